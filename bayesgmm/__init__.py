@@ -1,0 +1,1 @@
+"""Finite Gaussian mixtures (placeholder, replaced by the lazy public names)."""

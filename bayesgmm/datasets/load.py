@@ -1,0 +1,86 @@
+"""Read the data sets that ship with the package."""
+
+import csv
+import difflib
+from dataclasses import dataclass
+from importlib.resources import files
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesgmm.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A data set.
+
+    Attributes
+    ----------
+    X : (n, D)
+        Float64, read-only.
+    feature_names : tuple of str
+    labels : (n,) array of str, or None
+        The group that each row is known to come from.
+    source : str
+        Where the data were published, their units, and which variant this is.
+    """
+
+    X: NDArray[np.float64]
+    feature_names: tuple[str, ...]
+    labels: NDArray[np.str_] | None
+    source: str
+
+
+_SOURCES = {
+    "faithful": (
+        "Old Faithful geyser, 272 eruptions: duration and waiting time to the next, in minutes. "
+        "Azzalini, A. & Bowman, A. W. (1990), A look at some data on the Old Faithful geyser, "
+        "Applied Statistics 39, 357-365; as in R's datasets."
+    ),
+    "galaxies": (
+        "Velocities of 82 galaxies of the Corona Borealis region, in 1000 km/s. Postman, M., "
+        "Huchra, J. P. & Geller, M. J. (1986); Roeder, K. (1990), JASA 85, 617-624. The 78th value "
+        "is 26.96, as in Richardson & Green (1997); R's MASS has 26.69 there, which its help page "
+        "calls a typing error."
+    ),
+    "iris": (
+        "Sepal and petal lengths and widths of 150 irises of three species, in cm. Fisher, R. A. "
+        "(1936), The use of multiple measurements in taxonomic problems, Annals of Eugenics 7, "
+        "179-188; as in R's datasets."
+    ),
+}
+_LABEL_COLUMNS = {"iris": "species"}
+
+
+def dataset_names() -> tuple[str, ...]:
+    """Return the names that ``load_dataset`` takes."""
+    return tuple(_SOURCES)
+
+
+def load_dataset(name: str) -> Dataset:
+    """Return a shipped data set: ``"faithful"``, ``"galaxies"`` or ``"iris"``.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name; the message lists all, and the nearest.
+    """
+    if name not in dataset_names():
+        near = difflib.get_close_matches(str(name).lower(), _SOURCES, n=1, cutoff=0.5)
+        raise InputError(
+            f"There is no data set {name!r:.80}. Choose one of {', '.join(_SOURCES)}."
+            + (f" Did you mean {near[0]!r}?" if near else "")
+        )
+    text = files("bayesgmm.datasets").joinpath(f"{name}.csv").read_text(encoding="utf-8")
+    header, *rows = csv.reader(text.splitlines())
+    columns = dict(zip(header, zip(*rows, strict=True), strict=True))
+    labels = columns.pop(_LABEL_COLUMNS.get(name, ""), None)
+    X = np.array(list(columns.values()), dtype=np.float64).T.copy()
+    X.flags.writeable = False
+    return Dataset(
+        X,
+        tuple(columns),
+        None if labels is None else np.array(labels, dtype=np.str_),
+        _SOURCES[name],
+    )

@@ -1,0 +1,314 @@
+"""Anderson acceleration of EM in the metric in which EM is a symmetric contraction.
+
+Near an optimum theta*, one EM step maps theta to theta + f(theta) with f = (I - J)(theta* - theta).
+J is the share of information that the labels hide (Dempster, Laird & Rubin 1977, section 3); it is
+symmetric with eigenvalues in [0, 1) in the inner product of the complete-data information. In
+coordinates where that information is the identity (at a reference mixture)
+
+    sqrt(n / w_k) dw_k,   sqrt(N_k) P_k dmu_k,   sqrt(N_k / 2) P_k dSigma_k P_k'
+
+* the best combination of the last few steps is a least-squares problem in f (Anderson 1965, type
+  II in Fang & Saad 2009, Numer. Linear Algebra Appl. 16, 197-221), here in the right norm;
+* the likelihood still to be gained is f'(I - J)^-1 f / 2 to second order, at most
+  |f|^2 / (2 (1 - largest eigenvalue of J)); the eigenvalue is that of J on the span of the last
+  steps (Rayleigh-Ritz). This is Aitken's extrapolation with the gain formed from the step itself
+  and not as a small difference of large log-likelihoods, so it holds far below their rounding.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesgmm.engine.compile import jit
+
+type Array = NDArray[np.float64]
+
+
+class Parameters(NamedTuple):
+    """Weights (K,), means (K, D) and covariances (K, D, D) or (K, D) between two passes."""
+
+    weights: Array
+    means: Array
+    covariances: Array
+
+    def like(self, flat: Array) -> "Parameters":
+        """Parameters of the same shapes from one vector."""
+        k, d = self.means.shape
+        return Parameters(
+            flat[:k], flat[k : k + k * d].reshape(k, d), flat[k + k * d :].reshape(
+                self.covariances.shape
+            )
+        )
+
+
+@jit
+def _to_coordinates(step, n_components, d, scales, factors, out):  # type: ignore[no-untyped-def]
+    """Coordinates of a difference of two parameter vectors; factors (K, D, D) or (K, 1, D)."""
+    w_scale, n_scale = scales[0], scales[1]
+    for k in range(n_components):
+        out[k] = step[k] * w_scale[k]
+    at = n_components
+    diagonal = factors.shape[1] != d or d == 1
+    for k in range(n_components):
+        p = factors[k]
+        for i in range(d):
+            if diagonal:
+                s = p[0, i] * step[at + i]
+            else:
+                s = 0.0
+                for j in range(i + 1):
+                    s += p[i, j] * step[at + j]
+            out[at + i] = n_scale[k] * s
+        at += d
+    half = np.sqrt(0.5)
+    row = np.empty(d)
+    for k in range(n_components):
+        p = factors[k]
+        if diagonal:
+            for i in range(d):
+                out[at + i] = half * n_scale[k] * p[0, i] * p[0, i] * step[at + i]
+            at += d
+            continue
+        for i in range(d):
+            for j in range(d):
+                row[j] = 0.0
+            for m in range(i + 1):
+                for j in range(d):
+                    row[j] += p[i, m] * step[at + m * d + j]
+            for j in range(i + 1):
+                s = 0.0
+                for m in range(j + 1):
+                    s += row[m] * p[j, m]
+                s *= half * n_scale[k]
+                out[at + i * d + j] = s
+                out[at + j * d + i] = s
+        at += d * d
+
+
+@jit
+def _combine(df, f, used, gamma):  # type: ignore[no-untyped-def]
+    """Least-squares gamma of f on the first `used` rows of df.
+
+    Normal equations of rows scaled to length 1, by a Cholesky factorisation with pivoting that
+    stops where a step adds nothing but rounding to those before it.
+    """
+    norms = np.empty(used)
+    gram = np.empty((used, used))
+    right = np.empty(used)
+    order = np.arange(used)
+    for i in range(used):
+        norms[i] = max(np.sqrt(np.dot(df[i], df[i])), 1e-300)
+    for i in range(used):
+        gamma[i] = 0.0
+        right[i] = np.dot(df[i], f) / norms[i]
+        for j in range(i + 1):
+            gram[i, j] = gram[j, i] = np.dot(df[i], df[j]) / (norms[i] * norms[j])
+    rank = 0
+    lower = np.zeros((used, used))
+    left = np.ones(used)
+    for m in range(used):
+        best = m
+        for i in range(m + 1, used):
+            if left[order[i]] > left[order[best]]:
+                best = i
+        order[m], order[best] = order[best], order[m]
+        pivot = order[m]
+        if left[pivot] < 1e-12:
+            break
+        lower[pivot, m] = np.sqrt(left[pivot])
+        for i in range(m + 1, used):
+            row = order[i]
+            s = gram[row, pivot]
+            for c in range(m):
+                s -= lower[row, c] * lower[pivot, c]
+            lower[row, m] = s / lower[pivot, m]
+            left[row] -= lower[row, m] ** 2
+        rank += 1
+    half = np.empty(rank)
+    for m in range(rank):
+        s = right[order[m]]
+        for c in range(m):
+            s -= lower[order[m], c] * half[c]
+        half[m] = s / lower[order[m], m]
+    for m in range(rank - 1, -1, -1):
+        s = half[m]
+        for i in range(m + 1, rank):
+            s -= lower[order[i], m] * gamma[order[i]]
+        gamma[order[m]] = s / lower[order[m], m]
+    for i in range(used):
+        gamma[i] /= norms[i]
+
+
+def _slowest(dx: Array, df: Array) -> float:
+    """Smallest Ritz value of I - J on the span of the rows of dx."""
+    lengths = np.linalg.norm(dx, axis=1)
+    keep = lengths > 0.0
+    x, f = dx[keep] / lengths[keep, np.newaxis], df[keep] / lengths[keep, np.newaxis]
+    values, vectors = np.linalg.eigh(x @ x.T)
+    basis = vectors[:, values > 1e-8 * values[-1]] / np.sqrt(values[values > 1e-8 * values[-1]])
+    image = -basis.T @ (x @ f.T) @ basis
+    return float(np.linalg.eigvalsh(0.5 * (image + image.T))[0])
+
+
+@jit
+def _observe(theta, image, points, now, scales, factors, reference, strides, history, row):  # type: ignore[no-untyped-def]
+    """Write point, image and f into points[now]; their steps from points[1 - now] into history[:, row].
+
+    theta, image: weights (K,), means (K, D) and raveled covariances. row < 0 keeps no step.
+    Returns False, having done nothing of that, where a weight or variance has left [1/2, 2] times
+    what it was at the reference.
+    """
+    n_components, d = theta[1].shape
+    weights, means, covariances = theta
+    for k in range(n_components):
+        if not 0.5 < weights[k] / reference[k] < 2.0:
+            return False
+        for j in range(d):
+            value = covariances[k * strides[1] + j * strides[0]]
+            if not 0.5 < value / reference[n_components + k * d + j] < 2.0:
+                return False
+    here, before = points[now], points[1 - now]
+    for line, (weights, means, covariances) in enumerate((theta, image)):
+        for k in range(n_components):
+            here[line, k] = weights[k]
+        for k in range(n_components):
+            for j in range(d):
+                here[line, n_components + k * d + j] = means[k, j]
+        at = n_components * (1 + d)
+        for i in range(covariances.size):
+            here[line, at + i] = covariances[i]
+    step = here[1] - here[0]
+    _to_coordinates(step, n_components, d, scales, factors, here[2])
+    if row >= 0:
+        for i in range(step.size):
+            step[i] = here[0, i] - before[0, i]
+            history[2, row, i] = here[1, i] - before[1, i]
+            history[1, row, i] = here[2, i] - before[2, i]
+        _to_coordinates(step, n_components, d, scales, factors, history[0, row])
+    return True
+
+
+@jit
+def _mix(points, now, history, used, out):  # type: ignore[no-untyped-def]
+    """The image less the combination of its last `used` steps that best cancels f."""
+    gamma = np.empty(used)
+    _combine(history[1], points[now, 2], used, gamma)
+    for i in range(out.size):
+        out[i] = points[now, 1, i]
+    for m in range(used):
+        for i in range(out.size):
+            out[i] -= gamma[m] * history[2, m, i]
+
+
+# Nats to gain by one plain step, below which the likelihood counts as quadratic.
+_NEAR = 1e-3
+
+
+class Mixer:
+    """What has been seen of one EM run: proposes steps, and says what is left to gain.
+
+    Parameters
+    ----------
+    theta : Parameters
+        Any point of the run, for its shapes.
+    depth : int
+        How many of the last steps are combined.
+    """
+
+    def __init__(self, theta: Parameters, depth: int = 10) -> None:
+        k, d = theta.means.shape
+        size = k + k * d + theta.covariances.size
+        # Long vectors keep fewer steps: the memory of a mixer stays near that of its mixture.
+        depth = max(2, min(depth, 500_000 // size))
+        self._history = np.empty((3, depth, size))
+        self._gains = np.empty(depth)
+        self._points = np.empty((2, 3, size))
+        self._now = 0
+        self._gain = np.inf
+        self._seen = False
+        self._used, self._newest = 0, -1
+        self._full = theta.covariances.ndim == 3 and d > 1
+        self._strides = (d + 1, d * d) if self._full else (1, d)
+        self._scales = np.empty((2, k))
+        self._factors = np.empty((k, d, d) if self._full else (k, 1, d))
+        self._reference = np.full(k * (1 + d), np.nan)
+
+    def observe(self, theta: Parameters, image: Parameters, counts: Array) -> None:
+        """Take in a point and its EM image.
+
+        Parameters
+        ----------
+        theta, image : Parameters
+            A point of the run and the result of its EM step.
+        counts : ndarray of shape (K,)
+            N_k of the pass at `theta`.
+        """
+        self._now = 1 - self._now
+        row = (self._newest + 1) % len(self._gains) if self._seen else -1
+        if not self._take(theta, image, row):
+            self._refer(theta, counts)
+            self._take(theta, image, row := -1)
+        f = self._points[self._now, 2]
+        last, self._gain = self._gain, 0.5 * float(f @ f)
+        self._seen = True
+        if row >= 0:
+            self._newest = row
+            self._used = min(self._used + 1, len(self._gains))
+            self._gains[row] = max(last, self._gain)
+
+    def remaining(self, enough: float) -> float:
+        """Nats still to be gained from the last point, by estimate.
+
+        Where a first lower bound exceeds `enough` already, that bound is returned.
+        """
+        if self._gain > enough or self._gain <= 1e-26:
+            return self._gain
+        # Steps from where the likelihood was not yet quadratic say nothing about J here.
+        near = np.flatnonzero(self._gains[: self._used] < _NEAR)
+        if not near.size:
+            return float("inf")
+        slowest = _slowest(self._history[0, near], self._history[1, near])
+        return self._gain / min(slowest, 1.0) if slowest > 0.0 else float("inf")
+
+    def propose(self) -> Array | None:
+        """The combination of the last steps that should be nearest to the optimum, flat."""
+        if not self._used:
+            return None
+        out = np.empty(self._points.shape[2])
+        _mix(self._points, self._now, self._history, self._used, out)
+        return out
+
+    def forget(self) -> None:
+        """Begin anew from the last point: the steps so far led astray."""
+        self._used, self._newest = 0, -1
+
+    def _take(self, theta: Parameters, image: Parameters, row: int) -> bool:
+        return bool(
+            _observe(
+                (theta.weights, theta.means, theta.covariances.ravel()),
+                (image.weights, image.means, image.covariances.ravel()),
+                self._points,
+                self._now,
+                self._scales,
+                self._factors,
+                self._reference,
+                self._strides,
+                self._history,
+                row,
+            )
+        )
+
+    def _refer(self, theta: Parameters, counts: Array) -> None:
+        """Take the coordinates in which the complete-data information at `theta` is the identity."""
+        k = len(counts)
+        variances = theta.covariances.reshape(k, -1)[:, :: self._strides[0]]
+        self._reference = np.concatenate((theta.weights, variances.ravel()))
+        if self._full:
+            factors = np.tril(np.linalg.inv(np.linalg.cholesky(theta.covariances)))
+        else:
+            factors = 1.0 / np.sqrt(variances)
+        self._factors[...] = factors.reshape(self._factors.shape)
+        self._scales[0] = np.sqrt(counts.sum() / theta.weights)
+        self._scales[1] = np.sqrt(counts)
+        self.forget()

@@ -1,0 +1,54 @@
+"""How the engine's functions are compiled: without the GIL, and cached on disk where that can be."""
+
+import hashlib
+from collections.abc import Callable
+from importlib import resources
+from typing import Any
+
+import numba
+
+# Sums may be re-associated (vectorised reductions) and multiplications fused into additions.
+# NaN and infinity keep their meaning, so "nnan" and "ninf" are left out.
+_FAST = {"reassoc", "contract", "nsz", "arcp"}
+
+
+def _source_digest() -> str:
+    """A digest of the engine's source files."""
+    digest = hashlib.sha256()
+    files = (each for each in resources.files(__package__).iterdir() if each.name.endswith(".py"))
+    for file in sorted(files, key=lambda each: each.name):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+# Numba's cache on disk notices a change in the file that holds a function, not one in the files of
+# the functions that it calls. The name under which a function is stored says it for all.
+_DIGEST = _source_digest()
+
+
+def jit(function: Callable[..., Any]) -> Any:
+    """Compile `function` with numba: GIL released, fast sums, cached on disk if a folder allows it.
+
+    Numba refuses `cache=True` where neither the package's folder nor the user's cache folder can
+    be written (a read-only installation without a home). The function is then compiled once a
+    process: slower to start, the same numbers.
+    """
+    options = {"nogil": True, "fastmath": _FAST, "error_model": "numpy", "boundscheck": False}
+    function.__qualname__ = f"{function.__qualname__}_{_DIGEST}"
+    try:
+        return numba.njit(cache=True, **options)(function)
+    except RuntimeError as error:
+        if "cannot cache function" not in str(error):
+            raise
+        return numba.njit(cache=False, **options)(function)
+
+
+def inline(function: Callable[..., Any]) -> Any:
+    """Compile `function` as a part of the functions that call it, without re-association.
+
+    LLVM keeps the flags of each instruction when it inlines: sums in here stay in the order in
+    which they are written, whatever the caller allows for its own.
+    """
+    return numba.njit(
+        nogil=True, fastmath={"contract"}, error_model="numpy", boundscheck=False
+    )(function)

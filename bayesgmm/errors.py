@@ -1,0 +1,70 @@
+"""The package's exceptions and warnings: one tree, so that one ``except`` catches all of it."""
+
+from sklearn.exceptions import ConvergenceWarning as _SklearnConvergenceWarning
+from sklearn.exceptions import NotFittedError as _SklearnNotFittedError
+from sklearn.utils._param_validation import InvalidParameterError as _SklearnInvalidParameterError
+
+__all__ = [
+    "BayesGMMError",
+    "BayesGMMWarning",
+    "ConvergenceWarning",
+    "DegeneracyWarning",
+    "FitError",
+    "InputError",
+    "InputTypeError",
+    "InvalidParameterError",
+    "ModelFormatError",
+    "NotFittedError",
+    "SingularCovarianceError",
+]
+
+
+class BayesGMMError(Exception):
+    """Root of every error that the package raises on purpose."""
+
+
+class InputError(BayesGMMError, ValueError):
+    """Raised when the numbers in the data cannot be used: NaN, infinities, shapes, rank."""
+
+
+class InputTypeError(BayesGMMError, TypeError):
+    """Raised when the data are not numbers: text, times, categories, complex, masked, sparse."""
+
+
+class InvalidParameterError(BayesGMMError, _SklearnInvalidParameterError):
+    """Raised when a parameter is out of its range or type; both a ValueError and a TypeError."""
+
+
+class FitError(BayesGMMError, ValueError):
+    """Raised when no start of a fit survived; the message lists the starts and remedies."""
+
+
+class ModelFormatError(BayesGMMError, ValueError):
+    """Raised when a model file or text is damaged, foreign, or of a newer version."""
+
+
+class NotFittedError(BayesGMMError, _SklearnNotFittedError):
+    """Raised when an estimator is asked for results before ``fit``."""
+
+
+class SingularCovarianceError(BayesGMMError, ValueError):
+    """Raised by a pass at a covariance that is not positive definite; `component` says whose."""
+
+    def __init__(self, component: int) -> None:
+        super().__init__(
+            f"The covariance of component {component} is not positive definite to rounding. "
+            "The component has collapsed onto too few distinct rows, or onto a plane."
+        )
+        self.component = component
+
+
+class BayesGMMWarning(UserWarning):
+    """Root of every warning of the package."""
+
+
+class ConvergenceWarning(BayesGMMWarning, _SklearnConvergenceWarning):
+    """Issued, once a fit, when the result is not the optimum that was asked for."""
+
+
+class DegeneracyWarning(BayesGMMWarning):
+    """Issued, once a fit, when starts collapsed or a component rests on too few rows."""

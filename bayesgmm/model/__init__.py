@@ -1,0 +1,24 @@
+"""The vocabulary of the package: mixtures, and the checks that guard every entry."""
+
+from bayesgmm.model.covariance import Structure, as_structure, structures
+from bayesgmm.model.data import Data, check_data, check_sample_weight
+from bayesgmm.model.mixture import Mixture
+from bayesgmm.model.precise import GaussianFactors, log_sum_exp
+from bayesgmm.model.rank import check_enough_rows, check_full_rank, check_spread
+from bayesgmm.model.statistics import Statistics
+
+__all__ = [
+    "Data",
+    "GaussianFactors",
+    "Mixture",
+    "Statistics",
+    "Structure",
+    "as_structure",
+    "check_data",
+    "check_enough_rows",
+    "check_full_rank",
+    "check_sample_weight",
+    "check_spread",
+    "log_sum_exp",
+    "structures",
+]

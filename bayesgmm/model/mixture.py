@@ -1,0 +1,423 @@
+"""The one description of a finite Gaussian mixture that crosses between all rooms."""
+
+import operator
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bayesgmm.errors import InputError, InvalidParameterError, ModelFormatError
+from bayesgmm.model.data import check_data
+from bayesgmm.model.document import dump_document, load_document, read_text, write_document
+from bayesgmm.model.features import Feature, feature_indices
+from bayesgmm.model.parameters import (
+    as_floats,
+    check_covariances,
+    check_feature_names,
+    check_means,
+    check_weights,
+)
+from bayesgmm.model.precise import Floats, GaussianFactors, log_sum_exp
+
+Labels = NDArray[np.int64]
+Seed = None | int | Sequence[int] | np.random.SeedSequence | np.random.Generator
+
+_SCHEMA = "bayesgmm.mixture"
+_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Mixture:
+    r"""A finite Gaussian mixture: p(x) = Σ_k π_k N(x | μ_k, Σ_k).
+
+    Checked once, here; afterwards nothing can change: the arrays are read-only float64 copies.
+
+    Parameters
+    ----------
+    weights : array-like of shape (K,)
+        Mixing proportions, at least 0, of sum 1 within 1e-8. Where the sum misses 1 by more than
+        rounding (K ε), they are divided by it. A weight of exactly 0 is allowed.
+    means : array-like of shape (K, D)
+        In the data's units. For one feature also (K,).
+    covariances : array-like of shape (K, D, D)
+        Positive definite, in the data's units squared. Asymmetry within 1e-8 of the scale is
+        averaged away. For one feature also variances of shape (K,).
+    feature_names : sequence of str, optional
+        D different names.
+
+    Raises
+    ------
+    InvalidParameterError
+        If a shape or a value is not as above; the message names the component.
+    """
+
+    weights: Floats
+    means: Floats
+    covariances: Floats
+    feature_names: tuple[str, ...] | None = None
+
+    def __init__(
+        self,
+        weights: ArrayLike,
+        means: ArrayLike,
+        covariances: ArrayLike,
+        feature_names: Iterable[str] | None = None,
+    ) -> None:
+        checked_weights = check_weights(weights)
+        checked_means = check_means(means, len(checked_weights))
+        arrays = {
+            "weights": checked_weights,
+            "means": checked_means,
+            "covariances": check_covariances(covariances, *checked_means.shape),
+        }
+        for name, array in arrays.items():
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+        names = check_feature_names(feature_names, checked_means.shape[1])
+        object.__setattr__(self, "feature_names", names)
+
+    @property
+    def n_components(self) -> int:
+        """The number of components, K."""
+        return len(self.weights)
+
+    @property
+    def n_features(self) -> int:
+        """The number of features, D."""
+        return int(self.means.shape[1])
+
+    @property
+    def variances(self) -> Floats:
+        """The diagonals of the covariances, (K, D)."""
+        return np.diagonal(self.covariances, axis1=1, axis2=2)
+
+    @cached_property
+    def log_weights(self) -> Floats:
+        """Logs of the weights, (K,); -inf for a weight of 0."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.weights)
+
+    @cached_property
+    def _factors(self) -> GaussianFactors:
+        return GaussianFactors.of(self.means, self.covariances)
+
+    # Evaluation
+
+    def log_joint(self, X: Any) -> Floats:
+        """Return log π_k + log N(x_i | μ_k, Σ_k) in nats.
+
+        Parameters
+        ----------
+        X : (n, D)
+            Array or data frame; for one feature also an array (n,).
+
+        Returns
+        -------
+        (n, K)
+            -inf where a squared distance overflows or a weight is 0, never NaN.
+
+        Raises
+        ------
+        InputError, InputTypeError
+            If X is not finite real numbers with D columns.
+        """
+        return self._log_joint(self._rows(X))
+
+    def log_density(self, X: Any) -> Floats:
+        """Return log p(x_i) in nats, (n,), to 12 digits at condition numbers up to 1e8.
+
+        Takes X and raises errors as ``log_joint`` does; -inf where squared distances overflow.
+        """
+        return log_sum_exp(self._log_joint(self._rows(X)))
+
+    def responsibilities(self, X: Any) -> Floats:
+        """Return p(component k | x_i), (n, K): finite rows that sum to 1, for every finite X.
+
+        Where all densities underflow to 0 because squared distances overflow, the component at the
+        smallest distance in its own covariance takes the row; exact ties go by weight. Takes X and
+        raises errors as ``log_joint`` does.
+        """
+        log_joint = self._comparable_log_joint(self._rows(X))
+        joint: Floats = np.exp(log_joint - log_joint.max(axis=1, keepdims=True))
+        joint /= joint.sum(axis=1, keepdims=True)
+        return joint
+
+    def classify(self, X: Any) -> Labels:
+        """Return the component of largest responsibility, (n,), the first among equals.
+
+        Takes X and raises errors as ``log_joint`` does.
+        """
+        return self._comparable_log_joint(self._rows(X)).argmax(axis=1).astype(np.int64)
+
+    def _log_joint(self, X: Floats) -> Floats:
+        log_densities = self._factors.log_densities(X)
+        log_densities += self.log_weights[:, None]
+        return log_densities.T
+
+    def _comparable_log_joint(self, X: Floats) -> Floats:
+        """``log_joint``; where a row is all -inf, the log weights of the nearest components."""
+        log_joint = self._log_joint(X)
+        lost = np.flatnonzero(np.isneginf(log_joint.max(axis=1)))
+        if lost.size:
+            distances = self._factors.scaled_distances(X[lost]).T
+            distances[:, self.weights == 0] = np.inf
+            nearest = distances == distances.min(axis=1, keepdims=True)
+            log_joint[lost] = np.where(nearest, self.log_weights, -np.inf)
+        return log_joint
+
+    def _rows(self, X: Any) -> Floats:
+        if self.n_features == 1 and isinstance(X, np.ndarray) and X.ndim == 1:
+            X = X[:, None]
+        data = check_data(X)
+        if data.X.shape[1] != self.n_features:
+            raise InputError(
+                f"X has {data.X.shape[1]} features, but the mixture has {self.n_features}."
+            )
+        if None not in (self.feature_names, data.feature_names) and (
+            self.feature_names != data.feature_names
+        ):
+            raise InputError(
+                f"X has the columns {list(data.feature_names or ())!r:.200}, but the mixture has "
+                f"the features {list(self.feature_names or ())!r:.200}. Select them in this order."
+            )
+        return data.X
+
+    def sample(self, n: int, rng: Seed = None) -> tuple[Floats, Labels]:
+        """Draw n independent rows.
+
+        Parameters
+        ----------
+        n : int
+            At least 0.
+        rng : anything that ``numpy.random.default_rng`` takes
+
+        Returns
+        -------
+        X : (n, D)
+            In random order.
+        labels : (n,)
+            The component that each row came from.
+        """
+        if isinstance(n, bool) or not hasattr(n, "__index__") or operator.index(n) < 0:
+            raise InvalidParameterError(f"n must be an integer of at least 0, not {n!r:.80}.")
+        generator = np.random.default_rng(rng)
+        ends = np.cumsum(self.weights)
+        # Scaling by the last end keeps rounding from opening a gap after the last component.
+        draws = generator.random(operator.index(n)) * ends[-1]
+        labels = np.searchsorted(ends, draws, side="right").astype(np.int64)
+        X = generator.standard_normal((operator.index(n), self.n_features))
+        for k, (lower, exponent) in enumerate(
+            zip(self._factors.lower, self._factors.exponents, strict=True)
+        ):
+            mine = labels == k
+            X[mine] = self.means[k] + np.ldexp(X[mine] @ lower.T, exponent)
+        return X, labels
+
+    # Mixtures from this one
+
+    def permuted(self, order: Sequence[int] | NDArray[np.integer[Any]]) -> "Mixture":
+        """Return the mixture whose component k is this one's component ``order[k]``."""
+        indices = np.asarray(order)
+        if indices.dtype.kind not in "iu" or sorted(indices.tolist()) != list(
+            range(self.n_components)
+        ):
+            raise InvalidParameterError(
+                f"order must hold each of 0..{self.n_components - 1} once, not {order!r:.200}."
+            )
+        return Mixture(
+            self.weights[indices],
+            self.means[indices],
+            self.covariances[indices],
+            self.feature_names,
+        )
+
+    def marginal(self, features: Feature | Iterable[Feature]) -> "Mixture":
+        """Return the mixture of some features, by index or name, in the order given.
+
+        Raises
+        ------
+        InputError
+            If a feature does not exist, occurs twice, or none is given.
+        """
+        given = [features] if isinstance(features, str | int) else list(features)
+        kept = feature_indices(given, self.feature_names, self.n_features)
+        if not kept:
+            raise InputError("marginal needs at least one feature.")
+        return self._restricted(kept)
+
+    def _restricted(self, kept: list[int]) -> "Mixture":
+        return Mixture(
+            self.weights,
+            self.means[:, kept],
+            self.covariances[:, kept][:, :, kept],
+            None if self.feature_names is None else [self.feature_names[j] for j in kept],
+        )
+
+    def conditional(self, given: Mapping[Feature, float]) -> "Mixture":
+        """Return the mixture of the remaining features x_a, given the values x_b of others.
+
+        π_k ∝ π_k N(x_b | μ_b, Σ_bb),  μ_a + Σ_ab Σ_bb⁻¹ (x_b - μ_b),  Σ_aa - Σ_ab Σ_bb⁻¹ Σ_ba:
+        with Σ ordered (b, a) and Σ = L Lᵀ these are μ_a + L_ab L_bb⁻¹ (x_b - μ_b) and L_aa L_aaᵀ.
+
+        Parameters
+        ----------
+        given : mapping from feature (index or name) to value
+
+        Raises
+        ------
+        InputError
+            If a feature does not exist, occurs twice, or none remains.
+        InvalidParameterError
+            If a value is not a finite number.
+        """
+        known = feature_indices(given, self.feature_names, self.n_features)
+        values = as_floats("given", list(given.values())) if known else np.empty(0)
+        if values.shape != (len(known),):
+            raise InputError(f"given must map each feature to one number, not {given!r:.200}.")
+        rest = [j for j in range(self.n_features) if j not in known]
+        if not rest:
+            raise InputError("conditional needs at least one feature that is not given.")
+        if not known:
+            return self
+        m = len(known)
+        reordered = self._restricted(known + rest)
+        factors = reordered._factors
+        weights = self._restricted(known).responsibilities(values[None])[0]
+        unit = np.ldexp(1.0, factors.exponents)
+        shift = (values - reordered.means[:, :m]) / unit[:, :m]
+        whitened = np.linalg.solve(factors.lower[:, :m, :m], shift[..., None])
+        moved = (factors.lower[:, m:, :m] @ whitened)[..., 0]
+        means = reordered.means[:, m:] + unit[:, m:] * moved
+        names = None if reordered.feature_names is None else reordered.feature_names[m:]
+        lower = unit[:, m:, None] * factors.lower[:, m:, m:]
+        return Mixture(weights, means, lower @ np.swapaxes(lower, 1, 2), names)
+
+    def transformed(self, A: ArrayLike, b: ArrayLike = 0.0) -> "Mixture":
+        """Return the mixture of A x + b.
+
+        Parameters
+        ----------
+        A : scalar, (D,) or (D', D)
+            A factor, one factor for each feature, or a matrix of full row rank.
+        b : scalar or (D',)
+
+        Returns
+        -------
+        Mixture
+            With this one's feature names, unless A is a matrix.
+
+        Raises
+        ------
+        InvalidParameterError
+            If a shape does not fit, or the result would be degenerate.
+        """
+        matrix = as_floats("A", A)
+        shift = as_floats("b", b)
+        diagonal = matrix.ndim < 2
+        if matrix.shape not in {(), (self.n_features,)} and (
+            diagonal or matrix.ndim > 2 or matrix.shape[1] != self.n_features or not len(matrix)
+        ):
+            raise InvalidParameterError(
+                f"A must be a number, or have shape ({self.n_features},) or (any, "
+                f"{self.n_features}), not {matrix.shape}."
+            )
+        size = self.n_features if diagonal else len(matrix)
+        if shift.shape not in {(), (size,)}:
+            raise InvalidParameterError(f"b must be a number or have {size} of them.")
+        if diagonal:
+            matrix = np.broadcast_to(matrix, size)
+            means = self.means * matrix + shift
+            covariances = matrix[:, None] * self.covariances * matrix
+        else:
+            if np.linalg.matrix_rank(matrix) < size:
+                raise InvalidParameterError(
+                    f"A must have full row rank, but its rank is {np.linalg.matrix_rank(matrix)} "
+                    f"with {size} rows. Drop rows that depend on the others."
+                )
+            means = self.means @ matrix.T + shift
+            covariances = matrix @ self.covariances @ matrix.T
+            covariances = 0.5 * covariances + 0.5 * np.swapaxes(covariances, 1, 2)
+        return Mixture(self.weights, means, covariances, self.feature_names if diagonal else None)
+
+    # Moments
+
+    def mean(self) -> Floats:
+        """Return the mean of the whole mixture, (D,): Σ π_k μ_k."""
+        mean: Floats = self.weights @ self.means
+        return mean
+
+    def covariance(self) -> Floats:
+        """Return the covariance of the whole mixture, (D, D): Σ π_k (Σ_k + (μ_k - μ)(μ_k - μ)ᵀ)."""
+        apart = self.means - self.mean()
+        within = np.einsum("k,kij->ij", self.weights, self.covariances)
+        between = np.einsum("k,ki,kj->ij", self.weights, apart, apart)
+        covariance: Floats = within + between
+        return covariance
+
+    # Documents
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return the mixture as JSON text, exact to the last bit; also write it to ``path``.
+
+        The file appears whole or not at all.
+        """
+        fields = {
+            "feature_names": self.feature_names,
+            "weights": self.weights.tolist(),
+            "means": self.means.tolist(),
+            "covariances": self.covariances.tolist(),
+        }
+        text = dump_document(_SCHEMA, _VERSION, fields)
+        if path is not None:
+            write_document(path, text)
+        return text
+
+    @classmethod
+    def from_json(cls, source: str | bytes | os.PathLike[str]) -> "Mixture":
+        """Read a mixture from JSON text or from the path of a file. No code is run.
+
+        Raises
+        ------
+        ModelFormatError
+            If the text is damaged, foreign, longer than 64 MB, or of a newer version.
+        FileNotFoundError
+            If ``source`` is a ``Path`` and there is no such file.
+        """
+        names = {"weights", "means", "covariances", "feature_names"}
+        fields = load_document(read_text(source), _SCHEMA, _VERSION, names)
+        try:
+            return cls(**fields)
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+            raise ModelFormatError(f"The model is no mixture: {error}") from error
+
+    # Value semantics
+
+    def __reduce__(self) -> tuple[type["Mixture"], tuple[Any, ...]]:
+        # Through the constructor: pickled arrays would come back writeable.
+        return Mixture, (self.weights, self.means, self.covariances, self.feature_names)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Mixture):
+            return NotImplemented
+        return (
+            self.feature_names == other.feature_names
+            and np.array_equal(self.weights, other.weights)
+            and np.array_equal(self.means, other.means)
+            and np.array_equal(self.covariances, other.covariances)
+        )
+
+    def __hash__(self) -> int:
+        arrays = (self.weights, self.means, self.covariances)
+        return hash((*(array.tobytes() for array in arrays), self.feature_names))
+
+    def __repr__(self) -> str:
+        weights = ", ".join(f"{weight:.3g}" for weight in self.weights[:6])
+        more = ", ..." if self.n_components > 6 else ""
+        return (
+            f"Mixture(n_components={self.n_components}, n_features={self.n_features}, "
+            f"weights=[{weights}{more}])"
+        )

@@ -1,0 +1,98 @@
+"""Expected sufficient statistics of rows under a mixture: what one pass over data leaves behind."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesgmm.errors import InputError
+
+type Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Statistics:
+    """Sums over rows x_b with weights v_b and responsibilities r_kb, about the means of the mixture.
+
+    Moments are taken about `centres`, the means at which the responsibilities were computed, never
+    about the origin: raw second moments lose every digit of a variance when the data sit at 1e8.
+    Statistics of two sets of rows at the same parameters add up to those of their union.
+
+    Attributes
+    ----------
+    centres : ndarray of shape (K, D)
+        The means mu_k at which the pass was made.
+    log_likelihood : float
+        Sum of v_b log p(x_b), nats.
+    weight : float
+        Sum of the row weights; the number of rows if every row counts once.
+    counts : ndarray of shape (K,)
+        N_k = sum_b r_kb.
+    firsts : ndarray of shape (K, D)
+        A_k = sum_b r_kb (x_b - mu_k).
+    seconds : ndarray of shape (K, D, D) or (K, D)
+        B_k = sum_b r_kb (x_b - mu_k)(x_b - mu_k)', or its diagonal where the covariances are
+        diagonal.
+    """
+
+    centres: Array
+    log_likelihood: float
+    weight: float
+    counts: Array
+    firsts: Array
+    seconds: Array
+
+    def __add__(self, other: Any) -> "Statistics":
+        if not isinstance(other, Statistics):
+            return NotImplemented
+        if self.seconds.shape != other.seconds.shape:
+            raise InputError(
+                f"Statistics of shapes {self.seconds.shape} and {other.seconds.shape} do not add: "
+                "both must come from mixtures of one shape and covariance structure."
+            )
+        if self.centres is not other.centres and not np.array_equal(self.centres, other.centres):
+            component = int(np.argmax(np.any(self.centres != other.centres, axis=1)))
+            raise InputError(
+                f"These statistics are taken about different means (component {component}: "
+                f"{self.centres[component]} and {other.centres[component]}) and do not add. "
+                "Make both passes at the same parameters."
+            )
+        return Statistics(
+            self.centres,
+            self.log_likelihood + other.log_likelihood,
+            self.weight + other.weight,
+            self.counts + other.counts,
+            self.firsts + other.firsts,
+            self.seconds + other.seconds,
+        )
+
+    @property
+    def n_components(self) -> int:
+        """K."""
+        return int(self.centres.shape[0])
+
+    @property
+    def n_features(self) -> int:
+        """D."""
+        return int(self.centres.shape[1])
+
+    def moments(self) -> tuple[Array, Array, Array]:
+        """Maximum-likelihood weights and means, and the scatter of each component about its mean.
+
+        Returns
+        -------
+        weights : ndarray of shape (K,)
+            N_k / sum of the row weights.
+        means : ndarray of shape (K, D)
+            mu_k + A_k / N_k.
+        scatters : ndarray of shape (K, D, D) or (K, D)
+            W_k = B_k - A_k A_k' / N_k, from which every covariance structure makes its
+            covariances.
+        """
+        steps = self.firsts / self.counts[:, np.newaxis]
+        if self.seconds.ndim == 3:
+            scatters = self.seconds - self.firsts[:, :, np.newaxis] * steps[:, np.newaxis, :]
+        else:
+            scatters = self.seconds - self.firsts * steps
+        return self.counts / self.weight, self.centres + steps, scatters

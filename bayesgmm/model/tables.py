@@ -1,0 +1,213 @@
+"""Turn what users hand over (arrays, lists, data frames) into numbers, or say what is not one."""
+
+import numbers
+import sys
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesgmm.errors import InputError, InputTypeError
+
+Floats = NDArray[np.float64]
+Names = tuple[str, ...] | None
+
+# The largest integer below which float64 holds them all.
+_EXACT = 2**53
+
+
+def to_floats(X: Any, name: str) -> tuple[Floats, Names]:
+    """Return X as a C-ordered float64 array of its own shape, and its column names if it has some.
+
+    Missing values (None, pd.NA) become NaN.
+
+    Raises
+    ------
+    InputTypeError
+        For text, times, categories, masked entries, sparse and other things that are no numbers.
+    InputError
+        For ragged lists, complex numbers, and integers that float64 cannot hold.
+    """
+    if hasattr(X, "tocsr") or (hasattr(X, "todense") and not hasattr(X, "dask")):
+        raise InputTypeError(f"Sparse input {name} is not supported. Use {name}.toarray().")
+    if isinstance(X, np.ma.MaskedArray):
+        return _masked_to_floats(X, name), None
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(X, pandas.DataFrame):
+        columns = [(X.columns[j], X.iloc[:, j]) for j in range(X.shape[1])]
+        return _columns_to_floats(columns, len(X), name)
+    if _is_other_frame(X):
+        return _other_frame_to_floats(X, name)
+    return _array_to_floats(_as_array(X, name), name), None
+
+
+def label(names: Names, column: int) -> str:
+    """Name a column in a message: its name in quotes, or its index."""
+    return f"column {column}" if names is None else f"column {names[column]!r:.80}"
+
+
+def unique_names(columns: Iterable[Any]) -> Names:
+    """Return a string for each column, repeated ones numbered; None if no name is text."""
+    columns = list(columns)
+    if not any(isinstance(column, str) for column in columns):
+        return None
+    names: list[str] = []
+    taken = set(map(str, columns))
+    for text in map(str, columns):
+        name, count = text, 1
+        while name in names or (count > 1 and name in taken):
+            count += 1
+            name = f"{text} ({count})"
+        names.append(name)
+    return tuple(names)
+
+
+def _as_array(X: Any, name: str) -> NDArray[Any]:
+    try:
+        array = np.asarray(X)
+    except ValueError as error:
+        raise InputError(f"Input {name} is ragged: its rows differ in length.") from error
+    if array.dtype.kind in "USMm" and not isinstance(X, np.ndarray):
+        # Lists of numbers beside text turn into text: look at the entries themselves.
+        array = np.asarray(X, dtype=object)
+    return array
+
+
+def _masked_to_floats(X: Any, name: str) -> Floats:
+    mask = np.ma.getmaskarray(X)
+    if mask.any():
+        where = "" if mask.ndim != 2 else f" in column {int(np.argmax(mask.any(axis=0)))}"
+        raise InputTypeError(
+            f"Input {name} has {int(mask.sum())} masked entries{where}. Drop their rows, or fill "
+            "them with NaN where missing values are taken."
+        )
+    return _array_to_floats(np.asarray(X), name)
+
+
+def _array_to_floats(array: NDArray[Any], name: str) -> Floats:
+    kind = array.dtype.kind
+    if kind in "iu" and array.dtype.itemsize == 8:
+        _check_exact(array, name)
+    if kind in "biuf":
+        with np.errstate(over="ignore"):
+            return np.require(array, dtype=np.float64, requirements=["C", "A"])
+    if kind == "O":
+        return _objects_to_floats(array, name)
+    raise _not_numbers(str(array.dtype), name, "" if array.ndim < 2 else label(None, 0), kind)
+
+
+def _check_exact(array: NDArray[Any], name: str, where: str = "") -> None:
+    if array.size and (array.max() > _EXACT or array.min() < -_EXACT):
+        first = np.argwhere((array > _EXACT) | (array < -_EXACT))[0]
+        where = where or (label(None, int(first[1])) if array.ndim == 2 else "")
+        raise _too_large(name, where, int(first[0]))
+
+
+def _too_large(name: str, where: str, row: int) -> InputError:
+    return InputError(
+        f"Input {name} has integers beyond 2**53 in {where or 'its only dimension'} (first: row "
+        f"{row}), which float64 cannot hold. Subtract an offset from them first."
+    )
+
+
+def _not_numbers(kind_name: str, name: str, where: str, kind: str) -> InputError | InputTypeError:
+    place = f" in {where}" if where else ""
+    if kind == "c":
+        return InputError(f"Complex data not supported: input {name} has {kind_name}{place}.")
+    what = {"M": "times", "m": "time spans", "U": "text", "S": "bytes"}.get(kind, "no numbers")
+    return InputTypeError(
+        f"Input {name} has {what} ({kind_name}){place}. Convert it to numbers or drop it."
+    )
+
+
+def _objects_to_floats(array: NDArray[Any], name: str, where: str = "") -> Floats:
+    floats = np.empty(array.shape, dtype=np.float64)
+    for index, value in np.ndenumerate(array):
+        if type(value) is float:
+            floats[index] = value
+            continue
+        place = where or (label(None, index[1]) if len(index) == 2 else "")
+        if value is None or type(value).__name__ == "NAType":
+            floats[index] = np.nan
+        elif isinstance(value, numbers.Real | Decimal | np.bool):
+            if isinstance(value, numbers.Integral) and abs(int(value)) > _EXACT:
+                raise _too_large(name, place, index[0])
+            floats[index] = float(value)
+        else:
+            raise _foreign_entry(value, name, place, index[0] if index else 0)
+    return floats
+
+
+def _foreign_entry(value: Any, name: str, where: str, row: int) -> InputError | InputTypeError:
+    place = f"{where or 'its entries'} (first: row {row})"
+    if isinstance(value, numbers.Complex):
+        return InputError(f"Complex data not supported: input {name} has them in {place}.")
+    if isinstance(value, str):
+        return InputTypeError(
+            f"Input {name} has text in {place}. Convert it to numbers or drop it."
+        )
+    # The words of float() are those that scikit-learn's users know.
+    return InputTypeError(
+        f"Input {name} has no number in {place}: float() argument must be a string or a real "
+        f"number, not {type(value).__name__!r}."
+    )
+
+
+def _columns_to_floats(columns: list[tuple[Any, Any]], n: int, name: str) -> tuple[Floats, Names]:
+    """Convert columns of a pandas frame, one by one, straight into their places."""
+    names = unique_names(key for key, _ in columns)
+    floats = np.empty((n, len(columns)))
+    for j, (key, column) in enumerate(columns):
+        where = f"column {key!r:.80}"
+        dtype = column.dtype
+        if type(dtype).__name__ == "SparseDtype":
+            raise InputTypeError(f"Sparse input {name} is not supported: {where} is {dtype}.")
+        kind = getattr(dtype, "kind", "V")
+        if str(dtype) == "object":
+            floats[:, j] = _objects_to_floats(column.to_numpy(), name, where)
+        elif kind in "biuf":
+            if kind in "iu":
+                known = column.dropna()
+                if len(known):
+                    _check_exact(known.to_numpy(dtype=f"{kind}8"), name, where)
+            floats[:, j] = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        else:
+            kind = "U" if str(dtype) in {"str", "string"} else kind
+            raise _not_numbers(str(dtype), name, where, kind)
+    return floats, names
+
+
+def _is_other_frame(X: Any) -> bool:
+    return hasattr(X, "__dataframe__") or type(X).__module__.partition(".")[0] == "polars"
+
+
+def _other_frame_to_floats(X: Any, name: str) -> tuple[Floats, Names]:
+    """Convert polars, pyarrow and other frames through narwhals."""
+    try:
+        import narwhals as nw
+    except ImportError:
+        raise InputTypeError(
+            f"Input {name} is a {type(X).__name__}, which takes the package narwhals to read. "
+            f"Install it or convert {name} to a NumPy array."
+        ) from None
+    frame = nw.from_native(X, eager_only=True, pass_through=True)
+    if not isinstance(frame, nw.DataFrame):
+        raise InputTypeError(
+            f"Input {name} is a {type(X).__name__}. Convert it to a table or array in memory."
+        )
+    floats = np.empty(frame.shape)
+    for j, column in enumerate(_narwhals_columns(frame)):
+        where = f"column {column.name!r:.80}"
+        if column.dtype.is_integer():
+            _check_exact(column.drop_nulls().to_numpy(), name, where)
+        elif not (column.dtype.is_numeric() or column.dtype == nw.Boolean):
+            kind = "M" if column.dtype.is_temporal() else "U" if column.dtype == nw.String else "V"
+            raise _not_numbers(str(column.dtype), name, where, kind)
+        floats[:, j] = column.cast(nw.Float64).to_numpy()
+    return floats, unique_names(frame.columns)
+
+
+def _narwhals_columns(frame: Any) -> Iterator[Any]:
+    return (frame[:, j] for j in range(frame.shape[1]))

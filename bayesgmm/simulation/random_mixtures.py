@@ -1,0 +1,157 @@
+"""Random mixtures of prescribed overlap."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+
+from bayesgmm.errors import InvalidParameterError
+from bayesgmm.model.mixture import Mixture, Seed
+from bayesgmm.simulation.arguments import check_count, check_real
+from bayesgmm.simulation.misclassification import Pairs
+from bayesgmm.simulation.structured_covariances import random_covariances, structure_letters
+
+__all__ = ["random_mixture"]
+
+Floats = NDArray[np.float64]
+
+_DEFAULT_MAX_OVERLAP = 0.05
+_MOST_DRAWS = 100
+# The multiplier is sought in steps of this factor, from 1 outwards, between 10^-60 and 10^60.
+_STRIDE = 4.0
+_MOST_STRIDES = 100
+# Stands for log 0 where an overlap underflows.
+_LEAST = 1e-300
+
+
+def random_mixture(
+    n_components: int,
+    n_features: int,
+    *,
+    average_overlap: float | None = None,
+    max_overlap: float | None = None,
+    structure: str = "full",
+    rng: Seed = None,
+) -> Mixture:
+    """Draw a mixture at random, with as much overlap between its components as prescribed.
+
+    Means are uniform on the unit cube, covariances as ``structure`` says, and weights half equal,
+    half uniform on the simplex: w = 1/(2K) + ½ Dirichlet(1, ..., 1), so that none is below 1/(2K).
+    Then all covariances are multiplied by the number c that gives the prescribed overlap (Maitra &
+    Melnykov 2010, J. Comput. Graph. Statist. 19, section 2.2). As c grows, overlap tends to that of
+    the same components around one centre; a draw for which this does not exceed the target is
+    rejected and drawn anew, up to 100 times.
+
+    Parameters
+    ----------
+    n_components, n_features : int
+        K and D, at least 1.
+    average_overlap : float, optional
+        Target, in (0, 1), for the mean over all pairs of components of the overlap: the sum of
+        the pair's two probabilities of misclassification (see ``overlap``).
+    max_overlap : float, optional
+        Target, in (0, 1), for the largest overlap of a pair. At most one of the two may be given;
+        with neither, ``max_overlap`` is 0.05, and with one component there is no scaling.
+    structure : str
+        "full", "tied", "diag", "spherical", or mclust's code: EII VII EEI VEI EVI VVI EEE VEE EVE
+        VVE EEV VEV EVV VVV, and E and V for one feature. In Σ_k = λ_k D_k A_k D_kᵀ, volumes λ_k
+        differ by a factor of at most 4, eigenvalues in A_k of at most 10 (less in more than two
+        dimensions), and orientations D_k are uniform.
+    rng : anything that ``numpy.random.default_rng`` takes
+
+    Returns
+    -------
+    Mixture
+        Its overlap is the target within 1e-6, in fact mostly within 1e-10 of the target's size.
+
+    Raises
+    ------
+    InvalidParameterError
+        If an argument is out of its range, both targets are given, a target is given for one
+        component, or no draw reaches it; the message then gives what can be reached.
+
+    Examples
+    --------
+    >>> from bayesgmm.simulation import overlap, random_mixture
+    >>> omega = overlap(random_mixture(2, 3, max_overlap=0.1, rng=1))
+    >>> round(float(omega[0, 1] + omega[1, 0]), 6)
+    0.1
+    """
+    k = check_count("n_components", n_components)
+    d = check_count("n_features", n_features)
+    letters = structure_letters(structure, d)
+    name, target = _target(k, average_overlap, max_overlap)
+    generator = np.random.default_rng(rng)
+    if k == 1:
+        return Mixture(*_draw(k, d, letters, generator))
+    best = 0.0
+    for _ in range(_MOST_DRAWS):
+        weights, means, covariances = _draw(k, d, letters, generator)
+        pairs = Pairs.of(weights, means, covariances)
+        measure = pairs.average_overlap if name == "average_overlap" else pairs.max_overlap
+        limit = measure(np.inf)
+        best = max(best, limit)
+        multiplier = _solve(measure, target) if limit > target else None
+        if multiplier is not None:
+            return Mixture(weights, means, covariances * multiplier)
+    raise InvalidParameterError(
+        f"{name}={target:.6g} was not reached: in {_MOST_DRAWS} draws of {k} components in {d} "
+        f"dimensions with structure {structure!r}, it stays below {best:.6g} however large the "
+        f"covariances are. Ask for a value in (0, {best:.4g}), or for a structure that shares more "
+        "between components, such as 'tied'."
+    )
+
+
+def _target(
+    n_components: int, average_overlap: float | None, max_overlap: float | None
+) -> tuple[str, float]:
+    """Name and value of the overlap to reach."""
+    given = {"average_overlap": average_overlap, "max_overlap": max_overlap}
+    given = {name: value for name, value in given.items() if value is not None}
+    if len(given) == 2:
+        raise InvalidParameterError(
+            "average_overlap and max_overlap cannot both be given: one multiplier of the "
+            "covariances meets one target. Give one of them."
+        )
+    if not given:
+        return "max_overlap", _DEFAULT_MAX_OVERLAP
+    name, value = next(iter(given.items()))
+    if n_components == 1:
+        raise InvalidParameterError(
+            f"{name} needs at least 2 components, but n_components=1. Leave it out."
+        )
+    target = check_real(name, value, requirement="a number in (0, 1)")
+    if not 0 < target < 1:
+        raise InvalidParameterError(f"{name} must be a number in (0, 1), not {value!r:.80}.")
+    return name, target
+
+
+def _draw(
+    n_components: int, n_features: int, letters: str, generator: np.random.Generator
+) -> tuple[Floats, Floats, Floats]:
+    """Weights, means and covariances before scaling."""
+    weights = 0.5 / n_components + 0.5 * generator.dirichlet(np.ones(n_components))
+    means = generator.uniform(size=(n_components, n_features))
+    return weights, means, random_covariances(letters, n_components, n_features, generator)
+
+
+def _solve(measure: Callable[[float], float], target: float) -> float | None:
+    """Multiplier at which ``measure``, which exceeds the target at infinity, equals it.
+
+    None if the target is not passed on the way, which rounding at the limit can cause.
+    """
+
+    def excess(log_multiplier: float) -> float:
+        return float(np.log(max(measure(np.exp(log_multiplier)), _LEAST) / target))
+
+    # Overlap need not be monotone in between; a change of sign suffices.
+    here, value = 0.0, excess(0.0)
+    stride = -np.copysign(np.log(_STRIDE), value)
+    for _ in range(_MOST_STRIDES):
+        there = here + stride
+        last, value = value, excess(there)
+        if last * value <= 0:
+            return float(np.exp(brentq(excess, here, there, xtol=1e-12, rtol=1e-14)))
+        here = there
+    return None

@@ -1,0 +1,141 @@
+import json
+import pickle
+import time
+
+import numpy as np
+import pytest
+
+from bayesgmm.errors import ModelFormatError
+from bayesgmm.model import Mixture
+from bayesgmm.model.document import dump_document
+
+FIELDS = {
+    "feature_names": ["x"],
+    "weights": [0.5, 0.5],
+    "means": [[0.0], [1.0]],
+    "covariances": [[[1.0]], [[2.0]]],
+}
+
+
+def signed(**changes):
+    return dump_document("bayesgmm.mixture", 1, FIELDS | changes)
+
+
+def test_round_trip_is_exact(mixture, tmp_path):
+    scaled = mixture.transformed([1e-150, 1 / 3, 1e150])
+    path = tmp_path / "model.json"
+    text = scaled.to_json(path)
+    assert json.loads(text)["schema"] == "bayesgmm.mixture"
+    for source in (text, text.encode(), path, str(path)):
+        assert Mixture.from_json(source) == scaled
+    assert Mixture.from_json(signed()).feature_names == ("x",)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (signed(weights=[0.5, 0.6]), "sum to 1"),
+        (signed(weights=[1.0]), "means must have shape"),
+        (signed(weights="[0.5, 0.5]"), "real numbers"),
+        (signed(weights={"a": 1}), "real numbers"),
+        (signed(weights=None), "real numbers"),
+        (signed(means=[[0.0], [1.0, 2.0]]), "ragged"),
+        (signed(covariances=[[[1.0]], [[-2.0]]]), "variance -2"),
+        (signed(means=[[0.0], [10**400]]), "real numbers"),
+        (signed(feature_names=3), "no mixture"),
+        (signed(extra=1), "one too many"),
+        (signed().replace("0.5", "NaN"), "NaN is no number"),
+        (signed().replace("0.5", "1e999"), "checksum"),
+        (signed().replace("2.0", "3.0"), "checksum"),
+        (signed().replace('"version": 1', '"version": 2'), "Update"),
+        (signed().replace('"version": 1', '"version": true'), "version"),
+        (signed().replace("bayesgmm.mixture", "other"), "schema"),
+        ("[1, 2]", "neither"),
+        ("", "neither"),
+        ("a\0b", "neither"),
+        ("{" * 10, "no JSON"),
+        ('{"a":' * 100_000, "nested"),
+        ('{"schema": ' + "[" * 100_000, "nested"),
+        ('{"a": ' + "9" * 10_000 + "}", "no JSON"),
+        ("{" + " " * (64 * 2**20), "longer"),
+        (b"\xff\xfe\x00", "UTF-8"),
+    ],
+    ids=range(25),
+)
+def test_hostile_texts_are_refused_quickly(text, message):
+    start = time.perf_counter()
+    with pytest.raises(ModelFormatError, match=message):
+        Mixture.from_json(text)
+    assert time.perf_counter() - start < 1
+
+
+def test_asymmetric_covariances_are_refused():
+    skew = signed(
+        weights=[1.0],
+        means=[[0.0, 0.0]],
+        covariances=[[[1.0, 0.5], [0.4, 1.0]]],
+        feature_names=None,
+    )
+    with pytest.raises(ModelFormatError, match="symmetric"):
+        Mixture.from_json(skew)
+
+
+def test_truncation_anywhere_is_refused(mixture):
+    text = mixture.to_json()
+    for end in range(0, len(text), 7):
+        with pytest.raises(ModelFormatError):
+            Mixture.from_json(text[:end])
+
+
+def test_a_flipped_bit_anywhere_is_refused_or_harmless(mixture):
+    content = mixture.to_json().encode()
+    refused = 0
+    for position in range(0, len(content), 3):
+        damaged = bytearray(content)
+        damaged[position] ^= 1 << (position % 7)
+        try:
+            assert Mixture.from_json(bytes(damaged)) == mixture
+        except ModelFormatError:
+            refused += 1
+    assert refused > 0.9 * len(range(0, len(content), 3))
+
+
+class _Bomb:
+    def __reduce__(self):
+        return (pytest.fail, ("code ran",))
+
+
+def test_pickles_are_refused_unread(tmp_path):
+    path = tmp_path / "model.json"
+    path.write_bytes(pickle.dumps(_Bomb()))
+    for source in (path, str(path), path.read_bytes()):
+        with pytest.raises(ModelFormatError):
+            Mixture.from_json(source)
+
+
+def test_missing_files_and_folders(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        Mixture.from_json(tmp_path / "none.json")
+    with pytest.raises(ModelFormatError, match="regular"):
+        Mixture.from_json(tmp_path)
+
+
+def test_a_failed_write_leaves_the_old_file(mixture, tmp_path, monkeypatch):
+    path = tmp_path / "model.json"
+    mixture.to_json(path)
+    before = path.read_bytes()
+
+    def fail(descriptor):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(OSError, match="disk full"):
+        mixture.permuted([2, 1, 0]).to_json(path)
+    assert path.read_bytes() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model.json"]
+
+
+def test_floats_survive_to_the_last_bit():
+    values = np.nextafter([0.1, 1e-308, 1e308], 1)
+    mixture = Mixture([1.0], [values], [np.diag([0.1, 5e-324 * 3, 1e308])])
+    assert Mixture.from_json(mixture.to_json()).means.tobytes() == values.tobytes()
