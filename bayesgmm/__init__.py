@@ -1,1 +1,87 @@
-"""Finite Gaussian mixtures (placeholder, replaced by the lazy public names)."""
+"""Finite Gaussian mixtures: exact maximum likelihood on one kernel that everything shares.
+
+::
+
+    rows of data ─┐
+                  ├─ e_step ─► Statistics ─(+)─► Statistics ─┬─ m_step ─► Mixture      (EM)
+    Mixture ──────┘                                          └─ score ──► gradient     (NUTS)
+
+One pass over the data gives the log-likelihood and the expected sufficient statistics. Statistics
+add, so threads, files and clusters are ways to write a sum. The M-step of every covariance
+structure is a function of the statistics alone, and so is the gradient of the log-likelihood.
+
+The public names are loaded when they are first used: ``import bayesgmm`` itself imports nothing
+that takes time.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bayesgmm import errors
+    from bayesgmm.datasets import Dataset, load_dataset
+    from bayesgmm.em import GaussianMixture
+    from bayesgmm.engine import e_step, score
+    from bayesgmm.model import Mixture, Statistics, structures
+    from bayesgmm.simulation import (
+        Simulation,
+        overlap,
+        random_mixture,
+        scenario,
+        scenarios,
+        simulate,
+    )
+
+    __version__: str
+
+__all__ = [
+    "Dataset",
+    "GaussianMixture",
+    "Mixture",
+    "Simulation",
+    "Statistics",
+    "__version__",
+    "e_step",
+    "errors",
+    "load_dataset",
+    "overlap",
+    "random_mixture",
+    "scenario",
+    "scenarios",
+    "score",
+    "simulate",
+    "structures",
+]
+
+_ROOMS = {
+    "bayesgmm.datasets": ("Dataset", "load_dataset"),
+    "bayesgmm.em": ("GaussianMixture",),
+    "bayesgmm.engine": ("e_step", "score"),
+    "bayesgmm.model": ("Mixture", "Statistics", "structures"),
+    "bayesgmm.simulation": (
+        "Simulation",
+        "overlap",
+        "random_mixture",
+        "scenario",
+        "scenarios",
+        "simulate",
+    ),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "errors":
+        return import_module("bayesgmm.errors")
+    if name == "__version__":
+        value = import_module("importlib.metadata").version("bayesgmm")
+    elif name in _ROOM_OF:
+        value = getattr(import_module(_ROOM_OF[name]), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -72,3 +72,12 @@ def factor_diagonal(weights, means, variances, constants, factors, offsets):  # 
             offsets[k, j] = 0.0
         constants[k] = math.log(weights[k]) - half_log_det - d * _HALF_LOG_2_PI
     return 0
+
+
+@jit
+def factor(weights, means, covariances, constants, centres, factors, offsets):  # type: ignore[no-untyped-def]
+    """`factor_dense` or `factor_diagonal`, by the shape of the factors; sets `centres` to the means."""
+    centres[:] = means
+    if covariances.ndim == 3:
+        return factor_dense(weights, means, covariances, constants, factors, offsets)
+    return factor_diagonal(weights, means, covariances, constants, factors, offsets)

@@ -9,8 +9,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.engine.factors import factor_dense, factor_diagonal
+from bayesgmm.engine.factors import factor
 from bayesgmm.engine.kernel import workspace
+from bayesgmm.engine.plain import plain_run
 from bayesgmm.engine.summation import (
     CHUNK,
     NEXT,
@@ -79,10 +80,10 @@ class Rows:
         # One feature: full covariances are variances, and the lighter kernel serves both.
         self._dense = not diagonal and d > 1
         self._shape = (n_components, d) if diagonal else (n_components, d, d)
-        self._factor = factor_dense if self._dense else factor_diagonal
+        self._owners = (x, row_weights)
         self._data = (
-            x,
-            _NO_WEIGHTS if row_weights is None else row_weights,
+            _unlocked(x),
+            _NO_WEIGHTS if row_weights is None else _unlocked(row_weights),
             np.zeros(d) if shift is None else shift,
             np.ones(d) if scale is None else scale,
         )
@@ -139,10 +140,8 @@ class Rows:
         SingularCovarianceError
             If a covariance is not positive definite; `component` says which.
         """
-        constants, centres, factors, offsets = self._parameters
         flat = covariances if self._dense else covariances.reshape(means.shape)
-        centres[...] = means
-        bad = self._factor(weights, centres, flat, constants, factors, offsets)
+        bad = factor(weights, means, flat, *self._parameters)
         if bad:
             raise SingularCovarianceError(bad - 1)
         if self._threads == 1:
@@ -150,6 +149,63 @@ class Rows:
             serial_pass(self._data, self._parameters, self._work, self._stack, sums)
         else:
             sums = self._pass_by_team()
+        return self._statistics(means, sums)
+
+    def plain(
+        self,
+        start: tuple[Array, Array, Array],
+        *,
+        shared: bool,
+        isotropic: bool,
+        enough: float,
+        max_passes: int,
+    ) -> tuple[tuple[Array, Array, Array], Statistics, Array, int | None]:
+        """Plain EM by one thread, for structures whose covariances are averages of the scatter.
+
+        Parameters
+        ----------
+        start : weights (K,), means (K, D), covariances as in `e_step`
+        shared, isotropic : bool
+            Whether covariances are averaged over components, and over directions.
+        enough : float
+            Nats still to be gained (by Aitken's estimate) at which the run ends.
+        max_passes : int
+
+        Returns
+        -------
+        parameters, statistics
+            Where the run ended, and those of the pass there.
+        trace : ndarray
+            Log-likelihood of each pass.
+        collapsed : int or None
+            The component whose covariance lost its rank, or which lost its rows.
+        """
+        weights, means, covariances = (each.copy() for each in start)
+        trace, sums = np.empty(max_passes), np.empty(self._size)
+        flat = covariances if self._dense else covariances.reshape(means.shape)
+        passes, bad = plain_run(
+            self._data,
+            weights,
+            means,
+            flat,
+            shared,
+            isotropic,
+            self._parameters,
+            self._work,
+            self._stack,
+            sums,
+            trace,
+            enough,
+        )
+        statistics = self._statistics(means, sums)
+        return (weights, means, covariances), statistics, trace[:passes], bad - 1 if bad else None
+
+    @property
+    def brief(self) -> bool:
+        """Whether a pass is too short for a second thread."""
+        return self._threads == 1
+
+    def _statistics(self, means: Array, sums: Array) -> Statistics:
         k, d = means.shape
         return Statistics(
             means,
@@ -172,6 +228,24 @@ class Rows:
         self._team.lead(self._work, self._stack)
         finish_pass(self._parts, self._parameters)
         return self._parts[0].copy()
+
+
+class _Unlocked:
+    """An array's memory, as numpy's array interface describes it, without the read-only mark."""
+
+    def __init__(self, array: Array) -> None:
+        interface = dict(array.__array_interface__)
+        interface["data"] = (interface["data"][0], False)
+        self.__array_interface__ = interface
+
+
+def _unlocked(array: Array) -> Array:
+    """The same memory as an array of the ordinary type.
+
+    Compiled code takes a read-only array for another type and would be compiled again for it; it
+    writes to neither. The caller keeps the owner of the memory.
+    """
+    return array if array.flags.writeable else np.asarray(_Unlocked(array))
 
 
 class _Team:

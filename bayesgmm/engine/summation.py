@@ -29,6 +29,7 @@ def sum_group(rows, parameters, work, stack, group, chunks_a_group, out):  # typ
     first = group * chunks_a_group
     last = min(first + chunks_a_group, (n + CHUNK - 1) // CHUNK)
     top = 0
+    stack[0, :] = 0.0  # what no rows at all amount to
     for chunk in range(first, last):
         a, b = chunk * CHUNK, min((chunk + 1) * CHUNK, n)
         leaf = stack[top]

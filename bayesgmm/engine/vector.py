@@ -72,7 +72,7 @@ def exp_nonpositive(x):  # type: ignore[no-untyped-def]
     # Estrin's order: short chains keep the processor busier than Horner's one long one.
     r2 = r * r
     r4 = r2 * r2
-    p0 = 0.5 * r2 + (1.0 + r)
+    p0 = 0.5000000000000019 * r2 + (1.0 + r)
     p0 = r2 * (1.666666666666668e-01 * r) + p0
     p1 = (8.333333333319589e-03 * r + 4.166666666648795e-02) + r2 * (
         1.9841269890076403e-04 * r + 1.3888888952352863e-03

@@ -1,6 +1,6 @@
 """The vocabulary of the package: mixtures, and the checks that guard every entry."""
 
-from bayesgmm.model.covariance import Structure, as_structure, structures
+from bayesgmm.model.covariance import Averaged, Structure, as_structure, structure_words, structures
 from bayesgmm.model.data import Data, check_data, check_sample_weight
 from bayesgmm.model.mixture import Mixture
 from bayesgmm.model.precise import GaussianFactors, log_sum_exp
@@ -8,6 +8,7 @@ from bayesgmm.model.rank import check_enough_rows, check_full_rank, check_spread
 from bayesgmm.model.statistics import Statistics
 
 __all__ = [
+    "Averaged",
     "Data",
     "GaussianFactors",
     "Mixture",
@@ -20,5 +21,6 @@ __all__ = [
     "check_sample_weight",
     "check_spread",
     "log_sum_exp",
+    "structure_words",
     "structures",
 ]

@@ -2,8 +2,8 @@
 
 A structure says how covariances follow from the scatter matrices W_k and counts N_k of a pass
 (its M-step), and how many free parameters they have. Everything else (the kernel, the EM loop,
-the posterior) treats all structures alike. A new structure is a class here and a line in
-`_STRUCTURES`.
+the posterior) treats all structures alike. A new structure is an instance here, or a class and
+an instance.
 
 Covariances, and the scatter that a structure wants, are (K, D, D), or (K, D) variances where
 `diagonal` is true.
@@ -16,7 +16,6 @@ Celeux, G. and Govaert, G. (1995). Gaussian parsimonious clustering models. Patt
 
 import difflib
 from abc import ABC, abstractmethod
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,16 +26,18 @@ type Array = NDArray[np.float64]
 
 
 class Structure(ABC):
-    """A covariance structure. Stateless; two structures are equal if they are of one class."""
+    """A covariance structure: a value without state, equal to any other of its code."""
 
-    code: ClassVar[str]
+    code: str
     """mclust's three letters: volume, shape and orientation, each E(qual), V(arying) or I."""
-    name: ClassVar[str]
+    name: str
     """scikit-learn's word where it has one, else the code."""
-    words: ClassVar[str]
+    words: str
     """What the letters mean, for summaries."""
-    diagonal: ClassVar[bool]
+    diagonal: bool
     """Whether covariances and scatter are (K, D) variances."""
+    scales_by_column: bool = True
+    """Whether columns may be scaled one by one without leaving the structure."""
 
     @abstractmethod
     def covariances(self, counts: Array, scatters: Array) -> Array:
@@ -54,6 +55,14 @@ class Structure(ABC):
         ndarray of the shape of `scatters`
         """
 
+    def compact(self, covariances: Array) -> Array:
+        """Covariances without repetition, in the shape of scikit-learn's `covariances_`."""
+        return covariances
+
+    def expand(self, compact: Array, n_components: int, n_features: int) -> Array:
+        """The inverse of `compact`."""
+        return compact
+
     @abstractmethod
     def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
         """Free parameters of the K covariances."""
@@ -64,81 +73,89 @@ class Structure(ABC):
         return n_components - 1 + n_components * n_features + covariances
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other)
+        return isinstance(other, Structure) and self.code == other.code
 
     def __hash__(self) -> int:
-        return hash(type(self))
+        return hash(self.code)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
+        return f"<covariance structure {self.code}: {self.words}>"
 
 
-def _pooled(counts: Array, scatters: Array) -> Array:
-    """The scatter of all components over the number of rows, repeated for each component."""
-    pooled = scatters.sum(axis=0) / counts.sum()
-    return np.repeat(pooled[np.newaxis], len(counts), axis=0)
+class Averaged(Structure):
+    """Covariances that are averages of the scatter: over components, over directions, or neither.
 
+    Sigma_k = W_k / N_k; `shared` puts sum_k W_k / N in the place of each, and `isotropic` the mean
+    of the diagonal in the place of each variance (Celeux & Govaert 1995, sections 3.1 to 3.3).
+    """
 
-class Full(Structure):
-    """Each component has its own covariance: Sigma_k = W_k / N_k."""
-
-    code, name, diagonal = "VVV", "full", False
-    words = "ellipsoidal, varying volume, shape, and orientation"
-
-    def covariances(self, counts: Array, scatters: Array) -> Array:
-        return scatters / counts[:, np.newaxis, np.newaxis]
-
-    def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
-        return n_components * n_features * (n_features + 1) // 2
-
-
-class Tied(Structure):
-    """One covariance for all components: Sigma = sum_k W_k / N."""
-
-    code, name, diagonal = "EEE", "tied", False
-    words = "ellipsoidal, equal volume, shape, and orientation"
+    def __init__(
+        self,
+        code: str,
+        name: str,
+        words: str,
+        *,
+        diagonal: bool,
+        shared: bool = False,
+        isotropic: bool = False,
+    ) -> None:
+        self.code, self.name, self.words = code, name, words
+        self.diagonal, self.shared, self.isotropic = diagonal, shared, isotropic
+        # A sphere whose axes are scaled apart is no sphere.
+        self.scales_by_column = not isotropic
 
     def covariances(self, counts: Array, scatters: Array) -> Array:
-        return _pooled(counts, scatters)
+        sizes = counts.reshape(-1, *(1,) * (scatters.ndim - 1))
+        if self.shared:
+            out = np.broadcast_to(scatters.sum(axis=0) / sizes.sum(), scatters.shape)
+        else:
+            out = scatters / sizes
+        if self.isotropic:
+            out = np.broadcast_to(out.mean(axis=1, keepdims=True), out.shape)
+        return np.array(out)
 
     def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
-        return n_features * (n_features + 1) // 2
+        d = n_features
+        each = 1 if self.isotropic else d if self.diagonal else d * (d + 1) // 2
+        return each if self.shared else n_components * each
+
+    def compact(self, covariances: Array) -> Array:
+        out = covariances[0] if self.shared else covariances
+        return out[..., 0] if self.isotropic else out
+
+    def expand(self, compact: Array, n_components: int, n_features: int) -> Array:
+        if self.isotropic:
+            compact = np.repeat(compact[..., np.newaxis], n_features, axis=-1)
+        if self.shared:
+            compact = np.repeat(compact[np.newaxis], n_components, axis=0)
+        return compact
 
 
-class Diagonal(Structure):
-    """Each component has its own variances, without correlation: diag(W_k) / N_k."""
-
-    code, name, diagonal = "VVI", "diag", True
-    words = "diagonal, varying volume and shape"
-
-    def covariances(self, counts: Array, scatters: Array) -> Array:
-        return scatters / counts[:, np.newaxis]
-
-    def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
-        return n_components * n_features
-
-
-class Spherical(Structure):
-    """Each component has one variance: tr(W_k) / (N_k D)."""
-
-    code, name, diagonal = "VII", "spherical", True
-    words = "spherical, varying volume"
-
-    def covariances(self, counts: Array, scatters: Array) -> Array:
-        variances = scatters.mean(axis=1) / counts
-        return np.repeat(variances[:, np.newaxis], scatters.shape[1], axis=1)
-
-    def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
-        return n_components
-
-
-_STRUCTURES: tuple[Structure, ...] = (Full(), Tied(), Diagonal(), Spherical())
+_STRUCTURES: tuple[Structure, ...] = (
+    Averaged(
+        "VVV", "full", "ellipsoidal, varying volume, shape, and orientation", diagonal=False
+    ),
+    Averaged(
+        "EEE",
+        "tied",
+        "ellipsoidal, equal volume, shape, and orientation",
+        diagonal=False,
+        shared=True,
+    ),
+    Averaged("VVI", "diag", "diagonal, varying volume and shape", diagonal=True),
+    Averaged("VII", "spherical", "spherical, varying volume", diagonal=True, isotropic=True),
+)
 _BY_WORD = {word: each for each in _STRUCTURES for word in (each.name, each.code)}
 
 
 def structures() -> tuple[Structure, ...]:
     """All structures that exist, the least constrained first."""
     return _STRUCTURES
+
+
+def structure_words() -> tuple[str, ...]:
+    """Every word that `as_structure` knows."""
+    return tuple(_BY_WORD)
 
 
 def as_structure(covariance_type: str | Structure) -> Structure:

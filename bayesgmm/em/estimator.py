@@ -1,0 +1,598 @@
+"""The estimator: scikit-learn's GaussianMixture, exact."""
+
+import difflib
+import warnings
+from collections.abc import Iterator
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.exceptions import NotFittedError as SklearnNotFittedError
+from sklearn.utils._param_validation import (
+    InvalidParameterError as SklearnInvalidParameterError,
+)
+from sklearn.utils._param_validation import (
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from bayesgmm.em.acceleration import Parameters
+from bayesgmm.em.initial import chosen_starts, given_parameters
+from bayesgmm.em.loop import StopRule
+from bayesgmm.em.regularisation import Regularised
+from bayesgmm.em.search import Attempt, attempt, explore, finish
+from bayesgmm.em.starts import Sample, Start, portfolio, sample_size
+from bayesgmm.em.summary import summarise
+from bayesgmm.em.units import Units, fit_units
+from bayesgmm.engine import Rows
+from bayesgmm.errors import (
+    ConvergenceWarning,
+    DegeneracyWarning,
+    FitError,
+    InputError,
+    InvalidParameterError,
+    NotFittedError,
+)
+from bayesgmm.model import (
+    Mixture,
+    Structure,
+    as_structure,
+    check_data,
+    check_enough_rows,
+    check_full_rank,
+    check_sample_weight,
+    check_spread,
+    structure_words,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+type Array = NDArray[np.float64]
+
+_EXACT = StopRule()
+# Added to the diagonals, as a share of the columns' variances, where rows are fewer than columns.
+_FEW_ROWS = 1e-6
+
+
+class GaussianMixture(DensityMixin, BaseEstimator):
+    """Gaussian mixture fitted by EM to the optimum of its likelihood.
+
+    Takes every parameter of `sklearn.mixture.GaussianMixture` with the same meaning, and gives the
+    same fitted attributes. Where scikit-learn's defaults cost exactness, the default here is None,
+    the exact rule; a value that is set means what it means there.
+
+    Parameters
+    ----------
+    n_components : int, default=1
+        K.
+    covariance_type : str, default="full"
+        "full", "tied", "diag", "spherical", or mclust's code ("VVV", "EEE", "VVI", "VII").
+    tol : float, optional
+        Stop when the mean log-likelihood changes by less than this between two passes. None: when
+        at most 1e-14 nats of total log-likelihood are still to be gained, by Aitken's estimate
+        from the steps themselves.
+    reg_covar : float, optional
+        Added to the diagonals of the covariances, in the data's units squared. None adds nothing:
+        a start that collapses is discarded.
+    max_iter : int, optional
+        Passes over the data that a run may take; None for 10,000. The pass that evaluates the
+        result is not counted.
+    n_init : int, optional
+        Runs to make in full. None: as many first runs as it takes until more are unlikely to find
+        a better optimum (4 that agree, at most 24), of which the best goes on.
+    init_params : {"kmeans", "k-means++", "random", "random_from_data"}, optional
+        How each of `n_init` runs begins. None: k-means in the columns' units, k-means on whitened
+        rows and random rows in turn.
+    weights_init, means_init, precisions_init : array-like, optional
+        A start, or a part of one; components then keep its order.
+    random_state : int, Generator, RandomState or None
+        Anything that `numpy.random.default_rng` takes.
+    warm_start : bool, default=False
+        Begin at the previous solution.
+    verbose : int, default=0
+        1 prints a line for each run.
+    verbose_interval : int, default=10
+        Kept for compatibility.
+    acceleration : {"anderson", None}, default="anderson"
+        None for plain EM. Accelerated or not, no step loses likelihood.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (K,)
+    means_ : ndarray of shape (K, D)
+    covariances_ : ndarray
+        (K, D, D) for "full", (D, D) for "tied", (K, D) for "diag", (K,) for "spherical".
+    precisions_, precisions_cholesky_ : ndarray
+        As in scikit-learn, of the shape of `covariances_`.
+    mixture_ : Mixture
+        The fitted mixture as a value.
+    log_likelihood_ : float
+        Total, nats, at the returned parameters.
+    n_parameters_ : int
+        Free parameters.
+    converged_ : bool
+        Whether the stop rule was met.
+    n_iter_ : int
+        Passes of the winning run.
+    remaining_ : float
+        Nats still to be gained from the returned parameters, by estimate.
+    lower_bound_ : float
+        Mean log-likelihood at the returned parameters.
+    lower_bounds_ : list of float
+        Mean log-likelihood after each step of the winning run's last part; never falls.
+    starts_ : pandas.DataFrame
+        Each start: how it was made, the log-likelihood where its run ended, passes, outcome.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (D,)
+        Only if X had text column names.
+
+    Notes
+    -----
+    Components are ordered by their means (first feature first), unless a start was given: equal
+    fits have equal labels.
+
+    References
+    ----------
+    Dempster, Laird and Rubin (1977), JRSS B 39, 1-38. Aitken's stop rule and the acceleration:
+    see `bayesgmm.em.acceleration`.
+
+    Examples
+    --------
+    >>> from bayesgmm import GaussianMixture, load_dataset
+    >>> faithful = load_dataset("faithful")
+    >>> fit = GaussianMixture(2, random_state=0).fit(faithful.X)
+    >>> round(fit.log_likelihood_, 6)
+    -1130.26396
+    >>> fit.means_.round(3).tolist()
+    [[2.036, 54.479], [4.29, 79.968]]
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "covariance_type": [StrOptions(set(structure_words()))],
+        "tol": [Interval(Real, 0.0, None, closed="left"), None],
+        "reg_covar": [Interval(Real, 0.0, None, closed="left"), None],
+        "max_iter": [Interval(Integral, 0, None, closed="left"), None],
+        "n_init": [Interval(Integral, 1, None, closed="left"), None],
+        "init_params": [StrOptions({"kmeans", "random", "random_from_data", "k-means++"}), None],
+        "weights_init": ["array-like", None],
+        "means_init": ["array-like", None],
+        "precisions_init": ["array-like", None],
+        "random_state": [
+            "random_state",
+            np.random.Generator,
+            np.random.SeedSequence,
+            np.random.BitGenerator,
+        ],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+        "verbose_interval": [Interval(Integral, 1, None, closed="left")],
+        "acceleration": [StrOptions({"anderson"}), None],
+    }
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        covariance_type: str = "full",
+        tol: float | None = None,
+        reg_covar: float | None = None,
+        max_iter: int | None = None,
+        n_init: int | None = None,
+        init_params: str | None = None,
+        weights_init: ArrayLike | None = None,
+        means_init: ArrayLike | None = None,
+        precisions_init: ArrayLike | None = None,
+        random_state: Any = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        acceleration: str | None = "anderson",
+    ) -> None:
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weights_init = weights_init
+        self.means_init = means_init
+        self.precisions_init = precisions_init
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+        self.acceleration = acceleration
+
+    # --- fitting ------------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit to data.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n, D)
+            Finite numbers.
+        y : ignored
+        sample_weight : array-like of shape (n,), optional
+            How often each row counts; 0 removes it.
+
+        Raises
+        ------
+        InputError, InputTypeError
+            If X cannot be used; the message names the row and column.
+        InvalidParameterError
+            If a parameter is out of range.
+        FitError
+            If every start collapsed.
+        """
+        self._check_parameters()
+        data = check_data(X)
+        # Column names and counts are scikit-learn's business; its own array checks are not used.
+        validate_data(self, X, skip_check_array=True)
+        weights = check_sample_weight(sample_weight, len(data.X))
+        structure = as_structure(self.covariance_type)
+        ridge = self._check_rows(data.X, weights, data.feature_names, structure)
+        units = fit_units(data.X, weights, structure)
+        fitted = structure
+        if self.reg_covar:
+            fitted = Regularised(structure, self.reg_covar * units.scale**2)
+        elif ridge:
+            fitted = Regularised(structure, np.full(data.X.shape[1], ridge))
+        best, attempts, keep_order = self._search(data.X, weights, units, fitted)
+        self._store(best, attempts, units, structure, keep_order, data.feature_names)
+        return self
+
+    def fit_predict(
+        self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> NDArray[np.int64]:
+        """Fit, and the component of each row."""
+        return self.fit(X, y, sample_weight).predict(X)
+
+    def _check_parameters(self) -> None:
+        values = {name: getattr(self, name) for name in self._parameter_constraints}
+        for name, value in values.items():
+            if isinstance(value, bool) and name not in ("warm_start", "verbose"):
+                raise InvalidParameterError(
+                    f"The {name!r} parameter of {type(self).__name__} must be no truth value. "
+                    f"Got {value!r} instead."
+                )
+        try:
+            validate_parameter_constraints(
+                self._parameter_constraints, values, caller_name=type(self).__name__
+            )
+        except SklearnInvalidParameterError as error:
+            message = str(error)
+            if "'covariance_type'" in message and isinstance(self.covariance_type, str):
+                near = difflib.get_close_matches(
+                    self.covariance_type, structure_words(), n=1, cutoff=0.0
+                )
+                message += f" Did you mean {near[0]!r}?"
+            raise InvalidParameterError(message) from None
+
+    def _check_rows(
+        self,
+        x: Array,
+        weights: Array | None,
+        names: tuple[str, ...] | None,
+        structure: Structure,
+    ) -> float:
+        """Refuse data to which no mixture of this size and structure can be fitted.
+
+        Returns a constant for the diagonals of the covariances, as a share of the columns'
+        variances: 0 unless there are too few rows for any covariance of full rank.
+        """
+        if weights is not None and not weights.all():
+            x = x[weights > 0.0]
+        n, d = x.shape
+        if n < 2:
+            raise InputError(
+                f"X has {n} row (n_samples={n}) while a minimum of 2 is required: one row has no "
+                "variance."
+            )
+        check_enough_rows(x, self.n_components)
+        if self.reg_covar:
+            return 0.0
+        if structure.diagonal or n <= d:
+            check_spread(x, names)
+        else:
+            check_full_rank(x, names)
+        if structure.diagonal or n > d:
+            return 0.0
+        warnings.warn(
+            f"X has {n} rows and {d} columns: a full covariance needs at least {d + 1} rows. "
+            f"{_FEW_ROWS:g} times each column's variance was added to the diagonals. Use more "
+            "rows, fewer columns, or covariance_type='diag'.",
+            DegeneracyWarning,
+            stacklevel=3,
+        )
+        return _FEW_ROWS
+
+    def _search(
+        self, x: Array, weights: Array | None, units: Units, structure: Structure
+    ) -> tuple[Attempt, list[Attempt], bool]:
+        """Make the runs that the parameters ask for.
+
+        Returns the best of them, all of them, and whether its components are in a given order.
+        """
+        n, d = x.shape
+        k = self.n_components
+        rng = np.random.default_rng(self.random_state)
+        fast = self.acceleration is not None
+        rule = StopRule(
+            change=self.tol,
+            max_passes=_EXACT.max_passes if self.max_iter is None else self.max_iter + 1,
+        )
+        given = given_parameters(self, d, structure, units)
+        warm = self.warm_start and hasattr(self, "mixture_") and self._parameters is not None
+        portfolio_wanted = (
+            self.n_init is None and self.init_params is None and not any(given) and not warm
+        )
+        if portfolio_wanted and self.max_iter != 0:
+            sample = _sample(x, weights, units, sample_size(k, d), rng)
+        with Rows(
+            x,
+            weights,
+            k,
+            diagonal=structure.diagonal,
+            shift=units.shift,
+            scale=units.scale,
+        ) as rows:
+            starts: Iterator[Start]
+            if warm:
+                starts = iter([Start("previous solution", units.from_user(self._parameters))])
+            elif portfolio_wanted and self.max_iter != 0:
+                return self._search_portfolio(rows, sample, rng, rule, units, structure)
+            else:
+                starts = chosen_starts(self, x, weights, units, structure, given, rng)
+            attempts = []
+            for start in starts:
+                attempts.append(attempt(rows, structure, start, rule, fast))
+                self._say(attempts[-1], units)
+        sound = [each for each in attempts if not each.collapsed]
+        if not sound:
+            raise self._all_collapsed(attempts, units)
+        best = max(
+            sound, key=lambda each: (each.reason is None, each.run.log_likelihood)  # type: ignore[union-attr]  # not collapsed
+        )
+        keep_order = warm or any(each is not None for each in given)
+        return best, attempts, keep_order
+
+    def _search_portfolio(
+        self,
+        rows: Rows,
+        sample: Sample,
+        rng: np.random.Generator,
+        rule: StopRule,
+        units: Units,
+        structure: Structure,
+    ) -> tuple[Attempt, list[Attempt], bool]:
+        fast = self.acceleration is not None
+        starts = portfolio(sample, self.n_components, structure, rng)
+        if sample.whole:
+            attempts = explore(rows, structure, starts, sample, fast=fast)
+        else:
+            with Rows(
+                sample.rows, sample.weights, self.n_components, diagonal=structure.diagonal
+            ) as few:
+                attempts = explore(few, structure, starts, sample, fast=fast)
+        for each in attempts:
+            self._say(each, units)
+        best = finish(rows, structure, attempts, rule, fast=fast, whole=sample.whole)
+        if best is None or best.collapsed:
+            raise self._all_collapsed(attempts, units)
+        return best, attempts, False
+
+    def _say(self, found: Attempt, units: Units) -> None:
+        if self.verbose:
+            record = _record(0, found, units)
+            print(f"{record['start']}: {record['log_likelihood']:.6f} nats, {record['outcome']}")
+
+    def _all_collapsed(self, attempts: list[Attempt], units: Units) -> FitError:
+        table = "\n".join(
+            f"  {i}. {each.name}: {each.reason}" for i, each in enumerate(attempts, start=1)
+        )
+        return FitError(
+            f"None of {len(attempts)} starts with {self.n_components} components led to a "
+            f"mixture:\n{table}\nUse fewer components, a structure that shares covariances "
+            "(covariance_type='tied' or 'diag'), or reg_covar > 0."
+        )
+
+    def _store(
+        self,
+        best: Attempt,
+        attempts: list[Attempt],
+        units: Units,
+        structure: Structure,
+        keep_order: bool,
+        names: tuple[str, ...] | None,
+    ) -> None:
+        """Set every fitted attribute at once: an interrupted fit leaves the previous one."""
+        run = best.run
+        assert run is not None
+        weight = run.statistics.weight
+        parameters = units.to_user(run.parameters)
+        if not keep_order:
+            order = np.lexsort(parameters.means.T[::-1])
+            parameters = Parameters(*(np.ascontiguousarray(each[order]) for each in parameters))
+        covariances = parameters.covariances
+        if structure.diagonal:
+            covariances = covariances[:, :, np.newaxis] * np.eye(covariances.shape[1])
+        mixture = Mixture(parameters.weights, parameters.means, covariances, names)
+        self._parameters = parameters
+        self._structure = structure
+        self._records = [_record(i, each, units) for i, each in enumerate(attempts)]
+        self.mixture_ = mixture
+        self.weights_, self.means_ = parameters.weights, parameters.means
+        self.covariances_ = structure.compact(parameters.covariances)
+        self.log_likelihood_ = units.log_likelihood(run.log_likelihood, weight)
+        self.n_parameters_ = structure.n_parameters(*parameters.means.shape)
+        self.n_rows_ = weight
+        self.converged_ = run.converged
+        self.n_iter_ = run.n_passes - 1
+        self.remaining_ = run.remaining
+        self.lower_bound_ = self.log_likelihood_ / weight
+        self.lower_bounds_ = [units.log_likelihood(each, weight) / weight for each in run.trace]
+        self._warn(best)
+
+    def _warn(self, best: Attempt) -> None:
+        if best.reason is not None:
+            warnings.warn(
+                f"The fit is not to be trusted: {best.reason}. Use fewer components, or a "
+                "structure that shares covariances.",
+                DegeneracyWarning,
+                stacklevel=4,
+            )
+        elif not self.converged_ and self.max_iter != 0:
+            warnings.warn(
+                f"EM did not converge in {self.n_iter_} passes: about {self.remaining_:.2g} nats "
+                "of log-likelihood are still to be gained. Increase max_iter or tol.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    # --- what a fit tells ---------------------------------------------------------------------
+
+    @property
+    def starts_(self) -> "pd.DataFrame":
+        """Each start: how it was made, log-likelihood (nats), passes and outcome."""
+        import pandas as pd  # noqa: PLC0415  # half a second that most fits do not need
+
+        self._check_fitted("starts_")
+        columns = ["start", "log_likelihood", "iterations", "outcome"]
+        return pd.DataFrame(self._records, columns=columns)
+
+    @property
+    def precisions_cholesky_(self) -> Array:
+        """Upper triangular factors U of the precisions: precision = U U'."""
+        self._check_fitted("precisions_cholesky_")
+        covariances = self.covariances_
+        if self._structure.diagonal:
+            return np.asarray(1.0 / np.sqrt(covariances))
+        lower = np.linalg.cholesky(covariances)
+        identity = np.broadcast_to(np.eye(lower.shape[-1]), lower.shape)
+        return np.ascontiguousarray(np.linalg.solve(lower, identity).mT)
+
+    @property
+    def precisions_(self) -> Array:
+        """Inverses of the covariances, in the shape of `covariances_`."""
+        upper = self.precisions_cholesky_
+        return upper**2 if self._structure.diagonal else upper @ upper.mT
+
+    def score_samples(self, X: Any) -> Array:
+        """Log density of each row, nats, shape (n,)."""
+        return self._mixture().log_density(self._check_same(X))
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Mean log density of the rows, nats."""
+        return float(self.score_samples(X).mean())
+
+    def predict(self, X: Any) -> NDArray[np.int64]:
+        """The most probable component of each row, shape (n,)."""
+        return self._mixture().classify(self._check_same(X))
+
+    def predict_proba(self, X: Any) -> Array:
+        """Posterior probabilities of the components, shape (n, K); rows sum to 1."""
+        return self._mixture().responsibilities(self._check_same(X))
+
+    def sample(self, n_samples: int = 1) -> tuple[Array, NDArray[np.int64]]:
+        """Draw rows and their components from the fitted mixture, grouped by component."""
+        mixture = self._mixture()
+        if n_samples < 1:
+            raise InvalidParameterError(
+                f"Invalid value for 'n_samples': {n_samples}. The sampling requires at least one "
+                "sample."
+            )
+        x, labels = mixture.sample(n_samples, rng=np.random.default_rng(self.random_state))
+        order = np.argsort(labels, kind="stable")
+        return x[order], labels[order]
+
+    def bic(self, X: Any) -> float:
+        """Bayesian information criterion, smaller is better: -2 l + nu log n."""
+        x = self._check_same(X)
+        log_likelihood = float(self._mixture().log_density(x).sum())
+        return -2.0 * log_likelihood + self.n_parameters_ * float(np.log(len(x)))
+
+    def aic(self, X: Any) -> float:
+        """Akaike's information criterion, smaller is better: -2 l + 2 nu."""
+        x = self._check_same(X)
+        return -2.0 * float(self._mixture().log_density(x).sum()) + 2.0 * self.n_parameters_
+
+    def icl(self, X: Any) -> float:
+        """Integrated completed likelihood, smaller is better: BIC - 2 sum_b log max_k r_kb.
+
+        References
+        ----------
+        Biernacki, Celeux and Govaert (2000), IEEE PAMI 22, 719-725; with hard labels, as mclust.
+        """
+        x = self._check_same(X)
+        largest = self._mixture().responsibilities(x).max(axis=1)
+        return self.bic(x) - 2.0 * float(np.log(largest).sum())
+
+    def summary(self, X: Any) -> str:
+        """The fit in words and numbers, in the manner of mclust's summary.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, D)
+            The rows, for sizes and ICL.
+        """
+        self._check_fitted("summary")
+        return summarise(self, X)
+
+    # --- scikit-learn's conventions -----------------------------------------------------------
+
+    def _mixture(self) -> Mixture:
+        self._check_fitted("")
+        return self.mixture_
+
+    def _check_fitted(self, what: str) -> None:
+        try:
+            check_is_fitted(self, "mixture_")
+        except SklearnNotFittedError as error:
+            raise NotFittedError(str(error)) from None
+
+    def _check_same(self, X: Any) -> Array:
+        """The same check as in fit, and the columns of the fit."""
+        self._check_fitted("")
+        data = check_data(X)
+        validate_data(self, X, skip_check_array=True, reset=False)
+        return data.X
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "mixture_")
+
+
+def _sample(
+    x: Array, weights: Array | None, units: Units, size: int, rng: np.random.Generator
+) -> Sample:
+    """Rows for making starts: all of them, or as many as suffice, chosen by the seed."""
+    n = len(x)
+    whole = n <= size
+    chosen = np.arange(n) if whole else np.sort(rng.choice(n, size, replace=False))
+    row_weights = np.ones(len(chosen)) if weights is None else weights[chosen]
+    if not row_weights.all():
+        chosen, row_weights = chosen[row_weights > 0.0], row_weights[row_weights > 0.0]
+    return Sample(units.to_fit(x[chosen]), row_weights, whole)
+
+
+def _record(i: int, found: Attempt, units: Units) -> dict[str, Any]:
+    """A line of `starts_`."""
+    run = found.run
+    if run is None:
+        return {
+            "start": found.name, "log_likelihood": np.nan, "iterations": 0, "outcome": found.reason
+        }
+    outcome = "converged" if run.converged else "stopped"
+    return {
+        "start": found.name,
+        "log_likelihood": units.log_likelihood(run.log_likelihood, run.statistics.weight),
+        "iterations": run.n_passes - 1,
+        "outcome": outcome if found.reason is None else found.reason,
+    }

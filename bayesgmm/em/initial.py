@@ -1,0 +1,130 @@
+"""Starts that a user asks for by name or gives as numbers, as scikit-learn makes them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.cluster import KMeans, kmeans_plusplus
+
+from bayesgmm.em.acceleration import Parameters
+from bayesgmm.em.starts import Start, from_responsibilities
+from bayesgmm.em.units import Units
+from bayesgmm.errors import FitError, InvalidParameterError
+from bayesgmm.model import Structure
+
+type Array = NDArray[np.float64]
+type Given = tuple[Array | None, Array | None, Array | None]
+
+
+def given_parameters(estimator: Any, d: int, structure: Structure, units: Units) -> Given:
+    """weights_init, means_init and precisions_init, checked, in the fit's units."""
+    k = estimator.n_components
+    weights = means = covariances = None
+    if estimator.weights_init is not None:
+        weights = _numbers("weights", estimator.weights_init, (k,))
+        if weights.min() < 0.0 or weights.max() > 1.0:
+            raise InvalidParameterError(
+                "The parameter 'weights' should be in the range [0, 1], but got max value "
+                f"{weights.min():.5f}, min value {weights.max():.5f}"
+            )
+        if abs(1.0 - weights.sum()) > 1e-8:
+            raise InvalidParameterError(
+                "The parameter 'weights' should be normalized, but got sum(weights) = "
+                f"{weights.sum():.5f}"
+            )
+    if estimator.means_init is not None:
+        means = (_numbers("means", estimator.means_init, (k, d)) - units.shift) * units.scale
+    if estimator.precisions_init is not None:
+        covariances = _covariances(estimator.precisions_init, k, d, structure)
+        zeros = np.zeros((k, d))
+        covariances = units.from_user(Parameters(np.ones(k), zeros, covariances)).covariances
+    return weights, means, covariances
+
+
+def _covariances(value: Any, k: int, d: int, structure: Structure) -> Array:
+    """Covariances of shape (K, D, D) or (K, D) from precisions in scikit-learn's shape."""
+    example = np.ones((k, d)) if structure.diagonal else np.tile(np.eye(d), (k, 1, 1))
+    precisions = _numbers("precisions", value, structure.compact(example).shape)
+    kind = structure.name
+    if structure.diagonal:
+        if precisions.min() <= 0.0:
+            raise InvalidParameterError(f"'{kind} precision' should be positive")
+        return structure.expand(1.0 / precisions, k, d)
+    symmetric = np.abs(precisions - precisions.mT).max() <= 1e-8 * np.abs(precisions).max()
+    if not symmetric or np.linalg.eigvalsh(precisions).min() <= 0.0:
+        raise InvalidParameterError(f"'{kind} precision' should be symmetric, positive-definite")
+    return structure.expand(np.linalg.inv(precisions), k, d)
+
+
+def _numbers(name: str, value: Any, shape: tuple[int, ...]) -> Array:
+    array = np.asarray(value, dtype=np.float64)
+    if array.shape != shape:
+        raise InvalidParameterError(
+            f"The parameter '{name}' should have the shape of {shape}, but got {array.shape}"
+        )
+    if not np.isfinite(array).all():
+        raise InvalidParameterError(f"The parameter '{name}' has NaN or infinite entries: {array}")
+    return array
+
+
+def chosen_starts(
+    estimator: Any,
+    x: Array,
+    weights: Array | None,
+    units: Units,
+    structure: Structure,
+    given: Given,
+    rng: np.random.Generator,
+) -> Iterator[Start]:
+    """`n_init` starts by `init_params`, whose parts give way to what was given."""
+    if all(each is not None for each in given):
+        yield Start("given", Parameters(*given))  # type: ignore[arg-type]  # none is None
+        return
+    method = estimator.init_params or "kmeans"
+    rows = units.to_fit(x)
+    for _ in range(estimator.n_init or 1):
+        responsibilities = _responsibilities(method, rows, weights, estimator.n_components, rng)
+        if weights is not None:
+            responsibilities = responsibilities * weights
+        made = from_responsibilities(rows, responsibilities, structure)
+        if made is None or not np.isfinite(made.means).all():
+            raise FitError(f"A start by init_params={method!r} left a component without rows.")
+        made = _with_spread(made, rows, structure)
+        parts = [part if part is not None else own for part, own in zip(given, made, strict=True)]
+        yield Start(method, Parameters(*parts))
+
+
+def _responsibilities(
+    method: str, rows: Array, weights: Array | None, k: int, rng: np.random.Generator
+) -> Array:
+    """Responsibilities (K, n) by scikit-learn's four recipes."""
+    n = len(rows)
+    out = np.zeros((k, n))
+    seed = int(rng.integers(2**31 - 1))
+    if method == "kmeans":
+        labels = KMeans(k, n_init=1, random_state=seed).fit(rows, sample_weight=weights).labels_
+        out[labels, np.arange(n)] = 1.0
+    elif method == "random":
+        out = rng.random((k, n))
+        out /= out.sum(axis=0)
+    elif method == "random_from_data":
+        p = None if weights is None else weights / weights.sum()
+        out[np.arange(k), rng.choice(n, k, replace=False, p=p)] = 1.0
+    else:
+        _, chosen = kmeans_plusplus(rows, k, sample_weight=weights, random_state=seed)
+        out[np.arange(k), chosen] = 1.0
+    return out
+
+
+def _with_spread(made: Parameters, rows: Array, structure: Structure) -> Parameters:
+    """The rows' own covariance, where single rows were chosen and leave none."""
+    k = len(made.weights)
+    diagonals = made.covariances
+    if not structure.diagonal:
+        diagonals = np.diagonal(diagonals, axis1=1, axis2=2)
+    if diagonals.min() > 1e-10:
+        return made
+    whole = from_responsibilities(rows, np.ones((1, len(rows))), structure)
+    assert whole is not None
+    return made._replace(covariances=np.repeat(whole.covariances, k, axis=0))

@@ -1,0 +1,33 @@
+"""scikit-learn's `reg_covar`: a constant on the diagonal of every covariance."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesgmm.model import Structure
+
+type Array = NDArray[np.float64]
+
+
+class Regularised(Structure):
+    """A structure whose covariances get `amounts` (D,) added to their diagonals in each M-step."""
+
+    def __init__(self, structure: Structure, amounts: Array) -> None:
+        self._structure = structure
+        self._amounts = amounts
+        self.code, self.name, self.words = structure.code, structure.name, structure.words
+        self.diagonal, self.scales_by_column = structure.diagonal, structure.scales_by_column
+
+    def covariances(self, counts: Array, scatters: Array) -> Array:
+        covariances = self._structure.covariances(counts, scatters)
+        if self.diagonal:
+            return covariances + self._amounts
+        return covariances + np.diag(self._amounts)
+
+    def compact(self, covariances: Array) -> Array:
+        return self._structure.compact(covariances)
+
+    def expand(self, compact: Array, n_components: int, n_features: int) -> Array:
+        return self._structure.expand(compact, n_components, n_features)
+
+    def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
+        return self._structure.n_covariance_parameters(n_components, n_features)

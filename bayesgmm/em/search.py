@@ -1,0 +1,219 @@
+"""From many starts to one optimum: which runs go on, when enough have been made, which one wins."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesgmm.em.acceleration import Parameters
+from bayesgmm.em.loop import Run, StopRule, maximise
+from bayesgmm.em.starts import Sample, Start
+from bayesgmm.engine import Rows
+from bayesgmm.errors import SingularCovarianceError
+from bayesgmm.model import Averaged, Structure
+
+type Array = NDArray[np.float64]
+
+# A first run ends when so much likelihood (nats) is still to be gained; two that end within
+# `_SAME` of one another are taken for one optimum.
+_FIRST = StopRule(remaining=1e-3, max_passes=300)
+_SAME = 1e-2
+_FEWEST, _MOST = 4, 24
+# Passes of plain EM that a first run may take before it is accelerated.
+_PLAIN_PASSES = 40
+# Multiplications that first runs may take together, of about 30 passes each.
+_WORK = 6e10
+# Variance in some direction, as a share of the rows' own, below which a component is no group of
+# rows but a few that happen to lie on a plane.
+_FLAT = 1e-7
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One start and what became of it.
+
+    Attributes
+    ----------
+    name : str
+        How the start was made.
+    run : Run or None
+        None if not even the first pass could be made.
+    reason : str or None
+        Why the run is not to be trusted, if so; it then loses to every run that is.
+    """
+
+    name: str
+    run: Run | None
+    reason: str | None
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether the run ended in no mixture at all."""
+        return self.run is None or self.run.collapsed is not None
+
+
+def judge(run: Run, structure: Structure) -> str | None:
+    """Why a run is degenerate or spurious; None if it is neither.
+
+    A component on fewer rows than its covariance has dimensions, or one that is flat beside the
+    rows as a whole, is an accident of the likelihood: it can be made as high as one likes there
+    (Day 1969; McLachlan & Peel 2000, section 3.10).
+    """
+    return _starved(run, structure) or _flat(run, structure)
+
+
+def _starved(run: Run, structure: Structure) -> str | None:
+    """Whether the run ended in no mixture, or a component has too few rows."""
+    if run.collapsed is not None:
+        return f"component {run.collapsed} collapsed onto too few distinct rows"
+    counts = run.statistics.counts
+    needed = 2.0 if structure.diagonal else run.parameters.means.shape[1] + 1.0
+    k = int(counts.argmin())
+    if counts[k] < needed and len(counts) > 1:
+        return f"component {k} rests on {counts[k]:.1f} rows' worth of weight"
+    return None
+
+
+def _flat(run: Run, structure: Structure) -> str | None:
+    """Whether a component has next to no variance in some direction."""
+    weights, means, covariances = run.parameters
+    offsets = means - weights @ means
+    if structure.diagonal:
+        total = weights @ (covariances + offsets**2)
+        flattest = (covariances / total).min(axis=1)
+    else:
+        total = np.tensordot(weights, covariances, 1) + (offsets.T * weights) @ offsets
+        lower = np.linalg.cholesky(total)
+        half = np.linalg.solve(lower, covariances)
+        flattest = np.linalg.eigvalsh(np.linalg.solve(lower, half.mT))[:, 0]
+    k = int(flattest.argmin())
+    if flattest[k] < _FLAT:
+        return f"component {k} is flat (its variance in one direction is {flattest[k]:.1e} of all)"
+    return None
+
+
+def attempt(rows: Rows, structure: Structure, start: Start, rule: StopRule, fast: bool) -> Attempt:
+    """Run EM from a start and judge where it ended."""
+    try:
+        run = maximise(rows, structure, start.parameters, rule, accelerate=fast)
+    except SingularCovarianceError as error:
+        return Attempt(start.name, None, f"component {error.component} began without spread")
+    return Attempt(start.name, run, judge(run, structure))
+
+
+def first_run(rows: Rows, structure: Structure, start: Start, fast: bool) -> Attempt:
+    """A run that ends near its optimum; in compiled code as far as that reaches."""
+    if not (isinstance(structure, Averaged) and rows.brief):
+        return attempt(rows, structure, start, _FIRST, fast)
+    end, statistics, trace, collapsed = rows.plain(
+        start.parameters,
+        shared=structure.shared,
+        isotropic=structure.isotropic,
+        enough=_FIRST.remaining,
+        max_passes=_PLAIN_PASSES,
+    )
+    if collapsed is None and len(trace) == _PLAIN_PASSES:
+        return attempt(rows, structure, Start(start.name, Parameters(*end)), _FIRST, fast)
+    run = Run(
+        Parameters(*end),
+        statistics,
+        len(trace),
+        collapsed is None,
+        _FIRST.remaining,
+        tuple(trace.tolist()),
+        collapsed,
+    )
+    return Attempt(start.name, run, _starved(run, structure))
+
+
+def explore(
+    rows: Rows, structure: Structure, starts: Iterable[Start], sample: Sample, *, fast: bool
+) -> list[Attempt]:
+    """Make first runs until more are unlikely to find a better optimum.
+
+    With all of the first four at one optimum that is now. Else it is when the optima expected in
+    all (Boender & Rinnooy Kan 1987, Mathematical Programming 37, 59-80, from r runs and w optima
+    seen: w (r - 1) / (r - w - 2)) are fewer than w + 1/2, or when 24 runs were made, fewer where
+    one takes long.
+    """
+    m, d = sample.rows.shape
+    attempts: list[Attempt] = []
+    begun: list[Start] = []
+    optima: list[float] = []
+    most = _MOST
+    for start in islice(starts, _MOST):
+        twin = next((i for i, seen in enumerate(begun) if seen.same(start)), None)
+        if twin is None:
+            found = first_run(rows, structure, start, fast)
+        else:
+            found = Attempt(start.name, attempts[twin].run, attempts[twin].reason)
+        begun.append(start)
+        attempts.append(found)
+        if found.run is None or found.reason is not None:
+            if len(attempts) >= most:
+                break
+            continue
+        n_components = len(found.run.parameters.weights)
+        work = 30.0 * m * n_components * (10 + d * d)
+        most = int(np.clip(_WORK / work, _FEWEST, _MOST))
+        value = found.run.log_likelihood
+        if not any(abs(value - each) < _SAME for each in optima):
+            optima.append(value)
+        good = sum(each.reason is None for each in attempts)
+        w = len(optima)
+        if n_components == 1 or (good >= _FEWEST and w == 1):
+            break
+        if good > w + 2 and w * (good - 1) / (good - w - 2) < w + 0.5:
+            break
+        if len(attempts) >= most:
+            break
+    return attempts
+
+
+def finish(
+    rows: Rows,
+    structure: Structure,
+    attempts: list[Attempt],
+    rule: StopRule,
+    *,
+    fast: bool,
+    whole: bool,
+) -> Attempt | None:
+    """Run the best first attempt to the optimum; the next best where that degenerates.
+
+    A spurious optimum is taken only if there is no other. Where first runs saw only a sample, the best three of their optima are compared on all rows.
+    """
+    ranked = [each for each in attempts if not each.collapsed]
+    ranked.sort(key=_merit, reverse=True)
+    distinct: list[Attempt] = []
+    for each in ranked:
+        if not any(abs(_value(each) - _value(other)) < _SAME for other in distinct):
+            distinct.append(each)
+    if not whole and len(distinct) > 1:
+        compared = []
+        for each in distinct[:3]:
+            assert each.run is not None
+            brief = StopRule(remaining=_FIRST.remaining, max_passes=10)
+            start = Start(each.name, each.run.parameters)
+            compared.append(attempt(rows, structure, start, brief, fast))
+        distinct = sorted(compared, key=_merit, reverse=True) + distinct[3:]
+    spurious: list[Attempt] = []
+    for each in distinct:
+        assert each.run is not None
+        last = attempt(rows, structure, Start(each.name, each.run.parameters), rule, fast)
+        if last.reason is None:
+            return last
+        if not last.collapsed:
+            spurious.append(last)
+    return max(spurious, key=_value, default=None)
+
+
+def _value(found: Attempt) -> float:
+    return -np.inf if found.run is None else found.run.log_likelihood
+
+
+def _merit(found: Attempt) -> tuple[bool, float]:
+    """Sound runs before spurious ones, then by likelihood."""
+    return found.reason is None, _value(found)

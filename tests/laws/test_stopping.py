@@ -1,0 +1,95 @@
+"""What a run says of itself when it ends: converged, and how much is still to be gained.
+
+The data are two components at two standard deviations, where EM is slow: scikit-learn's rule stops
+a good part of a nat short here and calls it converged.
+"""
+
+import numpy as np
+import pytest
+from cases import StopRule, fit, one_step, overlapping, random_parameters
+from tolerances import PROMISE
+
+from bayesgmm.em.acceleration import Parameters
+
+N = 2000
+# Plain passes after the run's end; what they gain is what the run left.
+PASSES = 4000
+
+
+def start_and_rows(structure, seed, d):
+    rng = np.random.default_rng([seed, d, 11])
+    x = overlapping(rng, N, d, separation=2.0)
+    start = random_parameters(structure, rng, 2, d)
+    means = np.zeros((2, d))
+    means[:, 0] = 2.0, 0.0
+    return x, Parameters(np.array([0.4, 0.6]), means, start.covariances)
+
+
+def left_over(x, structure, run):
+    """Nats that many plain passes still gain, without any rule that could end them early."""
+    more = fit(
+        x,
+        run.parameters,
+        structure,
+        StopRule(remaining=-1.0, max_passes=PASSES),
+        accelerate=False,
+    )
+    assert more.n_passes == PASSES
+    return more.log_likelihood - run.log_likelihood
+
+
+@pytest.mark.parametrize("accelerate", [False, True])
+@pytest.mark.parametrize("remaining", [1e-14, 1e-9])
+@pytest.mark.parametrize(("seed", "d"), [(0, 1), (1, 2)])
+def test_converged_keeps_its_promise(structure, seed, d, remaining, accelerate):
+    x, start = start_and_rows(structure, seed, d)
+    rule = StopRule(remaining=remaining, max_passes=30_000)
+    run = fit(x, start, structure, rule, accelerate=accelerate)
+    assert run.converged
+    assert run.remaining <= remaining
+    assert left_over(x, structure, run) <= PROMISE
+
+
+@pytest.mark.parametrize("accelerate", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_remaining_is_what_remains(structure, seed, accelerate):
+    x, start = start_and_rows(structure, seed, 2)
+    best = fit(x, start, structure).log_likelihood
+    for remaining in 1e-4, 1e-6:
+        rule = StopRule(remaining=remaining, max_passes=30_000)
+        run = fit(x, start, structure, rule, accelerate=accelerate)
+        truth = best - run.log_likelihood
+        # Rounding of two sums of some thousand nats is about 1e-11.
+        assert truth <= 10.0 * run.remaining + 1e-11
+        assert run.remaining <= 10.0 * max(truth, 1e-11)
+
+
+@pytest.mark.parametrize("accelerate", [False, True])
+def test_a_run_that_is_cut_short_does_not_call_itself_converged(structure, accelerate):
+    x, start = start_and_rows(structure, 3, 2)
+    for passes in 1, 2, 5:
+        run = fit(x, start, structure, StopRule(max_passes=passes), accelerate=accelerate)
+        assert not run.converged
+        assert run.n_passes == passes
+
+
+def test_the_rule_of_scikit_learn_looks_at_the_change(structure):
+    x, start = start_and_rows(structure, 4, 2)
+    rule = StopRule(change=1e-5)
+    run = fit(x, start, structure, rule, accelerate=False)
+    assert run.converged
+    changes = np.diff(run.trace) / N
+    assert changes[-1] < 1e-5
+    assert (changes[:-1] >= 1e-5).all()
+
+
+def test_many_passes_are_plain_em(structure):
+    # The yardstick of this file is EM itself.
+    x, start = start_and_rows(structure, 5, 2)
+    theta = start
+    for _ in range(6):
+        theta = one_step(x, theta, structure)
+    rule = StopRule(remaining=-1.0, max_passes=7)
+    run = fit(x, start, structure, rule, accelerate=False)
+    np.testing.assert_array_equal(run.parameters.means, theta.means)
+    np.testing.assert_array_equal(run.parameters.covariances, theta.covariances)

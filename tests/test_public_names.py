@@ -1,0 +1,44 @@
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+
+import bayesgmm
+
+HEAVY = ["pymc", "pytensor", "matplotlib", "dask", "pandas", "sklearn", "numba", "scipy", "numpy"]
+
+
+@pytest.mark.parametrize("name", bayesgmm.__all__)
+def test_every_public_name_resolves(name):
+    assert getattr(bayesgmm, name) is not None
+    assert name in dir(bayesgmm)
+
+
+def test_names_come_from_their_rooms():
+    from bayesgmm.em import GaussianMixture
+
+    assert bayesgmm.GaussianMixture is GaussianMixture
+    assert bayesgmm.__version__ == version("bayesgmm")
+    assert issubclass(bayesgmm.errors.InputError, bayesgmm.errors.BayesGMMError)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'GaussianMixtures'"):
+        bayesgmm.GaussianMixtures  # noqa: B018  # the look itself is the test
+
+
+def imported(statement):
+    code = f"{statement}\nimport sys\nprint(*(set({HEAVY!r}) & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(run.stdout.split())
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    assert imported("import bayesgmm") == set()
+    assert imported("import bayesgmm.cli") == set()
+
+
+def test_the_estimator_needs_neither_pymc_nor_matplotlib_nor_dask():
+    loaded = imported("from bayesgmm import GaussianMixture, simulate, load_dataset")
+    assert not loaded & {"pymc", "pytensor", "matplotlib", "dask"}
