@@ -18,7 +18,7 @@ from sklearn.utils._param_validation import (
     StrOptions,
     validate_parameter_constraints,
 )
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_feature_names, _check_n_features, check_is_fitted
 
 from bayesgmm.em.acceleration import Parameters
 from bayesgmm.em.initial import chosen_starts, given_parameters
@@ -28,7 +28,7 @@ from bayesgmm.em.search import Attempt, attempt, explore, finish
 from bayesgmm.em.starts import Sample, Start, portfolio, sample_size
 from bayesgmm.em.summary import summarise
 from bayesgmm.em.units import Units, fit_units
-from bayesgmm.engine import Rows
+from bayesgmm.engine import Rows, membership
 from bayesgmm.errors import (
     ConvergenceWarning,
     DegeneracyWarning,
@@ -83,11 +83,12 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Passes over the data that a run may take; None for 10,000. The pass that evaluates the
         result is not counted.
     n_init : int, optional
-        Runs to make in full. None: as many first runs as it takes until more are unlikely to find
-        a better optimum (4 that agree, at most 24), of which the best goes on.
+        Starts to make at the least. None: as many as it takes until more are unlikely to find a
+        better optimum (4 that agree, at most 24). Each gets a short first run, the best goes on.
+        With `init_params` or `max_iter`: that many runs in full, 1 by default.
     init_params : {"kmeans", "k-means++", "random", "random_from_data"}, optional
-        How each of `n_init` runs begins. None: k-means in the columns' units, k-means on whitened
-        rows and random rows in turn.
+        How each of `n_init` runs begins. None: k-means in the columns' units, random rows, and
+        k-means on whitened rows in turn; "kmeans" if `max_iter` is set.
     weights_init, means_init, precisions_init : array-like, optional
         A start, or a part of one; components then keep its order.
     random_state : int, Generator, RandomState or None
@@ -234,8 +235,6 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """
         self._check_parameters()
         data = check_data(X)
-        # Column names and counts are scikit-learn's business; its own array checks are not used.
-        validate_data(self, X, skip_check_array=True)
         weights = check_sample_weight(sample_weight, len(data.X))
         structure = as_structure(self.covariance_type)
         ridge = self._check_rows(data.X, weights, data.feature_names, structure)
@@ -246,6 +245,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         elif ridge:
             fitted = Regularised(structure, np.full(data.X.shape[1], ridge))
         best, attempts, keep_order = self._search(data.X, weights, units, fitted)
+        # Column names and their number are scikit-learn's business, in its words.
+        _check_feature_names(self, X, reset=True)
+        _check_n_features(self, data.X, reset=True)
         self._store(best, attempts, units, structure, keep_order, data.feature_names)
         return self
 
@@ -331,10 +333,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         )
         given = given_parameters(self, d, structure, units)
         warm = self.warm_start and hasattr(self, "mixture_") and self._parameters is not None
-        portfolio_wanted = (
-            self.n_init is None and self.init_params is None and not any(given) and not warm
-        )
-        if portfolio_wanted and self.max_iter != 0:
+        begun = warm or any(each is not None for each in given)
+        explored = self.init_params is None and self.max_iter is None and not begun
+        if explored:
             sample = _sample(x, weights, units, sample_size(k, d), rng)
         with Rows(
             x,
@@ -347,7 +348,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             starts: Iterator[Start]
             if warm:
                 starts = iter([Start("previous solution", units.from_user(self._parameters))])
-            elif portfolio_wanted and self.max_iter != 0:
+            elif explored:
                 return self._search_portfolio(rows, sample, rng, rule, units, structure)
             else:
                 starts = chosen_starts(self, x, weights, units, structure, given, rng)
@@ -361,8 +362,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         best = max(
             sound, key=lambda each: (each.reason is None, each.run.log_likelihood)  # type: ignore[union-attr]  # not collapsed
         )
-        keep_order = warm or any(each is not None for each in given)
-        return best, attempts, keep_order
+        return best, attempts, begun
 
     def _search_portfolio(
         self,
@@ -376,12 +376,14 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         fast = self.acceleration is not None
         starts = portfolio(sample, self.n_components, structure, rng)
         if sample.whole:
-            attempts = explore(rows, structure, starts, sample, fast=fast)
+            attempts = explore(rows, structure, starts, sample, fewest=self.n_init, fast=fast)
         else:
             with Rows(
                 sample.rows, sample.weights, self.n_components, diagonal=structure.diagonal
             ) as few:
-                attempts = explore(few, structure, starts, sample, fast=fast)
+                attempts = explore(
+                    few, structure, starts, sample, fewest=self.n_init, fast=fast
+                )
         for each in attempts:
             self._say(each, units)
         best = finish(rows, structure, attempts, rule, fast=fast, whole=sample.whole)
@@ -464,14 +466,14 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """Each start: how it was made, log-likelihood (nats), passes and outcome."""
         import pandas as pd  # noqa: PLC0415  # half a second that most fits do not need
 
-        self._check_fitted("starts_")
+        self._check_fitted()
         columns = ["start", "log_likelihood", "iterations", "outcome"]
         return pd.DataFrame(self._records, columns=columns)
 
     @property
     def precisions_cholesky_(self) -> Array:
         """Upper triangular factors U of the precisions: precision = U U'."""
-        self._check_fitted("precisions_cholesky_")
+        self._check_fitted()
         covariances = self.covariances_
         if self._structure.diagonal:
             return np.asarray(1.0 / np.sqrt(covariances))
@@ -487,7 +489,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     def score_samples(self, X: Any) -> Array:
         """Log density of each row, nats, shape (n,)."""
-        return self._mixture().log_density(self._check_same(X))
+        return membership(self._check_same(X), self.mixture_, densities_alone=True)[0]
 
     def score(self, X: Any, y: Any = None) -> float:
         """Mean log density of the rows, nats."""
@@ -495,34 +497,33 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     def predict(self, X: Any) -> NDArray[np.int64]:
         """The most probable component of each row, shape (n,)."""
-        return self._mixture().classify(self._check_same(X))
+        return self.predict_proba(X).argmax(axis=1)
 
     def predict_proba(self, X: Any) -> Array:
         """Posterior probabilities of the components, shape (n, K); rows sum to 1."""
-        return self._mixture().responsibilities(self._check_same(X))
+        return membership(self._check_same(X), self.mixture_)[1]
 
     def sample(self, n_samples: int = 1) -> tuple[Array, NDArray[np.int64]]:
         """Draw rows and their components from the fitted mixture, grouped by component."""
-        mixture = self._mixture()
+        self._check_fitted()
         if n_samples < 1:
             raise InvalidParameterError(
                 f"Invalid value for 'n_samples': {n_samples}. The sampling requires at least one "
                 "sample."
             )
-        x, labels = mixture.sample(n_samples, rng=np.random.default_rng(self.random_state))
+        x, labels = self.mixture_.sample(n_samples, rng=np.random.default_rng(self.random_state))
         order = np.argsort(labels, kind="stable")
         return x[order], labels[order]
 
     def bic(self, X: Any) -> float:
         """Bayesian information criterion, smaller is better: -2 l + nu log n."""
-        x = self._check_same(X)
-        log_likelihood = float(self._mixture().log_density(x).sum())
-        return -2.0 * log_likelihood + self.n_parameters_ * float(np.log(len(x)))
+        densities = self.score_samples(X)
+        penalty = self.n_parameters_ * float(np.log(len(densities)))
+        return -2.0 * float(densities.sum()) + penalty
 
     def aic(self, X: Any) -> float:
         """Akaike's information criterion, smaller is better: -2 l + 2 nu."""
-        x = self._check_same(X)
-        return -2.0 * float(self._mixture().log_density(x).sum()) + 2.0 * self.n_parameters_
+        return -2.0 * float(self.score_samples(X).sum()) + 2.0 * self.n_parameters_
 
     def icl(self, X: Any) -> float:
         """Integrated completed likelihood, smaller is better: BIC - 2 sum_b log max_k r_kb.
@@ -531,9 +532,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         ----------
         Biernacki, Celeux and Govaert (2000), IEEE PAMI 22, 719-725; with hard labels, as mclust.
         """
-        x = self._check_same(X)
-        largest = self._mixture().responsibilities(x).max(axis=1)
-        return self.bic(x) - 2.0 * float(np.log(largest).sum())
+        largest = self.predict_proba(X).max(axis=1)
+        return self.bic(X) - 2.0 * float(np.log(largest).sum())
 
     def summary(self, X: Any) -> str:
         """The fit in words and numbers, in the manner of mclust's summary.
@@ -543,16 +543,12 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         X : array-like of shape (n, D)
             The rows, for sizes and ICL.
         """
-        self._check_fitted("summary")
+        self._check_fitted()
         return summarise(self, X)
 
     # --- scikit-learn's conventions -----------------------------------------------------------
 
-    def _mixture(self) -> Mixture:
-        self._check_fitted("")
-        return self.mixture_
-
-    def _check_fitted(self, what: str) -> None:
+    def _check_fitted(self) -> None:
         try:
             check_is_fitted(self, "mixture_")
         except SklearnNotFittedError as error:
@@ -560,9 +556,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     def _check_same(self, X: Any) -> Array:
         """The same check as in fit, and the columns of the fit."""
-        self._check_fitted("")
+        self._check_fitted()
+        _check_feature_names(self, X, reset=False)
         data = check_data(X)
-        validate_data(self, X, skip_check_array=True, reset=False)
+        _check_n_features(self, data.X, reset=False)
         return data.X
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -28,7 +28,8 @@ def given_parameters(estimator: Any, d: int, structure: Structure, units: Units)
                 "The parameter 'weights' should be in the range [0, 1], but got max value "
                 f"{weights.min():.5f}, min value {weights.max():.5f}"
             )
-        if abs(1.0 - weights.sum()) > 1e-8:
+        single = getattr(estimator.weights_init, "dtype", None) == np.float32
+        if abs(1.0 - weights.sum()) > (1e-6 if single else 1e-8):
             raise InvalidParameterError(
                 "The parameter 'weights' should be normalized, but got sum(weights) = "
                 f"{weights.sum():.5f}"
@@ -45,8 +46,8 @@ def given_parameters(estimator: Any, d: int, structure: Structure, units: Units)
 def _covariances(value: Any, k: int, d: int, structure: Structure) -> Array:
     """Covariances of shape (K, D, D) or (K, D) from precisions in scikit-learn's shape."""
     example = np.ones((k, d)) if structure.diagonal else np.tile(np.eye(d), (k, 1, 1))
-    precisions = _numbers("precisions", value, structure.compact(example).shape)
     kind = structure.name
+    precisions = _numbers(f"{kind} precision", value, structure.compact(example).shape)
     if structure.diagonal:
         if precisions.min() <= 0.0:
             raise InvalidParameterError(f"'{kind} precision' should be positive")

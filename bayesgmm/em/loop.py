@@ -13,6 +13,8 @@ from bayesgmm.model import Statistics, Structure
 type Array = NDArray[np.float64]
 
 _EPS = float(np.finfo(np.float64).eps)
+# Passes before steps are combined: the first ones say little about those to come.
+_PLAIN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ def maximise(
     theta = start
     statistics = rows.e_step(*theta)
     passes, trace = 1, [statistics.log_likelihood]
+    if rule.max_passes <= 1:
+        return Run(theta, statistics, passes, False, np.inf, tuple(trace))
     mixer = Mixer(theta)
     while True:
         if statistics.counts.min() < _EPS * statistics.weight:
@@ -106,7 +110,8 @@ def maximise(
             return Run(theta, statistics, passes, False, remaining, tuple(trace))
         floor = trace[-1] - 8.0 * _EPS * abs(trace[-1])
         found = None
-        if accelerate and (proposal := mixer.propose()) is not None:
+        proposal = mixer.propose() if accelerate and passes > _PLAIN else None
+        if proposal is not None:
             candidate = _valid(theta.like(proposal), structure)
             if candidate is not None:
                 found = _try(rows, candidate)

@@ -1,8 +1,7 @@
 """From many starts to one optimum: which runs go on, when enough have been made, which one wins."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,21 +128,27 @@ def first_run(rows: Rows, structure: Structure, start: Start, fast: bool) -> Att
 
 
 def explore(
-    rows: Rows, structure: Structure, starts: Iterable[Start], sample: Sample, *, fast: bool
+    rows: Rows,
+    structure: Structure,
+    starts: Iterable[Start],
+    sample: Sample,
+    *,
+    fewest: int | None,
+    fast: bool,
 ) -> list[Attempt]:
     """Make first runs until more are unlikely to find a better optimum.
 
     With all of the first four at one optimum that is now. Else it is when the optima expected in
     all (Boender & Rinnooy Kan 1987, Mathematical Programming 37, 59-80, from r runs and w optima
     seen: w (r - 1) / (r - w - 2)) are fewer than w + 1/2, or when 24 runs were made, fewer where
-    one takes long.
+    one takes long; in no case before `fewest`.
     """
-    m, d = sample.rows.shape
     attempts: list[Attempt] = []
     begun: list[Start] = []
     optima: list[float] = []
-    most = _MOST
-    for start in islice(starts, _MOST):
+    m, d = sample.rows.shape
+    least = fewest or 1
+    for start in starts:
         twin = next((i for i, seen in enumerate(begun) if seen.same(start)), None)
         if twin is None:
             found = first_run(rows, structure, start, fast)
@@ -151,25 +156,23 @@ def explore(
             found = Attempt(start.name, attempts[twin].run, attempts[twin].reason)
         begun.append(start)
         attempts.append(found)
-        if found.run is None or found.reason is not None:
-            if len(attempts) >= most:
-                break
-            continue
-        n_components = len(found.run.parameters.weights)
-        work = 30.0 * m * n_components * (10 + d * d)
-        most = int(np.clip(_WORK / work, _FEWEST, _MOST))
-        value = found.run.log_likelihood
-        if not any(abs(value - each) < _SAME for each in optima):
-            optima.append(value)
-        good = sum(each.reason is None for each in attempts)
-        w = len(optima)
-        if n_components == 1 or (good >= _FEWEST and w == 1):
-            break
-        if good > w + 2 and w * (good - 1) / (good - w - 2) < w + 0.5:
-            break
-        if len(attempts) >= most:
+        if found.reason is None:
+            value = _value(found)
+            if not any(abs(value - each) < _SAME for each in optima):
+                optima.append(value)
+        k = len(start.parameters.weights)
+        most = int(np.clip(_WORK / (30.0 * m * k * (10 + d * d)), _FEWEST, _MOST))
+        if len(attempts) >= least and (_settled(attempts, len(optima), k) or len(attempts) >= most):
             break
     return attempts
+
+
+def _settled(attempts: list[Attempt], w: int, n_components: int) -> bool:
+    """Whether `w` different optima are all that these runs let one expect."""
+    r = sum(each.reason is None for each in attempts)
+    if n_components == 1 or (w == 1 and r >= _FEWEST):
+        return r > 0
+    return r > w + 2 and w * (r - 1) / (r - w - 2) < w + 0.5
 
 
 def finish(
@@ -203,11 +206,22 @@ def finish(
     for each in distinct:
         assert each.run is not None
         last = attempt(rows, structure, Start(each.name, each.run.parameters), rule, fast)
+        if whole and last.run is not None:
+            last = replace(last, run=_joined(each.run, last.run))
         if last.reason is None:
             return last
         if not last.collapsed:
             spurious.append(last)
     return max(spurious, key=_value, default=None)
+
+
+def _joined(first: Run, second: Run) -> Run:
+    """One run of two, the second of which began where the first ended."""
+    return replace(
+        second,
+        n_passes=first.n_passes + second.n_passes - 1,
+        trace=first.trace + second.trace[1:],
+    )
 
 
 def _value(found: Attempt) -> float:

@@ -6,6 +6,8 @@ from importlib import resources
 from typing import Any
 
 import numba
+import numpy as np
+from numpy.typing import NDArray
 
 # Sums may be re-associated (vectorised reductions) and multiplications fused into additions.
 # NaN and infinity keep their meaning, so "nnan" and "ninf" are left out.
@@ -52,3 +54,21 @@ def inline(function: Callable[..., Any]) -> Any:
     return numba.njit(
         nogil=True, fastmath={"contract"}, error_model="numpy", boundscheck=False
     )(function)
+
+
+class _Unlocked:
+    """An array's memory, as numpy's array interface describes it, without the read-only mark."""
+
+    def __init__(self, array: NDArray[np.float64]) -> None:
+        interface = dict(array.__array_interface__)
+        interface["data"] = (interface["data"][0], False)
+        self.__array_interface__ = interface
+
+
+def unlocked(array: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same memory as an array of the ordinary type.
+
+    Compiled code takes a read-only array for another type and would be compiled again for it; it
+    writes to neither. The caller keeps the owner of the memory.
+    """
+    return array if array.flags.writeable else np.asarray(_Unlocked(array))

@@ -50,10 +50,10 @@ PANEL = 16
 
 
 @jit
-def _load(x, first, rows, padded, shift, scale, xt):  # type: ignore[no-untyped-def]
+def load_block(x, first, rows, padded, shift, scale, xt):  # type: ignore[no-untyped-def]
     """Transpose `rows` rows of x from `first` on, in the units (x - shift) * scale.
 
-    Zeros up to `padded`, a multiple of STRIP; `_normalise` gives those rows no weight.
+    Zeros up to `padded`, a multiple of STRIP; `normalise` gives those rows no weight.
     """
     for j in range(x.shape[1]):
         a, s = shift[j], scale[j]
@@ -64,7 +64,25 @@ def _load(x, first, rows, padded, shift, scale, xt):  # type: ignore[no-untyped-
 
 
 @jit
-def _normalise(joint, rows, padded, row_weights, first, spare):  # type: ignore[no-untyped-def]
+def log_joint_block(padded, constants, factors, offsets, xt, joint):  # type: ignore[no-untyped-def]
+    """Log joint densities l_kb of a block under full factors."""
+    n_components, d = offsets.shape
+    even = d - d % 2
+    for k in range(n_components):
+        for b in range(padded):
+            joint[k, b] = 0.0
+        for b in range(0, padded, STRIP):
+            for i in range(0, even, 2):
+                whiten_2(factors, offsets, k, i, xt, joint, b)
+            if even < d:
+                whiten_1(factors, offsets, k, even, xt, joint, b)
+        constant = constants[k]
+        for b in range(padded):
+            joint[k, b] = constant - 0.5 * joint[k, b]
+
+
+@jit
+def normalise(joint, rows, padded, row_weights, first, spare):  # type: ignore[no-untyped-def]
     """Turn log joint densities (K, rows) into weighted responsibilities; sum of v_b l_b.
 
     `row_weights` has no entries where all rows count once.
@@ -157,23 +175,12 @@ def dense(x, row_weights, first, last, shift, scale, constants, means, factors, 
     xt, rz, joint, spare = work
     counts, firsts = _counts_firsts(out, n_components, d)
     seconds = out[2 + n_components * (1 + d) :].reshape(n_components, d, d)
-    even = d - d % 2
     for start in range(first, last, BLOCK):
         rows = min(BLOCK, last - start)
         padded = (rows + STRIP - 1) // STRIP * STRIP
-        _load(x, start, rows, padded, shift, scale, xt)
-        for k in range(n_components):
-            for b in range(padded):
-                joint[k, b] = 0.0
-            for b in range(0, padded, STRIP):
-                for i in range(0, even, 2):
-                    whiten_2(factors, offsets, k, i, xt, joint, b)
-                if even < d:
-                    whiten_1(factors, offsets, k, even, xt, joint, b)
-            constant = constants[k]
-            for b in range(padded):
-                joint[k, b] = constant - 0.5 * joint[k, b]
-        out[0] += _normalise(joint, rows, padded, row_weights, start, spare)
+        load_block(x, start, rows, padded, shift, scale, xt)
+        log_joint_block(padded, constants, factors, offsets, xt, joint)
+        out[0] += normalise(joint, rows, padded, row_weights, start, spare)
         for k in range(n_components):
             s = 0.0
             for b in range(padded):
@@ -204,7 +211,7 @@ def diagonal(x, row_weights, first, last, shift, scale, constants, means, factor
     for start in range(first, last, BLOCK):
         rows = min(BLOCK, last - start)
         padded = (rows + STRIP - 1) // STRIP * STRIP
-        _load(x, start, rows, padded, shift, scale, xt)
+        load_block(x, start, rows, padded, shift, scale, xt)
         for k in range(n_components):
             constant = constants[k]
             for b in range(padded):
@@ -214,7 +221,7 @@ def diagonal(x, row_weights, first, last, shift, scale, constants, means, factor
                 for b in range(padded):
                     t = (xt[j, b] - mean) * p
                     joint[k, b] -= t * t
-        out[0] += _normalise(joint, rows, padded, row_weights, start, spare)
+        out[0] += normalise(joint, rows, padded, row_weights, start, spare)
         for k in range(n_components):
             s = 0.0
             for b in range(padded):

@@ -9,6 +9,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesgmm.engine.compile import unlocked
 from bayesgmm.engine.factors import factor
 from bayesgmm.engine.kernel import workspace
 from bayesgmm.engine.plain import plain_run
@@ -82,8 +83,8 @@ class Rows:
         self._shape = (n_components, d) if diagonal else (n_components, d, d)
         self._owners = (x, row_weights)
         self._data = (
-            _unlocked(x),
-            _NO_WEIGHTS if row_weights is None else _unlocked(row_weights),
+            unlocked(x),
+            _NO_WEIGHTS if row_weights is None else unlocked(row_weights),
             np.zeros(d) if shift is None else shift,
             np.ones(d) if scale is None else scale,
         )
@@ -228,24 +229,6 @@ class Rows:
         self._team.lead(self._work, self._stack)
         finish_pass(self._parts, self._parameters)
         return self._parts[0].copy()
-
-
-class _Unlocked:
-    """An array's memory, as numpy's array interface describes it, without the read-only mark."""
-
-    def __init__(self, array: Array) -> None:
-        interface = dict(array.__array_interface__)
-        interface["data"] = (interface["data"][0], False)
-        self.__array_interface__ = interface
-
-
-def _unlocked(array: Array) -> Array:
-    """The same memory as an array of the ordinary type.
-
-    Compiled code takes a read-only array for another type and would be compiled again for it; it
-    writes to neither. The caller keeps the owner of the memory.
-    """
-    return array if array.flags.writeable else np.asarray(_Unlocked(array))
 
 
 class _Team:

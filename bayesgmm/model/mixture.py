@@ -102,7 +102,8 @@ class Mixture:
             return np.log(self.weights)
 
     @cached_property
-    def _factors(self) -> GaussianFactors:
+    def factors(self) -> GaussianFactors:
+        """The components factorised for evaluation."""
         return GaussianFactors.of(self.means, self.covariances)
 
     # Evaluation
@@ -154,7 +155,7 @@ class Mixture:
         return self._comparable_log_joint(self._rows(X)).argmax(axis=1).astype(np.int64)
 
     def _log_joint(self, X: Floats) -> Floats:
-        log_densities = self._factors.log_densities(X)
+        log_densities = self.factors.log_densities(X)
         log_densities += self.log_weights[:, None]
         return log_densities.T
 
@@ -163,7 +164,7 @@ class Mixture:
         log_joint = self._log_joint(X)
         lost = np.flatnonzero(np.isneginf(log_joint.max(axis=1)))
         if lost.size:
-            distances = self._factors.scaled_distances(X[lost]).T
+            distances = self.factors.scaled_distances(X[lost]).T
             distances[:, self.weights == 0] = np.inf
             nearest = distances == distances.min(axis=1, keepdims=True)
             log_joint[lost] = np.where(nearest, self.log_weights, -np.inf)
@@ -211,7 +212,7 @@ class Mixture:
         labels = np.searchsorted(ends, draws, side="right").astype(np.int64)
         X = generator.standard_normal((operator.index(n), self.n_features))
         for k, (lower, exponent) in enumerate(
-            zip(self._factors.lower, self._factors.exponents, strict=True)
+            zip(self.factors.lower, self.factors.exponents, strict=True)
         ):
             mine = labels == k
             X[mine] = self.means[k] + np.ldexp(X[mine] @ lower.T, exponent)
@@ -285,7 +286,7 @@ class Mixture:
             return self
         m = len(known)
         reordered = self._restricted(known + rest)
-        factors = reordered._factors
+        factors = reordered.factors
         weights = self._restricted(known).responsibilities(values[None])[0]
         unit = np.ldexp(1.0, factors.exponents)
         shift = (values - reordered.means[:, :m]) / unit[:, :m]

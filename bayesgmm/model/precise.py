@@ -141,6 +141,18 @@ class GaussianFactors:
         return log_determinants
 
     @cached_property
+    def inverses(self) -> Floats:
+        """Lower triangular P with (PᵀP)⁻¹ = Σ in the data's units, to double precision, (K, D, D)."""
+        whitener = _transpose(self._whitener[0])
+        return np.ldexp(whitener, -self.exponents[:, None, :]).copy()
+
+    @property
+    def log_constants(self) -> Floats:
+        """-½ (D log 2π + log|Σ|), nats, (K,)."""
+        constants: Floats = -0.5 * (self.means.shape[1] * _LOG_2PI + self.log_determinants)
+        return constants
+
+    @cached_property
     def _whitener(self) -> tuple[Floats, Floats, Floats]:
         """Pᵀ, and its exact split into head and tail, each (K, D, D)."""
         high, low = _corrected_inverse(self.lower, self.lower_rest)
@@ -174,8 +186,7 @@ class GaussianFactors:
 
     def log_densities(self, X: Floats) -> Floats:
         """Log densities of each component in nats, (K, n): -½ (D log 2π + log|Σ| + distance²)."""
-        constants = self.means.shape[1] * _LOG_2PI + self.log_determinants
-        log_densities: Floats = -0.5 * (self.squared_distances(X) + constants[:, None])
+        log_densities: Floats = self.log_constants[:, None] - 0.5 * self.squared_distances(X)
         return log_densities
 
     def scaled_distances(self, X: Floats) -> Floats:

@@ -1,0 +1,144 @@
+"""Time of one EM iteration, as a ratio to scikit-learn's in the same process.
+
+Run by
+
+    pytest tests/benchmarks -o addopts=
+
+(and, say, `--benchmark-json=benchmarks.json`). Every fit starts from the same given parameters with
+`tol=0`, so nothing but the number of passes differs between a short and a long one; the time of an
+iteration is the difference of two such fits over the difference of their passes. Clusters lie
+about one standard deviation apart: no row belongs to one component alone.
+
+Targets: a ratio of 30, 30, 60, 35, 16, 7 for full covariances and 15 for diagonal ones; 75 % of
+the rate of the machine's matrix product at 30 features or more. Nothing is asserted of speed.
+"""
+
+from functools import partial
+from statistics import median
+
+import numpy as np
+import pytest
+import sklearn.mixture
+from threadpoolctl import threadpool_limits
+from timing import dgemm_rate, in_words, interleaved, seconds
+
+import bayesgmm
+from bayesgmm.engine import Rows, n_threads
+
+# n, d, K, structure, target, and by how many passes our and their fits differ.
+CASES = [
+    (100_000, 1, 3, "full", 30, 200, 10),
+    (100_000, 2, 3, "full", 30, 200, 10),
+    (100_000, 2, 10, "full", 60, 100, 10),
+    (200_000, 10, 10, "full", 35, 20, 4),
+    (100_000, 30, 10, "full", 16, 10, 4),
+    (50_000, 64, 20, "full", 7, 6, 3),
+    (200_000, 10, 10, "diag", 15, 30, 6),
+]
+ROUNDS = 5
+
+
+def overlapping(n, d, k, covariance_type):
+    """Rows, and a start that is near to them: weights, means, precisions."""
+    rng = np.random.default_rng([n, d, k])
+    centres = rng.standard_normal((k, d)) / np.sqrt(d)
+    x = rng.standard_normal((n, d)) + centres[rng.integers(k, size=n)]
+    means = centres + 0.1 * rng.standard_normal((k, d))
+    precisions = np.ones((k, d)) if covariance_type == "diag" else np.array([np.eye(d)] * k)
+    return x, np.full(k, 1 / k), means, precisions
+
+
+def fit(estimator, x, start, passes, **parameters):
+    weights, means, precisions = start
+    estimator(
+        len(weights),
+        tol=0.0,
+        max_iter=passes,
+        weights_init=weights,
+        means_init=means,
+        precisions_init=precisions,
+        **parameters,
+    ).fit(x)
+
+
+@pytest.mark.parametrize(
+    ("n", "d", "k", "covariance_type", "target", "our_passes", "their_passes"),
+    CASES,
+    ids=lambda each: f"{each:g}" if isinstance(each, int) else each,
+)
+def test_time_of_an_iteration(
+    n, d, k, covariance_type, target, our_passes, their_passes, benchmark, report
+):
+    x, *start = overlapping(n, d, k, covariance_type)
+    ours = partial(
+        fit,
+        bayesgmm.GaussianMixture,
+        x,
+        start,
+        covariance_type=covariance_type,
+        acceleration=None,
+    )
+    # Its own start is computed and thrown away where one is given: take the cheapest.
+    theirs = partial(
+        fit,
+        sklearn.mixture.GaussianMixture,
+        x,
+        start,
+        covariance_type=covariance_type,
+        init_params="random",
+        random_state=0,
+    )
+    seconds(partial(ours, 2))
+    with threadpool_limits(limits=n_threads()):
+        our_short, our_long, their_short, their_long = interleaved(
+            partial(ours, 2),
+            partial(ours, 2 + our_passes),
+            partial(theirs, 2),
+            partial(theirs, 2 + their_passes),
+            rounds=ROUNDS,
+        )
+        our_time = (median(our_long) - median(our_short)) / our_passes
+        their_time = (median(their_long) - median(their_short)) / their_passes
+        note = ""
+        if d >= 30:
+            flops = n * k * (2 * d * (d + 1) + 4 * d)
+            share = flops / our_time / dgemm_rate()
+            note = f"{share:.0%} of the DGEMM rate (target 75%)"
+            benchmark.extra_info["dgemm_share"] = share
+        benchmark.extra_info["ratio"] = their_time / our_time
+        report(
+            f"iteration n={n:g} d={d} K={k} {covariance_type}",
+            in_words(our_time),
+            in_words(their_time),
+            f"{their_time / our_time:.1f}x",
+            f"{target}x",
+            note,
+        )
+        benchmark.pedantic(seconds, args=(partial(ours, 2 + our_passes),), rounds=3)
+
+
+def test_two_threads_against_one(benchmark, report):
+    x, weights, means, precisions = overlapping(100_000, 1, 3, "full")
+    passes = 200
+
+    def run(rows):
+        for _ in range(passes):
+            rows.e_step(weights, means, precisions)
+
+    with (
+        Rows(x, None, 3, diagonal=False, threads=1) as one,
+        Rows(x, None, 3, diagonal=False, threads=2) as two,
+    ):
+        run(one)
+        run(two)
+        ones, twos = interleaved(partial(run, one), partial(run, two), rounds=15)
+        alone, together = median(ones) / passes, median(twos) / passes
+        report(
+            "pass n=1e5 d=1 K=3: two threads against one",
+            in_words(together),
+            in_words(alone),
+            f"{alone / together:.2f}x",
+            "2x at most",
+            "" if n_threads() > 1 else "one processor only",
+        )
+        benchmark.pedantic(run, args=(two,), rounds=5)

@@ -1,0 +1,65 @@
+"""The README's promises: its Python runs and prints what it says, its commands are those of CI."""
+
+import contextlib
+import io
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def block(marker):
+    found = re.search(rf"<!-- {marker} -->\n```\w+\n(.*?)\n```\n<!-- end -->", README, re.DOTALL)
+    assert found is not None, marker
+    return found[1]
+
+
+def test_the_python_runs_and_prints_what_its_comments_say():
+    code = block("python")
+    promised = re.findall(r"^print\(.*\)  # (.*)$", code, re.MULTILINE)
+    assert len(promised) == code.count("print(")
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        exec(compile(code, "README.md", "exec"), {})  # noqa: S102  # the README's own code
+    assert said.getvalue().splitlines() == promised
+
+
+@pytest.mark.parametrize("marker", ["main job", "tests"])
+def test_each_command_is_one_line_that_sets_itself_up(marker):
+    command = block(marker)
+    assert "\n" not in command
+    assert command.startswith("python3 -m venv .venv && .venv/bin/pip install -q ")
+    subprocess.run(["bash", "-n", "-c", command], check=True)
+
+
+def test_ci_runs_the_test_command_of_the_readme():
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    extraction = re.search(r"^tests=\$\((.*)\)$", ci, re.MULTILINE)
+    assert extraction is not None
+    found = subprocess.run(
+        ["bash", "-c", extraction[1]], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert found.stdout == block("tests") + "\n"
+    assert 'bash -euo pipefail -c "$tests"' in ci
+    assert "pytest" not in ci
+
+
+def test_the_main_job_prints_the_reference_numbers():
+    command = block("main job").rpartition("&& .venv/bin/")[2].split()
+    assert command[0] == "bayesgmm"
+    from click.testing import CliRunner
+
+    from bayesgmm.cli import main
+
+    result = CliRunner().invoke(main, command[1:])
+    assert result.exit_code == 0
+    assert "-1130.26396" in result.stdout
+
+
+def test_links_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
