@@ -2,6 +2,7 @@
 
 import difflib
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -397,8 +398,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             print(f"{record['start']}: {record['log_likelihood']:.6f} nats, {record['outcome']}")
 
     def _all_collapsed(self, attempts: list[Attempt], units: Units) -> FitError:
+        outcomes = Counter((each.name, each.reason) for each in attempts)
         table = "\n".join(
-            f"  {i}. {each.name}: {each.reason}" for i, each in enumerate(attempts, start=1)
+            f"  {count} x {name}: {reason}" for (name, reason), count in outcomes.most_common()
         )
         return FitError(
             f"None of {len(attempts)} starts with {self.n_components} components led to a "
@@ -437,7 +439,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.n_parameters_ = structure.n_parameters(*parameters.means.shape)
         self.n_rows_ = weight
         self.converged_ = run.converged
-        self.n_iter_ = run.n_passes - 1
+        # One component needs no second pass: the M-step that made its start is the iteration.
+        self.n_iter_ = 0 if self.max_iter == 0 else max(run.n_passes - 1, 1)
         self.remaining_ = run.remaining
         self.lower_bound_ = self.log_likelihood_ / weight
         self.lower_bounds_ = [units.log_likelihood(each, weight) / weight for each in run.trace]

@@ -104,7 +104,7 @@ def attempt(rows: Rows, structure: Structure, start: Start, rule: StopRule, fast
 
 def first_run(rows: Rows, structure: Structure, start: Start, fast: bool) -> Attempt:
     """A run that ends near its optimum; in compiled code as far as that reaches."""
-    if not (isinstance(structure, Averaged) and rows.brief):
+    if len(start.parameters.weights) == 1 or not (isinstance(structure, Averaged) and rows.brief):
         return attempt(rows, structure, start, _FIRST, fast)
     end, statistics, trace, collapsed = rows.plain(
         start.parameters,

@@ -4,8 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesgmm.model import Mixture, bhattacharyya
+
 if TYPE_CHECKING:
     from bayesgmm.em.estimator import GaussianMixture
+
+# Of this coefficient are two equal spheres whose centres are one standard deviation apart.
+_HARDLY_APART = 0.88
 
 
 def agreement(log_likelihoods: "np.typing.ArrayLike") -> tuple[int, int]:
@@ -44,6 +49,7 @@ def summarise(fit: "GaussianMixture", X: Any) -> str:
         "",
         f"{state} in {fit.n_iter_} passes; {agreed} of {made} starts agreed on this optimum",
         "(BIC and ICL: smaller is better)",
+        *_overlapping(mixture),
         "",
     ]
     names = mixture.feature_names or tuple(f"x{j}" for j in range(d))
@@ -55,6 +61,18 @@ def summarise(fit: "GaussianMixture", X: Any) -> str:
         lines += ["", f"Covariance of component {i}"]
         lines += _table("", list(names), list(zip(names, mixture.covariances[i], strict=True)))
     return "\n".join(lines)
+
+
+def _overlapping(mixture: Mixture) -> list[str]:
+    """A line for each pair of components that the data hardly tell apart."""
+    nearness = bhattacharyya(mixture)
+    return [
+        f"components {j} and {i} overlap (Bhattacharyya coefficient {nearness[i, j]:.2f}): "
+        "the data may not need both"
+        for i in range(len(nearness))
+        for j in range(i)
+        if nearness[i, j] > _HARDLY_APART
+    ]
 
 
 def _agreement(fit: "GaussianMixture") -> tuple[int, int]:

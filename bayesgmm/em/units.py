@@ -40,22 +40,24 @@ class Units:
 
     def to_user(self, parameters: Parameters) -> Parameters:
         """Parameters in the user's units."""
-        covariances = parameters.covariances / self._covariance_scale(parameters.covariances)
+        covariances = _scaled(parameters.covariances, 1.0 / self.scale)
         return Parameters(
             parameters.weights, self.shift + parameters.means / self.scale, covariances
         )
 
     def from_user(self, parameters: Parameters) -> Parameters:
         """Parameters in the fit's units."""
-        covariances = parameters.covariances * self._covariance_scale(parameters.covariances)
+        covariances = _scaled(parameters.covariances, self.scale)
         return Parameters(
             parameters.weights, (parameters.means - self.shift) * self.scale, covariances
         )
 
-    def _covariance_scale(self, covariances: Array) -> Array:
-        if covariances.ndim == 2:
-            return self.scale**2
-        return self.scale[:, np.newaxis] * self.scale
+
+def _scaled(covariances: Array, scale: Array) -> Array:
+    """Covariances of scaled columns; one factor at a time, whose square may overflow."""
+    if covariances.ndim == 2:
+        return covariances * scale * scale
+    return covariances * scale * scale[:, np.newaxis]
 
 
 def moments(x: Array, row_weights: Array | None) -> tuple[Array, Array]:
@@ -87,7 +89,8 @@ def fit_units(x: Array, row_weights: Array | None, structure: Structure) -> Unit
     """The units for a fit of these rows."""
     mean, deviation = moments(x, row_weights)
     if not structure.scales_by_column:
-        # The geometric mean over columns, without leaving the range of float64.
-        deviation = np.full_like(deviation, np.exp(np.log(deviation).mean()))
+        # The geometric mean over columns (those that vary), within the range of float64.
+        logs = np.log(deviation[deviation > 0.0])
+        deviation = np.full_like(deviation, np.exp(logs.mean()) if logs.size else 1.0)
     _, exponents = np.frexp(deviation)
     return Units(mean, np.ldexp(1.0, -exponents))

@@ -5,6 +5,8 @@ structures whose covariances are averages of the scatter; it is the loop of `bay
 without acceleration, and hands over to it.
 """
 
+import numpy as np
+
 from bayesgmm.engine.compile import jit
 from bayesgmm.engine.factors import factor
 from bayesgmm.engine.summation import serial_pass
@@ -30,9 +32,11 @@ def plain_run(  # type: ignore[no-untyped-def]
         for k in range(n_components):
             if sums[2 + k] < 1e-15 * sums[1]:
                 return p + 1, k + 1
+        gain = trace[p] - trace[p - 1] if p > 0 else np.inf
+        if abs(gain) <= 1e-15 * abs(trace[p]):
+            return p + 1, 0
         if p >= 2:
             # Aitken: gains that shrink by a constant factor add up to this.
-            gain = trace[p] - trace[p - 1]
             ratio = gain / (trace[p - 1] - trace[p - 2])
             if ratio < 0.9 and gain * ratio / (1.0 - ratio) < enough:
                 return p + 1, 0

@@ -1,5 +1,6 @@
 """The vocabulary of the package: mixtures, and the checks that guard every entry."""
 
+from bayesgmm.model.closeness import bhattacharyya
 from bayesgmm.model.covariance import Averaged, Structure, as_structure, structure_words, structures
 from bayesgmm.model.data import Data, check_data, check_sample_weight
 from bayesgmm.model.mixture import Mixture
@@ -15,6 +16,7 @@ __all__ = [
     "Statistics",
     "Structure",
     "as_structure",
+    "bhattacharyya",
     "check_data",
     "check_enough_rows",
     "check_full_rank",

@@ -18,6 +18,7 @@ from tolerances import DIFFERENCES, KERNEL, SCORE
 
 from bayesgmm.em.acceleration import Parameters
 from bayesgmm.engine import e_step, score
+from bayesgmm.model import as_structure
 
 
 def curve(structure, theta, rng):
@@ -133,8 +134,6 @@ def test_where_em_moves_the_score_points_along(structure, size):
 def test_m_step_and_score_are_one_quantity():
     # Xu and Jordan (1996), theorem 1: w+ - w = diag(w)(s - n)/n, mu+ - mu = Sigma s / N and,
     # about the old mean, Sigma+ - Sigma = 2 Sigma S Sigma / N.
-    from bayesgmm.model import as_structure
-
     full = as_structure("full")
     rng = np.random.default_rng(3)
     theta = random_parameters(full, rng, 3, 4)

@@ -146,10 +146,8 @@ def test_an_affine_map_shifts_the_likelihood_by_its_determinant(structure, d):
     # Rounding of moments is of the order of the largest direction.
     size = np.sqrt(here.counts.max() * np.einsum("kii->k", dense(there.seconds)).max())
     np.testing.assert_allclose(there.firsts, here.firsts @ A.T, atol=tolerance * size)
-    if structure.diagonal:
-        expected = here.seconds * np.diagonal(A) ** 2
-    else:
-        expected = A @ here.seconds @ A.T
+    squares = np.diagonal(A) ** 2
+    expected = here.seconds * squares if structure.diagonal else A @ here.seconds @ A.T
     np.testing.assert_allclose(there.seconds, expected, atol=tolerance * abs(expected).max())
 
 
