@@ -395,11 +395,12 @@ def _fit_document(
     import numpy as np
 
     from bayesgmm.em.summary import agreement
-    from bayesgmm.model import as_structure
+    from bayesgmm.model import as_structure, bhattacharyya
 
     mixture, structure = model.mixture_, as_structure(model.covariance_type)
     starts = model.starts_.to_dict("records")
-    agreed, made = agreement([start["log_likelihood"] for start in starts])
+    values = [start["log_likelihood"] for start in starts]
+    agreed, made = agreement(values, model.log_likelihood_)
     groups = None
     if table is not None:
         groups = {
@@ -428,11 +429,13 @@ def _fit_document(
         "icl": model.icl(rows.X),
         "converged": bool(model.converged_),
         "n_iter": model.n_iter_,
+        "remaining": _plain(model.remaining_),
         "sizes": np.bincount(model.predict(rows.X), minlength=mixture.n_components).tolist(),
         "feature_names": mixture.feature_names,
         "weights": mixture.weights.tolist(),
         "means": mixture.means.tolist(),
         "covariances": mixture.covariances.tolist(),
+        "bhattacharyya": bhattacharyya(mixture).tolist(),
         "starts_made": made,
         "starts_agreed": agreed,
         "starts": [{key: _plain(value) for key, value in start.items()} for start in starts],

@@ -8,9 +8,7 @@ HERE = Path(__file__).parent
 
 # The notebooks live beside the documentation and are shown with the outputs that they keep.
 shutil.rmtree(HERE / "notebooks", ignore_errors=True)
-shutil.copytree(
-    HERE.parent / "notebooks", HERE / "notebooks", ignore=shutil.ignore_patterns(".*")
-)
+shutil.copytree(HERE.parent / "notebooks", HERE / "notebooks", ignore=shutil.ignore_patterns(".*"))
 
 project = "bayesgmm"
 author = "the bayesgmm developers"

@@ -36,9 +36,9 @@ class Parameters(NamedTuple):
         """Parameters of the same shapes from one vector."""
         k, d = self.means.shape
         return Parameters(
-            flat[:k], flat[k : k + k * d].reshape(k, d), flat[k + k * d :].reshape(
-                self.covariances.shape
-            )
+            flat[:k],
+            flat[k : k + k * d].reshape(k, d),
+            flat[k + k * d :].reshape(self.covariances.shape),
         )
 
 

@@ -75,7 +75,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         "full", "tied", "diag", "spherical", or mclust's code ("VVV", "EEE", "VVI", "VII").
     tol : float, optional
         Stop when the mean log-likelihood changes by less than this between two passes. None: when
-        at most 1e-14 nats of total log-likelihood are still to be gained, by Aitken's estimate
+        at most 1e-16 nats of total log-likelihood are still to be gained, by Aitken's estimate
         from the steps themselves.
     reg_covar : float, optional
         Added to the diagonals of the covariances, in the data's units squared. None adds nothing:
@@ -361,7 +361,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         if not sound:
             raise self._all_collapsed(attempts, units)
         best = max(
-            sound, key=lambda each: (each.reason is None, each.run.log_likelihood)  # type: ignore[union-attr]  # not collapsed
+            sound,
+            key=lambda each: (each.reason is None, each.run.log_likelihood),  # type: ignore[union-attr]  # not collapsed
         )
         return best, attempts, begun
 
@@ -382,9 +383,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             with Rows(
                 sample.rows, sample.weights, self.n_components, diagonal=structure.diagonal
             ) as few:
-                attempts = explore(
-                    few, structure, starts, sample, fewest=self.n_init, fast=fast
-                )
+                attempts = explore(few, structure, starts, sample, fewest=self.n_init, fast=fast)
         for each in attempts:
             self._say(each, units)
         best = finish(rows, structure, attempts, rule, fast=fast, whole=sample.whole)
@@ -394,7 +393,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     def _say(self, found: Attempt, units: Units) -> None:
         if self.verbose:
-            record = _record(0, found, units)
+            record = _record(found, units)
             print(f"{record['start']}: {record['log_likelihood']:.6f} nats, {record['outcome']}")
 
     def _all_collapsed(self, attempts: list[Attempt], units: Units) -> FitError:
@@ -431,7 +430,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         mixture = Mixture(parameters.weights, parameters.means, covariances, names)
         self._parameters = parameters
         self._structure = structure
-        self._records = [_record(i, each, units) for i, each in enumerate(attempts)]
+        self._records = [_record(each, units) for each in attempts]
         self.mixture_ = mixture
         self.weights_, self.means_ = parameters.weights, parameters.means
         self.covariances_ = structure.compact(parameters.covariances)
@@ -582,17 +581,18 @@ def _sample(
     return Sample(units.to_fit(x[chosen]), row_weights, whole)
 
 
-def _record(i: int, found: Attempt, units: Units) -> dict[str, Any]:
-    """A line of `starts_`."""
+def _record(found: Attempt, units: Units) -> dict[str, Any]:
+    """A line of `starts_`; a run that ended in no mixture has no log-likelihood."""
     run = found.run
-    if run is None:
-        return {
-            "start": found.name, "log_likelihood": np.nan, "iterations": 0, "outcome": found.reason
-        }
-    outcome = "converged" if run.converged else "stopped"
+    value, passes, outcome = np.nan, 0, found.reason
+    if run is not None:
+        passes = run.n_passes - 1
+        if not found.collapsed:
+            value = units.log_likelihood(run.log_likelihood, run.statistics.weight)
+        outcome = outcome or ("converged" if run.converged else "stopped")
     return {
         "start": found.name,
-        "log_likelihood": units.log_likelihood(run.log_likelihood, run.statistics.weight),
-        "iterations": run.n_passes - 1,
-        "outcome": outcome if found.reason is None else found.reason,
+        "log_likelihood": value,
+        "iterations": passes,
+        "outcome": outcome,
     }

@@ -32,7 +32,7 @@ class StopRule:
         Passes over the data, after which the run ends unconverged.
     """
 
-    remaining: float = 1e-14
+    remaining: float = 1e-16
     change: float | None = None
     max_passes: int = 10_000
 
@@ -94,45 +94,43 @@ def maximise(
     theta = start
     statistics = rows.e_step(*theta)
     passes, trace = 1, [statistics.log_likelihood]
-    if rule.max_passes <= 1:
-        return Run(theta, statistics, passes, False, np.inf, tuple(trace))
-    mixer = Mixer(theta)
-    while True:
+    mixer = Mixer(theta) if accelerate or rule.change is None else None
+    remaining = np.inf
+    while rule.max_passes > 1:
         if statistics.counts.min() < _EPS * statistics.weight:
             empty = int(statistics.counts.argmin())
             return Run(theta, statistics, passes, False, np.inf, tuple(trace), empty)
         image = m_step(statistics, structure)
-        mixer.observe(theta, image, statistics.counts)
-        remaining = mixer.remaining(rule.remaining)
+        if mixer is not None:
+            mixer.observe(theta, image, statistics.counts)
+            remaining = mixer.remaining(rule.remaining)
         if _ended(rule, trace, remaining, statistics.weight):
             return Run(theta, statistics, passes, True, remaining, tuple(trace))
         if passes >= rule.max_passes:
-            return Run(theta, statistics, passes, False, remaining, tuple(trace))
-        floor = trace[-1] - 8.0 * _EPS * abs(trace[-1])
+            break
+        candidate: Parameters | None = image
         found = None
-        proposal = mixer.propose() if accelerate and passes > _PLAIN else None
-        if proposal is not None:
-            candidate = _valid(theta.like(proposal), structure)
-            if candidate is not None:
-                found = _try(rows, candidate)
+        if mixer is not None and accelerate and passes > _PLAIN:
+            proposal = mixer.propose()
+            if proposal is not None:
+                candidate = _member(theta.like(proposal), structure)
+                found = _improvement(rows, candidate, trace[-1])
                 passes += 1
-                if found is not None and found.log_likelihood < floor:
-                    found = None
-            if found is None:
-                mixer.forget()
-                if passes >= rule.max_passes:
-                    return Run(theta, statistics, passes, False, remaining, tuple(trace))
+                if found is None:
+                    mixer.forget()
+                    candidate = image
+                    if passes >= rule.max_passes:
+                        break
         if found is None:
-            candidate = image
             try:
                 found = rows.e_step(*image)
             except SingularCovarianceError as error:
-                return Run(
-                    theta, statistics, passes, False, np.inf, tuple(trace), error.component
-                )
+                return Run(theta, statistics, passes, False, np.inf, tuple(trace), error.component)
             passes += 1
+        assert candidate is not None
         theta, statistics = candidate, found
         trace.append(statistics.log_likelihood)
+    return Run(theta, statistics, passes, False, remaining, tuple(trace))
 
 
 def _ended(rule: StopRule, trace: list[float], remaining: float, weight: float) -> bool:
@@ -141,16 +139,23 @@ def _ended(rule: StopRule, trace: list[float], remaining: float, weight: float) 
     return len(trace) > 1 and abs(trace[-1] - trace[-2]) / weight < rule.change
 
 
-def _try(rows: Rows, candidate: Parameters) -> Statistics | None:
-    """A pass at a proposal, or None if that is no mixture."""
+def _member(proposal: Parameters, structure: Structure) -> Parameters | None:
+    """The mixture of the structure next to a proposal; None if that is no mixture at all."""
+    if not proposal.weights.min() > 0.0:
+        return None
     try:
-        return rows.e_step(*candidate)
+        covariances = structure.nearest(proposal.weights, proposal.covariances)
+    except np.linalg.LinAlgError:
+        return None
+    return proposal._replace(covariances=covariances)
+
+
+def _improvement(rows: Rows, candidate: Parameters | None, reached: float) -> Statistics | None:
+    """A pass at a candidate; None if it loses likelihood (beyond rounding)."""
+    if candidate is None:
+        return None
+    try:
+        found = rows.e_step(*candidate)
     except SingularCovarianceError:
         return None
-
-
-def _valid(candidate: Parameters, structure: Structure) -> Parameters | None:
-    """A proposal with positive weights and a covariance of the structure, if it is one."""
-    if not candidate.weights.min() > 0.0:
-        return None
-    return candidate
+    return found if found.log_likelihood >= reached - 8.0 * _EPS * abs(reached) else None

@@ -23,6 +23,9 @@ class Regularised(Structure):
             return covariances + self._amounts
         return covariances + np.diag(self._amounts)
 
+    def nearest(self, weights: Array, covariances: Array) -> Array:
+        return self._structure.nearest(weights, covariances)
+
     def compact(self, covariances: Array) -> Array:
         return self._structure.compact(covariances)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import gammaln
 
 from bayesgmm.em.acceleration import Parameters
 from bayesgmm.em.loop import Run, StopRule, maximise
@@ -24,9 +25,8 @@ _FEWEST, _MOST = 4, 24
 _PLAIN_PASSES = 40
 # Multiplications that first runs may take together, of about 30 passes each.
 _WORK = 6e10
-# Variance in some direction, as a share of the rows' own, below which a component is no group of
-# rows but a few that happen to lie on a plane.
-_FLAT = 1e-7
+# Relative variance in some direction below which a component has to be more than an accident.
+_FLAT = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,10 @@ class Attempt:
 def judge(run: Run, structure: Structure) -> str | None:
     """Why a run is degenerate or spurious; None if it is neither.
 
-    A component on fewer rows than its covariance has dimensions, or one that is flat beside the
-    rows as a whole, is an accident of the likelihood: it can be made as high as one likes there
-    (Day 1969; McLachlan & Peel 2000, section 3.10).
+    A mixture's likelihood can be made as high as one likes by a component on a few rows that
+    happen to lie close together or on a plane (Day 1969; McLachlan & Peel 2000, section 3.10).
     """
-    return _starved(run, structure) or _flat(run, structure)
+    return _starved(run, structure) or _accidental(run, structure)
 
 
 def _starved(run: Run, structure: Structure) -> str | None:
@@ -68,29 +67,60 @@ def _starved(run: Run, structure: Structure) -> str | None:
     if run.collapsed is not None:
         return f"component {run.collapsed} collapsed onto too few distinct rows"
     counts = run.statistics.counts
-    needed = 2.0 if structure.diagonal else run.parameters.means.shape[1] + 1.0
     k = int(counts.argmin())
-    if counts[k] < needed and len(counts) > 1:
+    if counts[k] < _defining(run, structure) and len(counts) > 1 and not _shared(run):
         return f"component {k} rests on {counts[k]:.1f} rows' worth of weight"
     return None
 
 
-def _flat(run: Run, structure: Structure) -> str | None:
-    """Whether a component has next to no variance in some direction."""
+def _accidental(run: Run, structure: Structure) -> str | None:
+    """Whether a flat or tiny component is no more than chance brings about somewhere.
+
+    As few as D + 1 rows span an ellipsoid. One of relative axes sqrt(v_j) (in units of all rows)
+    holds another row by chance with probability at most prod min(1, 2 sqrt(v_j)); that m further
+    rows lie in it has Chernoff's bound e^-a (e a / m)^m with a = n prod. A component that is no
+    rarer than one among the C(n, D + 1) such ellipsoids is an accident.
+    """
+    spread = _relative_variances(run, structure)
+    counts, total = run.statistics.counts, run.statistics.weight
+    defining = _defining(run, structure)
+    for k in np.flatnonzero(spread.min(axis=1) < _FLAT):
+        rows = total if _shared(run) else counts[k]
+        more = rows - defining
+        expected = total * np.minimum(1.0, 2.0 * np.sqrt(spread[k])).prod()
+        ellipsoids = gammaln(total + 1) - gammaln(defining + 1) - gammaln(total - defining + 1)
+        chance = 0.0
+        if expected < more:
+            chance = more - expected + more * np.log(max(expected, 1e-300) / more)
+        if ellipsoids + chance > np.log(0.01):
+            return (
+                f"component {k} is flat by chance ({rows:.1f} rows, least relative variance "
+                f"{spread[k].min():.1e})"
+            )
+    return None
+
+
+def _defining(run: Run, structure: Structure) -> float:
+    """Rows that define a component's covariance."""
+    return 2.0 if structure.diagonal else run.parameters.means.shape[1] + 1.0
+
+
+def _shared(run: Run) -> bool:
+    """Whether all components have one covariance."""
+    covariances = run.parameters.covariances
+    return bool((covariances == covariances[0]).all())
+
+
+def _relative_variances(run: Run, structure: Structure) -> Array:
+    """Variances (K, D) of the components along their axes, where all rows together have 1."""
     weights, means, covariances = run.parameters
     offsets = means - weights @ means
     if structure.diagonal:
-        total = weights @ (covariances + offsets**2)
-        flattest = (covariances / total).min(axis=1)
-    else:
-        total = np.tensordot(weights, covariances, 1) + (offsets.T * weights) @ offsets
-        lower = np.linalg.cholesky(total)
-        half = np.linalg.solve(lower, covariances)
-        flattest = np.linalg.eigvalsh(np.linalg.solve(lower, half.mT))[:, 0]
-    k = int(flattest.argmin())
-    if flattest[k] < _FLAT:
-        return f"component {k} is flat (its variance in one direction is {flattest[k]:.1e} of all)"
-    return None
+        return covariances / (weights @ (covariances + offsets**2))
+    total = np.tensordot(weights, covariances, 1) + (offsets.T * weights) @ offsets
+    lower = np.linalg.cholesky(total)
+    half = np.linalg.solve(lower, covariances)
+    return np.maximum(np.linalg.eigvalsh(np.linalg.solve(lower, half.mT)), 0.0)
 
 
 def attempt(rows: Rows, structure: Structure, start: Start, rule: StopRule, fast: bool) -> Attempt:

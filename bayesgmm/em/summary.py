@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from bayesgmm.model import Mixture, bhattacharyya
 
@@ -13,10 +14,10 @@ if TYPE_CHECKING:
 _HARDLY_APART = 0.88
 
 
-def agreement(log_likelihoods: "np.typing.ArrayLike") -> tuple[int, int]:
-    """How many of the starts ended at the best optimum (within .01 nats), and of how many."""
+def agreement(log_likelihoods: ArrayLike, best: float) -> tuple[int, int]:
+    """How many of the starts ended at the optimum that won (within .01 nats), and of how many."""
     values = np.asarray(log_likelihoods, dtype=np.float64)
-    return int(np.sum(values > np.nanmax(values) - 1e-2)), len(values)
+    return int(np.sum(np.abs(values - best) < 1e-2)), len(values)
 
 
 def summarise(fit: "GaussianMixture", X: Any) -> str:
@@ -31,7 +32,7 @@ def summarise(fit: "GaussianMixture", X: Any) -> str:
             letters, "univariate, unequal variance"
         )
     sizes = np.bincount(fit.predict(X), minlength=k)
-    agreed, made = _agreement(fit)
+    agreed, made = agreement([each["log_likelihood"] for each in fit._records], fit.log_likelihood_)
     title = f"Gaussian mixture fitted by EM: {letters} ({words}) with {k} component" + "s" * (k > 1)
     figures = {
         "log-likelihood": f"{fit.log_likelihood_:.6f}",
@@ -73,10 +74,6 @@ def _overlapping(mixture: Mixture) -> list[str]:
         for j in range(i)
         if nearness[i, j] > _HARDLY_APART
     ]
-
-
-def _agreement(fit: "GaussianMixture") -> tuple[int, int]:
-    return agreement([each["log_likelihood"] for each in fit._records])
 
 
 def _table(corner: str, heads: list[str], rows: list[tuple[str, Any]]) -> list[str]:

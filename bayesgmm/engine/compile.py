@@ -51,9 +51,9 @@ def inline(function: Callable[..., Any]) -> Any:
     LLVM keeps the flags of each instruction when it inlines: sums in here stay in the order in
     which they are written, whatever the caller allows for its own.
     """
-    return numba.njit(
-        nogil=True, fastmath={"contract"}, error_model="numpy", boundscheck=False
-    )(function)
+    return numba.njit(nogil=True, fastmath={"contract"}, error_model="numpy", boundscheck=False)(
+        function
+    )
 
 
 class _Unlocked:

@@ -199,7 +199,9 @@ def dense(x, row_weights, first, last, shift, scale, constants, means, factors, 
 
 
 @jit
-def diagonal(x, row_weights, first, last, shift, scale, constants, means, factors, offsets, work, out):  # type: ignore[no-untyped-def]
+def diagonal(
+    x, row_weights, first, last, shift, scale, constants, means, factors, offsets, work, out
+):  # type: ignore[no-untyped-def]
     """As `dense` for diagonal factors (K, D), with the diagonals of B (K, D) alone.
 
     `offsets` are not used: differences from the mean cost nothing here.
@@ -241,10 +243,14 @@ def diagonal(x, row_weights, first, last, shift, scale, constants, means, factor
 
 
 @jit
-def add_rows(x, row_weights, first, last, shift, scale, constants, means, factors, offsets, work, out):  # type: ignore[no-untyped-def]
+def add_rows(
+    x, row_weights, first, last, shift, scale, constants, means, factors, offsets, work, out
+):  # type: ignore[no-untyped-def]
     """`dense` or `diagonal`, by the shape of the factors (settled when this is compiled)."""
     if factors.ndim == 3:
-        dense(x, row_weights, first, last, shift, scale, constants, means, factors, offsets, work, out)
+        dense(
+            x, row_weights, first, last, shift, scale, constants, means, factors, offsets, work, out
+        )
     else:
         diagonal(
             x, row_weights, first, last, shift, scale, constants, means, factors, offsets, work, out

@@ -66,7 +66,14 @@ def membership(x: Array, mixture: Mixture, *, densities_alone: bool = False) -> 
     densities = np.empty(n)
     responsibilities = np.empty((0 if densities_alone else n, k))
     _membership(
-        unlocked(x), shift, np.ones(d), constants, factors, offsets, workspace(k, d), densities,
+        unlocked(x),
+        shift,
+        np.ones(d),
+        constants,
+        factors,
+        offsets,
+        workspace(k, d),
+        densities,
         responsibilities,
     )
     lost = np.flatnonzero(~(densities > _LOST))

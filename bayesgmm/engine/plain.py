@@ -14,7 +14,18 @@ from bayesgmm.engine.summation import serial_pass
 
 @jit
 def plain_run(  # type: ignore[no-untyped-def]
-    rows, weights, means, covariances, shared, isotropic, parameters, work, stack, sums, trace, enough
+    rows,
+    weights,
+    means,
+    covariances,
+    shared,
+    isotropic,
+    parameters,
+    work,
+    stack,
+    sums,
+    trace,
+    enough,
 ):
     """EM steps in place until `enough` nats are left to gain, or the trace is full.
 
@@ -77,4 +88,3 @@ def _step(sums, weights, means, covariances, shared, isotropic):  # type: ignore
                 s += flat[k, m]
             for m in range(size):
                 flat[k, m] = s / size
-

@@ -2,6 +2,7 @@
 
 import threading
 import time
+import weakref
 from types import TracebackType
 from typing import Any
 
@@ -226,6 +227,8 @@ class Rows:
                 self._chunks_a_group,
                 self._parts,
             )
+            # Rows that are dropped without `with` send their threads home too.
+            weakref.finalize(self, self._team.dismiss)
         self._team.lead(self._work, self._stack)
         finish_pass(self._parts, self._parameters)
         return self._parts[0].copy()
@@ -277,6 +280,8 @@ class _Team:
 
     def dismiss(self) -> None:
         """Send the threads home, and wait until they are gone."""
+        if self._control[STOP]:
+            return
         self._control[STOP] = 1
         for wake in self._wake:
             wake.release()

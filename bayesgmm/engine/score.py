@@ -18,7 +18,8 @@ class Score:
     Attributes
     ----------
     weights : ndarray of shape (K,)
-        In the weights as if they were free (not held to a sum of 1).
+        In the weights as if they were free (not held to a sum of 1); NaN for a weight of 0, of
+        which the statistics know nothing.
     means : ndarray of shape (K, D)
     covariances : ndarray of shape (K, D, D)
         Symmetric: the derivative in entry (i, j) as if (j, i) were another number. Along a
@@ -74,8 +75,10 @@ def score(statistics: Statistics, mixture: Mixture) -> Score:
     gradient = solve_both(
         statistics.seconds - counts[:, np.newaxis, np.newaxis] * mixture.covariances
     )
+    weights = np.full(len(counts), np.nan)
+    np.divide(counts, mixture.weights, out=weights, where=mixture.weights > 0.0)
     return Score(
-        counts / mixture.weights,
+        weights,
         np.linalg.solve(factors.mT, first)[:, :, 0],
         0.25 * (gradient + gradient.mT),
     )

@@ -55,6 +55,15 @@ class Structure(ABC):
         ndarray of the shape of `scatters`
         """
 
+    def nearest(self, weights: Array, covariances: Array) -> Array:
+        """The covariances of this structure that are nearest to any given ones.
+
+        Nearest in the weighted Kullback-Leibler divergence of the components from the given ones:
+        what the M-step would make of rows with those weights and covariances.
+        """
+        sizes = weights.reshape(-1, *(1,) * (covariances.ndim - 1))
+        return self.covariances(weights, sizes * covariances)
+
     def compact(self, covariances: Array) -> Array:
         """Covariances without repetition, in the shape of scikit-learn's `covariances_`."""
         return covariances
@@ -114,6 +123,10 @@ class Averaged(Structure):
             out = np.broadcast_to(out.mean(axis=1, keepdims=True), out.shape)
         return np.array(out)
 
+    def nearest(self, weights: Array, covariances: Array) -> Array:
+        """Combinations of averaged covariances, as come here, are averaged already."""
+        return covariances
+
     def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
         d = n_features
         each = 1 if self.isotropic else d if self.diagonal else d * (d + 1) // 2
@@ -132,9 +145,7 @@ class Averaged(Structure):
 
 
 _STRUCTURES: tuple[Structure, ...] = (
-    Averaged(
-        "VVV", "full", "ellipsoidal, varying volume, shape, and orientation", diagonal=False
-    ),
+    Averaged("VVV", "full", "ellipsoidal, varying volume, shape, and orientation", diagonal=False),
     Averaged(
         "EEE",
         "tied",

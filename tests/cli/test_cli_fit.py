@@ -42,6 +42,8 @@ def test_json_holds_the_fit_at_full_precision(bayesgmm_command):
     assert sorted(found["weights"]) == pytest.approx([0.355872859688, 0.644127140312], abs=1e-6)
     assert len(found["starts"]) == found["starts_made"] >= found["starts_agreed"] >= 1
     assert found["converged"] is True
+    assert 0 <= found["remaining"] < 1e-6
+    assert np.shape(found["bhattacharyya"]) == (2, 2)
     assert found["known_groups"] is None
     assert found["warnings"] == []
 
