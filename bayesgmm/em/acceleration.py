@@ -190,17 +190,20 @@ def _observe(theta, image, points, now, scales, factors, reference, strides, his
 
 
 @jit
-def _mix(points, now, history, used, out):  # type: ignore[no-untyped-def]
-    """The image less the combination of its last `used` steps that best cancels f."""
+def _mix(points, now, history, used, reach, out):  # type: ignore[no-untyped-def]
+    """The image less `reach` times the combination of its last steps that best cancels f."""
     gamma = np.empty(used)
     _combine(history[1], points[now, 2], used, gamma)
     for i in range(out.size):
         out[i] = points[now, 1, i]
     for m in range(used):
         for i in range(out.size):
-            out[i] -= gamma[m] * history[2, m, i]
+            out[i] -= reach * gamma[m] * history[2, m, i]
 
 
+# Share of the way to a combination below which it is given up, and the stretch of the plain step
+# that then takes its place.
+_LEAST_REACH, _FIRST_STRETCH = 0.1, 4.0
 # Nats to gain by one plain step, below which the likelihood counts as quadratic.
 _NEAR = 1e-3
 
@@ -228,6 +231,7 @@ class Mixer:
         self._gain = np.inf
         self._seen = False
         self._used, self._newest = 0, -1
+        self._reach, self._stretch = 1.0, 0.0
         self._full = theta.covariances.ndim == 3 and d > 1
         self._strides = (d + 1, d * d) if self._full else (1, d)
         self._scales = np.empty((2, k))
@@ -272,14 +276,34 @@ class Mixer:
         return self._gain / min(slowest, 1.0) if slowest > 0.0 else float("inf")
 
     def propose(self) -> Array | None:
-        """The combination of the last steps that should be nearest to the optimum, flat."""
+        """A point ahead of the plain step, flat; None before there are steps to combine.
+
+        Normally the best combination of the last steps. Where that keeps failing the likelihood
+        is not concave: the combination, which looks for a zero of f, points back to a saddle. The
+        plain step, which points uphill, is then stretched (Salakhutdinov & Roweis 2003, adaptive
+        overrelaxed EM).
+        """
         if not self._used:
             return None
+        here = self._points[self._now]
+        if self._stretch > 0.0:
+            return np.asarray(here[1] + self._stretch * (here[1] - here[0]))
         out = np.empty(self._points.shape[2])
-        _mix(self._points, self._now, self._history, self._used, out)
+        _mix(self._points, self._now, self._history, self._used, self._reach, out)
         return out
 
-    def forget(self) -> None:
+    def learn(self, *, better: bool) -> None:
+        """Whether the last proposal won likelihood: how far the next one goes, and which way."""
+        if self._stretch > 0.0:
+            self._stretch = 2.0 * self._stretch if better else 0.0
+            if not better:
+                self._forget()
+        else:
+            self._reach = min(1.0, 2.0 * self._reach) if better else 0.25 * self._reach
+            if self._reach < _LEAST_REACH:
+                self._reach, self._stretch = 1.0, _FIRST_STRETCH
+
+    def _forget(self) -> None:
         """Begin anew from the last point: the steps so far led astray."""
         self._used, self._newest = 0, -1
 
@@ -311,4 +335,4 @@ class Mixer:
         self._factors[...] = factors.reshape(self._factors.shape)
         self._scales[0] = np.sqrt(counts.sum() / theta.weights)
         self._scales[1] = np.sqrt(counts)
-        self.forget()
+        self._forget()

@@ -115,9 +115,9 @@ def maximise(
             if proposal is not None:
                 candidate = _member(theta.like(proposal), structure)
                 found = _improvement(rows, candidate, trace[-1])
-                passes += 1
+                passes += candidate is not None
+                mixer.learn(better=found is not None)
                 if found is None:
-                    mixer.forget()
                     candidate = image
                     if passes >= rule.max_passes:
                         break
