@@ -43,7 +43,7 @@ class Parameters(NamedTuple):
 
 
 @jit
-def _to_coordinates(step, n_components, d, scales, factors, out):  # type: ignore[no-untyped-def]
+def _to_coordinates(step, n_components, d, scales, factors, out):
     """Coordinates of a difference of two parameter vectors; factors (K, D, D) or (K, 1, D)."""
     w_scale, n_scale = scales[0], scales[1]
     for k in range(n_components):
@@ -87,7 +87,7 @@ def _to_coordinates(step, n_components, d, scales, factors, out):  # type: ignor
 
 
 @jit
-def _combine(df, f, used, gamma):  # type: ignore[no-untyped-def]
+def _combine(df, f, used, gamma):
     """Least-squares gamma of f on the first `used` rows of df.
 
     Normal equations of rows scaled to length 1, by a Cholesky factorisation with pivoting that
@@ -152,8 +152,8 @@ def _slowest(dx: Array, df: Array) -> float:
 
 
 @jit
-def _observe(theta, image, points, now, scales, factors, reference, strides, history, row):  # type: ignore[no-untyped-def]
-    """Write point, image and f into points[now]; their steps from points[1 - now] into history[:, row].
+def _observe(theta, image, points, now, scales, factors, reference, strides, history, row):
+    """Write point, image and f into points[now]; steps from points[1 - now] into history[:, row].
 
     theta, image: weights (K,), means (K, D) and raveled covariances. row < 0 keeps no step.
     Returns False, having done nothing of that, where a weight or variance has left [1/2, 2] times
@@ -190,7 +190,7 @@ def _observe(theta, image, points, now, scales, factors, reference, strides, his
 
 
 @jit
-def _mix(points, now, history, used, reach, out):  # type: ignore[no-untyped-def]
+def _mix(points, now, history, used, reach, out):
     """The image less `reach` times the combination of its last steps that best cancels f."""
     gamma = np.empty(used)
     _combine(history[1], points[now, 2], used, gamma)
@@ -324,7 +324,7 @@ class Mixer:
         )
 
     def _refer(self, theta: Parameters, counts: Array) -> None:
-        """Take the coordinates in which the complete-data information at `theta` is the identity."""
+        """Take coordinates in which the complete-data information at `theta` is the identity."""
         k = len(counts)
         variances = theta.covariances.reshape(k, -1)[:, :: self._strides[0]]
         self._reference = np.concatenate((theta.weights, variances.ravel()))

@@ -10,7 +10,7 @@ from bayesgmm.engine.compile import jit
 
 
 @jit
-def k_means(z, row_weights, n_clusters, uniforms, max_iter, labels):  # type: ignore[no-untyped-def]
+def k_means(z, row_weights, n_clusters, uniforms, max_iter, labels):
     """Lloyd's algorithm from k-means++ seeds (Arthur & Vassilvitskii 2007); fills `labels` (n,).
 
     z (n, D); row_weights (n,); uniforms (n_clusters,) in [0, 1) choose the seeds.

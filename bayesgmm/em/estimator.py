@@ -2,8 +2,6 @@
 
 import difflib
 import warnings
-from collections import Counter
-from collections.abc import Iterator
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -12,29 +10,21 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import NotFittedError as SklearnNotFittedError
 from sklearn.utils._param_validation import (
-    InvalidParameterError as SklearnInvalidParameterError,
-)
-from sklearn.utils._param_validation import (
     Interval,
     StrOptions,
     validate_parameter_constraints,
 )
+from sklearn.utils._param_validation import (
+    InvalidParameterError as SklearnInvalidParameterError,
+)
 from sklearn.utils.validation import _check_feature_names, _check_n_features, check_is_fitted
 
-from bayesgmm.em.acceleration import Parameters
-from bayesgmm.em.initial import chosen_starts, given_parameters
-from bayesgmm.em.loop import StopRule
-from bayesgmm.em.regularisation import Regularised
-from bayesgmm.em.search import Attempt, attempt, explore, finish
-from bayesgmm.em.starts import Sample, Start, portfolio, sample_size
+from bayesgmm.em.fit import Fit, Settings, fit_mixture
 from bayesgmm.em.summary import summarise
-from bayesgmm.em.units import Units, fit_units
-from bayesgmm.engine import Rows, membership
+from bayesgmm.engine import membership
 from bayesgmm.errors import (
     ConvergenceWarning,
     DegeneracyWarning,
-    FitError,
-    InputError,
     InvalidParameterError,
     NotFittedError,
 )
@@ -43,10 +33,7 @@ from bayesgmm.model import (
     Structure,
     as_structure,
     check_data,
-    check_enough_rows,
-    check_full_rank,
     check_sample_weight,
-    check_spread,
     structure_words,
 )
 
@@ -54,10 +41,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 type Array = NDArray[np.float64]
-
-_EXACT = StopRule()
-# Added to the diagonals, as a share of the columns' variances, where rows are fewer than columns.
-_FEW_ROWS = 1e-6
 
 
 class GaussianMixture(DensityMixin, BaseEstimator):
@@ -237,19 +220,28 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self._check_parameters()
         data = check_data(X)
         weights = check_sample_weight(sample_weight, len(data.X))
-        structure = as_structure(self.covariance_type)
-        ridge = self._check_rows(data.X, weights, data.feature_names, structure)
-        units = fit_units(data.X, weights, structure)
-        fitted = structure
-        if self.reg_covar:
-            fitted = Regularised(structure, self.reg_covar * units.scale**2)
-        elif ridge:
-            fitted = Regularised(structure, np.full(data.X.shape[1], ridge))
-        best, attempts, keep_order = self._search(data.X, weights, units, fitted)
+        previous = self._parameters if self.warm_start and self.__sklearn_is_fitted__() else None
+        settings = Settings(
+            n_components=self.n_components,
+            structure=as_structure(self.covariance_type),
+            tol=self.tol,
+            reg_covar=self.reg_covar,
+            max_iter=self.max_iter,
+            n_init=self.n_init,
+            init_params=self.init_params,
+            weights_init=self.weights_init,
+            means_init=self.means_init,
+            precisions_init=self.precisions_init,
+            random_state=self.random_state,
+            previous=previous,
+            accelerate=self.acceleration is not None,
+            verbose=self.verbose,
+        )
+        found = fit_mixture(data.X, weights, data.feature_names, settings)
         # Column names and their number are scikit-learn's business, in its words.
         _check_feature_names(self, X, reset=True)
         _check_n_features(self, data.X, reset=True)
-        self._store(best, attempts, units, structure, keep_order, data.feature_names)
+        self._store(found, settings.structure, data.feature_names)
         return self
 
     def fit_predict(
@@ -279,158 +271,17 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 message += f" Did you mean {near[0]!r}?"
             raise InvalidParameterError(message) from None
 
-    def _check_rows(
-        self,
-        x: Array,
-        weights: Array | None,
-        names: tuple[str, ...] | None,
-        structure: Structure,
-    ) -> float:
-        """Refuse data to which no mixture of this size and structure can be fitted.
-
-        Returns a constant for the diagonals of the covariances, as a share of the columns'
-        variances: 0 unless there are too few rows for any covariance of full rank.
-        """
-        if weights is not None and not weights.all():
-            x = x[weights > 0.0]
-        n, d = x.shape
-        if n < 2:
-            raise InputError(
-                f"X has {n} row (n_samples={n}) while a minimum of 2 is required: one row has no "
-                "variance."
-            )
-        check_enough_rows(x, self.n_components)
-        if self.reg_covar:
-            return 0.0
-        if structure.diagonal or n <= d:
-            check_spread(x, names)
-        else:
-            check_full_rank(x, names)
-        if structure.diagonal or n > d:
-            return 0.0
-        warnings.warn(
-            f"X has {n} rows and {d} columns: a full covariance needs at least {d + 1} rows. "
-            f"{_FEW_ROWS:g} times each column's variance was added to the diagonals. Use more "
-            "rows, fewer columns, or covariance_type='diag'.",
-            DegeneracyWarning,
-            stacklevel=3,
-        )
-        return _FEW_ROWS
-
-    def _search(
-        self, x: Array, weights: Array | None, units: Units, structure: Structure
-    ) -> tuple[Attempt, list[Attempt], bool]:
-        """Make the runs that the parameters ask for.
-
-        Returns the best of them, all of them, and whether its components are in a given order.
-        """
-        n, d = x.shape
-        k = self.n_components
-        rng = np.random.default_rng(self.random_state)
-        fast = self.acceleration is not None
-        rule = StopRule(
-            change=self.tol,
-            max_passes=_EXACT.max_passes if self.max_iter is None else self.max_iter + 1,
-        )
-        given = given_parameters(self, d, structure, units)
-        warm = self.warm_start and hasattr(self, "mixture_") and self._parameters is not None
-        begun = warm or any(each is not None for each in given)
-        explored = self.init_params is None and self.max_iter is None and not begun
-        if explored:
-            sample = _sample(x, weights, units, sample_size(k, d), rng)
-        with Rows(
-            x,
-            weights,
-            k,
-            diagonal=structure.diagonal,
-            shift=units.shift,
-            scale=units.scale,
-        ) as rows:
-            starts: Iterator[Start]
-            if warm:
-                starts = iter([Start("previous solution", units.from_user(self._parameters))])
-            elif explored:
-                return self._search_portfolio(rows, sample, rng, rule, units, structure)
-            else:
-                starts = chosen_starts(self, x, weights, units, structure, given, rng)
-            attempts = []
-            for start in starts:
-                attempts.append(attempt(rows, structure, start, rule, fast))
-                self._say(attempts[-1], units)
-        sound = [each for each in attempts if not each.collapsed]
-        if not sound:
-            raise self._all_collapsed(attempts, units)
-        best = max(
-            sound,
-            key=lambda each: (each.reason is None, each.run.log_likelihood),  # type: ignore[union-attr]  # not collapsed
-        )
-        return best, attempts, begun
-
-    def _search_portfolio(
-        self,
-        rows: Rows,
-        sample: Sample,
-        rng: np.random.Generator,
-        rule: StopRule,
-        units: Units,
-        structure: Structure,
-    ) -> tuple[Attempt, list[Attempt], bool]:
-        fast = self.acceleration is not None
-        starts = portfolio(sample, self.n_components, structure, rng)
-        if sample.whole:
-            attempts = explore(rows, structure, starts, sample, fewest=self.n_init, fast=fast)
-        else:
-            with Rows(
-                sample.rows, sample.weights, self.n_components, diagonal=structure.diagonal
-            ) as few:
-                attempts = explore(few, structure, starts, sample, fewest=self.n_init, fast=fast)
-        for each in attempts:
-            self._say(each, units)
-        best = finish(rows, structure, attempts, rule, fast=fast, whole=sample.whole)
-        if best is None or best.collapsed:
-            raise self._all_collapsed(attempts, units)
-        return best, attempts, False
-
-    def _say(self, found: Attempt, units: Units) -> None:
-        if self.verbose:
-            record = _record(found, units)
-            print(f"{record['start']}: {record['log_likelihood']:.6f} nats, {record['outcome']}")
-
-    def _all_collapsed(self, attempts: list[Attempt], units: Units) -> FitError:
-        outcomes = Counter((each.name, each.reason) for each in attempts)
-        table = "\n".join(
-            f"  {count} x {name}: {reason}" for (name, reason), count in outcomes.most_common()
-        )
-        return FitError(
-            f"None of {len(attempts)} starts with {self.n_components} components led to a "
-            f"mixture:\n{table}\nUse fewer components, a structure that shares covariances "
-            "(covariance_type='tied' or 'diag'), or reg_covar > 0."
-        )
-
-    def _store(
-        self,
-        best: Attempt,
-        attempts: list[Attempt],
-        units: Units,
-        structure: Structure,
-        keep_order: bool,
-        names: tuple[str, ...] | None,
-    ) -> None:
+    def _store(self, found: Fit, structure: Structure, names: tuple[str, ...] | None) -> None:
         """Set every fitted attribute at once: an interrupted fit leaves the previous one."""
-        run = best.run
-        assert run is not None
+        run, parameters, units = found.run, found.parameters, found.units
         weight = run.statistics.weight
-        parameters = units.to_user(run.parameters)
-        if not keep_order:
-            order = np.lexsort(parameters.means.T[::-1])
-            parameters = Parameters(*(np.ascontiguousarray(each[order]) for each in parameters))
         covariances = parameters.covariances
         if structure.diagonal:
             covariances = covariances[:, :, np.newaxis] * np.eye(covariances.shape[1])
         mixture = Mixture(parameters.weights, parameters.means, covariances, names)
         self._parameters = parameters
         self._structure = structure
-        self._records = [_record(each, units) for each in attempts]
+        self._records = found.starts
         self.mixture_ = mixture
         self.weights_, self.means_ = parameters.weights, parameters.means
         self.covariances_ = structure.compact(parameters.covariances)
@@ -443,13 +294,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.remaining_ = run.remaining
         self.lower_bound_ = self.log_likelihood_ / weight
         self.lower_bounds_ = [units.log_likelihood(each, weight) / weight for each in run.trace]
-        self._warn(best)
+        self._warn(found.reason)
 
-    def _warn(self, best: Attempt) -> None:
-        if best.reason is not None:
+    def _warn(self, reason: str | None) -> None:
+        if reason is not None:
             warnings.warn(
-                f"The fit is not to be trusted: {best.reason}. Use fewer components, or a "
-                "structure that shares covariances.",
+                f"The fit is not to be trusted: {reason}. Use fewer components, or a structure "
+                "that shares covariances.",
                 DegeneracyWarning,
                 stacklevel=4,
             )
@@ -466,7 +317,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     @property
     def starts_(self) -> "pd.DataFrame":
         """Each start: how it was made, log-likelihood (nats), passes and outcome."""
-        import pandas as pd  # noqa: PLC0415  # half a second that most fits do not need
+        import pandas as pd  # half a second that most fits do not need
 
         self._check_fitted()
         columns = ["start", "log_likelihood", "iterations", "outcome"]
@@ -566,33 +417,3 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "mixture_")
-
-
-def _sample(
-    x: Array, weights: Array | None, units: Units, size: int, rng: np.random.Generator
-) -> Sample:
-    """Rows for making starts: all of them, or as many as suffice, chosen by the seed."""
-    n = len(x)
-    whole = n <= size
-    chosen = np.arange(n) if whole else np.sort(rng.choice(n, size, replace=False))
-    row_weights = np.ones(len(chosen)) if weights is None else weights[chosen]
-    if not row_weights.all():
-        chosen, row_weights = chosen[row_weights > 0.0], row_weights[row_weights > 0.0]
-    return Sample(units.to_fit(x[chosen]), row_weights, whole)
-
-
-def _record(found: Attempt, units: Units) -> dict[str, Any]:
-    """A line of `starts_`; a run that ended in no mixture has no log-likelihood."""
-    run = found.run
-    value, passes, outcome = np.nan, 0, found.reason
-    if run is not None:
-        passes = run.n_passes - 1
-        if not found.collapsed:
-            value = units.log_likelihood(run.log_likelihood, run.statistics.weight)
-        outcome = outcome or ("converged" if run.converged else "stopped")
-    return {
-        "start": found.name,
-        "log_likelihood": value,
-        "iterations": passes,
-        "outcome": outcome,
-    }

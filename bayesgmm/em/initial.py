@@ -17,27 +17,27 @@ type Array = NDArray[np.float64]
 type Given = tuple[Array | None, Array | None, Array | None]
 
 
-def given_parameters(estimator: Any, d: int, structure: Structure, units: Units) -> Given:
+def given_parameters(settings: Any, d: int, structure: Structure, units: Units) -> Given:
     """weights_init, means_init and precisions_init, checked, in the fit's units."""
-    k = estimator.n_components
+    k = settings.n_components
     weights = means = covariances = None
-    if estimator.weights_init is not None:
-        weights = _numbers("weights", estimator.weights_init, (k,))
+    if settings.weights_init is not None:
+        weights = _numbers("weights", settings.weights_init, (k,))
         if weights.min() < 0.0 or weights.max() > 1.0:
             raise InvalidParameterError(
                 "The parameter 'weights' should be in the range [0, 1], but got max value "
                 f"{weights.min():.5f}, min value {weights.max():.5f}"
             )
-        single = getattr(estimator.weights_init, "dtype", None) == np.float32
+        single = getattr(settings.weights_init, "dtype", None) == np.float32
         if abs(1.0 - weights.sum()) > (1e-6 if single else 1e-8):
             raise InvalidParameterError(
                 "The parameter 'weights' should be normalized, but got sum(weights) = "
                 f"{weights.sum():.5f}"
             )
-    if estimator.means_init is not None:
-        means = (_numbers("means", estimator.means_init, (k, d)) - units.shift) * units.scale
-    if estimator.precisions_init is not None:
-        covariances = _covariances(estimator.precisions_init, k, d, structure)
+    if settings.means_init is not None:
+        means = (_numbers("means", settings.means_init, (k, d)) - units.shift) * units.scale
+    if settings.precisions_init is not None:
+        covariances = _covariances(settings.precisions_init, k, d, structure)
         zeros = np.zeros((k, d))
         covariances = units.from_user(Parameters(np.ones(k), zeros, covariances)).covariances
     return weights, means, covariances
@@ -70,7 +70,7 @@ def _numbers(name: str, value: Any, shape: tuple[int, ...]) -> Array:
 
 
 def chosen_starts(
-    estimator: Any,
+    settings: Any,
     x: Array,
     weights: Array | None,
     units: Units,
@@ -82,10 +82,10 @@ def chosen_starts(
     if all(each is not None for each in given):
         yield Start("given", Parameters(*given))  # type: ignore[arg-type]  # none is None
         return
-    method = estimator.init_params or "kmeans"
+    method = settings.init_params or "kmeans"
     rows = units.to_fit(x)
-    for _ in range(estimator.n_init or 1):
-        responsibilities = _responsibilities(method, rows, weights, estimator.n_components, rng)
+    for _ in range(settings.n_init or 1):
+        responsibilities = _responsibilities(method, rows, weights, settings.n_components, rng)
         if weights is not None:
             responsibilities = responsibilities * weights
         made = from_responsibilities(rows, responsibilities, structure)

@@ -52,6 +52,15 @@ class Attempt:
         """Whether the run ended in no mixture at all."""
         return self.run is None or self.run.collapsed is not None
 
+    @property
+    def value(self) -> float:
+        """The log-likelihood in the units of the rows."""
+        return -np.inf if self.run is None else self.run.log_likelihood
+
+    def merit(self) -> tuple[bool, float]:
+        """What ranks attempts: sound ones before spurious ones, then likelihood."""
+        return self.reason is None, self.value
+
 
 def judge(run: Run, structure: Structure) -> str | None:
     """Why a run is degenerate or spurious; None if it is neither.
@@ -187,7 +196,7 @@ def explore(
         begun.append(start)
         attempts.append(found)
         if found.reason is None:
-            value = _value(found)
+            value = found.value
             if not any(abs(value - each) < _SAME for each in optima):
                 optima.append(value)
         k = len(start.parameters.weights)
@@ -216,13 +225,14 @@ def finish(
 ) -> Attempt | None:
     """Run the best first attempt to the optimum; the next best where that degenerates.
 
-    A spurious optimum is taken only if there is no other. Where first runs saw only a sample, the best three of their optima are compared on all rows.
+    A spurious optimum is taken only if there is no other. Where first runs saw only a sample, the
+    best three of their optima are compared on all rows.
     """
     ranked = [each for each in attempts if not each.collapsed]
-    ranked.sort(key=_merit, reverse=True)
+    ranked.sort(key=Attempt.merit, reverse=True)
     distinct: list[Attempt] = []
     for each in ranked:
-        if not any(abs(_value(each) - _value(other)) < _SAME for other in distinct):
+        if not any(abs(each.value - other.value) < _SAME for other in distinct):
             distinct.append(each)
     if not whole and len(distinct) > 1:
         compared = []
@@ -231,7 +241,7 @@ def finish(
             brief = StopRule(remaining=_FIRST.remaining, max_passes=10)
             start = Start(each.name, each.run.parameters)
             compared.append(attempt(rows, structure, start, brief, fast))
-        distinct = sorted(compared, key=_merit, reverse=True) + distinct[3:]
+        distinct = sorted(compared, key=Attempt.merit, reverse=True) + distinct[3:]
     spurious: list[Attempt] = []
     for each in distinct:
         assert each.run is not None
@@ -242,7 +252,7 @@ def finish(
             return last
         if not last.collapsed:
             spurious.append(last)
-    return max(spurious, key=_value, default=None)
+    return max(spurious, key=lambda each: each.value, default=None)
 
 
 def _joined(first: Run, second: Run) -> Run:
@@ -252,12 +262,3 @@ def _joined(first: Run, second: Run) -> Run:
         n_passes=first.n_passes + second.n_passes - 1,
         trace=first.trace + second.trace[1:],
     )
-
-
-def _value(found: Attempt) -> float:
-    return -np.inf if found.run is None else found.run.log_likelihood
-
-
-def _merit(found: Attempt) -> tuple[bool, float]:
-    """Sound runs before spurious ones, then by likelihood."""
-    return found.reason is None, _value(found)

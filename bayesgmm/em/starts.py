@@ -56,9 +56,7 @@ def from_labels(
 
     The covariance within all parts together does not collapse where one part is small.
     """
-    n = len(sample.rows)
-    members = np.zeros((n_components, n))
-    members[labels, np.arange(n)] = sample.weights
+    members = (labels == np.arange(n_components)[:, np.newaxis]) * sample.weights
     return from_responsibilities(sample.rows, members, structure)
 
 

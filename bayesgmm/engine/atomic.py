@@ -7,15 +7,15 @@ from numba.extending import intrinsic
 _INT64 = ir.IntType(64)
 
 
-def _address(context, builder, array_type, array, index):  # type: ignore[no-untyped-def]
+def _address(context, builder, array_type, array, index):
     return builder.gep(context.make_array(array_type)(context, builder, array).data, [index])
 
 
 @intrinsic
-def fetch_add(typingctx, array, index, amount):  # type: ignore[no-untyped-def]
+def fetch_add(typingctx, array, index, amount):
     """Add to array[index]; the value before."""
 
-    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, arguments):
         address = _address(context, builder, signature.args[0], *arguments[:2])
         return builder.atomic_rmw("add", address, arguments[2], "seq_cst")
 
@@ -23,10 +23,10 @@ def fetch_add(typingctx, array, index, amount):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def load(typingctx, array, index):  # type: ignore[no-untyped-def]
+def load(typingctx, array, index):
     """array[index] as it is now, not as a register remembers it."""
 
-    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, arguments):
         address = _address(context, builder, signature.args[0], *arguments)
         return builder.load_atomic(address, "seq_cst", align=8, typ=_INT64)
 
@@ -34,10 +34,10 @@ def load(typingctx, array, index):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def store(typingctx, array, index, value):  # type: ignore[no-untyped-def]
+def store(typingctx, array, index, value):
     """Set array[index], after everything that this thread wrote before."""
 
-    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, arguments):
         address = _address(context, builder, signature.args[0], *arguments[:2])
         builder.store_atomic(arguments[2], address, "seq_cst", align=8)
         return context.get_dummy_value()

@@ -1,4 +1,4 @@
-"""How the engine's functions are compiled: without the GIL, and cached on disk where that can be."""
+"""How the engine's functions are compiled: without the GIL, cached on disk where that can be."""
 
 import hashlib
 from collections.abc import Callable

@@ -12,7 +12,7 @@ _SINGULAR = 8.0 * float(np.finfo(np.float64).eps)
 
 
 @jit
-def factor_dense(weights, means, covariances, constants, factors, offsets):  # type: ignore[no-untyped-def]
+def factor_dense(weights, means, covariances, constants, factors, offsets):
     """Fill constants (K,), factors P (K, D, D) and offsets -P mu (K, D) from Sigma = (P'P)^-1.
 
     Returns 0, or 1 + the index of the first component whose covariance is not positive definite.
@@ -58,7 +58,7 @@ def factor_dense(weights, means, covariances, constants, factors, offsets):  # t
 
 
 @jit
-def factor_diagonal(weights, means, variances, constants, factors, offsets):  # type: ignore[no-untyped-def]
+def factor_diagonal(weights, means, variances, constants, factors, offsets):
     """As `factor_dense` for variances (K, D); factors are 1 / standard deviation."""
     n_components, d = means.shape
     for k in range(n_components):
@@ -75,8 +75,8 @@ def factor_diagonal(weights, means, variances, constants, factors, offsets):  # 
 
 
 @jit
-def factor(weights, means, covariances, constants, centres, factors, offsets):  # type: ignore[no-untyped-def]
-    """`factor_dense` or `factor_diagonal`, by the shape of the factors; sets `centres` to the means."""
+def factor(weights, means, covariances, constants, centres, factors, offsets):
+    """`factor_dense` or `factor_diagonal`, by the shape of the factors; sets `centres` too."""
     centres[:] = means
     if covariances.ndim == 3:
         return factor_dense(weights, means, covariances, constants, factors, offsets)

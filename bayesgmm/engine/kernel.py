@@ -50,7 +50,7 @@ PANEL = 16
 
 
 @jit
-def load_block(x, first, rows, padded, shift, scale, xt):  # type: ignore[no-untyped-def]
+def load_block(x, first, rows, padded, shift, scale, xt):
     """Transpose `rows` rows of x from `first` on, in the units (x - shift) * scale.
 
     Zeros up to `padded`, a multiple of STRIP; `normalise` gives those rows no weight.
@@ -64,7 +64,7 @@ def load_block(x, first, rows, padded, shift, scale, xt):  # type: ignore[no-unt
 
 
 @jit
-def log_joint_block(padded, constants, factors, offsets, xt, joint):  # type: ignore[no-untyped-def]
+def log_joint_block(padded, constants, factors, offsets, xt, joint):
     """Log joint densities l_kb of a block under full factors."""
     n_components, d = offsets.shape
     even = d - d % 2
@@ -82,7 +82,7 @@ def log_joint_block(padded, constants, factors, offsets, xt, joint):  # type: ig
 
 
 @jit
-def normalise(joint, rows, padded, row_weights, first, spare):  # type: ignore[no-untyped-def]
+def normalise(joint, rows, padded, row_weights, first, spare):
     """Turn log joint densities (K, rows) into weighted responsibilities; sum of v_b l_b.
 
     `row_weights` has no entries where all rows count once.
@@ -121,7 +121,7 @@ def normalise(joint, rows, padded, row_weights, first, spare):  # type: ignore[n
 
 
 @jit
-def _scatter(d, rz, xt, padded, seconds, k):  # type: ignore[no-untyped-def]
+def _scatter(d, rz, xt, padded, seconds, k):
     """Lower triangle of seconds[k] += sums of (r z) x', four rows of it at a time.
 
     A panel of x stays in the first cache level while the rows of r z pass by. Entries above the
@@ -150,17 +150,17 @@ def _scatter(d, rz, xt, padded, seconds, k):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _counts_firsts(out, n_components, d):  # type: ignore[no-untyped-def]
+def _counts_firsts(out, n_components, d):
     """Views of N and A in the vector of all sums."""
     end = 2 + n_components
     return out[2:end], out[end : end + n_components * d].reshape(n_components, d)
 
 
-# --- the two variants of the kernel ----------------------------------------------------------------
+# --- the two variants of the kernel -----------------------------------------------------------
 
 
 @jit
-def dense(x, row_weights, first, last, shift, scale, constants, means, factors, offsets, work, out):  # type: ignore[no-untyped-def]
+def dense(x, row_weights, first, last, shift, scale, constants, means, factors, offsets, work, out):
     """Add the statistics of rows first..last-1 under full precision factors to `out`.
 
     x (n, D); row_weights (n,) or (0,); shift, scale (D,); constants (K,) = log w + log det P -
@@ -201,7 +201,7 @@ def dense(x, row_weights, first, last, shift, scale, constants, means, factors, 
 @jit
 def diagonal(
     x, row_weights, first, last, shift, scale, constants, means, factors, offsets, work, out
-):  # type: ignore[no-untyped-def]
+):
     """As `dense` for diagonal factors (K, D), with the diagonals of B (K, D) alone.
 
     `offsets` are not used: differences from the mean cost nothing here.
@@ -245,7 +245,7 @@ def diagonal(
 @jit
 def add_rows(
     x, row_weights, first, last, shift, scale, constants, means, factors, offsets, work, out
-):  # type: ignore[no-untyped-def]
+):
     """`dense` or `diagonal`, by the shape of the factors (settled when this is compiled)."""
     if factors.ndim == 3:
         dense(

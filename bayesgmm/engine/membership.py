@@ -15,7 +15,7 @@ _LOST = -1e299
 
 
 @jit
-def _membership(x, shift, scale, constants, factors, offsets, work, densities, responsibilities):  # type: ignore[no-untyped-def]
+def _membership(x, shift, scale, constants, factors, offsets, work, densities, responsibilities):
     """Fill densities (n,) and responsibilities (n, K), or (0, K) for none."""
     xt, _, joint, spare = work
     n_components, n = constants.size, x.shape[0]

@@ -13,7 +13,7 @@ from bayesgmm.engine.summation import serial_pass
 
 
 @jit
-def plain_run(  # type: ignore[no-untyped-def]
+def plain_run(
     rows,
     weights,
     means,
@@ -57,7 +57,7 @@ def plain_run(  # type: ignore[no-untyped-def]
 
 
 @jit
-def _step(sums, weights, means, covariances, shared, isotropic):  # type: ignore[no-untyped-def]
+def _step(sums, weights, means, covariances, shared, isotropic):
     """The M-step of an averaged structure, in place."""
     n_components, d = means.shape
     total = sums[1]

@@ -231,7 +231,8 @@ class Rows:
             weakref.finalize(self, self._team.dismiss)
         self._team.lead(self._work, self._stack)
         finish_pass(self._parts, self._parameters)
-        return self._parts[0].copy()
+        sums: Array = self._parts[0].copy()
+        return sums
 
 
 class _Team:

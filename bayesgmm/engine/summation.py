@@ -17,7 +17,7 @@ NEXT, DONE, STOP = 0, 1, 2
 
 
 @jit
-def sum_group(rows, parameters, work, stack, group, chunks_a_group, out):  # type: ignore[no-untyped-def]
+def sum_group(rows, parameters, work, stack, group, chunks_a_group, out):
     """Set `out` to the sums of the group's chunks.
 
     rows = (x, row_weights, shift, scale), parameters = (constants, means, factors, offsets);
@@ -48,19 +48,19 @@ def sum_group(rows, parameters, work, stack, group, chunks_a_group, out):  # typ
 
 
 @jit
-def _add(to, other):  # type: ignore[no-untyped-def]
+def _add(to, other):
     for i in range(to.size):
         to[i] += other[i]
 
 
 @jit
-def _copy(to, other):  # type: ignore[no-untyped-def]
+def _copy(to, other):
     for i in range(to.size):
         to[i] = other[i]
 
 
 @jit
-def sum_tree(parts, n_parts):  # type: ignore[no-untyped-def]
+def sum_tree(parts, n_parts):
     """Add the groups' sums into parts[0] as the upper levels of the same tree."""
     stride = 1
     while stride < n_parts:
@@ -70,7 +70,7 @@ def sum_tree(parts, n_parts):  # type: ignore[no-untyped-def]
 
 
 @jit
-def centre_moments(sums, means, factors):  # type: ignore[no-untyped-def]
+def centre_moments(sums, means, factors):
     """Make the second moments of `sums` B: subtract A mu', and mirror the lower triangle."""
     n_components, d = means.shape
     if factors.ndim == 3:
@@ -85,7 +85,7 @@ def centre_moments(sums, means, factors):  # type: ignore[no-untyped-def]
 
 
 @jit
-def serial_pass(rows, parameters, work, stack, out):  # type: ignore[no-untyped-def]
+def serial_pass(rows, parameters, work, stack, out):
     """A whole pass as one group."""
     n = rows[0].shape[0]
     sum_group(rows, parameters, work, stack, 0, max((n + CHUNK - 1) // CHUNK, 1), out)
@@ -93,7 +93,7 @@ def serial_pass(rows, parameters, work, stack, out):  # type: ignore[no-untyped-
 
 
 @jit
-def take_groups(control, rows, parameters, work, stack, chunks_a_group, parts):  # type: ignore[no-untyped-def]
+def take_groups(control, rows, parameters, work, stack, chunks_a_group, parts):
     """Sum groups that nobody has taken yet, until none is left."""
     n_groups = parts.shape[0]
     while True:
@@ -105,7 +105,7 @@ def take_groups(control, rows, parameters, work, stack, chunks_a_group, parts): 
 
 
 @jit
-def lead_pass(control, rows, parameters, work, stack, chunks_a_group, parts, patience):  # type: ignore[no-untyped-def]
+def lead_pass(control, rows, parameters, work, stack, chunks_a_group, parts, patience):
     """Open a pass to the other threads, take part in it, and wait for the last group.
 
     Returns False if that took more than `patience` looks: the caller then sleeps and looks again.
@@ -117,7 +117,7 @@ def lead_pass(control, rows, parameters, work, stack, chunks_a_group, parts, pat
 
 
 @jit
-def await_groups(control, n_groups, patience):  # type: ignore[no-untyped-def]
+def await_groups(control, n_groups, patience):
     """Look at the number of finished groups up to `patience` times; True once it is all."""
     for _ in range(patience):
         if load(control, DONE) >= n_groups:
@@ -126,7 +126,7 @@ def await_groups(control, n_groups, patience):  # type: ignore[no-untyped-def]
 
 
 @jit
-def follow_passes(control, rows, parameters, work, stack, chunks_a_group, parts, patience):  # type: ignore[no-untyped-def]
+def follow_passes(control, rows, parameters, work, stack, chunks_a_group, parts, patience):
     """Take part in every pass that opens, until STOP or `patience` looks without one.
 
     A thread that waits here sees a new pass within a fraction of a microsecond; waking one that
@@ -145,7 +145,7 @@ def follow_passes(control, rows, parameters, work, stack, chunks_a_group, parts,
 
 
 @jit
-def finish_pass(parts, parameters):  # type: ignore[no-untyped-def]
+def finish_pass(parts, parameters):
     """The sums of all groups, in parts[0]."""
     sum_tree(parts, parts.shape[0])
     centre_moments(parts[0], parameters[1], parameters[2])

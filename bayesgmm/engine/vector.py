@@ -31,16 +31,16 @@ _VECTOR = ir.VectorType(_DOUBLE, LANES)
 
 
 @intrinsic
-def _bits_to_float(typingctx, bits):  # type: ignore[no-untyped-def]
-    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+def _bits_to_float(typingctx, bits):
+    def codegen(context, builder, signature, arguments):
         return builder.bitcast(arguments[0], _DOUBLE)
 
     return types.float64(types.int64), codegen
 
 
 @intrinsic
-def _float_to_bits(typingctx, value):  # type: ignore[no-untyped-def]
-    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+def _float_to_bits(typingctx, value):
+    def codegen(context, builder, signature, arguments):
         return builder.bitcast(arguments[0], _INT64)
 
     return types.int64(types.float64), codegen
@@ -58,7 +58,7 @@ _EXPONENT_MASK = -(1 << 52)
 
 
 @inline
-def exp_nonpositive(x):  # type: ignore[no-untyped-def]
+def exp_nonpositive(x):
     """exp(x) for x <= 0 to about one unit in the last place; 0 below -708.
 
     x = n log 2 + r, |r| <= log(2)/2; exp(r) by the Chebyshev fit of degree 11 (error 3e-18), made
@@ -86,7 +86,7 @@ def exp_nonpositive(x):  # type: ignore[no-untyped-def]
 
 
 @inline
-def log_positive(x):  # type: ignore[no-untyped-def]
+def log_positive(x):
     """log(x) for normal x > 0 to three units in the last place.
 
     x = 2**e m with m in [sqrt(1/2), sqrt(2)); log m = 2 atanh(t), t = (m - 1)/(m + 1), whose
@@ -121,38 +121,38 @@ def log_positive(x):  # type: ignore[no-untyped-def]
 # has.
 
 
-def _fast(builder, name, *operands):  # type: ignore[no-untyped-def]
+def _fast(builder, name, *operands):
     return getattr(builder, name)(*operands, flags=("contract", "nsz"))
 
 
-def _pointer(context, builder, array_type, array):  # type: ignore[no-untyped-def]
+def _pointer(context, builder, array_type, array):
     """The address of a C-contiguous array's first number."""
     return context.make_array(array_type)(context, builder, array).data
 
 
-def _last_length(context, builder, array_type, array):  # type: ignore[no-untyped-def]
+def _last_length(context, builder, array_type, array):
     """The length of an array's last axis."""
     shape = context.make_array(array_type)(context, builder, array).shape
     return builder.extract_value(shape, array_type.ndim - 1)
 
 
-def _load_vector(builder, base, index):  # type: ignore[no-untyped-def]
+def _load_vector(builder, base, index):
     address = builder.bitcast(builder.gep(base, [index]), _VECTOR.as_pointer())
     return builder.load(address, align=8)
 
 
-def _store_vector(builder, vector, base, index):  # type: ignore[no-untyped-def]
+def _store_vector(builder, vector, base, index):
     address = builder.bitcast(builder.gep(base, [index]), _VECTOR.as_pointer())
     builder.store(vector, address, align=8)
 
 
-def _splat(builder, number):  # type: ignore[no-untyped-def]
+def _splat(builder, number):
     lane0 = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), number, _INT32(0))
     zeros = ir.Constant(ir.VectorType(_INT32, LANES), [0] * LANES)
     return builder.shuffle_vector(lane0, ir.Constant(_VECTOR, ir.Undefined), zeros)
 
 
-def _accumulators(builder, count, start=None):  # type: ignore[no-untyped-def]
+def _accumulators(builder, count, start=None):
     """Vectors that begin at `start`, or at zero; LLVM keeps them in registers."""
     slots = [cgutils.alloca_once(builder, _VECTOR) for _ in range(count)]
     for slot in slots:
@@ -160,12 +160,12 @@ def _accumulators(builder, count, start=None):  # type: ignore[no-untyped-def]
     return slots
 
 
-def _fused_add(builder, accumulator, a, b):  # type: ignore[no-untyped-def]
+def _fused_add(builder, accumulator, a, b):
     product = _fast(builder, "fmul", a, b)
     builder.store(_fast(builder, "fadd", builder.load(accumulator), product), accumulator)
 
 
-def _whiten_tile(n_rows):  # type: ignore[no-untyped-def]
+def _whiten_tile(n_rows):
     """Make tile(factors, offsets, k, i, xt, q, b): |rows i.. of P_k x - P_k mu_k|^2 added to q.
 
     Works on the strip b : b + STRIP of row k of q. Row i + m of the lower triangular P_k reaches to
@@ -173,10 +173,10 @@ def _whiten_tile(n_rows):  # type: ignore[no-untyped-def]
     """
 
     @intrinsic
-    def tile(typingctx, factors, offsets, k, i, xt, q, b):  # type: ignore[no-untyped-def]
+    def tile(typingctx, factors, offsets, k, i, xt, q, b):
         signature = types.void(factors, offsets, types.intp, types.intp, xt, q, types.intp)
 
-        def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        def codegen(context, builder, signature, arguments):
             p_array, offset_array, k, i, x_array, q_array, b = arguments
             d = _last_length(context, builder, signature.args[0], p_array)
             p = _pointer(context, builder, signature.args[0], p_array)
@@ -191,7 +191,7 @@ def _whiten_tile(n_rows):  # type: ignore[no-untyped-def]
                 number = builder.load(builder.gep(offset, [add(first, _INT64(m))]))
                 sums += _accumulators(builder, strips, _splat(builder, number))
 
-            def column(j, rows):  # type: ignore[no-untyped-def]
+            def column(j, rows):
                 at = add(mul(j, _INT64(STRIDE)), b)
                 values = [
                     _load_vector(builder, x, add(at, _INT64(LANES * s))) for s in range(strips)
@@ -221,11 +221,11 @@ def _whiten_tile(n_rows):  # type: ignore[no-untyped-def]
     return tile
 
 
-def _shuffle(builder, a, b, order):  # type: ignore[no-untyped-def]
+def _shuffle(builder, a, b, order):
     return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(_INT32, len(order)), order))
 
 
-def _lane_sums(builder, vectors):  # type: ignore[no-untyped-def]
+def _lane_sums(builder, vectors):
     """The sum of each vector's lanes: four vectors are transposed and added at a time."""
     sums = []
     for start in range(0, len(vectors), 4):
@@ -254,14 +254,14 @@ def _lane_sums(builder, vectors):  # type: ignore[no-untyped-def]
         total = _fast(
             builder,
             "fadd",
-            _shuffle(builder, *pairs, [0, 1, 4, 5]),
-            _shuffle(builder, *pairs, [2, 3, 6, 7]),
+            _shuffle(builder, pairs[0], pairs[1], [0, 1, 4, 5]),
+            _shuffle(builder, pairs[0], pairs[1], [2, 3, 6, 7]),
         )
         sums += [builder.extract_element(total, _INT32(lane)) for lane in range(wanted)]
     return sums
 
 
-def _scatter_tile(n_rows, n_columns):  # type: ignore[no-untyped-def]
+def _scatter_tile(n_rows, n_columns):
     """Make tile(rz, i, xt, j, rows, out, k): out[k, i.., j..] += sums over rows of rz_i x_j.
 
     Eight sums are in the making at any time, or the additions would wait for one another: a
@@ -270,10 +270,10 @@ def _scatter_tile(n_rows, n_columns):  # type: ignore[no-untyped-def]
     unroll = max(1, min(8 // (n_rows * n_columns), STRIP // LANES))
 
     @intrinsic
-    def tile(typingctx, rz, i, xt, j, rows, out, k):  # type: ignore[no-untyped-def]
+    def tile(typingctx, rz, i, xt, j, rows, out, k):
         signature = types.void(rz, types.intp, xt, types.intp, types.intp, out, types.intp)
 
-        def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        def codegen(context, builder, signature, arguments):
             rz_array, i, x_array, j, rows, out_array, k = arguments
             d = _last_length(context, builder, signature.args[5], out_array)
             rz = _pointer(context, builder, signature.args[0], rz_array)

@@ -142,7 +142,7 @@ class GaussianFactors:
 
     @cached_property
     def inverses(self) -> Floats:
-        """Lower triangular P with (PᵀP)⁻¹ = Σ in the data's units, to double precision, (K, D, D)."""
+        """Lower triangular P with (PᵀP)⁻¹ = Σ in the data's units, to 16 digits, (K, D, D)."""
         whitener = _transpose(self._whitener[0])
         return np.ldexp(whitener, -self.exponents[:, None, :]).copy()
 

@@ -13,7 +13,7 @@ type Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Statistics:
-    """Sums over rows x_b with weights v_b and responsibilities r_kb, about the means of the mixture.
+    """Sums over rows x_b with weights v_b and responsibilities r_kb, about the mixture's means.
 
     Moments are taken about `centres`, the means at which the responsibilities were computed, never
     about the origin: raw second moments lose every digit of a variance when the data sit at 1e8.

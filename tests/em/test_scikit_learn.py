@@ -1,4 +1,4 @@
-"""scikit-learn's own checks of an estimator, with no failure expected, and those it keeps to itself."""
+"""scikit-learn's own checks of an estimator, no failure expected, and those it keeps to itself."""
 
 import pytest
 from sklearn.utils import estimator_checks

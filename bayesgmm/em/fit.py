@@ -1,0 +1,279 @@
+"""From data and settings to a fitted mixture: values in, values out."""
+
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bayesgmm.em.acceleration import Parameters
+from bayesgmm.em.initial import chosen_starts, given_parameters
+from bayesgmm.em.loop import Run, StopRule
+from bayesgmm.em.regularisation import Regularised
+from bayesgmm.em.search import Attempt, attempt, explore, finish
+from bayesgmm.em.starts import Sample, Start, portfolio, sample_size
+from bayesgmm.em.units import Units, fit_units
+from bayesgmm.engine import Rows
+from bayesgmm.errors import DegeneracyWarning, FitError, InputError
+from bayesgmm.model import Structure, check_enough_rows, check_full_rank, check_spread
+
+type Array = NDArray[np.float64]
+
+_EXACT = StopRule()
+# Added to the diagonals, as a share of the columns' variances, where rows are fewer than columns.
+_FEW_ROWS = 1e-6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Settings:
+    """What `GaussianMixture` was told, under the same names; checked.
+
+    Attributes
+    ----------
+    structure : Structure
+    previous : Parameters or None
+        The solution to begin from (warm start), in the user's units.
+    accelerate : bool
+    """
+
+    n_components: int
+    structure: Structure
+    tol: float | None = None
+    reg_covar: float | None = None
+    max_iter: int | None = None
+    n_init: int | None = None
+    init_params: str | None = None
+    weights_init: ArrayLike | None = None
+    means_init: ArrayLike | None = None
+    precisions_init: ArrayLike | None = None
+    random_state: Any = None
+    previous: Parameters | None = None
+    accelerate: bool = True
+    verbose: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """The outcome of a fit.
+
+    Attributes
+    ----------
+    parameters : Parameters
+        In the user's units; components by their means, unless a start was given.
+    run : Run
+        The winning run, in the units of the fit.
+    units : Units
+    reason : str or None
+        Why the fit is not to be trusted, if so.
+    starts : list of dict
+        A record of each start.
+    """
+
+    parameters: Parameters
+    run: Run
+    units: Units
+    reason: str | None
+    starts: list[dict[str, Any]]
+
+
+def fit_mixture(
+    x: Array, row_weights: Array | None, names: tuple[str, ...] | None, settings: Settings
+) -> Fit:
+    """Fit by maximum likelihood.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, D)
+        float64, C-ordered, finite.
+    row_weights : ndarray of shape (n,), optional
+    names : tuple of str, optional
+        Of the columns, for messages.
+    settings : Settings
+
+    Raises
+    ------
+    InputError
+        If no mixture of this size and structure can be fitted to the rows.
+    FitError
+        If every start collapsed.
+    """
+    ridge = _check_rows(x, row_weights, names, settings)
+    units = fit_units(x, row_weights, settings.structure)
+    structure = settings.structure
+    if settings.reg_covar:
+        structure = Regularised(structure, settings.reg_covar * units.scale**2)
+    elif ridge:
+        structure = Regularised(structure, np.full(x.shape[1], ridge))
+    given = given_parameters(settings, x.shape[1], structure, units)
+    begun = settings.previous is not None or any(each is not None for each in given)
+    if begun or settings.init_params is not None or settings.max_iter is not None:
+        best, attempts = _run_given(x, row_weights, units, structure, settings, given)
+    else:
+        best, attempts = _run_portfolio(x, row_weights, units, structure, settings)
+    if best is None or best.run is None or best.collapsed:
+        raise _all_collapsed(attempts, settings.n_components)
+    parameters = units.to_user(best.run.parameters)
+    if not begun:
+        order = np.lexsort(parameters.means.T[::-1])
+        parameters = Parameters(*(np.ascontiguousarray(each[order]) for each in parameters))
+    records = [_record(each, units) for each in attempts]
+    return Fit(parameters, best.run, units, best.reason, records)
+
+
+def _check_rows(
+    x: Array,
+    weights: Array | None,
+    names: tuple[str, ...] | None,
+    settings: Settings,
+) -> float:
+    """Refuse data to which no mixture of this size and structure can be fitted.
+
+    Returns a constant for the diagonals of the covariances, as a share of the columns' variances:
+    0 unless there are too few rows for any covariance of full rank.
+    """
+    diagonal = settings.structure.diagonal
+    if weights is not None and not weights.all():
+        x = x[weights > 0.0]
+    n, d = x.shape
+    if n < 2:
+        raise InputError(
+            f"X has {n} row (n_samples={n}) while a minimum of 2 is required: one row has no "
+            "variance."
+        )
+    check_enough_rows(x, settings.n_components)
+    if settings.reg_covar:
+        return 0.0
+    if diagonal or n <= d:
+        check_spread(x, names)
+    else:
+        check_full_rank(x, names)
+    if diagonal or n > d:
+        return 0.0
+    warnings.warn(
+        f"X has {n} rows and {d} columns: a full covariance needs at least {d + 1} rows. "
+        f"{_FEW_ROWS:g} times each column's variance was added to the diagonals. Use more "
+        "rows, fewer columns, or covariance_type='diag'.",
+        DegeneracyWarning,
+        stacklevel=4,
+    )
+    return _FEW_ROWS
+
+
+def _rule(settings: Settings) -> StopRule:
+    passes = _EXACT.max_passes if settings.max_iter is None else settings.max_iter + 1
+    return StopRule(change=settings.tol, max_passes=passes)
+
+
+def _run_given(
+    x: Array,
+    weights: Array | None,
+    units: Units,
+    structure: Structure,
+    settings: Settings,
+    given: tuple[Array | None, Array | None, Array | None],
+) -> tuple[Attempt | None, list[Attempt]]:
+    """Full runs from the starts that the settings name or hold; the best of them."""
+    rng = np.random.default_rng(settings.random_state)
+    starts: Iterator[Start]
+    if settings.previous is not None:
+        starts = iter([Start("previous solution", units.from_user(settings.previous))])
+    else:
+        starts = chosen_starts(settings, x, weights, units, structure, given, rng)
+    attempts = []
+    with _open(x, weights, units, structure, settings) as rows:
+        for start in starts:
+            found = attempt(rows, structure, start, _rule(settings), settings.accelerate)
+            attempts.append(found)
+            _say(found, units, settings)
+    sound = [each for each in attempts if not each.collapsed]
+    return max(sound, key=Attempt.merit, default=None), attempts
+
+
+def _run_portfolio(
+    x: Array,
+    weights: Array | None,
+    units: Units,
+    structure: Structure,
+    settings: Settings,
+) -> tuple[Attempt | None, list[Attempt]]:
+    """First runs from many starts, on a sample where there are many rows; the best goes on."""
+    rng = np.random.default_rng(settings.random_state)
+    k, fast = settings.n_components, settings.accelerate
+    sample = _sample(x, weights, units, sample_size(k, x.shape[1]), rng)
+    starts = portfolio(sample, k, structure, rng)
+    with _open(x, weights, units, structure, settings) as rows:
+        if sample.whole:
+            attempts = explore(rows, structure, starts, sample, fewest=settings.n_init, fast=fast)
+        else:
+            with Rows(sample.rows, sample.weights, k, diagonal=structure.diagonal) as few:
+                attempts = explore(
+                    few, structure, starts, sample, fewest=settings.n_init, fast=fast
+                )
+        for each in attempts:
+            _say(each, units, settings)
+        rule = _rule(settings)
+        return finish(rows, structure, attempts, rule, fast=fast, whole=sample.whole), attempts
+
+
+def _open(
+    x: Array, weights: Array | None, units: Units, structure: Structure, settings: Settings
+) -> Rows:
+    return Rows(
+        x,
+        weights,
+        settings.n_components,
+        diagonal=structure.diagonal,
+        shift=units.shift,
+        scale=units.scale,
+    )
+
+
+def _sample(
+    x: Array, weights: Array | None, units: Units, size: int, rng: np.random.Generator
+) -> Sample:
+    """Rows for making starts: all of them, or as many as suffice, chosen by the seed."""
+    n = len(x)
+    whole = n <= size
+    chosen = np.arange(n) if whole else np.sort(rng.choice(n, size, replace=False))
+    row_weights = np.ones(len(chosen)) if weights is None else weights[chosen]
+    if not row_weights.all():
+        chosen, row_weights = chosen[row_weights > 0.0], row_weights[row_weights > 0.0]
+    return Sample(units.to_fit(x[chosen]), row_weights, whole)
+
+
+def _say(found: Attempt, units: Units, settings: Settings) -> None:
+    if settings.verbose:
+        record = _record(found, units)
+        print(f"{record['start']}: {record['log_likelihood']:.6f} nats, {record['outcome']}")
+
+
+def _all_collapsed(attempts: list[Attempt], n_components: int) -> FitError:
+    outcomes = Counter((each.name, each.reason) for each in attempts)
+    table = "\n".join(
+        f"  {count} x {name}: {reason}" for (name, reason), count in outcomes.most_common()
+    )
+    return FitError(
+        f"None of {len(attempts)} starts with {n_components} components led to a mixture:\n"
+        f"{table}\nUse fewer components, a structure that shares covariances "
+        "(covariance_type='tied' or 'diag'), or reg_covar > 0."
+    )
+
+
+def _record(found: Attempt, units: Units) -> dict[str, Any]:
+    """A line of `starts_`; a run that ended in no mixture has no log-likelihood."""
+    run = found.run
+    value, passes, outcome = np.nan, 0, found.reason
+    if run is not None:
+        passes = run.n_passes - 1
+        if not found.collapsed:
+            value = units.log_likelihood(run.log_likelihood, run.statistics.weight)
+        outcome = outcome or ("converged" if run.converged else "stopped")
+    return {
+        "start": found.name,
+        "log_likelihood": value,
+        "iterations": passes,
+        "outcome": outcome,
+    }
