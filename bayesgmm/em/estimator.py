@@ -25,6 +25,7 @@ from bayesgmm.engine import membership
 from bayesgmm.errors import (
     ConvergenceWarning,
     DegeneracyWarning,
+    InputError,
     InvalidParameterError,
     NotFittedError,
 )
@@ -239,7 +240,12 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         )
         found = fit_mixture(data.X, weights, data.feature_names, settings)
         # Column names and their number are scikit-learn's business, in its words.
-        _check_feature_names(self, X, reset=True)
+        if _are_plain(X):
+            _check_feature_names(self, X, reset=True)
+        elif data.feature_names is None:
+            vars(self).pop("feature_names_in_", None)
+        else:
+            self.feature_names_in_ = np.array(data.feature_names, dtype=object)
         _check_n_features(self, data.X, reset=True)
         self._store(found, settings.structure, data.feature_names)
         return self
@@ -410,10 +416,28 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     def _check_same(self, X: Any) -> Array:
         """The same check as in fit, and the columns of the fit."""
         self._check_fitted()
-        _check_feature_names(self, X, reset=False)
+        if _are_plain(X):
+            _check_feature_names(self, X, reset=False)
         data = check_data(X)
         _check_n_features(self, data.X, reset=False)
+        fitted = getattr(self, "feature_names_in_", None)
+        if not _are_plain(X) and fitted is not None and data.feature_names != tuple(fitted):
+            raise InputError(
+                f"The feature names should match those of the fit: {tuple(fitted)}, not "
+                f"{data.feature_names}."
+            )
         return data.X
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "mixture_")
+
+
+def _are_plain(X: Any) -> bool:
+    """Whether X has no column names, or different texts: what scikit-learn's check can take.
+
+    It refuses frames with repeated names, or names of several types, that a file may well have.
+    """
+    names = getattr(X, "columns", None)
+    if names is None:
+        return True
+    return all(isinstance(each, str) for each in names) and len(set(names)) == len(names)

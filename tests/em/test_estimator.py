@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning as SklearnConvergenceWarning
 from sklearn.exceptions import NotFittedError as SklearnNotFittedError
 from sklearn.mixture import GaussianMixture as SklearnGaussianMixture
 
-from bayesgmm import GaussianMixture, load_dataset, scenario, simulate, structures
+from bayesgmm import GaussianMixture, Mixture, load_dataset, scenario, simulate, structures
 from bayesgmm.em.loop import StopRule, maximise
 from bayesgmm.em.units import fit_units
 from bayesgmm.engine import Rows
@@ -325,6 +325,22 @@ def test_bad_parameters_are_refused_at_fit(parameters):
     model = GaussianMixture(**{"n_components": 2, **parameters})
     with pytest.raises(InvalidParameterError):
         model.fit(FAITHFUL)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [["a", "a"], ["", "=cmd|' /C calc'!A0"], ["x" * 5000, "<script>"], ["km/h", "größe"], ["a", 3]],
+    ids=["repeated", "formula", "long", "unicode", "mixed"],
+)
+def test_hostile_column_names_survive(names):
+    frame = pd.DataFrame(FAITHFUL, columns=names)
+    fit = GaussianMixture(2, random_state=0).fit(frame)
+    assert np.array_equal(fit.predict(frame), fit.predict(frame))
+    assert len(set(fit.mixture_.feature_names)) == 2
+    assert Mixture.from_json(fit.mixture_.to_json()) == fit.mixture_
+    assert str(names[1]) in fit.summary(frame)
+    with pytest.raises((ValueError, TypeError)):
+        fit.predict(frame[frame.columns[::-1]] if names[0] != names[1] else frame.iloc[:, :1])
 
 
 def test_unknown_structure_names_the_nearest():
