@@ -204,6 +204,8 @@ def _mix(points, now, history, used, reach, out):
 # Share of the way to a combination below which it is given up, and the stretch of the plain step
 # that then takes its place.
 _LEAST_REACH, _FIRST_STRETCH = 0.1, 4.0
+# Steps that have to be seen before they say how slow the slowest direction is.
+_FEWEST_STEPS = 3
 # Nats to gain by one plain step, below which the likelihood counts as quadratic.
 _NEAR = 1e-3
 
@@ -270,7 +272,7 @@ class Mixer:
             return self._gain
         # Steps from where the likelihood was not yet quadratic say nothing about J here.
         near = np.flatnonzero(self._gains[: self._used] < _NEAR)
-        if not near.size:
+        if near.size < _FEWEST_STEPS:
             return float("inf")
         slowest = _slowest(self._history[0, near], self._history[1, near])
         return self._gain / min(slowest, 1.0) if slowest > 0.0 else float("inf")

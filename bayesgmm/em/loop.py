@@ -147,7 +147,9 @@ def _member(proposal: Parameters, structure: Structure) -> Parameters | None:
         covariances = structure.nearest(proposal.weights, proposal.covariances)
     except np.linalg.LinAlgError:
         return None
-    return proposal._replace(covariances=covariances)
+    # A combination of many steps sums to 1 but for their rounding, which n rows would multiply.
+    weights = proposal.weights / proposal.weights.sum()
+    return proposal._replace(weights=weights, covariances=covariances)
 
 
 def _improvement(rows: Rows, candidate: Parameters | None, reached: float) -> Statistics | None:
