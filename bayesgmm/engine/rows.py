@@ -14,6 +14,7 @@ from bayesgmm.engine.compile import unlocked
 from bayesgmm.engine.factors import factor
 from bayesgmm.engine.kernel import workspace
 from bayesgmm.engine.plain import plain_run
+from bayesgmm.engine.processors import move_to, others
 from bayesgmm.engine.summation import (
     CHUNK,
     NEXT,
@@ -31,8 +32,8 @@ type Array = NDArray[np.float64]
 
 # Below so many multiplications a pass ends before a second thread has begun.
 _WORTH_THREADS = 400_000
-# Looks at a shared number (a few nanoseconds each) before a thread goes to sleep: about 0.3 ms.
-_PATIENCE = 100_000
+# Looks at a shared number (about a third of a nanosecond each) before a thread goes to sleep.
+_PATIENCE = 1_000_000
 _NO_WEIGHTS = np.empty(0)
 
 
@@ -258,6 +259,7 @@ class _Team:
         self._control[NEXT] = len(parts)
         self._asleep = [False] * len(scratch)
         self._wake = [threading.Semaphore(0) for _ in scratch]
+        self._processors = others()
         self._members = [
             threading.Thread(target=self._follow, args=(i, *each), daemon=True, name="bayesgmm")
             for i, each in enumerate(scratch)
@@ -290,6 +292,7 @@ class _Team:
             member.join()
 
     def _follow(self, i: int, work: Any, stack: Array) -> None:
+        move_to(self._processors)
         while not self._control[STOP]:
             follow_passes(
                 self._control,
