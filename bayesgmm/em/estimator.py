@@ -243,7 +243,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         if _are_plain(X):
             _check_feature_names(self, X, reset=True)
         elif data.feature_names is None:
-            vars(self).pop("feature_names_in_", None)
+            self.__dict__.pop("feature_names_in_", None)
         else:
             self.feature_names_in_ = np.array(data.feature_names, dtype=object)
         _check_n_features(self, data.X, reset=True)
