@@ -1,0 +1,59 @@
+"""`bayesgmm datasets`: the real data that ship with the package."""
+
+import json
+from typing import Any
+
+import click
+
+import bayesgmm
+from bayesgmm.cli.options import debug_option
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+@debug_option
+def datasets(name: str | None, as_json: bool) -> None:
+    """List the shipped data sets with their sizes and sources, or print one as CSV."""
+    from bayesgmm.datasets import dataset_names
+    from bayesgmm.files import csv_text
+
+    if name is None:
+        described = [_describe(each) for each in dataset_names()]
+        if as_json:
+            click.echo(json.dumps(described, indent=2))
+        else:
+            click.echo("\n\n".join(_paragraph(each) for each in described))
+        return
+    found = bayesgmm.load_dataset(name)
+    if as_json:
+        rows = {"rows": found.X.tolist()}
+        labels = None if found.labels is None else found.labels.tolist()
+        click.echo(json.dumps({**_describe(name), **rows, "labels": labels}))
+        return
+    names, columns = list(found.feature_names), list(found.X.T)
+    if found.labels is not None:
+        names.append("label")
+        columns.append(found.labels)
+    click.echo(csv_text(names, columns), nl=False)
+
+
+def _describe(name: str) -> dict[str, Any]:
+    found = bayesgmm.load_dataset(name)
+    return {
+        "name": name,
+        "n_rows": len(found.X),
+        "feature_names": list(found.feature_names),
+        "groups": None if found.labels is None else sorted({str(each) for each in found.labels}),
+        "source": found.source,
+    }
+
+
+def _paragraph(described: dict[str, Any]) -> str:
+    names = described["feature_names"]
+    lines = [f"{described['name']}: {described['n_rows']} rows, {len(names)} columns"]
+    lines[0] += f" ({', '.join(names)})"
+    if described["groups"]:
+        lines.append(f"Known groups: {', '.join(described['groups'])}.")
+    lines.append(described["source"])
+    return "\n".join(click.wrap_text(line, 88, "", "  ") for line in lines)

@@ -1,0 +1,30 @@
+"""Warnings as sentences on standard error."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+import bayesgmm
+
+
+@contextmanager
+def heard_warnings(quiet: bool) -> Iterator[list[str]]:
+    """Collect the package's warnings as sentences, and say them unless `quiet`."""
+    heard: list[str] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", bayesgmm.errors.BayesGMMWarning)
+        plain = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
+            if not issubclass(category, bayesgmm.errors.BayesGMMWarning):
+                plain(message, category, *rest, **more)
+                return
+            heard.append(str(message))
+            if not quiet:
+                click.echo(f"Warning: {message}", err=True)
+
+        warnings.showwarning = show
+        yield heard
