@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     from bayesgmm.datasets import Dataset, load_dataset
     from bayesgmm.em import GaussianMixture
     from bayesgmm.engine import e_step, score
-    from bayesgmm.model import Mixture, Statistics, structures
+    from bayesgmm.model import (
+        LKJ,
+        InverseGamma,
+        InverseWishart,
+        Mixture,
+        Priors,
+        ResolvedPriors,
+        Statistics,
+        structures,
+    )
     from bayesgmm.simulation import (
         Simulation,
         overlap,
@@ -35,9 +44,14 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "LKJ",
     "Dataset",
     "GaussianMixture",
+    "InverseGamma",
+    "InverseWishart",
     "Mixture",
+    "Priors",
+    "ResolvedPriors",
     "Simulation",
     "Statistics",
     "__version__",
@@ -57,7 +71,16 @@ _ROOMS = {
     "bayesgmm.datasets": ("Dataset", "load_dataset"),
     "bayesgmm.em": ("GaussianMixture",),
     "bayesgmm.engine": ("e_step", "score"),
-    "bayesgmm.model": ("Mixture", "Statistics", "structures"),
+    "bayesgmm.model": (
+        "LKJ",
+        "InverseGamma",
+        "InverseWishart",
+        "Mixture",
+        "Priors",
+        "ResolvedPriors",
+        "Statistics",
+        "structures",
+    ),
     "bayesgmm.simulation": (
         "Simulation",
         "overlap",

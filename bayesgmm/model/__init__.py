@@ -5,16 +5,25 @@ from bayesgmm.model.covariance import Averaged, Structure, as_structure, structu
 from bayesgmm.model.data import Data, check_data, check_sample_weight
 from bayesgmm.model.mixture import Mixture
 from bayesgmm.model.precise import GaussianFactors, log_sum_exp
+from bayesgmm.model.prior_families import LKJ, Gamma, InverseGamma, InverseWishart, Wishart
+from bayesgmm.model.priors import Priors, ResolvedPriors
 from bayesgmm.model.rank import check_enough_rows, check_full_rank, check_spread
 from bayesgmm.model.statistics import Statistics
 
 __all__ = [
+    "LKJ",
     "Averaged",
     "Data",
+    "Gamma",
     "GaussianFactors",
+    "InverseGamma",
+    "InverseWishart",
     "Mixture",
+    "Priors",
+    "ResolvedPriors",
     "Statistics",
     "Structure",
+    "Wishart",
     "as_structure",
     "bhattacharyya",
     "check_data",
