@@ -1,8 +1,9 @@
 """The vocabulary of the package: mixtures, and the checks that guard every entry."""
 
-from bayesgmm.model.closeness import bhattacharyya
+from bayesgmm.model.closeness import bhattacharyya, bhattacharyya_distances
 from bayesgmm.model.covariance import Averaged, Structure, as_structure, structure_words, structures
 from bayesgmm.model.data import Data, check_data, check_sample_weight
+from bayesgmm.model.matching import Matching, match_components, matching_costs
 from bayesgmm.model.mixture import Mixture
 from bayesgmm.model.precise import GaussianFactors, log_sum_exp
 from bayesgmm.model.prior_families import LKJ, Gamma, InverseGamma, InverseWishart, Wishart
@@ -18,6 +19,7 @@ __all__ = [
     "GaussianFactors",
     "InverseGamma",
     "InverseWishart",
+    "Matching",
     "Mixture",
     "Priors",
     "ResolvedPriors",
@@ -26,12 +28,15 @@ __all__ = [
     "Wishart",
     "as_structure",
     "bhattacharyya",
+    "bhattacharyya_distances",
     "check_data",
     "check_enough_rows",
     "check_full_rank",
     "check_sample_weight",
     "check_spread",
     "log_sum_exp",
+    "match_components",
+    "matching_costs",
     "structure_words",
     "structures",
 ]
