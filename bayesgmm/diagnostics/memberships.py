@@ -1,0 +1,143 @@
+"""Who belongs where, draw by draw, behind one interface: allocations, probabilities, parameters.
+
+Relabelling needs two sums of the memberships p_tik of row i in component k of draw t (1 or 0 for
+allocations): sum_i p_tik q_ij for each draw, and the average over draws of p_t,i,perm_t(j) for
+each row. Where a posterior has its parameters alone, p_tik is formed from them and the rows as it
+is needed, and never kept.
+"""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bayesgmm.diagnostics.draws import Draws
+from bayesgmm.engine.draws import DrawnRows, tally, tally_permuted
+from bayesgmm.errors import InputError
+
+type Array = NDArray[np.float64]
+type Permutations = NDArray[np.intp]
+
+
+class Memberships(Protocol):
+    """What every form of memberships can do."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Draws T, rows n, components K."""
+
+    def tables(self, q: Array) -> Array:
+        """Sums over rows, (T, K, J), of memberships times q (n, J)."""
+
+    def average(self, permutations: Permutations) -> Array:
+        """Averages over draws, (n, K), of permuted memberships; permutations (T, K)."""
+
+
+class Allocations:
+    """Memberships of 1 and 0: the component that each row was drawn into.
+
+    Parameters
+    ----------
+    z : array-like of shape (T, n)
+        Components counted from 0.
+    n_components : int
+
+    Raises
+    ------
+    InputError
+        If an entry is not an integer between 0 and K - 1.
+    """
+
+    def __init__(self, z: ArrayLike, n_components: int) -> None:
+        array = np.asarray(z)
+        if array.ndim != 2 or array.dtype.kind not in "iu" or array.size == 0:
+            raise InputError(
+                f"Allocations must be integers of shape (draws, rows), not {array.dtype} of shape "
+                f"{array.shape}."
+            )
+        if array.min() < 0 or array.max() >= n_components:
+            raise InputError(
+                f"Allocations must lie between 0 and {n_components - 1} for {n_components} "
+                f"components, but reach from {array.min()} to {array.max()}."
+            )
+        self._z = np.array(array, dtype=np.int64)
+        self.shape = (*self._z.shape, n_components)
+
+    def tables(self, q: Array) -> Array:
+        """Sums of q over the rows of each component, (T, K, J)."""
+        return tally(self._z, q, self.shape[2])
+
+    def average(self, permutations: Permutations) -> Array:
+        """The share of draws in which a row has a label, (n, K)."""
+        return tally_permuted(self._z, permutations)
+
+
+class Probabilities:
+    """Memberships given as probabilities.
+
+    Parameters
+    ----------
+    p : array-like of shape (T, n, K)
+        Rows sum to 1 over components.
+
+    Raises
+    ------
+    InputError
+        If they are no probabilities.
+    """
+
+    def __init__(self, p: ArrayLike) -> None:
+        array = np.asarray(p, dtype=np.float64)
+        if (
+            array.ndim != 3
+            or array.size == 0
+            or not (array >= 0).all()
+            or np.abs(array.sum(axis=2) - 1.0).max() > 1e-6
+        ):
+            raise InputError(
+                "Probabilities must have the shape (draws, rows, components), be at least 0 and "
+                f"sum to 1 over components; these have the shape {array.shape}."
+            )
+        self._p = array
+        self.shape = array.shape
+
+    def tables(self, q: Array) -> Array:
+        """Sums over rows of probabilities times q, (T, K, J)."""
+        sums: Array = np.matmul(np.swapaxes(self._p, 1, 2), q)
+        return sums
+
+    def average(self, permutations: Permutations) -> Array:
+        """Averages of permuted probabilities, (n, K)."""
+        total = np.zeros(self.shape[1:])
+        for p, permutation in zip(self._p, permutations, strict=True):
+            total += p[:, permutation]
+        total /= self.shape[0]
+        return total
+
+
+class Responsibilities:
+    """Memberships of rows under each draw's parameters, formed as they are needed.
+
+    Parameters
+    ----------
+    draws : Draws
+    rows : ndarray of shape (n, D)
+    hard : bool
+        Allocate each row to its most probable component.
+    """
+
+    def __init__(self, draws: Draws, rows: Array, *, hard: bool = False) -> None:
+        self._rows = DrawnRows(rows, *draws.stacked(), hard=hard)
+        self.shape = (self._rows.n_draws, self._rows.n_rows, self._rows.n_components)
+
+    def tables(self, q: Array) -> Array:
+        """Sums over rows of responsibilities times q, (T, K, J)."""
+        return self._rows.contract(q)[0]
+
+    def average(self, permutations: Permutations) -> Array:
+        """Averages of permuted responsibilities, (n, K)."""
+        return self._rows.average(permutations)
+
+    def log_likelihoods(self) -> Array:
+        """The log-likelihood of each draw, (T,), in nats."""
+        return self._rows.contract(np.empty((self.shape[1], 0)))[1]
