@@ -90,7 +90,7 @@ def portfolio(
     """
     rows = sample.rows
     scaled = rows / rows.std(axis=0)
-    whitened: Array | None = None
+    white: Array | None = None
     order = ("k-means", "random rows", "k-means", "k-means, whitened")
     labels = np.empty(len(rows), dtype=np.int64)
     turn = 0
@@ -100,9 +100,9 @@ def portfolio(
         if name == "k-means":
             z, lloyd = scaled, _LLOYD
         else:
-            if whitened is None:
-                whitened = _whiten(rows)
-            z, lloyd = whitened, _LLOYD if name == "k-means, whitened" else 0
+            if white is None:
+                white = whitened(rows)
+            z, lloyd = white, _LLOYD if name == "k-means, whitened" else 0
         if name == "random rows":
             # Without replacement, by weight: the first arrivals of Poisson processes of that rate.
             arrivals = rng.exponential(size=len(rows)) / sample.weights
@@ -116,7 +116,7 @@ def portfolio(
             yield Start(name, parameters)
 
 
-def _whiten(rows: Array) -> Array:
+def whitened(rows: Array) -> Array:
     """Rows with the identity for a covariance (up to directions in which they do not vary)."""
     centred = rows - rows.mean(axis=0)
     _, singular, directions = np.linalg.svd(centred, full_matrices=False)
