@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bayesgmm import errors
     from bayesgmm.datasets import Dataset, load_dataset
+    from bayesgmm.diagnostics import plot_mixture
     from bayesgmm.em import GaussianMixture
     from bayesgmm.engine import e_step, score
     from bayesgmm.model import (
@@ -59,6 +60,7 @@ __all__ = [
     "errors",
     "load_dataset",
     "overlap",
+    "plot_mixture",
     "random_mixture",
     "scenario",
     "scenarios",
@@ -69,6 +71,7 @@ __all__ = [
 
 _ROOMS = {
     "bayesgmm.datasets": ("Dataset", "load_dataset"),
+    "bayesgmm.diagnostics": ("plot_mixture",),
     "bayesgmm.em": ("GaussianMixture",),
     "bayesgmm.engine": ("e_step", "score"),
     "bayesgmm.model": (

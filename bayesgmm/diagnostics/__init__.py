@@ -1,5 +1,6 @@
 """Label switching, recovery of the truth, agreement of the engines."""
 
 from bayesgmm.diagnostics.draws import Draws, read_draws, read_rows
+from bayesgmm.diagnostics.mixture_plots import plot_mixture
 
-__all__ = ["Draws", "read_draws", "read_rows"]
+__all__ = ["Draws", "plot_mixture", "read_draws", "read_rows"]
