@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Statistics,
         structures,
     )
+    from bayesgmm.reporting import Report, report
     from bayesgmm.simulation import (
         Simulation,
         overlap,
@@ -52,6 +53,7 @@ __all__ = [
     "InverseWishart",
     "Mixture",
     "Priors",
+    "Report",
     "ResolvedPriors",
     "Simulation",
     "Statistics",
@@ -62,6 +64,7 @@ __all__ = [
     "overlap",
     "plot_mixture",
     "random_mixture",
+    "report",
     "scenario",
     "scenarios",
     "score",
@@ -84,6 +87,7 @@ _ROOMS = {
         "Statistics",
         "structures",
     ),
+    "bayesgmm.reporting": ("Report", "report"),
     "bayesgmm.simulation": (
         "Simulation",
         "overlap",

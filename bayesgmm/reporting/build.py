@@ -1,0 +1,105 @@
+"""`report`: sections from whatever was given, each whole or saying why it is not."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bayesgmm.em import GaussianMixture
+from bayesgmm.errors import BayesGMMError
+from bayesgmm.model import Mixture
+from bayesgmm.reporting.inputs import Inputs, gather
+from bayesgmm.reporting.page import Report, assemble
+from bayesgmm.reporting.parts import Section, UnavailableError, plural
+from bayesgmm.reporting.sections.data import data_section
+from bayesgmm.reporting.sections.fit import fit_section
+from bayesgmm.reporting.sections.membership import membership_section
+from bayesgmm.reporting.sections.methods import methods_section
+from bayesgmm.reporting.sections.mixture import mixture_section
+from bayesgmm.reporting.sections.starts import starts_section
+from bayesgmm.reporting.summary import summarise
+
+_SECTIONS: tuple[tuple[str, str, Callable[[Inputs], Section]], ...] = (
+    ("data", "Data", data_section),
+    ("mixture", "The mixture", mixture_section),
+    ("starts", "Starts", starts_section),
+    ("fit", "Fit to the data", fit_section),
+    ("membership", "Membership", membership_section),
+    ("methods", "Methods", methods_section),
+)
+
+
+def report(
+    X: Any,
+    *,
+    em: GaussianMixture | None = None,
+    posterior: Any = None,
+    truth: Mixture | None = None,
+    labels: Sequence[Any] | None = None,
+    selection: Any = None,
+    title: str | None = None,
+    source: str | None = None,
+    command: str | None = None,
+) -> Report:
+    """Say in one page what was fitted to data, and whether to believe it.
+
+    Parameters
+    ----------
+    X : array-like or data frame of shape (n, D)
+        The rows that were fitted.
+    em : GaussianMixture, optional
+        Fitted to X.
+    posterior : xarray.DataTree, optional
+        Of `sample_posterior` or another sampler, relabelled or not.
+    truth : Mixture, optional
+        What the rows were drawn from.
+    labels : sequence of length n, optional
+        Known groups: compared with the components.
+    selection : Selection or data frame, optional
+        What `select_mixture` returned: the choice of K and structure.
+    title : str, optional
+    source : str, optional
+        Where the rows came from, in words.
+    command : str, optional
+        A command line that makes the same page, to be shown in it.
+
+    Returns
+    -------
+    Report
+        Shown by a notebook as it is; `save` writes one file, `numbers` has every number.
+
+    Raises
+    ------
+    InputError, InputTypeError
+        If the rows cannot be used, or the parts do not belong to one another.
+    InvalidParameterError
+        If a part is of another kind than it must be.
+    NotFittedError
+        If `em` was not fitted.
+
+    Notes
+    -----
+    A section whose input is absent, or for which something could not be computed, says so and why.
+
+    Examples
+    --------
+    >>> from bayesgmm import GaussianMixture, load_dataset, report
+    >>> faithful = load_dataset("faithful")
+    >>> em = GaussianMixture(2, random_state=0).fit(faithful.X)
+    >>> page = report(faithful.X, em=em, title="Old Faithful")
+    >>> page.numbers["headline"]
+    'Two components for 272 rows of 2 columns'
+    """
+    inputs = gather(X, em, posterior, truth, labels, selection, source, command)
+    sections = [_made(key, name, make, inputs) for key, name, make in _SECTIONS]
+    n, d = inputs.X.shape
+    subtitle = f"{plural(n, 'row')}, {plural(d, 'column')}, {inputs.source}"
+    return assemble(title or "Gaussian mixture", subtitle, summarise(inputs, sections), sections)
+
+
+def _made(key: str, title: str, make: Callable[[Inputs], Section], inputs: Inputs) -> Section:
+    """Make a section, or one that says why it is missing."""
+    try:
+        return make(inputs)
+    except UnavailableError as reason:
+        return Section(key, title, "unknown", f"Not computed: {reason}.")
+    except BayesGMMError as error:
+        return Section(key, title, "unknown", f"Could not be computed: {error}")

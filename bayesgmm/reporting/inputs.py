@@ -1,0 +1,147 @@
+"""What a report is made from, checked once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesgmm.em import GaussianMixture
+from bayesgmm.engine import membership
+from bayesgmm.errors import InputError, InvalidParameterError
+from bayesgmm.model import Mixture, check_data
+from bayesgmm.reporting.parts import UnavailableError, short
+from bayesgmm.reporting.standard_errors import Errors, errors_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+type Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """The rows, and whatever was computed from them.
+
+    Attributes
+    ----------
+    X : (n, D)
+        With NaN where an entry is missing.
+    names : tuple of D str
+        x0, x1, ... where the columns have none.
+    source : str
+        Where the rows came from, in words.
+    em, posterior, truth, labels, selection
+        As `report` takes them; None where not given. Labels are text.
+    command : str or None
+        The command line that makes the same page.
+    """
+
+    X: Array
+    names: tuple[str, ...]
+    source: str
+    em: GaussianMixture | None
+    posterior: Any
+    truth: Mixture | None
+    labels: tuple[str, ...] | None
+    selection: "pd.DataFrame | None"
+    command: str | None
+
+    @property
+    def n_features(self) -> int:
+        """D."""
+        return int(self.X.shape[1])
+
+    @cached_property
+    def labels_short(self) -> tuple[str, ...]:
+        """The columns' names as figures and tables have them."""
+        return tuple(short(name) for name in self.names)
+
+    @cached_property
+    def complete(self) -> NDArray[np.bool_]:
+        """Which rows miss nothing, (n,)."""
+        return np.asarray(~np.isnan(self.X).any(axis=1))
+
+    @cached_property
+    def rows(self) -> Array:
+        """The rows that miss nothing."""
+        return self.X if self.complete.all() else np.ascontiguousarray(self.X[self.complete])
+
+    @property
+    def mixture(self) -> Mixture:
+        """The mixture that the report describes."""
+        if self.em is None:
+            raise UnavailableError("No EM fit was given.")
+        return self.em.mixture_
+
+    @cached_property
+    def standard_errors(self) -> Errors:
+        """Standard errors of what the mixture section shows."""
+        return errors_of(self.em, self.rows)
+
+    def predictive_draws(self, features: Sequence[int]) -> list[Mixture] | None:
+        """Mixtures to draw replicates from, of some columns; None for the fitted one alone."""
+        return None
+
+    @cached_property
+    def memberships(self) -> tuple[Array, Array]:
+        """Log densities and responsibilities of `rows`."""
+        if not len(self.rows):
+            raise UnavailableError("Every row misses an entry.")
+        return membership(self.rows, self.mixture)
+
+
+def gather(
+    X: Any,
+    em: GaussianMixture | None,
+    posterior: Any,
+    truth: Mixture | None,
+    labels: Sequence[Any] | None,
+    selection: Any,
+    source: str | None,
+    command: str | None,
+) -> Inputs:
+    """Check what was given to `report`.
+
+    Raises
+    ------
+    InputError, InputTypeError
+        If the rows cannot be used, or the parts do not belong to one another.
+    InvalidParameterError
+        If a part is of another kind than it must be.
+    NotFittedError
+        If `em` was not fitted.
+    """
+    for name, value, kind in (("em", em, GaussianMixture), ("truth", truth, Mixture)):
+        if value is not None and not isinstance(value, kind):
+            raise InvalidParameterError(
+                f"{name} must be a {kind.__name__}, not a {type(value).__name__}."
+            )
+    data = check_data(X, allow_nan=True)
+    n, d = data.X.shape
+    mixtures = {"truth": truth}
+    if em is not None:
+        em._check_fitted()
+        mixtures["em"] = em.mixture_
+    for name, mixture in mixtures.items():
+        if mixture is not None and mixture.n_features != d:
+            raise InputError(f"X has {d} columns, but {name} has {mixture.n_features}.")
+    known = [data.feature_names, *(each.feature_names for each in mixtures.values() if each)]
+    names = next((each for each in known if each is not None), None)
+    words = None if labels is None else tuple(str(each) for each in labels)
+    if words is not None and len(words) != n:
+        raise InputError(f"X has {n} rows, but there are {len(words)} labels.")
+    table = getattr(selection, "table", selection)
+    return Inputs(
+        X=data.X,
+        names=names or tuple(f"x{j}" for j in range(d)),
+        source=source or "rows given to report()",
+        em=em,
+        posterior=posterior,
+        truth=truth,
+        labels=words,
+        selection=table,
+        command=command,
+    )

@@ -1,0 +1,109 @@
+"""Sections as one HTML page that needs nothing else, and as a document of numbers."""
+
+import html
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import jinja2
+
+import bayesgmm
+from bayesgmm.model.document import write_document
+from bayesgmm.reporting.drawing import with_own_ids
+from bayesgmm.reporting.parts import Section, Shown, short
+from bayesgmm.reporting.summary import Summary
+
+_SCHEMA, _VERSION = "bayesgmm.report", 1
+_BADGES = {
+    "good": ("\N{CHECK MARK}", "good"),
+    "care": ("!", "with care"),
+    "bad": ("\N{MULTIPLICATION X}", "bad"),
+    "unknown": ("?", "not known"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """A report: one page of HTML, and every number on it.
+
+    A notebook shows the page as it is. Equal inputs give the same bytes.
+
+    Attributes
+    ----------
+    html : str
+        The page: self-contained, without scripts and without addresses.
+    numbers : dict
+        Every number that is shown, at full precision, and the sentences around them. What could
+        not be computed is None.
+    """
+
+    html: str
+    numbers: dict[str, Any]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the page to a file, which appears whole or not at all.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        """
+        write_document(path, self.html)
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return `numbers` as JSON text; also write it to ``path``."""
+        text = json.dumps(self.numbers, allow_nan=False, indent=1)
+        if path is not None:
+            write_document(path, text)
+        return text
+
+    def __repr__(self) -> str:
+        return f"<Report: {self.numbers['verdict']}>"
+
+    def _repr_html_(self) -> str:
+        """Return the page in a frame of its own: neither its style nor its names leave it."""
+        return (
+            f'<iframe sandbox srcdoc="{html.escape(self.html)}" '
+            f'title="{html.escape(self.numbers["title"])}" '
+            'style="width: 100%; height: 48rem; border: 1px solid #8888"></iframe>'
+        )
+
+
+def assemble(title: str, subtitle: str, summary: Summary, sections: Sequence[Section]) -> Report:
+    """Return the report that has these parts, in this order."""
+    page = _environment().get_template("page.html.j2")
+    text = page.render(
+        title=short(title, 200),
+        subtitle=subtitle,
+        summary=summary,
+        sections=sections,
+        version=bayesgmm.__version__,
+    )
+    numbers = {
+        "schema": _SCHEMA,
+        "version": _VERSION,
+        "program": f"bayesgmm {bayesgmm.__version__}",
+        "title": title,
+        "subtitle": subtitle,
+        **summary.document(),
+        "sections": {section.key: section.document() for section in sections},
+    }
+    return Report(text, numbers)
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("bayesgmm.reporting"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(badges=_BADGES, with_own_ids=with_own_ids)
+    environment.tests["shown"] = lambda cell: isinstance(cell, Shown)
+    environment.filters["short"] = short
+    return environment

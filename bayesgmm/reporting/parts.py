@@ -1,0 +1,243 @@
+"""What a page is made of: numbers with their texts, tables, figures and sections."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+# How a section judges what it shows; None where there is nothing to judge.
+type State = Literal["good", "care", "bad", "unknown"]
+
+NOTHING = "\N{EN DASH}"
+_MINUS = "\N{MINUS SIGN}"
+
+
+class UnavailableError(Exception):
+    """Raised where a section cannot be made from what was given; the message says why."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A number as a machine takes it and as a reader sees it.
+
+    Attributes
+    ----------
+    value : JSON value
+        None where the number is none.
+    text : str
+    """
+
+    value: Any
+    text: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells under heads; the first cell of a row names it.
+
+    Attributes
+    ----------
+    caption : str
+    heads : tuple of str
+    rows : tuple of tuples of str or Shown
+    note : str
+        A sentence below the table.
+    """
+
+    caption: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str | Shown, ...], ...]
+    note: str = ""
+
+    def numbers(self) -> dict[str, Any]:
+        """Return the table at full precision."""
+        cells = [[c.value if isinstance(c, Shown) else c for c in row] for row in self.rows]
+        return {"caption": self.caption, "columns": list(self.heads), "rows": cells}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture as inline SVG.
+
+    Attributes
+    ----------
+    svg : str
+        As `drawing.to_svg` makes it.
+    alt : str
+        What it shows, for who cannot see it.
+    caption : str
+    wide : bool
+        Whether it has several panels side by side, and may be scrolled on a phone.
+    """
+
+    svg: str
+    alt: str
+    caption: str
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """A verdict first, then the pictures, then the tables.
+
+    Attributes
+    ----------
+    key : str
+        Its anchor in the page and its name among the numbers.
+    title : str
+    state : State or None
+    verdict : str
+        One plain sentence, or a few.
+    reason : str
+        The verdict for the head of the page, where it is to be shorter.
+    figures, tables, notes
+    numbers : mapping
+        Every number in the sentences and figures that no table has.
+    listings : sequence of (str, str)
+        Code with its heading.
+    """
+
+    key: str
+    title: str
+    state: State | None
+    verdict: str
+    figures: Sequence[Figure] = ()
+    tables: Sequence[Table] = ()
+    notes: Sequence[str] = ()
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+    listings: Sequence[tuple[str, str]] = ()
+    reason: str = ""
+
+    def document(self) -> dict[str, Any]:
+        """Return every number of the section, for machines."""
+        return {
+            "title": self.title,
+            "state": self.state,
+            "verdict": self.verdict,
+            "notes": list(self.notes),
+            "numbers": plain(dict(self.numbers)),
+            "tables": [plain(table.numbers()) for table in self.tables],
+        }
+
+
+def plain(value: Any) -> Any:
+    """Return a value that JSON can hold: arrays become lists, a number that is none null."""
+    match value:
+        case Shown():
+            out = plain(value.value)
+        case np.ndarray() | np.generic():
+            out = plain(value.tolist())
+        case Mapping():
+            out = {str(key): plain(each) for key, each in value.items()}
+        case None | str() | bool() | int():
+            out = value
+        case float():
+            out = value if math.isfinite(value) else None
+        case Iterable():
+            out = [plain(each) for each in value]
+        case _:
+            out = str(value)
+    return out
+
+
+# --- numbers and their texts ----------------------------------------------------------------------
+
+
+def count(value: int | np.integer[Any]) -> Shown:
+    """Return a whole number, its thousands apart."""
+    return Shown(int(value), f"{int(value):,}".replace("-", _MINUS))
+
+
+def fixed(value: float, decimals: int) -> Shown:
+    """Return a number with so many decimals."""
+    return Shown(plain(float(value)), _fixed_text(float(value), decimals))
+
+
+def significant(value: float, digits: int = 4) -> Shown:
+    """Return a number with so many significant digits."""
+    value = float(value)
+    return Shown(plain(value), _fixed_text(value, digits - 1 - _exponent(value)))
+
+
+def percent(value: float, decimals: int = 1) -> Shown:
+    """Return a share as a percentage."""
+    value = float(value)
+    text = f"{value:.{decimals}%}" if math.isfinite(value) else NOTHING
+    return Shown(plain(value), text.replace("%", " %").replace("-", _MINUS))
+
+
+def estimate(value: float, error: float | None) -> Shown:
+    """Return a number with its standard error in brackets, to two digits of that error."""
+    value = float(value)
+    if error is None or not math.isfinite(error) or error <= 0 or not math.isfinite(value):
+        return significant(value)
+    error = float(error)
+    decimals = 1 - _exponent(error)
+    text = f"{_fixed_text(value, decimals)} ({_fixed_text(error, decimals)})"
+    return Shown({"value": value, "standard_error": error}, text)
+
+
+def decimals_for(spread: float, digits: int) -> int:
+    """Return the decimals that show numbers of this spread to so many digits of it."""
+    return digits - 1 - _exponent(spread)
+
+
+def _exponent(value: float) -> int:
+    if not math.isfinite(value) or value == 0:
+        return 0
+    return math.floor(math.log10(abs(value)))
+
+
+def _fixed_text(value: float, decimals: int) -> str:
+    if not math.isfinite(value):
+        return NOTHING
+    exponent = _exponent(value)
+    # Beyond these, digits would be zeros that say nothing.
+    if exponent >= 9 or decimals > 9:
+        text = f"{value:.{min(max(decimals + exponent, 0), 6)}e}"
+    else:
+        text = f"{value:,.{max(decimals, 0)}f}"
+        if float(text.replace(",", "")) == 0:
+            text = text.lstrip("-")
+    return text.replace("-", _MINUS)
+
+
+# --- words ----------------------------------------------------------------------------------------
+
+_NUMERALS = (
+    "no",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+)
+
+
+def numeral(value: int) -> str:
+    """Return a small number as a word, a larger one in digits."""
+    return _NUMERALS[value] if 0 <= value < len(_NUMERALS) else f"{value:,}"
+
+
+def plural(value: int, noun: str) -> str:
+    """Return "1 row", "2 rows"."""
+    return f"{value:,} {noun}{'' if value == 1 else 's'}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return "a", "a and b", "a, b and c"."""
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def short(name: str, length: int = 28) -> str:
+    """Return a name for a label: without control characters, cut where it is long."""
+    clean = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in name)
+    return clean if len(clean) <= length else f"{clean[: length - 1]}\N{HORIZONTAL ELLIPSIS}"

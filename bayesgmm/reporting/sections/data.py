@@ -1,0 +1,94 @@
+"""The data: rows, columns, ranges, what is missing and what was set aside."""
+
+import numpy as np
+
+from bayesgmm.reporting.inputs import Inputs
+from bayesgmm.reporting.parts import (
+    NOTHING,
+    Section,
+    Shown,
+    State,
+    Table,
+    count,
+    decimals_for,
+    fixed,
+    listed,
+    plural,
+    significant,
+)
+
+_MOST_COLUMNS = 30
+
+
+def data_section(inputs: Inputs) -> Section:
+    """Describe the rows."""
+    X, (n, d) = inputs.X, inputs.X.shape
+    missing = np.isnan(X).sum(axis=0)
+    incomplete = n - int(inputs.complete.sum())
+    distinct = len(np.unique(X, axis=0))
+    sentences = [f"{plural(n, 'row')} of {plural(d, 'column')} from {inputs.source}"]
+    state: State | None = None
+    if missing.any():
+        entries = "entry" if missing.sum() == 1 else "entries"
+        sentences[0] += f"; {missing.sum():,} {entries} missing in {plural(incomplete, 'row')}."
+        sentences.append("Figures, checks and membership below are of the complete rows.")
+    else:
+        sentences[0] += ", none missing."
+    if distinct < n:
+        sentences.append(f"{plural(distinct, 'row')} are distinct; ties are kept.")
+    if inputs.labels is not None:
+        groups = len(set(inputs.labels))
+        sentences.append(
+            f"A column of {plural(groups, 'known group')} was set aside: compared, not fitted."
+        )
+    if n <= 10 * d:
+        state = "care"
+        sentences.append("So few rows for so many columns say little about covariances.")
+    shown = min(d, _MOST_COLUMNS)
+    rows = [_row(inputs, j, int(missing[j])) for j in range(shown)]
+    note = ""
+    if shown < d:
+        note = f"The first {shown} of {d} columns. {_ranges(X)}"
+    table = Table(
+        "Columns",
+        ("column", "mean", "standard deviation", "smallest", "median", "largest", "missing"),
+        tuple(rows),
+        note,
+    )
+    numbers = {
+        "n_rows": n,
+        "n_columns": d,
+        "n_missing": int(missing.sum()),
+        "n_incomplete_rows": incomplete,
+        "n_distinct_rows": distinct,
+        "columns": list(inputs.names),
+    }
+    return Section("data", "Data", state, " ".join(sentences), tables=(table,), numbers=numbers)
+
+
+def _row(inputs: Inputs, j: int, missing: int) -> tuple[str | Shown, ...]:
+    column = inputs.X[:, j]
+    column = column[~np.isnan(column)]
+    # In units of the largest entry, or squares would overflow.
+    unit = float(np.abs(column).max()) or 1.0
+    scaled = column / unit
+    spread = float(scaled.std(ddof=1)) * unit if len(column) > 1 else float("nan")
+    values = (
+        float(scaled.mean()) * unit,
+        spread,
+        float(column.min()),
+        float(np.median(scaled)) * unit,
+        float(column.max()),
+    )
+    decimals = decimals_for(spread, 4)
+    return (
+        inputs.labels_short[j],
+        *(fixed(value, decimals) for value in values),
+        count(missing) if missing else Shown(0, NOTHING),
+    )
+
+
+def _ranges(X: np.ndarray) -> str:
+    low, high = float(np.nanmin(X)), float(np.nanmax(X))
+    span = listed([significant(low).text, significant(high).text])
+    return f"All entries lie between {span}."

@@ -1,0 +1,125 @@
+"""How the page was made, and how to make it again."""
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from bayesgmm.model import as_structure
+from bayesgmm.reporting.inputs import Inputs
+from bayesgmm.reporting.parts import Section, Shown, Table
+
+_PACKAGES = ("bayesgmm", "numpy", "scipy", "numba", "scikit-learn", "pymc", "nutpie", "arviz")
+_CITATIONS = {
+    "em": (
+        "EM: Dempster, Laird & Rubin (1977), J. R. Stat. Soc. B 39, 1-38. Anderson acceleration: "
+        "Walker & Ni (2011), SIAM J. Numer. Anal. 49, 1715-1735, doi:10.1137/10078356X.",
+        "Covariance structures: Banfield & Raftery (1993), Biometrics 49, 803-821; Celeux & "
+        "Govaert (1995), Pattern Recognition 28, 781-793.",
+        "BIC: Schwarz (1978), Ann. Stat. 6, 461-464. ICL: Biernacki, Celeux & Govaert (2000), "
+        "IEEE PAMI 22, 719-725.",
+        "Adjusted Rand index: Hubert & Arabie (1985), J. Classification 2, 193-218.",
+        "Predictive checks: Gelman, Meng & Stern (1996), Statistica Sinica 6, 733-807.",
+    ),
+    "posterior": (
+        "NUTS: Hoffman & Gelman (2014), J. Mach. Learn. Res. 15, 1593-1623. PyMC: Abril-Pla et al. "
+        "(2023), PeerJ Comput. Sci. 9, e1516, doi:10.7717/peerj-cs.1516.",
+        "R-hat and ESS: Vehtari et al. (2021), Bayesian Analysis 16, 667-718, "
+        "doi:10.1214/20-BA1221. ArviZ: Martin et al. (2026), J. Open Source Softw.",
+        "Label switching: Stephens (2000), J. R. Stat. Soc. B 62, 795-809; Papastamoulis & "
+        "Iliopoulos (2010), J. Comput. Graph. Stat. 19, 313-331.",
+    ),
+}
+
+
+def methods_section(inputs: Inputs) -> Section:
+    """Say what was done, with which settings, and how to repeat it."""
+    sentences: list[str] = []
+    citations: list[str] = []
+    rows: list[tuple[str | Shown, ...]] = []
+    if inputs.em is not None:
+        sentences.append(
+            "The mixture maximises the likelihood: EM with Anderson acceleration from several "
+            "starts, on one pass of one kernel over the rows, in float64."
+        )
+        citations += _CITATIONS["em"]
+        rows += [(f"em: {name}", _setting(value)) for name, value in _settings(inputs.em).items()]
+    if inputs.posterior is not None:
+        sentences.append(
+            "The posterior is of the marginalised mixture, sampled by NUTS on the same kernel's "
+            "likelihood and gradient."
+        )
+        citations += _CITATIONS["posterior"]
+        rows += [
+            (f"posterior: {name}", str(value))
+            for name, value in sorted(_attributes(inputs).items())
+        ]
+    if not sentences:
+        sentences.append("Nothing was fitted.")
+    versions = [("Python", platform.python_version()), *((p, _version(p)) for p in _PACKAGES)]
+    tables = [Table("Versions", ("package", "version"), tuple(versions))]
+    if rows:
+        tables.insert(0, Table("Settings", ("setting", "value"), tuple(rows)))
+    listings = [("The same in Python", _python(inputs))]
+    if inputs.command:
+        listings.insert(0, ("The same on the command line", inputs.command))
+    return Section(
+        "methods",
+        "Methods",
+        None,
+        " ".join(sentences),
+        (),
+        tables,
+        citations,
+        {"command": inputs.command},
+        listings,
+    )
+
+
+def _settings(em: Any) -> dict[str, Any]:
+    """The parameters that were set, and those that say most."""
+    default = type(em)()
+    return {
+        name: value
+        for name, value in em.get_params().items()
+        if name in {"n_components", "covariance_type", "random_state"}
+        or repr(value) != repr(getattr(default, name))
+    }
+
+
+def _setting(value: Any) -> str:
+    return repr(value) if len(repr(value)) <= 80 else f"{type(value).__name__}"
+
+
+def _attributes(inputs: Inputs) -> dict[str, Any]:
+    attributes = dict(getattr(inputs.posterior, "attrs", {}))
+    # Times differ from run to run, and say nothing about the result.
+    return {k: v for k, v in attributes.items() if "time" not in k and k != "created_at"}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _python(inputs: Inputs) -> str:
+    lines = ["import bayesgmm as bg", "", "X = ...  # the rows"]
+    arguments = ["X"]
+    if inputs.em is not None:
+        settings = _settings(inputs.em)
+        k = settings.pop("n_components")
+        words = [str(k)]
+        words += [f"{name}={_setting(value)}" for name, value in settings.items()]
+        lines.append(f"em = bg.GaussianMixture({', '.join(words)}).fit(X)")
+        arguments.append("em=em")
+    if inputs.posterior is not None:
+        code = as_structure(inputs.em.covariance_type).name if inputs.em is not None else "full"
+        k = inputs.em.n_components if inputs.em is not None else "..."
+        lines.append(f'posterior = bg.sample_posterior(X, {k}, covariance_type="{code}", rng=...)')
+        arguments.append("posterior=posterior")
+    if inputs.truth is not None:
+        lines.append('truth = bg.Mixture.from_json("truth.json")')
+        arguments.append("truth=truth")
+    lines.append(f'bg.report({", ".join(arguments)}).save("report.html")')
+    return "\n".join(lines)

@@ -1,0 +1,205 @@
+"""The mixture in words and numbers: weights, means, standard deviations, correlations."""
+
+import itertools
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesgmm.em import GaussianMixture
+from bayesgmm.model import Mixture, as_structure, bhattacharyya
+from bayesgmm.reporting.drawing import MUTED, RULE, canvas, colour, style, to_svg
+from bayesgmm.reporting.inputs import Inputs
+from bayesgmm.reporting.parts import (
+    Figure,
+    Section,
+    Shown,
+    State,
+    Table,
+    UnavailableError,
+    estimate,
+    fixed,
+    numeral,
+    percent,
+    plural,
+    significant,
+)
+
+type Array = NDArray[np.float64]
+
+_MOST_FEATURES = 12
+_MOST_COMPONENTS = 30
+_MOST_CORRELATED = 6
+# Of this coefficient are two equal spheres whose centres are one standard deviation apart.
+_HARDLY_APART = 0.88
+
+
+def mixture_section(inputs: Inputs) -> Section:
+    """Say what the fitted mixture is."""
+    if inputs.em is None:
+        raise UnavailableError("no EM fit was given")
+    fit, mixture = inputs.em, inputs.mixture
+    features = shown_features(inputs)
+    state, sentences, numbers = _judge(inputs, fit)
+    tables = _tables(inputs, mixture, features)
+    notes = []
+    left_out = inputs.n_features - len(features)
+    if left_out:
+        notes.append(
+            f"Shown are the {len(features)} columns in which the components differ most beside "
+            f"their spread; {left_out} more are in the model file."
+        )
+    reason = " ".join(sentences[1:]) or sentences[0]
+    return Section(
+        "mixture",
+        "The mixture",
+        state,
+        " ".join(sentences),
+        (_profile(inputs, mixture, features),),
+        tables,
+        notes,
+        numbers,
+        reason=reason,
+    )
+
+
+def shown_features(inputs: Inputs, most: int = _MOST_FEATURES) -> list[int]:
+    """Return the columns that tables have room for: those that tell components apart, in order."""
+    mixture = inputs.mixture
+    apart = mixture.means - mixture.mean()
+    telling = (mixture.weights @ apart**2) / (mixture.weights @ mixture.variances)
+    return sorted(np.argsort(-telling, kind="stable")[:most].tolist())
+
+
+def _judge(inputs: Inputs, fit: GaussianMixture) -> tuple[State, list[str], dict[str, object]]:
+    mixture, structure = fit.mixture_, as_structure(fit.covariance_type)
+    k, d = mixture.n_components, mixture.n_features
+    n = fit.n_rows_
+    words = structure.words if d > 1 else "one variance each" if k > 1 else "one variance"
+    densities, responsibilities = inputs.memberships
+    deviance = -2.0 * float(densities.sum())
+    bic = deviance + fit.n_parameters_ * float(np.log(len(densities)))
+    icl = bic - 2.0 * float(np.log(responsibilities.max(axis=1)).sum())
+    sentences = [
+        f"{numeral(k).capitalize()} {'component' if k == 1 else 'components'}, "
+        f"{structure.code} ({words}): log-likelihood {fixed(fit.log_likelihood_, 4).text} nats "
+        f"with {plural(fit.n_parameters_, 'free parameter')}, BIC {fixed(bic, 2).text}, ICL "
+        f"{fixed(icl, 2).text} (smaller is better)."
+    ]
+    state: State = "good"
+    nearness = bhattacharyya(mixture)
+    pairs = [(i, j) for j in range(k) for i in range(j)]
+    close = sorted(
+        ((i, j) for i, j in pairs if nearness[i, j] > _HARDLY_APART),
+        key=lambda pair: -nearness[pair],
+    )
+    worth = mixture.weights * n
+    thin = np.flatnonzero(worth < 10 * (d + 1))
+    if k > 1:
+        nearest = max(pairs, key=lambda pair: nearness[pair])
+        apart = "The components are told apart" if not close else "Components overlap"
+        sentences.append(
+            f"{apart}: the nearest two, {nearest[0]} and {nearest[1]}, have a Bhattacharyya "
+            f"coefficient of {fixed(nearness[nearest], 2).text} (0 apart, 1 the same)."
+        )
+    if close:
+        state = "care"
+        sentences.append(
+            "The data hardly tell "
+            + ", ".join(f"{i} from {j}" for i, j in close[:5])
+            + (" and others" if len(close) > 5 else "")
+            + " apart: they may not need both."
+        )
+    if thin.size:
+        state = "bad" if worth.min() < d + 1 else "care"
+        smallest = int(worth.argmin())
+        sentences.append(
+            f"Component {smallest} rests on {significant(worth[smallest], 3).text} rows' worth of "
+            f"weight, few for {plural(d, 'column')}."
+        )
+    numbers = {
+        "covariance_type": structure.name,
+        "covariance_code": structure.code,
+        "log_likelihood": fit.log_likelihood_,
+        "n_parameters": fit.n_parameters_,
+        "bic": bic,
+        "aic": deviance + 2.0 * fit.n_parameters_,
+        "icl": icl,
+        "bhattacharyya": nearness,
+        "rows_worth": worth,
+    }
+    return state, sentences, numbers
+
+
+def _tables(inputs: Inputs, mixture: Mixture, features: list[int]) -> tuple[Table, ...]:
+    errors = inputs.standard_errors
+    chosen = range(min(mixture.n_components, _MOST_COMPONENTS))
+    heads = ("", *(f"component {k}" for k in chosen))
+    deviations = np.sqrt(mixture.variances)
+
+    def cells(values: Array, spread: Array | None) -> tuple[Shown, ...]:
+        return tuple(estimate(values[k], None if spread is None else spread[k]) for k in chosen)
+
+    def block(word: str, values: Array, spread: Array | None) -> list[tuple[str | Shown, ...]]:
+        return [
+            (
+                f"{word} of {inputs.labels_short[j]}",
+                *cells(values[:, j], None if spread is None else spread[:, j]),
+            )
+            for j in features
+        ]
+
+    rows: list[tuple[str | Shown, ...]] = [("weight", *cells(mixture.weights, errors.weights))]
+    rows += block("mean", mixture.means, errors.means)
+    rows += block("s.d.", deviations, errors.deviations)
+    pairs = list(itertools.combinations(features[:_MOST_CORRELATED], 2))
+    if pairs and not as_structure(inputs.em.covariance_type).diagonal:  # type: ignore[union-attr]
+        scale = deviations[:, :, np.newaxis] * deviations[:, np.newaxis, :]
+        correlations = mixture.covariances / scale
+        rows += [
+            (
+                f"correlation of {inputs.labels_short[i]}, {inputs.labels_short[j]}",
+                *cells(
+                    correlations[:, i, j],
+                    None if errors.correlations is None else errors.correlations[:, i, j],
+                ),
+            )
+            for i, j in pairs
+        ]
+    caption = "Parameters, standard errors in brackets" if errors.known else "Parameters"
+    return (Table(caption, heads, tuple(rows), errors.note),)
+
+
+def _profile(inputs: Inputs, mixture: Mixture, features: list[int]) -> Figure:
+    """Means and standard deviations of the components, column by column."""
+    k, features = mixture.n_components, features[:6]
+    height = 0.9 + 0.22 * min(k, _MOST_COMPONENTS)
+    columns = min(3, len(features))
+    lines = -(-len(features) // columns)
+    with style():
+        figure = canvas(2.3 * columns + 0.6, height * lines + 0.3)
+        grid = figure.subplots(lines, columns, squeeze=False)
+        for place, axes in enumerate(grid.ravel()):
+            if place >= len(features):
+                axes.set_visible(False)
+                continue
+            j = features[place]
+            for i in range(min(k, _MOST_COMPONENTS)):
+                mean, spread = mixture.means[i, j], np.sqrt(mixture.variances[i, j])
+                axes.plot([mean - spread, mean + spread], [i, i], color=colour(i), linewidth=2.4)
+                axes.plot([mean], [i], "o", color=colour(i), markersize=5)
+            axes.set(xlabel=inputs.labels_short[j], ylim=(min(k, _MOST_COMPONENTS) - 0.5, -0.5))
+            axes.set_yticks(range(min(k, _MOST_COMPONENTS)))
+            axes.locator_params(axis="x", nbins=4)
+            axes.grid(axis="x", color=RULE)
+            axes.tick_params(axis="y", length=0, labelcolor=MUTED)
+            axes.spines["left"].set_visible(False)
+            if place % columns == 0:
+                axes.set_ylabel("component")
+        svg = to_svg(figure)
+    weights = ", ".join(f"{i}: {percent(w, 0).text}" for i, w in enumerate(mixture.weights[:8]))
+    return Figure(
+        svg,
+        f"Mean and standard deviation of each component in {plural(len(features), 'column')}. "
+        f"Weights are {weights}.",
+        "A dot is a component's mean, the line through it one standard deviation to each side.",
+    )
