@@ -31,6 +31,7 @@ from bayesgmm.errors import (
 )
 from bayesgmm.model import (
     Mixture,
+    Priors,
     Structure,
     as_structure,
     check_data,
@@ -86,6 +87,12 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Kept for compatibility.
     acceleration : {"anderson", None}, default="anderson"
         None for plain EM. Accelerated or not, no step loses likelihood.
+    prior : None, "default" or Priors
+        What the parameters are believed to be beforehand. None: nothing, maximum likelihood.
+        Else the fit is the mode of the posterior of weights, means and covariances. "default" is
+        `Priors(hierarchical=False)`: the scale of the covariances is given, so the posterior is
+        bounded and no component collapses, whatever the data. A scale that is learned is
+        integrated out; it holds a component on one row, but may follow one onto many equal rows.
 
     Attributes
     ----------
@@ -99,6 +106,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         The fitted mixture as a value.
     log_likelihood_ : float
         Total, nats, at the returned parameters.
+    log_posterior_ : float or None
+        With `prior`, the log-likelihood plus the log prior density, nats: what was maximised.
+    priors_ : ResolvedPriors or None
+        With `prior`, every number of it.
     n_parameters_ : int
         Free parameters.
     converged_ : bool
@@ -110,7 +121,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     lower_bound_ : float
         Mean log-likelihood at the returned parameters.
     lower_bounds_ : list of float
-        Mean log-likelihood after each step of the winning run's last part; never falls.
+        Mean log-likelihood after each step of the winning run's last part; never falls. With
+        `prior`, the log posterior density divided by the number of rows.
     starts_ : pandas.DataFrame
         Each start: how it was made, the log-likelihood where its run ended, passes, outcome.
     n_features_in_ : int
@@ -159,6 +171,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         "verbose": ["verbose"],
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
         "acceleration": [StrOptions({"anderson"}), None],
+        "prior": [StrOptions({"default"}), Priors, None],
     }
 
     def __init__(
@@ -179,6 +192,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         verbose: int = 0,
         verbose_interval: int = 10,
         acceleration: str | None = "anderson",
+        prior: Priors | str | None = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -195,6 +209,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.verbose = verbose
         self.verbose_interval = verbose_interval
         self.acceleration = acceleration
+        self.prior = prior
 
     # --- fitting ------------------------------------------------------------------------------
 
@@ -237,6 +252,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             previous=previous,
             accelerate=self.acceleration is not None,
             verbose=self.verbose,
+            prior=self.prior
+            if isinstance(self.prior, Priors | None)
+            else Priors(hierarchical=False),
         )
         found = fit_mixture(data.X, weights, data.feature_names, settings)
         # Column names and their number are scikit-learn's business, in its words.
@@ -292,6 +310,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.weights_, self.means_ = parameters.weights, parameters.means
         self.covariances_ = structure.compact(parameters.covariances)
         self.log_likelihood_ = units.log_likelihood(run.log_likelihood, weight)
+        self.priors_ = found.priors
+        self.log_posterior_ = None
+        if found.priors is not None:
+            self.log_posterior_ = self.log_likelihood_ + found.priors.log_density(mixture)
         self.n_parameters_ = structure.n_parameters(*parameters.means.shape)
         self.n_rows_ = weight
         self.converged_ = run.converged
@@ -300,6 +322,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.remaining_ = run.remaining
         self.lower_bound_ = self.log_likelihood_ / weight
         self.lower_bounds_ = [units.log_likelihood(each, weight) / weight for each in run.trace]
+        if self.log_posterior_ is not None:
+            # The prior's density, too, changes with the units by a constant.
+            offset = self.log_posterior_ - run.objective
+            self.lower_bounds_ = [(each + offset) / weight for each in run.trace]
         self._warn(found.reason)
 
     def _warn(self, reason: str | None) -> None:
@@ -338,7 +364,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             return np.asarray(1.0 / np.sqrt(covariances))
         lower = np.linalg.cholesky(covariances)
         identity = np.broadcast_to(np.eye(lower.shape[-1]), lower.shape)
-        return np.ascontiguousarray(np.linalg.solve(lower, identity).mT)
+        # A general solver leaves rounding where the inverse of a triangle has zeros.
+        return np.triu(np.linalg.solve(lower, identity).mT)
 
     @property
     def precisions_(self) -> Array:

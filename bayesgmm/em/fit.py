@@ -12,13 +12,21 @@ from numpy.typing import ArrayLike, NDArray
 from bayesgmm.em.acceleration import Parameters
 from bayesgmm.em.initial import chosen_starts, given_parameters
 from bayesgmm.em.loop import Run, StopRule
+from bayesgmm.em.penalty import Penalised, check_penalty
 from bayesgmm.em.regularisation import Regularised
 from bayesgmm.em.search import Attempt, attempt, explore, finish
 from bayesgmm.em.starts import Sample, Start, portfolio, sample_size
 from bayesgmm.em.units import Units, fit_units
 from bayesgmm.engine import Rows
-from bayesgmm.errors import DegeneracyWarning, FitError, InputError
-from bayesgmm.model import Structure, check_enough_rows, check_full_rank, check_spread
+from bayesgmm.errors import DegeneracyWarning, FitError, InputError, InvalidParameterError
+from bayesgmm.model import (
+    Priors,
+    ResolvedPriors,
+    Structure,
+    check_enough_rows,
+    check_full_rank,
+    check_spread,
+)
 
 type Array = NDArray[np.float64]
 
@@ -37,6 +45,8 @@ class Settings:
     previous : Parameters or None
         The solution to begin from (warm start), in the user's units.
     accelerate : bool
+    prior : Priors or None
+        What penalises the likelihood.
     """
 
     n_components: int
@@ -53,6 +63,7 @@ class Settings:
     previous: Parameters | None = None
     accelerate: bool = True
     verbose: int = 0
+    prior: Priors | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +81,8 @@ class Fit:
         Why the fit is not to be trusted, if so.
     starts : list of dict
         A record of each start.
+    priors : ResolvedPriors or None
+        What penalised the likelihood, in the user's units.
     """
 
     parameters: Parameters
@@ -77,6 +90,7 @@ class Fit:
     units: Units
     reason: str | None
     starts: list[dict[str, Any]]
+    priors: ResolvedPriors | None = None
 
 
 def fit_mixture(
@@ -103,7 +117,11 @@ def fit_mixture(
     ridge = _check_rows(x, row_weights, names, settings)
     units = fit_units(x, row_weights, settings.structure)
     structure = settings.structure
-    if settings.reg_covar:
+    priors = None
+    if settings.prior is not None:
+        priors = _resolve(x, row_weights, settings)
+        structure = Penalised(structure, priors.transformed(units.shift, units.scale))
+    elif settings.reg_covar:
         structure = Regularised(structure, settings.reg_covar * units.scale**2)
     elif ridge:
         structure = Regularised(structure, np.full(x.shape[1], ridge))
@@ -120,7 +138,20 @@ def fit_mixture(
         order = np.lexsort(parameters.means.T[::-1])
         parameters = Parameters(*(np.ascontiguousarray(each[order]) for each in parameters))
     records = [_record(each, units) for each in attempts]
-    return Fit(parameters, best.run, units, best.reason, records)
+    return Fit(parameters, best.run, units, best.reason, records, priors)
+
+
+def _resolve(x: Array, row_weights: Array | None, settings: Settings) -> ResolvedPriors:
+    """The priors of a penalised fit, in the user's units."""
+    assert settings.prior is not None
+    if settings.reg_covar:
+        raise InvalidParameterError(
+            "prior and reg_covar both keep covariances from collapsing: give one of them."
+        )
+    structure, k = settings.structure, settings.n_components
+    priors = settings.prior.for_data(x, k, structure, sample_weight=row_weights)
+    check_penalty(priors)
+    return priors
 
 
 def _check_rows(
@@ -145,6 +176,9 @@ def _check_rows(
         )
     check_enough_rows(x, settings.n_components)
     if settings.reg_covar:
+        return 0.0
+    if settings.prior is not None:
+        check_spread(x, names)
         return 0.0
     if diagonal or n <= d:
         check_spread(x, names)
@@ -251,7 +285,8 @@ def _say(found: Attempt, units: Units, settings: Settings) -> None:
 
 
 def _all_collapsed(attempts: list[Attempt], n_components: int) -> FitError:
-    outcomes = Counter((each.name, each.reason) for each in attempts)
+    later = "collapsed on the way to its optimum"
+    outcomes = Counter((each.name, each.reason or later) for each in attempts)
     table = "\n".join(
         f"  {count} x {name}: {reason}" for (name, reason), count in outcomes.most_common()
     )

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.em.acceleration import Mixer, Parameters
+from bayesgmm.em.penalty import Penalised
 from bayesgmm.engine import Rows
 from bayesgmm.errors import SingularCovarianceError
 from bayesgmm.model import Statistics, Structure
@@ -53,7 +54,8 @@ class Run:
     remaining : float
         Nats still to be gained, by estimate.
     trace : tuple of float
-        Log-likelihood after each step that was kept; never falls.
+        Log-likelihood after each step that was kept, plus the log prior density where there is
+        one; never falls.
     collapsed : int or None
         The component whose covariance lost its rank, if that ended the run.
     """
@@ -70,6 +72,11 @@ class Run:
     def log_likelihood(self) -> float:
         """Total nats at `parameters`, in the units of the rows."""
         return self.statistics.log_likelihood
+
+    @property
+    def objective(self) -> float:
+        """What was maximised: the log-likelihood, plus the log prior density where there is one."""
+        return self.trace[-1]
 
 
 def m_step(statistics: Statistics, structure: Structure) -> Parameters:
@@ -89,20 +96,22 @@ def maximise(
     """Run EM from one start: pass, M-step, and again.
 
     With `accelerate`, a combination of the last steps is tried first; where it loses likelihood
-    or is no mixture, the plain EM step takes its place. Either way no step loses likelihood.
+    or is no mixture, the plain EM step takes its place. Either way no step loses likelihood. Where
+    the structure is `Penalised`, that is the penalised likelihood throughout.
     """
+    penalty = structure if isinstance(structure, Penalised) else None
     theta = start
     statistics = rows.e_step(*theta)
-    passes, trace = 1, [statistics.log_likelihood]
+    passes, trace = 1, [_objective(statistics, theta, penalty)]
     mixer = Mixer(theta) if accelerate or rule.change is None else None
     remaining = np.inf
     while rule.max_passes > 1:
-        if statistics.counts.min() < _EPS * statistics.weight:
+        if _least(statistics, penalty) < _EPS * statistics.weight:
             empty = int(statistics.counts.argmin())
             return Run(theta, statistics, passes, False, np.inf, tuple(trace), empty)
-        image = m_step(statistics, structure)
+        image, counts = _image(statistics, theta, structure, penalty)
         if mixer is not None:
-            mixer.observe(theta, image, statistics.counts)
+            mixer.observe(theta, image, counts)
             remaining = mixer.remaining(rule.remaining)
         if _ended(rule, trace, remaining, statistics.weight):
             return Run(theta, statistics, passes, True, remaining, tuple(trace))
@@ -114,7 +123,7 @@ def maximise(
             proposal = mixer.propose()
             if proposal is not None:
                 candidate = _member(theta.like(proposal), structure)
-                found = _improvement(rows, candidate, trace[-1])
+                found = _improvement(rows, candidate, trace[-1], penalty)
                 passes += candidate is not None
                 mixer.learn(better=found is not None)
                 if found is None:
@@ -129,7 +138,7 @@ def maximise(
             passes += 1
         assert candidate is not None
         theta, statistics = candidate, found
-        trace.append(statistics.log_likelihood)
+        trace.append(_objective(statistics, theta, penalty))
     return Run(theta, statistics, passes, False, remaining, tuple(trace))
 
 
@@ -152,7 +161,30 @@ def _member(proposal: Parameters, structure: Structure) -> Parameters | None:
     return proposal._replace(weights=weights, covariances=covariances)
 
 
-def _improvement(rows: Rows, candidate: Parameters | None, reached: float) -> Statistics | None:
+def _least(statistics: Statistics, penalty: Penalised | None) -> float:
+    """Rows in the smallest weight that a step would give."""
+    counts = statistics.counts
+    return float(counts.min()) if penalty is None else penalty.least_share(counts)
+
+
+def _image(
+    statistics: Statistics, theta: Parameters, structure: Structure, penalty: Penalised | None
+) -> tuple[Parameters, Array]:
+    """The EM step from theta, and how many rows each component counts for in it."""
+    if penalty is None:
+        return m_step(statistics, structure), statistics.counts
+    return penalty.step(statistics, theta), statistics.counts + penalty.pseudo_counts
+
+
+def _objective(statistics: Statistics, theta: Parameters, penalty: Penalised | None) -> float:
+    if penalty is None:
+        return statistics.log_likelihood
+    return statistics.log_likelihood + penalty.log_prior(theta)
+
+
+def _improvement(
+    rows: Rows, candidate: Parameters | None, reached: float, penalty: Penalised | None
+) -> Statistics | None:
     """A pass at a candidate; None if it loses likelihood (beyond rounding)."""
     if candidate is None:
         return None
@@ -160,4 +192,5 @@ def _improvement(rows: Rows, candidate: Parameters | None, reached: float) -> St
         found = rows.e_step(*candidate)
     except SingularCovarianceError:
         return None
-    return found if found.log_likelihood >= reached - 8.0 * _EPS * abs(reached) else None
+    value = _objective(found, candidate, penalty)
+    return found if value >= reached - 8.0 * _EPS * abs(reached) else None

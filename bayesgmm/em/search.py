@@ -9,6 +9,7 @@ from scipy.special import gammaln
 
 from bayesgmm.em.acceleration import Parameters
 from bayesgmm.em.loop import Run, StopRule, maximise
+from bayesgmm.em.penalty import Penalised
 from bayesgmm.em.starts import Sample, Start
 from bayesgmm.engine import Rows
 from bayesgmm.errors import SingularCovarianceError
@@ -54,8 +55,8 @@ class Attempt:
 
     @property
     def value(self) -> float:
-        """The log-likelihood in the units of the rows."""
-        return -np.inf if self.run is None else self.run.log_likelihood
+        """What was maximised (log-likelihood, or penalised), in the units of the rows."""
+        return -np.inf if self.run is None else self.run.objective
 
     def merit(self) -> tuple[bool, float]:
         """What ranks attempts: sound ones before spurious ones, then likelihood."""
@@ -67,7 +68,11 @@ def judge(run: Run, structure: Structure) -> str | None:
 
     A mixture's likelihood can be made as high as one likes by a component on a few rows that
     happen to lie close together or on a plane (Day 1969; McLachlan & Peel 2000, section 3.10).
+    A prior with a given scale bounds it; one whose scale is learned may follow a component that
+    collapses, if only many rows are equal.
     """
+    if isinstance(structure, Penalised) and run.collapsed is None:
+        return _accidental(run, structure) if structure.learns_scale else None
     return _starved(run, structure) or _accidental(run, structure)
 
 

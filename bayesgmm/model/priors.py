@@ -304,16 +304,22 @@ class ResolvedPriors:
                 f"The priors are for {self.n_components} components of {self.n_features} "
                 f"features, but the mixture has {k} of {d}."
             )
+        given = None if scale is None else np.asarray(scale, dtype=np.float64)
+        return self.log_density_of(mixture.weights, mixture.means, mixture.covariances, given)
+
+    def log_density_of(
+        self, weights: Array, means: Array, covariances: Array, scale: Array | None = None
+    ) -> float:
+        """As `log_density`, unchecked: covariances are (K, D, D), or (K, D) variances."""
+        k, d = means.shape
         a = np.asarray(self.concentration)
         # A concentration of 1 says nothing, also of a weight of 0.
-        with np.errstate(divide="ignore"):
-            weights = np.where(a == 1.0, 0.0, (a - 1.0) * np.log(mixture.weights)).sum()
-        weights += gammaln(a.sum()) - gammaln(a).sum()
-        z = (mixture.means - np.asarray(self.mean_location)) / np.asarray(self.mean_sd)
-        means = -0.5 * (z**2).sum() - k * np.log(self.mean_sd).sum() - 0.5 * k * d * _LOG_2_PI
-        given = None if scale is None else np.asarray(scale, dtype=np.float64)
-        family = self.covariances.log_density(self.parts(mixture.covariances), given)
-        return float(weights + means + family)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            prior = float(np.where(a == 1.0, 0.0, (a - 1.0) * np.log(weights)).sum())
+        prior += gammaln(a.sum()) - gammaln(a).sum()
+        z = (means - np.asarray(self.mean_location)) / np.asarray(self.mean_sd)
+        prior -= 0.5 * (z**2).sum() + k * np.log(self.mean_sd).sum() + 0.5 * k * d * _LOG_2_PI
+        return float(prior + self.covariances.log_density(self.parts(covariances), scale))
 
     def transformed(self, shift: Array, scale: Array) -> "ResolvedPriors":
         """The same beliefs about rows (x - shift) * scale; shift and scale (D,)."""
