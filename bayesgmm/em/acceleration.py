@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.engine.compile import jit
+from bayesgmm.model.compile import jit
 
 type Array = NDArray[np.float64]
 

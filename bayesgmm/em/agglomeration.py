@@ -26,8 +26,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.engine.compile import jit
 from bayesgmm.errors import InvalidParameterError
+from bayesgmm.model.compile import jit
 
 type Array = NDArray[np.float64]
 

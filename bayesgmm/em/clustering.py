@@ -6,7 +6,7 @@ whole fit of a few hundred rows.
 
 import numpy as np
 
-from bayesgmm.engine.compile import jit
+from bayesgmm.model.compile import jit
 
 
 @jit

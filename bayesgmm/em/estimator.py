@@ -57,7 +57,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     n_components : int, default=1
         K.
     covariance_type : str, default="full"
-        "full", "tied", "diag", "spherical", or mclust's code ("VVV", "EEE", "VVI", "VII").
+        "full", "tied", "diag", "spherical", or mclust's code: EII, VII, EEI, VEI, EVI, VVI, EEE,
+        VEE, EVE, VVE, EEV, VEV, EVV, VVV, and E or V for one feature.
     tol : float, optional
         Stop when the mean log-likelihood changes by less than this between two passes. None: when
         at most 1e-16 nats of total log-likelihood are still to be gained, by Aitken's estimate
@@ -99,7 +100,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     weights_ : ndarray of shape (K,)
     means_ : ndarray of shape (K, D)
     covariances_ : ndarray
-        (K, D, D) for "full", (D, D) for "tied", (K, D) for "diag", (K,) for "spherical".
+        (K, D, D) for "full", (D, D) for "tied", (K, D) for "diag", (K,) for "spherical"; the same
+        for other codes, with K only where a letter is V, and D for diagonal ones.
     precisions_, precisions_cholesky_ : ndarray
         As in scikit-learn, of the shape of `covariances_`.
     mixture_ : Mixture

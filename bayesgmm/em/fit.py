@@ -165,10 +165,16 @@ def _check_rows(
     Returns a constant for the diagonals of the covariances, as a share of the columns' variances:
     0 unless there are too few rows for any covariance of full rank.
     """
-    diagonal = settings.structure.diagonal
+    structure = settings.structure
+    diagonal = structure.diagonal
     if weights is not None and not weights.all():
         x = x[weights > 0.0]
     n, d = x.shape
+    if structure.features is not None and structure.features != d:
+        raise InvalidParameterError(
+            f"covariance_type={structure.code!r} is for one column, but X has {d}. Use "
+            f"{structure.code + 'II'!r} for spheres, or {structure.code * 3!r}."
+        )
     if n < 2:
         raise InputError(
             f"X has {n} row (n_samples={n}) while a minimum of 2 is required: one row has no "

@@ -79,10 +79,13 @@ class Run:
         return self.trace[-1]
 
 
-def m_step(statistics: Statistics, structure: Structure) -> Parameters:
-    """Parameters that maximise the expected log-likelihood of a pass."""
+def m_step(statistics: Statistics, structure: Structure, near: Array | None = None) -> Parameters:
+    """Parameters that maximise the expected log-likelihood of a pass.
+
+    `near`: the covariances of that pass, which the new ones are then not worse than.
+    """
     weights, means, scatters = statistics.moments()
-    return Parameters(weights, means, structure.covariances(statistics.counts, scatters))
+    return Parameters(weights, means, structure.covariances(statistics.counts, scatters, near))
 
 
 def maximise(
@@ -109,7 +112,10 @@ def maximise(
         if _least(statistics, penalty) < _EPS * statistics.weight:
             empty = int(statistics.counts.argmin())
             return Run(theta, statistics, passes, False, np.inf, tuple(trace), empty)
-        image, counts = _image(statistics, theta, structure, penalty)
+        try:
+            image, counts = _image(statistics, theta, structure, penalty)
+        except SingularCovarianceError as error:
+            return Run(theta, statistics, passes, False, np.inf, tuple(trace), error.component)
         if mixer is not None:
             mixer.observe(theta, image, counts)
             remaining = mixer.remaining(rule.remaining)
@@ -154,7 +160,7 @@ def _member(proposal: Parameters, structure: Structure) -> Parameters | None:
         return None
     try:
         covariances = structure.nearest(proposal.weights, proposal.covariances)
-    except np.linalg.LinAlgError:
+    except SingularCovarianceError:
         return None
     # A combination of many steps sums to 1 but for their rounding, which n rows would multiply.
     weights = proposal.weights / proposal.weights.sum()
@@ -172,7 +178,7 @@ def _image(
 ) -> tuple[Parameters, Array]:
     """The EM step from theta, and how many rows each component counts for in it."""
     if penalty is None:
-        return m_step(statistics, structure), statistics.counts
+        return m_step(statistics, structure, theta.covariances), statistics.counts
     return penalty.step(statistics, theta), statistics.counts + penalty.pseudo_counts
 
 

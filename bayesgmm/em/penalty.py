@@ -106,7 +106,9 @@ class Penalised(Structure):
             pulled = off**2 * counts[:, np.newaxis]
         scale = self._family.expected_scale(self.priors.parts(theta.covariances))
         scatters = own + pulled + self._pseudo_scatter(scale)
-        covariances = self._structure.covariances(counts + self.pseudo_counts, scatters)
+        covariances = self._structure.covariances(
+            counts + self.pseudo_counts, scatters, theta.covariances
+        )
         return Parameters(weights, statistics.centres + steps, covariances)
 
     def _mean_steps(self, statistics: Statistics, theta: Parameters) -> Array:
@@ -134,12 +136,12 @@ class Penalised(Structure):
 
     # --- the structure itself, for starts and proposals ---------------------------------------
 
-    def covariances(self, counts: Array, scatters: Array) -> Array:
+    def covariances(self, counts: Array, scatters: Array, near: Array | None = None) -> Array:
         """The M-step with the scale of the covariances at its prior mean: to begin from."""
         scale = self._family.scale
         mean = scale.mean if isinstance(scale, Gamma | Wishart) else np.asarray(scale)
         pseudo = self._pseudo_scatter(mean)
-        return self._structure.covariances(counts + self.pseudo_counts, scatters + pseudo)
+        return self._structure.covariances(counts + self.pseudo_counts, scatters + pseudo, near)
 
     def nearest(self, weights: Array, covariances: Array) -> Array:
         return self._structure.nearest(weights, covariances)

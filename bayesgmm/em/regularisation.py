@@ -16,9 +16,10 @@ class Regularised(Structure):
         self._amounts = amounts
         self.code, self.name, self.words = structure.code, structure.name, structure.words
         self.diagonal, self.scales_by_column = structure.diagonal, structure.scales_by_column
+        self.features = structure.features
 
-    def covariances(self, counts: Array, scatters: Array) -> Array:
-        covariances = self._structure.covariances(counts, scatters)
+    def covariances(self, counts: Array, scatters: Array, near: Array | None = None) -> Array:
+        covariances = self._structure.covariances(counts, scatters, near)
         if self.diagonal:
             return covariances + self._amounts
         return covariances + np.diag(self._amounts)

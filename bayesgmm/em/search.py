@@ -13,14 +13,14 @@ from bayesgmm.em.penalty import Penalised
 from bayesgmm.em.starts import Sample, Start
 from bayesgmm.engine import Rows
 from bayesgmm.errors import SingularCovarianceError
-from bayesgmm.model import Averaged, Structure
+from bayesgmm.model import Decomposed, Structure
 
 type Array = NDArray[np.float64]
 
 # A first run ends when so much likelihood (nats) is still to be gained; two that end within
-# `_SAME` of one another are taken for one optimum.
+# `_SAME` of one another are taken for one optimum; within `_ROUNDING`, for one run.
 _FIRST = StopRule(remaining=1e-3, max_passes=300)
-_SAME = 1e-2
+_SAME, _ROUNDING = 1e-2, 1e-9
 _FEWEST, _MOST = 4, 24
 # Passes of plain EM that a first run may take before it is accelerated.
 _PLAIN_PASSES = 40
@@ -148,12 +148,11 @@ def attempt(rows: Rows, structure: Structure, start: Start, rule: StopRule, fast
 
 def first_run(rows: Rows, structure: Structure, start: Start, fast: bool) -> Attempt:
     """A run that ends near its optimum; in compiled code as far as that reaches."""
-    if len(start.parameters.weights) == 1 or not (isinstance(structure, Averaged) and rows.brief):
+    if len(start.parameters.weights) == 1 or not (isinstance(structure, Decomposed) and rows.brief):
         return attempt(rows, structure, start, _FIRST, fast)
     end, statistics, trace, collapsed = rows.plain(
         start.parameters,
-        shared=structure.shared,
-        isotropic=structure.isotropic,
+        letters=structure.letters,
         enough=_FIRST.remaining,
         max_passes=_PLAIN_PASSES,
     )
@@ -233,12 +232,7 @@ def finish(
     A spurious optimum is taken only if there is no other. Where first runs saw only a sample, the
     best three of their optima are compared on all rows.
     """
-    ranked = [each for each in attempts if not each.collapsed]
-    ranked.sort(key=Attempt.merit, reverse=True)
-    distinct: list[Attempt] = []
-    for each in ranked:
-        if not any(abs(each.value - other.value) < _SAME for other in distinct):
-            distinct.append(each)
+    distinct = _distinct(attempts)
     if not whole and len(distinct) > 1:
         compared = []
         for each in distinct[:3]:
@@ -258,6 +252,24 @@ def finish(
         if not last.collapsed:
             spurious.append(last)
     return max(spurious, key=lambda each: each.value, default=None)
+
+
+def _distinct(attempts: list[Attempt]) -> list[Attempt]:
+    """The best attempt at each optimum that was seen, the best optimum first.
+
+    Attempts that differ by rounding alone, say from a partition and from the same with its parts
+    renumbered, are equally good. The first made goes on: units must not choose.
+    """
+    ranked = [(each, made) for made, each in enumerate(attempts) if not each.collapsed]
+    ranked.sort(key=lambda pair: pair[0].merit(), reverse=True)
+    found: list[tuple[Attempt, int]] = []
+    for each, made in ranked:
+        twin = next((i for i, (a, _) in enumerate(found) if abs(each.value - a.value) < _SAME), -1)
+        if twin < 0:
+            found.append((each, made))
+        elif each.merit() >= (True, found[twin][0].value - _ROUNDING) and made < found[twin][1]:
+            found[twin] = each, made
+    return [each for each, _ in found]
 
 
 def _joined(first: Run, second: Run) -> Run:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bayesgmm.engine.compile import jit
+from bayesgmm.model.compile import jit
 
 
 @jit

@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.engine.compile import jit
 from bayesgmm.engine.factors import factor_dense
 from bayesgmm.engine.kernel import load_block, log_joint_block, normalise, workspace
 from bayesgmm.engine.rows import n_threads
 from bayesgmm.engine.vector import BLOCK, STRIP
 from bayesgmm.errors import InputError
+from bayesgmm.model.compile import jit
 
 type Array = NDArray[np.float64]
 

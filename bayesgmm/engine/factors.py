@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from bayesgmm.engine.compile import jit
+from bayesgmm.model.compile import jit
 
 _HALF_LOG_2_PI = 0.5 * math.log(2.0 * math.pi)
 # A pivot below this share of its variance is rounding: the covariance has no rank there.

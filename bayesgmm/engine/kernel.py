@@ -27,7 +27,6 @@ from typing import Any
 
 import numpy as np
 
-from bayesgmm.engine.compile import jit
 from bayesgmm.engine.vector import (
     BLOCK,
     STRIDE,
@@ -42,6 +41,7 @@ from bayesgmm.engine.vector import (
     whiten_1,
     whiten_2,
 )
+from bayesgmm.model.compile import jit
 
 # Columns of x that stay in the first cache level while their products are summed; divisible by 4.
 PANEL = 16

@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.engine.compile import jit, unlocked
 from bayesgmm.engine.kernel import load_block, log_joint_block, normalise, workspace
 from bayesgmm.engine.vector import BLOCK, STRIP, log_positive
 from bayesgmm.model import Mixture
+from bayesgmm.model.compile import jit, unlocked
 
 type Array = NDArray[np.float64]
 

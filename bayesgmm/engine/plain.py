@@ -1,15 +1,15 @@
 """Plain EM in compiled code, for the first runs on a few hundred rows.
 
-There a pass takes a few microseconds and calling it from Python several times that. This serves
-structures whose covariances are averages of the scatter; it is the loop of `bayesgmm.em.loop`
-without acceleration, and hands over to it.
+There a pass takes a few microseconds and calling it from Python several times that. This is the
+loop of `bayesgmm.em.loop` without acceleration, and hands over to it.
 """
 
 import numpy as np
 
-from bayesgmm.engine.compile import jit
 from bayesgmm.engine.factors import factor
 from bayesgmm.engine.summation import serial_pass
+from bayesgmm.model.compile import jit
+from bayesgmm.model.m_steps import maximise_covariances
 
 
 @jit
@@ -18,8 +18,7 @@ def plain_run(
     weights,
     means,
     covariances,
-    shared,
-    isotropic,
+    letters,
     parameters,
     work,
     stack,
@@ -34,6 +33,7 @@ def plain_run(
     """
     n_components = means.shape[0]
     constants, centres, factors, offsets = parameters
+    begun = beginning(means.shape)
     for p in range(trace.size):
         bad = factor(weights, means, covariances, constants, centres, factors, offsets)
         if bad > 0:
@@ -52,39 +52,42 @@ def plain_run(
             if ratio < 0.9 and gain * ratio / (1.0 - ratio) < enough:
                 return p + 1, 0
         if p + 1 < trace.size:
-            _step(sums, weights, means, covariances, shared, isotropic)
+            bad = step(sums, letters, begun, weights, means, covariances)
+            if bad > 0:
+                return p + 1, bad
     return trace.size, 0
 
 
 @jit
-def _step(sums, weights, means, covariances, shared, isotropic):
-    """The M-step of an averaged structure, in place."""
+def beginning(shape):
+    """What the M-step's iterations begin at when nothing is known."""
+    n_components, d = shape
+    return np.zeros(n_components), np.full((d, d), np.nan)
+
+
+@jit
+def step(sums, letters, begun, weights, means, covariances):
+    """The M-step, in place; `begun` = (logs, axes) of the last one, and then of this one.
+
+    Returns 0, or 1 + the component whose scatter leaves no covariance; parameters then stay.
+    """
     n_components, d = means.shape
-    total = sums[1]
+    counts = sums[2 : 2 + n_components]
     firsts = sums[2 + n_components :]
     seconds = sums[2 + n_components * (1 + d) :]
     size = covariances.size // n_components
-    flat = covariances.reshape(n_components, size)
+    scatters = np.empty_like(covariances)
+    flat = scatters.reshape(n_components, size)
     for k in range(n_components):
-        count = sums[2 + k]
-        weights[k] = count / total
         for m in range(size):
             i, j = (m // d, m % d) if size > d else (m, m)
-            scatter = seconds[k * size + m] - firsts[k * d + i] * firsts[k * d + j] / count
-            flat[k, m] = scatter if shared else scatter / count
+            flat[k, m] = seconds[k * size + m] - firsts[k * d + i] * firsts[k * d + j] / counts[k]
+    logs, axes = begun
+    bad = maximise_covariances(letters, counts, scatters, logs, axes, False, covariances)
+    if bad > 0:
+        return bad
+    for k in range(n_components):
+        weights[k] = counts[k] / sums[1]
         for j in range(d):
-            means[k, j] += firsts[k * d + j] / count
-    if shared:
-        for m in range(size):
-            s = 0.0
-            for k in range(n_components):
-                s += flat[k, m]
-            for k in range(n_components):
-                flat[k, m] = s / total
-    if isotropic:
-        for k in range(n_components):
-            s = 0.0
-            for m in range(size):
-                s += flat[k, m]
-            for m in range(size):
-                flat[k, m] = s / size
+            means[k, j] += firsts[k * d + j] / counts[k]
+    return 0

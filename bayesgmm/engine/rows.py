@@ -10,7 +10,6 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.engine.compile import unlocked
 from bayesgmm.engine.factors import factor
 from bayesgmm.engine.kernel import workspace
 from bayesgmm.engine.plain import plain_run
@@ -27,6 +26,7 @@ from bayesgmm.engine.summation import (
 )
 from bayesgmm.errors import SingularCovarianceError
 from bayesgmm.model import Mixture, Statistics
+from bayesgmm.model.compile import unlocked
 
 type Array = NDArray[np.float64]
 
@@ -158,18 +158,17 @@ class Rows:
         self,
         start: tuple[Array, Array, Array],
         *,
-        shared: bool,
-        isotropic: bool,
+        letters: tuple[int, ...],
         enough: float,
         max_passes: int,
     ) -> tuple[tuple[Array, Array, Array], Statistics, Array, int | None]:
-        """Plain EM by one thread, for structures whose covariances are averages of the scatter.
+        """Plain EM by one thread.
 
         Parameters
         ----------
         start : weights (K,), means (K, D), covariances as in `e_step`
-        shared, isotropic : bool
-            Whether covariances are averaged over components, and over directions.
+        letters : tuple of int
+            The covariance structure, as `bayesgmm.model.Decomposed` has it.
         enough : float
             Nats still to be gained (by Aitken's estimate) at which the run ends.
         max_passes : int
@@ -191,8 +190,7 @@ class Rows:
             weights,
             means,
             flat,
-            shared,
-            isotropic,
+            letters,
             self._parameters,
             self._work,
             self._stack,

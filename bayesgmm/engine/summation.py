@@ -7,8 +7,8 @@ neighbouring chunks, the unit of work that a thread takes.
 """
 
 from bayesgmm.engine.atomic import fetch_add, load, store
-from bayesgmm.engine.compile import jit
 from bayesgmm.engine.kernel import add_rows
+from bayesgmm.model.compile import jit
 
 CHUNK = 1024
 

@@ -12,7 +12,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from bayesgmm.engine.compile import inline
+from bayesgmm.model.compile import inline
 
 # Rows a block: long enough to hide the ends of the loops, short enough for the first cache levels.
 BLOCK = 128

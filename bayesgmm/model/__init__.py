@@ -1,7 +1,13 @@
 """The vocabulary of the package: mixtures, and the checks that guard every entry."""
 
 from bayesgmm.model.closeness import bhattacharyya, bhattacharyya_distances
-from bayesgmm.model.covariance import Averaged, Structure, as_structure, structure_words, structures
+from bayesgmm.model.covariance import (
+    Decomposed,
+    Structure,
+    as_structure,
+    structure_words,
+    structures,
+)
 from bayesgmm.model.data import Data, check_data, check_sample_weight
 from bayesgmm.model.matching import Matching, match_components, matching_costs
 from bayesgmm.model.mixture import Mixture
@@ -13,8 +19,8 @@ from bayesgmm.model.statistics import Statistics
 
 __all__ = [
     "LKJ",
-    "Averaged",
     "Data",
+    "Decomposed",
     "Gamma",
     "GaussianFactors",
     "InverseGamma",

@@ -2,8 +2,7 @@
 
 A structure says how covariances follow from the scatter matrices W_k and counts N_k of a pass
 (its M-step), and how many free parameters they have. Everything else (the kernel, the EM loop,
-the posterior) treats all structures alike. A new structure is an instance here, or a class and
-an instance.
+the posterior) treats all structures alike.
 
 Covariances, and the scatter that a structure wants, are (K, D, D), or (K, D) variances where
 `diagonal` is true.
@@ -20,9 +19,12 @@ from abc import ABC, abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.errors import InvalidParameterError
+from bayesgmm.errors import InvalidParameterError, SingularCovarianceError
+from bayesgmm.model.m_steps import EQUAL, IDENTITY, VARYING, maximise_covariances
 
 type Array = NDArray[np.float64]
+
+_LETTERS = {"I": IDENTITY, "E": EQUAL, "V": VARYING}
 
 
 class Structure(ABC):
@@ -36,11 +38,13 @@ class Structure(ABC):
     """What the letters mean, for summaries."""
     diagonal: bool
     """Whether covariances and scatter are (K, D) variances."""
-    scales_by_column: bool = True
+    scales_by_column: bool
     """Whether columns may be scaled one by one without leaving the structure."""
+    features: int | None = None
+    """The number of features for which the structure is meant, if it is meant for one alone."""
 
     @abstractmethod
-    def covariances(self, counts: Array, scatters: Array) -> Array:
+    def covariances(self, counts: Array, scatters: Array, near: Array | None = None) -> Array:
         """Maximise the expected log-likelihood over the covariances.
 
         Parameters
@@ -49,10 +53,18 @@ class Structure(ABC):
             N_k > 0.
         scatters : ndarray of shape (K, D, D), or (K, D) if `diagonal`
             W_k about the new means.
+        near : ndarray of the shape of `scatters`, optional
+            Covariances of the structure that the result must not be worse than. Only common axes
+            have several maxima; the others do not look at it.
 
         Returns
         -------
         ndarray of the shape of `scatters`
+
+        Raises
+        ------
+        SingularCovarianceError
+            If a component's scatter leaves no covariance of the structure.
         """
 
     def nearest(self, weights: Array, covariances: Array) -> Array:
@@ -91,72 +103,99 @@ class Structure(ABC):
         return f"<covariance structure {self.code}: {self.words}>"
 
 
-class Averaged(Structure):
-    """Covariances that are averages of the scatter: over components, over directions, or neither.
+class Decomposed(Structure):
+    """Sigma_k = lambda_k D_k A_k D_k': volume, shape (|A_k| = 1) and orientation.
 
-    Sigma_k = W_k / N_k; `shared` puts sum_k W_k / N in the place of each, and `isotropic` the mean
-    of the diagonal in the place of each variance (Celeux & Govaert 1995, sections 3.1 to 3.3).
+    Each letter of the code says whether its part is equal for all components (E), varies (V), or
+    is none (I: a sphere's shape, the axes of the data).
+
+    Attributes
+    ----------
+    letters : tuple of int
+        The code as compiled code takes it.
     """
 
-    def __init__(
-        self,
-        code: str,
-        name: str,
-        words: str,
-        *,
-        diagonal: bool,
-        shared: bool = False,
-        isotropic: bool = False,
-    ) -> None:
-        self.code, self.name, self.words = code, name, words
-        self.diagonal, self.shared, self.isotropic = diagonal, shared, isotropic
-        # A sphere whose axes are scaled apart is no sphere.
-        self.scales_by_column = not isotropic
+    def __init__(self, code: str, words: str, name: str | None = None) -> None:
+        self.code, self.name, self.words = code, name or code, words
+        # One feature has a volume alone.
+        self.letters = tuple(_LETTERS[each] for each in code.ljust(3, "I"))
+        _, shape, orientation = self.letters
+        self.diagonal = orientation == IDENTITY
+        self.features = 1 if len(code) == 1 else None
+        # A sphere whose axes are scaled apart is no sphere, and axes that turn do not stay common.
+        self.scales_by_column = shape != IDENTITY and orientation in (IDENTITY, shape)
 
-    def covariances(self, counts: Array, scatters: Array) -> Array:
-        sizes = counts.reshape(-1, *(1,) * (scatters.ndim - 1))
-        if self.shared:
-            out = np.broadcast_to(scatters.sum(axis=0) / sizes.sum(), scatters.shape)
-        else:
-            out = scatters / sizes
-        if self.isotropic:
-            out = np.broadcast_to(out.mean(axis=1, keepdims=True), out.shape)
-        return np.array(out)
+    def covariances(self, counts: Array, scatters: Array, near: Array | None = None) -> Array:
+        d = scatters.shape[1]
+        counts, scatters = np.ascontiguousarray(counts), np.ascontiguousarray(scatters)
+        out = np.empty_like(scatters)
+        axes = np.full((d, d), np.nan) if near is None else self._axes(near)
+        bad = maximise_covariances(
+            self.letters, counts, scatters, np.zeros(len(counts)), axes, True, out
+        )
+        if bad:
+            raise SingularCovarianceError(bad - 1)
+        return out
+
+    def _axes(self, covariances: Array) -> Array:
+        """The common axes of covariances that have any; no basis where there are none."""
+        _, shape, orientation = self.letters
+        if (shape, orientation) != (VARYING, EQUAL):
+            return np.full(covariances.shape[1:2] * 2, np.nan)
+        # A sum with unlike coefficients tells axes apart that a single component may not.
+        sizes = np.trace(covariances, axis1=1, axis2=2) * np.arange(2.0, len(covariances) + 2.0)
+        total = (covariances / sizes[:, np.newaxis, np.newaxis]).sum(axis=0)
+        return np.ascontiguousarray(np.linalg.eigh(total)[1])
 
     def nearest(self, weights: Array, covariances: Array) -> Array:
-        """Combinations of averaged covariances, as come here, are averaged already."""
-        return covariances
+        """As for every structure; combinations of its members may be members already."""
+        volume, shape, orientation = self.letters
+        all_vary = volume == VARYING and EQUAL not in (shape, orientation)
+        if all_vary or VARYING not in self.letters:
+            return covariances
+        return super().nearest(weights, covariances)
 
     def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
-        d = n_features
-        each = 1 if self.isotropic else d if self.diagonal else d * (d + 1) // 2
-        return each if self.shared else n_components * each
+        k, d = n_components, n_features
+        times = {IDENTITY: 0, EQUAL: 1, VARYING: k}
+        volume, shape, orientation = (times[each] for each in self.letters)
+        return volume + shape * (d - 1) + orientation * (d * (d - 1) // 2)
 
     def compact(self, covariances: Array) -> Array:
-        out = covariances[0] if self.shared else covariances
-        return out[..., 0] if self.isotropic else out
+        _, shape, _ = self.letters
+        out = covariances[0] if VARYING not in self.letters else covariances
+        return out[..., 0] if shape == IDENTITY else out
 
     def expand(self, compact: Array, n_components: int, n_features: int) -> Array:
-        if self.isotropic:
+        _, shape, _ = self.letters
+        if shape == IDENTITY:
             compact = np.repeat(compact[..., np.newaxis], n_features, axis=-1)
-        if self.shared:
+        if VARYING not in self.letters:
             compact = np.repeat(compact[np.newaxis], n_components, axis=0)
         return compact
 
 
 _STRUCTURES: tuple[Structure, ...] = (
-    Averaged("VVV", "full", "ellipsoidal, varying volume, shape, and orientation", diagonal=False),
-    Averaged(
-        "EEE",
-        "tied",
-        "ellipsoidal, equal volume, shape, and orientation",
-        diagonal=False,
-        shared=True,
-    ),
-    Averaged("VVI", "diag", "diagonal, varying volume and shape", diagonal=True),
-    Averaged("VII", "spherical", "spherical, varying volume", diagonal=True, isotropic=True),
+    Decomposed("VVV", "ellipsoidal, varying volume, shape, and orientation", "full"),
+    Decomposed("EVV", "ellipsoidal, equal volume"),
+    Decomposed("VEV", "ellipsoidal, equal shape"),
+    Decomposed("EEV", "ellipsoidal, equal volume and shape"),
+    Decomposed("VVE", "ellipsoidal, equal orientation"),
+    Decomposed("EVE", "ellipsoidal, equal volume and orientation"),
+    Decomposed("VEE", "ellipsoidal, equal shape and orientation"),
+    Decomposed("EEE", "ellipsoidal, equal volume, shape, and orientation", "tied"),
+    Decomposed("VVI", "diagonal, varying volume and shape", "diag"),
+    Decomposed("EVI", "diagonal, equal volume, varying shape"),
+    Decomposed("VEI", "diagonal, varying volume, equal shape"),
+    Decomposed("EEI", "diagonal, equal volume and shape"),
+    Decomposed("VII", "spherical, varying volume", "spherical"),
+    Decomposed("EII", "spherical, equal volume"),
 )
-_BY_WORD = {word: each for each in _STRUCTURES for word in (each.name, each.code)}
+_UNIVARIATE = (
+    Decomposed("V", "one feature, varying variance"),
+    Decomposed("E", "one feature, equal variance"),
+)
+_BY_WORD = {word: each for each in _STRUCTURES + _UNIVARIATE for word in (each.name, each.code)}
 
 
 def structures() -> tuple[Structure, ...]:
@@ -175,7 +214,8 @@ def as_structure(covariance_type: str | Structure) -> Structure:
     Parameters
     ----------
     covariance_type : str or Structure
-        scikit-learn's name ("full", "tied", "diag", "spherical") or mclust's code ("VVV", ...).
+        scikit-learn's name ("full", "tied", "diag", "spherical") or mclust's code ("VVV", ...);
+        "E" and "V" for one feature.
 
     Raises
     ------

@@ -74,7 +74,7 @@ def test_plain_em_ends_where_accelerated_em_does(word):
     assert fits[0].log_likelihood_ == pytest.approx(fits[1].log_likelihood_, abs=1e-9)
 
 
-@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("word", ["full", "tied", "diag", "spherical"])
 def test_equal_to_scikit_learn_at_a_tight_tolerance(word):
     ours = GaussianMixture(2, covariance_type=word, random_state=0).fit(FAITHFUL)
     theirs = SklearnGaussianMixture(

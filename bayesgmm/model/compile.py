@@ -1,4 +1,4 @@
-"""How the engine's functions are compiled: without the GIL, cached on disk where that can be."""
+"""How functions are compiled: without the GIL, cached on disk where that can be."""
 
 import hashlib
 from collections.abc import Callable
@@ -15,11 +15,15 @@ _FAST = {"reassoc", "contract", "nsz", "arcp"}
 
 
 def _source_digest() -> str:
-    """A digest of the engine's source files."""
+    """A digest of all source files that hold compiled functions."""
     digest = hashlib.sha256()
-    files = (each for each in resources.files(__package__).iterdir() if each.name.endswith(".py"))
-    for file in sorted(files, key=lambda each: each.name):
-        digest.update(file.read_bytes())
+    rooms = (each for each in resources.files("bayesgmm").iterdir() if each.is_dir())
+    files = [file for room in rooms for file in room.iterdir()]
+    for file in sorted(files, key=str):
+        if file.name.endswith(".py"):
+            content = file.read_bytes()
+            if b"numba" in content or b"bayesgmm.model.compile" in content:
+                digest.update(content)
     return digest.hexdigest()[:12]
 
 
