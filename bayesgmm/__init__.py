@@ -33,6 +33,8 @@ if TYPE_CHECKING:
         Statistics,
         structures,
     )
+    from bayesgmm.posterior.rows import co_clustering, posterior_predictive, responsibilities
+    from bayesgmm.posterior.sampling import sample_posterior
     from bayesgmm.reporting import Report, report
     from bayesgmm.simulation import (
         Simulation,
@@ -58,13 +60,17 @@ __all__ = [
     "Simulation",
     "Statistics",
     "__version__",
+    "co_clustering",
     "e_step",
     "errors",
     "load_dataset",
     "overlap",
     "plot_mixture",
+    "posterior_predictive",
     "random_mixture",
     "report",
+    "responsibilities",
+    "sample_posterior",
     "scenario",
     "scenarios",
     "score",
@@ -87,6 +93,8 @@ _ROOMS = {
         "Statistics",
         "structures",
     ),
+    "bayesgmm.posterior.rows": ("co_clustering", "posterior_predictive", "responsibilities"),
+    "bayesgmm.posterior.sampling": ("sample_posterior",),
     "bayesgmm.reporting": ("Report", "report"),
     "bayesgmm.simulation": (
         "Simulation",

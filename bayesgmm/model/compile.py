@@ -7,6 +7,8 @@ from typing import Any
 
 import numba
 import numpy as np
+from numba import types
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 # Sums may be re-associated (vectorised reductions) and multiplications fused into additions.
@@ -76,3 +78,26 @@ def unlocked(array: NDArray[np.float64]) -> NDArray[np.float64]:
     writes to neither. The caller keeps the owner of the memory.
     """
     return array if array.flags.writeable else np.asarray(_Unlocked(array))
+
+
+def c_function(function: Callable[..., Any], signature: Any) -> Any:
+    """Compile `function` for callers outside Python; cached as by `jit`."""
+    function.__qualname__ = f"{function.__qualname__}_{_DIGEST}"
+    options = {"nopython": True, "error_model": "numpy"}
+    try:
+        return numba.cfunc(signature, cache=True, **options)(function)
+    except RuntimeError as error:
+        if "cannot cache function" not in str(error):
+            raise
+        return numba.cfunc(signature, cache=False, **options)(function)
+
+
+@intrinsic
+def as_pointer(typingctx: Any, address: Any) -> Any:
+    """The address of float64 numbers as a pointer to them."""
+    pointer = types.CPointer(types.float64)
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(pointer))
+
+    return pointer(types.int64), codegen

@@ -1,0 +1,159 @@
+"""The coordinates in which a posterior is sampled, and the way there from a mixture."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesgmm.em.units import fit_units
+from bayesgmm.errors import InvalidParameterError
+from bayesgmm.model import Mixture, Structure, structures
+
+type Array = NDArray[np.float64]
+
+# Weights below this start a chain here: the coordinates of a weight of 0 are infinite.
+_LEAST_WEIGHT = 1e-6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coordinates:
+    """Unconstrained coordinates of mixtures; the formulas are in `bayesgmm.engine.log_posterior`.
+
+    Attributes
+    ----------
+    shift, scale : ndarray of shape (D,)
+        Rows are read as (x - shift) * scale.
+    frame : ndarray of shape (D, D), lower triangular, or (D,)
+        What components look like in those units: coordinates are relative to it.
+    n_components : int
+    groups : int
+        Covariances: K, or 1 where all components share one.
+    axes : int
+        Variances of a covariance: D, or 1 where all features share one; 0 for matrices.
+    """
+
+    shift: Array
+    scale: Array
+    frame: Array
+    n_components: int
+    groups: int
+    axes: int
+
+    @property
+    def n_features(self) -> int:
+        """D."""
+        return len(self.shift)
+
+    @property
+    def block(self) -> int:
+        """Coordinates of one covariance."""
+        d = self.n_features
+        return self.axes or d * (d + 1) // 2
+
+    @property
+    def size(self) -> int:
+        """All coordinates: K - 1 of weights, K D of means, and those of the covariances."""
+        k, d = self.n_components, self.n_features
+        return k - 1 + k * d + self.groups * self.block
+
+    @property
+    def user_frame(self) -> Array:
+        """The frame in the data's units, (D, D)."""
+        frame = np.diag(self.frame) if self.frame.ndim == 1 else self.frame
+        return frame / self.scale[:, np.newaxis]
+
+    def of(self, mixture: Mixture) -> Array:
+        """The coordinates of a mixture (of the nearest one of the structure), (size,)."""
+        logs = np.log(np.maximum(mixture.weights, _LEAST_WEIGHT))
+        frame = self.user_frame
+        means = np.linalg.solve(frame, (mixture.means - self.shift).T).T
+        groups = mixture.covariances
+        if self.groups < self.n_components:
+            groups = np.tensordot(mixture.weights, groups, 1)[np.newaxis]
+        half = np.linalg.solve(frame, groups)
+        whitened = np.linalg.solve(frame, half.mT)
+        if self.axes:
+            variances = np.diagonal(whitened, axis1=1, axis2=2)
+            if self.axes < self.n_features:
+                variances = variances.mean(axis=1, keepdims=True)
+            q = -0.5 * np.log(variances)
+        else:
+            lower = np.linalg.cholesky(whitened)
+            factors = np.linalg.solve(lower, np.broadcast_to(np.eye(lower.shape[-1]), lower.shape))
+            i, j = np.tril_indices(self.n_features)
+            q = factors[:, i, j]
+            q[:, i == j] = np.log(q[:, i == j])
+        return np.concatenate(((logs - logs.mean())[:-1], means.ravel(), q.ravel()))
+
+    def log_jacobian(self, weights: Array, covariances: Array) -> float:
+        """Log of |d(weights, means, covariances) / du|, in the data's units.
+
+        weights (K,), of which K - 1 are free; covariances (G, D, D).
+        """
+        frame = np.diagonal(self.user_frame)
+        d = self.n_features
+        value = np.log(self.n_components) + np.log(weights).sum()
+        value += self.n_components * np.log(frame).sum()
+        if self.axes:
+            variances = np.diagonal(covariances, axis1=1, axis2=2)[:, : self.axes]
+            return float(value + np.log(2.0 * variances).sum())
+        # P_ii is one over the i-th entry of the Cholesky factor of Sigma.
+        logs = -np.log(np.diagonal(np.linalg.cholesky(covariances), axis1=1, axis2=2))
+        powers = np.arange(1, d + 1) - 2.0 * (d + 1)
+        each = d * np.log(2.0) + (powers * logs).sum(axis=1) + (logs + np.log(frame)).sum(axis=1)
+        each -= (np.arange(d, 0, -1) * np.log(frame)).sum()
+        return float(value + each.sum())
+
+
+def coordinates(
+    x: Array, n_components: int, structure: Structure, near: Mixture | None = None
+) -> Coordinates:
+    """The coordinates for a posterior of these rows.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, D)
+    n_components : int
+    structure : Structure
+    near : Mixture, optional
+        A mixture where the posterior is large: its covariance within components makes the frame.
+        Without it the columns' standard deviations do.
+
+    Raises
+    ------
+    InvalidParameterError
+        If the structure ties a part of the covariances alone (their volumes, shapes or axes).
+    """
+    d = x.shape[1]
+    groups, axes = _blocks(structure, n_components, d)
+    units = fit_units(x, None, structure)
+    if near is None:
+        within = np.diag(np.var((x - units.shift) * units.scale, axis=0))
+    else:
+        within = np.tensordot(near.weights, near.covariances, 1)
+        within = within * units.scale * units.scale[:, np.newaxis]
+    deviations = np.sqrt(np.diagonal(within))
+    frame = deviations if axes else np.linalg.cholesky(within)
+    if axes == 1:
+        frame = np.full(d, np.sqrt(np.mean(deviations**2)))
+    return Coordinates(units.shift, units.scale, frame, n_components, groups, axes)
+
+
+def _blocks(structure: Structure, n_components: int, n_features: int) -> tuple[int, int]:
+    """Free covariances of a structure, and free variances in each (0: all of a matrix)."""
+    if not _whole(structure, n_components, n_features):
+        known = [each.name for each in structures() if _whole(each, 2, 2)]
+        raise InvalidParameterError(
+            f"covariance_type={structure.name!r} ties parts of the covariances together, for which "
+            f"there is no posterior. Use one of {', '.join(known)}."
+        )
+    each = structure.n_covariance_parameters(1, n_features)
+    groups = structure.n_covariance_parameters(n_components, n_features) // each
+    return groups, {1: 1, n_features: n_features}.get(each, 0)
+
+
+def _whole(structure: Structure, n_components: int, n_features: int) -> bool:
+    """Whether components have covariances of their own, or all have one."""
+    each = structure.n_covariance_parameters(1, n_features)
+    free = structure.n_covariance_parameters(n_components, n_features)
+    return free in (each, n_components * each)

@@ -1,0 +1,257 @@
+"""Draws from the posterior of a mixture: checks, starts, chains, and the tree that they fill."""
+
+import json
+import operator
+import time
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayesgmm.em import GaussianMixture
+from bayesgmm.errors import InvalidParameterError
+from bayesgmm.model import (
+    Data,
+    Mixture,
+    Priors,
+    Structure,
+    as_structure,
+    check_data,
+)
+from bayesgmm.posterior.chains import Drawn, draw_by_nutpie
+from bayesgmm.posterior.coordinates import coordinates
+from bayesgmm.posterior.problem import problem
+from bayesgmm.posterior.rows import log_likelihood, posterior_predictive
+from bayesgmm.posterior.starts import chain_starts, distinct_optima
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+type Array = NDArray[np.float64]
+
+_INITS = ("em", "starts")
+_SAMPLERS = ("nutpie",)
+_SCHEMA_VERSION = 1
+# Numbers of the per-row log-likelihood that are kept without being asked for: 512 MB.
+_KEPT = 2**26
+
+
+def sample_posterior(
+    X: Any,
+    n_components: int,
+    *,
+    covariance_type: str | Structure = "full",
+    priors: Priors | None = None,
+    draws: int = 1000,
+    tune: int = 1000,
+    chains: int = 4,
+    init: str = "em",
+    nuts_sampler: str = "nutpie",
+    target_accept: float | None = None,
+    with_log_likelihood: bool | None = None,
+    with_posterior_predictive: bool = False,
+    rng: Any = None,
+    progressbar: bool = True,
+) -> xr.DataTree:
+    """Draw from the posterior of a mixture by NUTS, the labels of rows summed out.
+
+    Parameters
+    ----------
+    X : array-like or data frame of shape (n, D)
+        Finite numbers.
+    n_components : int
+        K.
+    covariance_type : str or Structure
+        "full", "tied", "diag", "spherical", or mclust's code of one of these.
+    priors : Priors, optional
+        None: the defaults of `Priors`, in the data's own units.
+    draws, tune, chains : int
+        Draws that are kept of each chain, draws before them that adapt the sampler, and chains.
+    init : {"em", "starts"}
+        Where chains begin. "em": near EM's best optimum, each chain under a random order of the
+        components and moved by about two posterior standard deviations, so that R-hat before
+        relabelling is honest. "starts": at EM's distinct optima in turn.
+    nuts_sampler : {"nutpie"}
+        "nutpie" runs a log density that was compiled beforehand.
+    target_accept : float, optional
+        Of the step size adaptation; None for the sampler's default. Higher where draws diverge.
+    with_log_likelihood : bool, optional
+        Whether to keep the log density of each row under each draw (for ``az.loo``). None: if it
+        takes at most 512 MB; `log_likelihood` makes it at any time.
+    with_posterior_predictive : bool
+        Whether to draw as many new rows as X has from each draw.
+    rng : anything that ``numpy.random.default_rng`` takes
+        The same seed gives the same draws, whatever the number of processors.
+    progressbar : bool
+        Shown on a terminal or in a notebook only.
+
+    Returns
+    -------
+    DataTree
+        Groups posterior (weights, means, covariances, in the data's units), sample_stats,
+        log_likelihood, observed_data (X), constant_data (EM's estimate: em_weights, em_means,
+        em_covariances) and, on request, posterior_predictive. Attributes: versions, seed, sampler,
+        wall times, priors (JSON), and whether the run was interrupted. After Ctrl-C: what was
+        drawn until then.
+
+    Raises
+    ------
+    InputError, InputTypeError
+        If X cannot be used, in the words of `GaussianMixture.fit`.
+    InvalidParameterError
+        If another argument is out of its range, or priors do not fit the data.
+    FitError
+        If every start of EM collapsed.
+
+    Examples
+    --------
+    >>> from bayesgmm import load_dataset, sample_posterior
+    >>> posterior = sample_posterior(load_dataset("faithful").X, 2, rng=1)  # doctest: +SKIP
+    """
+    began = time.perf_counter()
+    structure = as_structure(covariance_type)
+    _check_arguments(n_components, draws, tune, chains, init, nuts_sampler, priors, target_accept)
+    data = check_data(X)
+    generator = np.random.default_rng(rng)
+    for_em, for_starts, for_chains, for_new_rows = generator.spawn(4)
+    em = GaussianMixture(n_components, covariance_type=structure.code, random_state=for_em).fit(
+        data.X
+    )
+    frame = coordinates(data.X, n_components, structure, em.mixture_)
+    resolved = (priors or Priors()).for_data(X, n_components, structure)
+    optima = [em.mixture_]
+    if init == "starts":
+        optima = distinct_optima(data.X, em.mixture_, structure, for_starts)
+    starts = chain_starts(optima, len(data.X), frame, chains, for_starts)
+    seed = int(for_chains.integers(2**63))
+    options = {} if target_accept is None else {"target_accept": target_accept}
+    sampling = time.perf_counter()
+    drawn = draw_by_nutpie(
+        problem(data.X, resolved, frame),
+        starts,
+        draws=draws,
+        tune=tune,
+        seed=seed,
+        progressbar=progressbar,
+        options=options,
+    )
+    ended = time.perf_counter()
+    attributes = {
+        **_versions(),
+        "seed": _seed_of(generator),
+        "sampler": nuts_sampler,
+        "init": init,
+        "n_components": n_components,
+        "covariance_type": structure.name,
+        "priors": json.dumps(resolved.to_dict()),
+        "tuning_steps": tune,
+        "sampling_time": ended - sampling,
+        "interrupted": int(drawn.interrupted),
+    }
+    tree = _tree(drawn, data, em.mixture_, em.log_likelihood_, attributes)
+    kept = (
+        chains * draws * len(data.X) <= _KEPT
+        if with_log_likelihood is None
+        else (with_log_likelihood)
+    )
+    if kept:
+        tree["log_likelihood"] = xr.DataTree(xr.Dataset({"X": log_likelihood(tree)}))
+    if with_posterior_predictive:
+        new_rows = posterior_predictive(tree, rng=for_new_rows)
+        tree["posterior_predictive"] = xr.DataTree(xr.Dataset({"X": new_rows}))
+    tree.attrs["wall_time"] = time.perf_counter() - began
+    return tree
+
+
+def _check_arguments(
+    n_components: Any,
+    draws: Any,
+    tune: Any,
+    chains: Any,
+    init: Any,
+    nuts_sampler: Any,
+    priors: Any,
+    target_accept: Any,
+) -> None:
+    counts: Mapping[str, tuple[Any, int]] = {
+        "n_components": (n_components, 1),
+        "draws": (draws, 1),
+        "tune": (tune, 1),
+        "chains": (chains, 1),
+    }
+    for name, (value, least) in counts.items():
+        if isinstance(value, bool) or not hasattr(value, "__index__"):
+            raise InvalidParameterError(f"{name} must be an integer, not {value!r:.80}.")
+        if operator.index(value) < least:
+            raise InvalidParameterError(f"{name} must be at least {least}, not {value}.")
+    for name, word, known in (
+        ("init", init, _INITS),
+        ("nuts_sampler", nuts_sampler, _SAMPLERS),
+    ):
+        if word not in known:
+            raise InvalidParameterError(
+                f"{name} must be one of {', '.join(map(repr, known))}, not {word!r:.80}."
+            )
+    if not isinstance(priors, Priors | None):
+        raise InvalidParameterError(f"priors must be a Priors or None, not {priors!r:.80}.")
+    if target_accept is not None and not (
+        isinstance(target_accept, float) and 0.0 < target_accept < 1.0
+    ):
+        raise InvalidParameterError(
+            f"target_accept must be a number between 0 and 1, not {target_accept!r:.80}."
+        )
+
+
+def _versions() -> dict[str, str]:
+    names = ("bayesgmm", "pymc", "nutpie", "numpy")
+    return {
+        "inference_library": "bayesgmm",
+        "inference_library_version": version("bayesgmm"),
+        "versions": json.dumps({each: version(each) for each in names}),
+        "schema_version": str(_SCHEMA_VERSION),
+    }
+
+
+def _seed_of(generator: np.random.Generator) -> str:
+    """What makes the same generator again, where that is a number or several."""
+    entropy = getattr(generator.bit_generator.seed_seq, "entropy", None)
+    return "unknown" if entropy is None else str(entropy)
+
+
+def _tree(
+    drawn: Drawn, data: Data, em: Mixture, em_log_likelihood: float, attributes: dict[str, Any]
+) -> xr.DataTree:
+    """The groups of a posterior, under the data's own column names."""
+    k, d = em.means.shape
+    names = list(data.feature_names or (f"x{j}" for j in range(d)))
+    labels = {"component": np.arange(k), "feature": names, "feature_bis": names}
+    posterior = drawn.tree["posterior"].to_dataset()[["weights", "means", "covariances"]]
+    stats = drawn.tree["sample_stats"].to_dataset()
+    # NetCDF holds no None: the messages of divergences are text, or are not kept.
+    stats = stats.drop_vars([each for each in stats.data_vars if stats[each].dtype == object])
+    posterior = posterior.assign_coords(labels)
+    posterior.attrs = dict(attributes)
+    stats.attrs = {**stats.attrs, "tuning_steps": attributes["tuning_steps"]}
+    observed = xr.Dataset(
+        {"X": (("row", "feature"), data.X)}, {"row": np.arange(len(data.X)), "feature": names}
+    )
+    constant = xr.Dataset(
+        {
+            "em_weights": (("component",), em.weights),
+            "em_means": (("component", "feature"), em.means),
+            "em_covariances": (("component", "feature", "feature_bis"), em.covariances),
+            "em_log_likelihood": ((), em_log_likelihood),
+        },
+        labels,
+    )
+    return xr.DataTree.from_dict(
+        {
+            "/": xr.Dataset(attrs=dict(attributes)),
+            "/posterior": posterior,
+            "/sample_stats": stats,
+            "/observed_data": observed,
+            "/constant_data": constant,
+        }
+    )

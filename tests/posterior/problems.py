@@ -1,0 +1,54 @@
+"""Posteriors of every kind that exists, on overlapping rows of two units."""
+
+import numpy as np
+
+from bayesgmm.model import Mixture, Priors, as_structure
+from bayesgmm.posterior.coordinates import coordinates
+from bayesgmm.posterior.problem import problem
+
+# Structure, features, priors of the covariances.
+CASES = [
+    ("full", 3, {}),
+    ("full", 3, {"hierarchical": False}),
+    ("full", 3, {"covariances": "lkj"}),
+    ("full", 1, {}),
+    ("full", 1, {"hierarchical": False}),
+    ("tied", 3, {}),
+    ("tied", 3, {"covariances": "lkj"}),
+    ("tied", 1, {}),
+    ("diag", 3, {}),
+    ("diag", 3, {"hierarchical": False}),
+    ("spherical", 3, {}),
+    ("spherical", 3, {"hierarchical": False}),
+]
+
+
+def case_name(case):
+    word, d, how = case
+    return "-".join([word, f"{d}d", *(f"{value}" for value in how.values())])
+
+
+def rows(n, d, seed=5):
+    """Rows of three overlapping groups, at an offset and in units that differ by column."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((n, d)) + 2.0 * rng.integers(3, size=(n, 1))
+    return np.ascontiguousarray(100.0 + x * np.geomspace(0.1, 30.0, d))
+
+
+def built(case, k=3, n=150, near=None):
+    """The compiled posterior of a case, and its resolved priors."""
+    word, d, how = case
+    x = rows(n, d)
+    structure = as_structure(word)
+    priors = Priors(**how).for_data(x, k, structure)
+    return problem(x, priors, coordinates(x, k, structure, near)), priors
+
+
+def somewhere(target, rng, spread=0.4):
+    """Coordinates at random, of components that overlap."""
+    return spread * rng.standard_normal(target.coordinates.size)
+
+
+def as_mixture(target, u):
+    weights, means, covariances = target.parameters(u)
+    return Mixture(weights / weights.sum(), means, covariances)

@@ -1,0 +1,198 @@
+import json
+
+import arviz_stats as azs
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import bayesgmm
+from bayesgmm import GaussianMixture, Mixture, Priors, load_dataset, sample_posterior
+from bayesgmm.errors import BayesGMMError, InputError, InvalidParameterError
+from bayesgmm.model import ResolvedPriors, match_components
+
+HOSTILE = ["km/h", "<script>alert(1)</script>=cmd"]
+
+
+@pytest.fixture(scope="module")
+def faithful():
+    return load_dataset("faithful").X
+
+
+@pytest.fixture(scope="module")
+def posterior(faithful):
+    frame = pd.DataFrame(faithful, columns=HOSTILE)
+    return sample_posterior(frame, 2, rng=1, with_posterior_predictive=True, progressbar=False)
+
+
+def aligned(posterior):
+    """Draws with the components in the order of EM's."""
+    em = posterior["constant_data"]
+    reference = Mixture(em["em_weights"], em["em_means"], em["em_covariances"])
+    group = posterior["posterior"].to_dataset()
+    out = group.copy(deep=True)
+    for chain in range(group.sizes["chain"]):
+        # Labels do not switch within a chain here; the first draw speaks for all.
+        first = group.isel(chain=chain, draw=0)
+        mixture = Mixture(first["weights"], first["means"], first["covariances"])
+        order = match_components(mixture, reference).order
+        for name in ("weights", "means", "covariances"):
+            out[name][chain] = group[name][chain].isel(component=order).values
+    return out
+
+
+def test_faithful_agrees_with_em(posterior):
+    draws = aligned(posterior)
+    for name in ("weights", "means", "covariances"):
+        assert float(azs.rhat(draws[[name]])[name].max()) <= 1.01
+    assert int(posterior["sample_stats"]["diverging"].sum()) == 0
+    em = posterior["constant_data"]["em_means"]
+    sd = draws["means"].std(("chain", "draw"))
+    assert (abs(draws["means"].mean(("chain", "draw")) - em) < 0.25 * sd).all()
+
+
+def test_chains_begin_under_their_own_labels(posterior):
+    means = posterior["posterior"]["means"].isel(feature=0).mean("draw")
+    orders = {tuple(np.argsort(each)) for each in means.values}
+    assert orders == {(0, 1), (1, 0)}
+
+
+def test_groups_and_dimensions(posterior, faithful):
+    group = posterior["posterior"]
+    assert group["weights"].dims == ("chain", "draw", "component")
+    assert group["means"].dims == ("chain", "draw", "component", "feature")
+    assert group["covariances"].dims[2:] == ("component", "feature", "feature_bis")
+    assert group["means"].shape == (4, 1000, 2, 2)
+    assert list(group["feature"].values) == HOSTILE
+    assert posterior["log_likelihood"]["X"].shape == (4, 1000, len(faithful))
+    assert posterior["posterior_predictive"]["X"].shape == (4, 1000, len(faithful), 2)
+    np.testing.assert_array_equal(posterior["observed_data"]["X"], faithful)
+    np.testing.assert_allclose(group["weights"].sum("component"), 1.0, rtol=1e-12)
+
+
+def test_attributes_say_how_it_was_made(posterior):
+    attributes = posterior.attrs
+    assert attributes["sampler"] == "nutpie"
+    assert (attributes["n_components"], attributes["covariance_type"]) == (2, "full")
+    assert (attributes["seed"], attributes["interrupted"]) == ("1", 0)
+    assert 0.0 < attributes["sampling_time"] < attributes["wall_time"]
+    assert json.loads(attributes["versions"])["bayesgmm"] == bayesgmm.__version__
+    priors = ResolvedPriors.from_dict(json.loads(attributes["priors"]))
+    assert priors == Priors().for_data(posterior["observed_data"]["X"].values, 2)
+
+
+def test_log_likelihood_is_the_density_of_each_draw(posterior, faithful):
+    group = posterior["posterior"].isel(chain=2, draw=slice(0, 1000, 250))
+    found = posterior["log_likelihood"]["X"].isel(chain=2, draw=slice(0, 1000, 250))
+    for t in range(4):
+        draw = group.isel(draw=t)
+        mixture = Mixture(draw["weights"], draw["means"], draw["covariances"])
+        np.testing.assert_allclose(found[t], mixture.log_density(faithful), rtol=1e-11)
+
+
+def test_loo_is_finite_and_near_the_information_criterion(posterior):
+    found = azs.loo(posterior)
+    fit = GaussianMixture(2, random_state=0).fit(posterior["observed_data"]["X"].values)
+    aic = -0.5 * fit.aic(posterior["observed_data"]["X"].values)
+    assert found.elpd == pytest.approx(aic, abs=found.se / 4)
+    assert not found.warning
+
+
+def test_a_file_holds_all_of_it(posterior, tmp_path):
+    path = tmp_path / "posterior.nc"
+    posterior.to_netcdf(path)
+    with xr.open_datatree(path) as found:
+        assert dict(found.attrs) == posterior.attrs
+        for group in posterior.children:
+            xr.testing.assert_equal(found[group].to_dataset(), posterior[group].to_dataset())
+
+
+def test_the_same_seed_gives_the_same_draws(faithful):
+    short = {"draws": 20, "tune": 30, "chains": 3, "progressbar": False}
+    first, again, other = (
+        sample_posterior(faithful, 2, rng=seed, **short)["posterior"] for seed in (3, 3, 4)
+    )
+    np.testing.assert_array_equal(first["means"], again["means"])
+    assert not (first["means"] == other["means"]).any()
+
+
+def test_starts_at_distinct_optima(faithful):
+    tree = sample_posterior(
+        faithful, 3, init="starts", draws=50, tune=50, chains=3, rng=0, progressbar=False
+    )
+    assert tree.attrs["init"] == "starts"
+    assert np.isfinite(tree["posterior"]["means"]).all()
+
+
+@pytest.mark.parametrize("word", ["tied", "diag", "spherical"])
+def test_other_structures(faithful, word):
+    tree = sample_posterior(
+        faithful, 2, covariance_type=word, draws=100, tune=300, chains=1, rng=0, progressbar=False
+    )
+    covariances = tree["posterior"]["covariances"].values
+    if word == "tied":
+        np.testing.assert_array_equal(covariances[:, :, 0], covariances[:, :, 1])
+    else:
+        assert (covariances[..., 0, 1] == 0.0).all()
+    if word == "spherical":
+        np.testing.assert_allclose(covariances[..., 0, 0], covariances[..., 1, 1], rtol=1e-12)
+
+
+def test_one_feature_one_component_one_chain_one_draw():
+    x = load_dataset("galaxies").X
+    tree = sample_posterior(x, 1, draws=1, tune=1, chains=1, rng=0, progressbar=False)
+    assert tree["posterior"]["covariances"].shape == (1, 1, 1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"draws": 0}, "draws must be at least 1, not 0"),
+        ({"chains": 0}, "chains must be at least 1"),
+        ({"chains": 2.0}, "chains must be an integer"),
+        ({"tune": -1}, "tune must be at least 1"),
+        ({"init": "prior"}, "init must be one of 'em', 'starts'"),
+        ({"nuts_sampler": "stan"}, "nuts_sampler must be one of"),
+        ({"priors": "flat"}, "priors must be a Priors or None"),
+        ({"target_accept": 1.5}, "target_accept must be a number between 0 and 1"),
+        ({"covariance_type": "round"}, "names no covariance structure"),
+        ({"priors": Priors(mean_sd=[1.0, 2.0, 3.0])}, "shape"),
+        ({"priors": Priors(covariances="inverse-gamma")}, "covariance"),
+    ],
+)
+def test_bad_arguments(faithful, change, message):
+    with pytest.raises(InvalidParameterError, match=message):
+        sample_posterior(faithful, 2, **change)
+
+
+def bad_rows(rng):
+    x = rng.standard_normal((30, 2))
+    constant, missing = x.copy(), x.copy()
+    constant[:, 1] = 3.0
+    missing[4, 0] = np.nan
+    return {
+        "constant": (constant, 2),
+        "missing": (missing, 2),
+        "more components than rows": (x[:3], 5),
+        "one row": (x[:1], 1),
+        "text": (np.array([["a", "b"]] * 30), 2),
+        "no table": (x[:, 0], 2),
+    }
+
+
+@pytest.mark.parametrize("kind", list(bad_rows(np.random.default_rng(0))))
+def test_bad_data_in_the_words_of_the_estimator(kind):
+    x, k = bad_rows(np.random.default_rng(0))[kind]
+    with pytest.raises(BayesGMMError) as estimator:
+        GaussianMixture(k, random_state=0).fit(x)
+    with pytest.raises(BayesGMMError) as sampler:
+        sample_posterior(x, k, rng=0)
+    assert str(sampler.value) == str(estimator.value)
+    assert type(sampler.value) is type(estimator.value)
+
+
+def test_missing_values_are_never_imputed():
+    x = np.random.default_rng(0).standard_normal((50, 2))
+    x[7, 1] = np.nan
+    with pytest.raises(InputError, match=r"1 NaN in 1 of 50 rows \(first: row 7, column 1\)"):
+        sample_posterior(x, 2)
