@@ -2,5 +2,6 @@
 
 from bayesgmm.diagnostics.draws import Draws, read_draws, read_rows
 from bayesgmm.diagnostics.mixture_plots import plot_mixture
+from bayesgmm.diagnostics.relabelling import relabel
 
-__all__ = ["Draws", "plot_mixture", "read_draws", "read_rows"]
+__all__ = ["Draws", "plot_mixture", "read_draws", "read_rows", "relabel"]

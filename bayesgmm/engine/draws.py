@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from bayesgmm.engine.factors import factor_dense
 from bayesgmm.engine.kernel import load_block, log_joint_block, normalise, workspace
 from bayesgmm.engine.rows import n_threads
-from bayesgmm.engine.vector import BLOCK, STRIP
+from bayesgmm.engine.vector import BLOCK, STRIP, log_positive
 from bayesgmm.errors import InputError
 from bayesgmm.model.compile import jit
 
@@ -155,6 +155,25 @@ def tally_permuted(allocations: NDArray[np.int64], permutations: NDArray[np.intp
     return out / len(allocations)
 
 
+@jit
+def _at_rows(x, units, parameters, work, densities, responsibilities):
+    """Log densities (T, n) and responsibilities (T, K, n) of a few rows."""
+    constants, factors, offsets = parameters
+    shift, scale = units
+    _, _, joint, spare = work
+    n = x.shape[0]
+    for start in range(0, n, BLOCK):
+        rows = min(BLOCK, n - start)
+        padded = (rows + STRIP - 1) // STRIP * STRIP
+        load_block(x, start, rows, padded, shift, scale, work[0])
+        for t in range(constants.shape[0]):
+            _responsible(rows, padded, constants[t], factors[t], offsets[t], False, work)
+            for b in range(rows):
+                densities[t, start + b] = spare[0, b] - log_positive(spare[1, b])
+                for k in range(joint.shape[0]):
+                    responsibilities[t, k, start + b] = joint[k, b]
+
+
 class DrawnRows:
     """Rows beside every draw of a mixture.
 
@@ -260,6 +279,14 @@ class DrawnRows:
         self._in_parts(part, -(-self.n_rows // BLOCK))
         out /= self.n_draws
         return out
+
+    def each(self) -> tuple[Array, Array]:
+        """Every log density (T, n), in nats, and responsibility (T, K, n): for a few rows only."""
+        densities = np.empty((self.n_draws, self.n_rows))
+        responsibilities = np.empty((self.n_draws, self.n_components, self.n_rows))
+        work = workspace(self.n_components, self._x.shape[1])
+        _at_rows(self._x, self._units, self._parameters, work, densities, responsibilities)
+        return densities + self._log_scale, responsibilities
 
     def _in_parts(self, part: Callable[[int, int, Any], None], size: int) -> None:
         """Call part(first, last, work) on ranges that cover 0..size-1, by all threads."""

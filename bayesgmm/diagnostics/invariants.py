@@ -1,0 +1,163 @@
+"""Quantities of a draw that do not depend on how its components are labelled.
+
+Whether a sampler has converged can be judged by these alone: labels may switch, they do not move.
+"""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesgmm.diagnostics.draws import Draws
+from bayesgmm.engine.draws import DrawnRows
+from bayesgmm.errors import InputError
+
+type Array = NDArray[np.float64]
+
+# Points at which the predictive density is followed; neighbours among them are the pairs.
+_POINTS = 12
+# Densities formed to judge redundancy: a fraction of a second.
+_BUDGET = 2e8
+_LEAST_DRAWS, _MOST_DRAWS = 25, 200
+
+
+class Redundancy(NamedTuple):
+    """Whether a draw needs all of its components, on some draws spread over the chains.
+
+    Attributes
+    ----------
+    losses : ndarray of shape (chain, some draws)
+        What log-likelihood is lost, in nats, where the two components that can best spare each
+        other are merged into one of the same weight, mean and covariance. Negative if it rises.
+    enough : float
+        A loss below this, the number of a component's parameters, is none. That is Akaike's price
+        of a component, and about what one more than there are clusters gains by chance: twice the
+        gain of its best fit has a mean near twice their number (McLachlan 1987).
+    """
+
+    losses: Array
+    enough: float
+
+    @property
+    def shares(self) -> Array:
+        """The share of each chain's draws that have a redundant component, (chain,)."""
+        shares: Array = (self.losses < self.enough).mean(axis=1)
+        return shares
+
+
+def invariants(draws: Draws, rows: Array | None) -> dict[str, Array]:
+    """Label-invariant functionals of each draw.
+
+    Parameters
+    ----------
+    draws : Draws
+    rows : ndarray of shape (n, D), or None
+        Without rows those that need them are left out.
+
+    Returns
+    -------
+    dict from name to ndarray of shape (chain, draw)
+        Entropy of the weights (nats); weights, means and log determinants of the covariances, each
+        sorted; the log-likelihood; log predictive densities at some rows, evenly spread along the
+        data's first principal axis; and the probability that neighbours among these share a
+        component.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = np.where(draws.weights > 0, draws.weights * np.log(draws.weights), 0.0)
+    found = {"entropy of weights": -terms.sum(axis=-1)}
+    found |= _sorted("weight", draws.weights)
+    names = draws.feature_names or [str(j) for j in range(draws.n_features)]
+    for j, name in enumerate(names):
+        found |= _sorted(f"mean of {name}", draws.means[..., j])
+    found |= _sorted("log det of covariance", np.linalg.slogdet(draws.covariances)[1])
+    if rows is None:
+        return found
+    shape = draws.means.shape[:2]
+    stacked = draws.stacked()
+    total = DrawnRows(rows, *stacked).contract(np.empty((len(rows), 0)))[1]
+    found["log-likelihood"] = total.reshape(shape)
+    chosen = _spread_rows(rows)
+    densities, responsibilities = DrawnRows(rows[chosen], *stacked).each()
+    together = (responsibilities[..., 1:] * responsibilities[..., :-1]).sum(axis=1)
+    for i, row in enumerate(chosen):
+        found[f"log density at row {row}"] = densities[:, i].reshape(shape)
+    for i, (one, other) in enumerate(pairwise(chosen)):
+        found[f"rows {one} and {other} together"] = together[:, i].reshape(shape)
+    return found
+
+
+def redundancy(draws: Draws, rows: Array) -> Redundancy:
+    """What merging two components costs, for the pair that costs least.
+
+    Components i and j become one of weight w = w_i + w_j, mean m = (w_i m_i + w_j m_j) / w and
+    covariance sum_k w_k (S_k + (m_k - m)(m_k - m)') / w, the Gaussian nearest to the two by KL
+    divergence. An empty component is merged for nothing, and so are two that share one cluster.
+
+    References
+    ----------
+    McLachlan (1987), Journal of the Royal Statistical Society C 36, 318-324.
+    """
+    k, d = draws.n_components, draws.n_features
+    enough = 1 + d + d * (d + 1) / 2
+    if k == 1:
+        return Redundancy(np.full((draws.n_chains, 1), np.inf), enough)
+    pairs = np.array([(i, j) for i in range(k) for j in range(i)])
+    affordable = int(_BUDGET / (len(pairs) * len(rows) * k)) // draws.n_chains
+    size = min(draws.n_draws, max(min(affordable, _MOST_DRAWS), _LEAST_DRAWS))
+    chosen = np.unique(np.linspace(0, draws.n_draws - 1, size).astype(np.int64))
+    some = Draws(draws.weights[:, chosen], draws.means[:, chosen], draws.covariances[:, chosen])
+    weights, means, covariances = some.stacked()
+    nothing = np.empty((len(rows), 0))
+    before = DrawnRows(rows, weights, means, covariances).contract(nothing)[1]
+    after = np.full(len(weights), -np.inf)
+    for i, j in pairs:
+        merged = _merged(weights, means, covariances, i, j)
+        after = np.maximum(after, DrawnRows(rows, *merged).contract(nothing)[1])
+    return Redundancy((before - after).reshape(draws.n_chains, -1), enough)
+
+
+def _merged(
+    weights: Array, means: Array, covariances: Array, i: int, j: int
+) -> tuple[Array, Array, Array]:
+    """Mixtures whose component i is i and j merged, and which have no component j."""
+    both = weights[:, i] + weights[:, j]
+    share = np.divide(weights[:, i], both, out=np.full(len(both), 0.5), where=both > 0)
+    share = share[:, np.newaxis]
+    apart = means[:, i] - means[:, j]
+    mean = means[:, j] + share * apart
+    within = (
+        share[..., np.newaxis] * covariances[:, i]
+        + (1.0 - share)[..., np.newaxis] * covariances[:, j]
+    )
+    between = (share * (1.0 - share))[..., np.newaxis] * (
+        apart[:, :, np.newaxis] * apart[:, np.newaxis, :]
+    )
+    weights, means, covariances = weights.copy(), means.copy(), covariances.copy()
+    weights[:, i], means[:, i], covariances[:, i] = both, mean, within + between
+    kept = np.arange(weights.shape[1]) != j
+    return (
+        np.ascontiguousarray(weights[:, kept]),
+        np.ascontiguousarray(means[:, kept]),
+        np.ascontiguousarray(covariances[:, kept]),
+    )
+
+
+def _sorted(name: str, values: Array) -> dict[str, Array]:
+    ordered = np.sort(values, axis=-1)
+    return {f"{name}, sorted [{k}]": ordered[..., k] for k in range(values.shape[-1])}
+
+
+def _spread_rows(rows: Array) -> NDArray[np.intp]:
+    """Indices of rows at even ranks along the first principal axis, in that order."""
+    apart = rows - rows.mean(axis=0)
+    scale = np.sqrt(np.square(apart).mean(axis=0))
+    if not np.isfinite(scale).all():
+        raise InputError("X has values so large that their squares overflow. Rescale its columns.")
+    apart /= np.where(scale > 0, scale, 1.0)
+    axis = np.linalg.eigh(apart.T @ apart / len(rows))[1][:, -1]
+    # The axis has no sign of its own: the largest entry is made positive.
+    along = apart @ (axis * np.sign(axis[np.abs(axis).argmax()]))
+    ranks = np.unique(np.linspace(0, len(rows) - 1, _POINTS + 2).round().astype(np.int64))
+    inner = ranks[1:-1] if len(ranks) > 2 else ranks
+    return np.argsort(along, kind="stable")[inner]
