@@ -20,7 +20,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bayesgmm import errors
     from bayesgmm.datasets import Dataset, load_dataset
-    from bayesgmm.diagnostics import plot_mixture
+    from bayesgmm.diagnostics import (
+        LabelSwitching,
+        label_switching,
+        plot_mixture,
+        relabel,
+    )
     from bayesgmm.em import GaussianMixture
     from bayesgmm.engine import e_step, score
     from bayesgmm.model import (
@@ -53,6 +58,7 @@ __all__ = [
     "GaussianMixture",
     "InverseGamma",
     "InverseWishart",
+    "LabelSwitching",
     "Mixture",
     "Priors",
     "Report",
@@ -63,11 +69,13 @@ __all__ = [
     "co_clustering",
     "e_step",
     "errors",
+    "label_switching",
     "load_dataset",
     "overlap",
     "plot_mixture",
     "posterior_predictive",
     "random_mixture",
+    "relabel",
     "report",
     "responsibilities",
     "sample_posterior",
@@ -80,7 +88,12 @@ __all__ = [
 
 _ROOMS = {
     "bayesgmm.datasets": ("Dataset", "load_dataset"),
-    "bayesgmm.diagnostics": ("plot_mixture",),
+    "bayesgmm.diagnostics": (
+        "LabelSwitching",
+        "label_switching",
+        "plot_mixture",
+        "relabel",
+    ),
     "bayesgmm.em": ("GaussianMixture",),
     "bayesgmm.engine": ("e_step", "score"),
     "bayesgmm.model": (

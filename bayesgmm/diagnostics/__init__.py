@@ -3,5 +3,14 @@
 from bayesgmm.diagnostics.draws import Draws, read_draws, read_rows
 from bayesgmm.diagnostics.mixture_plots import plot_mixture
 from bayesgmm.diagnostics.relabelling import relabel
+from bayesgmm.diagnostics.switching import LabelSwitching, label_switching
 
-__all__ = ["Draws", "plot_mixture", "read_draws", "read_rows", "relabel"]
+__all__ = [
+    "Draws",
+    "LabelSwitching",
+    "label_switching",
+    "plot_mixture",
+    "read_draws",
+    "read_rows",
+    "relabel",
+]

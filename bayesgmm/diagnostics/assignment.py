@@ -57,6 +57,9 @@ def assign(costs: Array) -> Assignment:
     draws, k, _ = costs.shape
     found = Assignment(np.empty((draws, k), np.intp), np.empty(draws), np.empty(draws))
     assign_all(np.ascontiguousarray(costs, dtype=np.float64), *found)
+    # Whole numbers tie. A draw whose own labels are as good as any keeps them.
+    own = np.trace(costs, axis1=1, axis2=2) <= found.costs
+    found.permutations[own] = np.arange(k)
     return found
 
 

@@ -30,19 +30,32 @@ class Redundancy(NamedTuple):
     losses : ndarray of shape (chain, some draws)
         What log-likelihood is lost, in nats, where the two components that can best spare each
         other are merged into one of the same weight, mean and covariance. Negative if it rises.
-    enough : float
-        A loss below this, the number of a component's parameters, is none. That is Akaike's price
-        of a component, and about what one more than there are clusters gains by chance: twice the
-        gain of its best fit has a mean near twice their number (McLachlan 1987).
+    parameters : int
+        The number of a component's parameters, p.
+    n_rows : int
     """
 
     losses: Array
-    enough: float
+    parameters: int
+    n_rows: int
 
     @property
-    def shares(self) -> Array:
-        """The share of each chain's draws that have a redundant component, (chain,)."""
-        shares: Array = (self.losses < self.enough).mean(axis=1)
+    def redundant(self) -> Array:
+        """The share of each chain's draws that lose less than p nats, (chain,).
+
+        Akaike's price of a component, and about what one more than there are clusters gains by
+        chance: twice the gain of its best fit has a mean near 2 p (McLachlan 1987).
+        """
+        shares: Array = (self.losses < self.parameters).mean(axis=1)
+        return shares
+
+    @property
+    def unsupported(self) -> Array:
+        """The share of each chain's draws that lose less than p/2 log n nats, (chain,).
+
+        Schwarz's price of a component.
+        """
+        shares: Array = (self.losses < 0.5 * self.parameters * np.log(self.n_rows)).mean(axis=1)
         return shares
 
 
@@ -99,9 +112,9 @@ def redundancy(draws: Draws, rows: Array) -> Redundancy:
     McLachlan (1987), Journal of the Royal Statistical Society C 36, 318-324.
     """
     k, d = draws.n_components, draws.n_features
-    enough = 1 + d + d * (d + 1) / 2
+    parameters = 1 + d + d * (d + 1) // 2
     if k == 1:
-        return Redundancy(np.full((draws.n_chains, 1), np.inf), enough)
+        return Redundancy(np.full((draws.n_chains, 1), np.inf), parameters, len(rows))
     pairs = np.array([(i, j) for i in range(k) for j in range(i)])
     affordable = int(_BUDGET / (len(pairs) * len(rows) * k)) // draws.n_chains
     size = min(draws.n_draws, max(min(affordable, _MOST_DRAWS), _LEAST_DRAWS))
@@ -114,7 +127,7 @@ def redundancy(draws: Draws, rows: Array) -> Redundancy:
     for i, j in pairs:
         merged = _merged(weights, means, covariances, i, j)
         after = np.maximum(after, DrawnRows(rows, *merged).contract(nothing)[1])
-    return Redundancy((before - after).reshape(draws.n_chains, -1), enough)
+    return Redundancy((before - after).reshape(draws.n_chains, -1), parameters, len(rows))
 
 
 def _merged(

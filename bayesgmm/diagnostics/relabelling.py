@@ -108,7 +108,7 @@ def _iterative_1(problem: Problem) -> Labels:
     allocated: Memberships = problem.memberships
     if problem.allocations is None and problem.rows is not None:
         allocated = Responsibilities(problem.draws, problem.rows, hard=True)
-    return methods.ecr_iterative(allocated, allocated, problem.start)
+    return methods.ecr_iterative(problem.memberships, allocated, problem.start)
 
 
 # Methods whose labels are the pivot's already.

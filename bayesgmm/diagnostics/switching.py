@@ -283,7 +283,7 @@ def _chains(
                 "share in it": share,
                 "switches": int((clear[1:] != clear[:-1]).any(axis=1).sum()),
                 "ambiguous": unclear.mean(),
-                "redundant": np.nan if spare is None else spare.shares[c],
+                "redundant": np.nan if spare is None else spare.redundant[c],
             }
         )
     return pd.DataFrame(rows).set_index("chain")
@@ -339,5 +339,6 @@ def _evidence(
         outside=float(1.0 - chains["share in it"].min()),
         switches=int(chains["switches"].sum()),
         ambiguous=float(ambiguous.mean()),
-        redundant=np.nan if spare is None else float(spare.shares.mean()),
+        redundant=np.nan if spare is None else float(spare.redundant.mean()),
+        unsupported=np.nan if spare is None else float(spare.unsupported.mean()),
     )

@@ -33,8 +33,9 @@ class Evidence:
         Changes of labelling between successive unambiguous draws, over all chains.
     ambiguous : float
         Share of draws whose second best labels are nearly as good as the best.
-    redundant : float
-        Share of draws that lose nothing by merging two components; NaN if not known.
+    redundant, unsupported : float
+        Share of draws in which merging two components loses less than Akaike's, and Schwarz's,
+        price of a component; NaN if not known.
     """
 
     n_components: int
@@ -47,6 +48,7 @@ class Evidence:
     switches: int
     ambiguous: float
     redundant: float
+    unsupported: float
 
     @property
     def within(self) -> bool:
@@ -84,11 +86,20 @@ def reach_verdict(evidence: Evidence) -> Verdict:
     """
     e = evidence
     if e.redundant > _SPARE:
-        return _overfitted(e)
+        return _overfitted(e, e.redundant, "Akaike's")
     if not e.invariant <= AGREE:
+        # Chains that differ in how they place a component which the data do not pay for differ
+        # because of it.
+        if e.invariant > AGREE and e.unsupported > _SPARE:
+            return _overfitted(e, e.unsupported, "Schwarz's")
         return _not_converged(e)
     if not e.relabelled <= AGREE:
         return _unidentified(e) if e.ambiguous > _UNCLEAR else _not_converged(e)
+    return _where(e)
+
+
+def _where(e: Evidence) -> Verdict:
+    """Where labels switch, if all else is well."""
     if e.within:
         return _within(e)
     if e.between:
@@ -102,7 +113,7 @@ def reach_verdict(evidence: Evidence) -> Verdict:
     )
 
 
-def _overfitted(e: Evidence) -> Verdict:
+def _overfitted(e: Evidence, share: float, price: str) -> Verdict:
     agreement = (
         f"Label-invariant quantities have R-hat up to {e.invariant:.3f}"
         if np.isfinite(e.invariant)
@@ -110,9 +121,9 @@ def _overfitted(e: Evidence) -> Verdict:
     )
     return Verdict(
         "overfitted or unidentified component",
-        f"In {100 * e.redundant:.0f} % of the draws two of the {e.n_components} components can be "
-        "merged into one without a loss of likelihood worth their parameters: one is empty, or "
-        f"two share a cluster. {agreement}.",
+        f"In {100 * share:.0f} % of the draws two of the {e.n_components} components can be merged "
+        f"into one for less likelihood than {price} price of a component's parameters: one is "
+        f"empty, or two share a cluster. {agreement}.",
         f"Fit {e.n_components - 1} components, or compare numbers of components. Quantities that "
         "do not depend on labels, such as the density, remain usable if their R-hat is near 1.",
     )
