@@ -9,18 +9,19 @@ import click
 from bayesgmm.cli.datasets import datasets
 from bayesgmm.cli.fit import fit
 from bayesgmm.cli.group import Commands
+from bayesgmm.cli.report import report
 from bayesgmm.cli.simulate import simulate
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="bayesgmm")
 def main() -> None:
-    """Finite Gaussian mixtures: fit them to data, and draw data from them.
+    """Finite Gaussian mixtures: fit them to data, say whether to believe them, and draw from them.
 
     Results are written to standard output, messages to standard error. Exit status: 0, 1 (the data
     or the fit), 2 (usage).
     """
 
 
-for command in (fit, simulate, datasets):
+for command in (report, fit, simulate, datasets):
     main.add_command(command)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#F0E442")
 # Five markers beside seven colours: thirty-five components before a pair repeats.
 _MARKERS = ("o", "s", "^", "D", "v")
+N_COLOURS = len(_COLOURS)
 _LONGEST_NAME = 40
 INK = "#333333"
 FAINT = "#999999"

@@ -9,18 +9,24 @@ from bayesgmm.model import Mixture
 from bayesgmm.reporting.inputs import Inputs, gather
 from bayesgmm.reporting.page import Report, assemble
 from bayesgmm.reporting.parts import Section, UnavailableError, plural
+from bayesgmm.reporting.sections.choice import choice_section
 from bayesgmm.reporting.sections.data import data_section
 from bayesgmm.reporting.sections.fit import fit_section
 from bayesgmm.reporting.sections.membership import membership_section
 from bayesgmm.reporting.sections.methods import methods_section
 from bayesgmm.reporting.sections.mixture import mixture_section
+from bayesgmm.reporting.sections.posterior import posterior_section
 from bayesgmm.reporting.sections.starts import starts_section
+from bayesgmm.reporting.sections.switching import switching_section
 from bayesgmm.reporting.summary import summarise
 
 _SECTIONS: tuple[tuple[str, str, Callable[[Inputs], Section]], ...] = (
     ("data", "Data", data_section),
     ("mixture", "The mixture", mixture_section),
     ("starts", "Starts", starts_section),
+    ("choice", "Choice of K and structure", choice_section),
+    ("posterior", "Posterior", posterior_section),
+    ("switching", "Label switching", switching_section),
     ("fit", "Fit to the data", fit_section),
     ("membership", "Membership", membership_section),
     ("methods", "Methods", methods_section),

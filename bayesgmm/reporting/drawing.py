@@ -8,17 +8,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+from bayesgmm.diagnostics.drawing import N_COLOURS, colour
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
 # Stand-ins that are replaced by the page's own colours, which differ by day and by night.
-INK, MUTED, RULE, PAPER = "#010203", "#040506", "#070809", "#fdfcfb"
-# Okabe & Ito's palette without black and yellow, which paper swallows.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#7f7f7f")
-_VARIABLES = {INK: "--ink", MUTED: "--muted", RULE: "--rule", PAPER: "--paper"} | {
-    colour: f"--c{i}" for i, colour in enumerate(COLOURS)
-}
+INK, MUTED, RULE, PAPER = "#333333", "#999999", "#dddddd", "#ffffff"
+_VARIABLES = {INK: "--ink", MUTED: "--muted", RULE: "--rule", PAPER: "--paper"}
+_VARIABLES |= {each.lower(): f"--c{i}" for i, each in enumerate(map(colour, range(N_COLOURS)))}
 # More points than this are drawn as an image, or the file would hold a path for each.
 RASTER_FROM = 2000
 
@@ -55,11 +54,6 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def colour(component: int) -> str:
-    """Return the colour of a component; they come again after seven."""
-    return COLOURS[component % len(COLOURS)]
-
-
 @contextmanager
 def style() -> Iterator[None]:
     """Draw in the page's style: all figures are made and written inside."""
@@ -82,6 +76,14 @@ def panel(width: float = 5.6, height: float = 3.4) -> "tuple[Canvas, Axes]":
     """Return a figure of one panel."""
     figure = canvas(width, height)
     return figure, figure.add_subplot()
+
+
+def released(figure: "Canvas") -> "Canvas":
+    """Return a figure that pyplot made and no longer keeps."""
+    import matplotlib.pyplot as plt
+
+    plt.close(figure)
+    return figure
 
 
 def to_svg(figure: "Canvas") -> str:

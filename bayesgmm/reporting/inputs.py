@@ -12,6 +12,7 @@ from bayesgmm.em import GaussianMixture
 from bayesgmm.engine import membership
 from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.model import Mixture, check_data
+from bayesgmm.reporting.draws import Relabelled, relabelled
 from bayesgmm.reporting.parts import UnavailableError, short
 from bayesgmm.reporting.standard_errors import Errors, errors_of
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 type Array = NDArray[np.float64]
+
+# Draws of the posterior from which replicates are made.
+_REPLICATED = 199
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +64,11 @@ class Inputs:
         return tuple(short(name) for name in self.names)
 
     @cached_property
+    def unique_labels(self) -> tuple[str, ...] | None:
+        """The same where they differ, for a mixture's names; else None."""
+        return self.labels_short if len(set(self.labels_short)) == self.n_features else None
+
+    @cached_property
     def complete(self) -> NDArray[np.bool_]:
         """Which rows miss nothing, (n,)."""
         return np.asarray(~np.isnan(self.X).any(axis=1))
@@ -71,10 +80,19 @@ class Inputs:
 
     @property
     def mixture(self) -> Mixture:
-        """The mixture that the report describes."""
-        if self.em is None:
-            raise UnavailableError("No EM fit was given.")
-        return self.em.mixture_
+        """The mixture that the report describes: EM's, or else the posterior's mean."""
+        if self.em is not None:
+            return self.em.mixture_
+        if self.posterior is not None:
+            return self.relabelled.mean()
+        raise UnavailableError("neither an EM fit nor a posterior was given")
+
+    @cached_property
+    def relabelled(self) -> Relabelled:
+        """The posterior's draws under one labelling."""
+        if self.posterior is None:
+            raise UnavailableError("no posterior was given")
+        return relabelled(self.posterior, self.em, self.rows)
 
     @cached_property
     def standard_errors(self) -> Errors:
@@ -83,13 +101,15 @@ class Inputs:
 
     def predictive_draws(self, features: Sequence[int]) -> list[Mixture] | None:
         """Mixtures to draw replicates from, of some columns; None for the fitted one alone."""
-        return None
+        if self.posterior is None:
+            return None
+        return self.relabelled.mixtures(_REPLICATED, features)
 
     @cached_property
     def memberships(self) -> tuple[Array, Array]:
         """Log densities and responsibilities of `rows`."""
         if not len(self.rows):
-            raise UnavailableError("Every row misses an entry.")
+            raise UnavailableError("every row misses an entry")
         return membership(self.rows, self.mixture)
 
 

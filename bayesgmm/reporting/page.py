@@ -60,6 +60,25 @@ class Report:
             write_document(path, text)
         return text
 
+    def __str__(self) -> str:
+        """The box at the head of the page, as text."""
+        numbers = self.numbers
+        lines = [f"{numbers['title']}: {numbers['headline']}"]
+        lines += [f"  {sentence}" for sentence in numbers["components"]]
+        fitted = numbers["sections"]["mixture"]["numbers"]
+        if "log_likelihood" in fitted:
+            lines += [
+                "",
+                f"log-likelihood {fitted['log_likelihood']:.6f} nats, BIC {fitted['bic']:.4f}, "
+                f"ICL {fitted['icl']:.4f} (smaller is better)",
+            ]
+        lines += ["", numbers["verdict"]]
+        for reason in numbers["reasons"]:
+            section = numbers["sections"][reason["section"]]
+            mark = _BADGES[reason["state"]][0]
+            lines.append(f"  {mark} {section['title']}: {section['reason']}")
+        return "\n".join(lines)
+
     def __repr__(self) -> str:
         return f"<Report: {self.numbers['verdict']}>"
 

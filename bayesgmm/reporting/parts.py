@@ -116,6 +116,7 @@ class Section:
             "title": self.title,
             "state": self.state,
             "verdict": self.verdict,
+            "reason": self.reason or self.verdict,
             "notes": list(self.notes),
             "numbers": plain(dict(self.numbers)),
             "tables": [plain(table.numbers()) for table in self.tables],
@@ -177,6 +178,15 @@ def estimate(value: float, error: float | None) -> Shown:
     decimals = 1 - _exponent(error)
     text = f"{_fixed_text(value, decimals)} ({_fixed_text(error, decimals)})"
     return Shown({"value": value, "standard_error": error}, text)
+
+
+def between(value: float, low: float, high: float) -> Shown:
+    """Return a number with the ends of an interval, to two digits of its length."""
+    value, low, high = float(value), float(low), float(high)
+    decimals = 1 - _exponent(high - low)
+    texts = [_fixed_text(each, decimals) for each in (value, low, high)]
+    document = {"value": plain(value), "low": plain(low), "high": plain(high)}
+    return Shown(document, f"{texts[0]} [{texts[1]}, {texts[2]}]")
 
 
 def decimals_for(spread: float, digits: int) -> int:

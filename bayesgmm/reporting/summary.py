@@ -39,7 +39,8 @@ class Summary:
     state : State
         The worst of the reasons.
     headline : str
-    components : tuple of str
+    components : tuple of (int or None, str)
+        The component's index, and what it is.
     belief : str
     reasons : tuple of Section
         Those that were checked, the worst first.
@@ -47,7 +48,7 @@ class Summary:
 
     state: State
     headline: str
-    components: tuple[str, ...]
+    components: tuple[tuple[int | None, str], ...]
     belief: str
     reasons: tuple[Section, ...]
 
@@ -56,7 +57,7 @@ class Summary:
         return {
             "state": self.state,
             "headline": self.headline,
-            "components": list(self.components),
+            "components": [sentence for _, sentence in self.components],
             "verdict": self.belief,
             "reasons": [{"section": r.key, "state": r.state} for r in self.reasons],
         }
@@ -69,7 +70,11 @@ def summarise(inputs: Inputs, sections: Sequence[Section]) -> Summary:
     reasons = sorted(judged, key=lambda section: order.index(section.state or "good"))
     state: State = (reasons[0].state or "unknown") if reasons else "unknown"
     because = [section for section in reasons if section.state == state]
-    unknown = [section.title.lower() for section in sections if section.state == "unknown"]
+    unknown = [
+        section.title[:1].lower() + section.title[1:]
+        for section in sections
+        if section.state == "unknown"
+    ]
     belief = _BELIEF[state]
     if state in ("bad", "care"):
         belief += f": {listed([_inside(section.title) for section in because])} "
@@ -94,23 +99,23 @@ def _rows_in_words(inputs: Inputs) -> str:
     return f"{plural(len(inputs.X), 'row')} of {plural(inputs.n_features, 'column')}"
 
 
-def _in_words(inputs: Inputs) -> tuple[str, tuple[str, ...]]:
+def _in_words(inputs: Inputs) -> tuple[str, tuple[tuple[int | None, str], ...]]:
     mixture = inputs.mixture
     k = mixture.n_components
     noun = "component" if k == 1 else "components"
     headline = f"{numeral(k).capitalize()} {noun} for {_rows_in_words(inputs)}"
     largest = np.argsort(-mixture.weights, kind="stable")[:_MOST_NAMED]
     telling = telling_features(inputs)[:3]
-    sentences = []
+    sentences: list[tuple[int | None, str]] = []
     for i in sorted(largest.tolist()):
         spread = np.sqrt(mixture.variances[i])
         places = listed(
             [f"{inputs.labels_short[j]} {_about(mixture.means[i, j], spread[j])}" for j in telling]
         )
         share = percent(mixture.weights[i], 0 if mixture.weights[i] >= 0.01 else 2).text
-        sentences.append(f"Component {i}, {share} of the rows: {places}")
+        sentences.append((i, f"Component {i}, {share} of the rows: {places}"))
     if k > len(largest):
-        sentences.append(f"and {k - len(largest)} smaller ones")
+        sentences.append((None, f"and {k - len(largest)} smaller ones"))
     return headline, tuple(sentences)
 
 

@@ -1,27 +1,264 @@
-import json
+"""What a report says, of what it is given and of what it is not."""
 
-import pandas as pd
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
 import pytest
 
 import bayesgmm
+from bayesgmm import GaussianMixture, Mixture, report
+from bayesgmm.errors import InputError, InvalidParameterError, NotFittedError
 
 
-@pytest.fixture(scope="module")
-def faithful():
-    shipped = bayesgmm.load_dataset("faithful")
-    return pd.DataFrame(shipped.X, columns=list(shipped.feature_names))
+class Reader(HTMLParser):
+    """The elements of a page and the text of its table cells and paragraphs."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.cells, self._cell = [], [], None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag in ("td", "th"):
+            self._cell = ""
+
+    def handle_data(self, data):
+        if self._cell is not None:
+            self._cell += data
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th"):
+            self.cells.append(self._cell)
+            self._cell = None
 
 
-def test_a_page_and_its_numbers(faithful):
-    em = bayesgmm.GaussianMixture(2, random_state=0).fit(faithful)
-    made = bayesgmm.report(faithful, em=em, title="Old Faithful")
-    assert made.numbers["sections"]["mixture"]["numbers"]["log_likelihood"] == em.log_likelihood_
-    assert json.loads(made.to_json()) == made.numbers
-    assert "<h1>Old Faithful</h1>" in made.html
-    assert made.html == bayesgmm.report(faithful, em=em, title="Old Faithful").html
+def leaves(value):
+    if isinstance(value, dict):
+        return [leaf for each in value.values() for leaf in leaves(each)]
+    if isinstance(value, list):
+        return [leaf for each in value for leaf in leaves(each)]
+    return [value]
+
+
+def test_the_numbers_are_those_of_the_fit(faithful, faithful_em):
+    made = report(faithful, em=faithful_em, title="Old Faithful")
+    mixture = made.numbers["sections"]["mixture"]
+    assert mixture["numbers"]["log_likelihood"] == faithful_em.log_likelihood_
+    assert mixture["numbers"]["bic"] == pytest.approx(faithful_em.bic(faithful), rel=1e-12)
+    assert mixture["numbers"]["icl"] == pytest.approx(faithful_em.icl(faithful), rel=1e-12)
+    assert mixture["numbers"]["aic"] == pytest.approx(faithful_em.aic(faithful), rel=1e-12)
+    rows = {row[0]: row[1:] for row in mixture["tables"][0]["rows"]}
+    values = {
+        name: [each["value"] if isinstance(each, dict) else each for each in cells]
+        for name, cells in rows.items()
+    }
+    assert values["weight"] == faithful_em.weights_.tolist()
+    assert values["mean of waiting"] == faithful_em.means_[:, 1].tolist()
+    covariances = faithful_em.covariances_
+    deviations = np.sqrt(covariances[:, [0, 1], [0, 1]])
+    assert values["s.d. of eruptions"] == pytest.approx(deviations[:, 0])
+    correlations = covariances[:, 0, 1] / deviations.prod(axis=1)
+    assert values["correlation of eruptions, waiting"] == pytest.approx(correlations)
+    data = made.numbers["sections"]["data"]["tables"][0]["rows"]
+    assert data[0][1:6] == pytest.approx(
+        [
+            faithful.eruptions.mean(),
+            faithful.eruptions.std(),
+            1.6,
+            faithful.eruptions.median(),
+            5.1,
+        ]
+    )
+
+
+def test_every_number_in_a_table_is_a_rounding_of_one_in_the_json(faithful, faithful_em):
+    made = report(faithful, em=faithful_em)
+    known = np.array([x for x in leaves(made.numbers) if isinstance(x, int | float)], dtype=float)
+    checked = 0
+    for cell in Reader(made.html).cells:
+        text = cell.replace("\N{MINUS SIGN}", "-").replace(",", "")
+        if re.fullmatch(r"-?\d+(\.\d+)?( %)?", text):
+            scale = 0.01 if text.endswith("%") else 1.0
+            number = text.removesuffix(" %")
+            decimals = len(number.partition(".")[2])
+            half = 0.5000001 * 10.0**-decimals * scale
+            assert np.abs(known - float(number) * scale).min() <= half, cell
+            checked += 1
+    assert checked > 50
+
+
+def test_equal_inputs_give_equal_bytes(faithful, faithful_em):
+    again = GaussianMixture(2, random_state=0).fit(faithful.copy())
+    first, second = (report(faithful, em=each, title="x") for each in (faithful_em, again))
+    assert first.html == second.html
+    assert first.to_json() == second.to_json()
+
+
+def test_it_is_saved_whole_and_read_back(faithful, faithful_em, tmp_path):
+    made = report(faithful, em=faithful_em)
+    made.save(tmp_path / "page.html")
+    made.to_json(tmp_path / "page.json")
+    assert (tmp_path / "page.html").read_text("utf-8") == made.html
+    assert json.loads((tmp_path / "page.json").read_text("utf-8")) == made.numbers
+    with pytest.raises(FileNotFoundError):
+        made.save(tmp_path / "no" / "page.html")
+
+
+def test_a_notebook_gets_a_frame_that_runs_nothing(faithful, faithful_em):
+    made = report(faithful, em=faithful_em, title="a \" ' < title")
+    ((tag, attributes),) = Reader(made._repr_html_()).elements
+    assert tag == "iframe"
+    assert attributes["sandbox"] in (None, "")
+    assert attributes["srcdoc"] == made.html
+    assert attributes["title"] == "a \" ' < title"
+
+
+def test_the_page_holds_no_script_and_no_address(faithful, faithful_em):
+    made = report(faithful, em=faithful_em)
+    assert "://" not in made.html
+    for tag, attributes in Reader(made.html).elements:
+        assert tag not in {"script", "link", "base", "object", "embed", "iframe", "form"}
+        assert not any(name.startswith("on") for name in attributes)
+        for name in ("href", "src"):
+            target = attributes.get(name, "#")
+            assert target.startswith(("#", "data:image/png;base64,"))
+
+
+def test_ids_are_unique_and_links_lead_to_them(faithful, faithful_em):
+    elements = Reader(report(faithful, em=faithful_em).html).elements
+    ids = [attributes["id"] for _, attributes in elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    links = {a["href"][1:] for _, a in elements if a.get("href", "").startswith("#")}
+    assert links <= set(ids)
+
+
+def test_hostile_names_and_titles_come_out_as_text(hostile, hostile_title):
+    em = GaussianMixture(2, random_state=0, covariance_type="diag").fit(hostile)
+    labels = ["<b onclick=alert(4)>" if i % 2 else "&lt;" for i in range(len(hostile))]
+    made = report(
+        hostile,
+        em=em,
+        title=hostile_title,
+        labels=labels,
+        source="</p><script>",
+        command="bayesgmm report '<script>'",
+    )
+    elements = Reader(made.html).elements
+    assert not {tag for tag, _ in elements} & {"script", "img", "b"}
+    assert "<h1>&lt;/title&gt;&lt;script&gt;" in made.html
+    assert "49" not in re.findall(r"\{\{.*?\}\}|7 \* 7", made.html)
+    assert made.numbers["sections"]["data"]["numbers"]["columns"] == list(em.mixture_.feature_names)
+    assert "\x00" not in made.html
+    assert "\x1b" not in made.html
+    # With five columns the names also stand in the figures.
+    few = hostile.iloc[:, :5]
+    em = GaussianMixture(2, random_state=0).fit(few)
+    elements = Reader(report(few, em=em).html).elements
+    assert not {tag for tag, _ in elements} & {"script", "img"}
+
+
+def test_nothing_given_says_what_could_not_be_computed(faithful):
+    made = report(faithful)
+    assert made.numbers["state"] in ("good", "unknown", "care")
+    for key in ("mixture", "starts", "posterior", "switching", "fit", "membership"):
+        section = made.numbers["sections"][key]
+        assert section["state"] == "unknown"
+        assert section["verdict"].startswith("Not computed: n")
+    assert made.numbers["sections"]["data"]["numbers"]["n_rows"] == 272
+
+
+@pytest.mark.parametrize(("n", "d", "k"), [(300, 1, 1), (400, 2, 30), (250, 200, 2), (120, 7, 3)])
+@pytest.mark.filterwarnings("ignore::bayesgmm.errors.BayesGMMWarning")
+def test_every_shape_renders_and_stays_small(n, d, k):
+    rng = np.random.default_rng(n)
+    means = 8.0 * rng.standard_normal((k, d))
+    truth = Mixture(np.full(k, 1 / k), means, np.broadcast_to(np.eye(d), (k, d, d)))
+    X, _ = truth.sample(n, rng=1)
+    em = GaussianMixture(k, covariance_type="diag", random_state=0).fit(X)
+    made = report(X, em=em)
+    for section in made.numbers["sections"].values():
+        assert not section["verdict"].startswith("Could not be computed"), section
+    assert made.numbers["sections"]["mixture"]["tables"][0]["rows"]
+    assert len(made.html) < 3e6
+
+
+def test_many_rows_make_a_small_file():
+    drawn = bayesgmm.simulate(bayesgmm.scenario("blobs"), 50_000, rng=1)
+    em = GaussianMixture(4, random_state=0).fit(drawn.X)
+    made = report(drawn.X, em=em)
+    assert len(made.html) < 1e6
+    assert made.numbers["sections"]["starts"]["state"] == "good"
+
+
+@pytest.mark.parametrize("unit", [1e-100, 1e100])
+def test_units_of_any_size(faithful, unit):
+    X = faithful.to_numpy() * unit
+    em = GaussianMixture(2, random_state=0).fit(X)
+    made = report(X, em=em)
+    assert made.numbers["sections"]["fit"]["state"] == "good"
+    assert made.numbers["sections"]["membership"]["numbers"]["n_unsure"] == 1
+
+
+def test_known_groups_are_compared():
+    iris = bayesgmm.load_dataset("iris")
+    em = GaussianMixture(3, random_state=0).fit(iris.X)
+    section = report(iris.X, em=em, labels=iris.labels).numbers["sections"]["membership"]
+    assert section["numbers"]["agreement"] == pytest.approx(145 / 150)
+    table = next(t for t in section["tables"] if t["caption"].startswith("Known groups"))
+    assert table["rows"][0] == ["setosa", 50, 0, 0]
+
+
+def test_missing_entries_are_counted_and_left_out_of_the_figures(faithful, faithful_em):
+    X = faithful.copy()
+    X.iloc[[3, 7], 1] = np.nan
+    made = report(X, em=faithful_em)
+    assert made.numbers["sections"]["data"]["numbers"]["n_missing"] == 2
+    assert made.numbers["sections"]["data"]["numbers"]["n_incomplete_rows"] == 2
+    sizes = made.numbers["sections"]["membership"]["tables"][0]["rows"]
+    assert sum(row[1] for row in sizes) == 270
+
+
+def test_a_fit_that_is_not_to_be_trusted_says_so():
+    X = np.random.default_rng(0).standard_normal((400, 2))
+    with pytest.warns(bayesgmm.errors.ConvergenceWarning):
+        em = GaussianMixture(3, max_iter=3, random_state=0).fit(X)
+    made = report(X, em=em)
+    assert made.numbers["state"] == "bad"
+    assert made.numbers["verdict"].startswith("Not to be believed")
+    assert "did not converge" in made.numbers["sections"]["starts"]["verdict"]
+
+
+def test_one_component_too_many_is_doubted():
+    X = np.random.default_rng(2).standard_normal((3000, 1))
+    X[:1500] += 1.0
+    em = GaussianMixture(2, random_state=0).fit(X)
+    section = report(X, em=em).numbers["sections"]["mixture"]
+    assert section["state"] == "care"
+    assert "may not need both" in section["verdict"]
+
+
+def test_a_mixture_that_cannot_make_the_rows_is_found_out():
+    X = np.random.default_rng(0).exponential(size=(1500, 1))
+    section = report(X, em=GaussianMixture(1).fit(X)).numbers["sections"]["fit"]
+    assert section["state"] == "bad"
+    assert section["numbers"]["p_value"] == pytest.approx(1 / 200)
+
+
+def test_what_does_not_belong_together_is_refused(faithful, faithful_em):
+    with pytest.raises(InputError, match="X has 1 columns, but em has 2"):
+        report(faithful[["waiting"]], em=faithful_em)
+    with pytest.raises(InputError, match="272 rows, but there are 3 labels"):
+        report(faithful, em=faithful_em, labels=[1, 2, 3])
+    with pytest.raises(InvalidParameterError, match="em must be a GaussianMixture"):
+        report(faithful, em=faithful_em.mixture_)
+    with pytest.raises(NotFittedError):
+        report(faithful, em=GaussianMixture(2))
 
 
 def test_the_room_does_not_hide_the_function():
-    from bayesgmm.reporting import report
+    from bayesgmm.reporting import report as from_the_room
 
-    assert bayesgmm.report is report
+    assert bayesgmm.report is from_the_room

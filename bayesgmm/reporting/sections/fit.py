@@ -1,9 +1,8 @@
 """The mixture beside the rows: density, contours, pairs, and a predictive check."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bayesgmm.reporting import pictures
+from bayesgmm.model import Mixture
 from bayesgmm.reporting.drawing import INK, MUTED, RULE, panel, style, to_svg
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import (
@@ -12,18 +11,16 @@ from bayesgmm.reporting.parts import (
     Shown,
     State,
     Table,
+    between,
     fixed,
     percent,
     plural,
     significant,
 )
+from bayesgmm.reporting.pictures import picture
 from bayesgmm.reporting.predictive import STATISTICS, Check, check
 from bayesgmm.reporting.sections.mixture import shown_features
 
-type Array = NDArray[np.float64]
-
-_MOST_PAIRED = 6
-_COMPONENTS = 4
 _DOUBTFUL = 0.05
 # A distance between distributions that anybody would see.
 _PLAIN = 0.1
@@ -32,7 +29,6 @@ _PLAIN = 0.1
 def fit_section(inputs: Inputs) -> Section:
     """Say whether the mixture describes the rows."""
     mixture, rows = inputs.mixture, inputs.rows
-    labels = inputs.memberships[1].argmax(axis=1)
     features = shown_features(inputs)
     found = check(
         np.ascontiguousarray(rows[:, features]),
@@ -40,7 +36,7 @@ def fit_section(inputs: Inputs) -> Section:
         draws=inputs.predictive_draws(features),
     )
     state, verdict = _judge(inputs, features, found)
-    figures = [_picture(inputs, labels), _check_figure(inputs, features, found)]
+    figures = [_picture(inputs), _check_figure(inputs, features, found)]
     numbers = {
         "p_value": found.p_value,
         "n_rows_compared": found.n_rows,
@@ -89,54 +85,13 @@ def _judge(inputs: Inputs, features: list[int], found: Check) -> tuple[State, st
     )
 
 
-def _picture(inputs: Inputs, labels: NDArray[np.int64]) -> Figure:
-    mixture, rows, d = inputs.mixture, inputs.rows, inputs.n_features
-    wide = False
+def _picture(inputs: Inputs) -> Figure:
+    mixture = inputs.mixture
+    named = Mixture(mixture.weights, mixture.means, mixture.covariances, inputs.unique_labels)
     with style():
-        if d == 1:
-            figure = pictures.density(rows, mixture, inputs.labels_short[0])
-            alt = "Histogram of the column with the density of the mixture and of each component."
-            caption = "Components have the area of their weight; the dashed line is their sum."
-        elif d == 2:
-            figure = pictures.contours(rows, mixture, labels, inputs.labels_short)
-            alt = "Rows as points, with density contours and an ellipse for each component."
-            caption = (
-                "Points have the colour of their likeliest component; an ellipse holds 90 % of its "
-                "component; thin lines join points of equal density."
-            )
-        elif d <= _MOST_PAIRED:
-            figure = pictures.pairs(rows, mixture, labels, inputs.labels_short)
-            alt = f"Each pair of the {d} columns as points with the components' ellipses."
-            caption = "Ellipses hold 90 % of their component. On the diagonal, each column alone."
-            wide = d > 3
-        else:
-            figure, share = _principal(inputs, labels)
-            alt = f"Rows and components on the first {_COMPONENTS} principal components."
-            caption = (
-                f"Of {d} columns, their first {_COMPONENTS} principal components (of columns at "
-                f"unit variance), which carry {percent(share, 0).text} of it; ellipses hold 90 % "
-                "of their component."
-            )
-            wide = True
-        svg = to_svg(figure)
-    return Figure(svg, alt, caption, wide)
-
-
-def _principal(inputs: Inputs, labels: NDArray[np.int64]):  # type: ignore[no-untyped-def]
-    """Rows and mixture on the first principal components of the standardised columns."""
-    rows, mixture = inputs.rows, inputs.mixture
-    mean, unit = rows.mean(axis=0), rows.std(axis=0)
-    z = (rows - mean) / unit
-    _, values, vectors = np.linalg.svd(z[pictures.thinned(len(z))], full_matrices=False)
-    turned = vectors[:_COMPONENTS]
-    # The sign of a principal component is free: its largest loading is positive.
-    turned = (
-        turned * np.sign(turned[np.arange(len(turned)), np.abs(turned).argmax(axis=1)])[:, None]
-    )
-    seen = mixture.transformed(1.0 / unit, -mean / unit).transformed(turned)
-    names = tuple(f"component {i + 1}" for i in range(len(turned)))
-    share = float((values[: len(turned)] ** 2).sum() / (values**2).sum())
-    return pictures.pairs(z @ turned.T, seen, labels, names), share
+        drawn = picture(inputs.rows, named)
+        svg = to_svg(drawn.figure)
+    return Figure(svg, drawn.alt, drawn.caption, drawn.wide)
 
 
 def _check_figure(inputs: Inputs, features: list[int], found: Check) -> Figure:
@@ -169,20 +124,18 @@ def _check_figure(inputs: Inputs, features: list[int], found: Check) -> Figure:
 
 
 def _table(inputs: Inputs, features: list[int], found: Check) -> Table:
-    rows: list[tuple[str | Shown, ...]] = []
-    for place, j in enumerate(features):
-        for s, name in enumerate(STATISTICS):
-            rows.append(
-                (
-                    inputs.labels_short[j],
-                    name,
-                    significant(found.observed[place, s]),
-                    significant(found.low[place, s]),
-                    significant(found.high[place, s]),
-                )
-            )
+    rows: list[tuple[str | Shown, ...]] = [
+        (
+            inputs.labels_short[j],
+            *(
+                between(found.observed[place, s], found.low[place, s], found.high[place, s])
+                for s in range(len(STATISTICS))
+            ),
+        )
+        for place, j in enumerate(features)
+    ]
     return Table(
-        "Statistics of the data and of replicates",
-        ("column", "statistic", "data", "replicates from", "to (95 %)"),
+        "Statistics of the data, and where 95 % of the replicates lie",
+        ("column", *STATISTICS),
         tuple(rows),
     )

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.crosstable import CrossTable, cross_table
-from bayesgmm.reporting.drawing import colour, panel, style, to_svg
+from bayesgmm.diagnostics.drawing import colour
+from bayesgmm.reporting.drawing import panel, style, to_svg
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import (
     Figure,
@@ -16,7 +17,6 @@ from bayesgmm.reporting.parts import (
     Table,
     count,
     fixed,
-    numeral,
     percent,
     plural,
     significant,
@@ -33,16 +33,15 @@ _MOST_GROUPS = 20
 def membership_section(inputs: Inputs) -> Section:
     """Say where the rows belong."""
     responsibilities = inputs.memberships[1]
-    n, k = responsibilities.shape
+    k = responsibilities.shape[1]
     labels = responsibilities.argmax(axis=1)
     largest = responsibilities.max(axis=1)
     unsure = int((largest < _SURE).sum())
     mistaken = float((1.0 - largest).mean())
+    sure = f"All rows but {unsure:,} have a component" if unsure else "Every row has a component"
     sentences = [
-        f"{percent(1 - unsure / n).text} of rows have a component of probability at least "
-        f"{percent(_SURE, 0).text}; of the others there {'is' if unsure == 1 else 'are'} "
-        f"{numeral(unsure)}. If the mixture holds, {percent(mistaken, 2).text} of the rows are "
-        "expected to be in the wrong component."
+        f"{sure} of probability at least {percent(_SURE, 0).text}. If the mixture holds, "
+        f"{percent(mistaken, 2).text} of the rows are expected to be in the wrong component."
     ]
     state: State = "good" if mistaken < 0.05 else "care"
     tables = [_sizes(responsibilities, labels, largest)]

@@ -5,9 +5,10 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesgmm.diagnostics.drawing import colour
 from bayesgmm.em import GaussianMixture
 from bayesgmm.model import Mixture, as_structure, bhattacharyya
-from bayesgmm.reporting.drawing import MUTED, RULE, canvas, colour, style, to_svg
+from bayesgmm.reporting.drawing import MUTED, RULE, canvas, style, to_svg
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import (
     Figure,

@@ -36,10 +36,16 @@ def starts_section(inputs: Inputs) -> Section:
     fit = inputs.em
     starts = fit.starts_
     values = starts["log_likelihood"].to_numpy(dtype=np.float64)
-    agreed, made = agreement(values, fit.log_likelihood_)
     good = (starts["outcome"] == "converged").to_numpy()
     spoilt = int((~good).sum())
+    best = float(np.max(values[good], initial=-np.inf))
+    # Of many rows, starts see a sample: their log-likelihoods are then of fewer rows.
+    sampled = bool(np.isfinite(best)) and abs(best - fit.log_likelihood_) > 1.0 + abs(best) * 0.1
+    reference = best if sampled else fit.log_likelihood_
+    agreed, made = agreement(values, reference)
     state, sentences = _judge(fit, agreed, made, spoilt)
+    if sampled:
+        sentences.append("Starts were compared on a sample of the rows, the best then on all.")
     optima = _optima(values, good, starts)
     if len(optima) > 1:
         other = next((each for each in optima[1:] if each["outcome"] == "converged"), None)
@@ -55,9 +61,10 @@ def starts_section(inputs: Inputs) -> Section:
         "starts_made": made,
         "starts_agreed": agreed,
         "starts_degenerate": spoilt,
+        "starts_on_a_sample": sampled,
         "starts": starts.to_dict("records"),
     }
-    figures = () if agreed == made else (_figure(values, good, fit.log_likelihood_),)
+    figures = () if agreed == made else (_figure(values, good, reference),)
     return Section(
         "starts", "Starts", state, " ".join(sentences), figures, (_table(optima),), (), numbers
     )
@@ -69,6 +76,8 @@ def _judge(fit: Any, agreed: int, made: int, spoilt: int) -> tuple[State, list[s
     if made == 1:
         sentences.append("One start was made, so nothing is known of other optima.")
         state = "good" if fit.n_components == 1 else "care"
+    elif spoilt == made:
+        sentences.append("No start ended in a sound optimum.")
     elif agreed == made:
         sentences.append(f"All {numeral(made)} starts ended at the same optimum.")
     else:
@@ -81,6 +90,9 @@ def _judge(fit: Any, agreed: int, made: int, spoilt: int) -> tuple[State, list[s
             f"{numeral(spoilt).capitalize()} {'start' if spoilt == 1 else 'starts'} degenerated "
             "and lost, whatever the likelihood."
         )
+        if spoilt == made:
+            state = "bad"
+            sentences.append("What is shown is the best of these: it is not to be trusted.")
     if fit.converged_:
         passes = "one pass" if fit.n_iter_ == 1 else f"{fit.n_iter_:,} passes"
         left = f"{significant(fit.remaining_, 2).text} nats are left to gain"

@@ -1,0 +1,164 @@
+"""`bayesgmm report`: fit, sample, relabel, diagnose, and say it all on one page."""
+
+import csv
+import io
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+
+import bayesgmm
+from bayesgmm.cli.messages import heard_warnings
+from bayesgmm.cli.options import (
+    covariance_option,
+    data_options,
+    debug_option,
+    force_option,
+    json_option,
+    quiet_option,
+    seed_option,
+)
+from bayesgmm.cli.progress import stages
+from bayesgmm.cli.rows import read_rows
+
+_NOT_THE_PAGE = {"output", "force", "quiet", "as_json"}
+
+
+@click.command()
+@data_options
+@click.option("-k", "--components", type=click.IntRange(min=1), help="Number of components.")
+@covariance_option
+@click.option(
+    "--posterior/--no-posterior",
+    "sampled",
+    default=True,
+    show_default=True,
+    help="Whether to sample the posterior too.",
+)
+@click.option(
+    "--draws",
+    type=click.IntRange(min=4),
+    default=1000,
+    show_default=True,
+    help="Draws that are kept of each chain.",
+)
+@click.option(
+    "--chains",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    help="Chains of the sampler.",
+)
+@click.option("--truth", help="The mixture that the rows were drawn from: a file of `fit -o`.")
+@click.option("--title", help="Heading of the page.  [default: the data's name]")
+@seed_option("Seed of the starts and of the sampler.")
+@json_option
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default="report.html",
+    show_default=True,
+    help="The page to write.",
+)
+@force_option
+@quiet_option
+@debug_option
+def report(
+    components: int | None,
+    covariance: str,
+    sampled: bool,
+    draws: int,
+    chains: int,
+    truth: str | None,
+    title: str | None,
+    seed: int,
+    as_json: bool,
+    output: Path,
+    force: bool,
+    quiet: bool,
+    **source: Any,
+) -> None:
+    r"""Write one HTML page that says which mixture describes DATA, and whether to believe it.
+
+    DATA is a shipped data set (faithful, galaxies, iris) or a file: CSV, Parquet or NPY, or - for
+    CSV from standard input. The page is one file that needs nothing else.
+
+    \b
+    Examples:
+      bayesgmm report faithful -k 2
+      bayesgmm report measurements.csv -k 3 --label-column species -o page.html
+    """
+    from bayesgmm.files import check_target, write_atomically
+
+    if components is None:
+        raise click.UsageError("Say how many components: -k.")
+    check_target(output, force=force)
+    known = None if truth is None else bayesgmm.Mixture.from_json(Path(truth))
+    with heard_warnings(quiet), stages(quiet) as stage:
+        with stage("Reading the rows"):
+            rows = read_rows(quiet=quiet, **source)
+        with stage("Fitting by EM"):
+            em = bayesgmm.GaussianMixture(
+                components, covariance_type=covariance, random_state=seed
+            ).fit(rows.X)
+        posterior = None
+        if sampled:
+            with stage(f"Sampling the posterior: {chains} chains of {draws} draws"):
+                posterior = bayesgmm.sample_posterior(
+                    rows.X,
+                    components,
+                    covariance_type=covariance,
+                    draws=draws,
+                    chains=chains,
+                    rng=seed,
+                    progressbar=False,
+                )
+        with stage("Relabelling, diagnosing, drawing"):
+            page = bayesgmm.report(
+                rows.X,
+                em=em,
+                posterior=posterior,
+                truth=known,
+                labels=rows.labels,
+                title=title or _title(source["data"]),
+                source=rows.name,
+                command=_command(),
+            )
+        with stage(f"Writing {output}"):
+            write_atomically(output, page.html.encode(), force=force)
+    if as_json:
+        click.echo(page.to_json())
+    else:
+        click.echo(str(page))
+    if not quiet:
+        click.echo(f"The report was written to {output}.", err=True)
+
+
+def _title(data: str) -> str:
+    return "Standard input" if data == "-" else Path(data).stem.replace("_", " ")
+
+
+def _command() -> str:
+    """Return the command line that makes the same page, without what only says where to put it."""
+    context = click.get_current_context()
+    words = ["bayesgmm", str(context.info_name)]
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        given = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if given and name in context.params and name not in _NOT_THE_PAGE:
+            words += _words(parameter, context.params[name])
+    return shlex.join(words)
+
+
+def _words(parameter: click.Parameter, value: Any) -> list[str]:
+    if isinstance(value, list):
+        line = io.StringIO()
+        csv.writer(line, lineterminator="").writerow(value)
+        value = line.getvalue()
+    if isinstance(parameter, click.Argument):
+        return [str(value)]
+    if isinstance(value, bool):
+        return [parameter.opts[0] if value else parameter.secondary_opts[0]]
+    return [parameter.opts[0], str(value)]

@@ -1,0 +1,105 @@
+import json
+
+import numpy as np
+import pytest
+
+import bayesgmm
+from bayesgmm.files import csv_text
+
+
+@pytest.fixture
+def blobs(tmp_path):
+    drawn = bayesgmm.simulate(bayesgmm.scenario("blobs"), 400, rng=1)
+    path = tmp_path / "blobs.csv"
+    columns = [*drawn.X.T, [f"g{k}" for k in drawn.labels]]
+    path.write_text(csv_text(["x", "y", "group"], columns))
+    return path
+
+
+def run_report(run, *arguments):
+    return run("report", *arguments, "--no-posterior")
+
+
+def test_it_writes_one_page_and_says_where(bayesgmm_command, tmp_path):
+    output = tmp_path / "page.html"
+    result = run_report(bayesgmm_command, "faithful", "-k", 2, "-o", output)
+    assert result.exit_code == 0
+    assert result.stderr == f"The report was written to {output}.\n"
+    assert "log-likelihood -1130.263960" in result.stdout
+    text = output.read_text("utf-8")
+    assert "<h1>faithful</h1>" in text
+    assert "bayesgmm report faithful -k 2 --no-posterior" in text
+
+
+def test_json_holds_every_number(bayesgmm_command, tmp_path):
+    output = tmp_path / "page.html"
+    result = run_report(bayesgmm_command, "faithful", "-k", 2, "-o", output, "--json", "--quiet")
+    numbers = json.loads(result.stdout)
+    assert (numbers["schema"], numbers["version"]) == ("bayesgmm.report", 1)
+    assert numbers["sections"]["mixture"]["numbers"]["log_likelihood"] == pytest.approx(
+        -1130.2639601847, abs=1e-7
+    )
+    assert result.stderr == ""
+
+
+def test_the_same_command_writes_the_same_bytes(bayesgmm_command, tmp_path, blobs):
+    pages = []
+    for name in ("a.html", "b.html"):
+        output = tmp_path / name
+        arguments = (blobs, "-k", 4, "--label-column", "group", "--seed", 7, "-o", output)
+        assert run_report(bayesgmm_command, *arguments).exit_code == 0
+        pages.append(output.read_bytes())
+    assert pages[0] == pages[1]
+    assert b"Known groups and components" in pages[0]
+
+
+def test_the_command_on_the_page_is_the_command(bayesgmm_command, tmp_path):
+    path, output = tmp_path / "odd name.csv", tmp_path / "page.html"
+    rng = np.random.default_rng(0)
+    names = ["a, b", "c;d", "e"]
+    path.write_text(csv_text(names, list(rng.standard_normal((50, 3)).T)))
+    arguments = (path, "-k", 1, "--columns", '"a, b",e', "--title", "It's <b>", "--header")
+    result = run_report(bayesgmm_command, *arguments, "-o", output, "--json")
+    command = json.loads(result.stdout)["sections"]["methods"]["numbers"]["command"]
+    import shlex
+
+    words = shlex.split(command)
+    assert words[:2] == ["bayesgmm", "report"]
+    again = bayesgmm_command(*words[1:], "-o", output, "--json", "--force")
+    assert json.loads(again.stdout) == json.loads(result.stdout)
+
+
+def test_an_existing_page_is_not_overwritten(bayesgmm_command, tmp_path):
+    output = tmp_path / "page.html"
+    output.write_text("mine")
+    result = run_report(bayesgmm_command, "faithful", "-k", 2, "-o", output)
+    assert result.exit_code == 1
+    assert "--force" in result.stderr
+    assert output.read_text() == "mine"
+    assert run_report(bayesgmm_command, "faithful", "-k", 2, "-o", output, "--force").exit_code == 0
+    assert output.read_text("utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_errors_leave_no_file(bayesgmm_command, tmp_path):
+    output = tmp_path / "page.html"
+    for arguments, status, words in [
+        (("faithful",), 2, "-k"),
+        (("faithful", "-k", 300), 1, "272 rows"),
+        (("nothing.csv", "-k", 2), 1, "There is no file"),
+        (("faithful", "-k", 2, "--truth", tmp_path / "no.json"), 1, "no.json"),
+    ]:
+        result = run_report(bayesgmm_command, *arguments, "-o", output)
+        assert result.exit_code == status, result.output
+        assert words in result.stderr
+        assert "Traceback" not in result.stderr
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_writes_nothing(bayesgmm_command, monkeypatch, tmp_path):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bayesgmm, "report", interrupt)
+    result = run_report(bayesgmm_command, "faithful", "-k", 2, "-o", tmp_path / "page.html")
+    assert (result.exit_code, result.stderr, result.stdout) == (130, "Interrupted.\n", "")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,122 @@
+"""The page in a real browser: silent, contained, legible and accessible."""
+
+import numpy as np
+import pytest
+from browser import chromium, needs_chromium, watched
+
+import bayesgmm
+from bayesgmm import GaussianMixture, report
+
+pytestmark = needs_chromium
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory, faithful, faithful_em, hostile, hostile_title):
+    """Files of pages of all sorts, by name."""
+    iris = bayesgmm.load_dataset("iris")
+    iris_em = GaussianMixture(3, random_state=0).fit(iris.X)
+    hostile_em = GaussianMixture(2, covariance_type="diag", random_state=0).fit(hostile)
+    few_em = GaussianMixture(2, random_state=0).fit(hostile.iloc[:, :5])
+    made = {
+        "faithful": report(faithful, em=faithful_em, title="Old Faithful"),
+        "iris": report(iris.X, em=iris_em, labels=iris.labels, title="Iris"),
+        "hostile": report(hostile, em=hostile_em, title=hostile_title, labels=["<i>"] * 200),
+        "hostile figures": report(hostile.iloc[:, :5], em=few_em, source="</p><img src=//x>"),
+        "nothing": report(np.arange(6.0).reshape(3, 2)),
+    }
+    folder = tmp_path_factory.mktemp("pages")
+    for name, each in made.items():
+        each.save(folder / f"{name}.html")
+    return {name: (folder / f"{name}.html").as_uri() for name in made}
+
+
+NAMES = ["faithful", "iris", "hostile", "hostile figures", "nothing"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_says_nothing_asks_nothing_and_fits_its_window(browser, pages, name):
+    for width in (390, 1280):
+        browser.set_viewport_size({"width": width, "height": 900})
+        said, requests = watched(browser, pages[name])
+        assert said == []
+        assert requests == [pages[name]]
+        assert browser.evaluate("document.scrollingElement.scrollWidth") <= width
+        # What is wider than its box scrolls inside it, and can be reached by the keyboard.
+        assert browser.evaluate("""
+            [...document.querySelectorAll('main *')].filter(each =>
+                each.getBoundingClientRect().right > window.innerWidth + 1
+                && !each.closest('.scroll, .wide .picture, .unseen')).length
+        """) == 0  # fmt: skip
+    assert browser.evaluate("document.querySelectorAll('script, img, iframe').length") == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_figure_has_alternative_text(browser, pages, name):
+    browser.goto(pages[name])
+    texts = browser.evaluate(
+        "[...document.querySelectorAll('figure')].map(each => "
+        "each.querySelector('[role=img]')?.getAttribute('aria-label') ?? '')"
+    )
+    assert all(len(text) > 20 for text in texts)
+    drawn = browser.evaluate("document.querySelectorAll('svg').length")
+    assert drawn == len(texts)
+    assert (drawn > 0) == (name != "nothing")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(browser, pages, name, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    browser.emulate_media(color_scheme=scheme)
+    browser.set_viewport_size({"width": 390, "height": 900})
+    browser.goto(pages[name])
+    found = Axe().run(browser).response["violations"]
+    assert [(each["id"], each["nodes"][0]["html"]) for each in found] == []
+
+
+def test_light_and_dark_differ_and_figures_follow(browser, pages):
+    seen = {}
+    for scheme in ("light", "dark"):
+        browser.emulate_media(color_scheme=scheme)
+        browser.goto(pages["faithful"])
+        seen[scheme] = browser.evaluate("""
+            [getComputedStyle(document.body).backgroundColor,
+             getComputedStyle(document.querySelector('svg text')).fill]
+        """)
+    (paper, ink), (dark_paper, light_ink) = seen["light"], seen["dark"]
+    assert brightness(paper) > 230
+    assert brightness(ink) < 60
+    assert brightness(dark_paper) < 60
+    assert brightness(light_ink) > 200
+
+
+def brightness(colour):
+    return np.mean([float(each) for each in colour.strip("rgba()").split(",")[:3]])
+
+
+def test_it_prints_on_paper_in_black(browser, pages):
+    browser.emulate_media(media="print", color_scheme="dark")
+    browser.goto(pages["iris"])
+    assert browser.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
+    printed = browser.pdf(format="A4")
+    browser.emulate_media(media="screen", color_scheme="light")
+    assert printed.startswith(b"%PDF")
+    assert 2 <= printed.count(b"/Type /Page\n") <= 12
+
+
+def test_a_notebook_shows_it_in_a_frame(browser, faithful, faithful_em, tmp_path):
+    made = report(faithful, em=faithful_em, title='a "quoted" <title>')
+    page = tmp_path / "notebook.html"
+    page.write_text(f"<!DOCTYPE html><p>Cell</p>{made._repr_html_()}", encoding="utf-8")
+    said, requests = watched(browser, page.as_uri())
+    assert said == []
+    assert {url.partition(":")[0] for url in requests} <= {"file", "about"}
+    frame = browser.frames[1]
+    assert frame.text_content("h1") == 'a "quoted" <title>'
