@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from bayesgmm.diagnostics import (
         LabelSwitching,
         label_switching,
+        plot_ambiguity,
+        plot_label_switching,
         plot_mixture,
         relabel,
     )
@@ -72,6 +74,8 @@ __all__ = [
     "label_switching",
     "load_dataset",
     "overlap",
+    "plot_ambiguity",
+    "plot_label_switching",
     "plot_mixture",
     "posterior_predictive",
     "random_mixture",
@@ -91,6 +95,8 @@ _ROOMS = {
     "bayesgmm.diagnostics": (
         "LabelSwitching",
         "label_switching",
+        "plot_ambiguity",
+        "plot_label_switching",
         "plot_mixture",
         "relabel",
     ),

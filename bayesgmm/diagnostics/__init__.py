@@ -1,6 +1,7 @@
 """Label switching, recovery of the truth, agreement of the engines."""
 
 from bayesgmm.diagnostics.draws import Draws, read_draws, read_rows
+from bayesgmm.diagnostics.label_plots import plot_ambiguity, plot_label_switching
 from bayesgmm.diagnostics.mixture_plots import plot_mixture
 from bayesgmm.diagnostics.relabelling import relabel
 from bayesgmm.diagnostics.switching import LabelSwitching, label_switching
@@ -9,6 +10,8 @@ __all__ = [
     "Draws",
     "LabelSwitching",
     "label_switching",
+    "plot_ambiguity",
+    "plot_label_switching",
     "plot_mixture",
     "read_draws",
     "read_rows",

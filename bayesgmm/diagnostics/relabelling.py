@@ -32,6 +32,8 @@ type Reference = Mixture | GaussianMixture
 
 GROUP = "relabelling"
 _PERMUTATIONS = "label_permutations"
+# EM's fit, as `sample_posterior` keeps it.
+_EM = ("em_weights", "em_means", "em_covariances")
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,8 +157,9 @@ def relabel(
         * "ordered": ascending order of one parameter; in more than one dimension, or where
           components overlap in it, this cuts through the posterior's modes.
     reference : Mixture or fitted GaussianMixture, optional
-        Whose labels are to be used. Without one, the draw of largest log-likelihood is the pivot of
-        methods that need one, and labels are put in the order of the means.
+        Whose labels are to be used. Without one, EM's fit that `sample_posterior` keeps in
+        ``constant_data``; where there is none either, the draw of largest log-likelihood is the
+        pivot of methods that need one, and labels are put in the order of the means.
     X : (n, D), optional
         The rows that were fitted, by default those in ``observed_data``.
     by : {"means", "variances", "weights"}
@@ -198,7 +201,8 @@ def relabel(
     rows = rows_or_none(posterior, draws.n_features, X)
     group = posterior_group(posterior)
     z = None if allocations is None else _allocations(group, allocations, rows)
-    problem = Problem(draws, rows, z, check_reference(reference, draws))
+    pivot, origin = chosen_reference(posterior, reference, draws)
+    problem = Problem(draws, rows, z, pivot)
     permutations, labels = find_labels(problem, method, by=by, feature=feature)
     if not labels.settled:
         warn(
@@ -211,9 +215,7 @@ def relabel(
     moved.attrs["relabelled"] = method
     copy = xr.DataTree() if isinstance(posterior, xr.Dataset) else posterior.copy()
     copy["posterior"] = xr.DataTree(moved)
-    copy[GROUP] = xr.DataTree(
-        _record(group, posterior, permutations, labels, method, reference is not None)
-    )
+    copy[GROUP] = xr.DataTree(_record(group, posterior, permutations, labels, method, origin))
     return copy
 
 
@@ -280,6 +282,26 @@ def check_reference(reference: Reference | None, draws: Draws) -> Mixture | None
     return reference
 
 
+def chosen_reference(
+    posterior: Posterior, reference: Reference | None, draws: Draws
+) -> tuple[Mixture | None, str]:
+    """The reference that was given, or EM's fit that came with the draws; and in words which.
+
+    Raises
+    ------
+    InputError, InvalidParameterError, NotFittedError
+        As `check_reference` does.
+    """
+    if reference is not None:
+        return check_reference(reference, draws), "given"
+    if isinstance(posterior, xr.DataTree) and "constant_data" in posterior.children:
+        kept = posterior["constant_data"].to_dataset()
+        if all(name in kept.data_vars for name in _EM):
+            fit = Mixture(*(kept[name].values for name in _EM))
+            return check_reference(fit, draws), "EM's fit"
+    return None, "none: labels in the order of the means"
+
+
 def original_labels(posterior: Posterior, draws: Draws) -> Draws:
     """The draws under the labels that they were sampled with, if they were relabelled since."""
     if isinstance(posterior, xr.Dataset) or GROUP not in posterior.children:
@@ -342,12 +364,24 @@ def _order_parameter(draws: Draws, by: str, feature: int | str) -> Array:
         raise InvalidParameterError(
             f"by must be 'means', 'variances' or 'weights', not {by!r:.80}."
         )
+    index = feature_index(draws, feature)
+    return means[..., index] if by == "means" else covariances[..., index, index]
+
+
+def feature_index(draws: Draws, feature: int | str) -> int:
+    """The index of a feature given by name or index.
+
+    Raises
+    ------
+    InvalidParameterError
+        If there is none.
+    """
     names = draws.feature_names or ()
     index = names.index(feature) if feature in names else feature
     if not isinstance(index, int) or not 0 <= index < draws.n_features:
         known = ", ".join(map(repr, names)) or f"0 to {draws.n_features - 1}"
         raise InvalidParameterError(f"There is no feature {feature!r:.80}. There are: {known}.")
-    return means[..., index] if by == "means" else covariances[..., index, index]
+    return index
 
 
 def rows_or_none(posterior: Posterior, n_features: int, X: Any) -> Array | None:
@@ -404,7 +438,7 @@ def _record(
     permutations: Permutations,
     labels: Labels,
     method: str,
-    referred: bool,
+    origin: str,
 ) -> xr.Dataset:
     """The group that says what was done, beginning with the labels that were sampled."""
     if isinstance(posterior, xr.DataTree) and GROUP in posterior.children:
@@ -421,7 +455,7 @@ def _record(
     )
     record.attrs = {
         "method": method,
-        "reference": "given" if referred else "none: labels in the order of the means",
+        "reference": origin,
         "rounds": labels.rounds,
     }
     return record

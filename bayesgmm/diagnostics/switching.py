@@ -15,7 +15,7 @@ from bayesgmm.diagnostics.relabelling import (
     Problem,
     Reference,
     check_method,
-    check_reference,
+    chosen_reference,
     find_labels,
     original_labels,
     rows_or_none,
@@ -172,21 +172,14 @@ def label_switching(
     R-hat is rank-normalised and split (Vehtari et al. 2021, Bayesian Analysis 16, 667-718), as
     ArviZ has it; chains agree if none exceeds 1.01.
     """
-    check_method(method)
-    draws = original_labels(posterior, read_draws(posterior, variables))
-    rows = rows_or_none(posterior, draws.n_features, X)
+    labelled = labels_of(posterior, method, reference, X, variables)
+    draws, rows, permutations = labelled.draws, labelled.rows, labelled.permutations
     gaps = []
     if rows is None:
         gaps.append(
             "the log-likelihood, predictive densities, who shares a component, and whether a "
             "component is redundant: the posterior has no observed_data (give X)"
         )
-        method = method if method == "ordered" else "pra"
-    problem = Problem(draws, rows, None, check_reference(reference, draws))
-    permutations, labels = find_labels(problem, method)
-    shape = permutations.shape[:2]
-    ambiguity = labels.ambiguity.reshape(shape)
-    ambiguous = ambiguity < _CLEAR * _clear_gap(method, ambiguity, rows, draws)
     spare = None if rows is None else redundancy(draws, rows)
 
     statistics = pd.concat(
@@ -201,8 +194,8 @@ def label_switching(
         gaps.append("R-hat: it compares chains, and there is one")
     if draws.n_draws < _LEAST_DRAWS:
         gaps.append(f"R-hat and ESS: they need {_LEAST_DRAWS} draws a chain, and there are fewer")
-    chains = _chains(permutations, ambiguous, spare)
-    verdict = reach_verdict(_evidence(draws, statistics, chains, ambiguous, spare))
+    chains = _chains(permutations, labelled.ambiguous, spare)
+    verdict = reach_verdict(_evidence(draws, statistics, chains, labelled.ambiguous, spare))
     return LabelSwitching(
         verdict=verdict.name,
         explanation=verdict.explanation,
@@ -212,11 +205,59 @@ def label_switching(
         chains=chains,
         labellings=_labellings(permutations),
         permutations=permutations,
-        ambiguity=ambiguity,
-        ambiguous=ambiguous,
-        method=method,
+        ambiguity=labelled.ambiguity,
+        ambiguous=labelled.ambiguous,
+        method=labelled.method,
         gaps=tuple(gaps),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """Draws as they were sampled, and the labels that a method gives them.
+
+    Attributes
+    ----------
+    draws : Draws
+    rows : ndarray of shape (n, D), or None
+    permutations : ndarray of shape (chain, draw, K)
+    ambiguity : ndarray of shape (chain, draw)
+    least : float
+        An ambiguity below this makes a draw ambiguous.
+    method : str
+    """
+
+    draws: Draws
+    rows: Array | None
+    permutations: Permutations
+    ambiguity: Array
+    least: float
+    method: str
+
+    @property
+    def ambiguous(self) -> NDArray[np.bool_]:
+        """Whether other labels fit a draw nearly as well, (chain, draw)."""
+        return self.ambiguity < self.least
+
+
+def labels_of(
+    posterior: Posterior,
+    method: str,
+    reference: Reference | None,
+    X: Any,
+    variables: Mapping[str, str] | None,
+) -> Labelled:
+    """Label the draws as `label_switching` does; "pra" takes the place of what needs rows."""
+    check_method(method)
+    draws = original_labels(posterior, read_draws(posterior, variables))
+    rows = rows_or_none(posterior, draws.n_features, X)
+    if rows is None and method != "ordered":
+        method = "pra"
+    problem = Problem(draws, rows, None, chosen_reference(posterior, reference, draws)[0])
+    permutations, labels = find_labels(problem, method)
+    ambiguity = labels.ambiguity.reshape(permutations.shape[:2])
+    least = _CLEAR * _clear_gap(method, ambiguity, rows, draws)
+    return Labelled(draws, rows, permutations, ambiguity, least, method)
 
 
 def r_hat_and_ess(values: Array) -> tuple[float, float, float]:

@@ -7,6 +7,8 @@ import numpy as np
 
 # Chains agree if no R-hat exceeds this (Vehtari et al. 2021).
 AGREE = 1.01
+# Beyond this no length of chain that anybody has time for is likely to help.
+_APART = 1.1
 # More draws than this share outside a chain's modal labelling: labels switch within it.
 _STRAY = 0.01
 # More ambiguous draws than this share: labels cannot be told apart well.
@@ -155,6 +157,14 @@ def _not_converged(e: Evidence) -> Verdict:
             f"Label-invariant quantities have R-hat of at most {e.invariant:.3f}, but relabelled "
             f"parameters up to {e.relabelled:.3f}, though labels are clear.{_labels(e)}",
             "Draw longer chains before single components are summarised.",
+        )
+    if e.invariant <= _APART:
+        return Verdict(
+            "genuine multimodality or no convergence",
+            "The chains do not agree yet on quantities that do not depend on labels: R-hat up to "
+            f"{e.invariant:.3f}, and {e.relabelled:.3f} for relabelled parameters.{_labels(e)}",
+            "Draw longer chains. If R-hat stays above 1.01, look for a mode that the chains visit "
+            "rarely: traces of the log-likelihood and of the sorted means show it.",
         )
     return Verdict(
         "genuine multimodality or no convergence",
