@@ -1,4 +1,4 @@
-"""k-means on a small sample, to begin EM from.
+"""k-means on a small sample, to begin EM from, and a metric for it.
 
 scikit-learn's KMeans serves where a user asks for it by name; its set-up alone takes longer than a
 whole fit of a few hundred rows.
@@ -72,3 +72,56 @@ def k_means(z, row_weights, n_clusters, uniforms, max_iter, labels):
                 moved = True
         if not moved:
             return
+
+
+@jit
+def whiten_near_pairs(z, apart, n_rounds):
+    """Put rows (n, D) where differences between near ones have the identity for a covariance.
+
+    An estimate of the covariance within groups that needs to know neither the groups nor their
+    number (Art, Gnanadesikan & Kettenring 1982, Utilitas Mathematica 21A, 75-99): that of the
+    nearest tenth of differences, near in the metric that it makes itself. `apart` (m, D) are
+    differences of rows; both are overwritten.
+    """
+    m, d = apart.shape
+    lower = np.empty((d, d))
+    lengths = np.empty(m)
+    for _ in range(n_rounds):
+        for b in range(m):
+            s = 0.0
+            for j in range(d):
+                s += apart[b, j] * apart[b, j]
+            lengths[b] = s
+        farthest = np.partition(lengths, m // 10)[m // 10]
+        lower[:] = 0.0
+        for b in range(m):
+            # Equal rows say nothing of the metric.
+            if 0.0 < lengths[b] <= farthest:
+                for i in range(d):
+                    for j in range(i + 1):
+                        lower[i, j] += apart[b, i] * apart[b, j]
+        trace = 0.0
+        for i in range(d):
+            trace += lower[i, i]
+        if trace == 0.0:
+            return
+        for i in range(d):
+            for j in range(i + 1):
+                # Fewer near pairs than columns leave directions without any.
+                s = lower[i, j] * (d / trace) + (1e-6 if i == j else 0.0)
+                for c in range(j):
+                    s -= lower[i, c] * lower[j, c]
+                lower[i, j] = np.sqrt(s) if i == j else s / lower[j, j]
+        _solve(lower, apart)
+        _solve(lower, z)
+
+
+@jit
+def _solve(lower, rows):
+    """Replace each row x by L^-1 x."""
+    for b in range(len(rows)):
+        for i in range(len(lower)):
+            s = rows[b, i]
+            for c in range(i):
+                s -= lower[i, c] * rows[b, c]
+            rows[b, i] = s / lower[i, i]

@@ -74,8 +74,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         better optimum (4 that agree, at most 24). Each gets a short first run, the best goes on.
         With `init_params` or `max_iter`: that many runs in full, 1 by default.
     init_params : {"kmeans", "k-means++", "random", "random_from_data"}, optional
-        How each of `n_init` runs begins. None: k-means in the columns' units, random rows, and
-        k-means on whitened rows in turn; "kmeans" if `max_iter` is set.
+        How each of `n_init` runs begins. None: k-means in two metrics and random rows in turn, cuts
+        of merge trees, exchanges of components; "kmeans" if `max_iter` is set.
     weights_init, means_init, precisions_init : array-like, optional
         A start, or a part of one; components then keep its order.
     random_state : int, Generator, RandomState or None

@@ -15,7 +15,7 @@ from bayesgmm.em.loop import Run, StopRule
 from bayesgmm.em.penalty import Penalised, check_penalty
 from bayesgmm.em.regularisation import Regularised
 from bayesgmm.em.search import Attempt, attempt, explore, finish
-from bayesgmm.em.starts import Sample, Start, portfolio, sample_size
+from bayesgmm.em.starts import Sample, Start, Views, portfolio, sample_size
 from bayesgmm.em.units import Units, fit_units
 from bayesgmm.engine import Rows
 from bayesgmm.errors import DegeneracyWarning, FitError, InputError, InvalidParameterError
@@ -243,14 +243,16 @@ def _run_portfolio(
     rng = np.random.default_rng(settings.random_state)
     k, fast = settings.n_components, settings.accelerate
     sample = _sample(x, weights, units, sample_size(k, x.shape[1]), rng)
-    starts = portfolio(sample, k, structure, rng)
+    starts = portfolio(Views(sample, rng), k, structure, rng)
     with _open(x, weights, units, structure, settings) as rows:
         if sample.whole:
-            attempts = explore(rows, structure, starts, sample, fewest=settings.n_init, fast=fast)
+            attempts = explore(
+                rows, structure, starts, sample, rng, fewest=settings.n_init, fast=fast
+            )
         else:
             with Rows(sample.rows, sample.weights, k, diagonal=structure.diagonal) as few:
                 attempts = explore(
-                    few, structure, starts, sample, fewest=settings.n_init, fast=fast
+                    few, structure, starts, sample, rng, fewest=settings.n_init, fast=fast
                 )
         for each in attempts:
             _say(each, units, settings)

@@ -1,6 +1,6 @@
 """From many starts to one optimum: which runs go on, when enough have been made, which one wins."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +10,7 @@ from scipy.special import gammaln
 from bayesgmm.em.acceleration import Parameters
 from bayesgmm.em.loop import Run, StopRule, maximise
 from bayesgmm.em.penalty import Penalised
-from bayesgmm.em.starts import Sample, Start
+from bayesgmm.em.starts import Sample, Start, exchanged
 from bayesgmm.engine import Rows
 from bayesgmm.errors import SingularCovarianceError
 from bayesgmm.model import Decomposed, Structure
@@ -22,6 +22,8 @@ type Array = NDArray[np.float64]
 _FIRST = StopRule(remaining=1e-3, max_passes=300)
 _SAME, _ROUNDING = 1e-2, 1e-9
 _FEWEST, _MOST = 4, 24
+# Starts from nothing, before some are made of what was found.
+_FRESH = 7
 # Passes of plain EM that a first run may take before it is accelerated.
 _PLAIN_PASSES = 40
 # Multiplications that first runs may take together, of about 30 passes each.
@@ -175,6 +177,7 @@ def explore(
     structure: Structure,
     starts: Iterable[Start],
     sample: Sample,
+    rng: np.random.Generator,
     *,
     fewest: int | None,
     fast: bool,
@@ -191,7 +194,7 @@ def explore(
     optima: list[float] = []
     m, d = sample.rows.shape
     least = fewest or 1
-    for start in starts:
+    for start in _with_exchanges(starts, attempts, sample, structure, rng):
         twin = next((i for i, seen in enumerate(begun) if seen.same(start)), None)
         if twin is None:
             found = first_run(rows, structure, start, fast)
@@ -208,6 +211,28 @@ def explore(
         if len(attempts) >= least and (_settled(attempts, len(optima), k) or len(attempts) >= most):
             break
     return attempts
+
+
+def _with_exchanges(
+    starts: Iterable[Start],
+    attempts: list[Attempt],
+    sample: Sample,
+    structure: Structure,
+    rng: np.random.Generator,
+) -> Iterator[Start]:
+    """Starts; from the eighth on, every other one is made of the best attempt so far."""
+    for start in starts:
+        yield start
+        sound = [each for each in attempts if each.reason is None]
+        if len(attempts) <= _FRESH or not sound:
+            continue
+        most = max(each.value for each in sound)
+        # The first of those at the best optimum, not the one that rounding left on top.
+        best = next(each for each in sound if each.value > most - _SAME)
+        assert best.run is not None
+        made = exchanged(sample, best.run.parameters, structure, rng)
+        if made is not None:
+            yield made
 
 
 def _settled(attempts: list[Attempt], w: int, n_components: int) -> bool:

@@ -1,13 +1,17 @@
 """Where EM begins: mixtures made from a sample of the rows."""
 
 from collections.abc import Iterator
+from functools import cached_property
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.em.acceleration import Parameters
-from bayesgmm.em.clustering import k_means
+from bayesgmm.em.agglomeration import MergeTree, agglomerate
+from bayesgmm.em.clustering import k_means, whiten_near_pairs
+from bayesgmm.errors import SingularCovarianceError
 from bayesgmm.model import Structure
 
 type Array = NDArray[np.float64]
@@ -15,6 +19,10 @@ type Array = NDArray[np.float64]
 # Rows of the sample on which starts are made and compared: enough for each component's covariance.
 _SAMPLE, _SAMPLE_PER_PARAMETER = 2048, 8
 _LLOYD = 20
+# Merge trees: rows at most, and pairs of rows times what a pair costs in D columns.
+_TREE_ROWS, _TREE_WORK = 1000, 4e7
+# Pairs of rows among which near ones are looked for, and how often the metric is made anew.
+_PAIRS, _PAIRS_PER_COLUMN, _NEAR_ROUNDS = 1000, 100, 5
 
 
 class Sample(NamedTuple):
@@ -79,41 +87,188 @@ def from_responsibilities(
     return Parameters(counts / total, means, structure.covariances(counts, scatters))
 
 
-def portfolio(
-    sample: Sample, n_components: int, structure: Structure, rng: np.random.Generator
-) -> Iterator[Start]:
-    """Starts without end, of three kinds in turn.
+class Views:
+    """Coordinates of a sample in which starts are made, and its merge trees; each made once.
 
-    k-means in the columns' own units finds groups that stand apart along the axes; on whitened
-    rows, groups whatever the correlations (and does not depend on the axes); nearest of random
-    rows, the rest.
+    `whitened` and `near` do not depend on any linear map of the rows, up to a rotation that no
+    distance sees; `scaled` not on the columns' units; `rows` themselves not on a rotation. What a
+    structure leaves free (all maps, units of columns, rotations) its starts leave free too.
     """
-    rows = sample.rows
-    scaled = rows / rows.std(axis=0)
-    white: Array | None = None
-    order = ("k-means", "random rows", "k-means", "k-means, whitened")
-    labels = np.empty(len(rows), dtype=np.int64)
-    turn = 0
-    while True:
-        name = order[turn % len(order)]
-        turn += 1
-        if name == "k-means":
-            z, lloyd = scaled, _LLOYD
-        else:
-            if white is None:
-                white = whitened(rows)
-            z, lloyd = white, _LLOYD if name == "k-means, whitened" else 0
-        if name == "random rows":
-            # Without replacement, by weight: the first arrivals of Poisson processes of that rate.
-            arrivals = rng.exponential(size=len(rows)) / sample.weights
-            chosen = np.argpartition(arrivals, n_components - 1)[:n_components]
-            distances = [np.square(z - z[row]).sum(axis=1) for row in chosen]
-            labels = np.argmin(distances, axis=0)
-        else:
+
+    def __init__(self, sample: Sample, rng: np.random.Generator) -> None:
+        self.sample = sample
+        self._rng = rng
+        self._trees: dict[tuple[str, str], MergeTree] = {}
+
+    @cached_property
+    def rows(self) -> Array:
+        """Rows in the fit's units."""
+        return self.sample.rows
+
+    @cached_property
+    def scaled(self) -> Array:
+        """Columns of standard deviation 1."""
+        return self.rows / self.rows.std(axis=0)
+
+    @cached_property
+    def whitened(self) -> Array:
+        """Rows whose covariance is the identity."""
+        return whitened(self.rows)
+
+    @cached_property
+    def near(self) -> Array:
+        """Rows in which differences between near rows have the identity for a covariance."""
+        z = self.whitened.copy()
+        n, d = z.shape
+        # The same pairs for every seed: there is no better metric to find by others.
+        first, second = np.random.default_rng(0).integers(
+            n, size=(2, _PAIRS + _PAIRS_PER_COLUMN * d)
+        )
+        whiten_near_pairs(z, z[first] - z[second], _NEAR_ROUNDS)
+        return z
+
+    @cached_property
+    def chosen(self) -> NDArray[np.intp]:
+        """Rows of the sample that trees are made of: all, or as many as take no long time."""
+        n, d = self.rows.shape
+        size = min(_TREE_ROWS, int(np.sqrt(_TREE_WORK / (20.0 + d**3 / 3.0))))
+        if n <= size:
+            return np.arange(n)
+        return np.sort(self._rng.choice(n, size, replace=False))
+
+    def cut(
+        self, criterion: str, view: str, n_components: int, structure: Structure
+    ) -> Start | None:
+        """A start from a merge tree; None if it has fewer rows than components."""
+        rows, weights = self.sample.rows[self.chosen], self.sample.weights[self.chosen]
+        if len(rows) < n_components:
+            return None
+        if (criterion, view) not in self._trees:
+            z = np.ascontiguousarray(getattr(self, view)[self.chosen])
+            self._trees[criterion, view] = agglomerate(z, criterion, weights)
+        labels = self._trees[criterion, view].labels(n_components)
+        part = Sample(rows, weights, whole=False)
+        parameters = from_labels(part, labels, n_components, structure)
+        return None if parameters is None else Start(f"merge tree, {criterion}", parameters)
+
+
+def portfolio(
+    views: Views, n_components: int, structure: Structure, rng: np.random.Generator
+) -> Iterator[Start]:
+    """Starts without end, of several kinds.
+
+    k-means in a metric of the structure's own finds groups that stand apart in it; on whitened
+    rows, groups whatever the correlations; nearest of random rows, the rest. Where four of these
+    do not settle it come the merge trees, once each, and then the others again.
+    """
+    if n_components == 1 or not structure.scales_by_column:
+        metric, trees = "rows", (("EII", "rows"), ("VVV", "rows"), ("VII", "whitened"))
+    elif structure.diagonal:
+        metric, trees = "scaled", (("EII", "scaled"), ("VVV", "scaled"), ("EEE", "whitened"))
+    else:
+        metric, trees = "near", (("VVV", "whitened"), ("EEE", "whitened"), ("EII", "near"))
+    order = ((metric, _LLOYD), ("whitened", 0), (metric, _LLOYD), ("whitened", _LLOYD))
+    sample = views.sample
+    for turn in count():
+        view, lloyd = order[turn % len(order)]
+        z = getattr(views, view)
+        if lloyd:
+            name = "k-means" if view == metric else "k-means, whitened"
+            labels = np.empty(len(z), dtype=np.int64)
             k_means(z, sample.weights, n_components, rng.random(n_components), lloyd, labels)
+        else:
+            name = "random rows"
+            # Without replacement, by weight: the first arrivals of Poisson processes of that rate.
+            arrivals = rng.exponential(size=len(z)) / sample.weights
+            chosen = np.argpartition(arrivals, n_components - 1)[:n_components]
+            distances = np.array([np.square(z - z[row]).sum(axis=1) for row in chosen])
+            # Rounded, so that rows at equal distances go to the first in any coordinates.
+            labels = np.argmin(np.rint(distances * 2.0**30), axis=0)
         parameters = from_labels(sample, labels, n_components, structure)
         if parameters is not None:
             yield Start(name, parameters)
+        if turn == len(order) - 1:
+            for criterion, view in trees:
+                start = views.cut(criterion, view, n_components, structure)
+                if start is not None:
+                    yield start
+
+
+def exchanged(
+    sample: Sample, parameters: Parameters, structure: Structure, rng: np.random.Generator
+) -> Start | None:
+    """A mixture with two components put together and another one divided; None for K < 3.
+
+    EM cannot move a component from where there is one too many to where one is missing (Ueda,
+    Nakano, Ghahramani & Hinton 2000, Neural Computation 12, 2109-2128). One component is chosen to
+    divide, by its size, another to give way to the one that its rows are nearest to; the division
+    is that of two random rows. Of no coordinates but the components' own.
+    """
+    weights, means, covariances = parameters
+    k = len(weights)
+    if k < 3:
+        return None
+    joint = _log_joint(sample.rows, parameters)
+    labels = joint.argmax(axis=0)
+    counts = np.bincount(labels, sample.weights, k)
+    divided = int(rng.choice(k, p=counts / counts.sum()))
+    others = np.delete(np.arange(k), divided)
+    leaving = int(rng.choice(others))
+    rivals = np.setdiff1d(others, leaving)
+    mine = labels == leaving
+    nearest = rivals[joint[rivals][:, mine].argmax(axis=0)]
+    taking = int(np.bincount(nearest, minlength=k).argmax()) if mine.any() else int(rivals[0])
+    inside = np.flatnonzero(labels == divided)
+    if len(inside) < 2:
+        return None
+    z = _in_metric_of(covariances[divided], sample.rows[inside])
+    pair = rng.choice(len(inside), 2, replace=False)
+    second = np.square(z - z[pair[1]]).sum(axis=1) < np.square(z - z[pair[0]]).sum(axis=1)
+    if not second.any():
+        return None
+    weights, means, covariances = weights.copy(), means.copy(), covariances.copy()
+    total = weights[taking] + weights[leaving]
+    share = weights[leaving] / total
+    apart = means[leaving] - means[taking]
+    between = np.outer(apart, apart) if covariances.ndim == 3 else apart * apart
+    covariances[taking] += share * (covariances[leaving] - covariances[taking])
+    covariances[taking] += share * (1.0 - share) * between
+    means[taking] += share * apart
+    weights[taking] = total
+    halves = sample.weights[inside]
+    share = float(halves[second].sum() / halves.sum())
+    for m, part in ((divided, ~second), (leaving, second)):
+        means[m] = np.average(sample.rows[inside][part], axis=0, weights=halves[part])
+    covariances[leaving] = covariances[divided]
+    weights[leaving] = share * weights[divided]
+    weights[divided] *= 1.0 - share
+    counts = weights * sample.weights.sum()
+    scatters = counts.reshape(-1, *(1,) * (covariances.ndim - 1)) * covariances
+    try:
+        covariances = structure.covariances(counts, scatters)
+    except SingularCovarianceError:
+        return None
+    return Start("exchange", Parameters(weights, means, covariances))
+
+
+def _in_metric_of(covariance: Array, rows: Array) -> Array:
+    """Rows in coordinates in which a covariance, or variances (D,), are 1."""
+    if covariance.ndim == 1:
+        return rows / np.sqrt(covariance)
+    return np.linalg.solve(np.linalg.cholesky(covariance), rows.T).T
+
+
+def _log_joint(rows: Array, parameters: Parameters) -> Array:
+    """Log of weight times density (K, n), but for a constant: good enough to sort rows by."""
+    weights, means, covariances = parameters
+    out = np.empty((len(weights), len(rows)))
+    for k, covariance in enumerate(covariances):
+        z = _in_metric_of(covariance, rows - means[k])
+        log_det = (
+            np.log(covariance).sum() if covariance.ndim == 1 else np.linalg.slogdet(covariance)[1]
+        )
+        out[k] = np.log(weights[k]) - 0.5 * (np.square(z).sum(axis=1) + log_det)
+    return out
 
 
 def whitened(rows: Array) -> Array:
@@ -121,4 +276,5 @@ def whitened(rows: Array) -> Array:
     centred = rows - rows.mean(axis=0)
     _, singular, directions = np.linalg.svd(centred, full_matrices=False)
     keep = singular > 1e-12 * singular[0]
-    return np.ascontiguousarray(centred @ (directions[keep].T / singular[keep]))
+    scale = np.sqrt(len(rows)) / singular[keep]
+    return np.ascontiguousarray(centred @ (directions[keep].T * scale))
