@@ -2,6 +2,7 @@
 
 import difflib
 import warnings
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -19,7 +20,10 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import _check_feature_names, _check_n_features, check_is_fitted
 
+from bayesgmm.em.acceleration import Parameters
+from bayesgmm.em.bootstrap import bootstrap_errors
 from bayesgmm.em.fit import Fit, Settings, fit_mixture
+from bayesgmm.em.standard_errors import StandardErrors, curvature_errors
 from bayesgmm.em.summary import summarise
 from bayesgmm.engine import membership
 from bayesgmm.errors import (
@@ -239,7 +243,22 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         data = check_data(X)
         weights = check_sample_weight(sample_weight, len(data.X))
         previous = self._parameters if self.warm_start and self.__sklearn_is_fitted__() else None
-        settings = Settings(
+        settings = self._settings(previous)
+        found = fit_mixture(data.X, weights, data.feature_names, settings)
+        # Column names and their number are scikit-learn's business, in its words.
+        if _are_plain(X):
+            _check_feature_names(self, X, reset=True)
+        elif data.feature_names is None:
+            self.__dict__.pop("feature_names_in_", None)
+        else:
+            self.feature_names_in_ = np.array(data.feature_names, dtype=object)
+        _check_n_features(self, data.X, reset=True)
+        self._store(found, settings.structure, data.feature_names)
+        return self
+
+    def _settings(self, previous: Parameters | None) -> Settings:
+        """The parameters, checked, as `fit_mixture` takes them."""
+        return Settings(
             n_components=self.n_components,
             structure=as_structure(self.covariance_type),
             tol=self.tol,
@@ -258,17 +277,6 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             if isinstance(self.prior, Priors | None)
             else Priors(hierarchical=False),
         )
-        found = fit_mixture(data.X, weights, data.feature_names, settings)
-        # Column names and their number are scikit-learn's business, in its words.
-        if _are_plain(X):
-            _check_feature_names(self, X, reset=True)
-        elif data.feature_names is None:
-            self.__dict__.pop("feature_names_in_", None)
-        else:
-            self.feature_names_in_ = np.array(data.feature_names, dtype=object)
-        _check_n_features(self, data.X, reset=True)
-        self._store(found, settings.structure, data.feature_names)
-        return self
 
     def fit_predict(
         self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None
@@ -433,6 +441,73 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """
         self._check_fitted()
         return summarise(self, X)
+
+    def standard_errors(
+        self,
+        X: Any,
+        method: str = "information",
+        *,
+        sample_weight: ArrayLike | None = None,
+        replicates: int = 999,
+        rng: Any = None,
+        workers: int | None = None,
+        progressbar: bool = True,
+    ) -> StandardErrors:
+        """Standard errors of the fitted parameters.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, D)
+            The rows that were fitted.
+        method : {"information", "sandwich", "bootstrap", "weighted-bootstrap"}
+            The inverse of the observed information (right if the model is); the same between two
+            factors that make it robust against a wrong model (White 1982); refits to rows drawn
+            with replacement; refits to rows with exponential weights.
+        sample_weight : array-like of shape (n,), optional
+            As in `fit`.
+        replicates : int
+            Refits of a bootstrap.
+        rng : optional
+            Of a bootstrap; anything that `numpy.random.default_rng` takes. None: `random_state`.
+        workers : int, optional
+            Threads of a bootstrap; the result does not depend on it. None: as many as processors.
+        progressbar : bool
+            Show a bootstrap's progress on standard error, if that is a terminal.
+
+        Raises
+        ------
+        InputError
+            If X is not what was fitted, or the fit had not converged.
+        FitError
+            If most refits of a bootstrap collapsed.
+        """
+        x = self._check_same(X)
+        weights = check_sample_weight(sample_weight, len(x))
+        if method in ("bootstrap", "weighted-bootstrap"):
+            if isinstance(replicates, bool) or not isinstance(replicates, int) or replicates < 2:
+                raise InvalidParameterError(f"replicates must be at least 2, not {replicates!r}.")
+            return bootstrap_errors(
+                x,
+                weights,
+                self.mixture_,
+                replace(self._settings(self._parameters), verbose=0),
+                method,
+                replicates=replicates,
+                rng=self.random_state if rng is None else rng,
+                workers=workers,
+                progressbar=progressbar,
+            )
+        if method not in ("information", "sandwich"):
+            raise InvalidParameterError(
+                f"method={method!r} is unknown. Known are 'information', 'sandwich', 'bootstrap' "
+                "and 'weighted-bootstrap'."
+            )
+        if self.priors_ is not None:
+            raise InvalidParameterError(
+                "The information is that of a maximum of the likelihood, and this fit is one of "
+                "the posterior. Use method='bootstrap', or sample_posterior."
+            )
+        return curvature_errors(x, weights, self.mixture_, self._structure, method)
 
     # --- scikit-learn's conventions -----------------------------------------------------------
 

@@ -121,7 +121,7 @@ def normalise(joint, rows, padded, row_weights, first, spare):
 
 
 @jit
-def _scatter(d, rz, xt, padded, seconds, k):
+def scatter_block(d, rz, xt, padded, seconds, k):
     """Lower triangle of seconds[k] += sums of (r z) x', four rows of it at a time.
 
     A panel of x stays in the first cache level while the rows of r z pass by. Entries above the
@@ -195,7 +195,7 @@ def dense(x, row_weights, first, last, shift, scale, constants, means, factors, 
                     rz[j, b] = t
                     s += t
                 firsts[k, j] += s
-            _scatter(d, rz, xt, padded, seconds, k)
+            scatter_block(d, rz, xt, padded, seconds, k)
 
 
 @jit

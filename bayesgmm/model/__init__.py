@@ -16,6 +16,7 @@ from bayesgmm.model.prior_families import LKJ, Gamma, InverseGamma, InverseWisha
 from bayesgmm.model.priors import Priors, ResolvedPriors
 from bayesgmm.model.rank import check_enough_rows, check_full_rank, check_spread
 from bayesgmm.model.statistics import Statistics
+from bayesgmm.model.tangent import Tangent, covariance_tangent
 
 __all__ = [
     "LKJ",
@@ -31,6 +32,7 @@ __all__ = [
     "ResolvedPriors",
     "Statistics",
     "Structure",
+    "Tangent",
     "Wishart",
     "as_structure",
     "bhattacharyya",
@@ -40,6 +42,7 @@ __all__ = [
     "check_full_rank",
     "check_sample_weight",
     "check_spread",
+    "covariance_tangent",
     "log_sum_exp",
     "match_components",
     "matching_costs",
