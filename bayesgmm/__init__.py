@@ -21,14 +21,18 @@ if TYPE_CHECKING:
     from bayesgmm import errors
     from bayesgmm.datasets import Dataset, load_dataset
     from bayesgmm.diagnostics import (
+        Agreement,
         LabelSwitching,
+        Recovery,
+        compare_engines,
         label_switching,
         plot_ambiguity,
         plot_label_switching,
         plot_mixture,
+        recovery,
         relabel,
     )
-    from bayesgmm.em import GaussianMixture
+    from bayesgmm.em import GaussianMixture, StandardErrors
     from bayesgmm.engine import e_step, score
     from bayesgmm.model import (
         LKJ,
@@ -56,6 +60,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LKJ",
+    "Agreement",
     "Dataset",
     "GaussianMixture",
     "InverseGamma",
@@ -63,12 +68,15 @@ __all__ = [
     "LabelSwitching",
     "Mixture",
     "Priors",
+    "Recovery",
     "Report",
     "ResolvedPriors",
     "Simulation",
+    "StandardErrors",
     "Statistics",
     "__version__",
     "co_clustering",
+    "compare_engines",
     "e_step",
     "errors",
     "label_switching",
@@ -79,6 +87,7 @@ __all__ = [
     "plot_mixture",
     "posterior_predictive",
     "random_mixture",
+    "recovery",
     "relabel",
     "report",
     "responsibilities",
@@ -93,14 +102,18 @@ __all__ = [
 _ROOMS = {
     "bayesgmm.datasets": ("Dataset", "load_dataset"),
     "bayesgmm.diagnostics": (
+        "Agreement",
         "LabelSwitching",
+        "Recovery",
+        "compare_engines",
         "label_switching",
         "plot_ambiguity",
         "plot_label_switching",
         "plot_mixture",
+        "recovery",
         "relabel",
     ),
-    "bayesgmm.em": ("GaussianMixture",),
+    "bayesgmm.em": ("GaussianMixture", "StandardErrors"),
     "bayesgmm.engine": ("e_step", "score"),
     "bayesgmm.model": (
         "LKJ",
