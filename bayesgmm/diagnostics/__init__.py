@@ -6,6 +6,7 @@ from bayesgmm.diagnostics.label_plots import plot_ambiguity, plot_label_switchin
 from bayesgmm.diagnostics.mixture_plots import plot_mixture
 from bayesgmm.diagnostics.recovery import Recovery, recovery
 from bayesgmm.diagnostics.relabelling import relabel
+from bayesgmm.diagnostics.result_plots import plot_engines, plot_recovery
 from bayesgmm.diagnostics.switching import LabelSwitching, label_switching
 
 __all__ = [
@@ -16,8 +17,10 @@ __all__ = [
     "compare_engines",
     "label_switching",
     "plot_ambiguity",
+    "plot_engines",
     "plot_label_switching",
     "plot_mixture",
+    "plot_recovery",
     "read_draws",
     "read_rows",
     "recovery",
