@@ -139,14 +139,10 @@ def _estimate(
     if isinstance(fit, GaussianMixture):
         if not hasattr(fit, "mixture_"):
             raise NotFittedError("This GaussianMixture is not fitted yet. Call its fit first.")
-        if fit.mixture_.n_features == true.n_features and simulation is not None:
-            if fit.priors_ is None:
-                fit = fit.standard_errors(simulation.X)
-            else:
-                note = "A penalised fit has no standard errors from its information."
-                return _bare(fit.mixture_, note)
-        else:
-            return _bare(fit.mixture_, "Give the Simulation as truth for standard errors.")
+        why = _why_no_errors(fit, simulation)
+        if why is not None or simulation is None:
+            return _bare(fit.mixture_, why)
+        fit = fit.standard_errors(simulation.X)
     if isinstance(fit, StandardErrors):
         errors = reported_errors(fit)
         reach = norm.ppf(0.5 + 0.5 * prob) * errors
@@ -162,9 +158,22 @@ def _estimate(
     )
 
 
-def _bare(mixture: Mixture, note: str) -> _Estimate:
+def _why_no_errors(fit: GaussianMixture, simulation: Simulation | None) -> str | None:
+    """Why standard errors cannot be made from the simulation's rows; None if they can."""
+    if simulation is None:
+        return "Standard errors need the rows: give the Simulation as truth, or StandardErrors."
+    if fit.priors_ is not None:
+        return "A penalised fit has no standard errors from its information."
+    if np.isnan(simulation.X).any():
+        return "Rows with missing entries give no standard errors from the information."
+    if fit.mixture_.n_features != simulation.mixture.n_features:
+        return "The fit has other features than the truth."
+    return None
+
+
+def _bare(mixture: Mixture, note: str | None) -> _Estimate:
     nothing = np.full(len(reported(mixture)[1]), np.nan)
-    return _Estimate(mixture, nothing, nothing, nothing, "none", (note,))
+    return _Estimate(mixture, nothing, nothing, nothing, "none", (note,) if note else ())
 
 
 def _table(found: _Estimate, true: Mixture, order: NDArray[np.intp]) -> pd.DataFrame:
