@@ -15,6 +15,8 @@ from bayesgmm.model.precise import GaussianFactors, log_sum_exp
 from bayesgmm.model.prior_families import LKJ, Gamma, InverseGamma, InverseWishart, Wishart
 from bayesgmm.model.priors import Priors, ResolvedPriors
 from bayesgmm.model.rank import check_enough_rows, check_full_rank, check_spread
+from bayesgmm.model.region import HighestDensityRegion
+from bayesgmm.model.regression import Regression
 from bayesgmm.model.statistics import Statistics
 from bayesgmm.model.tangent import Tangent, covariance_tangent
 
@@ -24,11 +26,13 @@ __all__ = [
     "Decomposed",
     "Gamma",
     "GaussianFactors",
+    "HighestDensityRegion",
     "InverseGamma",
     "InverseWishart",
     "Matching",
     "Mixture",
     "Priors",
+    "Regression",
     "ResolvedPriors",
     "Statistics",
     "Structure",

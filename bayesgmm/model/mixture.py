@@ -22,6 +22,9 @@ from bayesgmm.model.parameters import (
     check_weights,
 )
 from bayesgmm.model.precise import Floats, GaussianFactors, log_sum_exp
+from bayesgmm.model.region import HighestDensityRegion, highest_density_region
+from bayesgmm.model.regression import Regression, regress
+from bayesgmm.model.univariate import cdf, quantile
 
 Labels = NDArray[np.int64]
 Seed = None | int | Sequence[int] | np.random.SeedSequence | np.random.Generator
@@ -126,14 +129,14 @@ class Mixture:
         InputError, InputTypeError
             If X is not finite real numbers with D columns.
         """
-        return self._log_joint(self._rows(X))
+        return self._log_joint(self.check_rows(X))
 
     def log_density(self, X: Any) -> Floats:
         """Return log p(x_i) in nats, (n,), to 12 digits at condition numbers up to 1e8.
 
         Takes X and raises errors as ``log_joint`` does; -inf where squared distances overflow.
         """
-        return log_sum_exp(self._log_joint(self._rows(X)))
+        return log_sum_exp(self._log_joint(self.check_rows(X)))
 
     def responsibilities(self, X: Any) -> Floats:
         """Return p(component k | x_i), (n, K): finite rows that sum to 1, for every finite X.
@@ -142,7 +145,7 @@ class Mixture:
         smallest distance in its own covariance takes the row; exact ties go by weight. Takes X and
         raises errors as ``log_joint`` does.
         """
-        log_joint = self._comparable_log_joint(self._rows(X))
+        log_joint = self._comparable_log_joint(self.check_rows(X))
         joint: Floats = np.exp(log_joint - log_joint.max(axis=1, keepdims=True))
         joint /= joint.sum(axis=1, keepdims=True)
         return joint
@@ -152,7 +155,7 @@ class Mixture:
 
         Takes X and raises errors as ``log_joint`` does.
         """
-        return self._comparable_log_joint(self._rows(X)).argmax(axis=1).astype(np.int64)
+        return self._comparable_log_joint(self.check_rows(X)).argmax(axis=1).astype(np.int64)
 
     def _log_joint(self, X: Floats) -> Floats:
         log_densities = self.factors.log_densities(X)
@@ -170,7 +173,8 @@ class Mixture:
             log_joint[lost] = np.where(nearest, self.log_weights, -np.inf)
         return log_joint
 
-    def _rows(self, X: Any) -> Floats:
+    def check_rows(self, X: Any) -> Floats:
+        """Return X as float64 rows (n, D); raises errors as ``log_joint`` does."""
         if self.n_features == 1 and isinstance(X, np.ndarray) and X.ndim == 1:
             X = X[:, None]
         data = check_data(X)
@@ -297,6 +301,34 @@ class Mixture:
         lower = unit[:, m:, None] * factors.lower[:, m:, m:]
         return Mixture(weights, means, lower @ np.swapaxes(lower, 1, 2), names)
 
+    def regress(self, X: Any, given: Sequence[Feature]) -> Regression:
+        """Predict the other features from rows of the given ones.
+
+        Parameters
+        ----------
+        X : (n, D - D')
+            Rows of the given features, in the order in which they are given.
+        given : sequence of features, by index or name
+
+        Returns
+        -------
+        Regression
+            The conditional mean (n, D') and covariance (n, D', D') of the others at each row, and
+            the weight of each component (n, K). ``conditional`` gives the whole distribution at
+            one row.
+
+        Raises
+        ------
+        InputError, InputTypeError
+            If X is not rows of the given features, a feature does not exist, or none remains.
+
+        References
+        ----------
+        Ghahramani and Jordan (1994), Supervised learning from incomplete data via an EM approach,
+        NIPS 6, 120-127.
+        """
+        return regress(self, X, given)
+
     def transformed(self, A: ArrayLike, b: ArrayLike = 0.0) -> "Mixture":
         """Return the mixture of A x + b.
 
@@ -343,6 +375,45 @@ class Mixture:
             covariances = matrix @ self.covariances @ matrix.T
             covariances = 0.5 * covariances + 0.5 * np.swapaxes(covariances, 1, 2)
         return Mixture(self.weights, means, covariances, self.feature_names if diagonal else None)
+
+    # One feature, and regions
+
+    def cdf(self, x: ArrayLike) -> Floats:
+        """Return P(X ≤ x) of a mixture of one feature, of the shape of x."""
+        return cdf(self, x)
+
+    def quantile(self, q: ArrayLike) -> Floats:
+        """Return the x of P(X ≤ x) = q of a mixture of one feature, of the shape of q.
+
+        Exact to rounding also where q is as small as float64 allows. -inf at 0, inf at 1.
+        """
+        return quantile(self, q)
+
+    def highest_density_region(
+        self, prob: float, *, n_draws: int = 100_000, rng: Seed = None
+    ) -> HighestDensityRegion:
+        """Return the smallest region of a given probability: where the density is highest.
+
+        Parameters
+        ----------
+        prob : float
+            Between 0 and 1.
+        n_draws : int
+            For several features the border's density is estimated from so many draws.
+        rng : anything that ``numpy.random.default_rng`` takes
+
+        Returns
+        -------
+        HighestDensityRegion
+            The log density on its border with its standard error; for one feature exactly, with
+            the intervals.
+
+        References
+        ----------
+        Hyndman (1996), Computing and graphing highest density regions, The American Statistician
+        50, 120-126.
+        """
+        return highest_density_region(self, prob, n_draws=n_draws, rng=rng)
 
     # Moments
 
