@@ -137,9 +137,6 @@ def _rows(posterior: Posterior, draws: Draws, X: Any, notes: list[str]) -> Array
 def _errors(em: Any, rows: Array | None, notes: list[str]) -> Array | None:
     """Standard errors in the order of `reported`; None if there are none."""
     if isinstance(em, GaussianMixture) and rows is not None:
-        if em.priors_ is not None:
-            notes.append("A penalised fit has no standard errors from its information.")
-            return None
         em = em.standard_errors(rows)
     if not isinstance(em, StandardErrors):
         return None

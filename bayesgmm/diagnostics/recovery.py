@@ -162,8 +162,6 @@ def _why_no_errors(fit: GaussianMixture, simulation: Simulation | None) -> str |
     """Why standard errors cannot be made from the simulation's rows; None if they can."""
     if simulation is None:
         return "Standard errors need the rows: give the Simulation as truth, or StandardErrors."
-    if fit.priors_ is not None:
-        return "A penalised fit has no standard errors from its information."
     if np.isnan(simulation.X).any():
         return "Rows with missing entries give no standard errors from the information."
     if fit.mixture_.n_features != simulation.mixture.n_features:

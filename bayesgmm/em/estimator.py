@@ -460,7 +460,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         X : array-like of shape (n, D)
             The rows that were fitted.
         method : {"information", "sandwich", "bootstrap", "weighted-bootstrap"}
-            The inverse of the observed information (right if the model is); the same between two
+            The inverse of the observed information (right if the model is; with `prior`, of the
+            negative second derivatives of the log posterior density); the same between two
             factors that make it robust against a wrong model (White 1982); refits to rows drawn
             with replacement; refits to rows with exponential weights.
         sample_weight : array-like of shape (n,), optional
@@ -502,12 +503,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 f"method={method!r} is unknown. Known are 'information', 'sandwich', 'bootstrap' "
                 "and 'weighted-bootstrap'."
             )
-        if self.priors_ is not None:
-            raise InvalidParameterError(
-                "The information is that of a maximum of the likelihood, and this fit is one of "
-                "the posterior. Use method='bootstrap', or sample_posterior."
-            )
-        return curvature_errors(x, weights, self.mixture_, self._structure, method)
+        return curvature_errors(x, weights, self.mixture_, self._structure, method, self.priors_)
 
     # --- scikit-learn's conventions -----------------------------------------------------------
 

@@ -105,7 +105,7 @@ class Penalised(Structure):
             own = statistics.seconds - firsts * share
             pulled = off**2 * counts[:, np.newaxis]
         scale = self._family.expected_scale(self.priors.parts(theta.covariances))
-        scatters = own + pulled + self._pseudo_scatter(scale)
+        scatters = own + pulled + self.pseudo_scatter(scale)
         covariances = self._structure.covariances(
             counts + self.pseudo_counts, scatters, theta.covariances
         )
@@ -127,7 +127,7 @@ class Penalised(Structure):
         diagonal += counts[:, np.newaxis]
         return np.linalg.solve(left, right[:, :, np.newaxis])[:, :, 0]
 
-    def _pseudo_scatter(self, scale: Array) -> Array:
+    def pseudo_scatter(self, scale: Array) -> Array:
         """Scatter that the prior counts for, of the shape of one component's."""
         if isinstance(self._family, InverseGamma):
             variances = np.broadcast_to(2.0 * scale / self._together, self._centre.shape)
@@ -140,7 +140,7 @@ class Penalised(Structure):
         """The M-step with the scale of the covariances at its prior mean: to begin from."""
         scale = self._family.scale
         mean = scale.mean if isinstance(scale, Gamma | Wishart) else np.asarray(scale)
-        pseudo = self._pseudo_scatter(mean)
+        pseudo = self.pseudo_scatter(mean)
         return self._structure.covariances(counts + self.pseudo_counts, scatters + pseudo, near)
 
     def nearest(self, weights: Array, covariances: Array) -> Array:

@@ -8,7 +8,8 @@ At an optimum theta of the log-likelihood, in any chart psi of the structure's p
 
 with H and G the second derivatives and the scores' products of `bayesgmm.engine.information`, J the
 tangent directions of the structure, and the sum over what the structure holds back. The result does
-not depend on the chart. Directions in which the data do not hold the parameters are left out, and
+not depend on the chart. At the mode of a posterior, l is the log posterior density (Laplace's
+approximation). Directions in which the data do not hold the parameters are left out, and
 every number that they touch is NaN and named.
 
 References
@@ -19,16 +20,17 @@ JASA 104, 1539-1549. O'Hagan, Murphy, Scrucca and Gormley (2019), Computational 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from bayesgmm.em.prior_curvature import prior_derivatives
 from bayesgmm.engine.information import Information, information, symmetric_basis
 from bayesgmm.errors import InputError, InvalidParameterError
-from bayesgmm.model import Mixture, Structure, covariance_tangent
+from bayesgmm.model import Mixture, ResolvedPriors, Structure, covariance_tangent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,7 +130,12 @@ class StandardErrors:
 
 
 def curvature_errors(
-    x: Array, row_weights: Array | None, mixture: Mixture, structure: Structure, method: str
+    x: Array,
+    row_weights: Array | None,
+    mixture: Mixture,
+    structure: Structure,
+    method: str,
+    priors: ResolvedPriors | None = None,
 ) -> StandardErrors:
     """Standard errors from second derivatives at an optimum.
 
@@ -141,6 +148,8 @@ def curvature_errors(
         The optimum on these rows.
     structure : Structure
     method : {"information", "sandwich"}
+    priors : ResolvedPriors, optional
+        Of a penalised fit, whose optimum is that of the posterior.
 
     Raises
     ------
@@ -158,6 +167,9 @@ def curvature_errors(
         empty = int(mixture.weights.argmin())
         raise InputError(f"Component {empty} has weight 0: nothing is known of it. Drop it.")
     found = information(x, mixture, row_weights)
+    if priors is not None:
+        gradient, hessian = prior_derivatives(priors, mixture, found.roots)
+        found = replace(found, gradient=found.gradient + gradient, hessian=found.hessian + hessian)
     jacobian, hessian = _in_chart(found, mixture, structure)
     scale = 1.0 / np.sqrt(_complete(found, mixture, jacobian))
     observed = -hessian * scale * scale[:, np.newaxis]
@@ -167,7 +179,7 @@ def curvature_errors(
     left = 0.5 * float((slope**2 / values[held]).sum())
     if left > _SUMMIT:
         raise InputError(
-            f"The log-likelihood of X still rises by about {left:.2g} nats from this mixture, so "
+            f"What was maximised still rises on X by about {left:.2g} nats from this mixture, so "
             "second derivatives say nothing here. Give the rows (and sample_weight) of the fit, "
             "fitted without reg_covar until convergence."
         )

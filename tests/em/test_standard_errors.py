@@ -1,11 +1,14 @@
 """Standard errors: closed forms, differences, equivariance, what is not identified, coverage."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from bayesgmm import GaussianMixture, Mixture, load_dataset, random_mixture
+from bayesgmm import GaussianMixture, Mixture, Priors, load_dataset, random_mixture
+from bayesgmm.em.prior_curvature import prior_derivatives
 from bayesgmm.em.standard_errors import _in_chart
 from bayesgmm.engine.information import information
 from bayesgmm.errors import InputError, InvalidParameterError
@@ -38,6 +41,9 @@ def along(fit, x, structure, rng):
     """Second difference of the log-likelihood along a curve of the structure, and the chart's."""
     mixture = fit.mixture_
     found = information(x, mixture)
+    if fit.priors_ is not None:
+        first, second = prior_derivatives(fit.priors_, mixture, found.roots)
+        found = replace(found, gradient=found.gradient + first, hessian=found.hessian + second)
     jacobian, hessian = _in_chart(found, mixture, structure)
     scale = 1 / np.sqrt(np.maximum(np.einsum("im,im->m", jacobian, jacobian), 1e-12))
     c = rng.standard_normal(len(scale)) * scale / np.sqrt(len(scale))
@@ -57,7 +63,9 @@ def along(fit, x, structure, rng):
         if structure.diagonal:
             made = made[:, :, None] * np.eye(d)
         means = mixture.means + t * np.einsum("kij,kj->ki", found.roots, step[:, 1 : 1 + d])
-        return Mixture(mixture.weights + t * step[:, 0], means, made).log_density(x).sum()
+        moved = Mixture(mixture.weights + t * step[:, 0], means, made)
+        prior = 0.0 if fit.priors_ is None else fit.priors_.log_density(moved)
+        return moved.log_density(x).sum() + prior
 
     h = 0.02
     f = [value(t) for t in (-2 * h, -h, 0.0, h, 2 * h)]
@@ -74,6 +82,20 @@ def test_second_derivatives_along_each_structure(structure):
         difference, product = along(fit, FAITHFUL, structure, rng)
         # Fourth order in h = .02.
         assert product == pytest.approx(difference, rel=2e-4)
+
+
+@pytest.mark.parametrize("hierarchical", [True, False])
+@pytest.mark.parametrize("structure", STRUCTURES, ids=lambda each: each.code)
+def test_second_derivatives_of_the_posterior(structure, hierarchical):
+    # Forty rows, of which the prior is a tenth.
+    x = FAITHFUL[:40]
+    prior = Priors(hierarchical=hierarchical, mean_sd=[1.0, 10.0])
+    fit = GaussianMixture(2, covariance_type=structure.code, prior=prior, random_state=0).fit(x)
+    rng = np.random.default_rng(6)
+    for _ in range(4):
+        difference, product = along(fit, x, structure, rng)
+        assert product == pytest.approx(difference, rel=1e-3)
+    assert np.isfinite(fit.standard_errors(x).means).all()
 
 
 @pytest.mark.parametrize("structure", STRUCTURES, ids=lambda each: each.code)
@@ -183,9 +205,6 @@ def test_what_cannot_be_done_is_refused():
         fit.standard_errors(FAITHFUL, "hessian")
     with pytest.raises(InvalidParameterError, match="replicates"):
         fit.standard_errors(FAITHFUL, "bootstrap", replicates=1)
-    penalised = GaussianMixture(2, prior="default", random_state=0).fit(FAITHFUL)
-    with pytest.raises(InvalidParameterError, match="posterior"):
-        penalised.standard_errors(FAITHFUL)
 
 
 @pytest.mark.parametrize("method", ["bootstrap", "weighted-bootstrap"])
