@@ -61,7 +61,8 @@ class LabelSwitching:
     ambiguity : ndarray of shape (chain, draw)
         How much more the second best labels of a draw cost, in the method's units (`relabel`).
     ambiguous : ndarray of bool of shape (chain, draw)
-        Whether they are nearly as good: with ECR, they move less than 5 % of n / K rows.
+        Whether they are nearly as good: with ECR, they move less than 5 % of n / K rows; with
+        other methods, they cost less than 5 % of the median ambiguity more.
     method : str
         How the draws were relabelled.
     gaps : tuple of str
