@@ -48,16 +48,21 @@ def test_ci_runs_the_test_command_of_the_readme():
     assert "pytest" not in ci
 
 
-def test_the_main_job_prints_the_reference_numbers():
+def test_the_main_job_writes_the_report_and_says_where(tmp_path, monkeypatch):
     command = block("main job").rpartition("&& .venv/bin/")[2].split()
     assert command[0] == "bayesgmm"
     from click.testing import CliRunner
 
     from bayesgmm.cli import main
 
+    monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(main, command[1:])
     assert result.exit_code == 0
     assert "-1130.26396" in result.stdout
+    assert "The report was written to report.html." in result.stderr
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    for words in ("The mixture", "R-hat is at most", "labels", "Methods"):
+        assert words in page
 
 
 def test_links_lead_somewhere():

@@ -219,8 +219,8 @@ class InverseGamma:
 class InverseWishart:
     """Sigma ~ InverseWishart(df, scale).
 
-    p(Sigma) is proportional to |Sigma|^-((df + D + 1) / 2) exp(-tr(scale Sigma^-1) / 2); the mean
-    is scale / (df - D - 1).
+    p(Sigma) is proportional to det(Sigma)^-((df + D + 1) / 2) exp(-tr(scale Sigma^-1) / 2); the
+    mean is scale / (df - D - 1).
 
     Attributes
     ----------
@@ -311,7 +311,7 @@ class LKJ:
     """Standard deviations log-normal, correlations LKJ(eta), independent of one another.
 
     log sd_j ~ N(log_scale_location_j, log_scale_spread^2); p(R) is proportional to
-    |R|^(eta - 1). Not conjugate: for sampling, not for penalised likelihood.
+    det(R)^(eta - 1). Not conjugate: for sampling, not for penalised likelihood.
 
     Attributes
     ----------

@@ -11,11 +11,13 @@ from bayesgmm.reporting.page import Report, assemble
 from bayesgmm.reporting.parts import Section, UnavailableError, plural
 from bayesgmm.reporting.sections.choice import choice_section
 from bayesgmm.reporting.sections.data import data_section
+from bayesgmm.reporting.sections.engines import engines_section
 from bayesgmm.reporting.sections.fit import fit_section
 from bayesgmm.reporting.sections.membership import membership_section
 from bayesgmm.reporting.sections.methods import methods_section
 from bayesgmm.reporting.sections.mixture import mixture_section
 from bayesgmm.reporting.sections.posterior import posterior_section
+from bayesgmm.reporting.sections.recovery import recovery_section
 from bayesgmm.reporting.sections.starts import starts_section
 from bayesgmm.reporting.sections.switching import switching_section
 from bayesgmm.reporting.summary import summarise
@@ -27,6 +29,8 @@ _SECTIONS: tuple[tuple[str, str, Callable[[Inputs], Section]], ...] = (
     ("choice", "Choice of K and structure", choice_section),
     ("posterior", "Posterior", posterior_section),
     ("switching", "Label switching", switching_section),
+    ("engines", "EM against the posterior", engines_section),
+    ("recovery", "Recovery of the truth", recovery_section),
     ("fit", "Fit to the data", fit_section),
     ("membership", "Membership", membership_section),
     ("methods", "Methods", methods_section),

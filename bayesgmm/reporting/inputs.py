@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesgmm.diagnostics import relabel
 from bayesgmm.em import GaussianMixture
 from bayesgmm.engine import membership
 from bayesgmm.errors import InputError, InvalidParameterError
@@ -93,6 +94,13 @@ class Inputs:
         if self.posterior is None:
             raise UnavailableError("no posterior was given")
         return relabelled(self.posterior, self.em, self.rows)
+
+    @cached_property
+    def relabelled_tree(self) -> Any:
+        """The posterior as a tree under one labelling, for what compares its components."""
+        if self.posterior is None:
+            raise UnavailableError("no posterior was given")
+        return relabel(self.posterior, reference=self.em, X=self.rows)
 
     @cached_property
     def standard_errors(self) -> Errors:

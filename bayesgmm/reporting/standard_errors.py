@@ -5,36 +5,60 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.em import GaussianMixture
+from bayesgmm.em import GaussianMixture, StandardErrors
+from bayesgmm.errors import BayesGMMError
 
 type Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Errors:
-    """Standard errors, each None where it could not be computed.
+    """Standard errors, or why there are none.
 
     Attributes
     ----------
-    weights : (K,) or None
-    means, deviations : (K, D) or None
-    correlations : (K, D, D) or None
+    found : StandardErrors or None
     note : str
         How they were computed, or why they were not.
     """
 
-    weights: Array | None
-    means: Array | None
-    deviations: Array | None
-    correlations: Array | None
+    found: StandardErrors | None
     note: str
 
     @property
-    def known(self) -> bool:
-        """Whether there are any."""
-        return self.weights is not None
+    def weights(self) -> Array | None:
+        """Of the weights, (K,)."""
+        return None if self.found is None else self.found.weights
+
+    @property
+    def means(self) -> Array | None:
+        """Of the means, (K, D)."""
+        return None if self.found is None else self.found.means
+
+    @property
+    def deviations(self) -> Array | None:
+        """Of the standard deviations, (K, D)."""
+        return None if self.found is None else self.found.standard_deviations
+
+    @property
+    def correlations(self) -> Array | None:
+        """Of the correlations, (K, D, D)."""
+        return None if self.found is None else self.found.correlations
 
 
 def errors_of(em: GaussianMixture | None, rows: Array) -> Errors:
-    """Return the standard errors of a fit."""
-    return Errors(None, None, None, None, "Standard errors were not computed.")
+    """Return the standard errors of a fit by the observed information."""
+    if em is None:
+        return Errors(None, "")
+    X = rows
+    names = getattr(em, "feature_names_in_", None)
+    if names is not None:
+        import pandas as pd
+
+        X = pd.DataFrame(rows, columns=list(names), copy=False)
+    try:
+        found = em.standard_errors(X)
+    except BayesGMMError as error:
+        return Errors(None, f"Standard errors could not be computed: {error}")
+    note = "Standard errors are from the observed information: right if the model is."
+    return Errors(found, " ".join([note, *found.reasons]))

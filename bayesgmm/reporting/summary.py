@@ -70,11 +70,7 @@ def summarise(inputs: Inputs, sections: Sequence[Section]) -> Summary:
     reasons = sorted(judged, key=lambda section: order.index(section.state or "good"))
     state: State = (reasons[0].state or "unknown") if reasons else "unknown"
     because = [section for section in reasons if section.state == state]
-    unknown = [
-        section.title[:1].lower() + section.title[1:]
-        for section in sections
-        if section.state == "unknown"
-    ]
+    unknown = [_lowered(section.title) for section in sections if section.state == "unknown"]
     belief = _BELIEF[state]
     if state in ("bad", "care"):
         belief += f": {listed([_inside(section.title) for section in because])} "
@@ -93,6 +89,11 @@ def summarise(inputs: Inputs, sections: Sequence[Section]) -> Summary:
 def _inside(title: str) -> str:
     """Return a title as it stands inside a sentence."""
     return f"\N{LEFT DOUBLE QUOTATION MARK}{title}\N{RIGHT DOUBLE QUOTATION MARK}"
+
+
+def _lowered(title: str) -> str:
+    """Return a title as it goes on in a sentence; abbreviations stay."""
+    return title if title[1:2].isupper() else title[:1].lower() + title[1:]
 
 
 def _rows_in_words(inputs: Inputs) -> str:

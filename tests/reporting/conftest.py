@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import bayesgmm
 from bayesgmm import GaussianMixture
@@ -37,3 +38,35 @@ def hostile():
 @pytest.fixture(scope="session")
 def hostile_title():
     return "</title><script>alert('title')</script> {{ title }}"
+
+
+@pytest.fixture(scope="session")
+def posterior_of():
+    """Draws around a fit, spread as large samples would have it, under labels by chain."""
+
+    def make(em, n, *, chains=4, draws=1000, seed=0):
+        rng = np.random.default_rng(seed)
+        mixture = em.mixture_
+        k, d = mixture.means.shape
+        spread = np.sqrt(mixture.variances / (n * mixture.weights[:, np.newaxis]))
+        arrays = {"weights": [], "means": [], "covariances": []}
+        for chain in range(chains):
+            labels = np.roll(np.arange(k), chain)
+            weights = rng.dirichlet(n * mixture.weights, size=draws)
+            means = mixture.means + spread * rng.standard_normal((draws, k, d))
+            # Wishart draws of n weight degrees of freedom, divided by them.
+            covariances = np.empty((draws, k, d, d))
+            for i in range(k):
+                size = int(n * mixture.weights[i])
+                lower = np.linalg.cholesky(mixture.covariances[i])
+                z = rng.standard_normal((draws, size, d)) @ lower.T
+                covariances[:, i] = np.einsum("tbi,tbj->tij", z, z) / size
+            arrays["weights"].append(weights[:, labels])
+            arrays["means"].append(means[:, labels])
+            arrays["covariances"].append(covariances[:, labels])
+        names = ("chain", "draw", "component", "feature", "feature_bis")
+        values = {name: np.array(each) for name, each in arrays.items()}
+        group = xr.Dataset({name: (names[: x.ndim], x) for name, x in values.items()})
+        return xr.DataTree.from_dict({"posterior": group})
+
+    return make

@@ -166,7 +166,9 @@ def _tables(inputs: Inputs, mixture: Mixture, features: list[int]) -> tuple[Tabl
             )
             for i, j in pairs
         ]
-    caption = "Parameters, standard errors in brackets" if errors.known else "Parameters"
+    caption = (
+        "Parameters, standard errors in brackets" if errors.found is not None else "Parameters"
+    )
     return (Table(caption, heads, tuple(rows), errors.note),)
 
 

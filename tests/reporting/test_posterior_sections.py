@@ -1,0 +1,140 @@
+"""What a report says of a posterior, of a truth and of a grid, whole or in part."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import bayesgmm
+from bayesgmm import GaussianMixture, report
+
+FAITHFUL_ROWS = 272
+
+
+@pytest.fixture(scope="module")
+def made(faithful, faithful_em, posterior_of):
+    posterior = posterior_of(faithful_em, FAITHFUL_ROWS)
+    return report(faithful, em=faithful_em, posterior=posterior)
+
+
+def test_labels_are_undone_before_anything_is_summarised(made):
+    sections = made.numbers["sections"]
+    assert sections["switching"]["numbers"]["verdict"] == "between chains"
+    assert sections["switching"]["state"] == "good"
+    assert sections["posterior"]["state"] == "good"
+    assert sections["posterior"]["numbers"]["largest_r_hat"] < 1.02
+    table = {row[0]: row[1:] for row in sections["posterior"]["tables"][0]["rows"]}
+    mean, spread, low, high = table["mean of waiting, component 1"][:4]
+    assert mean == pytest.approx(79.968, abs=5 * spread / np.sqrt(4000))
+    assert low < mean < high
+    assert sections["fit"]["numbers"]["replicates_from"] == "posterior"
+
+
+def test_the_engines_agree_where_the_posterior_is_around_em(made):
+    section = made.numbers["sections"]["engines"]
+    assert section["state"] == "good"
+    assert section["numbers"]["largest_difference"] < 0.5
+
+
+def test_nothing_but_the_truth_is_missing(made):
+    for key, section in made.numbers["sections"].items():
+        missing = section["verdict"].startswith(("Not computed", "Could not be computed"))
+        assert missing == (key == "recovery"), section["verdict"]
+
+
+def test_a_posterior_alone_is_enough(faithful, faithful_em, posterior_of):
+    numbers = report(faithful, posterior=posterior_of(faithful_em, FAITHFUL_ROWS)).numbers
+    assert numbers["headline"] == "Two components for 272 rows of 2 columns"
+    assert numbers["sections"]["membership"]["numbers"]["n_unsure"] <= 2
+    assert numbers["sections"]["mixture"]["state"] == "unknown"
+
+
+def test_one_chain_of_four_draws_is_not_called_converged(faithful, faithful_em, posterior_of):
+    posterior = posterior_of(faithful_em, FAITHFUL_ROWS, chains=1, draws=4)
+    sections = report(faithful, em=faithful_em, posterior=posterior).numbers["sections"]
+    assert sections["posterior"]["state"] == "care"
+    assert "too few to say whether" in sections["posterior"]["verdict"]
+    assert sections["posterior"]["numbers"]["largest_r_hat"] is None
+    assert sections["switching"]["state"] == "care"
+
+
+@pytest.mark.parametrize("missing", ["posterior", "weights", "covariances"])
+def test_missing_groups_and_variables_are_named(faithful, faithful_em, posterior_of, missing):
+    tree = posterior_of(faithful_em, FAITHFUL_ROWS, draws=10)
+    if missing == "posterior":
+        tree = xr.DataTree.from_dict({"prior": tree["posterior"].dataset})
+    else:
+        tree = xr.DataTree.from_dict({"posterior": tree["posterior"].dataset.drop_vars(missing)})
+    numbers = report(faithful, em=faithful_em, posterior=tree).numbers
+    for key in ("posterior", "switching", "engines"):
+        section = numbers["sections"][key]
+        assert section["state"] == "unknown"
+        assert section["verdict"].startswith("Could not be computed")
+        assert missing in section["verdict"]
+    # What does not need the posterior is there.
+    assert numbers["sections"]["mixture"]["state"] == "good"
+    assert numbers["sections"]["membership"]["state"] == "good"
+
+
+def test_chains_at_different_modes_are_not_believed(faithful, faithful_em, posterior_of):
+    tree = posterior_of(faithful_em, FAITHFUL_ROWS)
+    tree["posterior"]["means"][0, :, :, 1] += 4.0
+    numbers = report(faithful, em=faithful_em, posterior=tree).numbers
+    assert numbers["state"] == "bad"
+    assert numbers["sections"]["posterior"]["state"] == "bad"
+    assert numbers["sections"]["switching"]["state"] == "bad"
+
+
+def test_divergences_are_counted(faithful, faithful_em, posterior_of):
+    tree = posterior_of(faithful_em, FAITHFUL_ROWS)
+    diverging = np.zeros((4, 1000), dtype=bool)
+    diverging[1, :3] = True
+    statistics = xr.Dataset({"diverging": (("chain", "draw"), diverging)})
+    tree = xr.DataTree.from_dict(
+        {"posterior": tree["posterior"].dataset, "sample_stats": statistics}
+    )
+    section = report(faithful, em=faithful_em, posterior=tree).numbers["sections"]["posterior"]
+    assert section["numbers"]["divergences"] == 3
+    assert section["state"] == "care"
+
+
+def test_a_known_truth_is_recovered_or_not():
+    truth = bayesgmm.scenario("blobs")
+    drawn = bayesgmm.simulate(truth, 800, rng=4)
+    em = GaussianMixture(4, random_state=0).fit(drawn.X)
+    section = report(drawn.X, em=em, truth=truth).numbers["sections"]["recovery"]
+    assert section["state"] == "good"
+    assert section["numbers"]["share_covered"] > 0.7
+    wrong = truth.transformed(1.0, 1.5)
+    section = report(drawn.X, em=em, truth=wrong).numbers["sections"]["recovery"]
+    assert section["state"] == "care"
+    assert section["numbers"]["share_covered"] < 0.7
+
+
+def test_the_choice_is_said_and_compared_with_the_fit(faithful, faithful_em):
+    records = []
+    for k in (1, 2, 3):
+        for word in ("full", "tied"):
+            fit = GaussianMixture(k, covariance_type=word, random_state=0).fit(faithful)
+            records.append(
+                {
+                    "n_components": k,
+                    "covariance_type": word,
+                    "log_likelihood": fit.log_likelihood_,
+                    "n_parameters": fit.n_parameters_,
+                    "bic": fit.bic(faithful),
+                    "aic": fit.aic(faithful),
+                    "icl": fit.icl(faithful),
+                    "converged": fit.converged_,
+                    "note": "",
+                }
+            )
+    failed = {**records[0], "n_components": 9, "bic": np.nan, "icl": np.nan, "note": "collapsed"}
+    table = pd.DataFrame([*records, failed])
+    section = report(faithful, em=faithful_em, selection=table).numbers["sections"]["choice"]
+    # mclust's BIC of faithful is largest at EEE,3: -2314.316 from its default start.
+    assert section["verdict"].startswith("BIC chooses EEE with 3 components: 2,314.3")
+    assert section["state"] == "care"
+    assert "another one" in section["verdict"]
+    assert section["numbers"]["n_failed"] == 1
+    assert section["numbers"]["grid"][-1]["bic"] is None
