@@ -33,6 +33,16 @@ def switching_draws(draws, n, k, d):
     return mixture, x, Draws(weights[None], means[None], covariances[None])
 
 
+def plain_responsibilities(x, weights, means, covariances):
+    """Of one draw, (n, K), as one writes it with NumPy."""
+    factors = np.linalg.cholesky(covariances)
+    z = np.linalg.solve(factors, np.swapaxes(x - means[:, None], 1, 2))
+    log_det = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
+    joint = (np.log(weights) - log_det)[:, None] - 0.5 * np.square(z).sum(axis=1)
+    p = np.exp(joint - joint.max(axis=0))
+    return (p / p.sum(axis=0)).T
+
+
 def looped_stephens(draws, x, start):
     """Stephens' algorithm draw by draw: responsibilities as they are needed, scipy's assignment."""
     permutations = start.copy()
@@ -43,8 +53,7 @@ def looped_stephens(draws, x, start):
         q = np.zeros((len(x), draws.n_components))
         p = []
         for t, order in enumerate(permutations):
-            mixture = Mixture(weights[t] / weights[t].sum(), means[t], covariances[t])
-            p.append(mixture.responsibilities(x))
+            p.append(plain_responsibilities(x, weights[t], means[t], covariances[t]))
             q += p[-1][:, order]
         logs = np.log(np.maximum(q / len(permutations), 1e-6))
         found = np.array([linear_sum_assignment(-(logs.T @ each))[1] for each in p])
