@@ -108,13 +108,16 @@ def report(
             with stage(f"Sampling the posterior: {chains} chains of {draws} draws"):
                 posterior = bayesgmm.sample_posterior(
                     rows.X,
-                    components,
-                    covariance_type=covariance,
+                    em.n_components,
+                    covariance_type=em.covariance_type,
                     draws=draws,
                     chains=chains,
                     rng=seed,
                     progressbar=False,
                 )
+            if posterior.attrs.get("interrupted"):
+                # The sampler hands over what it has; a page of half a posterior is not asked for.
+                raise KeyboardInterrupt
         with stage("Relabelling, diagnosing, drawing"):
             page = bayesgmm.report(
                 rows.X,

@@ -103,3 +103,29 @@ def test_ctrl_c_writes_nothing(bayesgmm_command, monkeypatch, tmp_path):
     result = run_report(bayesgmm_command, "faithful", "-k", 2, "-o", tmp_path / "page.html")
     assert (result.exit_code, result.stderr, result.stdout) == (130, "Interrupted.\n", "")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_posterior_is_on_the_page(bayesgmm_command, tmp_path):
+    truth, data, output = (tmp_path / name for name in ("truth.json", "x.csv", "page.html"))
+    bayesgmm.scenario("overlapping_ellipses").to_json(truth)
+    assert bayesgmm_command("simulate", truth, "-n", 400, "--labels", "-o", data).exit_code == 0
+    result = bayesgmm_command(
+        *("report", data, "-k", 2, "--label-column", "component", "--truth", truth),
+        *("--draws", 300, "--chains", 2, "-o", output, "--json"),
+    )
+    assert result.exit_code == 0, result.output
+    sections = json.loads(result.stdout)["sections"]
+    for key in ("posterior", "switching", "engines", "recovery", "membership"):
+        assert not sections[key]["verdict"].startswith(("Not computed", "Could not")), key
+    assert sections["posterior"]["numbers"]["n_chains"] == 2
+    assert sections["recovery"]["numbers"]["share_covered"] > 0.6
+
+
+def test_a_sampler_that_was_interrupted_makes_no_page(bayesgmm_command, tmp_path, monkeypatch):
+    from types import SimpleNamespace
+
+    halved = SimpleNamespace(attrs={"interrupted": 1})
+    monkeypatch.setattr(bayesgmm, "sample_posterior", lambda *_, **__: halved)
+    result = bayesgmm_command("report", "faithful", "-k", 2, "-o", tmp_path / "page.html")
+    assert (result.exit_code, result.stderr) == (130, "Interrupted.\n")
+    assert list(tmp_path.iterdir()) == []
