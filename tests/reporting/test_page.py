@@ -1,6 +1,7 @@
 """The page in a real browser: silent, contained, legible and accessible."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from browser import chromium, needs_chromium, watched
 
@@ -17,7 +18,7 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory, faithful, faithful_em, hostile, hostile_title):
+def pages(tmp_path_factory, faithful, faithful_em, hostile, hostile_title, posterior_of):
     """Files of pages of all sorts, by name."""
     iris = bayesgmm.load_dataset("iris")
     iris_em = GaussianMixture(3, random_state=0).fit(iris.X)
@@ -25,6 +26,13 @@ def pages(tmp_path_factory, faithful, faithful_em, hostile, hostile_title):
     few_em = GaussianMixture(2, random_state=0).fit(hostile.iloc[:, :5])
     made = {
         "faithful": report(faithful, em=faithful_em, title="Old Faithful"),
+        "everything": report(
+            faithful,
+            em=faithful_em,
+            posterior=posterior_of(faithful_em, len(faithful)),
+            truth=faithful_em.mixture_,
+            selection=grid(faithful),
+        ),
         "iris": report(iris.X, em=iris_em, labels=iris.labels, title="Iris"),
         "hostile": report(hostile, em=hostile_em, title=hostile_title, labels=["<i>"] * 200),
         "hostile figures": report(hostile.iloc[:, :5], em=few_em, source="</p><img src=//x>"),
@@ -36,7 +44,20 @@ def pages(tmp_path_factory, faithful, faithful_em, hostile, hostile_title):
     return {name: (folder / f"{name}.html").as_uri() for name in made}
 
 
-NAMES = ["faithful", "iris", "hostile", "hostile figures", "nothing"]
+def grid(X):
+    """What `select_mixture` tabulates, of four cells."""
+    records = []
+    for k in (1, 2):
+        for word in ("full", "diag"):
+            fit = GaussianMixture(k, covariance_type=word, random_state=0).fit(X)
+            record = {"n_components": k, "covariance_type": word, "note": ""}
+            record |= {"bic": fit.bic(X), "icl": fit.icl(X)}
+            record |= {"log_likelihood": fit.log_likelihood_, "n_parameters": fit.n_parameters_}
+            records.append(record)
+    return pd.DataFrame(records)
+
+
+NAMES = ["faithful", "everything", "iris", "hostile", "hostile figures", "nothing"]
 
 
 @pytest.mark.parametrize("name", NAMES)
