@@ -36,7 +36,9 @@ def main() -> None:
         for place, name in enumerate(("head", "fit")):
             both.paste(Image.open(Path(folder) / f"{name}.png"), (820 * place, 0))
         both = both.resize((1215, 750), Image.Resampling.LANCZOS)
-        both.save(HERE / "report.png", optimize=True)
+        # The octree keeps the few strong colours among many greys.
+        few = both.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        few.save(HERE / "report.png", optimize=True)
 
 
 if __name__ == "__main__":

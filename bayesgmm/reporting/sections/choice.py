@@ -35,7 +35,7 @@ def choice_section(inputs: Inputs) -> Section:
             "choice",
             "Choice of K and structure",
             None,
-            "K and the structure were given, and not compared with others: `select_mixture` does.",
+            "K and the structure were given, and not compared with others.",
         )
     table = inputs.selection
     fitted = table[np.isfinite(table["bic"].to_numpy(dtype=np.float64))]
