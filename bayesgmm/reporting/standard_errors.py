@@ -57,7 +57,10 @@ def errors_of(em: GaussianMixture | None, rows: Array) -> Errors:
 
         X = pd.DataFrame(rows, columns=list(names), copy=False)
     try:
-        found = em.standard_errors(X)
+        # In units beyond 1e75 the fourth powers of a covariance's error overflow: what they touch
+        # then has no standard error, the rest has.
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = em.standard_errors(X)
     except BayesGMMError as error:
         return Errors(None, f"Standard errors could not be computed: {error}")
     note = "Standard errors are from the observed information: right if the model is."
