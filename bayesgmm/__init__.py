@@ -55,6 +55,8 @@ if TYPE_CHECKING:
         Statistics,
         structures,
     )
+    from bayesgmm.posterior.likelihood import marginal_mixture
+    from bayesgmm.posterior.model import mixture_model
     from bayesgmm.posterior.rows import co_clustering, posterior_predictive, responsibilities
     from bayesgmm.posterior.sampling import sample_posterior
     from bayesgmm.reporting import Report, report
@@ -97,7 +99,9 @@ __all__ = [
     "errors",
     "label_switching",
     "load_dataset",
+    "marginal_mixture",
     "merge_components",
+    "mixture_model",
     "overlap",
     "plot_ambiguity",
     "plot_engines",
@@ -155,6 +159,8 @@ _ROOMS = {
         "Statistics",
         "structures",
     ),
+    "bayesgmm.posterior.likelihood": ("marginal_mixture",),
+    "bayesgmm.posterior.model": ("mixture_model",),
     "bayesgmm.posterior.rows": ("co_clustering", "posterior_predictive", "responsibilities"),
     "bayesgmm.posterior.sampling": ("sample_posterior",),
     "bayesgmm.reporting": ("Report", "report"),

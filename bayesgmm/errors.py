@@ -9,6 +9,7 @@ __all__ = [
     "BayesGMMWarning",
     "ConvergenceWarning",
     "DegeneracyWarning",
+    "DerivativeError",
     "FitError",
     "InputError",
     "InputTypeError",
@@ -33,6 +34,10 @@ class InputTypeError(BayesGMMError, TypeError):
 
 class InvalidParameterError(BayesGMMError, _SklearnInvalidParameterError):
     """Raised when a parameter is out of its range or type; both a ValueError and a TypeError."""
+
+
+class DerivativeError(BayesGMMError, NotImplementedError):
+    """Raised when a derivative is asked for that the likelihood does not offer."""
 
 
 class FitError(BayesGMMError, ValueError):

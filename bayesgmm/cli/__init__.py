@@ -10,6 +10,7 @@ from bayesgmm.cli.datasets import datasets
 from bayesgmm.cli.fit import fit
 from bayesgmm.cli.group import Commands
 from bayesgmm.cli.report import report
+from bayesgmm.cli.sample import sample
 from bayesgmm.cli.simulate import simulate
 
 
@@ -23,5 +24,5 @@ def main() -> None:
     """
 
 
-for command in (report, fit, simulate, datasets):
+for command in (report, fit, sample, simulate, datasets):
     main.add_command(command)

@@ -329,12 +329,11 @@ def _add_separate(p, slope, strength, log_scales, lower, covariance):
 
 @jit
 def _open(header):
-    """The views of a problem that its header describes."""
+    """The rows, the numbers, and frame, its inverse and the matrix of the prior, that it names."""
     n, d, k = header[N_ROWS], header[N_FEATURES], header[N_COMPONENTS]
     size = d if header[N_AXES] > 0 else d * d
-    total = 4 * d + k + 2 + d + 1 + 3 * size
     x = numba.carray(as_pointer(header[ROWS_AT]), (n, d))
-    flat = numba.carray(as_pointer(header[NUMBERS_AT]), (total,))
+    flat = numba.carray(as_pointer(header[NUMBERS_AT]), (5 * d + k + 3 + 3 * size,))
     at = 4 * d + k
     numbers = (
         flat[:d],
@@ -347,38 +346,7 @@ def _open(header):
         flat[at + 2 + d : at + 3 + d],
     )
     at += 3 + d
-    frames = flat[at : at + size], flat[at + size : at + 2 * size], flat[at + 2 * size :]
-    return x, numbers, frames
-
-
-@jit
-def _call(header, frame, frame_inverse, prior, x, numbers, u, gradient):
-    value = log_posterior(
-        u, gradient, x, header[N_GROUPS], header[FAMILY], numbers, frame, frame_inverse, prior
-    )
-    sound = np.isfinite(value)
-    for i in range(gradient.size):
-        sound = sound and np.isfinite(gradient[i])
-    return value, sound
-
-
-@jit
-def evaluate(header, u, gradient):
-    """Log posterior density at u, and whether it and its gradient are finite."""
-    x, numbers, (frame, frame_inverse, prior) = _open(header)
-    d = header[N_FEATURES]
-    if header[N_AXES] > 0:
-        return _call(header, frame, frame_inverse, prior, x, numbers, u, gradient)
-    return _call(
-        header,
-        frame.reshape(d, d),
-        frame_inverse.reshape(d, d),
-        prior.reshape(d, d),
-        x,
-        numbers,
-        u,
-        gradient,
-    )
+    return x, numbers, flat[at : at + size], flat[at + size : at + 2 * size], flat[at + 2 * size :]
 
 
 @jit
@@ -414,41 +382,93 @@ def _invert(factors, g, lower):
             lower[j, j] = 1.0 / factors[g, j]
 
 
-@jit
-def expand(header, u, out):
-    """Fill weights (K,), means (K, D) and covariances (K, D, D) in the data's units."""
-    _, numbers, (frame, frame_inverse, _prior) = _open(header)
+def _log_posterior_of_matrices(size, u, gradient, value, address):
+    header = numba.carray(address, (8,))
+    x, numbers, frame, frame_inverse, prior = _open(header)
     d = header[N_FEATURES]
-    if header[N_AXES] > 0:
-        _write(header, frame, frame_inverse, numbers, u, out)
-    else:
-        _write(header, frame.reshape(d, d), frame_inverse.reshape(d, d), numbers, u, out)
-
-
-def _log_posterior_c(size, u, gradient, value, header):
-    found, sound = evaluate(
-        numba.carray(header, (8,)), numba.carray(u, (size,)), numba.carray(gradient, (size,))
+    slope = numba.carray(gradient, (size,))
+    value[0] = log_posterior(
+        numba.carray(u, (size,)),
+        slope,
+        x,
+        header[N_GROUPS],
+        header[FAMILY],
+        numbers,
+        frame.reshape(d, d),
+        frame_inverse.reshape(d, d),
+        prior.reshape(d, d),
     )
-    value[0] = found
-    return 0 if sound else 3
+    return 0 if np.isfinite(value[0]) and np.isfinite(slope).all() else 3
 
 
-def _expand_c(size, expanded, u, out, header):
-    expand(numba.carray(header, (8,)), numba.carray(u, (size,)), numba.carray(out, (expanded,)))
+def _log_posterior_of_variances(size, u, gradient, value, address):
+    header = numba.carray(address, (8,))
+    x, numbers, frame, frame_inverse, prior = _open(header)
+    slope = numba.carray(gradient, (size,))
+    value[0] = log_posterior(
+        numba.carray(u, (size,)),
+        slope,
+        x,
+        header[N_GROUPS],
+        header[FAMILY],
+        numbers,
+        frame,
+        frame_inverse,
+        prior,
+    )
+    return 0 if np.isfinite(value[0]) and np.isfinite(slope).all() else 3
+
+
+def _expand_matrices(size, expanded, u, out, address):
+    header = numba.carray(address, (8,))
+    _, numbers, frame, frame_inverse, _ = _open(header)
+    d = header[N_FEATURES]
+    _write(
+        header,
+        frame.reshape(d, d),
+        frame_inverse.reshape(d, d),
+        numbers,
+        numba.carray(u, (size,)),
+        numba.carray(out, (expanded,)),
+    )
+    return 0
+
+
+def _expand_variances(size, expanded, u, out, address):
+    header = numba.carray(address, (8,))
+    _, numbers, frame, frame_inverse, _ = _open(header)
+    _write(
+        header,
+        frame,
+        frame_inverse,
+        numbers,
+        numba.carray(u, (size,)),
+        numba.carray(out, (expanded,)),
+    )
     return 0
 
 
 @cache
-def c_functions() -> tuple[Any, Any]:
-    """Log posterior with gradient, and `expand`, as C functions that need no interpreter.
+def c_functions(axes: int) -> tuple[Any, Any]:
+    """The log posterior with its gradient, and the parameters, as C functions of coordinates.
 
     int64 f(uint64 size, double *u, double *gradient, double *value, int64 *header)
     int64 f(uint64 size, uint64 expanded, double *u, double *out, int64 *header)
+
+    The first returns 3 where the value or the gradient is not finite, the others 0. The second
+    fills weights (K,), means (K, D) and covariances (K, D, D) in the data's units.
+
+    Parameters
+    ----------
+    axes : int
+        Variances in a covariance; 0 for matrices.
     """
     word, number = numba.types.uint64, numba.types.CPointer(numba.types.float64)
     header = numba.types.CPointer(numba.types.int64)
     result = numba.types.int64
+    density = _log_posterior_of_variances if axes else _log_posterior_of_matrices
+    expand = _expand_variances if axes else _expand_matrices
     return (
-        c_function(_log_posterior_c, result(word, number, number, number, header)),
-        c_function(_expand_c, result(word, word, number, number, header)),
+        c_function(density, result(word, number, number, number, header)),
+        c_function(expand, result(word, word, number, number, header)),
     )

@@ -8,7 +8,7 @@ from typing import Any
 import numba
 import numpy as np
 from numba import types
-from numba.extending import intrinsic
+from numba.extending import intrinsic, overload
 from numpy.typing import NDArray
 
 # Sums may be re-associated (vectorised reductions) and multiplications fused into additions.
@@ -32,6 +32,8 @@ def _source_digest() -> str:
 # Numba's cache on disk notices a change in the file that holds a function, not one in the files of
 # the functions that it calls. The name under which a function is stored says it for all.
 _DIGEST = _source_digest()
+# The same as a number, for caches that want one.
+SOURCE_VERSION = int(_DIGEST, 16)
 
 
 def jit(function: Callable[..., Any]) -> Any:
@@ -101,3 +103,20 @@ def as_pointer(typingctx: Any, address: Any) -> Any:
         return builder.inttoptr(arguments[0], context.get_value_type(pointer))
 
     return pointer(types.int64), codegen
+
+
+def unlocked_inside(array: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`unlocked` for compiled code: an array of any layout as one of the ordinary type.
+
+    C-ordered memory is taken as it is, and must outlive the result; any other is copied.
+    """
+    return unlocked(np.ascontiguousarray(array))
+
+
+@overload(unlocked_inside)
+def _unlocked_inside(array):  # no annotations: numba compares signatures
+    if array.layout != "C":
+        return lambda array: array.copy()
+    if array.mutable:
+        return lambda array: array
+    return lambda array: numba.carray(as_pointer(np.int64(array.ctypes.data)), array.shape)

@@ -40,6 +40,29 @@ class Drawn:
     tree: xr.DataTree
     interrupted: bool
 
+    @property
+    def size(self) -> int:
+        """Draws of all chains."""
+        sizes = self.tree["posterior"].sizes
+        return int(sizes["chain"] * sizes["draw"])
+
+
+def whole_draws(tree: xr.DataTree) -> xr.DataTree:
+    """What all chains have of a run that was interrupted: equally many draws of each.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If nothing was drawn yet.
+    """
+    done = np.isfinite(tree["posterior"].to_dataset()["weights"].values).all(axis=-1).sum(axis=1)
+    begun = np.flatnonzero(done > 0)
+    if not begun.size:
+        raise KeyboardInterrupt
+    kept = {"chain": begun, "draw": slice(0, int(done[begun].min()))}
+    groups = {name: tree[name].to_dataset().isel(kept) for name in ("posterior", "sample_stats")}
+    return xr.DataTree.from_dict(groups)
+
 
 def shows_progress(wanted: bool) -> bool:
     """Whether a progress bar has a reader: a terminal, or a notebook."""
@@ -83,15 +106,60 @@ def draw_by_nutpie(
     try:
         return Drawn(sampler.wait(), False)
     except KeyboardInterrupt:
-        return Drawn(sampler.abort(), True)
+        return Drawn(whole_draws(sampler.abort()), True)
     except BaseException:
         sampler.cancel()
         raise
 
 
+def draw_by_pymc(
+    model: Any,
+    problem: Problem,
+    starts: Array,
+    *,
+    draws: int,
+    tune: int,
+    seed: int,
+    progressbar: bool,
+    options: dict[str, Any],
+) -> Drawn:
+    """As `draw_by_nutpie`, by PyMC's own NUTS on `mixture_model`, one chain after the other.
+
+    PyMC would fork for each chain after threads were started, which may end in a deadlock.
+    """
+    import pymc as pm  # more than a second that nutpie does not need
+
+    from bayesgmm.posterior.model import free_covariances_name
+
+    frame, initial = problem.coordinates, []
+    for start in starts:
+        weights, means, covariances = problem.parameters(start)
+        free = covariances[: frame.groups]
+        if frame.axes:
+            free = np.diagonal(free, axis1=1, axis2=2)[:, : frame.axes]
+        each = {"means": means, free_covariances_name(frame): free}
+        initial.append(each | ({"weights": weights} if frame.n_components > 1 else {}))
+    tree = pm.sample(
+        draws=draws,
+        tune=tune,
+        chains=len(starts),
+        cores=1,
+        init="adapt_diag",
+        initvals=initial,
+        nuts_sampler="pymc",
+        nuts=options or None,
+        random_seed=seed % 2**32,
+        progressbar=shows_progress(progressbar),
+        compute_convergence_checks=False,
+        model=model,
+    )
+    sizes = tree["posterior"].sizes
+    return Drawn(tree, sizes["draw"] < draws or sizes["chain"] < len(starts))
+
+
 def _compiled(problem: Problem, initial_point: Any) -> CompiledPyMCModel:
     """The posterior in the form in which nutpie holds compiled PyMC models: two C functions."""
-    log_density, expanded = c_functions()
+    log_density, expanded = c_functions(problem.coordinates.axes)
     k, d = problem.coordinates.n_components, problem.coordinates.n_features
     shapes = {"weights": (k,), "means": (k, d), "covariances": (k, d, d)}
     sizes = {"component": k, "feature": d, "feature_bis": d}

@@ -1,12 +1,13 @@
 """A posterior as the compiled code takes it: rows, priors and coordinates in two arrays."""
 
+import ctypes
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.engine.log_posterior import FIXED, LEARNED, SEPARATE, evaluate, expand
+from bayesgmm.engine.log_posterior import FIXED, LEARNED, SEPARATE, c_functions
 from bayesgmm.model import (
     Gamma,
     InverseGamma,
@@ -45,17 +46,27 @@ class Problem:
 
         NaN or infinite where float64 does not reach.
         """
-        gradient = np.empty(self.coordinates.size)
-        value, _ = evaluate(self.header, np.ascontiguousarray(u, dtype=np.float64), gradient)
-        return float(value), gradient
+        density, _ = c_functions(self.coordinates.axes)
+        value, gradient = np.empty(1), np.empty(self.coordinates.size)
+        u = np.ascontiguousarray(u, dtype=np.float64)
+        density.ctypes(len(u), _at(u), _at(gradient), _at(value), _at(self.header))
+        return float(value[0]), gradient
 
     def parameters(self, u: Array) -> tuple[Array, Array, Array]:
         """Weights (K,), means (K, D) and covariances (K, D, D) at u, in the data's units."""
         k, d = self.coordinates.n_components, self.coordinates.n_features
         out = np.empty(k * (1 + d + d * d))
-        expand(self.header, np.ascontiguousarray(u, dtype=np.float64), out)
+        u = np.ascontiguousarray(u, dtype=np.float64)
+        _, expand = c_functions(self.coordinates.axes)
+        expand.ctypes(len(u), len(out), _at(u), _at(out), _at(self.header))
         means = out[k : k + k * d].reshape(k, d)
         return out[:k], means, out[k + k * d :].reshape(k, d, d)
+
+
+def _at(array: Array | NDArray[np.int64]) -> Any:
+    """Where an array is, as C takes it."""
+    kind = ctypes.c_int64 if array.dtype.kind == "i" else ctypes.c_double
+    return array.ctypes.data_as(ctypes.POINTER(kind))
 
 
 class _Family(NamedTuple):

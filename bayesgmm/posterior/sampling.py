@@ -20,7 +20,7 @@ from bayesgmm.model import (
     as_structure,
     check_data,
 )
-from bayesgmm.posterior.chains import Drawn, draw_by_nutpie
+from bayesgmm.posterior.chains import Drawn, draw_by_nutpie, draw_by_pymc
 from bayesgmm.posterior.coordinates import coordinates
 from bayesgmm.posterior.problem import problem
 from bayesgmm.posterior.rows import log_likelihood, posterior_predictive
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 type Array = NDArray[np.float64]
 
 _INITS = ("em", "starts")
-_SAMPLERS = ("nutpie",)
+_SAMPLERS = ("nutpie", "pymc")
 _SCHEMA_VERSION = 1
 # Numbers of the per-row log-likelihood that are kept without being asked for: 512 MB.
 _KEPT = 2**26
@@ -73,8 +73,9 @@ def sample_posterior(
         Where chains begin. "em": near EM's best optimum, each chain under a random order of the
         components and moved by about two posterior standard deviations, so that R-hat before
         relabelling is honest. "starts": at EM's distinct optima in turn.
-    nuts_sampler : {"nutpie"}
-        "nutpie" runs a log density that was compiled beforehand.
+    nuts_sampler : {"nutpie", "pymc"}
+        "nutpie" runs a log density that was compiled beforehand; "pymc" runs PyMC's own NUTS on
+        `mixture_model`, which has to be compiled. They draw from the same posterior.
     target_accept : float, optional
         Of the step size adaptation; None for the sampler's default. Higher where draws diverge.
     with_log_likelihood : bool, optional
@@ -127,16 +128,25 @@ def sample_posterior(
     starts = chain_starts(optima, len(data.X), frame, chains, for_starts)
     seed = int(for_chains.integers(2**63))
     options = {} if target_accept is None else {"target_accept": target_accept}
+    target = problem(data.X, resolved, frame)
+    run: dict[str, Any] = {
+        "draws": draws,
+        "tune": tune,
+        "seed": seed,
+        "progressbar": progressbar,
+        "options": options,
+    }
     sampling = time.perf_counter()
-    drawn = draw_by_nutpie(
-        problem(data.X, resolved, frame),
-        starts,
-        draws=draws,
-        tune=tune,
-        seed=seed,
-        progressbar=progressbar,
-        options=options,
-    )
+    if nuts_sampler == "nutpie":
+        drawn = draw_by_nutpie(target, starts, **run)
+    else:
+        # Importing PyMC takes more than a second, which the other sampler does not need.
+        from bayesgmm.posterior.model import mixture_model
+
+        model = mixture_model(
+            X, n_components, covariance_type=structure, priors=priors, near=em.mixture_
+        )
+        drawn = draw_by_pymc(model, target, starts, **run)
     ended = time.perf_counter()
     attributes = {
         **_versions(),

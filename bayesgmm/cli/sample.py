@@ -1,0 +1,106 @@
+"""`bayesgmm sample`: draws from the posterior of a mixture, written as NetCDF."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+import bayesgmm
+from bayesgmm.cli.messages import heard_warnings
+from bayesgmm.cli.options import (
+    components_option,
+    covariance_option,
+    data_options,
+    debug_option,
+    force_option,
+    json_option,
+    output_option,
+    quiet_option,
+    seed_option,
+)
+from bayesgmm.cli.rows import read_rows
+
+_SCHEMA, _VERSION = "bayesgmm.sample", 1
+
+
+@click.command()
+@data_options
+@components_option
+@covariance_option
+@click.option("--draws", type=click.IntRange(min=1), default=1000, show_default=True)
+@click.option("--tune", type=click.IntRange(min=1), default=1000, show_default=True)
+@click.option("--chains", type=click.IntRange(min=1), default=4, show_default=True)
+@seed_option("Seed of the starts and the chains.")
+@json_option
+@output_option("Also write the draws, as NetCDF.")
+@force_option
+@quiet_option
+@debug_option
+def sample(
+    components: int,
+    covariance: str,
+    draws: int,
+    tune: int,
+    chains: int,
+    seed: int,
+    as_json: bool,
+    output: Path | None,
+    force: bool,
+    quiet: bool,
+    **source: Any,
+) -> None:
+    r"""Draw from the posterior of a mixture of DATA by NUTS.
+
+    DATA is a shipped data set (faithful, galaxies, iris) or a file: CSV, Parquet or NPY, or - for
+    CSV from standard input. The summary has EM's estimate beside the posterior.
+
+    \b
+    Examples:
+      bayesgmm sample faithful -k 2 -o posterior.nc
+      bayesgmm sample measurements.csv -k 3 --covariance diag --draws 2000
+    """
+    from bayesgmm.files import check_target, write_atomically
+    from bayesgmm.posterior.summary import beside_em, summarise_posterior
+
+    if output is not None:
+        check_target(output, force=force)
+    rows = read_rows(quiet=quiet, **source)
+    with heard_warnings(quiet) as heard:
+        posterior = bayesgmm.sample_posterior(
+            rows.X,
+            components,
+            covariance_type=covariance,
+            draws=draws,
+            tune=tune,
+            chains=chains,
+            rng=seed,
+            progressbar=not quiet,
+        )
+    if as_json:
+        document = {
+            "schema": _SCHEMA,
+            "version": _VERSION,
+            "data": rows.name,
+            **{name: _plain(value) for name, value in posterior.attrs.items()},
+            "divergences": int(posterior["sample_stats"]["diverging"].sum()),
+            "parameters": beside_em(posterior).to_dict("records"),
+            "warnings": heard,
+        }
+        text = json.dumps(document, allow_nan=False, indent=2)
+    else:
+        text = f"Data: {rows.name}\n\n{summarise_posterior(posterior)}"
+    try:
+        if output is not None:
+            write_atomically(output, bytes(posterior.to_netcdf()), force=force)
+            if not quiet:
+                click.echo(f"The draws were written to {output}.", err=True)
+    finally:
+        click.echo(text)
+    if posterior.attrs["interrupted"]:
+        raise KeyboardInterrupt
+
+
+def _plain(value: Any) -> Any:
+    """Priors and versions are kept as JSON texts, since NetCDF has no nested attributes."""
+    return json.loads(value) if isinstance(value, str) and value[:1] == "{" else value

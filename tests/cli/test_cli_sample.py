@@ -1,0 +1,50 @@
+import json
+
+import pytest
+import xarray as xr
+
+SHORT = ("--draws", 50, "--tune", 100, "--chains", 2)
+
+
+def test_a_summary_with_em_beside_the_posterior(bayesgmm_command, tmp_path):
+    output = tmp_path / "posterior.nc"
+    result = bayesgmm_command("sample", "faithful", "-k", 2, *SHORT, "-o", output)
+    assert result.exit_code == 0
+    for word in ("EM", "mean", "sd", "eruptions", "waiting", "2 chains of 50 draws"):
+        assert word in result.stdout
+    assert "written" in result.stderr
+    with xr.open_datatree(output) as found:
+        assert found["posterior"]["means"].shape == (2, 50, 2, 2)
+        assert "log_likelihood" in found.children
+
+
+def test_json_holds_every_parameter(bayesgmm_command):
+    result = bayesgmm_command("sample", "faithful", "-k", 2, *SHORT, "--json", "--quiet")
+    found = json.loads(result.stdout)
+    assert (found["schema"], found["version"], found["seed"]) == ("bayesgmm.sample", 1, "0")
+    assert found["priors"]["structure"] == "VVV"
+    assert len(found["parameters"]) == 2 + 4 + 6
+    means = [each for each in found["parameters"] if each["parameter"] == "means"]
+    for each in means:
+        assert abs(each["mean"] - each["em"]) < each["sd"]
+
+
+def test_a_file_is_not_overwritten(bayesgmm_command, tmp_path):
+    output = tmp_path / "posterior.nc"
+    output.write_text("precious")
+    result = bayesgmm_command("sample", "faithful", "-k", 2, *SHORT, "-o", output)
+    assert result.exit_code == 1
+    assert "--force" in result.stderr
+    assert output.read_text() == "precious"
+    assert (
+        bayesgmm_command("sample", "faithful", "-k", 2, *SHORT, "-o", output, "--force").exit_code
+        == 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [(("faithful", "-k", 0), 2), (("faithful", "-k", 300), 1), (("nowhere.csv", "-k", 2), 1)],
+)
+def test_exit_statuses(bayesgmm_command, arguments, status):
+    assert bayesgmm_command("sample", *arguments, *SHORT).exit_code == status

@@ -1,0 +1,88 @@
+import numpy as np
+import pymc as pm
+import pytest
+from problems import CASES, built, case_name, rows, somewhere
+
+from bayesgmm import Priors, load_dataset, mixture_model, sample_posterior
+from bayesgmm.errors import InputError, InvalidParameterError
+
+
+def model_of(case, k=3):
+    word, d, how = case
+    return mixture_model(rows(150, d), k, covariance_type=word, priors=Priors(**how))
+
+
+# Each compiles a model of its own: one of every prior family and of every shape of covariances.
+@pytest.mark.parametrize("case", [CASES[i] for i in (0, 2, 5, 8, 10)], ids=case_name)
+def test_density_and_gradient_are_those_of_the_compiled_posterior(case):
+    model, (target, _) = model_of(case), built(case)
+    function = model.logp_dlogp_function(ravel_inputs=True)
+    function.set_extra_values({})
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        u = somewhere(target, rng)
+        value, gradient = function(u)
+        expected, slope = target.log_density(u)
+        assert value == pytest.approx(expected, rel=1e-11)
+        np.testing.assert_allclose(gradient, slope, rtol=1e-9, atol=1e-11 * abs(slope).max())
+
+
+def test_it_can_be_looked_at_and_drawn_from_before_data():
+    model = mixture_model(load_dataset("faithful").X, 2)
+    assert [each.name for each in model.free_RVs] == ["weights", "means", "covariances"]
+    assert model.named_vars_to_dims["covariances"] == ("component", "feature", "feature_bis")
+    prior = pm.sample_prior_predictive(200, model=model, random_seed=1)
+    covariances = prior["prior"]["covariances"].values[0]
+    assert np.linalg.eigvalsh(covariances).min() > 0.0
+    # log |Sigma| under the prior against its own formula, five standard errors.
+    resolved = Priors().for_data(load_dataset("faithful").X, 2)
+    family = resolved.covariances
+    rng = np.random.default_rng(2)
+    logs = np.array(
+        [
+            np.log(np.linalg.det(c)) - np.log(np.linalg.det(s))
+            for c, s in (drawn_scale_and_inverse(family, rng) for _ in range(4000))
+        ]
+    )
+    found = np.linalg.slogdet(covariances)[1].ravel()
+    error = np.sqrt(found.var() / 200 + logs.var() / 4000)
+    assert abs(found.mean() - logs.mean()) < 5 * error
+
+
+def drawn_scale_and_inverse(family, rng):
+    """A scale C and a Wishart variable W by SciPy; Sigma = C W^-1 in distribution of |Sigma|."""
+    from scipy.stats import wishart
+
+    scale = wishart.rvs(family.scale.df, np.asarray(family.scale.scale), random_state=rng)
+    return scale, wishart.rvs(family.df, np.eye(2), random_state=rng)
+
+
+def test_shared_and_one_dimensional_covariances_are_expanded():
+    model = mixture_model(rows(40, 2), 3, covariance_type="tied")
+    assert "shared_covariances" in model.named_vars
+    assert tuple(pm.draw(model["covariances"], random_seed=0).shape) == (3, 2, 2)
+    model = mixture_model(rows(40, 1), 1)
+    assert tuple(pm.draw(model["covariances"], random_seed=0).shape) == (1, 1, 1)
+
+
+def test_pymcs_own_sampler_draws_from_the_same_posterior():
+    x = load_dataset("faithful").X
+    short = {"draws": 150, "tune": 200, "chains": 1, "progressbar": False}
+    by_pymc = sample_posterior(x, 2, rng=1, nuts_sampler="pymc", **short)
+    assert by_pymc.attrs["sampler"] == "pymc"
+    em = by_pymc["constant_data"]["em_means"].values
+    means = by_pymc["posterior"]["means"].values[0]
+    nearest = np.array([each[np.argsort(each[:, 0])] for each in means])
+    # 150 draws are worth at least 30 independent ones here: a standard error of sd / 5.
+    assert (abs(nearest.mean(axis=0) - em) < nearest.std(axis=0)).all()
+    assert np.isfinite(by_pymc["log_likelihood"]["X"]).all()
+
+
+def test_bad_input_is_refused_before_there_is_a_model():
+    x = rows(30, 2)
+    with pytest.raises(InputError, match="n_components=40"):
+        mixture_model(x, 40)
+    with pytest.raises(InputError, match="NaN"):
+        mixture_model(np.where(x == x[3, 1], np.nan, x), 2)
+    with pytest.raises(InvalidParameterError, match="no posterior"):
+        mixture_model(x, 2, covariance_type="VVE")
