@@ -10,7 +10,6 @@ from bayesgmm.model import as_structure
 from bayesgmm.reporting.drawing import INK, panel, style, to_svg
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import (
-    NOTHING,
     Figure,
     Section,
     Shown,
@@ -38,9 +37,11 @@ def choice_section(inputs: Inputs) -> Section:
             "K and the structure were given, and not compared with others.",
         )
     table = inputs.selection
-    fitted = table[np.isfinite(table["bic"].to_numpy(dtype=np.float64))]
+    # A note says why a cell's likelihood is not to be trusted.
+    trusted = np.isfinite(table["bic"].to_numpy(dtype=np.float64)) & (table["note"] == "")
+    fitted = table[trusted]
     if fitted.empty:
-        raise UnavailableError("no mixture of the grid could be fitted")
+        raise UnavailableError("no mixture of the grid can be trusted")
     ranked = fitted.sort_values("bic", kind="stable")
     best = ranked.iloc[0]
     state, sentences = _judge(ranked)
@@ -59,7 +60,7 @@ def choice_section(inputs: Inputs) -> Section:
         sentences.append("The mixture of this report is another one.")
     failed = len(table) - len(fitted)
     if failed:
-        sentences.append(f"{plural(failed, 'cell')} of the grid could not be fitted.")
+        sentences.append(f"{plural(failed, 'cell')} of the grid are not trusted, or have no fit.")
     return Section(
         "choice",
         "Choice of K and structure",
@@ -107,13 +108,12 @@ def _table(ranked: pd.DataFrame) -> Table:
             fixed(row["icl"], 2),
             fixed(row["log_likelihood"], 2),
             count(int(row["n_parameters"])),
-            str(row.get("note") or NOTHING),
         )
         for _, row in ranked.head(_MOST).iterrows()
     ]
     return Table(
         f"The best {len(rows)} of {plural(len(ranked), 'mixture')} by BIC",
-        ("", "BIC", "behind", "ICL", "log-likelihood", "parameters", "note"),
+        ("", "BIC", "behind", "ICL", "log-likelihood", "parameters"),
         tuple(rows),
     )
 
