@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.model.compile import jit
+from bayesgmm.model.spectrum import spectrum
 
 type Array = NDArray[np.float64]
 
@@ -140,19 +141,30 @@ def _combine(df, f, used, gamma):
         gamma[i] /= norms[i]
 
 
-def _slowest(dx: Array, df: Array) -> float:
-    """Smallest Ritz value of I - J on the span of the rows of dx."""
-    lengths = np.linalg.norm(dx, axis=1)
-    keep = lengths > 0.0
-    x, f = dx[keep] / lengths[keep, np.newaxis], df[keep] / lengths[keep, np.newaxis]
-    values, vectors = np.linalg.eigh(x @ x.T)
-    basis = vectors[:, values > 1e-8 * values[-1]] / np.sqrt(values[values > 1e-8 * values[-1]])
-    image = -basis.T @ (x @ f.T) @ basis
-    return float(np.linalg.eigvalsh(0.5 * (image + image.T))[0])
+@jit
+def slowest(dx, df):
+    """Smallest Ritz value of I - J on the span of the rows of dx; both are overwritten."""
+    m = dx.shape[0]
+    for i in range(m):
+        length = max(np.sqrt(np.dot(dx[i], dx[i])), 1e-300)
+        dx[i] /= length
+        df[i] /= length
+    values, vectors = np.empty(m), np.empty((m, m))
+    spectrum(dx @ dx.T, values, vectors)
+    rank = 0
+    while rank < m and values[rank] > 1e-8 * values[0]:
+        for i in range(m):
+            vectors[i, rank] /= np.sqrt(values[rank])
+        rank += 1
+    basis = np.ascontiguousarray(vectors[:, :rank])
+    image = -basis.T @ ((dx @ df.T) @ basis)
+    found, turned = np.empty(rank), np.empty((rank, rank))
+    spectrum(0.5 * (image + image.T), found, turned)
+    return found[rank - 1]
 
 
 @jit
-def _observe(theta, image, points, now, scales, factors, reference, strides, history, row):
+def observe(theta, image, points, now, scales, factors, reference, strides, history, row):
     """Write point, image and f into points[now]; steps from points[1 - now] into history[:, row].
 
     theta, image: weights (K,), means (K, D) and raveled covariances. row < 0 keeps no step.
@@ -190,7 +202,7 @@ def _observe(theta, image, points, now, scales, factors, reference, strides, his
 
 
 @jit
-def _mix(points, now, history, used, reach, out):
+def mix(points, now, history, used, reach, out):
     """The image less `reach` times the combination of its last steps that best cancels f."""
     gamma = np.empty(used)
     _combine(history[1], points[now, 2], used, gamma)
@@ -203,7 +215,7 @@ def _mix(points, now, history, used, reach, out):
 
 # Share of the way to a combination below which it is given up, and the stretch of the plain step
 # that then takes its place.
-_LEAST_REACH, _FIRST_STRETCH = 0.1, 4.0
+LEAST_REACH, FIRST_STRETCH = 0.1, 4.0
 # Steps that have to be seen before they say how slow the slowest direction is.
 _FEWEST_STEPS = 3
 # Nats to gain by one plain step, below which the likelihood counts as quadratic.
@@ -274,8 +286,8 @@ class Mixer:
         near = np.flatnonzero(self._gains[: self._used] < _NEAR)
         if near.size < _FEWEST_STEPS:
             return float("inf")
-        slowest = _slowest(self._history[0, near], self._history[1, near])
-        return self._gain / min(slowest, 1.0) if slowest > 0.0 else float("inf")
+        least = slowest(self._history[0, near], self._history[1, near])
+        return self._gain / min(least, 1.0) if least > 0.0 else float("inf")
 
     def propose(self) -> Array | None:
         """A point ahead of the plain step, flat; None before there are steps to combine.
@@ -291,7 +303,7 @@ class Mixer:
         if self._stretch > 0.0:
             return np.asarray(here[1] + self._stretch * (here[1] - here[0]))
         out = np.empty(self._points.shape[2])
-        _mix(self._points, self._now, self._history, self._used, self._reach, out)
+        mix(self._points, self._now, self._history, self._used, self._reach, out)
         return out
 
     def learn(self, *, better: bool) -> None:
@@ -302,8 +314,8 @@ class Mixer:
                 self._forget()
         else:
             self._reach = min(1.0, 2.0 * self._reach) if better else 0.25 * self._reach
-            if self._reach < _LEAST_REACH:
-                self._reach, self._stretch = 1.0, _FIRST_STRETCH
+            if self._reach < LEAST_REACH:
+                self._reach, self._stretch = 1.0, FIRST_STRETCH
 
     def _forget(self) -> None:
         """Begin anew from the last point: the steps so far led astray."""
@@ -311,7 +323,7 @@ class Mixer:
 
     def _take(self, theta: Parameters, image: Parameters, row: int) -> bool:
         return bool(
-            _observe(
+            observe(
                 (theta.weights, theta.means, theta.covariances.ravel()),
                 (image.weights, image.means, image.covariances.ravel()),
                 self._points,

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
-from bayesgmm.em.acceleration import Parameters
+from bayesgmm.em.climb import climb
 from bayesgmm.em.loop import Run, StopRule, maximise
 from bayesgmm.em.penalty import Penalised
 from bayesgmm.em.starts import Sample, Start, exchanged
@@ -149,25 +149,27 @@ def attempt(rows: Rows, structure: Structure, start: Start, rule: StopRule, fast
 
 
 def first_run(rows: Rows, structure: Structure, start: Start, fast: bool) -> Attempt:
-    """A run that ends near its optimum; in compiled code as far as that reaches."""
+    """A run that ends near its optimum; in compiled code where there are few rows."""
     if len(start.parameters.weights) == 1 or not (isinstance(structure, Decomposed) and rows.brief):
         return attempt(rows, structure, start, _FIRST, fast)
-    end, statistics, trace, collapsed = rows.plain(
+    end = climb(
+        rows,
+        structure,
         start.parameters,
-        letters=structure.letters,
         enough=_FIRST.remaining,
         max_passes=_PLAIN_PASSES,
+        accelerate=False,
     )
-    if collapsed is None and len(trace) == _PLAIN_PASSES:
-        return attempt(rows, structure, Start(start.name, Parameters(*end)), _FIRST, fast)
+    if end.collapsed is None and end.n_passes == _PLAIN_PASSES:
+        return attempt(rows, structure, Start(start.name, end.parameters), _FIRST, fast)
     run = Run(
-        Parameters(*end),
-        statistics,
-        len(trace),
-        collapsed is None,
-        _FIRST.remaining,
-        tuple(trace.tolist()),
-        collapsed,
+        end.parameters,
+        end.statistics,
+        end.n_passes,
+        end.remaining <= _FIRST.remaining,
+        end.remaining,
+        tuple(end.trace.tolist()),
+        end.collapsed,
     )
     return Attempt(start.name, run, _starved(run, structure))
 

@@ -4,7 +4,7 @@ import threading
 import time
 import weakref
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from bayesgmm.engine.factors import factor
 from bayesgmm.engine.kernel import workspace
-from bayesgmm.engine.plain import plain_run
 from bayesgmm.engine.processors import move_to, others
 from bayesgmm.engine.summation import (
     CHUNK,
@@ -40,6 +39,25 @@ _NO_WEIGHTS = np.empty(0)
 def n_threads() -> int:
     """Threads that a pass may use: NUMBA_NUM_THREADS, or the processors of this process."""
     return int(numba.config.NUMBA_NUM_THREADS)
+
+
+class Opened(NamedTuple):
+    """The buffers of one `Rows`, as the functions of `summation` and `factors` take them.
+
+    Attributes
+    ----------
+    size : int
+        Length of the vector of sums.
+    moments : tuple of int
+        The shape in which covariances come: (K, D, D), or (K, D) where D variances are enough.
+    """
+
+    data: Any
+    parameters: Any
+    work: Any
+    stack: Array
+    size: int
+    moments: tuple[int, ...]
 
 
 class Rows:
@@ -152,61 +170,20 @@ class Rows:
             serial_pass(self._data, self._parameters, self._work, self._stack, sums)
         else:
             sums = self._pass_by_team()
-        return self._statistics(means, sums)
+        return self.statistics(means, sums)
 
-    def plain(
-        self,
-        start: tuple[Array, Array, Array],
-        *,
-        letters: tuple[int, ...],
-        enough: float,
-        max_passes: int,
-    ) -> tuple[tuple[Array, Array, Array], Statistics, Array, int | None]:
-        """Plain EM by one thread.
-
-        Parameters
-        ----------
-        start : weights (K,), means (K, D), covariances as in `e_step`
-        letters : tuple of int
-            The covariance structure, as `bayesgmm.model.Decomposed` has it.
-        enough : float
-            Nats still to be gained (by Aitken's estimate) at which the run ends.
-        max_passes : int
-
-        Returns
-        -------
-        parameters, statistics
-            Where the run ended, and those of the pass there.
-        trace : ndarray
-            Log-likelihood of each pass.
-        collapsed : int or None
-            The component whose covariance lost its rank, or which lost its rows.
-        """
-        weights, means, covariances = (each.copy() for each in start)
-        trace, sums = np.empty(max_passes), np.empty(self._size)
-        flat = covariances if self._dense else covariances.reshape(means.shape)
-        passes, bad = plain_run(
-            self._data,
-            weights,
-            means,
-            flat,
-            letters,
-            self._parameters,
-            self._work,
-            self._stack,
-            sums,
-            trace,
-            enough,
-        )
-        statistics = self._statistics(means, sums)
-        return (weights, means, covariances), statistics, trace[:passes], bad - 1 if bad else None
+    def opened(self) -> Opened:
+        """What compiled code needs to make passes by itself, in one thread."""
+        moments = self._parameters[2].shape if self._dense else self._parameters[1].shape
+        return Opened(self._data, self._parameters, self._work, self._stack, self._size, moments)
 
     @property
     def brief(self) -> bool:
         """Whether a pass is too short for a second thread."""
         return self._threads == 1
 
-    def _statistics(self, means: Array, sums: Array) -> Statistics:
+    def statistics(self, means: Array, sums: Array) -> Statistics:
+        """The sums of a pass at `means`, by name."""
         k, d = means.shape
         return Statistics(
             means,

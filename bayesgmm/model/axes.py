@@ -212,27 +212,29 @@ def _search(scatters, counts, equal_volumes, axes, rotated, shares, terms):
 
 
 @jit
-def fit_axes(scatters, counts, equal_volumes, axes, rotated, search):
+def fit_axes(scatters, counts, equal_volumes, axes, rotated, sweeps):
     """Common axes (D, D) as columns, and each scatter in them.
 
-    `axes` holds a basis to begin at, or NaN. With `search`, or without a basis, bases made from the
-    data are tried too; the given one is kept only if it ends better than these. Returns 0, or 1 +
-    the index of a component without spread along some axis.
+    `axes` holds a basis to begin at, or NaN. With `sweeps` they go on from there, at most so often.
+    With 0 they end at the optimum, and bases made from the data are tried too: the given one is
+    kept only if it ends better than these. Returns 0, or 1 + the index of a component without
+    spread along some axis.
     """
     n_components, d = scatters.shape[:2]
     shares = np.empty(n_components)
     terms = np.empty((n_components, 3))
     if math.isnan(axes[0, 0]):
         _search(scatters, counts, equal_volumes, axes, rotated, shares, terms)
+    elif sweeps > 0:
+        _rotate_all(scatters, axes, rotated)
+        _descend(rotated, axes, counts, equal_volumes, sweeps, shares, terms)
     else:
         given = axes.copy()
         turned = np.empty_like(rotated)
         _rotate_all(scatters, given, turned)
         _descend(turned, given, counts, equal_volumes, _MOST_SWEEPS, shares, terms)
         value = _objective(turned, counts, equal_volumes, shares)
-        found = np.inf
-        if search:
-            found = _search(scatters, counts, equal_volumes, axes, rotated, shares, terms)
+        found = _search(scatters, counts, equal_volumes, axes, rotated, shares, terms)
         if not found <= value + 1e-12:
             axes[:] = given
             rotated[:] = turned

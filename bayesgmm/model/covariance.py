@@ -131,7 +131,7 @@ class Decomposed(Structure):
         out = np.empty_like(scatters)
         axes = np.full((d, d), np.nan) if near is None else self._axes(near)
         bad = maximise_covariances(
-            self.letters, counts, scatters, np.zeros(len(counts)), axes, True, out
+            self.letters, counts, scatters, np.zeros(len(counts)), axes, 0, out
         )
         if bad:
             raise SingularCovarianceError(bad - 1)

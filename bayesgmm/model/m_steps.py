@@ -22,10 +22,11 @@ from bayesgmm.model.volumes import fit_volumes
 
 # What a letter of a structure's code stands for.
 IDENTITY, EQUAL, VARYING = 0, 1, 2
+_MOST_STEPS = 200
 
 
 @jit
-def maximise_covariances(letters, counts, scatters, logs, axes, search, out):
+def maximise_covariances(letters, counts, scatters, logs, axes, effort, out):
     """Fill `out` with the covariances of a structure that maximise the expected log-likelihood.
 
     Parameters
@@ -36,30 +37,30 @@ def maximise_covariances(letters, counts, scatters, logs, axes, search, out):
     logs : (K,), axes : (D, D)
         Where iterations begin, and then where they ended: minus the logarithms of the volumes, and
         a basis (NaN for none).
-    search : bool
-        Whether other bases than `axes` are tried.
+    effort : int
+        How many steps an iteration goes on from there; 0 for as many as it takes from nothing.
 
     Returns 0, or 1 + the index of a component whose scatter leaves no covariance.
     """
     volume, shape, orientation = letters
     if scatters.ndim == 2:
-        return _diagonal(volume, shape, counts, scatters, logs, out)
+        return _diagonal(volume, shape, counts, scatters, logs, effort, out)
     if orientation == EQUAL and shape == EQUAL:
-        return _same_but_volumes(volume, counts, scatters, logs, out)
+        return _same_but_volumes(volume, counts, scatters, logs, effort, out)
     if orientation == EQUAL:
-        return _common_axes(volume, counts, scatters, axes, search, out)
+        return _common_axes(volume, counts, scatters, axes, effort, out)
     if shape == EQUAL:
-        return _own_axes(volume, counts, scatters, logs, out)
+        return _own_axes(volume, counts, scatters, logs, effort, out)
     return _free(volume, counts, scatters, out)
 
 
 @jit
-def _diagonal(volume, shape, counts, scatters, logs, out):
+def _diagonal(volume, shape, counts, scatters, logs, effort, out):
     """EII, VII, EEI, VEI, EVI, VVI: variances (K, D)."""
     if shape == VARYING:
         return _free_variances(volume, counts, scatters, out)
     if shape == EQUAL:
-        return _same_but_volumes(volume, counts, scatters, logs, out)
+        return _same_but_volumes(volume, counts, scatters, logs, effort, out)
     n_components, d = scatters.shape
     n, total = counts.sum(), scatters.sum()
     for k in range(n_components):
@@ -90,7 +91,7 @@ def _free_variances(volume, counts, scatters, out):
 
 
 @jit
-def _same_but_volumes(volume, counts, scatters, logs, out):
+def _same_but_volumes(volume, counts, scatters, logs, effort, out):
     """EEI and VEI, EEE and VEE: S / N, or lambda_k S(u) / N."""
     total = np.zeros_like(scatters[0])
     if volume == EQUAL:
@@ -98,7 +99,7 @@ def _same_but_volumes(volume, counts, scatters, logs, out):
         for k in range(scatters.shape[0]):
             total += scatters[k]
     else:
-        bad = fit_volumes(scatters, counts, logs, total)
+        bad = fit_volumes(scatters, counts, logs, total, effort if effort > 0 else _MOST_STEPS)
         if bad > 0:
             return bad
     n = counts.sum()
@@ -148,11 +149,11 @@ def _compose(axes, variances, out):
 
 
 @jit
-def _common_axes(volume, counts, scatters, axes, search, out):
+def _common_axes(volume, counts, scatters, axes, effort, out):
     """EVE and VVE: the variances along common axes are those of EVI and VVI."""
     n_components, d = scatters.shape[:2]
     rotated = np.empty((n_components, d, d))
-    bad = fit_axes(scatters, counts, volume == EQUAL, axes, rotated, search)
+    bad = fit_axes(scatters, counts, volume == EQUAL, axes, rotated, effort)
     if bad > 0:
         return bad
     along = np.empty((n_components, d))
@@ -167,7 +168,7 @@ def _common_axes(volume, counts, scatters, axes, search, out):
 
 
 @jit
-def _own_axes(volume, counts, scatters, logs, out):
+def _own_axes(volume, counts, scatters, logs, effort, out):
     """EEV and VEV: the eigenvalues of the scatters are the scatters of EEI and VEI."""
     n_components, d = scatters.shape[:2]
     vectors = np.empty((n_components, d, d))
@@ -177,7 +178,7 @@ def _own_axes(volume, counts, scatters, logs, out):
         if not values[k, 0] > 0.0:
             return k + 1
     variances = np.empty((n_components, d))
-    bad = _same_but_volumes(volume, counts, values, logs, variances)
+    bad = _same_but_volumes(volume, counts, values, logs, effort, variances)
     for k in range(n_components):
         _compose(vectors[k], variances[k], out[k])
     return bad

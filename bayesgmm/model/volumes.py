@@ -22,7 +22,6 @@ from bayesgmm.model.spectrum import cholesky, log_determinant, whiten
 _LAST = 1e-10
 # A Newton step so short need not be checked.
 _SHORT = 0.1
-_MOST = 200
 
 
 @jit
@@ -99,12 +98,12 @@ def _newton_step(shares, counts, traces, step):
 
 
 @jit
-def fit_volumes(scatters, counts, logs, total):
+def fit_volumes(scatters, counts, logs, total, most):
     """Minimise G from `logs` on; u is left there and S(u) in `total`.
 
-    scatters (K, D, D) or (K, D); counts, logs (K,); total (D, D) or (D,). Returns 0, or 1 + the
-    index of a component whose scatter is none. No step raises G: where Newton's would, the step
-    of the alternation takes its place.
+    scatters (K, D, D) or (K, D); counts, logs (K,); total (D, D) or (D,). At most `most` steps
+    are made. Returns 0, or 1 + the index of a component whose scatter is none. No step raises G:
+    where Newton's would, the step of the alternation takes its place.
     """
     n_components, d = scatters.shape[:2]
     shares = np.empty((n_components, scatters[0].size))
@@ -113,7 +112,8 @@ def fit_volumes(scatters, counts, logs, total):
     step = np.empty(n_components)
     there = np.empty(n_components)
     n = counts.sum()
-    for i in range(_MOST):
+    warm = np.abs(logs).max() > 0.0
+    for i in range(most):
         log_det = _whitened(scatters, logs, total, lower, shares)
         if math.isnan(log_det):
             return 1
@@ -125,7 +125,7 @@ def fit_volumes(scatters, counts, logs, total):
                 return k + 1
             traces[k] = s
         # The first steps of a cold start are cheaper without Hessians.
-        newton = i > 0 and _newton_step(shares, counts, traces, step)
+        newton = (i > 0 or warm) and _newton_step(shares, counts, traces, step)
         size = np.abs(step).max() if newton else np.inf
         if newton and size > _SHORT:
             here = log_det - d * np.dot(counts, logs) / n

@@ -1,0 +1,372 @@
+"""The EM loop in compiled code, for runs on a few hundred rows.
+
+There a pass takes a few microseconds, and calling it from Python several times that. This is the
+loop of `bayesgmm.em.loop` with the acceleration of `bayesgmm.em.acceleration`, without priors.
+M-steps that iterate go on from where the last one ended, and take a step or two at a time: what is
+left they gain in the next pass.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesgmm.em.acceleration import (
+    FIRST_STRETCH,
+    LEAST_REACH,
+    Parameters,
+    mix,
+    observe,
+    slowest,
+)
+from bayesgmm.engine import Rows
+from bayesgmm.engine.factors import factor
+from bayesgmm.engine.summation import serial_pass
+from bayesgmm.model import Decomposed, Statistics
+from bayesgmm.model.compile import jit
+from bayesgmm.model.m_steps import EQUAL, VARYING, maximise_covariances
+from bayesgmm.model.spectrum import spectrum
+
+type Array = NDArray[np.float64]
+
+_DEPTH = 8
+# Passes before steps are combined.
+_PLAIN = 3
+_EPS = float(np.finfo(np.float64).eps)
+# Steps that an M-step's iterations make at a time.
+_EFFORT = 2
+# As in `bayesgmm.em.acceleration`.
+_NEAR, _FEWEST_STEPS = 1e-3, 3
+
+
+class Climb(NamedTuple):
+    """Where a compiled run ended.
+
+    Attributes
+    ----------
+    parameters : Parameters
+    statistics : Statistics
+        Of the pass at `parameters`.
+    trace : ndarray
+        Log-likelihood after each step that was kept.
+    n_passes : int
+    remaining : float
+        Nats still to be gained, by estimate; infinite where it is not known.
+    collapsed : int or None
+        The component whose covariance lost its rank, or which lost its rows.
+    """
+
+    parameters: Parameters
+    statistics: Statistics
+    trace: Array
+    n_passes: int
+    remaining: float
+    collapsed: int | None
+
+
+def climb(
+    rows: Rows,
+    structure: Decomposed,
+    start: Parameters,
+    *,
+    enough: float,
+    max_passes: int,
+    accelerate: bool = True,
+) -> Climb:
+    """Run EM until `enough` nats are left to gain by estimate, or for `max_passes`."""
+    weights, means, covariances = (np.array(each) for each in start)
+    opened = rows.opened()
+    flat = covariances.reshape(opened.moments)
+    trace = np.empty(max_passes)
+    sums = np.empty(opened.size)
+    kept, passes, remaining, bad = _climb(
+        opened.data,
+        opened.parameters,
+        opened.work,
+        opened.stack,
+        structure.letters,
+        (weights, means, flat),
+        sums,
+        trace,
+        enough,
+        accelerate,
+    )
+    return Climb(
+        Parameters(weights, means, covariances),
+        rows.statistics(means, sums),
+        trace[:kept],
+        passes,
+        remaining,
+        bad - 1 if bad else None,
+    )
+
+
+def m_step_from(structure: Decomposed, counts: Array, scatters: Array) -> Array | None:
+    """Covariances near those of the M-step, by a few steps of its iterations; None if singular."""
+    out = np.empty_like(scatters)
+    bad = _first_m_step(structure.letters, counts, scatters, out)
+    return None if bad else out
+
+
+@jit
+def _first_m_step(letters, counts, scatters, out):
+    logs, axes = _beginning(letters, scatters, scatters.shape[1])
+    return maximise_covariances(letters, counts, scatters, logs, axes, _EFFORT + 1, out)
+
+
+@jit
+def partition_moments(rows, row_weights, labels, counts, means, scatters):
+    """Counts, means and scatters (K, D, D) of the parts of a partition."""
+    n, d = rows.shape
+    counts[:] = 0.0
+    means[:] = 0.0
+    scatters[:] = 0.0
+    for b in range(n):
+        counts[labels[b]] += row_weights[b]
+        for j in range(d):
+            means[labels[b], j] += row_weights[b] * rows[b, j]
+    for k in range(counts.size):
+        for j in range(d):
+            means[k, j] /= counts[k]
+    for b in range(n):
+        k = labels[b]
+        for i in range(d):
+            x = row_weights[b] * (rows[b, i] - means[k, i])
+            for j in range(i + 1):
+                scatters[k, i, j] += x * (rows[b, j] - means[k, j])
+    for k in range(counts.size):
+        for i in range(d):
+            for j in range(i):
+                scatters[k, j, i] = scatters[k, i, j]
+
+
+@jit
+def _beginning(letters, covariances, d):
+    """Where the iterations of the first M-step begin: no volumes, and the axes of theta if common.
+
+    A sum of the covariances with unlike coefficients tells axes apart that a single one may not.
+    """
+    k = covariances.shape[0]
+    axes = np.full((d, d), np.nan)
+    if covariances.ndim == 3 and letters[1:] == (VARYING, EQUAL):
+        _common_axes(covariances, axes)
+    return np.zeros(k), axes
+
+
+@jit
+def _common_axes(covariances, axes):
+    k, d = covariances.shape[:2]
+    total = np.zeros((d, d))
+    flat = covariances.reshape(k, d * d)
+    for c in range(k):
+        trace = 0.0
+        for j in range(d):
+            trace += flat[c, j * (d + 1)]
+        for i in range(d):
+            for j in range(d):
+                total[i, j] += flat[c, i * d + j] / (trace * (c + 2))
+    spectrum(total, np.empty(d), axes)
+
+
+@jit
+def _step(sums, letters, begun, theta, image):
+    """The M-step from theta, into `image`.
+
+    `begun` = (logs, axes): where the iterations of the last M-step ended, and then of this one.
+    Returns 0, or 1 + the component whose scatter leaves no covariance.
+    """
+    weights, means, covariances = image
+    n_components, d = means.shape
+    counts = sums[2 : 2 + n_components]
+    firsts = sums[2 + n_components :]
+    seconds = sums[2 + n_components * (1 + d) :]
+    size = covariances.size // n_components
+    scatters = np.empty_like(covariances)
+    flat = scatters.reshape(n_components, size)
+    for k in range(n_components):
+        for m in range(size):
+            i, j = (m // d, m % d) if size > d else (m, m)
+            flat[k, m] = seconds[k * size + m] - firsts[k * d + i] * firsts[k * d + j] / counts[k]
+        weights[k] = counts[k] / sums[1]
+        for j in range(d):
+            means[k, j] = theta[1][k, j] + firsts[k * d + j] / counts[k]
+    logs, axes = begun
+    return maximise_covariances(letters, counts, scatters, logs, axes, _EFFORT, covariances)
+
+
+@jit
+def _project(letters, begun, theta):
+    """Make a combination of members of a structure a member; 0, or 1 + a bad component."""
+    weights, _, covariances = theta
+    n_components = weights.size
+    for k in range(n_components):
+        if not weights[k] > 0.0:
+            return k + 1
+    weights /= weights.sum()
+    volume, shape, orientation = letters
+    all_vary = volume == VARYING and EQUAL not in (shape, orientation)
+    none_varies = VARYING not in (volume, shape, orientation)
+    if all_vary or none_varies:
+        return 0
+    scatters = np.empty_like(covariances)
+    for k in range(n_components):
+        scatters[k] = weights[k] * covariances[k]
+    logs, axes = begun
+    return maximise_covariances(letters, weights, scatters, logs, axes, _EFFORT, covariances)
+
+
+@jit
+def _copy(to, other):
+    to[0][:] = other[0]
+    to[1][:] = other[1]
+    to[2][:] = other[2]
+
+
+@jit
+def _from_flat(flat, theta):
+    k, d = theta[1].shape
+    theta[0][:] = flat[:k]
+    theta[1][:] = flat[k : k + k * d].reshape(k, d)
+    theta[2][:] = flat[k + k * d :].reshape(theta[2].shape)
+
+
+@jit
+def _raveled(theta):
+    return theta[0], theta[1], theta[2].reshape(theta[2].size)
+
+
+@jit
+def _refer(theta, counts, factors, coordinates):
+    """Take coordinates in which the complete-data information at theta is the identity."""
+    scales, own, reference, strides = coordinates
+    weights, means, covariances = theta
+    k, d = means.shape
+    flat = covariances.reshape(covariances.size)
+    total = counts.sum()
+    for c in range(k):
+        reference[c] = weights[c]
+        scales[0, c] = np.sqrt(total / weights[c])
+        scales[1, c] = np.sqrt(counts[c])
+        for j in range(d):
+            reference[k + c * d + j] = flat[c * strides[1] + j * strides[0]]
+    a, b = own.reshape(own.size), factors.reshape(factors.size)
+    for i in range(a.size):
+        a[i] = b[i]
+
+
+@jit
+def _estimate(gain, gains, used, history, enough):
+    """Nats still to be gained: the plain step's own gain over the least Ritz value of I - J."""
+    if gain > enough or gain <= 1e-26:
+        return gain
+    near = np.empty(used, dtype=np.int64)
+    many = 0
+    for i in range(used):
+        if gains[i] < _NEAR:
+            near[many] = i
+            many += 1
+    if many < _FEWEST_STEPS:
+        return np.inf
+    least = slowest(history[0][near[:many]], history[1][near[:many]])
+    return gain / min(least, 1.0) if least > 0.0 else np.inf
+
+
+@jit
+def _climb(data, parameters, work, stack, letters, theta, sums, trace, enough, fast):
+    """EM in place; (steps kept, passes, remaining, bad). `sums` are those at theta."""
+    constants, centres, factors, offsets = parameters
+    k, d = theta[1].shape
+    size = k + k * d + theta[2].size
+    full = theta[2].ndim == 3
+    strides = (d + 1, d * d) if full else (1, d)
+    coordinates = (
+        np.empty((2, k)),
+        np.empty((k, d, d) if full else (k, 1, d)),
+        np.full(k * (1 + d), np.nan),
+        strides,
+    )
+    scales, own, reference, _ = coordinates
+    history = np.empty((3, _DEPTH, size))
+    gains = np.empty(_DEPTH)
+    points = np.empty((2, 3, size))
+    flat = np.empty(size)
+    image = (np.empty_like(theta[0]), np.empty_like(theta[1]), np.empty_like(theta[2]))
+    trial = (np.empty_like(theta[0]), np.empty_like(theta[1]), np.empty_like(theta[2]))
+    tried = np.empty_like(sums)
+    begun, tried_from = _beginning(letters, theta[2], d), _beginning(letters, theta[2], d)
+    now, used, newest, seen = 0, 0, -1, False
+    gain, reach, stretch, remaining = np.inf, 1.0, 0.0, np.inf
+    bad = factor(theta[0], theta[1], theta[2], constants, centres, factors, offsets)
+    if bad > 0:
+        return 0, 0, np.inf, bad
+    serial_pass(data, parameters, work, stack, sums)
+    trace[0] = sums[0]
+    kept, passes, most = 1, 1, trace.size
+    while passes < most:
+        for c in range(k):
+            if not sums[2 + c] > _EPS * sums[1]:
+                return kept, passes, np.inf, c + 1
+        bad = _step(sums, letters, begun, theta, image)
+        if bad > 0:
+            return kept, passes, np.inf, bad
+        now = 1 - now
+        row = (newest + 1) % _DEPTH if seen else -1
+        here, there = _raveled(theta), _raveled(image)
+        if not observe(here, there, points, now, scales, own, reference, strides, history, row):
+            _refer(theta, sums[2 : 2 + k], factors, coordinates)
+            used, newest, row = 0, -1, -1
+            observe(here, there, points, now, scales, own, reference, strides, history, row)
+        last, gain = gain, 0.5 * np.dot(points[now, 2], points[now, 2])
+        seen = True
+        if row >= 0:
+            newest = row
+            used = min(used + 1, _DEPTH)
+            gains[row] = max(last, gain)
+        remaining = _estimate(gain, gains, used, history, enough)
+        if remaining <= enough:
+            break
+        if fast and used > 0 and passes > _PLAIN:
+            if stretch > 0.0:
+                for i in range(size):
+                    flat[i] = points[now, 1, i] + stretch * (points[now, 1, i] - points[now, 0, i])
+            else:
+                mix(points, now, history, used, reach, flat)
+            _from_flat(flat, trial)
+            tried_from[0][:] = begun[0]
+            tried_from[1][:] = begun[1]
+            better = False
+            if _project(letters, tried_from, trial) == 0 and (
+                factor(trial[0], trial[1], trial[2], constants, centres, factors, offsets) == 0
+            ):
+                serial_pass(data, parameters, work, stack, tried)
+                passes += 1
+                better = tried[0] >= sums[0] - 8.0 * _EPS * abs(sums[0])
+            if better:
+                _copy(theta, trial)
+                sums[:] = tried
+                begun[0][:] = tried_from[0]
+                begun[1][:] = tried_from[1]
+            if stretch > 0.0:
+                stretch = 2.0 * stretch if better else 0.0
+                if not better:
+                    used, newest = 0, -1
+            else:
+                reach = min(1.0, 2.0 * reach) if better else 0.25 * reach
+                if reach < LEAST_REACH:
+                    reach, stretch = 1.0, FIRST_STRETCH
+            if better:
+                trace[kept] = sums[0]
+                kept += 1
+                continue
+            if passes >= most:
+                # Factors are those of the trial: the statistics are not.
+                break
+        bad = factor(image[0], image[1], image[2], constants, centres, factors, offsets)
+        if bad > 0:
+            return kept, passes, np.inf, bad
+        _copy(theta, image)
+        serial_pass(data, parameters, work, stack, sums)
+        passes += 1
+        trace[kept] = sums[0]
+        kept += 1
+    return kept, passes, remaining, 0
