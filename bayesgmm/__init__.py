@@ -38,9 +38,12 @@ if TYPE_CHECKING:
         BootstrapTest,
         GaussianMixture,
         Merging,
+        Selection,
         StandardErrors,
         bootstrap_lrt,
         merge_components,
+        plot_selection,
+        select_mixture,
     )
     from bayesgmm.engine import e_step, score
     from bayesgmm.model import (
@@ -88,6 +91,7 @@ __all__ = [
     "Regression",
     "Report",
     "ResolvedPriors",
+    "Selection",
     "Simulation",
     "StandardErrors",
     "Statistics",
@@ -108,6 +112,7 @@ __all__ = [
     "plot_label_switching",
     "plot_mixture",
     "plot_recovery",
+    "plot_selection",
     "posterior_predictive",
     "random_mixture",
     "recovery",
@@ -118,6 +123,7 @@ __all__ = [
     "scenario",
     "scenarios",
     "score",
+    "select_mixture",
     "simulate",
     "structures",
 ]
@@ -142,9 +148,12 @@ _ROOMS = {
         "BootstrapTest",
         "GaussianMixture",
         "Merging",
+        "Selection",
         "StandardErrors",
         "bootstrap_lrt",
         "merge_components",
+        "plot_selection",
+        "select_mixture",
     ),
     "bayesgmm.engine": ("e_step", "score"),
     "bayesgmm.model": (

@@ -11,6 +11,7 @@ from bayesgmm.cli.fit import fit
 from bayesgmm.cli.group import Commands
 from bayesgmm.cli.report import report
 from bayesgmm.cli.sample import sample
+from bayesgmm.cli.select import select
 from bayesgmm.cli.simulate import simulate
 
 
@@ -24,5 +25,5 @@ def main() -> None:
     """
 
 
-for command in (report, fit, sample, simulate, datasets):
+for command in (report, fit, select, sample, simulate, datasets):
     main.add_command(command)

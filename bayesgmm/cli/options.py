@@ -25,7 +25,7 @@ def _check_structure(_ctx: click.Context, _parameter: click.Parameter, value: st
     return value
 
 
-def _split(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> list[str] | None:
+def split(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> list[str] | None:
     """Cut a list of names at its commas; names that hold a comma stand in double quotes."""
     if value is None:
         return None
@@ -99,7 +99,7 @@ def data_options(command: Any) -> Any:
         ),
         click.option("--label-column", help="A column of known groups: not fitted, but compared."),
         click.option(
-            "--columns", callback=_split, help="Columns to fit: names or positions, as a,b,2."
+            "--columns", callback=split, help="Columns to fit: names or positions, as a,b,2."
         ),
         click.argument("data"),
     ):

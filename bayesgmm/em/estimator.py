@@ -240,9 +240,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             If every start collapsed.
         """
         self._check_parameters()
+        previous = self._parameters if self.warm_start and self.__sklearn_is_fitted__() else None
+        return self._fit(X, sample_weight, previous)
+
+    def _fit(self, X: Any, sample_weight: ArrayLike | None, previous: Parameters | None) -> Self:
+        """Fit, from a solution in the user's units if there is one."""
         data = check_data(X)
         weights = check_sample_weight(sample_weight, len(data.X))
-        previous = self._parameters if self.warm_start and self.__sklearn_is_fitted__() else None
         settings = self._settings(previous)
         found = fit_mixture(data.X, weights, data.feature_names, settings)
         # Column names and their number are scikit-learn's business, in its words.

@@ -5,9 +5,9 @@ structures that it contains: so one that has more freedom never has less likelih
 know nothing of each other and may be searched at the same time, with the same result.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from bayesgmm.em.search import judge
 from bayesgmm.em.starts import whitened
 from bayesgmm.em.units import Units, fit_units
 from bayesgmm.engine import Rows
-from bayesgmm.model import Structure
+from bayesgmm.model import Decomposed
 
 type Array = NDArray[np.float64]
 type Labels = NDArray[np.int64]
@@ -32,7 +32,10 @@ _HEATS = ((8, 6), (25, 2))
 _ENOUGH, _MOST_PASSES = 1e-6, 500
 # Values closer than this (nats) are one optimum.
 _SAME = 1e-3
+# Different k-means partitions of each kind.
 _K_MEANS = 2
+# Rows on which starts race where there are more: merging them takes time in their square.
+_SAMPLE = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +45,9 @@ class Cell:
     Attributes
     ----------
     n_components : int
-    structure : Structure
+    structure : Decomposed
     parameters : Parameters or None
-        In the units of `units`; None if there is no mixture.
+        None if there is no mixture.
     log_likelihood : float
         Total, nats, in the user's units.
     converged : bool
@@ -53,7 +56,7 @@ class Cell:
     """
 
     n_components: int
-    structure: Structure
+    structure: Decomposed
     parameters: Parameters | None
     log_likelihood: float
     converged: bool
@@ -65,13 +68,13 @@ class Cell:
         return self.parameters is not None and not self.note
 
 
-def contained(small: Structure, large: Structure) -> bool:
+def contained(small: Decomposed, large: Decomposed) -> bool:
     """Whether every mixture of `small` is one of `large`: I(dentity) < E(qual) < V(arying)."""
     pairs = zip(small.code, large.code, strict=True)
     return small != large and all("IEV".index(a) <= "IEV".index(b) for a, b in pairs)
 
 
-def parents(structure: Structure, among: Sequence[Structure]) -> list[Structure]:
+def parents(structure: Decomposed, among: Sequence[Decomposed]) -> list[Decomposed]:
     """The largest of the structures that this one contains."""
     inside = [each for each in among if contained(each, structure)]
     return [each for each in inside if not any(contained(each, other) for other in inside)]
@@ -79,8 +82,7 @@ def parents(structure: Structure, among: Sequence[Structure]) -> list[Structure]
 
 def search_grid(
     x: Array,
-    n_components: Sequence[int],
-    structures: Sequence[Structure],
+    wanted: Mapping[int, Sequence[Decomposed]],
     rng: np.random.Generator,
     *,
     threads: int,
@@ -92,23 +94,30 @@ def search_grid(
     ----------
     x : ndarray of shape (n, D)
         float64, C-ordered, finite, of full rank.
-    n_components : sequence of int
-        At most as many as there are distinct rows.
-    structures : sequence of Structure
+    wanted : mapping of int to sequence of Decomposed
+        The structures of each K, which is at most the number of distinct rows.
+
+    Returns
+    -------
+    list of Cell
+        With parameters in the user's units.
     """
-    grounds = Grounds.of(x, structures)
-    generators = dict(zip(n_components, rng.spawn(len(n_components)), strict=True))
+    structures = {each: None for column in wanted.values() for each in column}
+    if not structures:
+        return []
+    grounds = Grounds.of(x, list(structures), rng)
+    generators = dict(zip(wanted, rng.spawn(len(wanted)), strict=True))
 
     def search(k: int) -> list[Cell]:
-        found = _Column(grounds, k, structures, generators[k]).search()
+        found = _Column(grounds, k, wanted[k], generators[k]).search() if wanted[k] else []
         done(k)
-        return found
+        return [grounds.in_users_units(each) for each in found]
 
     # The largest first: they take longest, and the last one should be short.
-    order = sorted(n_components, reverse=True)
+    order = sorted(wanted, reverse=True)
     with ThreadPoolExecutor(threads) as pool:
         columns = dict(zip(order, pool.map(search, order), strict=True))
-    return [cell for k in n_components for cell in columns[k]]
+    return [cell for k in wanted for cell in columns[k]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,29 +126,37 @@ class Grounds:
 
     Attributes
     ----------
-    x : ndarray of shape (n, D)
+    n_rows : int
     units : dict
         By whether columns may be scaled one by one.
     rows : dict
-        x in these units.
+        All rows in these units.
+    sample : dict
+        The rows on which starts race, in these units: all of them where there are few.
     spaces : list of ndarray
-        Rows as k-means is to see them.
+        The sample as k-means is to see it.
     trees : list of MergeTree
     """
 
-    x: Array
+    n_rows: int
     units: dict[bool, Units]
     rows: dict[bool, Array]
+    sample: dict[bool, Array]
     spaces: list[Array]
     trees: list[MergeTree]
 
     @classmethod
-    def of(cls, x: Array, structures: Sequence[Structure]) -> "Grounds":
-        """Prepare rows for a search over these structures."""
+    def of(cls, x: Array, structures: Sequence[Decomposed], rng: np.random.Generator) -> "Grounds":
+        """Prepare rows for a search over these structures; `rng` chooses a sample of many."""
+        n = len(x)
         kinds = {each.scales_by_column: each for each in structures}
         units = {by_column: fit_units(x, None, each) for by_column, each in kinds.items()}
         rows = {by_column: each.to_fit(x) for by_column, each in units.items()}
-        base = rows.get(True, rows.get(False))
+        sample = rows
+        if n > _SAMPLE:
+            chosen = np.sort(rng.choice(n, _SAMPLE, replace=False))
+            sample = {by_column: each[chosen] for by_column, each in rows.items()}
+        base = sample.get(True, sample.get(False))
         assert base is not None
         scaled = base / base.std(axis=0)
         white = whitened(base)
@@ -150,26 +167,33 @@ class Grounds:
             agglomerate(scaled, "VII"),
             agglomerate(scaled, "EII"),
         ]
-        if False in rows:
-            spaces.append(rows[False])
-            trees.append(agglomerate(rows[False], "EII"))
-            trees.append(agglomerate(rows[False], "VII"))
-        return cls(x, units, rows, spaces, trees)
+        if False in sample:
+            spaces.append(sample[False])
+            trees.append(agglomerate(sample[False], "EII"))
+            trees.append(agglomerate(sample[False], "VII"))
+        return cls(n, units, rows, sample, spaces, trees)
+
+    def in_users_units(self, cell: Cell) -> Cell:
+        """A cell with its parameters in the units of the rows as they came."""
+        if cell.parameters is None:
+            return cell
+        units = self.units[cell.structure.scales_by_column]
+        return replace(cell, parameters=units.to_user(cell.parameters))
 
 
 class _Column:
     """All structures of one K."""
 
     def __init__(
-        self, grounds: Grounds, k: int, structures: Sequence[Structure], rng: np.random.Generator
+        self, grounds: Grounds, k: int, structures: Sequence[Decomposed], rng: np.random.Generator
     ) -> None:
         self._grounds, self._k, self._structures = grounds, k, structures
         self._partitions = self._partition(rng)
-        self._rows: dict[tuple[bool, bool], Rows] = {}
+        self._opened: dict[tuple[bool, bool, bool], Rows] = {}
 
     def search(self) -> list[Cell]:
         """The cells in the order of the structures."""
-        found: dict[Structure, Cell] = {}
+        found: dict[Decomposed, Cell] = {}
         # A structure comes after all that it contains.
         ordered = sorted(self._structures, key=lambda s: sum("IEV".index(c) for c in s.code))
         for each in ordered:
@@ -180,35 +204,39 @@ class _Column:
     def _partition(self, rng: np.random.Generator) -> list[Labels]:
         """Different partitions of the rows into K parts, without empty ones."""
         k, grounds = self._k, self._grounds
+        n = len(grounds.spaces[0])
         if k == 1:
-            return [np.zeros(len(grounds.x), dtype=np.int64)]
+            return [np.zeros(n, dtype=np.int64)]
         made = [tree.labels(k) for tree in grounds.trees]
-        ones = np.ones(len(grounds.x))
+        ones = np.ones(n)
         for z in grounds.spaces:
             for _ in range(_K_MEANS):
                 labels = np.empty(len(z), dtype=np.int64)
                 k_means(z, ones, k, rng.random(k), 20, labels)
                 made.append(labels)
         distinct: list[Labels] = []
-        for labels in made:
-            _, labels = np.unique(labels, return_inverse=True)
+        for each in made:
+            labels = np.unique(each, return_inverse=True)[1]
             if labels.max() == k - 1 and not any(np.array_equal(labels, o) for o in distinct):
                 distinct.append(labels)
         return distinct
 
-    def _open(self, structure: Structure) -> Rows:
-        kind = (structure.diagonal, structure.scales_by_column)
-        if kind not in self._rows:
-            rows = self._grounds.rows[structure.scales_by_column]
-            self._rows[kind] = Rows(rows, None, self._k, diagonal=structure.diagonal, threads=1)
-        return self._rows[kind]
+    def _open(self, structure: Decomposed, *, whole: bool) -> Rows:
+        """All rows, or the sample, for passes of one thread."""
+        grounds = self._grounds
+        whole = whole or grounds.sample is grounds.rows
+        kind = (structure.diagonal, structure.scales_by_column, whole)
+        if kind not in self._opened:
+            rows = (grounds.rows if whole else grounds.sample)[structure.scales_by_column]
+            self._opened[kind] = Rows(rows, None, self._k, diagonal=structure.diagonal, threads=1)
+        return self._opened[kind]
 
-    def _begin(self, structure: Structure) -> Iterator[Parameters]:
+    def _begin(self, structure: Decomposed) -> Iterator[Parameters]:
         """A mixture of the structure from each partition.
 
         Parts are given D + 1 rows' worth of the scatter within all of them, that none is flat.
         """
-        rows = self._grounds.rows[structure.scales_by_column]
+        rows = self._grounds.sample[structure.scales_by_column]
         n, d = rows.shape
         ones = np.ones(n)
         for labels in self._partitions:
@@ -222,7 +250,7 @@ class _Column:
             if covariances is not None:
                 yield Parameters(counts / n, means, covariances)
 
-    def _moved(self, cell: Cell, structure: Structure) -> Parameters | None:
+    def _moved(self, cell: Cell, structure: Decomposed) -> Parameters | None:
         """A cell's mixture in the units and the shape of a structure that contains it."""
         if cell.parameters is None:
             return None
@@ -240,21 +268,44 @@ class _Column:
             covariances = covariances * ratio * ratio[:, np.newaxis]
         return Parameters(weights, means * ratio, covariances)
 
-    def _cell(self, structure: Structure, begun: list[Cell]) -> Cell:
-        rows = self._open(structure)
+    def _cell(self, structure: Decomposed, begun: list[Cell]) -> Cell:
         starts = list(self._begin(structure))
         inherited = [self._moved(cell, structure) for cell in begun]
-        runs = self._race(rows, structure, starts, [each for each in inherited if each])
-        return self._judged(structure, runs)
+        runs = self._race(structure, starts, [each for each in inherited if each])
+        return self._not_less(self._judged(structure, runs), begun)
+
+    def _not_less(self, cell: Cell, begun: list[Cell]) -> Cell:
+        """The cell, unless a structure that it contains has more: its mixture then serves for both.
+
+        That happens where everything that is more likely was an accident.
+        """
+        sound = [each for each in begun if each.sound]
+        best = max(sound, key=lambda each: each.log_likelihood, default=None)
+        if best is None or (cell.sound and cell.log_likelihood >= best.log_likelihood):
+            return cell
+        start = self._moved(best, cell.structure)
+        assert start is not None
+        rows = self._open(cell.structure, whole=True)
+        run = climb(rows, cell.structure, start, enough=_ENOUGH, max_passes=_MOST_PASSES)
+        found = self._judged(cell.structure, [run])
+        if found.sound:
+            return found
+        return replace(
+            cell,
+            parameters=start,
+            log_likelihood=best.log_likelihood,
+            converged=False,
+            note="",
+        )
 
     def _race(
         self,
-        rows: Rows,
-        structure: Structure,
+        structure: Decomposed,
         starts: list[Parameters],
         inherited: list[Parameters],
     ) -> list[Climb]:
         """The best runs from the partitions and from the structures contained, to their end."""
+        rows, whole = self._open(structure, whole=False), self._open(structure, whole=True)
         entered = [(each, 0) for each in starts] + [(each, 1) for each in inherited]
         running = [
             (climb(rows, structure, each, enough=_ENOUGH, max_passes=_HEATS[0][0]), kind)
@@ -263,16 +314,22 @@ class _Column:
         running = _best(running, _HEATS[0][1])
         running = [(self._on(rows, structure, each, _HEATS[1][0]), kind) for each, kind in running]
         running = _best(running, _HEATS[1][1])
-        return [self._on(rows, structure, each, _MOST_PASSES) for each, _ in running]
+        return [
+            self._on(whole, structure, each, _MOST_PASSES, again=whole is not rows)
+            for each, _ in running
+        ]
 
-    def _on(self, rows: Rows, structure: Structure, run: Climb, passes: int) -> Climb:
-        if run.remaining <= _ENOUGH or run.collapsed is not None:
+    def _on(
+        self, rows: Rows, structure: Decomposed, run: Climb, passes: int, *, again: bool = False
+    ) -> Climb:
+        """The run, continued unless it has ended; `again` where these are other rows."""
+        if run.collapsed is not None or (run.remaining <= _ENOUGH and not again):
             return run
         return climb(rows, structure, run.parameters, enough=_ENOUGH, max_passes=passes)
 
-    def _judged(self, structure: Structure, runs: list[Climb]) -> Cell:
+    def _judged(self, structure: Decomposed, runs: list[Climb]) -> Cell:
         """The best run that is sound, else the best with what is wrong with it."""
-        weight = len(self._grounds.x)
+        weight = self._grounds.n_rows
         units = self._grounds.units[structure.scales_by_column]
         found: Cell | None = None
         for each in sorted(

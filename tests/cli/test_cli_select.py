@@ -1,0 +1,52 @@
+import json
+
+import pytest
+
+import bayesgmm
+
+
+def test_a_table_of_the_best_and_a_sentence(bayesgmm_command):
+    result = bayesgmm_command("select", "faithful", "--max-components", 4)
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    assert "Best: EEE" in result.stdout
+    assert "2314.296" in result.stdout
+
+
+def test_json_holds_every_cell(bayesgmm_command, tmp_path):
+    target = tmp_path / "best.json"
+    result = bayesgmm_command(
+        *("select", "iris", "--max-components", 3, "--structures", "VEV,EEE,diag"),
+        *("--criterion", "icl", "--json", "-o", target, "--quiet"),
+    )
+    assert result.exit_code == 0
+    found = json.loads(result.stdout)
+    assert (found["schema"], found["version"]) == ("bayesgmm.selection", 1)
+    assert len(found["cells"]) == 9
+    assert found["criterion"] == "icl"
+    assert found["best"]["covariance_type"] == "VEV"
+    assert found["best"]["log_likelihood"] == pytest.approx(-215.725972, abs=1e-5)
+    assert bayesgmm.Mixture.from_json(target).n_components == 2
+    # An existing file is not replaced without being told.
+    assert bayesgmm_command("select", "iris", "-o", target).exit_code != 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--structures", "VVW"),
+        ("--criterion", "bicc"),
+        ("--max-components", 0),
+        ("--min-components", 3, "--max-components", 2),
+    ],
+)
+def test_usage_errors(bayesgmm_command, arguments):
+    result = bayesgmm_command("select", "faithful", *arguments)
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output
+
+
+def test_the_edge_is_said_on_standard_error(bayesgmm_command):
+    result = bayesgmm_command("select", "faithful", "--max-components", 3, "--structures", "EEE")
+    assert result.exit_code == 0
+    assert "edge of the grid" in result.stderr
