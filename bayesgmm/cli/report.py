@@ -22,6 +22,7 @@ from bayesgmm.cli.options import (
 from bayesgmm.cli.progress import stages
 from bayesgmm.cli.rows import read_rows
 
+_MOST_COMPONENTS = 9
 _NOT_THE_PAGE = {"output", "force", "quiet", "as_json"}
 
 
@@ -29,6 +30,12 @@ _NOT_THE_PAGE = {"output", "force", "quiet", "as_json"}
 @data_options
 @click.option("-k", "--components", type=click.IntRange(min=1), help="Number of components.")
 @covariance_option
+@click.option(
+    "--select",
+    "chosen",
+    is_flag=True,
+    help="Choose K, up to that of -k or 9, and the covariance structure by BIC.",
+)
 @click.option(
     "--posterior/--no-posterior",
     "sampled",
@@ -68,6 +75,7 @@ _NOT_THE_PAGE = {"output", "force", "quiet", "as_json"}
 def report(
     components: int | None,
     covariance: str,
+    chosen: bool,
     sampled: bool,
     draws: int,
     chains: int,
@@ -88,36 +96,37 @@ def report(
     \b
     Examples:
       bayesgmm report faithful -k 2
+      bayesgmm report faithful --select --no-posterior
       bayesgmm report measurements.csv -k 3 --label-column species -o page.html
     """
     from bayesgmm.files import check_target, write_atomically
 
-    if components is None:
-        raise click.UsageError("Say how many components: -k.")
+    if components is None and not chosen:
+        raise click.UsageError("Say how many components, -k, or let --select choose.")
     check_target(output, force=force)
     known = None if truth is None else bayesgmm.Mixture.from_json(Path(truth))
     with heard_warnings(quiet), stages(quiet) as stage:
         with stage("Reading the rows"):
             rows = read_rows(quiet=quiet, **source)
-        with stage("Fitting by EM"):
-            em = bayesgmm.GaussianMixture(
-                components, covariance_type=covariance, random_state=seed
-            ).fit(rows.X)
-        posterior = None
-        if sampled:
-            with stage(f"Sampling the posterior: {chains} chains of {draws} draws"):
-                posterior = bayesgmm.sample_posterior(
+        if chosen:
+            with stage("Choosing K and the structure"):
+                selection = bayesgmm.select_mixture(
                     rows.X,
-                    em.n_components,
-                    covariance_type=em.covariance_type,
-                    draws=draws,
-                    chains=chains,
+                    range(1, (components or _MOST_COMPONENTS) + 1),
                     rng=seed,
                     progressbar=False,
                 )
-            if posterior.attrs.get("interrupted"):
-                # The sampler hands over what it has; a page of half a posterior is not asked for.
-                raise KeyboardInterrupt
+            em = selection.best
+        else:
+            selection = None
+            with stage("Fitting by EM"):
+                em = bayesgmm.GaussianMixture(
+                    components or 1, covariance_type=covariance, random_state=seed
+                ).fit(rows.X)
+        posterior = None
+        if sampled:
+            with stage(f"Sampling the posterior: {chains} chains of {draws} draws"):
+                posterior = _sampled(rows.X, em, draws, chains, seed)
         with stage("Relabelling, diagnosing, drawing"):
             page = bayesgmm.report(
                 rows.X,
@@ -125,6 +134,7 @@ def report(
                 posterior=posterior,
                 truth=known,
                 labels=rows.labels,
+                selection=selection,
                 title=title or _title(source["data"]),
                 source=rows.name,
                 command=_command(),
@@ -137,6 +147,27 @@ def report(
         click.echo(str(page))
     if not quiet:
         click.echo(f"The report was written to {output}.", err=True)
+
+
+def _sampled(X: Any, em: "bayesgmm.GaussianMixture", draws: int, chains: int, seed: int) -> Any:
+    """Draw from the posterior; None, with a word, where a structure has no sampler."""
+    try:
+        posterior = bayesgmm.sample_posterior(
+            X,
+            em.n_components,
+            covariance_type=em.covariance_type,
+            draws=draws,
+            chains=chains,
+            rng=seed,
+            progressbar=False,
+        )
+    except bayesgmm.errors.InvalidParameterError as error:
+        click.echo(f"Note: the posterior was not sampled. {error}", err=True)
+        return None
+    if posterior.attrs.get("interrupted"):
+        # The sampler hands over what it has; a page of half a posterior is not asked for.
+        raise KeyboardInterrupt
+    return posterior
 
 
 def _title(data: str) -> str:

@@ -129,3 +129,22 @@ def test_a_sampler_that_was_interrupted_makes_no_page(bayesgmm_command, tmp_path
     result = bayesgmm_command("report", "faithful", "-k", 2, "-o", tmp_path / "page.html")
     assert (result.exit_code, result.stderr) == (130, "Interrupted.\n")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_select_chooses_k_and_structure(bayesgmm_command, tmp_path):
+    arguments = ("faithful", "-k", 3, "--select", "-o", tmp_path / "page.html", "--json")
+    result = run_report(bayesgmm_command, *arguments)
+    assert result.exit_code == 0, result.output
+    sections = json.loads(result.stdout)["sections"]
+    # mclust 6.0.0: BIC of faithful for K = 1..3 is best at EEE,3, 2314.316 in our sign.
+    assert sections["choice"]["verdict"].startswith("BIC chooses EEE with 3 components: 2,314.3")
+    assert sections["mixture"]["numbers"]["covariance_code"] == "EEE"
+    assert sections["mixture"]["numbers"]["bic"] == pytest.approx(2314.3, abs=0.1)
+
+
+def test_a_structure_without_a_sampler_still_has_a_page(bayesgmm_command, tmp_path):
+    output = tmp_path / "page.html"
+    result = bayesgmm_command("report", "faithful", "-k", 2, "--covariance", "VEE", "-o", output)
+    assert result.exit_code == 0, result.output
+    assert "Note: the posterior was not sampled. covariance_type='VEE'" in result.stderr
+    assert "no posterior was given" in output.read_text("utf-8")
