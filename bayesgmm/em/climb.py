@@ -25,7 +25,6 @@ from bayesgmm.engine.summation import serial_pass
 from bayesgmm.model import Decomposed, Statistics
 from bayesgmm.model.compile import jit
 from bayesgmm.model.m_steps import EQUAL, VARYING, maximise_covariances
-from bayesgmm.model.spectrum import spectrum
 
 type Array = NDArray[np.float64]
 
@@ -85,6 +84,8 @@ def climb(
         opened.work,
         opened.stack,
         structure.letters,
+        structure.beginning(covariances.shape, covariances),
+        structure.beginning(covariances.shape, covariances),
         (weights, means, flat),
         sums,
         trace,
@@ -104,14 +105,10 @@ def climb(
 def m_step_from(structure: Decomposed, counts: Array, scatters: Array) -> Array | None:
     """Covariances near those of the M-step, by a few steps of its iterations; None if singular."""
     out = np.empty_like(scatters)
-    bad = _first_m_step(structure.letters, counts, scatters, out)
+    logs, axes = structure.beginning(scatters.shape, scatters)
+    effort = _EFFORT + 1
+    bad = maximise_covariances(structure.letters, counts, scatters, logs, axes, effort, out)
     return None if bad else out
-
-
-@jit
-def _first_m_step(letters, counts, scatters, out):
-    logs, axes = _beginning(letters, scatters, scatters.shape[1])
-    return maximise_covariances(letters, counts, scatters, logs, axes, _EFFORT + 1, out)
 
 
 @jit
@@ -138,34 +135,6 @@ def partition_moments(rows, row_weights, labels, counts, means, scatters):
         for i in range(d):
             for j in range(i):
                 scatters[k, j, i] = scatters[k, i, j]
-
-
-@jit
-def _beginning(letters, covariances, d):
-    """Where the iterations of the first M-step begin: no volumes, and the axes of theta if common.
-
-    A sum of the covariances with unlike coefficients tells axes apart that a single one may not.
-    """
-    k = covariances.shape[0]
-    axes = np.full((d, d), np.nan)
-    if covariances.ndim == 3 and letters[1:] == (VARYING, EQUAL):
-        _common_axes(covariances, axes)
-    return np.zeros(k), axes
-
-
-@jit
-def _common_axes(covariances, axes):
-    k, d = covariances.shape[:2]
-    total = np.zeros((d, d))
-    flat = covariances.reshape(k, d * d)
-    for c in range(k):
-        trace = 0.0
-        for j in range(d):
-            trace += flat[c, j * (d + 1)]
-        for i in range(d):
-            for j in range(d):
-                total[i, j] += flat[c, i * d + j] / (trace * (c + 2))
-    spectrum(total, np.empty(d), axes)
 
 
 @jit
@@ -213,6 +182,12 @@ def _project(letters, begun, theta):
         scatters[k] = weights[k] * covariances[k]
     logs, axes = begun
     return maximise_covariances(letters, weights, scatters, logs, axes, _EFFORT, covariances)
+
+
+@jit
+def _copy_if_any(to, other):
+    if to is not None:
+        to[:] = other
 
 
 @jit
@@ -272,8 +247,14 @@ def _estimate(gain, gains, used, history, enough):
 
 
 @jit
-def _climb(data, parameters, work, stack, letters, theta, sums, trace, enough, fast):
-    """EM in place; (steps kept, passes, remaining, bad). `sums` are those at theta."""
+def _climb(
+    data, parameters, work, stack, letters, begun, tried_from, theta, sums, trace, enough, fast
+):
+    """EM in place; (steps kept, passes, remaining, bad). `sums` are those at theta.
+
+    `begun` and `tried_from` = (logs, axes): where the iterations of the next M-step begin, and
+    those of the projection of a trial.
+    """
     constants, centres, factors, offsets = parameters
     k, d = theta[1].shape
     size = k + k * d + theta[2].size
@@ -293,7 +274,6 @@ def _climb(data, parameters, work, stack, letters, theta, sums, trace, enough, f
     image = (np.empty_like(theta[0]), np.empty_like(theta[1]), np.empty_like(theta[2]))
     trial = (np.empty_like(theta[0]), np.empty_like(theta[1]), np.empty_like(theta[2]))
     tried = np.empty_like(sums)
-    begun, tried_from = _beginning(letters, theta[2], d), _beginning(letters, theta[2], d)
     now, used, newest, seen = 0, 0, -1, False
     gain, reach, stretch, remaining = np.inf, 1.0, 0.0, np.inf
     bad = factor(theta[0], theta[1], theta[2], constants, centres, factors, offsets)
@@ -332,8 +312,8 @@ def _climb(data, parameters, work, stack, letters, theta, sums, trace, enough, f
             else:
                 mix(points, now, history, used, reach, flat)
             _from_flat(flat, trial)
-            tried_from[0][:] = begun[0]
-            tried_from[1][:] = begun[1]
+            _copy_if_any(tried_from[0], begun[0])
+            _copy_if_any(tried_from[1], begun[1])
             better = False
             if _project(letters, tried_from, trial) == 0 and (
                 factor(trial[0], trial[1], trial[2], constants, centres, factors, offsets) == 0
@@ -344,8 +324,8 @@ def _climb(data, parameters, work, stack, letters, theta, sums, trace, enough, f
             if better:
                 _copy(theta, trial)
                 sums[:] = tried
-                begun[0][:] = tried_from[0]
-                begun[1][:] = tried_from[1]
+                _copy_if_any(begun[0], tried_from[0])
+                _copy_if_any(begun[1], tried_from[1])
             if stretch > 0.0:
                 stretch = 2.0 * stretch if better else 0.0
                 if not better:

@@ -126,26 +126,33 @@ class Decomposed(Structure):
         self.scales_by_column = shape != IDENTITY and orientation in (IDENTITY, shape)
 
     def covariances(self, counts: Array, scatters: Array, near: Array | None = None) -> Array:
-        d = scatters.shape[1]
         counts, scatters = np.ascontiguousarray(counts), np.ascontiguousarray(scatters)
         out = np.empty_like(scatters)
-        axes = np.full((d, d), np.nan) if near is None else self._axes(near)
-        bad = maximise_covariances(
-            self.letters, counts, scatters, np.zeros(len(counts)), axes, 0, out
-        )
+        logs, axes = self.beginning(scatters.shape, near)
+        bad = maximise_covariances(self.letters, counts, scatters, logs, axes, 0, out)
         if bad:
             raise SingularCovarianceError(bad - 1)
         return out
 
-    def _axes(self, covariances: Array) -> Array:
-        """The common axes of covariances that have any; no basis where there are none."""
-        _, shape, orientation = self.letters
-        if (shape, orientation) != (VARYING, EQUAL):
-            return np.full(covariances.shape[1:2] * 2, np.nan)
+    def beginning(
+        self, size: tuple[int, ...], near: Array | None = None
+    ) -> tuple[Array | None, Array | None]:
+        """Where the iterations of an M-step begin: volumes and axes, as compiled code takes them.
+
+        For covariances of the shape `size`; common axes are those of `near`, if that is given.
+        """
+        volume, shape, orientation = self.letters
+        logs = np.zeros(size[0]) if (volume, shape) == (VARYING, EQUAL) else None
+        if IDENTITY in (shape, orientation) or shape == orientation:
+            return logs, None
+        if orientation == VARYING:
+            return logs, np.empty(size)
+        if near is None:
+            return logs, np.full(size[1:], np.nan)
         # A sum with unlike coefficients tells axes apart that a single component may not.
-        sizes = np.trace(covariances, axis1=1, axis2=2) * np.arange(2.0, len(covariances) + 2.0)
-        total = (covariances / sizes[:, np.newaxis, np.newaxis]).sum(axis=0)
-        return np.ascontiguousarray(np.linalg.eigh(total)[1])
+        sizes = np.trace(near, axis1=1, axis2=2) * np.arange(2.0, len(near) + 2.0)
+        total = (near / sizes[:, np.newaxis, np.newaxis]).sum(axis=0)
+        return logs, np.ascontiguousarray(np.linalg.eigh(total)[1])
 
     def nearest(self, weights: Array, covariances: Array) -> Array:
         """As for every structure; combinations of its members may be members already."""

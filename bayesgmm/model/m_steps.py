@@ -8,7 +8,8 @@ N_k and scatters W_k about the new means each maximises
 
 Three of the four that mclust iterates for volumes are one convex problem (`volumes`), two have
 common axes (`axes`); the others are closed forms. What an iteration begins at is passed in, and
-where it ends is passed out: nothing is remembered here.
+where it ends is passed out: nothing is remembered here. A structure without an iteration passes
+None, and numba compiles no more than its M-step needs.
 """
 
 import math
@@ -34,24 +35,25 @@ def maximise_covariances(letters, counts, scatters, logs, axes, effort, out):
     letters : (volume, shape, orientation), each IDENTITY, EQUAL or VARYING
     counts : (K,)
     scatters, out : (K, D, D), or (K, D) variances where the orientation is IDENTITY
-    logs : (K,), axes : (D, D)
-        Where iterations begin, and then where they ended: minus the logarithms of the volumes, and
-        a basis (NaN for none).
+    logs : (K,), or None
+        Where volumes that vary around an equal shape begin, and then where they ended: minus their
+        logarithms. None for volumes in closed form.
+    axes : (D, D) common to all components, (K, D, D) each component's own, or None
+        Common axes begin there (NaN for anywhere) and are left there, as own ones are. None where
+        the orientation goes with the shape.
     effort : int
         How many steps an iteration goes on from there; 0 for as many as it takes from nothing.
 
     Returns 0, or 1 + the index of a component whose scatter leaves no covariance.
     """
-    volume, shape, orientation = letters
+    volume, shape, _ = letters
     if scatters.ndim == 2:
         return _diagonal(volume, shape, counts, scatters, logs, effort, out)
-    if orientation == EQUAL and shape == EQUAL:
-        return _same_but_volumes(volume, counts, scatters, logs, effort, out)
-    if orientation == EQUAL:
-        return _common_axes(volume, counts, scatters, axes, effort, out)
-    if shape == EQUAL:
-        return _own_axes(volume, counts, scatters, logs, effort, out)
-    return _free(volume, counts, scatters, out)
+    if axes is None:
+        if shape == EQUAL:
+            return _same_but_volumes(counts, scatters, logs, effort, out)
+        return _free(volume, counts, scatters, out)
+    return _turned(volume, counts, scatters, logs, axes, effort, out)
 
 
 @jit
@@ -60,7 +62,7 @@ def _diagonal(volume, shape, counts, scatters, logs, effort, out):
     if shape == VARYING:
         return _free_variances(volume, counts, scatters, out)
     if shape == EQUAL:
-        return _same_but_volumes(volume, counts, scatters, logs, effort, out)
+        return _same_but_volumes(counts, scatters, logs, effort, out)
     n_components, d = scatters.shape
     n, total = counts.sum(), scatters.sum()
     for k in range(n_components):
@@ -91,20 +93,20 @@ def _free_variances(volume, counts, scatters, out):
 
 
 @jit
-def _same_but_volumes(volume, counts, scatters, logs, effort, out):
+def _same_but_volumes(counts, scatters, logs, effort, out):
     """EEI and VEI, EEE and VEE: S / N, or lambda_k S(u) / N."""
     total = np.zeros_like(scatters[0])
-    if volume == EQUAL:
-        logs[:] = 0.0
+    scales = np.full(scatters.shape[0], 1.0 / counts.sum())
+    if logs is None:
         for k in range(scatters.shape[0]):
             total += scatters[k]
     else:
         bad = fit_volumes(scatters, counts, logs, total, effort if effort > 0 else _MOST_STEPS)
         if bad > 0:
             return bad
-    n = counts.sum()
+        scales *= np.exp(-logs)
     for k in range(scatters.shape[0]):
-        scale = math.exp(-logs[k]) / n
+        scale = scales[k]
         if scatters.ndim == 3:
             for i in range(total.shape[0]):
                 for j in range(i + 1):
@@ -149,6 +151,14 @@ def _compose(axes, variances, out):
 
 
 @jit
+def _turned(volume, counts, scatters, logs, axes, effort, out):
+    """Orientations apart from the shapes."""
+    if axes.ndim == 2:
+        return _common_axes(volume, counts, scatters, axes, effort, out)
+    return _own_axes(counts, scatters, logs, axes, effort, out)
+
+
+@jit
 def _common_axes(volume, counts, scatters, axes, effort, out):
     """EVE and VVE: the variances along common axes are those of EVI and VVI."""
     n_components, d = scatters.shape[:2]
@@ -168,17 +178,16 @@ def _common_axes(volume, counts, scatters, axes, effort, out):
 
 
 @jit
-def _own_axes(volume, counts, scatters, logs, effort, out):
+def _own_axes(counts, scatters, logs, axes, effort, out):
     """EEV and VEV: the eigenvalues of the scatters are the scatters of EEI and VEI."""
     n_components, d = scatters.shape[:2]
-    vectors = np.empty((n_components, d, d))
     values = np.empty((n_components, d))
     for k in range(n_components):
-        spectrum(scatters[k], values[k], vectors[k])
+        spectrum(scatters[k], values[k], axes[k])
         if not values[k, 0] > 0.0:
             return k + 1
     variances = np.empty((n_components, d))
-    bad = _same_but_volumes(volume, counts, values, logs, effort, variances)
+    bad = _same_but_volumes(counts, values, logs, effort, variances)
     for k in range(n_components):
-        _compose(vectors[k], variances[k], out[k])
+        _compose(axes[k], variances[k], out[k])
     return bad
