@@ -147,7 +147,7 @@ def draw_by_pymc(
         init="adapt_diag",
         initvals=initial,
         nuts_sampler="pymc",
-        nuts=options or None,
+        nuts=options,
         random_seed=seed % 2**32,
         progressbar=shows_progress(progressbar),
         compute_convergence_checks=False,
