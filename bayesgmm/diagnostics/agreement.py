@@ -137,7 +137,9 @@ def _rows(posterior: Posterior, draws: Draws, X: Any, notes: list[str]) -> Array
 def _errors(em: Any, rows: Array | None, notes: list[str]) -> Array | None:
     """Standard errors in the order of `reported`; None if there are none."""
     if isinstance(em, GaussianMixture) and rows is not None:
-        em = em.standard_errors(rows)
+        # The rows came from the posterior; the fit knows them under its own names.
+        names = getattr(em, "feature_names_in_", None)
+        em = em.standard_errors(rows if names is None else pd.DataFrame(rows, columns=names))
     if not isinstance(em, StandardErrors):
         return None
     notes.extend(em.reasons)

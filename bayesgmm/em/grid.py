@@ -27,13 +27,13 @@ type Array = NDArray[np.float64]
 type Labels = NDArray[np.int64]
 
 # A run is a race: all starts make a few passes, the best of them more, the last to the end.
-_HEATS = ((8, 6), (25, 2))
+_HEATS = ((8, 24), (40, 10))
 # Nats still to be gained, by estimate, at which a cell is done; passes after which it is given up.
 _ENOUGH, _MOST_PASSES = 1e-6, 500
 # Values closer than this (nats) are one optimum.
 _SAME = 1e-3
 # Different k-means partitions of each kind.
-_K_MEANS = 2
+_K_MEANS = 6
 # Rows on which starts race where there are more: merging them takes time in their square.
 _SAMPLE = 2000
 
