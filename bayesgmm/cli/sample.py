@@ -1,6 +1,7 @@
 """`bayesgmm sample`: draws from the posterior of a mixture, written as NetCDF."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,10 @@ def sample(
             "data": rows.name,
             **{name: _plain(value) for name, value in posterior.attrs.items()},
             "divergences": int(posterior["sample_stats"]["diverging"].sum()),
-            "parameters": beside_em(posterior).to_dict("records"),
+            "parameters": [
+                {name: _or_null(value) for name, value in each.items()}
+                for each in beside_em(posterior).to_dict("records")
+            ],
             "warnings": heard,
         }
         text = json.dumps(document, allow_nan=False, indent=2)
@@ -104,3 +108,8 @@ def sample(
 def _plain(value: Any) -> Any:
     """Priors and versions are kept as JSON texts, since NetCDF has no nested attributes."""
     return json.loads(value) if isinstance(value, str) and value[:1] == "{" else value
+
+
+def _or_null(value: Any) -> Any:
+    """What is not known has no number in JSON."""
+    return None if isinstance(value, float) and math.isnan(value) else value

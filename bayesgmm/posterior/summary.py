@@ -8,7 +8,9 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from bayesgmm.model import matching_costs
+from bayesgmm.em.standard_errors import curvature_errors
+from bayesgmm.errors import InputError
+from bayesgmm.model import Mixture, as_structure, matching_costs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +22,7 @@ _FEW = 5
 
 
 def beside_em(posterior: xr.DataTree) -> "pd.DataFrame":
-    """EM's estimate, and the posterior's mean and standard deviation, of every parameter.
+    """EM's estimate with its standard error, and the posterior's mean and standard deviation.
 
     The components of each draw are put into the order of EM's that they are nearest to (by the
     Hellinger distance of the Gaussians), so that label switching does not blur the numbers. Where
@@ -35,11 +37,13 @@ def beside_em(posterior: xr.DataTree) -> "pd.DataFrame":
     -------
     DataFrame
         Columns parameter, component, feature, feature_bis (empty where they do not apply),
-        em, mean, sd; in the data's units.
+        em, em_se (from the observed information; NaN where there is none), mean, sd; in the data's
+        units. The attribute ``notes`` says why standard errors are missing.
     """
     import pandas as pd
 
     em = posterior["constant_data"].to_dataset()
+    errors, notes = _errors_of_em(posterior)
     group = posterior["posterior"].to_dataset()
     arrays = {name: _flat(group[name].values) for name in ("weights", "means", "covariances")}
     orders = _orders(arrays, em["em_means"].values, em["em_covariances"].values)
@@ -53,9 +57,25 @@ def beside_em(posterior: xr.DataTree) -> "pd.DataFrame":
             if len(at) == 3 and at[2] > at[1]:
                 continue  # the same number as the one below the diagonal
             where = [features[j] for j in at[1:]] + [""] * (3 - len(at))
-            records.append([name, at[0], *where, estimate[at], mean[at], sd[at]])
-    columns = ["parameter", "component", "feature", "feature_bis", "em", "mean", "sd"]
-    return pd.DataFrame(records, columns=columns)
+            records.append([name, at[0], *where, estimate[at], errors[name][at], mean[at], sd[at]])
+    columns = ["parameter", "component", "feature", "feature_bis", "em", "em_se", "mean", "sd"]
+    table = pd.DataFrame(records, columns=columns)
+    table.attrs["notes"] = notes
+    return table
+
+
+def _errors_of_em(posterior: xr.DataTree) -> tuple[dict[str, Array], tuple[str, ...]]:
+    """Standard errors of EM's weights, means and covariances, and why some are NaN."""
+    em = posterior["constant_data"].to_dataset()
+    names = ("weights", "means", "covariances")
+    estimate = Mixture(*(em[f"em_{name}"].values for name in names))
+    rows = np.ascontiguousarray(posterior["observed_data"]["X"].values)
+    structure = as_structure(posterior.attrs["covariance_type"])
+    try:
+        found = curvature_errors(rows, None, estimate, structure, "information")
+    except InputError as error:
+        return {name: np.full(em[f"em_{name}"].shape, np.nan) for name in names}, (str(error),)
+    return {name: getattr(found, name) for name in names}, found.reasons
 
 
 def summarise_posterior(posterior: xr.DataTree) -> str:
@@ -79,12 +99,12 @@ def summarise_posterior(posterior: xr.DataTree) -> str:
         lines.append("INTERRUPTED: fewer draws than were asked for")
     lines += ["(each draw's components in the order of EM's that they are nearest to)", ""]
     table = beside_em(posterior)
-    heads = ["", "component", "EM", "mean", "sd"]
+    heads = ["", "component", "EM", "SE", "mean", "sd"]
     rows = [
         [
             " ".join(each for each in (row.parameter, row.feature, row.feature_bis) if each),
             str(row.component),
-            *(f"{value:.6g}" for value in (row.em, row.mean, row.sd)),
+            *_digits(row.em, row.em_se, row.mean, row.sd),
         ]
         for row in table.itertuples(index=False)
     ]
@@ -92,7 +112,12 @@ def summarise_posterior(posterior: xr.DataTree) -> str:
     for cells in [heads, *rows]:
         first, *rest = (f"{cell:>{w}}" for cell, w in zip(cells, widths, strict=True))
         lines.append("  ".join([first.strip().ljust(widths[0]), *rest]))
+    lines += [f"No standard error: {note}" for note in table.attrs["notes"]]
     return "\n".join(lines)
+
+
+def _digits(*values: float) -> list[str]:
+    return ["" if np.isnan(value) else f"{value:.6g}" for value in values]
 
 
 def _flat(values: Any) -> Array:

@@ -10,7 +10,7 @@ def test_a_summary_with_em_beside_the_posterior(bayesgmm_command, tmp_path):
     output = tmp_path / "posterior.nc"
     result = bayesgmm_command("sample", "faithful", "-k", 2, *SHORT, "-o", output)
     assert result.exit_code == 0
-    for word in ("EM", "mean", "sd", "eruptions", "waiting", "2 chains of 50 draws"):
+    for word in ("EM", "SE", "mean", "sd", "eruptions", "waiting", "2 chains of 50 draws"):
         assert word in result.stdout
     assert "written" in result.stderr
     with xr.open_datatree(output) as found:
@@ -27,6 +27,8 @@ def test_json_holds_every_parameter(bayesgmm_command):
     means = [each for each in found["parameters"] if each["parameter"] == "means"]
     for each in means:
         assert abs(each["mean"] - each["em"]) < each["sd"]
+        # With 272 rows the likelihood tells nearly all: the posterior is about as wide.
+        assert 0.7 < each["em_se"] / each["sd"] < 1.4
 
 
 def test_a_file_is_not_overwritten(bayesgmm_command, tmp_path):

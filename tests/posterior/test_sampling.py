@@ -10,6 +10,7 @@ import bayesgmm
 from bayesgmm import GaussianMixture, Mixture, Priors, load_dataset, sample_posterior
 from bayesgmm.errors import BayesGMMError, InputError, InvalidParameterError
 from bayesgmm.model import ResolvedPriors, match_components
+from bayesgmm.posterior.summary import beside_em, summarise_posterior
 
 HOSTILE = ["km/h", "<script>alert(1)</script>=cmd"]
 
@@ -196,3 +197,15 @@ def test_missing_values_are_never_imputed():
     x[7, 1] = np.nan
     with pytest.raises(InputError, match=r"1 NaN in 1 of 50 rows \(first: row 7, column 1\)"):
         sample_posterior(x, 2)
+
+
+def test_the_summary_says_why_there_is_no_standard_error(posterior):
+    table = beside_em(posterior)
+    assert table["em_se"].notna().all()
+    assert table.attrs["notes"] == ()
+    elsewhere = posterior.copy()
+    constant = posterior["constant_data"].to_dataset()
+    constant["em_means"] = constant["em_means"] + 0.1
+    elsewhere["constant_data"] = xr.DataTree(constant)
+    assert beside_em(elsewhere)["em_se"].isna().all()
+    assert "No standard error: What was maximised still rises" in summarise_posterior(elsewhere)
