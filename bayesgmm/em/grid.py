@@ -17,7 +17,7 @@ from bayesgmm.em.agglomeration import MergeTree, agglomerate
 from bayesgmm.em.climb import Climb, climb, m_step_from, partition_moments
 from bayesgmm.em.clustering import k_means
 from bayesgmm.em.loop import Run
-from bayesgmm.em.search import judge
+from bayesgmm.em.search import judge, relative_variances
 from bayesgmm.em.starts import whitened
 from bayesgmm.em.units import Units, fit_units
 from bayesgmm.engine import Rows
@@ -32,6 +32,7 @@ _HEATS = ((8, 24), (40, 10))
 _ENOUGH, _MOST_PASSES = 1e-6, 500
 # Values closer than this (nats) are one optimum.
 _SAME = 1e-3
+_EPS = float(np.finfo(np.float64).eps)
 # Different k-means partitions of each kind.
 _K_MEANS = 6
 # Rows on which starts race where there are more: merging them takes time in their square.
@@ -53,6 +54,8 @@ class Cell:
     converged : bool
     note : str
         Why the cell is empty or not to be trusted; "" if neither.
+    borrowed : bool
+        Whether the mixture is that of a structure contained, since nothing more likely is sound.
     """
 
     n_components: int
@@ -61,6 +64,7 @@ class Cell:
     log_likelihood: float
     converged: bool
     note: str
+    borrowed: bool = False
 
     @property
     def sound(self) -> bool:
@@ -296,6 +300,7 @@ class _Column:
             log_likelihood=best.log_likelihood,
             converged=False,
             note="",
+            borrowed=True,
         )
 
     def _race(
@@ -346,7 +351,7 @@ class _Column:
                 (),
                 each.collapsed,
             )
-            reason = judge(run, structure)
+            reason = judge(run, structure) or _flat_to_rounding(run, structure)
             cell = Cell(
                 self._k,
                 structure,
@@ -361,6 +366,21 @@ class _Column:
         if found is None:
             return Cell(self._k, structure, None, np.nan, False, "every start collapsed")
         return found
+
+
+def _flat_to_rounding(run: Run, structure: Decomposed) -> str | None:
+    """Whether rows that agree exactly have drawn a component onto a line or plane.
+
+    Where values are rounded, as minutes are, many rows may lie on one; the likelihood is unbounded
+    there, and a search among as many starts as this one finds it.
+    """
+    spread = relative_variances(run, structure)
+    flat = spread.min(axis=1) <= 4.0 * _EPS * spread.max(axis=1)
+    if not flat.any():
+        return None
+    k = int(flat.argmax())
+    rows = run.statistics.counts[k]
+    return f"component {k} has no spread in some direction ({rows:.1f} rows that agree exactly)"
 
 
 def _best(running: list[tuple[Climb, int]], most: int) -> list[tuple[Climb, int]]:

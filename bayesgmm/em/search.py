@@ -97,7 +97,7 @@ def _accidental(run: Run, structure: Structure) -> str | None:
     rows lie in it has Chernoff's bound e^-a (e a / m)^m with a = n prod. A component that is no
     rarer than one among the C(n, D + 1) such ellipsoids is an accident.
     """
-    spread = _relative_variances(run, structure)
+    spread = relative_variances(run, structure)
     counts, total = run.statistics.counts, run.statistics.weight
     defining = _defining(run, structure)
     for k in np.flatnonzero(spread.min(axis=1) < _FLAT):
@@ -127,7 +127,7 @@ def _shared(run: Run) -> bool:
     return bool((covariances == covariances[0]).all())
 
 
-def _relative_variances(run: Run, structure: Structure) -> Array:
+def relative_variances(run: Run, structure: Structure) -> Array:
     """Variances (K, D) of the components along their axes, where all rows together have 1."""
     weights, means, covariances = run.parameters
     offsets = means - weights @ means

@@ -335,7 +335,9 @@ def _record(cell: Cell, x: Array) -> dict[str, Any]:
         "aic": -2.0 * value + 2.0 * nu,
         "icl": icl,
         "converged": cell.converged,
-        "note": cell.note,
+        "note": "a simpler structure's mixture: nothing more likely is sound"
+        if cell.borrowed
+        else cell.note,
     }
 
 

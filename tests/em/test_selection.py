@@ -213,3 +213,15 @@ def test_words(selections):
     assert "VEV (ellipsoidal, equal shape) with 2 components" in text
     assert "561.728" in text
     assert repr(selections["iris"]) == "<Selection of 126 cells by bic: VEV, 2>"
+
+
+def test_rows_that_agree_exactly_are_no_component():
+    """Eleven waits of 83 minutes lie on a line: the likelihood is unbounded on them."""
+    held_in = np.delete(
+        FAITHFUL, np.array_split(np.random.default_rng(0).permutation(272), 5)[4], 0
+    )
+    chosen = select_mixture(held_in, [5], ["EVE", "VVE", "VVV"], rng=1)
+    sound = chosen.table[chosen.table["note"] == ""]
+    assert len(sound) > 0
+    # A component of them alone has -543.9 at the limit of rounding.
+    assert sound["log_likelihood"].max() < -850.0
