@@ -53,7 +53,9 @@ def selections():
 
 @pytest.mark.parametrize("name", MCLUST)
 def test_no_cell_is_worse_than_mclusts(selections, name):
-    found = selections[name].to_mclust()
+    table = selections[name].table
+    sound = (table["note"] == "") | table["note"].str.startswith("a simpler structure's")
+    found = -table[sound].pivot(index="n_components", columns="covariance_type", values="bic")
     # VVE's M-step is not that of its likelihood there; and cells that mclust gave up are empty.
     expected = MCLUST[name].drop(columns="VVE").stack().dropna()
     assert len(expected) > 100
