@@ -14,7 +14,7 @@ from bayesgmm.diagnostics.summaries import consistent_draws, mean_mixture
 from bayesgmm.em import GaussianMixture, StandardErrors
 from bayesgmm.em.standard_errors import quantities, reported, reported_errors
 from bayesgmm.errors import InputError, InvalidParameterError, NotFittedError
-from bayesgmm.model import Mixture, ResolvedPriors, match_components
+from bayesgmm.model import Mixture, ResolvedPriors, check_probability, match_components
 
 type Array = NDArray[np.float64]
 
@@ -80,8 +80,7 @@ def compare_engines(
     InputError
         If the posterior's labels switch, or it has another shape than the fit.
     """
-    if not 0.0 < prob < 1.0:
-        raise InvalidParameterError(f"prob must lie between 0 and 1, not {prob!r}.")
+    check_probability(prob)
     mixture = _mixture_of(em)
     draws = consistent_draws(posterior, variables)
     if (draws.n_components, draws.n_features) != mixture.means.shape:

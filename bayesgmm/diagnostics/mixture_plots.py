@@ -20,7 +20,7 @@ from bayesgmm.diagnostics.drawing import (
 from bayesgmm.diagnostics.draws import Posterior, read_draws, read_rows
 from bayesgmm.em import GaussianMixture
 from bayesgmm.errors import InputError, InputTypeError, InvalidParameterError, NotFittedError
-from bayesgmm.model import Mixture, check_data
+from bayesgmm.model import Mixture, check_data, check_probability
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,8 +107,7 @@ def plot_mixture(
     InvalidParameterError
         If `share` is not between 0 and 1, or `ax` is given for more than two features.
     """
-    if not 0 < share < 1:
-        raise InvalidParameterError(f"share must lie between 0 and 1, not {share!r:.80}.")
+    check_probability(share, "share")
     picture = _picture(fit, X, share, variables)
     kept = _kept_features(picture.mixture, features)
     labels = feature_labels(picture.mixture.feature_names, picture.mixture.n_features)

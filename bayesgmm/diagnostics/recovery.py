@@ -16,7 +16,7 @@ from bayesgmm.diagnostics.summaries import consistent_draws, mean_mixture
 from bayesgmm.em import GaussianMixture, StandardErrors
 from bayesgmm.em.standard_errors import quantities, reported, reported_errors
 from bayesgmm.errors import InvalidParameterError, NotFittedError
-from bayesgmm.model import Mixture, match_components
+from bayesgmm.model import Mixture, check_probability, match_components
 from bayesgmm.simulation import Simulation
 
 type Array = NDArray[np.float64]
@@ -92,8 +92,7 @@ def recovery(
     Gaussians. Matching uses the truth: it is for looking at recovery, not for calibration.
     Of a posterior, the mixture of posterior means stands for the density.
     """
-    if not 0.0 < prob < 1.0:
-        raise InvalidParameterError(f"prob must lie between 0 and 1, not {prob!r}.")
+    check_probability(prob)
     simulation = truth if isinstance(truth, Simulation) else None
     true = truth.mixture if isinstance(truth, Simulation) else truth
     found = _estimate(fit, true, simulation, prob, variables)

@@ -30,7 +30,7 @@ from scipy.stats import norm
 from bayesgmm.em.prior_curvature import prior_derivatives
 from bayesgmm.engine.information import Information, information, symmetric_basis
 from bayesgmm.errors import InputError, InvalidParameterError
-from bayesgmm.model import Mixture, ResolvedPriors, Structure, covariance_tangent
+from bayesgmm.model import Mixture, ResolvedPriors, Structure, check_probability, covariance_tangent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,8 +105,7 @@ class StandardErrors:
         """
         import pandas as pd
 
-        if not 0.0 < prob < 1.0:
-            raise InvalidParameterError(f"prob must lie between 0 and 1, not {prob!r}.")
+        check_probability(prob)
         names, values = reported(self.estimate)
         errors = reported_errors(self)
         if kind == "normal":

@@ -8,7 +8,7 @@ from bayesgmm.model.covariance import (
     structure_words,
     structures,
 )
-from bayesgmm.model.data import Data, check_data, check_sample_weight
+from bayesgmm.model.data import Data, check_data, check_probability, check_sample_weight
 from bayesgmm.model.matching import Matching, match_components, matching_costs
 from bayesgmm.model.mixture import Mixture
 from bayesgmm.model.precise import GaussianFactors, log_sum_exp
@@ -44,6 +44,7 @@ __all__ = [
     "check_data",
     "check_enough_rows",
     "check_full_rank",
+    "check_probability",
     "check_sample_weight",
     "check_spread",
     "covariance_tangent",

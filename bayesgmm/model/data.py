@@ -1,11 +1,12 @@
 """The one check that guards every entry: data and their weights, in the same words everywhere."""
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from bayesgmm.errors import InputError
+from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.model.tables import Floats, Names, label, to_floats
 
 _DOUBLE = np.dtype(np.float64)
@@ -148,3 +149,16 @@ def _describe_unusable(array: Floats, names: Names, allow_nan: bool, name: str) 
         f"Input {name} contains {' and '.join(counts)} in {n_rows} of {len(array)} rows "
         f"(first: row {row}, {label(names, column)})."
     )
+
+
+def check_probability(value: Any, name: str = "prob") -> float:
+    """A number between 0 and 1, neither of them.
+
+    Raises
+    ------
+    InvalidParameterError
+        If it is none; the message calls it `name`.
+    """
+    if isinstance(value, Real) and 0.0 < float(value) < 1.0:
+        return float(value)
+    raise InvalidParameterError(f"{name} must be a number between 0 and 1, not {value!r:.80}.")

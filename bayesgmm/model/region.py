@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.errors import InvalidParameterError
+from bayesgmm.model.data import check_probability
 from bayesgmm.model.precise import Floats
 from bayesgmm.model.univariate import highest_density_intervals
 
@@ -50,8 +51,7 @@ def highest_density_region(
     For several features the threshold is a quantile of the log density of draws (Hyndman 1996,
     The American Statistician 50, 120-126), with the error of that order statistic.
     """
-    if not 0.0 < prob < 1.0:
-        raise InvalidParameterError(f"prob must lie between 0 and 1, not {prob!r:.80}.")
+    check_probability(prob)
     if mixture.n_features == 1:
         level, intervals = highest_density_intervals(mixture, prob)
         return HighestDensityRegion(mixture, prob, level, 0.0, intervals)

@@ -19,6 +19,7 @@ from bayesgmm.model import (
     Structure,
     as_structure,
     check_data,
+    check_probability,
 )
 from bayesgmm.posterior.chains import Drawn, draw_by_nutpie, draw_by_pymc
 from bayesgmm.posterior.coordinates import coordinates
@@ -206,12 +207,8 @@ def _check_arguments(
             )
     if not isinstance(priors, Priors | None):
         raise InvalidParameterError(f"priors must be a Priors or None, not {priors!r:.80}.")
-    if target_accept is not None and not (
-        isinstance(target_accept, float) and 0.0 < target_accept < 1.0
-    ):
-        raise InvalidParameterError(
-            f"target_accept must be a number between 0 and 1, not {target_accept!r:.80}."
-        )
+    if target_accept is not None:
+        check_probability(target_accept, "target_accept")
 
 
 def _versions() -> dict[str, str]:

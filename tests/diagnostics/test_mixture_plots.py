@@ -128,7 +128,7 @@ def test_far_rows_and_many_of_them():
 def test_what_cannot_be_drawn_is_said():
     with pytest.raises(InputError, match="X has 3 features, but the mixture has 2"):
         plot_mixture(MIXTURE, np.zeros((4, 3)))
-    with pytest.raises(InvalidParameterError, match="share must lie between 0 and 1"):
+    with pytest.raises(InvalidParameterError, match="share must be a number between 0 and 1"):
         plot_mixture(MIXTURE, share=1.0)
     with pytest.raises(InputTypeError, match="not str"):
         plot_mixture("model")

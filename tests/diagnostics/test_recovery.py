@@ -88,6 +88,8 @@ def test_numbers_of_components_that_differ():
         recovery(truth, TRUTH)
     with pytest.raises(InvalidParameterError, match="prob"):
         recovery(truth, truth, prob=0.0)
+    with pytest.raises(InvalidParameterError, match="prob must be a number between"):
+        recovery(truth, truth, prob="a")
     with pytest.raises(InvalidParameterError, match="not str"):
         recovery("fit", truth)
 
