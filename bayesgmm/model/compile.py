@@ -2,12 +2,16 @@
 
 import hashlib
 from collections.abc import Callable
+from functools import cached_property
 from importlib import resources
 from typing import Any
 
 import numba
 import numpy as np
 from numba import types
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
+from numba.core.registry import CPUDispatcher
 from numba.extending import intrinsic, overload
 from numpy.typing import NDArray
 
@@ -36,21 +40,84 @@ _DIGEST = _source_digest()
 SOURCE_VERSION = int(_DIGEST, 16)
 
 
+class _PartLibrary(JITCodeLibrary):
+    """Code that waits for a caller: neither optimised nor turned into instructions by itself."""
+
+    def _optimize_final_module(self) -> None:
+        pass
+
+    def _finalize_final_module(self) -> None:
+        self._finalized = True
+
+
+class _PartCompiler(Compiler):
+    """Numba's own compiler, up to the point where there is code to link."""
+
+    def define_pipelines(self) -> Any:
+        state = self.state
+        state.flags.no_compile = True
+        state.flags.no_cpython_wrapper = state.flags.no_cfunc_wrapper = True
+        state.library = _PartLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        return super().define_pipelines()
+
+
+class _Part(CPUDispatcher):
+    """A function as a part of those that call it."""
+
+    def get_call_template(self, args: Any, kws: Any) -> Any:
+        """As numba's; a constant is an argument like any other, and no reason to compile again."""
+        return super().get_call_template([types.unliteral(each) for each in args], kws)
+
+    def add_overload(self, cres: Any) -> None:
+        """Make it known to callers."""
+        self.overloads[tuple(cres.signature.args)] = cres
+        self.targetctx.insert_user_function(cres.library, cres.fndesc, [cres.library])
+
+    def get_overload(self, sig: Any) -> Any:
+        """What it is known by."""
+        return self.overloads[tuple(sig)].library
+
+
+class _Compiled(CPUDispatcher):
+    """A function that Python calls; to compiled callers it shows itself as a part.
+
+    Numba would optimise a function and turn it into instructions, and then do both again in each
+    function that calls it, and once more in their callers. A part is optimised only in what Python
+    calls, together with all that belongs to it.
+    """
+
+    @cached_property
+    def _part(self) -> _Part:
+        return _Part(self.py_func, {}, self.targetoptions, pipeline_class=_PartCompiler)
+
+    @property
+    def _numba_type_(self) -> types.Dispatcher:
+        return types.Dispatcher(self._part)
+
+
 def jit(function: Callable[..., Any]) -> Any:
     """Compile `function` with numba: GIL released, fast sums, cached on disk if a folder allows it.
 
-    Numba refuses `cache=True` where neither the package's folder nor the user's cache folder can
-    be written (a read-only installation without a home). The function is then compiled once a
+    Numba refuses to cache where neither the package's folder nor the user's cache folder can be
+    written (a read-only installation without a home). The function is then compiled once a
     process: slower to start, the same numbers.
     """
-    options = {"nogil": True, "fastmath": _FAST, "error_model": "numpy", "boundscheck": False}
+    options = {
+        "nopython": True,
+        "nogil": True,
+        "fastmath": _FAST,
+        "error_model": "numpy",
+        "boundscheck": False,
+        "no_cfunc_wrapper": True,
+    }
     function.__qualname__ = f"{function.__qualname__}_{_DIGEST}"
+    compiled = _Compiled(function, {}, options)
     try:
-        return numba.njit(cache=True, **options)(function)
+        compiled.enable_caching()
     except RuntimeError as error:
         if "cannot cache function" not in str(error):
             raise
-        return numba.njit(cache=False, **options)(function)
+    return compiled
 
 
 def inline(function: Callable[..., Any]) -> Any:
