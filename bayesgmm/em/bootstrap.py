@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.em.fit import Settings, fit_mixture
-from bayesgmm.em.standard_errors import StandardErrors, assemble, flatten
+from bayesgmm.em.standard_errors import StandardErrors, assemble, flatten, joint_units
 from bayesgmm.errors import BayesGMMError, FitError
 from bayesgmm.model import Mixture, match_components
 
@@ -72,7 +72,7 @@ def bootstrap_errors(
     numbers = np.array(kept)
     reasons = (f"{failed} of {replicates} refits collapsed and were left out.",) if failed else ()
     hidden = np.zeros(numbers.shape[1], dtype=np.bool_)
-    joint = np.cov(numbers.T).reshape(numbers.shape[1], -1)
+    joint = np.cov((numbers / joint_units(mixture)).T).reshape(numbers.shape[1], -1)
     return assemble(mixture, joint, hidden, method, reasons, numbers)
 
 

@@ -521,9 +521,17 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """The same check as in fit, and the columns of the fit."""
         self._check_fitted()
         if _are_plain(X):
-            _check_feature_names(self, X, reset=False)
+            try:
+                _check_feature_names(self, X, reset=False)
+            except ValueError as error:
+                raise InputError(str(error)) from None
         data = check_data(X)
-        _check_n_features(self, data.X, reset=False)
+        if data.X.shape[1] != self.n_features_in_:
+            # The words that scikit-learn's own checks look for.
+            raise InputError(
+                f"X has {data.X.shape[1]} features, but {type(self).__name__} is expecting "
+                f"{self.n_features_in_} features as input."
+            )
         fitted = getattr(self, "feature_names_in_", None)
         if not _are_plain(X) and fitted is not None and data.feature_names != tuple(fitted):
             raise InputError(

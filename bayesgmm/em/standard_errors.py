@@ -65,7 +65,8 @@ class StandardErrors:
         0 on the diagonal.
     joint : ndarray of shape (P, P)
         Covariance of the errors of all weights, means and lower triangles of covariances, in the
-        order of `names`. Its rank is the number of free parameters.
+        order of `names`. Its rank is the number of free parameters. Covariances of covariances
+        are beyond float64 where the data's unit is beyond 1e77 or 1e-77; the rest is not.
     names : tuple of str
         "weight[k]", "mean[k, feature]", "covariance[k, feature, feature]".
     reasons : tuple of str
@@ -190,7 +191,8 @@ def curvature_errors(
     own = jacobian @ root
     lost = jacobian @ (scale[:, np.newaxis] * vectors[:, ~held])
     natural = _to_natural(found.roots)
-    lines, unknown = (_by_kind(natural, each, mixture) for each in (own, lost))
+    unit = joint_units(mixture)[:, np.newaxis]
+    lines, unknown = (_by_kind(natural, each, mixture) / unit for each in (own, lost))
     least = 1e-6 * np.sqrt((lines**2).sum(axis=1))
     hidden = np.abs(unknown).max(axis=1, initial=0.0) > least
     reasons = _why_hidden(hidden, mixture)
@@ -336,13 +338,16 @@ def assemble(
 ) -> StandardErrors:
     """Standard errors of every kind from the covariance of the errors of all numbers (P, P).
 
-    Standard deviations and correlations by the delta method.
+    `joint` is in `joint_units`, whose squares float64 holds where those of the data's own are
+    beyond it. Standard deviations and correlations by the delta method.
     """
     k, d = mixture.means.shape
     joint = np.where(hidden | hidden[:, np.newaxis], np.nan, joint)
     weights, means, covariances = unflatten(np.sqrt(np.diagonal(joint)), k, d)
-    variances = mixture.variances
-    deviations = np.sqrt(variances)
+    scale, unit = _units(mixture), joint_units(mixture)
+    scales = scale * scale[:, np.newaxis]
+    deviations = np.sqrt(mixture.variances) / scale
+    variances, own_covariances = deviations**2, mixture.covariances / scales
     entries = np.zeros((d, d), dtype=np.intp)
     rows, columns = np.tril_indices(d)
     entries[rows, columns] = entries[columns, rows] = np.arange(len(rows))
@@ -351,25 +356,41 @@ def assemble(
         if r == c:
             continue
         at = k + k * d + j * len(rows) + entries[[r, r, c], [c, r, c]]
-        rho = mixture.covariances[j, r, c] / (deviations[j, r] * deviations[j, c])
-        unit = 1.0 / (deviations[j, r] * deviations[j, c])
-        gradient = np.array([unit, -0.5 * rho / variances[j, r], -0.5 * rho / variances[j, c]])
+        rho = own_covariances[j, r, c] / (deviations[j, r] * deviations[j, c])
+        inverse = 1.0 / (deviations[j, r] * deviations[j, c])
+        gradient = np.array([inverse, -0.5 * rho / variances[j, r], -0.5 * rho / variances[j, c]])
         found = np.sqrt(max(gradient @ joint[np.ix_(at, at)] @ gradient, 0.0))
         correlations[j, r, c] = correlations[j, c, r] = found
     own = np.diagonal(covariances, axis1=1, axis2=2)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        joint = joint * unit * unit[:, np.newaxis]
     return StandardErrors(
         mixture,
         method,
         weights,
-        means,
-        covariances,
-        0.5 * own / deviations,
+        means * scale,
+        covariances * scales,
+        0.5 * own / deviations * scale,
         correlations,
         joint,
         parameter_names(mixture),
         reasons,
         replicates,
     )
+
+
+def joint_units(mixture: Mixture) -> Array:
+    """Powers of two (P,) in which all weights, means and covariances are of moderate size."""
+    scale = _units(mixture)
+    shape = mixture.covariances.shape
+    scales = np.broadcast_to(scale * scale[:, np.newaxis], shape)
+    return flatten(np.ones(shape[0]), np.broadcast_to(scale, mixture.means.shape), scales)
+
+
+def _units(mixture: Mixture) -> Array:
+    """Each feature's largest standard deviation, rounded to a power of two, (D,)."""
+    _, exponents = np.frexp(np.sqrt(mixture.variances.max(axis=0)))
+    return np.ldexp(1.0, exponents)
 
 
 def parameter_names(mixture: Mixture) -> tuple[str, ...]:

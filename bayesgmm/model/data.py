@@ -54,7 +54,7 @@ def check_data(
         If X has text, times, categories, masked entries, or is sparse.
     InputError
         If X is not two-dimensional, empty, ragged, complex, has integers beyond 2**53, NaN or
-        infinities; the message names the column.
+        infinities, or a column name that no file can hold; the message names the column.
     """
     names: Names = None
     if type(X) is np.ndarray and X.dtype == _DOUBLE and X.flags.c_contiguous and X.flags.aligned:
@@ -68,6 +68,7 @@ def check_data(
             raise InputError(
                 f"feature_names has {len(names)} names but {name} has {array.shape[1]} columns."
             )
+    _check_names(names, name)
     _check_finite(array, names, allow_nan, name)
     return Data(array, names)
 
@@ -111,6 +112,16 @@ def _check_shape(array: Floats, name: str) -> None:
         if size == 0:
             raise InputError(
                 f"Input {name} has 0 {what} (shape={array.shape}) while a minimum of 1 is required."
+            )
+
+
+def _check_names(names: Names, name: str) -> None:
+    """Refuse column names that no file of results can hold."""
+    for j, each in enumerate(names or ()):
+        if "\0" in each or any("\ud800" <= letter <= "\udfff" for letter in each):
+            raise InputError(
+                f"The name of column {j} of {name}, {each!r:.80}, has a NUL character or half of a "
+                "surrogate pair, which files of results cannot hold. Rename it."
             )
 
 

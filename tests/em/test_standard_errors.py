@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
@@ -270,3 +271,30 @@ def test_intervals_cover_between_87_and_93_percent():
     hits = coverage(400, seed=22)
     assert 0.87 < hits[:, :6].mean() < 0.93
     assert 0.87 < hits[:, 6:].mean() < 0.93
+
+
+@pytest.mark.parametrize("unit", [1e-140, 1e-100, 1e100, 1e140])
+@pytest.mark.parametrize("method", ["information", "sandwich", "bootstrap"])
+def test_units_whose_squares_float64_does_not_hold(unit, method):
+    options = {"replicates": 20, "rng": 1, "progressbar": False}
+    plain, far = (
+        GaussianMixture(2, random_state=0).fit(x).standard_errors(x, method, **options)
+        for x in (FAITHFUL, FAITHFUL * unit)
+    )
+    # Two fits stop at slightly different points; refits too.
+    close = {"rtol": 1e-5}
+    assert_allclose(far.weights, plain.weights, **close)
+    assert_allclose(far.means / unit, plain.means, **close)
+    assert_allclose(far.standard_deviations / unit, plain.standard_deviations, **close)
+    assert_allclose(far.covariances / unit / unit, plain.covariances, **close)
+    assert_allclose(far.correlations, plain.correlations, **close)
+
+
+def test_columns_are_those_of_the_fit():
+    fit = GaussianMixture(2, random_state=0).fit(FAITHFUL)
+    with pytest.raises(InputError, match="X has 1 features, but GaussianMixture is expecting 2"):
+        fit.standard_errors(FAITHFUL[:, :1])
+    frame = pd.DataFrame(FAITHFUL, columns=["eruption", "waiting"])
+    fit.fit(frame)
+    with pytest.raises(InputError, match="feature names should match"):
+        fit.standard_errors(frame[["waiting", "eruption"]])

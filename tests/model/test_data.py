@@ -270,3 +270,12 @@ def test_sample_weights():
 def test_bad_sample_weights(weights, kind, message):
     with pytest.raises(kind, match=message):
         check_sample_weight(weights, 2)
+
+
+@pytest.mark.parametrize("bad", ["a\0b", "half \ud800"])
+def test_names_that_no_file_holds_are_refused(bad):
+    columns = pd.Index(["sound", bad], dtype=object)
+    with pytest.raises(InputError, match=r"The name of column 1 of X, .* Rename it"):
+        check_data(pd.DataFrame(np.ones((3, 2)), columns=columns))
+    with pytest.raises(InputError, match="The name of column 0"):
+        check_data(np.ones((3, 1)), feature_names=[bad])
