@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesgmm.diagnostics.draws import Draws, Posterior, posterior_group, read_rows
-from bayesgmm.diagnostics.summaries import consistent_draws, mean_mixture
+from bayesgmm.diagnostics.summaries import consistent_draws, deviations, mean_mixture
 from bayesgmm.em import GaussianMixture, StandardErrors
 from bayesgmm.em.standard_errors import quantities, reported, reported_errors
 from bayesgmm.errors import InputError, InvalidParameterError, NotFittedError
@@ -150,7 +150,7 @@ def _table(mixture: Mixture, errors: Array | None, draws: Draws, prob: float) ->
     values = quantities(*draws.stacked())
     tails = 0.5 - 0.5 * prob, 0.5 + 0.5 * prob
     lower, upper = np.quantile(values, tails, axis=0)
-    mean, sd = values.mean(axis=0), values.std(axis=0, ddof=1)
+    mean, sd = values.mean(axis=0), deviations(values)
     # The one weight of a mixture of one component is 1 in every draw.
     with np.errstate(divide="ignore", invalid="ignore"):
         difference = np.where(sd > 0.0, (mean - estimate) / sd, np.nan)

@@ -12,7 +12,7 @@ from scipy.stats import norm
 from sklearn.metrics import adjusted_rand_score
 
 from bayesgmm.diagnostics.draws import Posterior
-from bayesgmm.diagnostics.summaries import consistent_draws, mean_mixture
+from bayesgmm.diagnostics.summaries import consistent_draws, deviations, mean_mixture
 from bayesgmm.em import GaussianMixture, StandardErrors
 from bayesgmm.em.standard_errors import quantities, reported, reported_errors
 from bayesgmm.errors import InvalidParameterError, NotFittedError
@@ -134,7 +134,7 @@ def _estimate(
         values = quantities(*draws.stacked())
         tails = 0.5 - 0.5 * prob, 0.5 + 0.5 * prob
         lower, upper = np.quantile(values, tails, axis=0)
-        return _Estimate(mean_mixture(draws), values.std(axis=0, ddof=1), lower, upper, "quantile")
+        return _Estimate(mean_mixture(draws), deviations(values), lower, upper, "quantile")
     if isinstance(fit, GaussianMixture):
         if not hasattr(fit, "mixture_"):
             raise NotFittedError("This GaussianMixture is not fitted yet. Call its fit first.")

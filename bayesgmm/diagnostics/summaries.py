@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bayesgmm.diagnostics.assignment import assign
 from bayesgmm.diagnostics.draws import Draws, Posterior, posterior_group, read_draws
 from bayesgmm.errors import InputError
 from bayesgmm.model import Mixture, matching_costs
+
+type Array = NDArray[np.float64]
 
 # Share of draws under another labelling than the most frequent one that says labels switch.
 _SWITCHED = 0.05
@@ -41,6 +44,13 @@ def mean_mixture(draws: Draws) -> Mixture:
     """The mixture of posterior means of weights, means and covariances."""
     weights, means, covariances = (each.mean(axis=0) for each in draws.stacked())
     return Mixture(weights / weights.sum(), means, covariances, draws.feature_names)
+
+
+def deviations(values: Array) -> Array:
+    """Standard deviations of draws (T, P), (P,); NaN of a single one."""
+    if len(values) < 2:
+        return np.full(values.shape[1], np.nan)
+    return np.asarray(values.std(axis=0, ddof=1))
 
 
 def _switched_share(draws: Draws) -> float:

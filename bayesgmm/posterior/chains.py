@@ -1,6 +1,9 @@
 """Chains by nutpie over a compiled posterior: no interpreter runs while they are drawn."""
 
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,9 +107,11 @@ def draw_by_nutpie(
         **options,
     )
     try:
-        return Drawn(sampler.wait(), False)
+        with _more_chains_than_draws():
+            return Drawn(sampler.wait(), False)
     except KeyboardInterrupt:
-        return Drawn(whole_draws(sampler.abort()), True)
+        with _more_chains_than_draws():
+            return Drawn(whole_draws(sampler.abort()), True)
     except BaseException:
         sampler.cancel()
         raise
@@ -139,22 +144,31 @@ def draw_by_pymc(
             free = np.diagonal(free, axis1=1, axis2=2)[:, : frame.axes]
         each = {"means": means, free_covariances_name(frame): free}
         initial.append(each | ({"weights": weights} if frame.n_components > 1 else {}))
-    tree = pm.sample(
-        draws=draws,
-        tune=tune,
-        chains=len(starts),
-        cores=1,
-        init="adapt_diag",
-        initvals=initial,
-        nuts_sampler="pymc",
-        nuts=options,
-        random_seed=seed % 2**32,
-        progressbar=shows_progress(progressbar),
-        compute_convergence_checks=False,
-        model=model,
-    )
+    with _more_chains_than_draws():
+        tree = pm.sample(
+            draws=draws,
+            tune=tune,
+            chains=len(starts),
+            cores=1,
+            init="adapt_diag",
+            initvals=initial,
+            nuts_sampler="pymc",
+            nuts=options,
+            random_seed=seed % 2**32,
+            progressbar=shows_progress(progressbar),
+            compute_convergence_checks=False,
+            model=model,
+        )
     sizes = tree["posterior"].sizes
     return Drawn(tree, sizes["draw"] < draws or sizes["chain"] < len(starts))
+
+
+@contextmanager
+def _more_chains_than_draws() -> Iterator[None]:
+    """ArviZ takes that for axes that were mixed up."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Found chain dimension to be longer than draw dimension")
+        yield
 
 
 def _compiled(problem: Problem, initial_point: Any) -> CompiledPyMCModel:

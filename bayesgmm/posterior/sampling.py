@@ -10,11 +10,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesgmm.em import GaussianMixture
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.model import (
     Data,
-    Mixture,
     Priors,
     Structure,
     as_structure,
@@ -23,6 +21,7 @@ from bayesgmm.model import (
 )
 from bayesgmm.posterior.chains import Drawn, draw_by_nutpie, draw_by_pymc
 from bayesgmm.posterior.coordinates import coordinates
+from bayesgmm.posterior.estimate import Estimate, estimate
 from bayesgmm.posterior.problem import problem
 from bayesgmm.posterior.rows import log_likelihood, posterior_predictive
 from bayesgmm.posterior.starts import chain_starts, distinct_optima
@@ -96,7 +95,9 @@ def sample_posterior(
         log_likelihood, observed_data (X), constant_data (EM's estimate: em_weights, em_means,
         em_covariances) and, on request, posterior_predictive. Attributes: versions, seed, sampler,
         wall times, priors (JSON), and whether the run was interrupted. After Ctrl-C: what was
-        drawn until then.
+        drawn until then. Where the likelihood has no maximum to be trusted (components on too few
+        rows), EM's estimate is the maximum of the posterior density, and two more attributes
+        say why (em_note) and under which priors (em_priors).
 
     Raises
     ------
@@ -105,7 +106,7 @@ def sample_posterior(
     InvalidParameterError
         If another argument is out of its range, or priors do not fit the data.
     FitError
-        If every start of EM collapsed.
+        If every start of EM collapsed, and the priors (LKJ) do not keep covariances from it.
 
     Examples
     --------
@@ -118,14 +119,13 @@ def sample_posterior(
     data = check_data(X)
     generator = np.random.default_rng(rng)
     for_em, for_starts, for_chains, for_new_rows = generator.spawn(4)
-    em = GaussianMixture(n_components, covariance_type=structure.code, random_state=for_em).fit(
-        data.X
-    )
-    frame = coordinates(data.X, n_components, structure, em.mixture_)
-    resolved = (priors or Priors()).for_data(X, n_components, structure)
-    optima = [em.mixture_]
+    priors = priors or Priors()
+    em = estimate(X, n_components, structure, priors, for_em)
+    resolved = priors.for_data(X, n_components, structure)
+    frame = coordinates(data.X, n_components, structure, em.mixture)
+    optima = [em.mixture]
     if init == "starts":
-        optima = distinct_optima(data.X, em.mixture_, structure, for_starts)
+        optima = distinct_optima(data.X, em, structure, for_starts)
     starts = chain_starts(optima, len(data.X), frame, chains, for_starts)
     seed = int(for_chains.integers(2**63))
     options = {} if target_accept is None else {"target_accept": target_accept}
@@ -145,7 +145,7 @@ def sample_posterior(
         from bayesgmm.posterior.model import mixture_model
 
         model = mixture_model(
-            X, n_components, covariance_type=structure, priors=priors, near=em.mixture_
+            X, n_components, covariance_type=structure, priors=priors, near=em.mixture
         )
         drawn = draw_by_pymc(model, target, starts, **run)
     ended = time.perf_counter()
@@ -161,7 +161,9 @@ def sample_posterior(
         "sampling_time": ended - sampling,
         "interrupted": int(drawn.interrupted),
     }
-    tree = _tree(drawn, data, em.mixture_, em.log_likelihood_, attributes)
+    if em.priors is not None:
+        attributes |= {"em_note": em.note, "em_priors": json.dumps(em.priors.to_dict())}
+    tree = _tree(drawn, data, em, attributes)
     kept = (
         chains * draws * len(data.X) <= _KEPT
         if with_log_likelihood is None
@@ -227,11 +229,10 @@ def _seed_of(generator: np.random.Generator) -> str:
     return "unknown" if entropy is None else str(entropy)
 
 
-def _tree(
-    drawn: Drawn, data: Data, em: Mixture, em_log_likelihood: float, attributes: dict[str, Any]
-) -> xr.DataTree:
+def _tree(drawn: Drawn, data: Data, em: Estimate, attributes: dict[str, Any]) -> xr.DataTree:
     """The groups of a posterior, under the data's own column names."""
-    k, d = em.means.shape
+    mixture = em.mixture
+    k, d = mixture.means.shape
     names = list(data.feature_names or (f"x{j}" for j in range(d)))
     labels = {"component": np.arange(k), "feature": names, "feature_bis": names}
     posterior = drawn.tree["posterior"].to_dataset()[["weights", "means", "covariances"]]
@@ -246,10 +247,10 @@ def _tree(
     )
     constant = xr.Dataset(
         {
-            "em_weights": (("component",), em.weights),
-            "em_means": (("component", "feature"), em.means),
-            "em_covariances": (("component", "feature", "feature_bis"), em.covariances),
-            "em_log_likelihood": ((), em_log_likelihood),
+            "em_weights": (("component",), mixture.weights),
+            "em_means": (("component", "feature"), mixture.means),
+            "em_covariances": (("component", "feature", "feature_bis"), mixture.covariances),
+            "em_log_likelihood": ((), em.log_likelihood),
         },
         labels,
     )

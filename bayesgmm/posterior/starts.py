@@ -9,6 +9,7 @@ from bayesgmm.em import GaussianMixture
 from bayesgmm.errors import DegeneracyWarning, FitError
 from bayesgmm.model import Mixture, Structure
 from bayesgmm.posterior.coordinates import Coordinates
+from bayesgmm.posterior.estimate import Estimate
 
 type Array = NDArray[np.float64]
 
@@ -21,25 +22,27 @@ _KINDS = ("kmeans", "random_from_data", "k-means++", "random")
 
 
 def distinct_optima(
-    x: Array, best: Mixture, structure: Structure, rng: np.random.Generator
+    x: Array, em: Estimate, structure: Structure, rng: np.random.Generator
 ) -> list[Mixture]:
     """EM's distinct optima, the best one first.
 
     Parameters
     ----------
     x : ndarray of shape (n, D)
-    best : Mixture
-        The optimum that is known already.
+    em : Estimate
+        The optimum that is known already; the others are of the same function.
     structure : Structure
     rng : Generator
     """
-    found = {float(best.log_density(x).sum()): best}
+    best = em.mixture
+    found = {em.log_likelihood: best}
     for turn, child in enumerate(rng.spawn(_TRIES)):
         fit = GaussianMixture(
             best.n_components,
             covariance_type=structure.code,
             init_params=_KINDS[turn % len(_KINDS)],
             random_state=child,
+            prior=em.penalty,
         )
         try:
             with warnings.catch_warnings():

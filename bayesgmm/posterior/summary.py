@@ -1,5 +1,6 @@
 """The posterior beside EM's estimate, component by component, in numbers and as text."""
 
+import json
 from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 
 from bayesgmm.em.standard_errors import curvature_errors
 from bayesgmm.errors import InputError
-from bayesgmm.model import Mixture, as_structure, matching_costs
+from bayesgmm.model import Mixture, ResolvedPriors, as_structure, matching_costs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +39,8 @@ def beside_em(posterior: xr.DataTree) -> "pd.DataFrame":
     DataFrame
         Columns parameter, component, feature, feature_bis (empty where they do not apply),
         em, em_se (from the observed information; NaN where there is none), mean, sd; in the data's
-        units. The attribute ``notes`` says why standard errors are missing.
+        units. The attribute ``notes`` says why standard errors are missing; ``estimate``, why em
+        is the largest posterior density and no maximum of the likelihood, where that is so.
     """
     import pandas as pd
 
@@ -60,7 +62,7 @@ def beside_em(posterior: xr.DataTree) -> "pd.DataFrame":
             records.append([name, at[0], *where, estimate[at], errors[name][at], mean[at], sd[at]])
     columns = ["parameter", "component", "feature", "feature_bis", "em", "em_se", "mean", "sd"]
     table = pd.DataFrame(records, columns=columns)
-    table.attrs["notes"] = notes
+    table.attrs |= {"notes": notes, "estimate": posterior.attrs.get("em_note", "")}
     return table
 
 
@@ -71,8 +73,11 @@ def _errors_of_em(posterior: xr.DataTree) -> tuple[dict[str, Array], tuple[str, 
     estimate = Mixture(*(em[f"em_{name}"].values for name in names))
     rows = np.ascontiguousarray(posterior["observed_data"]["X"].values)
     structure = as_structure(posterior.attrs["covariance_type"])
+    priors = None
+    if "em_priors" in posterior.attrs:
+        priors = ResolvedPriors.from_dict(json.loads(posterior.attrs["em_priors"]))
     try:
-        found = curvature_errors(rows, None, estimate, structure, "information")
+        found = curvature_errors(rows, None, estimate, structure, "information", priors)
     except InputError as error:
         return {name: np.full(em[f"em_{name}"].shape, np.nan) for name in names}, (str(error),)
     return {name: getattr(found, name) for name in names}, found.reasons
@@ -112,6 +117,7 @@ def summarise_posterior(posterior: xr.DataTree) -> str:
     for cells in [heads, *rows]:
         first, *rest = (f"{cell:>{w}}" for cell, w in zip(cells, widths, strict=True))
         lines.append("  ".join([first.strip().ljust(widths[0]), *rest]))
+    lines += [each for each in [table.attrs["estimate"]] if each]
     lines += [f"No standard error: {note}" for note in table.attrs["notes"]]
     return "\n".join(lines)
 

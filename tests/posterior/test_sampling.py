@@ -7,7 +7,16 @@ import pytest
 import xarray as xr
 
 import bayesgmm
-from bayesgmm import GaussianMixture, Mixture, Priors, load_dataset, sample_posterior
+from bayesgmm import (
+    GaussianMixture,
+    Mixture,
+    Priors,
+    compare_engines,
+    label_switching,
+    load_dataset,
+    relabel,
+    sample_posterior,
+)
 from bayesgmm.errors import BayesGMMError, InputError, InvalidParameterError
 from bayesgmm.model import ResolvedPriors, match_components
 from bayesgmm.posterior.summary import beside_em, summarise_posterior
@@ -143,6 +152,19 @@ def test_one_feature_one_component_one_chain_one_draw():
     x = load_dataset("galaxies").X
     tree = sample_posterior(x, 1, draws=1, tune=1, chains=1, rng=0, progressbar=False)
     assert tree["posterior"]["covariances"].shape == (1, 1, 1, 1, 1)
+
+
+@pytest.mark.parametrize(("chains", "draws"), [(1, 1), (1, 2), (3, 1), (1, 4), (4, 2)])
+def test_few_draws_have_no_spread_and_no_warnings(faithful, chains, draws):
+    """Warnings are errors here."""
+    tree = sample_posterior(
+        faithful, 2, draws=draws, tune=1, chains=chains, rng=0, progressbar=False
+    )
+    relabelled = relabel(tree)
+    table = compare_engines(GaussianMixture(2, random_state=0).fit(faithful), relabelled).table
+    assert table["posterior_sd"].isna().all() == (chains * draws == 1)
+    label_switching(tree)
+    assert f"{chains} chain" in summarise_posterior(tree)
 
 
 @pytest.mark.parametrize(
