@@ -125,7 +125,7 @@ def coordinates(
         If the structure ties a part of the covariances alone (their volumes, shapes or axes).
     """
     d = x.shape[1]
-    groups, axes = _blocks(structure, n_components, d)
+    groups, axes = free_blocks(structure, n_components, d)
     units = fit_units(x, None, structure)
     if near is None:
         within = np.diag(np.var((x - units.shift) * units.scale, axis=0))
@@ -139,8 +139,14 @@ def coordinates(
     return Coordinates(units.shift, units.scale, frame, n_components, groups, axes)
 
 
-def _blocks(structure: Structure, n_components: int, n_features: int) -> tuple[int, int]:
-    """Free covariances of a structure, and free variances in each (0: all of a matrix)."""
+def free_blocks(structure: Structure, n_components: int, n_features: int) -> tuple[int, int]:
+    """Free covariances of a structure, and free variances in each (0: all of a matrix).
+
+    Raises
+    ------
+    InvalidParameterError
+        If the structure ties a part of the covariances alone.
+    """
     if not _whole(structure, n_components, n_features):
         known = [each.name for each in structures() if _whole(each, 2, 2)]
         raise InvalidParameterError(

@@ -26,6 +26,7 @@ from bayesgmm.model import (
     check_data,
     check_enough_rows,
 )
+from bayesgmm.posterior.arguments import check_count, check_priors
 from bayesgmm.posterior.coordinates import Coordinates, coordinates
 from bayesgmm.posterior.likelihood import marginal_mixture
 
@@ -80,10 +81,12 @@ def mixture_model(
     >>> [each.name for each in model.free_RVs]
     ['weights', 'means', 'covariances']
     """
+    check_count("n_components", n_components)
+    priors = check_priors(priors)
     data = check_data(X)
     structure = as_structure(covariance_type)
     check_enough_rows(data.X, n_components)
-    resolved = (priors or Priors()).for_data(X, n_components, structure)
+    resolved = priors.for_data(X, n_components, structure)
     frame = coordinates(data.X, n_components, structure, near)
     d = data.X.shape[1]
     names = list(data.feature_names or (f"x{j}" for j in range(d)))

@@ -1,10 +1,10 @@
 """Draws from the posterior of a mixture: checks, starts, chains, and the tree that they fill."""
 
 import json
-import operator
+import os
 import time
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -19,15 +19,13 @@ from bayesgmm.model import (
     check_data,
     check_probability,
 )
+from bayesgmm.posterior.arguments import check_count, check_priors
 from bayesgmm.posterior.chains import Drawn, draw_by_nutpie, draw_by_pymc
-from bayesgmm.posterior.coordinates import coordinates
+from bayesgmm.posterior.coordinates import coordinates, free_blocks
 from bayesgmm.posterior.estimate import Estimate, estimate
 from bayesgmm.posterior.problem import problem
 from bayesgmm.posterior.rows import log_likelihood, posterior_predictive
 from bayesgmm.posterior.starts import chain_starts, distinct_optima
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 type Array = NDArray[np.float64]
 
@@ -36,6 +34,8 @@ _SAMPLERS = ("nutpie", "pymc")
 _SCHEMA_VERSION = 1
 # Numbers of the per-row log-likelihood that are kept without being asked for: 512 MB.
 _KEPT = 2**26
+# Bytes of memory where the system does not say how much it has.
+_NO_MORE = 2**36
 
 
 def sample_posterior(
@@ -115,11 +115,16 @@ def sample_posterior(
     """
     began = time.perf_counter()
     structure = as_structure(covariance_type)
-    _check_arguments(n_components, draws, tune, chains, init, nuts_sampler, priors, target_accept)
+    priors = check_priors(priors)
+    _check_arguments(n_components, draws, tune, chains, init, nuts_sampler, target_accept)
     data = check_data(X)
+    free_blocks(structure, n_components, data.X.shape[1])
+    _check_room(chains * draws, n_components, data.X.shape[1])
     generator = np.random.default_rng(rng)
+    if generator.bit_generator.seed_seq is None:
+        # Of a RandomState, which has no children.
+        generator = np.random.default_rng(int(generator.integers(2**63)))
     for_em, for_starts, for_chains, for_new_rows = generator.spawn(4)
-    priors = priors or Priors()
     em = estimate(X, n_components, structure, priors, for_em)
     resolved = priors.for_data(X, n_components, structure)
     frame = coordinates(data.X, n_components, structure, em.mixture)
@@ -185,20 +190,11 @@ def _check_arguments(
     chains: Any,
     init: Any,
     nuts_sampler: Any,
-    priors: Any,
     target_accept: Any,
 ) -> None:
-    counts: Mapping[str, tuple[Any, int]] = {
-        "n_components": (n_components, 1),
-        "draws": (draws, 1),
-        "tune": (tune, 1),
-        "chains": (chains, 1),
-    }
-    for name, (value, least) in counts.items():
-        if isinstance(value, bool) or not hasattr(value, "__index__"):
-            raise InvalidParameterError(f"{name} must be an integer, not {value!r:.80}.")
-        if operator.index(value) < least:
-            raise InvalidParameterError(f"{name} must be at least {least}, not {value}.")
+    counts = {"n_components": n_components, "draws": draws, "tune": tune, "chains": chains}
+    for name, value in counts.items():
+        check_count(name, value)
     for name, word, known in (
         ("init", init, _INITS),
         ("nuts_sampler", nuts_sampler, _SAMPLERS),
@@ -207,10 +203,21 @@ def _check_arguments(
             raise InvalidParameterError(
                 f"{name} must be one of {', '.join(map(repr, known))}, not {word!r:.80}."
             )
-    if not isinstance(priors, Priors | None):
-        raise InvalidParameterError(f"priors must be a Priors or None, not {priors!r:.80}.")
     if target_accept is not None:
         check_probability(target_accept, "target_accept")
+
+
+def _check_room(draws: int, n_components: int, n_features: int) -> None:
+    """Refuse more draws than there is memory for: the sampler would take the process with it."""
+    size = 8 * draws * n_components * (1 + n_features + n_features**2)
+    memory = _NO_MORE
+    if hasattr(os, "sysconf"):
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if size > memory:
+        raise InvalidParameterError(
+            f"{draws} draws of all chains take {size / 2**30:.3g} GiB, but this machine has "
+            f"{memory / 2**30:.3g} GiB of memory. Use fewer draws or chains."
+        )
 
 
 def _versions() -> dict[str, str]:

@@ -54,7 +54,11 @@ def beside_em(posterior: xr.DataTree) -> "pd.DataFrame":
     for name, values in arrays.items():
         index = orders.reshape(*orders.shape, *(1,) * (values.ndim - 2))
         aligned = np.take_along_axis(values, index, axis=1)
-        mean, sd, estimate = aligned.mean(axis=0), aligned.std(axis=0), em[f"em_{name}"].values
+        # Squares of covariances may be beyond float64 where covariances are not.
+        unit = np.abs(aligned).max(axis=0)
+        unit[unit == 0.0] = 1.0
+        sd = (aligned / unit).std(axis=0) * unit
+        mean, estimate = aligned.mean(axis=0), em[f"em_{name}"].values
         for at in np.ndindex(mean.shape):
             if len(at) == 3 and at[2] > at[1]:
                 continue  # the same number as the one below the diagonal

@@ -93,3 +93,18 @@ def test_bad_input_is_refused_before_there_is_a_model():
         mixture_model(np.where(x == x[3, 1], np.nan, x), 2)
     with pytest.raises(InvalidParameterError, match="no posterior"):
         mixture_model(x, 2, covariance_type="VVE")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"n_components": 0}, "n_components must be at least 1, not 0"),
+        ({"n_components": 2.0}, "n_components must be an integer, not 2.0"),
+        ({"priors": "flat"}, "priors must be a Priors or None, not 'flat'"),
+    ],
+)
+def test_bad_arguments_in_the_words_of_the_sampler(change, message):
+    x = np.random.default_rng(0).standard_normal((20, 2))
+    for function in (mixture_model, sample_posterior):
+        with pytest.raises(InvalidParameterError, match=message):
+            function(x, **{"n_components": 2, **change})

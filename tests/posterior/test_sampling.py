@@ -178,6 +178,8 @@ def test_few_draws_have_no_spread_and_no_warnings(faithful, chains, draws):
         ({"nuts_sampler": "stan"}, "nuts_sampler must be one of"),
         ({"priors": "flat"}, "priors must be a Priors or None"),
         ({"target_accept": 1.5}, "target_accept must be a number between 0 and 1"),
+        ({"draws": 10**13}, "take .* GiB, but this machine has"),
+        ({"covariance_type": "VEV"}, "ties parts of the covariances together"),
         ({"covariance_type": "round"}, "names no covariance structure"),
         ({"priors": Priors(mean_sd=[1.0, 2.0, 3.0])}, "shape"),
         ({"priors": Priors(covariances="inverse-gamma")}, "covariance"),
@@ -231,3 +233,26 @@ def test_the_summary_says_why_there_is_no_standard_error(posterior):
     elsewhere["constant_data"] = xr.DataTree(constant)
     assert beside_em(elsewhere)["em_se"].isna().all()
     assert "No standard error: What was maximised still rises" in summarise_posterior(elsewhere)
+
+
+def test_units_whose_squares_float64_does_not_hold(posterior):
+    """The same draws in another unit, a power of two, have the same numbers in that unit."""
+    unit = 2.0**400
+    groups = {}
+    for name in ("posterior", "constant_data", "observed_data"):
+        group = posterior[name].to_dataset().copy()
+        for each in group.data_vars:
+            power = {"means": 1, "covariances": 2, "X": 1}.get(each.removeprefix("em_"), 0)
+            group[each] = group[each] * unit**power
+        groups[name] = group
+    far = xr.DataTree.from_dict({"/": posterior.to_dataset(), **groups})
+    plain, found = beside_em(posterior), beside_em(far)
+    powers = plain["parameter"].map({"weights": 0, "means": 1, "covariances": 2})
+    for column in ("em", "em_se", "mean", "sd"):
+        np.testing.assert_allclose(found[column] / unit**powers, plain[column], rtol=1e-9)
+
+
+def test_any_source_of_random_numbers(faithful):
+    for rng in (np.random.RandomState(1), np.random.default_rng(1), np.random.SeedSequence(1)):
+        tree = sample_posterior(faithful, 2, draws=5, tune=5, chains=1, rng=rng, progressbar=False)
+        assert tree["posterior"].sizes["draw"] == 5
