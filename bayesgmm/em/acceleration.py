@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.model.compile import jit
-from bayesgmm.model.spectrum import spectrum
+from bayesgmm.model.spectrum import dot, spectrum
 
 type Array = NDArray[np.float64]
 
@@ -88,26 +88,24 @@ def _to_coordinates(step, n_components, d, scales, factors, out):
 
 
 @jit
-def _combine(df, f, used, gamma):
-    """Least-squares gamma of f on the first `used` rows of df.
+def _combine(df, products, f, used, gamma):
+    """Least-squares gamma of f on the first `used` rows of df, whose products are given.
 
     Normal equations of rows scaled to length 1, by a Cholesky factorisation with pivoting that
     stops where a step adds nothing but rounding to those before it.
     """
-    norms = np.empty(used)
-    gram = np.empty((used, used))
-    right = np.empty(used)
+    rows, squares = np.empty((4, used)), np.empty((2, used, used))
+    norms, right, left, half = rows[0], rows[1], rows[2], rows[3]
+    gram, lower = squares[0], squares[1]
     order = np.arange(used)
     for i in range(used):
-        norms[i] = max(np.sqrt(np.dot(df[i], df[i])), 1e-300)
-    for i in range(used):
         gamma[i] = 0.0
-        right[i] = np.dot(df[i], f) / norms[i]
+        left[i] = 1.0
+        norms[i] = max(np.sqrt(products[i, i]), 1e-300)
+        right[i] = dot(df[i], f) / norms[i]
         for j in range(i + 1):
-            gram[i, j] = gram[j, i] = np.dot(df[i], df[j]) / (norms[i] * norms[j])
+            gram[i, j] = gram[j, i] = products[i, j] / (norms[i] * norms[j])
     rank = 0
-    lower = np.zeros((used, used))
-    left = np.ones(used)
     for m in range(used):
         best = m
         for i in range(m + 1, used):
@@ -126,7 +124,6 @@ def _combine(df, f, used, gamma):
             lower[row, m] = s / lower[pivot, m]
             left[row] -= lower[row, m] ** 2
         rank += 1
-    half = np.empty(rank)
     for m in range(rank):
         s = right[order[m]]
         for c in range(m):
@@ -164,8 +161,10 @@ def slowest(dx, df):
 
 
 @jit
-def observe(theta, image, points, now, scales, factors, reference, strides, history, row):
+def observe(theta, image, points, now, scales, factors, reference, strides, history, products, row):
     """Write point, image and f into points[now]; steps from points[1 - now] into history[:, row].
+
+    `products` holds the products of the differences of f, history[1], with one another.
 
     theta, image: weights (K,), means (K, D) and raveled covariances. row < 0 keeps no step.
     Returns False, having done nothing of that, where a weight or variance has left [1/2, 2] times
@@ -198,14 +197,16 @@ def observe(theta, image, points, now, scales, factors, reference, strides, hist
             history[2, row, i] = here[1, i] - before[1, i]
             history[1, row, i] = here[2, i] - before[2, i]
         _to_coordinates(step, n_components, d, scales, factors, history[0, row])
+        for i in range(products.shape[0]):
+            products[row, i] = products[i, row] = dot(history[1, row], history[1, i])
     return True
 
 
 @jit
-def mix(points, now, history, used, reach, out):
+def mix(points, now, history, products, used, reach, out):
     """The image less `reach` times the combination of its last steps that best cancels f."""
     gamma = np.empty(used)
-    _combine(history[1], points[now, 2], used, gamma)
+    _combine(history[1], products, points[now, 2], used, gamma)
     for i in range(out.size):
         out[i] = points[now, 1, i]
     for m in range(used):
@@ -238,7 +239,8 @@ class Mixer:
         size = k + k * d + theta.covariances.size
         # Long vectors keep fewer steps: the memory of a mixer stays near that of its mixture.
         depth = max(2, min(depth, 500_000 // size))
-        self._history = np.empty((3, depth, size))
+        self._history = np.zeros((3, depth, size))
+        self._products = np.empty((depth, depth))
         self._gains = np.empty(depth)
         self._points = np.empty((2, 3, size))
         self._now = 0
@@ -303,7 +305,7 @@ class Mixer:
         if self._stretch > 0.0:
             return np.asarray(here[1] + self._stretch * (here[1] - here[0]))
         out = np.empty(self._points.shape[2])
-        mix(self._points, self._now, self._history, self._used, self._reach, out)
+        mix(self._points, self._now, self._history, self._products, self._used, self._reach, out)
         return out
 
     def learn(self, *, better: bool) -> None:
@@ -333,6 +335,7 @@ class Mixer:
                 self._reference,
                 self._strides,
                 self._history,
+                self._products,
                 row,
             )
         )

@@ -2,7 +2,7 @@
 
 There a pass takes a few microseconds, and calling it from Python several times that. This is the
 loop of `bayesgmm.em.loop` with the acceleration of `bayesgmm.em.acceleration`, without priors.
-M-steps that iterate go on from where the last one ended, and take a step or two at a time: what is
+M-steps that iterate go on from where the last one ended, and take a step at a time: what is
 left they gain in the next pass.
 """
 
@@ -33,7 +33,10 @@ _DEPTH = 8
 _PLAIN = 3
 _EPS = float(np.finfo(np.float64).eps)
 # Steps that an M-step's iterations make at a time.
-_EFFORT = 2
+_EFFORT = 1
+# A run has fallen behind a rival when it gained too little in its last few steps: so many times
+# as much would not do. No run is given up before the first look.
+_FIRST_LOOK, _RECENT, _PATIENCE = 12, 5, 10.0
 # As in `bayesgmm.em.acceleration`.
 _NEAR, _FEWEST_STEPS = 1e-3, 3
 
@@ -71,26 +74,33 @@ def climb(
     enough: float,
     max_passes: int,
     accelerate: bool = True,
+    rival: float = -np.inf,
 ) -> Climb:
-    """Run EM until `enough` nats are left to gain by estimate, or for `max_passes`."""
+    """Run EM until `enough` nats are left to gain by estimate, or for `max_passes`.
+
+    A run also ends when it falls behind: when at the rate of its last passes it would take many
+    more to reach the log-likelihood of a `rival`.
+    """
     weights, means, covariances = (np.array(each) for each in start)
     opened = rows.opened()
     flat = covariances.reshape(opened.moments)
     trace = np.empty(max_passes)
     sums = np.empty(opened.size)
+    begun = structure.beginning(covariances.shape, covariances)
     kept, passes, remaining, bad = _climb(
         opened.data,
         opened.parameters,
         opened.work,
         opened.stack,
         structure.letters,
-        structure.beginning(covariances.shape, covariances),
-        structure.beginning(covariances.shape, covariances),
+        begun,
+        tuple(None if each is None else each.copy() for each in begun),
         (weights, means, flat),
         sums,
         trace,
         enough,
         accelerate,
+        rival,
     )
     return Climb(
         Parameters(weights, means, covariances),
@@ -248,7 +258,19 @@ def _estimate(gain, gains, used, history, enough):
 
 @jit
 def _climb(
-    data, parameters, work, stack, letters, begun, tried_from, theta, sums, trace, enough, fast
+    data,
+    parameters,
+    work,
+    stack,
+    letters,
+    begun,
+    tried_from,
+    theta,
+    sums,
+    trace,
+    enough,
+    fast,
+    rival,
 ):
     """EM in place; (steps kept, passes, remaining, bad). `sums` are those at theta.
 
@@ -267,7 +289,8 @@ def _climb(
         strides,
     )
     scales, own, reference, _ = coordinates
-    history = np.empty((3, _DEPTH, size))
+    history = np.zeros((3, _DEPTH, size))
+    products = np.empty((_DEPTH, _DEPTH))
     gains = np.empty(_DEPTH)
     points = np.empty((2, 3, size))
     flat = np.empty(size)
@@ -283,6 +306,10 @@ def _climb(
     trace[0] = sums[0]
     kept, passes, most = 1, 1, trace.size
     while passes < most:
+        if kept >= _FIRST_LOOK and (
+            _PATIENCE * (sums[0] - trace[kept - 1 - _RECENT]) < rival - sums[0]
+        ):
+            break
         for c in range(k):
             if not sums[2 + c] > _EPS * sums[1]:
                 return kept, passes, np.inf, c + 1
@@ -292,10 +319,14 @@ def _climb(
         now = 1 - now
         row = (newest + 1) % _DEPTH if seen else -1
         here, there = _raveled(theta), _raveled(image)
-        if not observe(here, there, points, now, scales, own, reference, strides, history, row):
+        if not observe(
+            here, there, points, now, scales, own, reference, strides, history, products, row
+        ):
             _refer(theta, sums[2 : 2 + k], factors, coordinates)
             used, newest, row = 0, -1, -1
-            observe(here, there, points, now, scales, own, reference, strides, history, row)
+            observe(
+                here, there, points, now, scales, own, reference, strides, history, products, row
+            )
         last, gain = gain, 0.5 * np.dot(points[now, 2], points[now, 2])
         seen = True
         if row >= 0:
@@ -310,7 +341,7 @@ def _climb(
                 for i in range(size):
                     flat[i] = points[now, 1, i] + stretch * (points[now, 1, i] - points[now, 0, i])
             else:
-                mix(points, now, history, used, reach, flat)
+                mix(points, now, history, products, used, reach, flat)
             _from_flat(flat, trial)
             _copy_if_any(tried_from[0], begun[0])
             _copy_if_any(tried_from[1], begun[1])

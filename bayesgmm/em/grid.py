@@ -1,22 +1,27 @@
 """The optimum of every cell of a grid of K and covariance structure.
 
-All structures of one K begin at the same partitions of the rows, and each at the optima of the
-structures that it contains: so one that has more freedom never has less likelihood. Different K
-know nothing of each other and may be searched at the same time, with the same result.
+A cell's starts are the optima of its neighbours: of the structures that it contains, of those that
+contain it, and of one component fewer or more (`bayesgmm.em.neighbours`), beside partitions of the
+rows. Sweeps go up the grid, down, and up again; a neighbour is asked once for each mixture that it
+holds. So a structure never has less likelihood than one that it contains. A cell waits for the
+neighbours that come before it and for nothing else: threads take cells in the order of a sweep, and
+their number does not change the result.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.em.acceleration import Parameters
 from bayesgmm.em.agglomeration import MergeTree, agglomerate
-from bayesgmm.em.climb import Climb, climb, m_step_from, partition_moments
+from bayesgmm.em.climb import Climb, climb, partition_moments
 from bayesgmm.em.clustering import k_means
 from bayesgmm.em.loop import Run
+from bayesgmm.em.neighbours import as_member, divided, joined
 from bayesgmm.em.search import judge, relative_variances
 from bayesgmm.em.starts import whitened
 from bayesgmm.em.units import Units, fit_units
@@ -25,21 +30,22 @@ from bayesgmm.model import Decomposed
 
 type Array = NDArray[np.float64]
 type Labels = NDArray[np.int64]
+type Key = tuple[int, Decomposed]
 
-# A run is a race: all starts make a few passes, the best of them more, the last to the end.
-_HEATS = ((8, 24), (40, 10))
-# Nats still to be gained, by estimate, at which a cell is done; passes after which it is given up.
+# Nats still to be gained, by estimate, at which a run is done; passes after which it is given up.
 _ENOUGH, _MOST_PASSES = 1e-6, 500
-# Values closer than this (nats) are one optimum.
-_SAME = 1e-3
+# Nats by which another mixture has to be better to take a cell: less is how a run ended.
+_BETTER = 2e-7
 _EPS = float(np.finfo(np.float64).eps)
-# Different k-means partitions of each kind.
+# Different k-means partitions of each kind, where there is no cell of one component fewer.
 _K_MEANS = 6
-# Rows on which starts race where there are more: merging them takes time in their square.
+# Pairs of components that are put together to start a cell of one fewer.
+_PAIRS = 6
+# Rows on which optima are looked for where there are more: merging them takes time in their square.
 _SAMPLE = 2000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Cell:
     """One K with one structure.
 
@@ -56,6 +62,8 @@ class Cell:
         Why the cell is empty or not to be trusted; "" if neither.
     borrowed : bool
         Whether the mixture is that of a structure contained, since nothing more likely is sound.
+    run : Climb or None
+        How it was found, in the units of the search.
     """
 
     n_components: int
@@ -65,6 +73,12 @@ class Cell:
     converged: bool
     note: str
     borrowed: bool = False
+    run: Climb | None = None
+
+    @property
+    def key(self) -> Key:
+        """Where in the grid it lies."""
+        return self.n_components, self.structure
 
     @property
     def sound(self) -> bool:
@@ -72,6 +86,7 @@ class Cell:
         return self.parameters is not None and not self.note
 
 
+@cache
 def contained(small: Decomposed, large: Decomposed) -> bool:
     """Whether every mixture of `small` is one of `large`: I(dentity) < E(qual) < V(arying)."""
     pairs = zip(small.code, large.code, strict=True)
@@ -90,9 +105,9 @@ def search_grid(
     rng: np.random.Generator,
     *,
     threads: int,
-    done: Callable[[int], None],
+    advance: Callable[[], None],
 ) -> list[Cell]:
-    """Search every cell; `done(K)` is called as the cells of a K are finished.
+    """Search every cell; `advance()` is called as each is looked at first.
 
     Parameters
     ----------
@@ -106,25 +121,24 @@ def search_grid(
     list of Cell
         With parameters in the user's units.
     """
-    structures = {each: None for column in wanted.values() for each in column}
-    if not structures:
+    keys = [(k, each) for k, column in wanted.items() for each in column]
+    if not keys:
         return []
-    grounds = Grounds.of(x, list(structures), rng)
-    generators = dict(zip(wanted, rng.spawn(len(wanted)), strict=True))
-
-    def search(k: int) -> list[Cell]:
-        found = _Column(grounds, k, wanted[k], generators[k]).search() if wanted[k] else []
-        done(k)
-        return [grounds.in_users_units(each) for each in found]
-
-    # The largest first: they take longest, and the last one should be short.
-    order = sorted(wanted, reverse=True)
+    grounds = Grounds.of(x, {each: None for _, each in keys}, rng)
+    partitions = {k: grounds.partitions(k, k - 1 not in wanted, rng) for k in wanted}
+    search = _Search(grounds, grounds.sample, keys)
     with ThreadPoolExecutor(threads) as pool:
-        columns = dict(zip(order, pool.map(search, order), strict=True))
-    return [cell for k in wanted for cell in columns[k]]
+        search.up(pool, partitions, advance)
+        search.down(pool)
+        search.up(pool)
+        if grounds.sample is not grounds.rows:
+            begun = search.cells
+            search = _Search(grounds, grounds.rows, keys)
+            search.again(pool, begun)
+    return [grounds.in_users_units(search.cells[key]) for key in keys]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Grounds:
     """What all cells share: rows in two kinds of units, and trees of their merges.
 
@@ -136,7 +150,7 @@ class Grounds:
     rows : dict
         All rows in these units.
     sample : dict
-        The rows on which starts race, in these units: all of them where there are few.
+        The rows on which optima are looked for, in these units: all of them where there are few.
     spaces : list of ndarray
         The sample as k-means is to see it.
     trees : list of MergeTree
@@ -150,7 +164,7 @@ class Grounds:
     trees: list[MergeTree]
 
     @classmethod
-    def of(cls, x: Array, structures: Sequence[Decomposed], rng: np.random.Generator) -> "Grounds":
+    def of(cls, x: Array, structures: Iterable[Decomposed], rng: np.random.Generator) -> "Grounds":
         """Prepare rows for a search over these structures; `rng` chooses a sample of many."""
         n = len(x)
         kinds = {each.scales_by_column: each for each in structures}
@@ -177,45 +191,19 @@ class Grounds:
             trees.append(agglomerate(sample[False], "VII"))
         return cls(n, units, rows, sample, spaces, trees)
 
-    def in_users_units(self, cell: Cell) -> Cell:
-        """A cell with its parameters in the units of the rows as they came."""
-        if cell.parameters is None:
-            return cell
-        units = self.units[cell.structure.scales_by_column]
-        return replace(cell, parameters=units.to_user(cell.parameters))
+    def partitions(self, k: int, alone: bool, rng: np.random.Generator) -> list[Labels]:
+        """Different partitions of the sample into K parts, without empty ones.
 
-
-class _Column:
-    """All structures of one K."""
-
-    def __init__(
-        self, grounds: Grounds, k: int, structures: Sequence[Decomposed], rng: np.random.Generator
-    ) -> None:
-        self._grounds, self._k, self._structures = grounds, k, structures
-        self._partitions = self._partition(rng)
-        self._opened: dict[tuple[bool, bool, bool], Rows] = {}
-
-    def search(self) -> list[Cell]:
-        """The cells in the order of the structures."""
-        found: dict[Decomposed, Cell] = {}
-        # A structure comes after all that it contains.
-        ordered = sorted(self._structures, key=lambda s: sum("IEV".index(c) for c in s.code))
-        for each in ordered:
-            begun = [found[p] for p in parents(each, self._structures)]
-            found[each] = self._cell(each, begun)
-        return [found[each] for each in self._structures]
-
-    def _partition(self, rng: np.random.Generator) -> list[Labels]:
-        """Different partitions of the rows into K parts, without empty ones."""
-        k, grounds = self._k, self._grounds
-        n = len(grounds.spaces[0])
+        Cuts of the trees; with `alone`, where no cell of K - 1 gives starts, k-means too.
+        """
+        n = len(self.spaces[0])
         if k == 1:
             return [np.zeros(n, dtype=np.int64)]
-        made = [tree.labels(k) for tree in grounds.trees]
+        made = [tree.labels(k) for tree in self.trees]
         ones = np.ones(n)
-        for z in grounds.spaces:
-            for _ in range(_K_MEANS):
-                labels = np.empty(len(z), dtype=np.int64)
+        for z in self.spaces:
+            for _ in range(_K_MEANS if alone else 0):
+                labels = np.empty(n, dtype=np.int64)
                 k_means(z, ones, k, rng.random(k), 20, labels)
                 made.append(labels)
         distinct: list[Labels] = []
@@ -225,147 +213,236 @@ class _Column:
                 distinct.append(labels)
         return distinct
 
-    def _open(self, structure: Decomposed, *, whole: bool) -> Rows:
-        """All rows, or the sample, for passes of one thread."""
-        grounds = self._grounds
-        whole = whole or grounds.sample is grounds.rows
-        kind = (structure.diagonal, structure.scales_by_column, whole)
-        if kind not in self._opened:
-            rows = (grounds.rows if whole else grounds.sample)[structure.scales_by_column]
-            self._opened[kind] = Rows(rows, None, self._k, diagonal=structure.diagonal, threads=1)
-        return self._opened[kind]
+    @cached_property
+    def metric(self) -> Array:
+        """Lower Cholesky factor of the covariance of all rows, for any linear map of them."""
+        return np.linalg.cholesky(np.cov(self.sample[True].T, bias=True))
 
-    def _begin(self, structure: Decomposed) -> Iterator[Parameters]:
+    def in_users_units(self, cell: Cell) -> Cell:
+        """A cell with its parameters in the units of the rows as they came."""
+        if cell.parameters is None:
+            return cell
+        units = self.units[cell.structure.scales_by_column]
+        return replace(cell, parameters=units.to_user(cell.parameters), run=None)
+
+
+class _Search:
+    """The cells of a grid, and what they ask of one another.
+
+    Parameters
+    ----------
+    grounds : Grounds
+    rows : dict
+        The rows to fit, in both kinds of units.
+    keys : sequence of Key
+        The cells to search.
+    """
+
+    def __init__(self, grounds: Grounds, rows: dict[bool, Array], keys: Sequence[Key]) -> None:
+        self.cells: dict[Key, Cell] = {}
+        self._grounds, self._rows = grounds, rows
+        columns: dict[int, list[Decomposed]] = {}
+        for k, structure in keys:
+            columns.setdefault(k, []).append(structure)
+        self._inside = {(k, s): [(k, p) for p in parents(s, columns[k])] for k, s in keys}
+        self._around: dict[Key, list[Key]] = {key: [] for key in keys}
+        for key, inside in self._inside.items():
+            for each in inside:
+                self._around[each].append(key)
+        # Neighbours come earlier, and cells that do not need one another near each other.
+        self._order = sorted(keys, key=lambda key: (key[0] + _freedom(key[1]), key[0]))
+        self._asked: dict[Key, set[Cell]] = {key: set() for key in keys}
+
+    def up(
+        self,
+        pool: Executor,
+        partitions: Mapping[int, Sequence[Labels]] | None = None,
+        advance: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Look at each cell after the structures it contains and those of one component fewer."""
+
+        def look(key: Key) -> None:
+            k, structure = key
+            fewer = self._new(key, [(k - 1, structure)])
+            starts = [self._member(structure, each) for each in self._new(key, self._inside[key])]
+            starts += [made for each in fewer for made in self._divided(structure, each)]
+            if partitions is not None:
+                starts += self._begun(structure, k, partitions[k])
+            self._improve(key, starts)
+            advance()
+
+        self._sweep(pool, self._order, look, lambda k, s: [*self._inside[k, s], (k - 1, s)])
+
+    def down(self, pool: Executor) -> None:
+        """Look at each cell after the structures that contain it and those of one more."""
+
+        def look(key: Key) -> None:
+            k, structure = key
+            more = self._new(key, [(k + 1, structure)])
+            starts = [self._member(structure, each) for each in self._new(key, self._around[key])]
+            starts += [made for each in more for made in self._joined(structure, each)]
+            self._improve(key, starts)
+
+        self._sweep(pool, self._order[::-1], look, lambda k, s: [*self._around[k, s], (k + 1, s)])
+
+    def again(self, pool: Executor, begun: Mapping[Key, Cell]) -> None:
+        """Each cell from what was found on other rows, and from the structures it contains."""
+
+        def look(key: Key) -> None:
+            cells = [begun[key], *self._new(key, self._inside[key])]
+            self._improve(key, [self._member(key[1], each) for each in cells])
+
+        self._sweep(pool, self._order, look, lambda k, s: self._inside[k, s])
+
+    def _sweep(
+        self,
+        pool: Executor,
+        order: Sequence[Key],
+        look: Callable[[Key], None],
+        before: Callable[[int, Decomposed], list[Key]],
+    ) -> None:
+        """Look at the cells in order, each after those `before` it, which come earlier in it."""
+        begun: dict[Key, Future[None]] = {}
+
+        def task(key: Key) -> None:
+            for each in before(*key):
+                if each in begun:
+                    begun[each].result()
+            look(key)
+
+        for key in order:
+            begun[key] = pool.submit(task, key)
+        for each in begun.values():
+            each.result()
+
+    def _new(self, key: Key, neighbours: Iterable[Key]) -> list[Cell]:
+        """Sound cells among the neighbours that this one has not asked."""
+        found = [self.cells[each] for each in neighbours if each in self.cells]
+        new = [each for each in found if each.sound and each not in self._asked[key]]
+        self._asked[key].update(new)
+        return new
+
+    def _begun(
+        self, structure: Decomposed, k: int, partitions: Sequence[Labels]
+    ) -> Iterator[Parameters]:
         """A mixture of the structure from each partition.
 
         Parts are given D + 1 rows' worth of the scatter within all of them, that none is flat.
         """
-        rows = self._grounds.sample[structure.scales_by_column]
+        rows = self._rows[structure.scales_by_column]
         n, d = rows.shape
         ones = np.ones(n)
-        for labels in self._partitions:
-            counts, means = np.empty(self._k), np.empty((self._k, d))
-            scatters = np.empty((self._k, d, d))
+        for labels in partitions:
+            counts, means = np.empty(k), np.empty((k, d))
+            scatters = np.empty((k, d, d))
             partition_moments(rows, ones, labels, counts, means, scatters)
             scatters += scatters.sum(axis=0) * ((d + 1) / n)
-            if structure.diagonal:
-                scatters = np.einsum("kii->ki", scatters).copy()
-            covariances = m_step_from(structure, counts + (d + 1), scatters)
-            if covariances is not None:
-                yield Parameters(counts / n, means, covariances)
+            counts_of_scatter = counts + (d + 1)
+            covariances = scatters / counts_of_scatter[:, np.newaxis, np.newaxis]
+            found = as_member(structure, n, counts_of_scatter / n, means, covariances)
+            if found is not None:
+                yield found._replace(weights=counts / n)
 
-    def _moved(self, cell: Cell, structure: Decomposed) -> Parameters | None:
-        """A cell's mixture in the units and the shape of a structure that contains it."""
+    def _member(self, structure: Decomposed, cell: Cell) -> Parameters | None:
+        """A cell's mixture in the units of a structure, and as one of its members."""
         if cell.parameters is None:
             return None
-        here, there = cell.structure, structure
-        ratio = (
-            self._grounds.units[there.scales_by_column].scale
-            / self._grounds.units[here.scales_by_column].scale
-        )
+        units, here = self._grounds.units, cell.structure
+        ratio = units[structure.scales_by_column].scale / units[here.scales_by_column].scale
         weights, means, covariances = cell.parameters
         if here.diagonal:
-            covariances = covariances * ratio * ratio
-            if not there.diagonal:
+            covariances = covariances * (ratio * ratio)
+            if not structure.diagonal:
                 covariances = covariances[:, :, np.newaxis] * np.eye(len(ratio))
         else:
             covariances = covariances * ratio * ratio[:, np.newaxis]
-        return Parameters(weights, means * ratio, covariances)
+        if here == structure or contained(here, structure):
+            return Parameters(weights, means * ratio, covariances)
+        return as_member(structure, self._grounds.n_rows, weights, means * ratio, covariances)
 
-    def _cell(self, structure: Decomposed, begun: list[Cell]) -> Cell:
-        starts = list(self._begin(structure))
-        inherited = [self._moved(cell, structure) for cell in begun]
-        runs = self._race(structure, starts, [each for each in inherited if each])
-        return self._not_less(self._judged(structure, runs), begun)
+    def _divided(self, structure: Decomposed, cell: Cell) -> Iterator[Parameters]:
+        assert cell.parameters is not None
+        assert cell.run is not None
+        whiten = structure.scales_by_column and not structure.diagonal
+        metric = self._grounds.metric if whiten else None
+        return divided(structure, cell.parameters, cell.run.statistics, metric)
 
-    def _not_less(self, cell: Cell, begun: list[Cell]) -> Cell:
-        """The cell, unless a structure that it contains has more: its mixture then serves for both.
+    def _joined(self, structure: Decomposed, cell: Cell) -> Iterator[Parameters]:
+        assert cell.parameters is not None
+        return joined(structure, cell.parameters, self._grounds.n_rows, _PAIRS)
 
-        That happens where everything that is more likely was an accident.
+    def _improve(self, key: Key, starts: Iterable[Parameters | None]) -> None:
+        """Run EM from each start, and keep the best sound optimum; else the best with its fault.
+
+        A run that falls behind the best so far is given up. Where a structure contained has more
+        than everything that is sound here, its mixture serves for both.
         """
-        sound = [each for each in begun if each.sound]
-        best = max(sound, key=lambda each: each.log_likelihood, default=None)
-        if best is None or (cell.sound and cell.log_likelihood >= best.log_likelihood):
-            return cell
-        start = self._moved(best, cell.structure)
+        k, structure = key
+        best = self.cells.get(key)
+        rows = self._rows[structure.scales_by_column]
+        threads = 1 if self._rows is self._grounds.sample else None
+        with Rows(rows, None, k, diagonal=structure.diagonal, threads=threads) as opened:
+            for start in starts:
+                if start is None:
+                    continue
+                rival = best.run.trace[-1] if best and best.sound and best.run else -np.inf
+                run = climb(
+                    opened, structure, start, enough=_ENOUGH, max_passes=_MOST_PASSES, rival=rival
+                )
+                if not run.trace.size or run.trace[-1] <= rival + _BETTER:
+                    continue
+                cell = self._judged(structure, run)
+                if cell.sound or best is None or not best.sound:
+                    best = _better(best, cell)
+            sound = [self.cells[each] for each in self._inside[key] if self.cells[each].sound]
+            most = max(sound, key=lambda each: each.log_likelihood, default=None)
+            if most and not (
+                best and best.sound and best.log_likelihood + _BETTER >= most.log_likelihood
+            ):
+                best = self._borrowed(opened, structure, most)
+        self.cells[key] = best or Cell(k, structure, None, np.nan, False, "every start collapsed")
+
+    def _borrowed(self, rows: Rows, structure: Decomposed, cell: Cell) -> Cell:
+        """The mixture of a structure contained."""
+        start = self._member(structure, cell)
         assert start is not None
-        rows = self._open(cell.structure, whole=True)
-        run = climb(rows, cell.structure, start, enough=_ENOUGH, max_passes=_MOST_PASSES)
-        found = self._judged(cell.structure, [run])
-        if found.sound:
-            return found
-        return replace(
-            cell,
-            parameters=start,
-            log_likelihood=best.log_likelihood,
-            converged=False,
-            note="",
-            borrowed=True,
+        run = climb(rows, structure, start, enough=_ENOUGH, max_passes=1)
+        return Cell(cell.n_components, structure, start, cell.log_likelihood, False, "", True, run)
+
+    def _judged(self, structure: Decomposed, run: Climb) -> Cell:
+        """A run's end as a cell, with what is wrong with it."""
+        units = self._grounds.units[structure.scales_by_column]
+        converged = run.remaining <= _ENOUGH
+        seen = Run(
+            run.parameters,
+            run.statistics,
+            run.n_passes,
+            converged,
+            run.remaining,
+            (),
+            run.collapsed,
+        )
+        return Cell(
+            len(run.parameters.weights),
+            structure,
+            run.parameters,
+            units.log_likelihood(float(run.trace[-1]), run.statistics.weight),
+            converged,
+            judge(seen, structure) or _flat_to_rounding(seen, structure) or "",
+            run=run,
         )
 
-    def _race(
-        self,
-        structure: Decomposed,
-        starts: list[Parameters],
-        inherited: list[Parameters],
-    ) -> list[Climb]:
-        """The best runs from the partitions and from the structures contained, to their end."""
-        rows, whole = self._open(structure, whole=False), self._open(structure, whole=True)
-        entered = [(each, 0) for each in starts] + [(each, 1) for each in inherited]
-        running = [
-            (climb(rows, structure, each, enough=_ENOUGH, max_passes=_HEATS[0][0]), kind)
-            for each, kind in entered
-        ]
-        running = _best(running, _HEATS[0][1])
-        running = [(self._on(rows, structure, each, _HEATS[1][0]), kind) for each, kind in running]
-        running = _best(running, _HEATS[1][1])
-        return [
-            self._on(whole, structure, each, _MOST_PASSES, again=whole is not rows)
-            for each, _ in running
-        ]
 
-    def _on(
-        self, rows: Rows, structure: Decomposed, run: Climb, passes: int, *, again: bool = False
-    ) -> Climb:
-        """The run, continued unless it has ended; `again` where these are other rows."""
-        if run.collapsed is not None or (run.remaining <= _ENOUGH and not again):
-            return run
-        return climb(rows, structure, run.parameters, enough=_ENOUGH, max_passes=passes)
+def _freedom(structure: Decomposed) -> int:
+    """More than that of all structures contained."""
+    return sum("IEV".index(each) for each in structure.code)
 
-    def _judged(self, structure: Decomposed, runs: list[Climb]) -> Cell:
-        """The best run that is sound, else the best with what is wrong with it."""
-        weight = self._grounds.n_rows
-        units = self._grounds.units[structure.scales_by_column]
-        found: Cell | None = None
-        for each in sorted(
-            runs, key=lambda r: r.trace[-1] if r.trace.size else -np.inf, reverse=True
-        ):
-            if not each.trace.size:
-                continue
-            run = Run(
-                each.parameters,
-                each.statistics,
-                each.n_passes,
-                each.remaining <= _ENOUGH,
-                each.remaining,
-                (),
-                each.collapsed,
-            )
-            reason = judge(run, structure) or _flat_to_rounding(run, structure)
-            cell = Cell(
-                self._k,
-                structure,
-                each.parameters,
-                units.log_likelihood(float(each.trace[-1]), weight),
-                run.converged,
-                reason or "",
-            )
-            if reason is None:
-                return cell
-            found = found or cell
-        if found is None:
-            return Cell(self._k, structure, None, np.nan, False, "every start collapsed")
-        return found
+
+def _better(one: Cell | None, other: Cell) -> Cell:
+    """The sound one, or the more likely."""
+    if one is None:
+        return other
+    return max(one, other, key=lambda each: (each.sound, each.log_likelihood))
 
 
 def _flat_to_rounding(run: Run, structure: Decomposed) -> str | None:
@@ -381,19 +458,3 @@ def _flat_to_rounding(run: Run, structure: Decomposed) -> str | None:
     k = int(flat.argmax())
     rows = run.statistics.counts[k]
     return f"component {k} has no spread in some direction ({rows:.1f} rows that agree exactly)"
-
-
-def _best(running: list[tuple[Climb, int]], most: int) -> list[tuple[Climb, int]]:
-    """The best few runs that differ, and at least one of each kind."""
-    alive = [pair for pair in running if pair[0].collapsed is None]
-    alive.sort(key=lambda pair: pair[0].trace[-1], reverse=True)
-    distinct: list[tuple[Climb, int]] = []
-    for pair in alive:
-        value = pair[0].trace[-1]
-        if not any(abs(value - other[0].trace[-1]) < _SAME for other in distinct):
-            distinct.append(pair)
-    kept = distinct[:most]
-    for kind in (0, 1):
-        if not any(each[1] == kind for each in kept):
-            kept += [each for each in distinct if each[1] == kind][:1]
-    return kept or running[:1]

@@ -209,7 +209,7 @@ def select_mixture(
     notes = _impossible(x, data.feature_names, ks, chosen)
     generator = np.random.default_rng(rng)
     folds = _folds(len(x), generator) if criterion == "cv" else []
-    with _progress(progressbar, len(ks) * (1 + len(folds))) as advance:
+    with _progress(progressbar, len(ks) * len(chosen) * (1 + len(folds))) as advance:
         cells = _search(x, ks, chosen, notes, generator, advance)
         held_out = [
             _held_out(x, test, ks, chosen, data.feature_names, generator, advance) for test in folds
@@ -305,7 +305,7 @@ def _search(
     wanted = {k: [each for each in chosen if (k, each) not in notes] for k in ks}
     found = {
         (cell.n_components, cell.structure): cell
-        for cell in search_grid(x, wanted, rng, threads=n_threads(), done=lambda _: advance())
+        for cell in search_grid(x, wanted, rng, threads=n_threads(), advance=advance)
     }
     return [
         found.get((k, each)) or Cell(k, each, None, np.nan, False, notes[k, each])
@@ -425,7 +425,7 @@ def _warn_at_edge(cell: Cell, ks: Sequence[int]) -> None:
 
 @contextmanager
 def _progress(wanted: bool, total: int) -> Iterator[Callable[[], None]]:
-    """A bar on a terminal, or nothing; yields what is to be called for each K that is done."""
+    """A bar on a terminal, or nothing; yields what is to be called for each cell that is done."""
     if not (wanted and sys.stderr.isatty()):
         yield lambda: None
         return

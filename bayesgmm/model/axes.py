@@ -27,6 +27,8 @@ _LEAST_GAIN, _ROUNDING = 1e-26, 1e-20
 _MOST_SWEEPS = 400
 # Sweeps by which a basis shows what it leads to.
 _TRIAL_SWEEPS = 3
+# Newton steps of a rotation that is near its end: what is left, the next sweep finds.
+_FEW_STEPS = 3
 
 
 @jit
@@ -81,7 +83,8 @@ def _along(t, shares, terms, power):
 def _best_rotation(rotated, i, j, shares, terms, power, wide):
     """The angle t that minimises the objective of rotating axes i and j, and nats a row it gains.
 
-    shares (K,) as in `_along`. With `wide` every component's own angle is tried as a beginning.
+    shares (K,) as in `_along`. With `wide` every component's own angle is tried as a beginning, and
+    the search goes on to the end; else it takes a few steps from where it is.
     """
     n_components = rotated.shape[0]
     bent = 0.0
@@ -108,7 +111,7 @@ def _best_rotation(rotated, i, j, shares, terms, power, wide):
             if found[0] < value:
                 t, far = own, True
                 value, first, second = found
-    for _ in range(50):
+    for _ in range(50 if wide else _FEW_STEPS):
         if second > 0.0 and abs(first) < 0.5 * second:
             step = -first / second
         else:
@@ -170,11 +173,11 @@ def _rotate_all(scatters, axes, rotated):
 
 
 @jit
-def _descend(rotated, axes, counts, equal_volumes, sweeps, shares, terms):
-    """Sweep until nothing is gained, at most `sweeps` times."""
+def _descend(rotated, axes, counts, equal_volumes, sweeps, wide, shares, terms):
+    """Sweep until nothing is gained, at most `sweeps` times, the first few of them `wide`."""
     last = np.inf
     for i in range(sweeps):
-        gain = _sweep(rotated, axes, counts, equal_volumes, i < _TRIAL_SWEEPS, shares, terms)
+        gain = _sweep(rotated, axes, counts, equal_volumes, i < wide, shares, terms)
         if not gain > _LEAST_GAIN or (gain < _ROUNDING and gain > 0.5 * last):
             return
         last = gain
@@ -201,13 +204,13 @@ def _search(scatters, counts, equal_volumes, axes, rotated, shares, terms):
         else:
             spectrum(pooled if b == 1 else scatters[b - 2], values, trial)
         _rotate_all(scatters, trial, turned)
-        _descend(turned, trial, counts, equal_volumes, _TRIAL_SWEEPS, shares, terms)
+        _descend(turned, trial, counts, equal_volumes, _TRIAL_SWEEPS, _TRIAL_SWEEPS, shares, terms)
         value = _objective(turned, counts, equal_volumes, shares)
         if b == 0 or value < best:
             best = value
             axes[:] = trial
             rotated[:] = turned
-    _descend(rotated, axes, counts, equal_volumes, _MOST_SWEEPS, shares, terms)
+    _descend(rotated, axes, counts, equal_volumes, _MOST_SWEEPS, _TRIAL_SWEEPS, shares, terms)
     return _objective(rotated, counts, equal_volumes, shares)
 
 
@@ -227,12 +230,12 @@ def fit_axes(scatters, counts, equal_volumes, axes, rotated, sweeps):
         _search(scatters, counts, equal_volumes, axes, rotated, shares, terms)
     elif sweeps > 0:
         _rotate_all(scatters, axes, rotated)
-        _descend(rotated, axes, counts, equal_volumes, sweeps, shares, terms)
+        _descend(rotated, axes, counts, equal_volumes, sweeps, 0, shares, terms)
     else:
         given = axes.copy()
         turned = np.empty_like(rotated)
         _rotate_all(scatters, given, turned)
-        _descend(turned, given, counts, equal_volumes, _MOST_SWEEPS, shares, terms)
+        _descend(turned, given, counts, equal_volumes, _MOST_SWEEPS, _TRIAL_SWEEPS, shares, terms)
         value = _objective(turned, counts, equal_volumes, shares)
         found = _search(scatters, counts, equal_volumes, axes, rotated, shares, terms)
         if not found <= value + 1e-12:

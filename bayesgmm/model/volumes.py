@@ -16,7 +16,7 @@ import math
 import numpy as np
 
 from bayesgmm.model.compile import jit
-from bayesgmm.model.spectrum import cholesky, log_determinant, whiten
+from bayesgmm.model.spectrum import cholesky, dot, log_determinant, whiten
 
 # A Newton step so short is as good as exact: the next would be its square.
 _LAST = 1e-10
@@ -26,9 +26,12 @@ _SHORT = 0.1
 
 @jit
 def _sum_of(scatters, logs, total):
-    total[:] = 0.0
+    flat = total.reshape(total.size)
+    flat[:] = 0.0
     for k in range(scatters.shape[0]):
-        total += math.exp(logs[k]) * scatters[k]
+        scale, scatter = math.exp(logs[k]), scatters[k].reshape(total.size)
+        for i in range(flat.size):
+            flat[i] += scale * scatter[i]
 
 
 @jit
@@ -41,15 +44,19 @@ def _whitened(scatters, logs, total, lower, shares):
             return np.nan
         for k in range(n_components):
             whiten(lower, scatters[k], shares[k].reshape(d, d))
-            shares[k] *= math.exp(logs[k])
+            scale = math.exp(logs[k])
+            for i in range(d * d):
+                shares[k, i] *= scale
         return log_determinant(lower)
     log_det = 0.0
     for j in range(d):
         if not total[j] > 0.0:
             return np.nan
         log_det += math.log(total[j])
-        for k in range(n_components):
-            shares[k, j] = math.exp(logs[k]) * scatters[k, j] / total[j]
+    for k in range(n_components):
+        scale = math.exp(logs[k])
+        for j in range(d):
+            shares[k, j] = scale * scatters[k, j] / total[j]
     return log_det
 
 
@@ -66,21 +73,18 @@ def _objective(scatters, counts, logs, total, lower):
     else:
         for j in range(d):
             value += math.log(total[j])
-    return value - d * np.dot(counts, logs) / counts.sum()
+    return value - d * dot(counts, logs) / counts.sum()
 
 
 @jit
-def _newton_step(shares, counts, traces, step):
+def _newton_step(shares, counts, n, traces, hessian, lower, step):
     """Solve N (diag q - Y Y') step = D N_k - N q with steps of mean zero; False if that fails."""
     n_components = shares.shape[0]
     d = traces.sum()
-    hessian = np.empty((n_components, n_components))
-    lower = np.empty((n_components, n_components))
-    n = counts.sum()
     pin = d / n_components**2
     for k in range(n_components):
         for j in range(k + 1):
-            hessian[k, j] = pin - np.dot(shares[k], shares[j])
+            hessian[k, j] = pin - dot(shares[k], shares[j])
         hessian[k, k] += traces[k]
         step[k] = d * counts[k] / n - traces[k]
     if not cholesky(hessian, lower):
@@ -93,8 +97,18 @@ def _newton_step(shares, counts, traces, step):
         for j in range(k + 1, n_components):
             step[k] -= lower[j, k] * step[j]
         step[k] /= lower[k, k]
-    step -= step.mean()
+    mean = step.sum() / n_components
+    for k in range(n_components):
+        step[k] -= mean
     return True
+
+
+@jit
+def _largest(values):
+    most = 0.0
+    for each in values:
+        most = max(most, abs(each))
+    return most
 
 
 @jit
@@ -108,11 +122,10 @@ def fit_volumes(scatters, counts, logs, total, most):
     n_components, d = scatters.shape[:2]
     shares = np.empty((n_components, scatters[0].size))
     lower = np.empty((d, d))
-    traces = np.empty(n_components)
-    step = np.empty(n_components)
-    there = np.empty(n_components)
+    rows, squares = np.empty((3, n_components)), np.empty((2, n_components, n_components))
+    traces, step, there = rows[0], rows[1], rows[2]
     n = counts.sum()
-    warm = np.abs(logs).max() > 0.0
+    warm = _largest(logs) > 0.0
     for i in range(most):
         log_det = _whitened(scatters, logs, total, lower, shares)
         if math.isnan(log_det):
@@ -125,15 +138,18 @@ def fit_volumes(scatters, counts, logs, total, most):
                 return k + 1
             traces[k] = s
         # The first steps of a cold start are cheaper without Hessians.
-        newton = (i > 0 or warm) and _newton_step(shares, counts, traces, step)
-        size = np.abs(step).max() if newton else np.inf
+        newton = (i > 0 or warm) and _newton_step(
+            shares, counts, n, traces, squares[0], squares[1], step
+        )
+        size = _largest(step) if newton else np.inf
         if newton and size > _SHORT:
-            here = log_det - d * np.dot(counts, logs) / n
+            here = log_det - d * dot(counts, logs) / n
             for k in range(n_components):
                 there[k] = logs[k] + step[k]
             newton = _objective(scatters, counts, there, total, lower) < here
         if newton:
-            logs += step
+            for k in range(n_components):
+                logs[k] += step[k]
             if size <= _LAST:
                 break
             continue
