@@ -85,14 +85,16 @@ def whiten_near_pairs(z, apart, n_rounds):
     """
     m, d = apart.shape
     lower = np.empty((d, d))
-    lengths = np.empty(m)
+    lengths, sorted_out = np.empty(m), np.empty(m)
     for _ in range(n_rounds):
         for b in range(m):
             s = 0.0
             for j in range(d):
                 s += apart[b, j] * apart[b, j]
             lengths[b] = s
-        farthest = np.partition(lengths, m // 10)[m // 10]
+        for b in range(m):
+            sorted_out[b] = lengths[b]
+        farthest = _smallest(sorted_out, m // 10)
         lower[:] = 0.0
         for b in range(m):
             # Equal rows say nothing of the metric.
@@ -114,6 +116,29 @@ def whiten_near_pairs(z, apart, n_rounds):
                 lower[i, j] = np.sqrt(s) if i == j else s / lower[j, j]
         _solve(lower, apart)
         _solve(lower, z)
+
+
+@jit
+def _smallest(values, rank):
+    """The number that would stand at `rank` if `values` were sorted (Hoare 1961); reorders them."""
+    low, high = 0, values.size - 1
+    while low < high:
+        pivot = values[rank]
+        i, j = low, high
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while values[j] > pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if j < rank:
+            low = i
+        if rank < i:
+            high = j
+    return values[rank]
 
 
 @jit

@@ -76,3 +76,14 @@ HEAVY = ["arviz", "dask", "matplotlib", "numba", "pandas", "pymc", "pytensor", "
 def test_an_import_brings_nothing_heavy(module, absent, tmp_path):
     code = f"import sys, {module}; print(*(m for m in {absent!r} if m in sys.modules))"
     assert run(code, tmp_path) == [""]
+
+
+def test_what_python_calls_is_kept_on_disk_and_its_parts_are_not(tmp_path):
+    cache = tmp_path / "cache"
+    first = run(PASS, tmp_path, NUMBA_CACHE_DIR=str(cache))
+    files = {each: each.stat().st_mtime_ns for each in cache.rglob("*.nb?")}
+    names = " ".join(each.name for each in files)
+    assert "serial_pass" in names
+    assert "load_block" not in names
+    assert run(PASS, tmp_path, NUMBA_CACHE_DIR=str(cache)) == first
+    assert {each: each.stat().st_mtime_ns for each in cache.rglob("*.nb?")} == files
