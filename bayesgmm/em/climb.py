@@ -25,6 +25,7 @@ from bayesgmm.engine.summation import serial_pass
 from bayesgmm.model import Decomposed, Statistics
 from bayesgmm.model.compile import jit
 from bayesgmm.model.m_steps import EQUAL, VARYING, maximise_covariances
+from bayesgmm.model.spectrum import dot
 
 type Array = NDArray[np.float64]
 
@@ -240,10 +241,19 @@ def _refer(theta, counts, factors, coordinates):
 
 
 @jit
-def _estimate(gain, gains, used, history, enough):
-    """Nats still to be gained: the plain step's own gain over the least Ritz value of I - J."""
+def _estimate(gain, gains, used, newest, history, enough):
+    """Nats still to be gained: the plain step's own gain over the least Ritz value of I - J.
+
+    Where a first lower bound exceeds `enough` already, that bound is returned.
+    """
     if gain > enough or gain <= 1e-26:
         return gain
+    if used > 0 and gains[newest] < _NEAR:
+        # The last step's own quotient is no less than the least Ritz value.
+        dx = history[0, newest]
+        quotient = -dot(dx, history[1, newest]) / max(dot(dx, dx), 1e-300)
+        if quotient > 0.0 and gain > enough * min(quotient, 1.0):
+            return gain / min(quotient, 1.0)
     near = np.empty(used, dtype=np.int64)
     many = 0
     for i in range(used):
@@ -333,7 +343,7 @@ def _climb(
             newest = row
             used = min(used + 1, _DEPTH)
             gains[row] = max(last, gain)
-        remaining = _estimate(gain, gains, used, history, enough)
+        remaining = _estimate(gain, gains, used, newest, history, enough)
         if remaining <= enough:
             break
         if fast and used > 0 and passes > _PLAIN:

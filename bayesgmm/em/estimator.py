@@ -98,6 +98,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         `Priors(hierarchical=False)`: the scale of the covariances is given, so the posterior is
         bounded and no component collapses, whatever the data. A scale that is learned is
         integrated out; it holds a component on one row, but may follow one onto many equal rows.
+    eigenvalue_ratio : float, optional
+        Largest ratio of any two eigenvalues of the components' covariances, measured where all rows
+        together have the identity, so in any units. Optima beyond it count as spurious: they are
+        taken, with a warning, only if there is no other. None: no bound.
 
     Attributes
     ----------
@@ -178,6 +182,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
         "acceleration": [StrOptions({"anderson"}), None],
         "prior": [StrOptions({"default"}), Priors, None],
+        "eigenvalue_ratio": [Interval(Real, 1.0, None, closed="left"), None],
     }
 
     def __init__(
@@ -199,6 +204,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         verbose_interval: int = 10,
         acceleration: str | None = "anderson",
         prior: Priors | str | None = None,
+        eigenvalue_ratio: float | None = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -216,6 +222,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.verbose_interval = verbose_interval
         self.acceleration = acceleration
         self.prior = prior
+        self.eigenvalue_ratio = eigenvalue_ratio
 
     # --- fitting ------------------------------------------------------------------------------
 
@@ -280,6 +287,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             prior=self.prior
             if isinstance(self.prior, Priors | None)
             else Priors(hierarchical=False),
+            eigenvalue_ratio=np.inf if self.eigenvalue_ratio is None else self.eigenvalue_ratio,
         )
 
     def fit_predict(

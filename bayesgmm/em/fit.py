@@ -47,6 +47,8 @@ class Settings:
     accelerate : bool
     prior : Priors or None
         What penalises the likelihood.
+    eigenvalue_ratio : float
+        Infinite for no bound.
     """
 
     n_components: int
@@ -64,6 +66,7 @@ class Settings:
     accelerate: bool = True
     verbose: int = 0
     prior: Priors | None = None
+    eigenvalue_ratio: float = np.inf
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -225,7 +228,14 @@ def _run_given(
     attempts = []
     with _open(x, weights, units, structure, settings) as rows:
         for start in starts:
-            found = attempt(rows, structure, start, _rule(settings), settings.accelerate)
+            found = attempt(
+                rows,
+                structure,
+                start,
+                _rule(settings),
+                settings.accelerate,
+                settings.eigenvalue_ratio,
+            )
             attempts.append(found)
             _say(found, units, settings)
     sound = [each for each in attempts if not each.collapsed]
@@ -257,7 +267,16 @@ def _run_portfolio(
         for each in attempts:
             _say(each, units, settings)
         rule = _rule(settings)
-        return finish(rows, structure, attempts, rule, fast=fast, whole=sample.whole), attempts
+        best = finish(
+            rows,
+            structure,
+            attempts,
+            rule,
+            fast=fast,
+            whole=sample.whole,
+            ratio=settings.eigenvalue_ratio,
+        )
+        return best, attempts
 
 
 def _open(

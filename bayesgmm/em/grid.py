@@ -22,7 +22,7 @@ from bayesgmm.em.climb import Climb, climb, partition_moments
 from bayesgmm.em.clustering import k_means
 from bayesgmm.em.loop import Run
 from bayesgmm.em.neighbours import as_member, divided, joined
-from bayesgmm.em.search import judge, relative_variances
+from bayesgmm.em.search import judge
 from bayesgmm.em.starts import whitened
 from bayesgmm.em.units import Units, fit_units
 from bayesgmm.engine import Rows
@@ -36,7 +36,9 @@ type Key = tuple[int, Decomposed]
 _ENOUGH, _MOST_PASSES = 1e-6, 500
 # Nats by which another mixture has to be better to take a cell: less is how a run ended.
 _BETTER = 2e-7
-_EPS = float(np.finfo(np.float64).eps)
+# The ratio of two eigenvalues of which rounding hides one. Where values are rounded, many rows may
+# lie on one line: the likelihood is unbounded there, and some start would find it.
+_ROUNDING = 0.25 / float(np.finfo(np.float64).eps)
 # Different k-means partitions of each kind, where there is no cell of one component fewer.
 _K_MEANS = 6
 # Pairs of components that are put together to start a cell of one fewer.
@@ -104,6 +106,7 @@ def search_grid(
     wanted: Mapping[int, Sequence[Decomposed]],
     rng: np.random.Generator,
     *,
+    ratio: float | None,
     threads: int,
     advance: Callable[[], None],
 ) -> list[Cell]:
@@ -115,6 +118,8 @@ def search_grid(
         float64, C-ordered, finite, of full rank.
     wanted : mapping of int to sequence of Decomposed
         The structures of each K, which is at most the number of distinct rows.
+    ratio : float or None
+        The largest ratio of relative eigenvalues of a mixture that can be trusted.
 
     Returns
     -------
@@ -126,14 +131,15 @@ def search_grid(
         return []
     grounds = Grounds.of(x, {each: None for _, each in keys}, rng)
     partitions = {k: grounds.partitions(k, k - 1 not in wanted, rng) for k in wanted}
-    search = _Search(grounds, grounds.sample, keys)
+    ratio = min(ratio or _ROUNDING, _ROUNDING)
+    search = _Search(grounds, grounds.sample, keys, ratio)
     with ThreadPoolExecutor(threads) as pool:
         search.up(pool, partitions, advance)
         search.down(pool)
         search.up(pool)
         if grounds.sample is not grounds.rows:
             begun = search.cells
-            search = _Search(grounds, grounds.rows, keys)
+            search = _Search(grounds, grounds.rows, keys, ratio)
             search.again(pool, begun)
     return [grounds.in_users_units(search.cells[key]) for key in keys]
 
@@ -236,10 +242,16 @@ class _Search:
         The rows to fit, in both kinds of units.
     keys : sequence of Key
         The cells to search.
+    ratio : float
+        The largest ratio of relative eigenvalues of a mixture that can be trusted.
     """
 
-    def __init__(self, grounds: Grounds, rows: dict[bool, Array], keys: Sequence[Key]) -> None:
+    def __init__(
+        self, grounds: Grounds, rows: dict[bool, Array], keys: Sequence[Key], ratio: float
+    ) -> None:
         self.cells: dict[Key, Cell] = {}
+        self._ratio = ratio
+        self._moments: dict[tuple[bool, int], list[tuple[Array, Array, Array]]] = {}
         self._grounds, self._rows = grounds, rows
         columns: dict[int, list[Decomposed]] = {}
         for k, structure in keys:
@@ -329,19 +341,29 @@ class _Search:
 
         Parts are given D + 1 rows' worth of the scatter within all of them, that none is flat.
         """
-        rows = self._rows[structure.scales_by_column]
-        n, d = rows.shape
-        ones = np.ones(n)
-        for labels in partitions:
-            counts, means = np.empty(k), np.empty((k, d))
-            scatters = np.empty((k, d, d))
-            partition_moments(rows, ones, labels, counts, means, scatters)
-            scatters += scatters.sum(axis=0) * ((d + 1) / n)
-            counts_of_scatter = counts + (d + 1)
-            covariances = scatters / counts_of_scatter[:, np.newaxis, np.newaxis]
-            found = as_member(structure, n, counts_of_scatter / n, means, covariances)
+        n, d = self._rows[structure.scales_by_column].shape
+        for counts, means, scatters in self._parts(structure.scales_by_column, k, partitions):
+            sizes = counts + (d + 1)
+            pooled = scatters.sum(axis=0) * ((d + 1) / n)
+            covariances = (scatters + pooled) / sizes[:, np.newaxis, np.newaxis]
+            found = as_member(structure, n, sizes / n, means, covariances)
             if found is not None:
                 yield found._replace(weights=counts / n)
+
+    def _parts(
+        self, by_column: bool, k: int, partitions: Sequence[Labels]
+    ) -> list[tuple[Array, Array, Array]]:
+        """Counts, means and scatters of the parts of each partition, for all structures."""
+        if (by_column, k) not in self._moments:
+            rows = self._rows[by_column]
+            n, d = rows.shape
+            found = []
+            for labels in partitions:
+                parts = np.empty(k), np.empty((k, d)), np.empty((k, d, d))
+                partition_moments(rows, np.ones(n), labels, *parts)
+                found.append(parts)
+            self._moments[by_column, k] = found
+        return self._moments[by_column, k]
 
     def _member(self, structure: Decomposed, cell: Cell) -> Parameters | None:
         """A cell's mixture in the units of a structure, and as one of its members."""
@@ -428,7 +450,7 @@ class _Search:
             run.parameters,
             units.log_likelihood(float(run.trace[-1]), run.statistics.weight),
             converged,
-            judge(seen, structure) or _flat_to_rounding(seen, structure) or "",
+            judge(seen, structure, self._ratio) or "",
             run=run,
         )
 
@@ -443,18 +465,3 @@ def _better(one: Cell | None, other: Cell) -> Cell:
     if one is None:
         return other
     return max(one, other, key=lambda each: (each.sound, each.log_likelihood))
-
-
-def _flat_to_rounding(run: Run, structure: Decomposed) -> str | None:
-    """Whether rows that agree exactly have drawn a component onto a line or plane.
-
-    Where values are rounded, as minutes are, many rows may lie on one; the likelihood is unbounded
-    there, and a search among as many starts as this one finds it.
-    """
-    spread = relative_variances(run, structure)
-    flat = spread.min(axis=1) <= 4.0 * _EPS * spread.max(axis=1)
-    if not flat.any():
-        return None
-    k = int(flat.argmax())
-    rows = run.statistics.counts[k]
-    return f"component {k} has no spread in some direction ({rows:.1f} rows that agree exactly)"

@@ -51,14 +51,15 @@ def divided(
     """
     weights, means, covariances = parameters
     k, d = means.shape
-    moments = statistics.seconds
-    along = np.zeros((k, d))
-    if moments.ndim == 2:
-        spread = moments / statistics.counts[:, np.newaxis]
-        longest = spread.argmax(axis=1)
-        along[np.arange(k), longest] = np.sqrt(spread.max(axis=1))
+    sizes = statistics.counts.reshape(-1, *(1,) * (covariances.ndim - 1))
+    own = statistics.seconds / sizes
+    if own.ndim == 2:
+        longest = own.argmax(axis=1)
+        along = np.zeros((k, d))
+        along[np.arange(k), longest] = np.sqrt(own[np.arange(k), longest])
+        between = along * along
     else:
-        spread = moments / statistics.counts[:, np.newaxis, np.newaxis]
+        spread = own
         if metric is not None:
             half = np.linalg.solve(metric, spread)
             spread = np.linalg.solve(metric, half.mT)
@@ -66,16 +67,15 @@ def divided(
         along = vectors[:, :, -1] * np.sqrt(np.maximum(values[:, -1:], 0.0))
         if metric is not None:
             along = along @ metric.T
+        between = along[:, :, np.newaxis] * along[:, np.newaxis]
+    halves = own - _BETWEEN_HALVES * between
     for j in range(k):
-        step = along[j]
-        between = step * step if covariances.ndim == 2 else np.outer(step, step)
-        own = moments[j] / statistics.counts[j]
-        twice = np.concatenate((covariances, covariances[j : j + 1]))
-        twice[j] = twice[-1] = own - _BETWEEN_HALVES * between
         shares = np.append(weights, 0.5 * weights[j])
         shares[j] *= 0.5
-        centres = np.concatenate((means, means[j : j + 1] + _HALF_MEAN * step))
-        centres[j] -= _HALF_MEAN * step
+        centres = np.concatenate((means, means[j : j + 1] + _HALF_MEAN * along[j]))
+        centres[j] -= _HALF_MEAN * along[j]
+        twice = np.concatenate((covariances, halves[j : j + 1]))
+        twice[j] = halves[j]
         made = as_member(structure, statistics.weight, shares, centres, twice)
         if made is not None:
             yield made

@@ -65,17 +65,39 @@ class Attempt:
         return self.reason is None, self.value
 
 
-def judge(run: Run, structure: Structure) -> str | None:
+def judge(run: Run, structure: Structure, ratio: float = np.inf) -> str | None:
     """Why a run is degenerate or spurious; None if it is neither.
 
     A mixture's likelihood can be made as high as one likes by a component on a few rows that
     happen to lie close together or on a plane (Day 1969; McLachlan & Peel 2000, section 3.10).
     A prior with a given scale bounds it; one whose scale is learned may follow a component that
-    collapses, if only many rows are equal.
+    collapses, if only many rows are equal. So does a bound on the ratio of any two eigenvalues of
+    the covariances (Hathaway 1985), here where all rows together have the identity, in any units.
     """
     if isinstance(structure, Penalised) and run.collapsed is None:
-        return _accidental(run, structure) if structure.learns_scale else None
-    return _starved(run, structure) or _accidental(run, structure)
+        spread = relative_variances(run, structure)
+        learns = structure.learns_scale
+        return _unequal(run, spread, ratio) or (
+            _accidental(run, structure, spread) if learns else None
+        )
+    starved = _starved(run, structure)
+    if starved is not None:
+        return starved
+    spread = relative_variances(run, structure)
+    return _unequal(run, spread, ratio) or _accidental(run, structure, spread)
+
+
+def _unequal(run: Run, spread: Array, ratio: float) -> str | None:
+    """Whether two relative variances, of any components and directions, differ by more."""
+    k = int(spread.min(axis=1).argmin())
+    least, most = float(spread[k].min()), float(spread.max())
+    if most <= ratio * least:
+        return None
+    rows = run.statistics.counts[k]
+    return (
+        f"component {k} is {f'{most / least:.1e} times' if least > 0.0 else 'infinitely'} flatter "
+        f"than another or itself ({rows:.1f} rows; at most {ratio:.1e} times)"
+    )
 
 
 def _starved(run: Run, structure: Structure) -> str | None:
@@ -89,7 +111,7 @@ def _starved(run: Run, structure: Structure) -> str | None:
     return None
 
 
-def _accidental(run: Run, structure: Structure) -> str | None:
+def _accidental(run: Run, structure: Structure, spread: Array) -> str | None:
     """Whether a flat or tiny component is no more than chance brings about somewhere.
 
     As few as D + 1 rows span an ellipsoid. One of relative axes sqrt(v_j) (in units of all rows)
@@ -97,7 +119,6 @@ def _accidental(run: Run, structure: Structure) -> str | None:
     rows lie in it has Chernoff's bound e^-a (e a / m)^m with a = n prod. A component that is no
     rarer than one among the C(n, D + 1) such ellipsoids is an accident.
     """
-    spread = relative_variances(run, structure)
     counts, total = run.statistics.counts, run.statistics.weight
     defining = _defining(run, structure)
     for k in np.flatnonzero(spread.min(axis=1) < _FLAT):
@@ -139,13 +160,20 @@ def relative_variances(run: Run, structure: Structure) -> Array:
     return np.maximum(np.linalg.eigvalsh(np.linalg.solve(lower, half.mT)), 0.0)
 
 
-def attempt(rows: Rows, structure: Structure, start: Start, rule: StopRule, fast: bool) -> Attempt:
+def attempt(
+    rows: Rows,
+    structure: Structure,
+    start: Start,
+    rule: StopRule,
+    fast: bool,
+    ratio: float = np.inf,
+) -> Attempt:
     """Run EM from a start and judge where it ended."""
     try:
         run = maximise(rows, structure, start.parameters, rule, accelerate=fast)
     except SingularCovarianceError as error:
         return Attempt(start.name, None, f"component {error.component} began without spread")
-    return Attempt(start.name, run, judge(run, structure))
+    return Attempt(start.name, run, judge(run, structure, ratio))
 
 
 def first_run(rows: Rows, structure: Structure, start: Start, fast: bool) -> Attempt:
@@ -253,6 +281,7 @@ def finish(
     *,
     fast: bool,
     whole: bool,
+    ratio: float,
 ) -> Attempt | None:
     """Run the best first attempt to the optimum; the next best where that degenerates.
 
@@ -266,12 +295,12 @@ def finish(
             assert each.run is not None
             brief = StopRule(remaining=_FIRST.remaining, max_passes=10)
             start = Start(each.name, each.run.parameters)
-            compared.append(attempt(rows, structure, start, brief, fast))
+            compared.append(attempt(rows, structure, start, brief, fast, ratio))
         distinct = sorted(compared, key=Attempt.merit, reverse=True) + distinct[3:]
     spurious: list[Attempt] = []
     for each in distinct:
         assert each.run is not None
-        last = attempt(rows, structure, Start(each.name, each.run.parameters), rule, fast)
+        last = attempt(rows, structure, Start(each.name, each.run.parameters), rule, fast, ratio)
         if whole and last.run is not None:
             last = replace(last, run=_joined(each.run, last.run))
         if last.reason is None:

@@ -136,6 +136,7 @@ def select_mixture(
     covariance_types: str | Iterable[str] = "all",
     *,
     criterion: str = "bic",
+    eigenvalue_ratio: float | None = None,
     rng: Any = None,
     progressbar: bool = True,
 ) -> Selection:
@@ -155,6 +156,9 @@ def select_mixture(
         there is one column.
     criterion : {"bic", "icl", "aic", "cv"}
         "cv" is the log-likelihood of held-out rows in five folds, which the seed chooses.
+    eigenvalue_ratio : float, optional
+        As in `GaussianMixture`: a mixture beyond it cannot win. None: only where a component has no
+        spread at all in some direction.
     rng : int, Generator, SeedSequence or None
         Anything that `numpy.random.default_rng` takes. The same seed gives the same result for any
         number of threads.
@@ -202,6 +206,10 @@ def select_mixture(
         raise InvalidParameterError(
             f"criterion={criterion!r} is none of {', '.join(map(repr, CRITERIA))}."
         )
+    if eigenvalue_ratio is not None and not eigenvalue_ratio >= 1.0:
+        raise InvalidParameterError(
+            f"eigenvalue_ratio={eigenvalue_ratio!r} must be at least 1, or None for no bound."
+        )
     data = check_data(X)
     x = data.X
     ks = _check_components(n_components)
@@ -210,9 +218,11 @@ def select_mixture(
     generator = np.random.default_rng(rng)
     folds = _folds(len(x), generator) if criterion == "cv" else []
     with _progress(progressbar, len(ks) * len(chosen) * (1 + len(folds))) as advance:
-        cells = _search(x, ks, chosen, notes, generator, advance)
+        cells = _search(x, ks, chosen, notes, eigenvalue_ratio, generator, advance)
+        names = data.feature_names
         held_out = [
-            _held_out(x, test, ks, chosen, data.feature_names, generator, advance) for test in folds
+            _held_out(x, test, ks, chosen, names, eigenvalue_ratio, generator, advance)
+            for test in folds
         ]
     records = [_record(cell, x) for cell in cells]
     for i, record in enumerate(records):
@@ -222,7 +232,7 @@ def select_mixture(
     columns += ["icl", *(["cv_log_likelihood"] if criterion == "cv" else []), "converged", "note"]
     table = pd.DataFrame(records, columns=columns)
     winner = _winner(cells, table, criterion)
-    best = _fit_best(X, cells[winner])
+    best = _fit_best(X, cells[winner], eigenvalue_ratio)
     _warn_at_edge(cells[winner], ks)
     return Selection(table, best, criterion, len(x))
 
@@ -298,6 +308,7 @@ def _search(
     ks: Sequence[int],
     chosen: Sequence[Decomposed],
     notes: dict[tuple[int, Decomposed], str],
+    ratio: float | None,
     rng: np.random.Generator,
     advance: Callable[[], None],
 ) -> list[Cell]:
@@ -305,7 +316,7 @@ def _search(
     wanted = {k: [each for each in chosen if (k, each) not in notes] for k in ks}
     found = {
         (cell.n_components, cell.structure): cell
-        for cell in search_grid(x, wanted, rng, threads=n_threads(), advance=advance)
+        for cell in search_grid(x, wanted, rng, ratio=ratio, threads=n_threads(), advance=advance)
     }
     return [
         found.get((k, each)) or Cell(k, each, None, np.nan, False, notes[k, each])
@@ -370,6 +381,7 @@ def _held_out(
     ks: Sequence[int],
     chosen: Sequence[Decomposed],
     names: tuple[str, ...] | None,
+    ratio: float | None,
     rng: np.random.Generator,
     advance: Callable[[], None],
 ) -> list[float]:
@@ -377,7 +389,7 @@ def _held_out(
     train = np.ascontiguousarray(np.delete(x, test, axis=0))
     notes = _impossible(train, names, ks, chosen)
     values = []
-    for cell in _search(train, ks, chosen, notes, rng, advance):
+    for cell in _search(train, ks, chosen, notes, ratio, rng, advance):
         if cell.parameters is None or not cell.sound:
             values.append(np.nan)
             continue
@@ -403,12 +415,14 @@ def _winner(cells: Sequence[Cell], table: "pd.DataFrame", criterion: str) -> int
     return int(np.argmin(np.where(sound, values, np.inf)))
 
 
-def _fit_best(X: Any, cell: Cell) -> GaussianMixture:
+def _fit_best(X: Any, cell: Cell, ratio: float | None) -> GaussianMixture:
     """The winning cell run to its optimum, components in the order of their means."""
     assert cell.parameters is not None
     order = np.lexsort(cell.parameters.means.T[::-1])
     start = Parameters(*(np.ascontiguousarray(each[order]) for each in cell.parameters))
-    model = GaussianMixture(cell.n_components, covariance_type=cell.structure.name)
+    model = GaussianMixture(
+        cell.n_components, covariance_type=cell.structure.name, eigenvalue_ratio=ratio
+    )
     return model._fit(X, None, start)
 
 
