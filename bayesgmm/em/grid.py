@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from bayesgmm.em.acceleration import Parameters
 from bayesgmm.em.agglomeration import MergeTree, agglomerate
 from bayesgmm.em.climb import Climb, climb, partition_moments
-from bayesgmm.em.clustering import k_means
 from bayesgmm.em.loop import Run
 from bayesgmm.em.neighbours import as_member, divided, joined
 from bayesgmm.em.search import judge
@@ -39,8 +38,6 @@ _BETTER = 2e-7
 # The ratio of two eigenvalues of which rounding hides one. Where values are rounded, many rows may
 # lie on one line: the likelihood is unbounded there, and some start would find it.
 _ROUNDING = 0.25 / float(np.finfo(np.float64).eps)
-# Different k-means partitions of each kind, where there is no cell of one component fewer.
-_K_MEANS = 6
 # Pairs of components that are put together to start a cell of one fewer.
 _PAIRS = 6
 # Rows on which optima are looked for where there are more: merging them takes time in their square.
@@ -126,22 +123,27 @@ def search_grid(
     list of Cell
         With parameters in the user's units.
     """
-    keys = [(k, each) for k, column in wanted.items() for each in column]
-    if not keys:
+    asked = [(k, each) for k, column in wanted.items() for each in column]
+    if not asked:
         return []
-    grounds = Grounds.of(x, {each: None for _, each in keys}, rng)
-    partitions = {k: grounds.partitions(k, k - 1 not in wanted, rng) for k in wanted}
+    # A K that nobody asked for is a step on the way to the next.
+    largest: dict[Decomposed, int] = {}
+    for k, each in asked:
+        largest[each] = max(k, largest.get(each, 0))
+    keys = [(k, each) for k in range(1, max(wanted) + 1) for each in largest if k <= largest[each]]
+    grounds = Grounds.of(x, largest, rng)
+    partitions = {k: grounds.partitions(k) for k in {k for k, _ in keys}}
     ratio = min(ratio or _ROUNDING, _ROUNDING)
     search = _Search(grounds, grounds.sample, keys, ratio)
     with ThreadPoolExecutor(threads) as pool:
-        search.up(pool, partitions, advance)
+        search.up(pool, partitions, lambda key: advance() if key in asked else None)
         search.down(pool)
         search.up(pool)
         if grounds.sample is not grounds.rows:
             begun = search.cells
-            search = _Search(grounds, grounds.rows, keys, ratio)
+            search = _Search(grounds, grounds.rows, asked, ratio)
             search.again(pool, begun)
-    return [grounds.in_users_units(search.cells[key]) for key in keys]
+    return [grounds.in_users_units(search.cells[key]) for key in asked]
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,8 +159,6 @@ class Grounds:
         All rows in these units.
     sample : dict
         The rows on which optima are looked for, in these units: all of them where there are few.
-    spaces : list of ndarray
-        The sample as k-means is to see it.
     trees : list of MergeTree
     """
 
@@ -166,7 +166,6 @@ class Grounds:
     units: dict[bool, Units]
     rows: dict[bool, Array]
     sample: dict[bool, Array]
-    spaces: list[Array]
     trees: list[MergeTree]
 
     @classmethod
@@ -184,7 +183,6 @@ class Grounds:
         assert base is not None
         scaled = base / base.std(axis=0)
         white = whitened(base)
-        spaces = [scaled, white]
         trees = [
             agglomerate(white, "VVV"),
             agglomerate(white, "EEE"),
@@ -192,28 +190,15 @@ class Grounds:
             agglomerate(scaled, "EII"),
         ]
         if False in sample:
-            spaces.append(sample[False])
             trees.append(agglomerate(sample[False], "EII"))
             trees.append(agglomerate(sample[False], "VII"))
-        return cls(n, units, rows, sample, spaces, trees)
+        return cls(n, units, rows, sample, trees)
 
-    def partitions(self, k: int, alone: bool, rng: np.random.Generator) -> list[Labels]:
-        """Different partitions of the sample into K parts, without empty ones.
-
-        Cuts of the trees; with `alone`, where no cell of K - 1 gives starts, k-means too.
-        """
-        n = len(self.spaces[0])
-        if k == 1:
-            return [np.zeros(n, dtype=np.int64)]
-        made = [tree.labels(k) for tree in self.trees]
-        ones = np.ones(n)
-        for z in self.spaces:
-            for _ in range(_K_MEANS if alone else 0):
-                labels = np.empty(n, dtype=np.int64)
-                k_means(z, ones, k, rng.random(k), 20, labels)
-                made.append(labels)
+    def partitions(self, k: int) -> list[Labels]:
+        """Different partitions of the sample into K parts, without empty ones."""
         distinct: list[Labels] = []
-        for each in made:
+        for tree in self.trees:
+            each = tree.labels(k)
             labels = np.unique(each, return_inverse=True)[1]
             if labels.max() == k - 1 and not any(np.array_equal(labels, o) for o in distinct):
                 distinct.append(labels)
@@ -269,7 +254,7 @@ class _Search:
         self,
         pool: Executor,
         partitions: Mapping[int, Sequence[Labels]] | None = None,
-        advance: Callable[[], None] = lambda: None,
+        advance: Callable[[Key], None] = lambda _: None,
     ) -> None:
         """Look at each cell after the structures it contains and those of one component fewer."""
 
@@ -281,7 +266,7 @@ class _Search:
             if partitions is not None:
                 starts += self._begun(structure, k, partitions[k])
             self._improve(key, starts)
-            advance()
+            advance(key)
 
         self._sweep(pool, self._order, look, lambda k, s: [*self._inside[k, s], (k - 1, s)])
 
@@ -461,7 +446,10 @@ def _freedom(structure: Decomposed) -> int:
 
 
 def _better(one: Cell | None, other: Cell) -> Cell:
-    """The sound one, or the more likely."""
-    if one is None:
-        return other
-    return max(one, other, key=lambda each: (each.sound, each.log_likelihood))
+    """The sound one; else the one that is a mixture at all; else the more likely."""
+
+    def merit(cell: Cell) -> tuple[bool, bool, float]:
+        whole = cell.run is not None and cell.run.collapsed is None
+        return cell.sound, whole, cell.log_likelihood
+
+    return other if one is None else max(one, other, key=merit)

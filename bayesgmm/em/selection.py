@@ -160,8 +160,8 @@ def select_mixture(
         As in `GaussianMixture`: a mixture beyond it cannot win. None: only where a component has no
         spread at all in some direction.
     rng : int, Generator, SeedSequence or None
-        Anything that `numpy.random.default_rng` takes. The same seed gives the same result for any
-        number of threads.
+        Anything that `numpy.random.default_rng` takes. It chooses the folds, and the sample on
+        which optima are looked for where there are more than 2000 rows; nothing else is random.
     progressbar : bool
         Show progress on a terminal.
 
