@@ -99,9 +99,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         bounded and no component collapses, whatever the data. A scale that is learned is
         integrated out; it holds a component on one row, but may follow one onto many equal rows.
     eigenvalue_ratio : float, optional
-        Largest ratio of any two eigenvalues of the components' covariances, measured where all rows
-        together have the identity, so in any units. Optima beyond it count as spurious: they are
-        taken, with a warning, only if there is no other. None: no bound.
+        Largest ratio of any two eigenvalues of the components' covariances, in coordinates where
+        these have the identity on average, so in any units (Hathaway 1985). Optima beyond it count
+        as spurious: they are taken, with a warning, only if there is no other. None: no bound.
 
     Attributes
     ----------

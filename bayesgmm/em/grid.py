@@ -21,7 +21,7 @@ from bayesgmm.em.agglomeration import MergeTree, agglomerate
 from bayesgmm.em.climb import Climb, climb, partition_moments
 from bayesgmm.em.loop import Run
 from bayesgmm.em.neighbours import as_member, divided, joined
-from bayesgmm.em.search import judge
+from bayesgmm.em.search import judge, relative_variances
 from bayesgmm.em.starts import whitened
 from bayesgmm.em.units import Units, fit_units
 from bayesgmm.engine import Rows
@@ -35,9 +35,10 @@ type Key = tuple[int, Decomposed]
 _ENOUGH, _MOST_PASSES = 1e-6, 500
 # Nats by which another mixture has to be better to take a cell: less is how a run ended.
 _BETTER = 2e-7
-# The ratio of two eigenvalues of which rounding hides one. Where values are rounded, many rows may
-# lie on one line: the likelihood is unbounded there, and some start would find it.
-_ROUNDING = 0.25 / float(np.finfo(np.float64).eps)
+# Variance in some direction, relative to that in others and to all rows, that is none. Where values
+# are rounded many rows may lie on one line: the likelihood is unbounded there, and some start would
+# find it. A run on the way there never converges.
+_FLAT, _FLAT_ON_THE_WAY = 4.0 * float(np.finfo(np.float64).eps), 1e-8
 # Pairs of components that are put together to start a cell of one fewer.
 _PAIRS = 6
 # Rows on which optima are looked for where there are more: merging them takes time in their square.
@@ -103,7 +104,7 @@ def search_grid(
     wanted: Mapping[int, Sequence[Decomposed]],
     rng: np.random.Generator,
     *,
-    ratio: float | None,
+    ratio: float,
     threads: int,
     advance: Callable[[], None],
 ) -> list[Cell]:
@@ -115,8 +116,8 @@ def search_grid(
         float64, C-ordered, finite, of full rank.
     wanted : mapping of int to sequence of Decomposed
         The structures of each K, which is at most the number of distinct rows.
-    ratio : float or None
-        The largest ratio of relative eigenvalues of a mixture that can be trusted.
+    ratio : float
+        The largest ratio of eigenvalues of a mixture that can be trusted.
 
     Returns
     -------
@@ -133,7 +134,6 @@ def search_grid(
     keys = [(k, each) for k in range(1, max(wanted) + 1) for each in largest if k <= largest[each]]
     grounds = Grounds.of(x, largest, rng)
     partitions = {k: grounds.partitions(k) for k in {k for k, _ in keys}}
-    ratio = min(ratio or _ROUNDING, _ROUNDING)
     search = _Search(grounds, grounds.sample, keys, ratio)
     with ThreadPoolExecutor(threads) as pool:
         search.up(pool, partitions, lambda key: advance() if key in asked else None)
@@ -228,7 +228,7 @@ class _Search:
     keys : sequence of Key
         The cells to search.
     ratio : float
-        The largest ratio of relative eigenvalues of a mixture that can be trusted.
+        The largest ratio of eigenvalues of a mixture that can be trusted.
     """
 
     def __init__(
@@ -286,7 +286,8 @@ class _Search:
         """Each cell from what was found on other rows, and from the structures it contains."""
 
         def look(key: Key) -> None:
-            cells = [begun[key], *self._new(key, self._inside[key])]
+            cells = [begun[key]] if begun[key].parameters else []
+            cells += self._new(key, self._inside[key])
             self._improve(key, [self._member(key[1], each) for each in cells])
 
         self._sweep(pool, self._order, look, lambda k, s: self._inside[k, s])
@@ -351,18 +352,24 @@ class _Search:
         return self._moments[by_column, k]
 
     def _member(self, structure: Decomposed, cell: Cell) -> Parameters | None:
-        """A cell's mixture in the units of a structure, and as one of its members."""
-        if cell.parameters is None:
-            return None
+        """A cell's mixture in the units of a structure, and as one of its members.
+
+        None where these units do not hold it: columns may differ by more than float64's range.
+        """
+        assert cell.parameters is not None
         units, here = self._grounds.units, cell.structure
         ratio = units[structure.scales_by_column].scale / units[here.scales_by_column].scale
         weights, means, covariances = cell.parameters
-        if here.diagonal:
-            covariances = covariances * (ratio * ratio)
-            if not structure.diagonal:
-                covariances = covariances[:, :, np.newaxis] * np.eye(len(ratio))
-        else:
-            covariances = covariances * ratio * ratio[:, np.newaxis]
+        with np.errstate(over="ignore", under="ignore"):
+            if here.diagonal:
+                covariances = covariances * (ratio * ratio)
+            else:
+                covariances = covariances * ratio * ratio[:, np.newaxis]
+        variances = covariances if here.diagonal else np.einsum("kii->ki", covariances)
+        if not (np.isfinite(covariances).all() and (variances > 0.0).all()):
+            return None
+        if here.diagonal and not structure.diagonal:
+            covariances = covariances[:, :, np.newaxis] * np.eye(len(ratio))
         if here == structure or contained(here, structure):
             return Parameters(weights, means * ratio, covariances)
         return as_member(structure, self._grounds.n_rows, weights, means * ratio, covariances)
@@ -387,8 +394,7 @@ class _Search:
         k, structure = key
         best = self.cells.get(key)
         rows = self._rows[structure.scales_by_column]
-        threads = 1 if self._rows is self._grounds.sample else None
-        with Rows(rows, None, k, diagonal=structure.diagonal, threads=threads) as opened:
+        with Rows(rows, None, k, diagonal=structure.diagonal, threads=1) as opened:
             for start in starts:
                 if start is None:
                     continue
@@ -406,13 +412,14 @@ class _Search:
             if most and not (
                 best and best.sound and best.log_likelihood + _BETTER >= most.log_likelihood
             ):
-                best = self._borrowed(opened, structure, most)
+                best = self._borrowed(opened, structure, most) or best
         self.cells[key] = best or Cell(k, structure, None, np.nan, False, "every start collapsed")
 
-    def _borrowed(self, rows: Rows, structure: Decomposed, cell: Cell) -> Cell:
+    def _borrowed(self, rows: Rows, structure: Decomposed, cell: Cell) -> Cell | None:
         """The mixture of a structure contained."""
         start = self._member(structure, cell)
-        assert start is not None
+        if start is None:
+            return None
         run = climb(rows, structure, start, enough=_ENOUGH, max_passes=1)
         return Cell(cell.n_components, structure, start, cell.log_likelihood, False, "", True, run)
 
@@ -435,7 +442,7 @@ class _Search:
             run.parameters,
             units.log_likelihood(float(run.trace[-1]), run.statistics.weight),
             converged,
-            judge(seen, structure, self._ratio) or "",
+            judge(seen, structure, self._ratio) or _flat(seen, structure) or "",
             run=run,
         )
 
@@ -443,6 +450,18 @@ class _Search:
 def _freedom(structure: Decomposed) -> int:
     """More than that of all structures contained."""
     return sum("IEV".index(each) for each in structure.code)
+
+
+def _flat(run: Run, structure: Decomposed) -> str | None:
+    """Whether a component has no spread in some direction, or is about to have none."""
+    spread = relative_variances(run, structure)
+    least = _FLAT if run.converged else _FLAT_ON_THE_WAY
+    flat = spread.min(axis=1) <= least * spread.max(axis=1)
+    if not flat.any():
+        return None
+    k = int(flat.argmax())
+    rows = run.statistics.counts[k]
+    return f"component {k} has no spread in some direction ({rows:.1f} rows that agree)"
 
 
 def _better(one: Cell | None, other: Cell) -> Cell:

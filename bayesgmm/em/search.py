@@ -72,31 +72,36 @@ def judge(run: Run, structure: Structure, ratio: float = np.inf) -> str | None:
     happen to lie close together or on a plane (Day 1969; McLachlan & Peel 2000, section 3.10).
     A prior with a given scale bounds it; one whose scale is learned may follow a component that
     collapses, if only many rows are equal. So does a bound on the ratio of any two eigenvalues of
-    the covariances (Hathaway 1985), here where all rows together have the identity, in any units.
+    the covariances (Hathaway 1985), here where they have the identity on average: in any units.
     """
     if isinstance(structure, Penalised) and run.collapsed is None:
-        spread = relative_variances(run, structure)
-        learns = structure.learns_scale
-        return _unequal(run, spread, ratio) or (
-            _accidental(run, structure, spread) if learns else None
-        )
-    starved = _starved(run, structure)
-    if starved is not None:
-        return starved
-    spread = relative_variances(run, structure)
-    return _unequal(run, spread, ratio) or _accidental(run, structure, spread)
+        found = _unequal(run, structure, ratio)
+        return found or (_accidental(run, structure) if structure.learns_scale else None)
+    return (
+        _starved(run, structure) or _unequal(run, structure, ratio) or _accidental(run, structure)
+    )
 
 
-def _unequal(run: Run, spread: Array, ratio: float) -> str | None:
-    """Whether two relative variances, of any components and directions, differ by more."""
+def _unequal(run: Run, structure: Structure, ratio: float) -> str | None:
+    """Whether components' variances differ by more, where they have the identity on average."""
+    if not np.isfinite(ratio):
+        return None
+    weights, _, covariances = run.parameters
+    pooled = np.tensordot(weights, covariances, 1)
+    if structure.diagonal:
+        spread = covariances / pooled
+    else:
+        values, vectors = np.linalg.eigh(pooled)
+        whiten = vectors / np.sqrt(np.maximum(values, np.finfo(np.float64).tiny))
+        spread = np.maximum(np.linalg.eigvalsh(whiten.T @ covariances @ whiten), 0.0)
     k = int(spread.min(axis=1).argmin())
     least, most = float(spread[k].min()), float(spread.max())
     if most <= ratio * least:
         return None
-    rows = run.statistics.counts[k]
+    found = f"{most / least:.1e}" if least > 0.0 else "infinite"
     return (
-        f"component {k} is {f'{most / least:.1e} times' if least > 0.0 else 'infinitely'} flatter "
-        f"than another or itself ({rows:.1f} rows; at most {ratio:.1e} times)"
+        f"component {k} is too flat beside the others: the ratio of eigenvalues is {found}, above "
+        f"{ratio:.1e} ({run.statistics.counts[k]:.1f} rows)"
     )
 
 
@@ -111,7 +116,7 @@ def _starved(run: Run, structure: Structure) -> str | None:
     return None
 
 
-def _accidental(run: Run, structure: Structure, spread: Array) -> str | None:
+def _accidental(run: Run, structure: Structure) -> str | None:
     """Whether a flat or tiny component is no more than chance brings about somewhere.
 
     As few as D + 1 rows span an ellipsoid. One of relative axes sqrt(v_j) (in units of all rows)
@@ -119,6 +124,7 @@ def _accidental(run: Run, structure: Structure, spread: Array) -> str | None:
     rows lie in it has Chernoff's bound e^-a (e a / m)^m with a = n prod. A component that is no
     rarer than one among the C(n, D + 1) such ellipsoids is an accident.
     """
+    spread = relative_variances(run, structure)
     counts, total = run.statistics.counts, run.statistics.weight
     defining = _defining(run, structure)
     for k in np.flatnonzero(spread.min(axis=1) < _FLAT):

@@ -4,7 +4,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -136,7 +136,7 @@ def select_mixture(
     covariance_types: str | Iterable[str] = "all",
     *,
     criterion: str = "bic",
-    eigenvalue_ratio: float | None = None,
+    eigenvalue_ratio: float = 1e10,
     rng: Any = None,
     progressbar: bool = True,
 ) -> Selection:
@@ -156,9 +156,8 @@ def select_mixture(
         there is one column.
     criterion : {"bic", "icl", "aic", "cv"}
         "cv" is the log-likelihood of held-out rows in five folds, which the seed chooses.
-    eigenvalue_ratio : float, optional
-        As in `GaussianMixture`: a mixture beyond it cannot win. None: only where a component has no
-        spread at all in some direction.
+    eigenvalue_ratio : float
+        As in `GaussianMixture`: a mixture beyond it cannot win.
     rng : int, Generator, SeedSequence or None
         Anything that `numpy.random.default_rng` takes. It chooses the folds, and the sample on
         which optima are looked for where there are more than 2000 rows; nothing else is random.
@@ -206,9 +205,9 @@ def select_mixture(
         raise InvalidParameterError(
             f"criterion={criterion!r} is none of {', '.join(map(repr, CRITERIA))}."
         )
-    if eigenvalue_ratio is not None and not eigenvalue_ratio >= 1.0:
+    if not eigenvalue_ratio >= 1.0:
         raise InvalidParameterError(
-            f"eigenvalue_ratio={eigenvalue_ratio!r} must be at least 1, or None for no bound."
+            f"eigenvalue_ratio={eigenvalue_ratio!r} must be at least 1; numpy.inf is no bound."
         )
     data = check_data(X)
     x = data.X
@@ -231,8 +230,15 @@ def select_mixture(
     columns = ["n_components", "covariance_type", "log_likelihood", "n_parameters", "bic", "aic"]
     columns += ["icl", *(["cv_log_likelihood"] if criterion == "cv" else []), "converged", "note"]
     table = pd.DataFrame(records, columns=columns)
-    winner = _winner(cells, table, criterion)
-    best = _fit_best(X, cells[winner], eigenvalue_ratio)
+    while True:
+        winner = _winner(cells, table, criterion)
+        try:
+            best = _fit_best(X, cells[winner], eigenvalue_ratio)
+            break
+        except FitError:
+            # Nearer its optimum it is no mixture: the next may be.
+            cells[winner] = replace(cells[winner], note="collapsed on the way to its optimum")
+            table.loc[winner, "note"] = cells[winner].note
     _warn_at_edge(cells[winner], ks)
     return Selection(table, best, criterion, len(x))
 
@@ -308,7 +314,7 @@ def _search(
     ks: Sequence[int],
     chosen: Sequence[Decomposed],
     notes: dict[tuple[int, Decomposed], str],
-    ratio: float | None,
+    ratio: float,
     rng: np.random.Generator,
     advance: Callable[[], None],
 ) -> list[Cell]:
@@ -381,7 +387,7 @@ def _held_out(
     ks: Sequence[int],
     chosen: Sequence[Decomposed],
     names: tuple[str, ...] | None,
-    ratio: float | None,
+    ratio: float,
     rng: np.random.Generator,
     advance: Callable[[], None],
 ) -> list[float]:
@@ -415,7 +421,7 @@ def _winner(cells: Sequence[Cell], table: "pd.DataFrame", criterion: str) -> int
     return int(np.argmin(np.where(sound, values, np.inf)))
 
 
-def _fit_best(X: Any, cell: Cell, ratio: float | None) -> GaussianMixture:
+def _fit_best(X: Any, cell: Cell, ratio: float) -> GaussianMixture:
     """The winning cell run to its optimum, components in the order of their means."""
     assert cell.parameters is not None
     order = np.lexsort(cell.parameters.means.T[::-1])

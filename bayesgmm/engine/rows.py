@@ -173,7 +173,15 @@ class Rows:
         return self.statistics(means, sums)
 
     def opened(self) -> Opened:
-        """What compiled code needs to make passes by itself, in one thread."""
+        """What compiled code needs to make passes by itself, in one thread.
+
+        Raises
+        ------
+        ValueError
+            If the rows were opened for several.
+        """
+        if not self.brief:
+            raise ValueError("rows opened for several threads have no room for passes of one")
         moments = self._parameters[2].shape if self._dense else self._parameters[1].shape
         return Opened(self._data, self._parameters, self._work, self._stack, self._size, moments)
 
