@@ -4,6 +4,7 @@ Reference grids: R 4.2.2, mclust 6.0.0, `write.csv(mclustBIC(X)[,])`; mclust's s
 Best known log-likelihoods of K = 2 and 3: mclust from 28 to 37 starts at tol 1e-11.
 """
 
+import warnings
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -201,6 +202,29 @@ def test_a_bound_that_nothing_meets_is_said():
         select_mixture(FAITHFUL, [3], "VVV", eigenvalue_ratio=1.0, rng=0)
     with pytest.warns(DegeneracyWarning, match="too flat beside the others"):
         GaussianMixture(3, eigenvalue_ratio=1.0, random_state=0).fit(FAITHFUL)
+
+
+def test_rounded_values_do_not_win_by_the_lines_they_lie_on():
+    """Every whole number is a plane of rows, on which the likelihood is unbounded."""
+    X = np.random.default_rng(1).integers(0, 4, (300, 3)).astype(float)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        best = select_mixture(X, range(1, 6), rng=0).best
+    assert best.converged_
+    assert eigenvalue_ratio(best) < 1e4
+
+
+def test_columns_that_no_common_unit_holds():
+    units = np.array([1e150, 1.0, 1e-150, 1.0])
+    table, other = (
+        select_mixture(IRIS * each, range(1, 4), ["EII", "EEE", "VVV"], rng=0).table
+        for each in (units, 1.0)
+    )
+    free = table["covariance_type"] != "EII"
+    jacobian = 150.0 * np.log(units).sum()
+    np.testing.assert_allclose(
+        table["log_likelihood"][free] + jacobian, other["log_likelihood"][free], atol=1e-4
+    )
 
 
 def test_impossible_cells_say_why_and_do_not_end_the_grid():

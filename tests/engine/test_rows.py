@@ -79,6 +79,16 @@ def test_threads_are_as_many_as_asked_for():
         assert not team(), "a short pass ends before a second thread has begun"
 
 
+def test_rows_of_several_threads_have_no_room_for_compiled_passes_of_one():
+    x = np.random.default_rng(4).standard_normal((100 * CHUNK, 2))
+    with Rows(x, None, 4, diagonal=False, threads=3) as rows:
+        assert not rows.brief
+        with pytest.raises(ValueError, match="several threads"):
+            rows.opened()
+    with Rows(x, None, 4, diagonal=False, threads=1) as rows:
+        assert rows.opened().size == 2 + 4 * (1 + 2 + 4)
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("diagonal", [False, True])
 def test_passes_at_other_parameters_do_not_see_one_another(diagonal, threads):
