@@ -11,19 +11,17 @@ their number does not change the result.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.em.acceleration import Parameters
-from bayesgmm.em.agglomeration import MergeTree, agglomerate
 from bayesgmm.em.climb import Climb, climb, partition_moments
+from bayesgmm.em.grounds import Grounds
 from bayesgmm.em.loop import Run
 from bayesgmm.em.neighbours import as_member, divided, joined
 from bayesgmm.em.search import judge, relative_variances
-from bayesgmm.em.starts import whitened
-from bayesgmm.em.units import Units, fit_units
 from bayesgmm.engine import Rows
 from bayesgmm.model import Decomposed
 
@@ -41,8 +39,6 @@ _BETTER = 2e-7
 _FLAT, _FLAT_ON_THE_WAY = 4.0 * float(np.finfo(np.float64).eps), 1e-8
 # Pairs of components that are put together to start a cell of one fewer.
 _PAIRS = 6
-# Rows on which optima are looked for where there are more: merging them takes time in their square.
-_SAMPLE = 2000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,78 +139,15 @@ def search_grid(
             begun = search.cells
             search = _Search(grounds, grounds.rows, asked, ratio)
             search.again(pool, begun)
-    return [grounds.in_users_units(search.cells[key]) for key in asked]
+    return [_in_users_units(grounds, search.cells[key]) for key in asked]
 
 
-@dataclass(frozen=True, eq=False)
-class Grounds:
-    """What all cells share: rows in two kinds of units, and trees of their merges.
-
-    Attributes
-    ----------
-    n_rows : int
-    units : dict
-        By whether columns may be scaled one by one.
-    rows : dict
-        All rows in these units.
-    sample : dict
-        The rows on which optima are looked for, in these units: all of them where there are few.
-    trees : list of MergeTree
-    """
-
-    n_rows: int
-    units: dict[bool, Units]
-    rows: dict[bool, Array]
-    sample: dict[bool, Array]
-    trees: list[MergeTree]
-
-    @classmethod
-    def of(cls, x: Array, structures: Iterable[Decomposed], rng: np.random.Generator) -> "Grounds":
-        """Prepare rows for a search over these structures; `rng` chooses a sample of many."""
-        n = len(x)
-        kinds = {each.scales_by_column: each for each in structures}
-        units = {by_column: fit_units(x, None, each) for by_column, each in kinds.items()}
-        rows = {by_column: each.to_fit(x) for by_column, each in units.items()}
-        sample = rows
-        if n > _SAMPLE:
-            chosen = np.sort(rng.choice(n, _SAMPLE, replace=False))
-            sample = {by_column: each[chosen] for by_column, each in rows.items()}
-        base = sample.get(True, sample.get(False))
-        assert base is not None
-        scaled = base / base.std(axis=0)
-        white = whitened(base)
-        trees = [
-            agglomerate(white, "VVV"),
-            agglomerate(white, "EEE"),
-            agglomerate(scaled, "VII"),
-            agglomerate(scaled, "EII"),
-        ]
-        if False in sample:
-            trees.append(agglomerate(sample[False], "EII"))
-            trees.append(agglomerate(sample[False], "VII"))
-        return cls(n, units, rows, sample, trees)
-
-    def partitions(self, k: int) -> list[Labels]:
-        """Different partitions of the sample into K parts, without empty ones."""
-        distinct: list[Labels] = []
-        for tree in self.trees:
-            each = tree.labels(k)
-            labels = np.unique(each, return_inverse=True)[1]
-            if labels.max() == k - 1 and not any(np.array_equal(labels, o) for o in distinct):
-                distinct.append(labels)
-        return distinct
-
-    @cached_property
-    def metric(self) -> Array:
-        """Lower Cholesky factor of the covariance of all rows, for any linear map of them."""
-        return np.linalg.cholesky(np.cov(self.sample[True].T, bias=True))
-
-    def in_users_units(self, cell: Cell) -> Cell:
-        """A cell with its parameters in the units of the rows as they came."""
-        if cell.parameters is None:
-            return cell
-        units = self.units[cell.structure.scales_by_column]
-        return replace(cell, parameters=units.to_user(cell.parameters), run=None)
+def _in_users_units(grounds: Grounds, cell: Cell) -> Cell:
+    """A cell with its parameters in the units of the rows as they came."""
+    if cell.parameters is None:
+        return cell
+    units = grounds.units[cell.structure.scales_by_column]
+    return replace(cell, parameters=units.to_user(cell.parameters), run=None)
 
 
 class _Search:
