@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.model.compile import jit
-from bayesgmm.model.spectrum import dot, spectrum
+from bayesgmm.model.loops import dot, scale
+from bayesgmm.model.spectrum import spectrum
 
 type Array = NDArray[np.float64]
 
@@ -143,20 +144,34 @@ def slowest(dx, df):
     """Smallest Ritz value of I - J on the span of the rows of dx; both are overwritten."""
     m = dx.shape[0]
     for i in range(m):
-        length = max(np.sqrt(np.dot(dx[i], dx[i])), 1e-300)
-        dx[i] /= length
-        df[i] /= length
-    values, vectors = np.empty(m), np.empty((m, m))
-    spectrum(dx @ dx.T, values, vectors)
+        length = max(np.sqrt(dot(dx[i], dx[i])), 1e-300)
+        scale(dx[i], 1.0 / length)
+        scale(df[i], 1.0 / length)
+    values, vectors, inner = np.empty(m), np.empty((m, m)), np.empty((m, m))
+    for i in range(m):
+        for j in range(i + 1):
+            inner[i, j] = inner[j, i] = dot(dx[i], dx[j])
+    spectrum(inner, values, vectors)
     rank = 0
     while rank < m and values[rank] > 1e-8 * values[0]:
         for i in range(m):
             vectors[i, rank] /= np.sqrt(values[rank])
         rank += 1
-    basis = np.ascontiguousarray(vectors[:, :rank])
-    image = -basis.T @ ((dx @ df.T) @ basis)
-    found, turned = np.empty(rank), np.empty((rank, rank))
-    spectrum(0.5 * (image + image.T), found, turned)
+    image, found, turned = np.zeros((rank, rank)), np.empty(rank), np.empty((rank, rank))
+    half = np.zeros((m, rank))
+    for a in range(m):
+        for b in range(m):
+            product = dot(dx[a], df[b])
+            for j in range(rank):
+                half[a, j] += product * vectors[b, j]
+    for i in range(rank):
+        for j in range(rank):
+            s = 0.0
+            for a in range(m):
+                s += vectors[a, i] * half[a, j]
+            image[i, j] -= 0.5 * s
+            image[j, i] -= 0.5 * s
+    spectrum(image, found, turned)
     return found[rank - 1]
 
 
@@ -189,7 +204,9 @@ def observe(theta, image, points, now, scales, factors, reference, strides, hist
         at = n_components * (1 + d)
         for i in range(covariances.size):
             here[line, at + i] = covariances[i]
-    step = here[1] - here[0]
+    step = np.empty(here.shape[1])
+    for i in range(step.size):
+        step[i] = here[1, i] - here[0, i]
     _to_coordinates(step, n_components, d, scales, factors, here[2])
     if row >= 0:
         for i in range(step.size):

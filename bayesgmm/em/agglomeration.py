@@ -191,7 +191,9 @@ def _value(kind, scatter, trace, count, stand_in, d, work):
         return 0.0
     if kind == _VII or trace == 0.0:
         return count * d * (np.log(trace + stand_in) - np.log(d * count))
-    work[:] = scatter
+    for a in range(d):
+        for b in range(d):
+            work[a, b] = scatter[a, b]
     return count * (_log_det(work, stand_in / d) - d * np.log(count))
 
 

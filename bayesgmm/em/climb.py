@@ -24,8 +24,8 @@ from bayesgmm.engine.factors import factor
 from bayesgmm.engine.summation import serial_pass
 from bayesgmm.model import Decomposed, Statistics
 from bayesgmm.model.compile import jit
+from bayesgmm.model.loops import assign, dot, fill, scale
 from bayesgmm.model.m_steps import EQUAL, VARYING, maximise_covariances
-from bayesgmm.model.spectrum import dot
 
 type Array = NDArray[np.float64]
 
@@ -126,9 +126,9 @@ def m_step_from(structure: Decomposed, counts: Array, scatters: Array) -> Array 
 def partition_moments(rows, row_weights, labels, counts, means, scatters):
     """Counts, means and scatters (K, D, D) of the parts of a partition."""
     n, d = rows.shape
-    counts[:] = 0.0
-    means[:] = 0.0
-    scatters[:] = 0.0
+    fill(counts, 0.0)
+    fill(means, 0.0)
+    fill(scatters, 0.0)
     for b in range(n):
         counts[labels[b]] += row_weights[b]
         for j in range(d):
@@ -182,38 +182,41 @@ def _project(letters, begun, theta):
     for k in range(n_components):
         if not weights[k] > 0.0:
             return k + 1
-    weights /= weights.sum()
+    scale(weights, 1.0 / weights.sum())
     volume, shape, orientation = letters
     all_vary = volume == VARYING and EQUAL not in (shape, orientation)
     none_varies = VARYING not in (volume, shape, orientation)
     if all_vary or none_varies:
         return 0
     scatters = np.empty_like(covariances)
+    size = covariances.size // n_components
+    to, other = scatters.reshape(n_components, size), covariances.reshape(n_components, size)
     for k in range(n_components):
-        scatters[k] = weights[k] * covariances[k]
+        for m in range(size):
+            to[k, m] = weights[k] * other[k, m]
     logs, axes = begun
     return maximise_covariances(letters, weights, scatters, logs, axes, _EFFORT, covariances)
 
 
 @jit
-def _copy_if_any(to, other):
+def _assign_if_any(to, other):
     if to is not None:
-        to[:] = other
+        assign(to, other)
 
 
 @jit
 def _copy(to, other):
-    to[0][:] = other[0]
-    to[1][:] = other[1]
-    to[2][:] = other[2]
+    assign(to[0], other[0])
+    assign(to[1], other[1])
+    assign(to[2], other[2])
 
 
 @jit
 def _from_flat(flat, theta):
     k, d = theta[1].shape
-    theta[0][:] = flat[:k]
-    theta[1][:] = flat[k : k + k * d].reshape(k, d)
-    theta[2][:] = flat[k + k * d :].reshape(theta[2].shape)
+    assign(theta[0], flat[:k])
+    assign(theta[1], flat[k : k + k * d])
+    assign(theta[2], flat[k + k * d :])
 
 
 @jit
@@ -262,7 +265,11 @@ def _estimate(gain, gains, used, newest, history, enough):
             many += 1
     if many < _FEWEST_STEPS:
         return np.inf
-    least = slowest(history[0][near[:many]], history[1][near[:many]])
+    dx, df = np.empty((many, history.shape[2])), np.empty((many, history.shape[2]))
+    for m in range(many):
+        assign(dx[m], history[0, near[m]])
+        assign(df[m], history[1, near[m]])
+    least = slowest(dx, df)
     return gain / min(least, 1.0) if least > 0.0 else np.inf
 
 
@@ -337,7 +344,7 @@ def _climb(
             observe(
                 here, there, points, now, scales, own, reference, strides, history, products, row
             )
-        last, gain = gain, 0.5 * np.dot(points[now, 2], points[now, 2])
+        last, gain = gain, 0.5 * dot(points[now, 2], points[now, 2])
         seen = True
         if row >= 0:
             newest = row
@@ -353,8 +360,8 @@ def _climb(
             else:
                 mix(points, now, history, products, used, reach, flat)
             _from_flat(flat, trial)
-            _copy_if_any(tried_from[0], begun[0])
-            _copy_if_any(tried_from[1], begun[1])
+            _assign_if_any(tried_from[0], begun[0])
+            _assign_if_any(tried_from[1], begun[1])
             better = False
             if _project(letters, tried_from, trial) == 0 and (
                 factor(trial[0], trial[1], trial[2], constants, centres, factors, offsets) == 0
@@ -364,9 +371,9 @@ def _climb(
                 better = tried[0] >= sums[0] - 8.0 * _EPS * abs(sums[0])
             if better:
                 _copy(theta, trial)
-                sums[:] = tried
-                _copy_if_any(begun[0], tried_from[0])
-                _copy_if_any(begun[1], tried_from[1])
+                assign(sums, tried)
+                _assign_if_any(begun[0], tried_from[0])
+                _assign_if_any(begun[1], tried_from[1])
             if stretch > 0.0:
                 stretch = 2.0 * stretch if better else 0.0
                 if not better:

@@ -7,6 +7,7 @@ whole fit of a few hundred rows.
 import numpy as np
 
 from bayesgmm.model.compile import jit
+from bayesgmm.model.loops import fill
 
 
 @jit
@@ -95,7 +96,7 @@ def whiten_near_pairs(z, apart, n_rounds):
         for b in range(m):
             sorted_out[b] = lengths[b]
         farthest = _smallest(sorted_out, m // 10)
-        lower[:] = 0.0
+        fill(lower, 0.0)
         for b in range(m):
             # Equal rows say nothing of the metric.
             if 0.0 < lengths[b] <= farthest:

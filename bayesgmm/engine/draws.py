@@ -26,6 +26,7 @@ from bayesgmm.engine.rows import n_threads
 from bayesgmm.engine.vector import BLOCK, STRIP, log_positive
 from bayesgmm.errors import InputError
 from bayesgmm.model.compile import jit
+from bayesgmm.model.loops import fill
 
 type Array = NDArray[np.float64]
 
@@ -99,7 +100,7 @@ def _average(x, units, parameters, permutations, hard, first, last, work, out):
         rows = min(BLOCK, n - start)
         padded = (rows + STRIP - 1) // STRIP * STRIP
         load_block(x, start, rows, padded, shift, scale, work[0])
-        kept[:] = 0.0
+        fill(kept, 0.0)
         for t in range(constants.shape[0]):
             _responsible(rows, padded, constants[t], factors[t], offsets[t], hard, work)
             for j in range(n_components):

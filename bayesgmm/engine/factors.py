@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from bayesgmm.model.compile import jit
+from bayesgmm.model.loops import assign
 
 _HALF_LOG_2_PI = 0.5 * math.log(2.0 * math.pi)
 # A pivot below this share of its variance is rounding: the covariance has no rank there.
@@ -77,7 +78,7 @@ def factor_diagonal(weights, means, variances, constants, factors, offsets):
 @jit
 def factor(weights, means, covariances, constants, centres, factors, offsets):
     """`factor_dense` or `factor_diagonal`, by the shape of the factors; sets `centres` too."""
-    centres[:] = means
+    assign(centres, means)
     if covariances.ndim == 3:
         return factor_dense(weights, means, covariances, constants, factors, offsets)
     return factor_diagonal(weights, means, covariances, constants, factors, offsets)

@@ -21,6 +21,7 @@ from bayesgmm.engine.kernel import load_block, log_joint_block, normalise
 from bayesgmm.engine.summation import CHUNK, serial_pass
 from bayesgmm.engine.vector import BLOCK, STRIDE, STRIP, log_positive
 from bayesgmm.model.compile import jit
+from bayesgmm.model.loops import assign, fill
 
 _HALF_LOG_2_PI = 0.5 * math.log(2.0 * math.pi)
 # What the matrices of a likelihood are: Sigma, its Cholesky factor L, or U with U U' = Sigma^-1
@@ -88,7 +89,7 @@ def means_gradient(sums, factors, d_means):
     """Fill the gradient P' P A in the means (K, D)."""
     n_components, d = d_means.shape
     firsts = sums[2 + n_components :]
-    d_means[:] = 0.0
+    fill(d_means, 0.0)
     for k in range(n_components):
         for i in range(d):
             if factors.ndim == 3:
@@ -106,7 +107,7 @@ def factors_gradient(sums, factors, d_factors):
     """Fill the gradient N diag(1 / P_ii) - P B in the factors, 0 above their diagonals."""
     n_components, d = factors.shape[0], factors.shape[1]
     seconds = sums[2 + n_components * (1 + d) :].reshape(factors.shape)
-    d_factors[:] = 0.0
+    fill(d_factors, 0.0)
     for k in range(n_components):
         count = sums[2 + k]
         for i in range(d):
@@ -129,7 +130,7 @@ def invert_lower(lower, inverse):
     for i in range(d):
         if not 0.0 < lower[i, i] < np.inf:
             return False
-    inverse[:, :] = 0.0
+    fill(inverse, 0.0)
     for j in range(d):
         inverse[j, j] = 1.0 / lower[j, j]
         for i in range(j + 1, d):
@@ -278,7 +279,7 @@ def _widen(factors, full):
             if factors.ndim == 2:
                 full[k, i, i] = factors[k, i]
             else:
-                full[k, i] = factors[k, i]
+                assign(full[k, i], factors[k, i])
 
 
 @jit

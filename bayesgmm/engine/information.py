@@ -34,6 +34,7 @@ from bayesgmm.engine.vector import BLOCK, STRIDE, STRIP
 from bayesgmm.errors import SingularCovarianceError
 from bayesgmm.model import Mixture
 from bayesgmm.model.compile import jit, unlocked
+from bayesgmm.model.loops import accumulate, fill
 
 type Array = NDArray[np.float64]
 
@@ -124,8 +125,8 @@ def _sum_rows(x, row_weights, shift, scale, parameters, weights, scratch, leaf, 
     constants, factors, offsets = parameters
     n = x.shape[0]
     for first in range(0, n, CHUNK):
-        leaf[0][:] = 0.0
-        leaf[1][:] = 0.0
+        fill(leaf[0], 0.0)
+        fill(leaf[1], 0.0)
         _add_rows(
             x,
             row_weights,
@@ -141,9 +142,7 @@ def _sum_rows(x, row_weights, shift, scale, parameters, weights, scratch, leaf, 
             leaf,
         )
         for part in range(2):
-            to, add = out[part].reshape(-1), leaf[part].reshape(-1)
-            for i in range(to.size):
-                to[i] += add[i]
+            accumulate(out[part], leaf[part])
 
 
 def information(x: Array, mixture: Mixture, row_weights: Array | None = None) -> Information:

@@ -39,6 +39,7 @@ from bayesgmm.engine.gradient import (
     pass_sums,
 )
 from bayesgmm.model.compile import as_pointer, c_function, jit
+from bayesgmm.model.loops import accumulate, assign, fill
 
 FIXED, LEARNED, SEPARATE = 0, 1, 2
 # Places in the header of a problem.
@@ -102,8 +103,14 @@ def _place_factors(q, groups, frame, frame_inverse, factors):
 @jit
 def _spread(factors, of_components):
     """The factors of the components, from those of the groups."""
+    groups = factors.shape[0]
+    size = factors.size // groups
+    target, source = (
+        of_components.reshape(of_components.size // size, size),
+        factors.reshape(groups, size),
+    )
     for k in range(of_components.shape[0]):
-        of_components[k] = factors[min(k, factors.shape[0] - 1)]
+        assign(target[k], source[min(k, groups - 1)])
 
 
 @jit
@@ -122,7 +129,7 @@ def log_posterior(u, gradient, x, groups, family, numbers, frame, frame_inverse,
     place(u, d, k, groups, frame, frame_inverse, weights, logs, means, factors)
     _spread(factors, every)
     if not complete(weights, means, every, constants, offsets):
-        gradient[:] = np.nan
+        fill(gradient, np.nan)
         return np.nan
     sums = pass_sums((x, np.empty(0), shift, scale), (constants, means, every, offsets))
     value = sums[0] + constant[0]
@@ -138,8 +145,10 @@ def log_posterior(u, gradient, x, groups, family, numbers, frame, frame_inverse,
     factors_gradient(sums, every, d_every)
     q, d_q = u[at + k * d :], gradient[at + k * d :]
     d_factors = np.zeros_like(factors)
+    size = factors.size // groups
+    target, source = d_factors.reshape(groups, size), d_every.reshape(k, size)
     for i in range(k):
-        d_factors[min(i, groups - 1)] += d_every[i]
+        accumulate(target[min(i, groups - 1)], source[i])
     return value + _add_covariances(
         q, d_q, factors, d_factors, frame, frame_inverse, family, strength, log_scales, prior
     )
@@ -231,7 +240,7 @@ def _add_matrices(q, d_q, factors, d_factors, frame_inverse, family, strength, l
     if family == SEPARATE:
         power = -2.0 * (strength[0] - 1.0) - 2.0 * (d + 1) + 1.0
     elif family == FIXED:
-        c[:, :] = prior
+        assign(c, prior)
     else:
         value += _learned_scale(factors, strength, prior, lower, c)
     at = 0

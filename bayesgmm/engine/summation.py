@@ -9,6 +9,7 @@ neighbouring chunks, the unit of work that a thread takes.
 from bayesgmm.engine.atomic import fetch_add, load, store
 from bayesgmm.engine.kernel import add_rows
 from bayesgmm.model.compile import jit
+from bayesgmm.model.loops import accumulate, assign, fill
 
 CHUNK = 1024
 
@@ -29,34 +30,22 @@ def sum_group(rows, parameters, work, stack, group, chunks_a_group, out):
     first = group * chunks_a_group
     last = min(first + chunks_a_group, (n + CHUNK - 1) // CHUNK)
     top = 0
-    stack[0, :] = 0.0  # what no rows at all amount to
+    fill(stack[0], 0.0)  # what no rows at all amount to
     for chunk in range(first, last):
         a, b = chunk * CHUNK, min((chunk + 1) * CHUNK, n)
         leaf = stack[top]
-        leaf[:] = 0.0
+        fill(leaf, 0.0)
         add_rows(x, row_weights, a, b, shift, scale, constants, means, factors, offsets, work, leaf)
         top += 1
         complete = chunk - first + 1
         while complete % 2 == 0:
             top -= 1
-            _add(stack[top - 1], stack[top])
+            accumulate(stack[top - 1], stack[top])
             complete //= 2
     while top > 1:
         top -= 1
-        _add(stack[top - 1], stack[top])
-    _copy(out, stack[0])
-
-
-@jit
-def _add(to, other):
-    for i in range(to.size):
-        to[i] += other[i]
-
-
-@jit
-def _copy(to, other):
-    for i in range(to.size):
-        to[i] = other[i]
+        accumulate(stack[top - 1], stack[top])
+    assign(out, stack[0])
 
 
 @jit
@@ -65,7 +54,7 @@ def sum_tree(parts, n_parts):
     stride = 1
     while stride < n_parts:
         for i in range(0, n_parts - stride, 2 * stride):
-            _add(parts[i], parts[i + stride])
+            accumulate(parts[i], parts[i + stride])
         stride *= 2
 
 

@@ -19,6 +19,7 @@ import math
 import numpy as np
 
 from bayesgmm.model.compile import jit
+from bayesgmm.model.loops import accumulate, assign, dot, fill, scale
 from bayesgmm.model.spectrum import rotate_both, rotate_columns, spectrum
 
 # Rotations end where a sweep gains so little (in nats a row): axes are then exact to its root. Or
@@ -29,6 +30,8 @@ _MOST_SWEEPS = 400
 _TRIAL_SWEEPS = 3
 # Newton steps of a rotation that is near its end: what is left, the next sweep finds.
 _FEW_STEPS = 3
+# Up to this size plain loops are faster than the library's products.
+_SMALL = 8
 
 
 @jit
@@ -46,7 +49,7 @@ def _objective(rotated, counts, equal_volumes, sums):
     _sums_of_logs(rotated, sums)
     n_components, d = rotated.shape[:2]
     if not equal_volumes:
-        return np.dot(counts, sums) / counts.sum()
+        return dot(counts, sums) / counts.sum()
     most = sums.max()
     s = 0.0
     for k in range(n_components):
@@ -150,11 +153,11 @@ def _sweep(rotated, axes, counts, equal_volumes, wide, shares, terms):
                 most = shares.max()
                 for k in range(n_components):
                     shares[k] = math.exp((shares[k] - most) / d)
-                shares /= shares.sum()
+                scale(shares, 1.0 / shares.sum())
             else:
                 for k in range(n_components):
                     shares[k] = counts[k]
-                shares /= shares.sum()
+                scale(shares, 1.0 / shares.sum())
             t, gained = _best_rotation(rotated, j, i, shares, terms, power, wide)
             if t != 0.0:
                 c, s = math.cos(0.25 * t), math.sin(0.25 * t)
@@ -168,8 +171,23 @@ def _sweep(rotated, axes, counts, equal_volumes, wide, shares, terms):
 @jit
 def _rotate_all(scatters, axes, rotated):
     """rotated_k = D' W_k D."""
-    for k in range(scatters.shape[0]):
-        rotated[k] = axes.T @ (scatters[k] @ axes)
+    n_components, d = scatters.shape[:2]
+    if d > _SMALL:
+        for k in range(n_components):
+            assign(rotated[k], axes.T @ (scatters[k] @ axes))
+        return
+    half = np.empty((d, d))
+    fill(rotated, 0.0)
+    for k in range(n_components):
+        fill(half, 0.0)
+        for i in range(d):
+            for m in range(d):
+                for j in range(d):
+                    half[i, j] += scatters[k, i, m] * axes[m, j]
+        for m in range(d):
+            for i in range(d):
+                for j in range(d):
+                    rotated[k, i, j] += axes[m, i] * half[m, j]
 
 
 @jit
@@ -192,7 +210,7 @@ def _search(scatters, counts, equal_volumes, axes, rotated, shares, terms):
     turned = np.empty_like(rotated)
     pooled = np.zeros((d, d))
     for k in range(n_components):
-        pooled += scatters[k]
+        accumulate(pooled, scatters[k])
     best = np.inf
     # The data's own axes, those of all components together, and each component's.
     bases = n_components + 2 if d > 2 else 1
@@ -208,8 +226,8 @@ def _search(scatters, counts, equal_volumes, axes, rotated, shares, terms):
         value = _objective(turned, counts, equal_volumes, shares)
         if b == 0 or value < best:
             best = value
-            axes[:] = trial
-            rotated[:] = turned
+            assign(axes, trial)
+            assign(rotated, turned)
     _descend(rotated, axes, counts, equal_volumes, _MOST_SWEEPS, _TRIAL_SWEEPS, shares, terms)
     return _objective(rotated, counts, equal_volumes, shares)
 
@@ -239,8 +257,8 @@ def fit_axes(scatters, counts, equal_volumes, axes, rotated, sweeps):
         value = _objective(turned, counts, equal_volumes, shares)
         found = _search(scatters, counts, equal_volumes, axes, rotated, shares, terms)
         if not found <= value + 1e-12:
-            axes[:] = given
-            rotated[:] = turned
+            assign(axes, given)
+            assign(rotated, turned)
     for k in range(n_components):
         for j in range(d):
             if not rotated[k, j, j] > 0.0:

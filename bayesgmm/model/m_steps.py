@@ -18,6 +18,7 @@ import numpy as np
 
 from bayesgmm.model.axes import fit_axes
 from bayesgmm.model.compile import jit
+from bayesgmm.model.loops import accumulate, scale
 from bayesgmm.model.spectrum import cholesky, log_determinant, spectrum
 from bayesgmm.model.volumes import fit_volumes
 
@@ -96,24 +97,23 @@ def _free_variances(volume, counts, scatters, out):
 def _same_but_volumes(counts, scatters, logs, effort, out):
     """EEI and VEI, EEE and VEE: S / N, or lambda_k S(u) / N."""
     total = np.zeros_like(scatters[0])
-    scales = np.full(scatters.shape[0], 1.0 / counts.sum())
+    n = counts.sum()
     if logs is None:
         for k in range(scatters.shape[0]):
-            total += scatters[k]
+            accumulate(total, scatters[k])
     else:
         bad = fit_volumes(scatters, counts, logs, total, effort if effort > 0 else _MOST_STEPS)
         if bad > 0:
             return bad
-        scales *= np.exp(-logs)
     for k in range(scatters.shape[0]):
-        scale = scales[k]
+        share = 1.0 / n if logs is None else math.exp(-logs[k]) / n
         if scatters.ndim == 3:
             for i in range(total.shape[0]):
                 for j in range(i + 1):
-                    out[k, i, j] = out[k, j, i] = scale * total[i, j]
+                    out[k, i, j] = out[k, j, i] = share * total[i, j]
         else:
             for j in range(total.size):
-                out[k, j] = scale * total[j]
+                out[k, j] = share * total[j]
     return 0
 
 
@@ -130,7 +130,7 @@ def _free(volume, counts, scatters, out):
                 return k + 1
             divisors[k] = math.exp(log_determinant(lower) / d)
     if volume == EQUAL:
-        divisors *= counts.sum() / divisors.sum()
+        scale(divisors, counts.sum() / divisors.sum())
     for k in range(n_components):
         for i in range(d):
             for j in range(i + 1):

@@ -12,15 +12,6 @@ _EPS = float(np.finfo(np.float64).eps)
 
 
 @jit
-def dot(a, b):
-    """For vectors so short that calling a library takes longer than the sum."""
-    s = 0.0
-    for i in range(a.size):
-        s += a[i] * b[i]
-    return s
-
-
-@jit
 def rotation(p, q, r):
     """Cosine and sine of the rotation that makes [[p, r], [r, q]] diagonal, by at most 45 degrees.
 

@@ -16,7 +16,8 @@ import math
 import numpy as np
 
 from bayesgmm.model.compile import jit
-from bayesgmm.model.spectrum import cholesky, dot, log_determinant, whiten
+from bayesgmm.model.loops import dot, fill
+from bayesgmm.model.spectrum import cholesky, log_determinant, whiten
 
 # A Newton step so short is as good as exact: the next would be its square.
 _LAST = 1e-10
@@ -27,7 +28,7 @@ _SHORT = 0.1
 @jit
 def _sum_of(scatters, logs, total):
     flat = total.reshape(total.size)
-    flat[:] = 0.0
+    fill(flat, 0.0)
     for k in range(scatters.shape[0]):
         scale, scatter = math.exp(logs[k]), scatters[k].reshape(total.size)
         for i in range(flat.size):
