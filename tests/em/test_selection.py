@@ -138,7 +138,7 @@ def test_the_lattice_on_simulated_data(seed):
     d = 2 + seed % 3
     truth = random_mixture(3, d, average_overlap=0.05, rng=seed)
     X = simulate(truth, 200 + 50 * seed, rng=seed).X
-    chosen = select_mixture(X, range(1, 6), rng=seed)
+    chosen = select_mixture(X, rng=seed)
     assert lattice_violations(chosen.table[chosen.table["note"] == ""])[0][0] <= 1e-6
 
 
