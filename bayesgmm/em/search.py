@@ -71,8 +71,9 @@ def judge(run: Run, structure: Structure, ratio: float = np.inf) -> str | None:
     A mixture's likelihood can be made as high as one likes by a component on a few rows that
     happen to lie close together or on a plane (Day 1969; McLachlan & Peel 2000, section 3.10).
     A prior with a given scale bounds it; one whose scale is learned may follow a component that
-    collapses, if only many rows are equal. So does a bound on the ratio of any two eigenvalues of
-    the covariances (Hathaway 1985), here where they have the identity on average: in any units.
+    collapses, if only many rows are equal. A bound on the ratio of any two eigenvalues of the
+    covariances bounds it too (Hathaway 1985); here they are taken in coordinates in which the
+    covariances have the identity on average, so that no unit matters.
     """
     if isinstance(structure, Penalised) and run.collapsed is None:
         found = _unequal(run, structure, ratio)
