@@ -27,7 +27,7 @@ def hostile():
         "</style></svg><script>alert(3)</script>",
         "=cmd|' /C calc'!A0",
         r"$\frac{1}{0$ {{ 7 * 7 }} {% raw %}",
-        "a/b\x00\x1b[31m]]>&amp;",
+        "a/b\x07\x1b[31m]]>&amp;",
         "☃ ünï 漢字 \u202e" + "x" * 300,
     ]
     rng = np.random.default_rng(3)

@@ -137,7 +137,7 @@ def test_ids_are_unique_and_links_lead_to_them(faithful, faithful_em):
 
 def test_hostile_names_and_titles_come_out_as_text(hostile, hostile_title):
     em = GaussianMixture(2, random_state=0, covariance_type="diag").fit(hostile)
-    labels = ["<b onclick=alert(4)>" if i % 2 else "&lt;" for i in range(len(hostile))]
+    labels = ["<b onclick=alert(4)>" if i % 2 else "&lt;\x00" for i in range(len(hostile))]
     made = report(
         hostile,
         em=em,
@@ -152,6 +152,7 @@ def test_hostile_names_and_titles_come_out_as_text(hostile, hostile_title):
     assert "49" not in re.findall(r"\{\{.*?\}\}|7 \* 7", made.html)
     assert made.numbers["sections"]["data"]["numbers"]["columns"] == list(em.mixture_.feature_names)
     assert "\x00" not in made.html
+    assert "\x07" not in made.html
     assert "\x1b" not in made.html
     # With five columns the names also stand in the figures.
     few = hostile.iloc[:, :5]
