@@ -219,7 +219,7 @@ class _Search:
         """Each cell from what was found on other rows, and from the structures it contains."""
 
         def look(key: Key) -> None:
-            cells = [begun[key]] if begun[key].parameters else []
+            cells = [] if begun[key].parameters is None else [begun[key]]
             cells += self._new(key, self._inside[key])
             self._improve(key, [self._member(key[1], each) for each in cells])
 
@@ -349,11 +349,13 @@ class _Search:
         self.cells[key] = best or Cell(k, structure, None, np.nan, False, "every start collapsed")
 
     def _borrowed(self, rows: Rows, structure: Decomposed, cell: Cell) -> Cell | None:
-        """The mixture of a structure contained."""
+        """The mixture of a structure contained; None if these units or this pass do not hold it."""
         start = self._member(structure, cell)
         if start is None:
             return None
         run = climb(rows, structure, start, enough=_ENOUGH, max_passes=1)
+        if not run.trace.size:
+            return None
         return Cell(cell.n_components, structure, start, cell.log_likelihood, False, "", True, run)
 
     def _judged(self, structure: Decomposed, run: Climb) -> Cell:

@@ -74,7 +74,7 @@ def divided(
         shares[j] *= 0.5
         centres = np.concatenate((means, means[j : j + 1] + _HALF_MEAN * along[j]))
         centres[j] -= _HALF_MEAN * along[j]
-        twice = np.concatenate((covariances, halves[j : j + 1]))
+        twice = np.concatenate((own, halves[j : j + 1]))
         twice[j] = halves[j]
         made = as_member(structure, statistics.weight, shares, centres, twice)
         if made is not None:
