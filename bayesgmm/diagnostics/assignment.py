@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.engine.assignment import assign_all
+from bayesgmm.core import native
 from bayesgmm.errors import InputError
 
 type Array = NDArray[np.float64]
@@ -45,8 +45,8 @@ def assign(costs: Array) -> Assignment:
 
     Notes
     -----
-    One compiled solver for every K (`bayesgmm.engine.assignment`): at five components it takes
-    about a microsecond a draw, less than it takes to add up all 120 permutations.
+    One compiled solver for every K: at five components it takes less than a microsecond a draw,
+    less than it takes to add up all 120 permutations.
     """
     bad = ~np.isfinite(costs).all(axis=(1, 2))
     if bad.any():
@@ -54,12 +54,10 @@ def assign(costs: Array) -> Assignment:
             f"The labels of {bad.sum()} of {len(costs)} draws have costs that are not finite "
             f"(first: draw {int(np.argmax(bad))})."
         )
-    draws, k, _ = costs.shape
-    found = Assignment(np.empty((draws, k), np.intp), np.empty(draws), np.empty(draws))
-    assign_all(np.ascontiguousarray(costs, dtype=np.float64), *found)
+    found = Assignment(*native.assign_all(np.ascontiguousarray(costs, dtype=np.float64)))
     # Whole numbers tie. A draw whose own labels are as good as any keeps them.
     own = np.trace(costs, axis1=1, axis2=2) <= found.costs
-    found.permutations[own] = np.arange(k)
+    found.permutations[own] = np.arange(costs.shape[1])
     return found
 
 

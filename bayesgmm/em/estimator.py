@@ -20,7 +20,6 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import _check_feature_names, _check_n_features, check_is_fitted
 
-from bayesgmm.em.acceleration import Parameters
 from bayesgmm.em.bootstrap import bootstrap_errors
 from bayesgmm.em.fit import Fit, Settings, fit_mixture
 from bayesgmm.em.standard_errors import StandardErrors, curvature_errors
@@ -35,6 +34,7 @@ from bayesgmm.errors import (
 )
 from bayesgmm.model import (
     Mixture,
+    Parameters,
     Priors,
     Structure,
     as_structure,
@@ -65,7 +65,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         VEE, EVE, VVE, EEV, VEV, EVV, VVV, and E or V for one feature.
     tol : float, optional
         Stop when the mean log-likelihood changes by less than this between two passes. None: when
-        at most 1e-16 nats of total log-likelihood are still to be gained, by Aitken's estimate
+        at most 1e-20 nats of total log-likelihood are still to be gained, by Aitken's estimate
         from the steps themselves.
     reg_covar : float, optional
         Added to the diagonals of the covariances, in the data's units squared. None adds nothing:
@@ -147,7 +147,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     References
     ----------
     Dempster, Laird and Rubin (1977), JRSS B 39, 1-38. Aitken's stop rule and the acceleration:
-    see `bayesgmm.em.acceleration`.
+    ``anderson.hpp`` of the core.
 
     Examples
     --------

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bayesgmm.em.acceleration import Parameters
 from bayesgmm.em.initial import chosen_starts, given_parameters
 from bayesgmm.em.loop import Run, StopRule
 from bayesgmm.em.penalty import Penalised, check_penalty
@@ -20,6 +19,7 @@ from bayesgmm.em.units import Units, fit_units
 from bayesgmm.engine import Rows
 from bayesgmm.errors import DegeneracyWarning, FitError, InputError, InvalidParameterError
 from bayesgmm.model import (
+    Parameters,
     Priors,
     ResolvedPriors,
     Structure,
@@ -226,18 +226,18 @@ def _run_given(
     else:
         starts = chosen_starts(settings, x, weights, units, structure, given, rng)
     attempts = []
-    with _open(x, weights, units, structure, settings) as rows:
-        for start in starts:
-            found = attempt(
-                rows,
-                structure,
-                start,
-                _rule(settings),
-                settings.accelerate,
-                settings.eigenvalue_ratio,
-            )
-            attempts.append(found)
-            _say(found, units, settings)
+    rows = Rows(x, weights, units.shift, units.scale)
+    for start in starts:
+        found = attempt(
+            rows,
+            structure,
+            start,
+            _rule(settings),
+            settings.accelerate,
+            settings.eigenvalue_ratio,
+        )
+        attempts.append(found)
+        _say(found, units, settings)
     sound = [each for each in attempts if not each.collapsed]
     return max(sound, key=Attempt.merit, default=None), attempts
 
@@ -254,42 +254,21 @@ def _run_portfolio(
     k, fast = settings.n_components, settings.accelerate
     sample = _sample(x, weights, units, sample_size(k, x.shape[1]), rng)
     starts = portfolio(Views(sample, rng), k, structure, rng)
-    with _open(x, weights, units, structure, settings) as rows:
-        if sample.whole:
-            attempts = explore(
-                rows, structure, starts, sample, rng, fewest=settings.n_init, fast=fast
-            )
-        else:
-            with Rows(sample.rows, sample.weights, k, diagonal=structure.diagonal) as few:
-                attempts = explore(
-                    few, structure, starts, sample, rng, fewest=settings.n_init, fast=fast
-                )
-        for each in attempts:
-            _say(each, units, settings)
-        rule = _rule(settings)
-        best = finish(
-            rows,
-            structure,
-            attempts,
-            rule,
-            fast=fast,
-            whole=sample.whole,
-            ratio=settings.eigenvalue_ratio,
-        )
-        return best, attempts
-
-
-def _open(
-    x: Array, weights: Array | None, units: Units, structure: Structure, settings: Settings
-) -> Rows:
-    return Rows(
-        x,
-        weights,
-        settings.n_components,
-        diagonal=structure.diagonal,
-        shift=units.shift,
-        scale=units.scale,
+    rows = Rows(x, weights, units.shift, units.scale)
+    few = rows if sample.whole else Rows(sample.rows, sample.weights)
+    attempts = explore(few, structure, starts, sample, rng, fewest=settings.n_init, fast=fast)
+    for each in attempts:
+        _say(each, units, settings)
+    best = finish(
+        rows,
+        structure,
+        attempts,
+        _rule(settings),
+        fast=fast,
+        whole=sample.whole,
+        ratio=settings.eigenvalue_ratio,
     )
+    return best, attempts
 
 
 def _sample(

@@ -16,14 +16,13 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.em.acceleration import Parameters
-from bayesgmm.em.climb import Climb, climb, partition_moments
+from bayesgmm.core import native
 from bayesgmm.em.grounds import Grounds
-from bayesgmm.em.loop import Run
+from bayesgmm.em.loop import Run, StopRule, maximise
 from bayesgmm.em.neighbours import as_member, divided, joined
 from bayesgmm.em.search import judge, relative_variances
 from bayesgmm.engine import Rows
-from bayesgmm.model import Decomposed
+from bayesgmm.model import Decomposed, Parameters
 
 type Array = NDArray[np.float64]
 type Labels = NDArray[np.int64]
@@ -58,7 +57,7 @@ class Cell:
         Why the cell is empty or not to be trusted; "" if neither.
     borrowed : bool
         Whether the mixture is that of a structure contained, since nothing more likely is sound.
-    run : Climb or None
+    run : Run or None
         How it was found, in the units of the search.
     """
 
@@ -69,7 +68,7 @@ class Cell:
     converged: bool
     note: str
     borrowed: bool = False
-    run: Climb | None = None
+    run: Run | None = None
 
     @property
     def key(self) -> Key:
@@ -275,13 +274,10 @@ class _Search:
         """Counts, means and scatters of the parts of each partition, for all structures."""
         if (by_column, k) not in self._moments:
             rows = self._rows[by_column]
-            n, d = rows.shape
-            found = []
-            for labels in partitions:
-                parts = np.empty(k), np.empty((k, d)), np.empty((k, d, d))
-                partition_moments(rows, np.ones(n), labels, *parts)
-                found.append(parts)
-            self._moments[by_column, k] = found
+            ones = np.ones(len(rows))
+            self._moments[by_column, k] = [
+                native.partition_moments(rows, ones, labels, k) for labels in partitions
+            ]
         return self._moments[by_column, k]
 
     def _member(self, structure: Decomposed, cell: Cell) -> Parameters | None:
@@ -326,26 +322,24 @@ class _Search:
         """
         k, structure = key
         best = self.cells.get(key)
-        rows = self._rows[structure.scales_by_column]
-        with Rows(rows, None, k, diagonal=structure.diagonal, threads=1) as opened:
-            for start in starts:
-                if start is None:
-                    continue
-                rival = best.run.trace[-1] if best and best.sound and best.run else -np.inf
-                run = climb(
-                    opened, structure, start, enough=_ENOUGH, max_passes=_MOST_PASSES, rival=rival
-                )
-                if not run.trace.size or run.trace[-1] <= rival + _BETTER:
-                    continue
-                cell = self._judged(structure, run)
-                if cell.sound or best is None or not best.sound:
-                    best = _better(best, cell)
-            sound = [self.cells[each] for each in self._inside[key] if self.cells[each].sound]
-            most = max(sound, key=lambda each: each.log_likelihood, default=None)
-            if most and not (
-                best and best.sound and best.log_likelihood + _BETTER >= most.log_likelihood
-            ):
-                best = self._borrowed(opened, structure, most) or best
+        rows = Rows(self._rows[structure.scales_by_column], threads=1)
+        for start in starts:
+            if start is None:
+                continue
+            rival = best.run.objective if best and best.sound and best.run else -np.inf
+            rule = StopRule(remaining=_ENOUGH, max_passes=_MOST_PASSES, rival=rival)
+            run = maximise(rows, structure, start, rule)
+            if not run.n_passes or run.objective <= rival + _BETTER:
+                continue
+            cell = self._judged(structure, run)
+            if cell.sound or best is None or not best.sound:
+                best = _better(best, cell)
+        sound = [self.cells[each] for each in self._inside[key] if self.cells[each].sound]
+        most = max(sound, key=lambda each: each.log_likelihood, default=None)
+        if most and not (
+            best and best.sound and best.log_likelihood + _BETTER >= most.log_likelihood
+        ):
+            best = self._borrowed(rows, structure, most) or best
         self.cells[key] = best or Cell(k, structure, None, np.nan, False, "every start collapsed")
 
     def _borrowed(self, rows: Rows, structure: Decomposed, cell: Cell) -> Cell | None:
@@ -353,31 +347,21 @@ class _Search:
         start = self._member(structure, cell)
         if start is None:
             return None
-        run = climb(rows, structure, start, enough=_ENOUGH, max_passes=1)
-        if not run.trace.size:
+        run = maximise(rows, structure, start, StopRule(max_passes=1))
+        if not run.n_passes:
             return None
         return Cell(cell.n_components, structure, start, cell.log_likelihood, False, "", True, run)
 
-    def _judged(self, structure: Decomposed, run: Climb) -> Cell:
+    def _judged(self, structure: Decomposed, run: Run) -> Cell:
         """A run's end as a cell, with what is wrong with it."""
         units = self._grounds.units[structure.scales_by_column]
-        converged = run.remaining <= _ENOUGH
-        seen = Run(
-            run.parameters,
-            run.statistics,
-            run.n_passes,
-            converged,
-            run.remaining,
-            (),
-            run.collapsed,
-        )
         return Cell(
             len(run.parameters.weights),
             structure,
             run.parameters,
-            units.log_likelihood(float(run.trace[-1]), run.statistics.weight),
-            converged,
-            judge(seen, structure, self._ratio) or _flat(seen, structure) or "",
+            units.log_likelihood(run.log_likelihood, run.statistics.weight),
+            run.converged,
+            judge(run, structure, self._ratio) or _flat(run, structure) or "",
             run=run,
         )
 

@@ -7,11 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans, kmeans_plusplus
 
-from bayesgmm.em.acceleration import Parameters
 from bayesgmm.em.starts import Start, from_responsibilities
 from bayesgmm.em.units import Units
 from bayesgmm.errors import FitError, InvalidParameterError
-from bayesgmm.model import Structure
+from bayesgmm.model import Parameters, Structure
 
 type Array = NDArray[np.float64]
 type Given = tuple[Array | None, Array | None, Array | None]

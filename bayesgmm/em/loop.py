@@ -1,21 +1,19 @@
-"""The one EM loop."""
+"""The EM loop of the core, called: from a start to where its run ends."""
 
 from dataclasses import dataclass
+from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.em.acceleration import Mixer, Parameters
+from bayesgmm.core import native
 from bayesgmm.em.penalty import Penalised
+from bayesgmm.em.regularisation import Regularised
 from bayesgmm.engine import Rows
-from bayesgmm.errors import SingularCovarianceError
-from bayesgmm.model import Statistics, Structure
+from bayesgmm.engine.rows import statistics_of
+from bayesgmm.model import Parameters, Statistics, Structure
 
 type Array = NDArray[np.float64]
-
-_EPS = float(np.finfo(np.float64).eps)
-# Passes before steps are combined: the first ones say little about those to come.
-_PLAIN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +29,27 @@ class StopRule:
         this from one pass to the next.
     max_passes : int
         Passes over the data, after which the run ends unconverged.
+    rival : float
+        A run ends too when it falls behind: when at the rate of its last passes it would take many
+        more to reach this log-likelihood.
+    plain : int
+        Passes before steps are combined, where they are at all.
     """
 
-    remaining: float = 1e-16
+    remaining: float = 1e-20
     change: float | None = None
     max_passes: int = 10_000
+    rival: float = -np.inf
+    plain: int = 4
+
+
+class Outcome(IntEnum):
+    """Why a run ended; the numbers are those of the core."""
+
+    CONVERGED = 0
+    STOPPED = 1
+    COLLAPSED = 2
+    BEHIND = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +61,30 @@ class Run:
     parameters : Parameters
     statistics : Statistics
         Of the pass at `parameters`.
-    image : Parameters
-        The plain EM step from `parameters`.
     n_passes : int
-    converged : bool
+        0 if a covariance of the start is singular.
+    outcome : Outcome
     remaining : float
-        Nats still to be gained, by estimate.
-    trace : tuple of float
-        Log-likelihood after each step that was kept, plus the log prior density where there is
-        one; never falls.
+        Nats still to be gained, by estimate; infinite where it is not known.
+    trace : ndarray
+        Log-likelihood after each step that was kept, plus the log prior density (up to a constant)
+        where there is one; never falls.
     collapsed : int or None
-        The component whose covariance lost its rank, if that ended the run.
+        The component whose covariance lost its rank, or which lost its rows, if that ended the run.
     """
 
     parameters: Parameters
     statistics: Statistics
     n_passes: int
-    converged: bool
+    outcome: Outcome
     remaining: float
-    trace: tuple[float, ...]
+    trace: Array
     collapsed: int | None = None
+
+    @property
+    def converged(self) -> bool:
+        """Whether the run ended because it was done."""
+        return self.outcome is Outcome.CONVERGED
 
     @property
     def log_likelihood(self) -> float:
@@ -76,7 +94,7 @@ class Run:
     @property
     def objective(self) -> float:
         """What was maximised: the log-likelihood, plus the log prior density where there is one."""
-        return self.trace[-1]
+        return float(self.trace[-1])
 
 
 def m_step(statistics: Statistics, structure: Structure, near: Array | None = None) -> Parameters:
@@ -99,104 +117,32 @@ def maximise(
     """Run EM from one start: pass, M-step, and again.
 
     With `accelerate`, a combination of the last steps is tried first; where it loses likelihood
-    or is no mixture, the plain EM step takes its place. Either way no step loses likelihood. Where
-    the structure is `Penalised`, that is the penalised likelihood throughout.
+    or is not a mixture, the plain EM step takes its place, and M-steps that iterate take one step a
+    pass. Either way no step loses likelihood. Without it, every step is that of EM itself.
+    Where the structure is `Penalised`, that is the penalised likelihood throughout.
     """
-    penalty = structure if isinstance(structure, Penalised) else None
-    theta = start
-    statistics = rows.e_step(*theta)
-    passes, trace = 1, [_objective(statistics, theta, penalty)]
-    mixer = Mixer(theta) if accelerate or rule.change is None else None
-    remaining = np.inf
-    while rule.max_passes > 1:
-        if _least(statistics, penalty) < _EPS * statistics.weight:
-            empty = int(statistics.counts.argmin())
-            return Run(theta, statistics, passes, False, np.inf, tuple(trace), empty)
-        try:
-            image, counts = _image(statistics, theta, structure, penalty)
-        except SingularCovarianceError as error:
-            return Run(theta, statistics, passes, False, np.inf, tuple(trace), error.component)
-        if mixer is not None:
-            mixer.observe(theta, image, counts)
-            remaining = mixer.remaining(rule.remaining)
-        if _ended(rule, trace, remaining, statistics.weight):
-            return Run(theta, statistics, passes, True, remaining, tuple(trace))
-        if passes >= rule.max_passes:
-            break
-        candidate: Parameters | None = image
-        found = None
-        if mixer is not None and accelerate and passes > _PLAIN:
-            proposal = mixer.propose()
-            if proposal is not None:
-                candidate = _member(theta.like(proposal), structure)
-                found = _improvement(rows, candidate, trace[-1], penalty)
-                passes += candidate is not None
-                mixer.learn(better=found is not None)
-                if found is None:
-                    candidate = image
-                    if passes >= rule.max_passes:
-                        break
-        if found is None:
-            try:
-                found = rows.e_step(*image)
-            except SingularCovarianceError as error:
-                return Run(theta, statistics, passes, False, np.inf, tuple(trace), error.component)
-            passes += 1
-        assert candidate is not None
-        theta, statistics = candidate, found
-        trace.append(_objective(statistics, theta, penalty))
-    return Run(theta, statistics, passes, False, remaining, tuple(trace))
-
-
-def _ended(rule: StopRule, trace: list[float], remaining: float, weight: float) -> bool:
-    if rule.change is None:
-        return remaining <= rule.remaining
-    return len(trace) > 1 and abs(trace[-1] - trace[-2]) / weight < rule.change
-
-
-def _member(proposal: Parameters, structure: Structure) -> Parameters | None:
-    """The mixture of the structure next to a proposal; None if that is no mixture at all."""
-    if not proposal.weights.min() > 0.0:
-        return None
-    try:
-        covariances = structure.nearest(proposal.weights, proposal.covariances)
-    except SingularCovarianceError:
-        return None
-    # A combination of many steps sums to 1 but for their rounding, which n rows would multiply.
-    weights = proposal.weights / proposal.weights.sum()
-    return proposal._replace(weights=weights, covariances=covariances)
-
-
-def _least(statistics: Statistics, penalty: Penalised | None) -> float:
-    """Rows in the smallest weight that a step would give."""
-    counts = statistics.counts
-    return float(counts.min()) if penalty is None else penalty.least_share(counts)
-
-
-def _image(
-    statistics: Statistics, theta: Parameters, structure: Structure, penalty: Penalised | None
-) -> tuple[Parameters, Array]:
-    """The EM step from theta, and how many rows each component counts for in it."""
-    if penalty is None:
-        return m_step(statistics, structure, theta.covariances), statistics.counts
-    return penalty.step(statistics, theta), statistics.counts + penalty.pseudo_counts
-
-
-def _objective(statistics: Statistics, theta: Parameters, penalty: Penalised | None) -> float:
-    if penalty is None:
-        return statistics.log_likelihood
-    return statistics.log_likelihood + penalty.log_prior(theta)
-
-
-def _improvement(
-    rows: Rows, candidate: Parameters | None, reached: float, penalty: Penalised | None
-) -> Statistics | None:
-    """A pass at a candidate; None if it loses likelihood (beyond rounding)."""
-    if candidate is None:
-        return None
-    try:
-        found = rows.e_step(*candidate)
-    except SingularCovarianceError:
-        return None
-    value = _objective(found, candidate, penalty)
-    return found if value >= reached - 8.0 * _EPS * abs(reached) else None
+    k, d = start.means.shape
+    theta, sums, trace, n_passes, remaining, outcome, bad = native.run_em(
+        *rows.arguments,
+        structure.letters,
+        structure.amounts if isinstance(structure, Regularised) else None,
+        structure.numbers if isinstance(structure, Penalised) else None,
+        *start,
+        rule.remaining,
+        np.nan if rule.change is None else rule.change,
+        rule.max_passes,
+        rule.rival,
+        rule.plain if accelerate else rule.max_passes,
+        not accelerate,
+        rows.most_threads,
+    )
+    means = theta[k : k + k * d].reshape(k, d)
+    return Run(
+        Parameters(theta[:k], means, theta[k + k * d :].reshape(start.covariances.shape)),
+        statistics_of(sums, means, start.covariances.shape),
+        n_passes,
+        Outcome(outcome),
+        remaining,
+        trace,
+        bad - 1 if bad else None,
+    )

@@ -10,9 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.em.acceleration import Parameters
-from bayesgmm.em.climb import m_step_from
-from bayesgmm.model import Decomposed, Statistics
+from bayesgmm.errors import SingularCovarianceError
+from bayesgmm.model import Decomposed, Parameters, Statistics
 
 type Array = NDArray[np.float64]
 
@@ -32,8 +31,10 @@ def as_member(
         covariances = np.einsum("kii->ki", covariances)
     counts = n * weights
     sizes = counts.reshape(-1, *(1,) * (covariances.ndim - 1))
-    found = m_step_from(structure, counts, np.ascontiguousarray(sizes * covariances))
-    return None if found is None else Parameters(weights, means, found)
+    try:
+        return Parameters(weights, means, structure.about(counts, sizes * covariances))
+    except SingularCovarianceError:
+        return None
 
 
 def divided(

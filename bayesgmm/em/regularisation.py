@@ -13,16 +13,16 @@ class Regularised(Structure):
 
     def __init__(self, structure: Structure, amounts: Array) -> None:
         self._structure = structure
-        self._amounts = amounts
+        self.amounts = amounts
         self.code, self.name, self.words = structure.code, structure.name, structure.words
         self.diagonal, self.scales_by_column = structure.diagonal, structure.scales_by_column
-        self.features = structure.features
+        self.features, self.letters = structure.features, structure.letters
 
     def covariances(self, counts: Array, scatters: Array, near: Array | None = None) -> Array:
         covariances = self._structure.covariances(counts, scatters, near)
         if self.diagonal:
-            return covariances + self._amounts
-        return covariances + np.diag(self._amounts)
+            return covariances + self.amounts
+        return covariances + np.diag(self.amounts)
 
     def nearest(self, weights: Array, covariances: Array) -> Array:
         return self._structure.nearest(weights, covariances)

@@ -7,25 +7,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
-from bayesgmm.em.climb import climb
 from bayesgmm.em.loop import Run, StopRule, maximise
 from bayesgmm.em.penalty import Penalised
 from bayesgmm.em.starts import Sample, Start, exchanged
 from bayesgmm.engine import Rows
-from bayesgmm.errors import SingularCovarianceError
-from bayesgmm.model import Decomposed, Structure
+from bayesgmm.model import Structure
 
 type Array = NDArray[np.float64]
 
 # A first run ends when so much likelihood (nats) is still to be gained; two that end within
 # `_SAME` of one another are taken for one optimum; within `_ROUNDING`, for one run.
-_FIRST = StopRule(remaining=1e-3, max_passes=300)
+_FIRST = StopRule(remaining=1e-3, max_passes=300, plain=100)
 _SAME, _ROUNDING = 1e-2, 1e-9
 _FEWEST, _MOST = 4, 24
 # Starts from nothing, before some are made of what was found.
 _FRESH = 7
-# Passes of plain EM that a first run may take before it is accelerated.
-_PLAIN_PASSES = 40
 # Multiplications that first runs may take together, of about 30 passes each.
 _WORK = 6e10
 # Relative variance in some direction below which a component has to be more than an accident.
@@ -174,39 +170,24 @@ def attempt(
     rule: StopRule,
     fast: bool,
     ratio: float = np.inf,
+    *,
+    judged: bool = True,
 ) -> Attempt:
     """Run EM from a start and judge where it ended."""
-    try:
-        run = maximise(rows, structure, start.parameters, rule, accelerate=fast)
-    except SingularCovarianceError as error:
-        return Attempt(start.name, None, f"component {error.component} began without spread")
-    return Attempt(start.name, run, judge(run, structure, ratio))
+    run = maximise(rows, structure, start.parameters, rule, accelerate=fast)
+    if not run.n_passes:
+        return Attempt(start.name, None, f"component {run.collapsed} began without spread")
+    return Attempt(start.name, run, judge(run, structure, ratio) if judged else None)
 
 
 def first_run(rows: Rows, structure: Structure, start: Start, fast: bool) -> Attempt:
-    """A run that ends near its optimum; in compiled code where there are few rows."""
-    if len(start.parameters.weights) == 1 or not (isinstance(structure, Decomposed) and rows.brief):
-        return attempt(rows, structure, start, _FIRST, fast)
-    end = climb(
-        rows,
-        structure,
-        start.parameters,
-        enough=_FIRST.remaining,
-        max_passes=_PLAIN_PASSES,
-        accelerate=False,
-    )
-    if end.collapsed is None and end.n_passes == _PLAIN_PASSES:
-        return attempt(rows, structure, Start(start.name, end.parameters), _FIRST, fast)
-    run = Run(
-        end.parameters,
-        end.statistics,
-        end.n_passes,
-        end.remaining <= _FIRST.remaining,
-        end.remaining,
-        tuple(end.trace.tolist()),
-        end.collapsed,
-    )
-    return Attempt(start.name, run, _starved(run, structure))
+    """A run that ends near its optimum; a short one is looked at for the grossest faults alone."""
+    found = attempt(rows, structure, start, _FIRST, fast, judged=False)
+    run = found.run
+    if run is None:
+        return found
+    brief = run.n_passes <= _FIRST.plain and not isinstance(structure, Penalised)
+    return replace(found, reason=_starved(run, structure) if brief else judge(run, structure))
 
 
 def explore(
@@ -340,5 +321,5 @@ def _joined(first: Run, second: Run) -> Run:
     return replace(
         second,
         n_passes=first.n_passes + second.n_passes - 1,
-        trace=first.trace + second.trace[1:],
+        trace=np.concatenate((first.trace, second.trace[1:])),
     )

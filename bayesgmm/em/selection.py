@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.em.acceleration import Parameters
 from bayesgmm.em.estimator import GaussianMixture
 from bayesgmm.em.grid import Cell, search_grid
 from bayesgmm.engine.rows import n_threads
 from bayesgmm.errors import BayesGMMWarning, FitError, InputError, InvalidParameterError
 from bayesgmm.model import (
     Decomposed,
+    Parameters,
     as_structure,
     check_data,
     check_full_rank,

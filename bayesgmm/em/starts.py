@@ -8,11 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.em.acceleration import Parameters
+from bayesgmm.core import native
 from bayesgmm.em.agglomeration import MergeTree, agglomerate
-from bayesgmm.em.clustering import k_means, whiten_near_pairs
 from bayesgmm.errors import SingularCovarianceError
-from bayesgmm.model import Structure
+from bayesgmm.model import Parameters, Structure
 
 type Array = NDArray[np.float64]
 
@@ -64,8 +63,12 @@ def from_labels(
 
     The covariance within all parts together does not collapse where one part is small.
     """
-    members = (labels == np.arange(n_components)[:, np.newaxis]) * sample.weights
-    return from_responsibilities(sample.rows, members, structure)
+    whole, counts, means, pooled = native.partition_start(
+        sample.rows, sample.weights, labels, n_components, structure.diagonal
+    )
+    if not whole:
+        return None
+    return _with_pooled(counts, means, pooled[0] if structure.diagonal else pooled, structure)
 
 
 def from_responsibilities(
@@ -76,15 +79,27 @@ def from_responsibilities(
     if not counts.min() > 0.0:
         return None
     means = responsibilities @ rows / counts[:, np.newaxis]
-    total = counts.sum()
     # Rows are centred and scaled here: enough digits are left for a start.
     row_weights = responsibilities.sum(axis=0)
     if structure.diagonal:
         pooled = row_weights @ rows**2 - counts @ means**2
     else:
         pooled = (rows.T * row_weights) @ rows - (means.T * counts) @ means
+    return _with_pooled(counts, means, pooled, structure)
+
+
+def _with_pooled(counts: Array, means: Array, pooled: Array, structure: Structure) -> Parameters:
+    """The mixture of the structure whose components all have the pooled scatter.
+
+    Without covariances where that leaves none: a run from there ends before it begins.
+    """
+    total = counts.sum()
     scatters = counts.reshape(-1, *(1,) * pooled.ndim) * (pooled / total)
-    return Parameters(counts / total, means, structure.covariances(counts, scatters))
+    try:
+        covariances = structure.covariances(counts, scatters)
+    except SingularCovarianceError:
+        covariances = np.zeros_like(scatters)
+    return Parameters(counts / total, means, covariances)
 
 
 class Views:
@@ -118,14 +133,13 @@ class Views:
     @cached_property
     def near(self) -> Array:
         """Rows in which differences between near rows have the identity for a covariance."""
-        z = self.whitened.copy()
+        z = self.whitened
         n, d = z.shape
         # The same pairs for every seed: there is no better metric to find by others.
         first, second = np.random.default_rng(0).integers(
             n, size=(2, _PAIRS + _PAIRS_PER_COLUMN * d)
         )
-        whiten_near_pairs(z, z[first] - z[second], _NEAR_ROUNDS)
-        return z
+        return native.whiten_near_pairs(z, z[first] - z[second], _NEAR_ROUNDS)
 
     @cached_property
     def chosen(self) -> NDArray[np.intp]:
@@ -174,16 +188,13 @@ def portfolio(
         z = getattr(views, view)
         if lloyd:
             name = "k-means" if view == metric else "k-means, whitened"
-            labels = np.empty(len(z), dtype=np.int64)
-            k_means(z, sample.weights, n_components, rng.random(n_components), lloyd, labels)
+            labels = native.k_means(z, sample.weights, rng.random(n_components), lloyd)
         else:
             name = "random rows"
             # Without replacement, by weight: the first arrivals of Poisson processes of that rate.
             arrivals = rng.exponential(size=len(z)) / sample.weights
             chosen = np.argpartition(arrivals, n_components - 1)[:n_components]
-            distances = np.array([np.square(z - z[row]).sum(axis=1) for row in chosen])
-            # Rounded, so that rows at equal distances go to the first in any coordinates.
-            labels = np.argmin(np.rint(distances * 2.0**30), axis=0)
+            labels = native.nearest_of(z, chosen)
         parameters = from_labels(sample, labels, n_components, structure)
         if parameters is not None:
             yield Start(name, parameters)

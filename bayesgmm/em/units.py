@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.em.acceleration import Parameters
-from bayesgmm.model import Structure
+from bayesgmm.model import Parameters, Structure
 
 type Array = NDArray[np.float64]
 

@@ -1,4 +1,4 @@
-"""Observed information and the outer products of the rows' scores, in one compiled pass.
+"""Observed information and the outer products of the rows' scores, in one pass.
 
 In coordinates of component k in which its Gaussian is standard,
 
@@ -27,14 +27,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.engine.factors import factor_dense
-from bayesgmm.engine.kernel import load_block, log_joint_block, normalise, scatter_block, workspace
-from bayesgmm.engine.summation import CHUNK
-from bayesgmm.engine.vector import BLOCK, STRIDE, STRIP
+from bayesgmm.core import native
 from bayesgmm.errors import SingularCovarianceError
 from bayesgmm.model import Mixture
-from bayesgmm.model.compile import jit, unlocked
-from bayesgmm.model.loops import accumulate, fill
 
 type Array = NDArray[np.float64]
 
@@ -65,86 +60,6 @@ class Information:
     counts: Array
 
 
-@jit
-def _add_rows(
-    x, row_weights, first, last, shift, scale, constants, factors, offsets, weights, scratch, out
-):
-    """Add the sums over rows first..last-1 to out = (moments, products)."""
-    (xt, _, joint, spare), f, rf, g = scratch
-    moments, products = out
-    n_components, d = offsets.shape
-    q = moments.shape[1]
-    for start in range(first, last, BLOCK):
-        rows = min(BLOCK, last - start)
-        padded = (rows + STRIP - 1) // STRIP * STRIP
-        load_block(x, start, rows, padded, shift, scale, xt)
-        log_joint_block(padded, constants, factors, offsets, xt, joint)
-        normalise(joint, rows, padded, row_weights, start, spare)
-        for k in range(n_components):
-            inverse = 1.0 / weights[k]
-            for b in range(padded):
-                f[0, b] = inverse
-            for i in range(d):
-                for b in range(padded):
-                    f[1 + i, b] = offsets[k, i]
-                for j in range(i + 1):
-                    p = factors[k, i, j]
-                    for b in range(padded):
-                        f[1 + i, b] += p * xt[j, b]
-            at = 1 + d
-            for i in range(d):
-                for j in range(i):
-                    for b in range(padded):
-                        f[at, b] = f[1 + i, b] * f[1 + j, b]
-                    at += 1
-                for b in range(padded):
-                    f[at, b] = 0.5 * (f[1 + i, b] * f[1 + i, b] - 1.0)
-                at += 1
-            for m in range(q):
-                row = k * q + m
-                for b in range(padded):
-                    rf[row, b] = joint[k, b] * f[m, b]
-            scatter_block(q, rf[k * q : (k + 1) * q], f, padded, moments, k)
-        if row_weights.size == 0:
-            scatter_block(n_components * q, rf, rf, padded, products, 0)
-        else:
-            for b in range(rows):
-                v = row_weights[start + b]
-                spare[0, b] = 1.0 / v if v > 0.0 else 0.0
-            for b in range(rows, padded):
-                spare[0, b] = 0.0
-            for m in range(n_components * q):
-                for b in range(padded):
-                    g[m, b] = rf[m, b] * spare[0, b]
-            scatter_block(n_components * q, rf, g, padded, products, 0)
-
-
-@jit
-def _sum_rows(x, row_weights, shift, scale, parameters, weights, scratch, leaf, out):
-    """All rows, chunk by chunk: sums of sums round less."""
-    constants, factors, offsets = parameters
-    n = x.shape[0]
-    for first in range(0, n, CHUNK):
-        fill(leaf[0], 0.0)
-        fill(leaf[1], 0.0)
-        _add_rows(
-            x,
-            row_weights,
-            first,
-            min(first + CHUNK, n),
-            shift,
-            scale,
-            constants,
-            factors,
-            offsets,
-            weights,
-            scratch,
-            leaf,
-        )
-        for part in range(2):
-            accumulate(out[part], leaf[part])
-
-
 def information(x: Array, mixture: Mixture, row_weights: Array | None = None) -> Information:
     """Second derivatives of the log-likelihood of rows at a mixture, by one pass.
 
@@ -167,34 +82,18 @@ def information(x: Array, mixture: Mixture, row_weights: Array | None = None) ->
     shift, scale = mixture.mean(), np.sqrt(np.diagonal(mixture.covariance()))
     means = (mixture.means - shift) / scale
     covariances = mixture.covariances / scale / scale[:, np.newaxis]
-    constants, factors, offsets = np.empty(k), np.empty((k, d, d)), np.empty((k, d))
-    bad = factor_dense(mixture.weights, means, covariances, constants, factors, offsets)
+    bad, sums = native.information_sums(
+        x, row_weights, shift, 1.0 / scale, mixture.weights, means, covariances
+    )
     if bad:
         raise SingularCovarianceError(bad - 1)
-    sums = np.zeros((k, q, q)), np.zeros((1, k * q, k * q))
-    scratch = (
-        workspace(k, d),
-        np.zeros((q, STRIDE)),
-        np.zeros((k * q, STRIDE)),
-        np.zeros((k * q, STRIDE)) if row_weights is not None else np.zeros((1, 1)),
-    )
-    _sum_rows(
-        unlocked(x),
-        np.empty(0) if row_weights is None else unlocked(row_weights),
-        shift,
-        1.0 / scale,
-        (constants, factors, offsets),
-        np.array(mixture.weights),
-        scratch,
-        tuple(np.empty_like(each) for each in sums),
-        sums,
-    )
-    moments, products = (_mirrored(each) for each in sums)
+    moments = _mirrored(sums[: k * q * q].reshape(k, q, q))
+    products = _mirrored(sums[k * q * q :].reshape(k * q, k * q))
     gradient, hessian = _derivatives(moments, mixture.weights, d)
-    hessian -= products[0]
+    hessian -= products
     roots = np.linalg.cholesky(covariances) * scale[:, np.newaxis]
     counts = moments[:, 0, 0] * mixture.weights**2
-    return Information(roots, gradient, hessian, products[0], counts)
+    return Information(roots, gradient, hessian, products, counts)
 
 
 def _mirrored(lower: Array) -> Array:

@@ -3,35 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.engine.kernel import load_block, log_joint_block, normalise, workspace
-from bayesgmm.engine.vector import BLOCK, STRIP, log_positive
+from bayesgmm.core import native
 from bayesgmm.model import Mixture
-from bayesgmm.model.compile import jit, unlocked
 
 type Array = NDArray[np.float64]
 
 # A log density below this was cut off by the kernel: every squared distance overflowed.
 _LOST = -1e299
-
-
-@jit
-def _membership(x, shift, scale, constants, factors, offsets, work, densities, responsibilities):
-    """Fill densities (n,) and responsibilities (n, K), or (0, K) for none."""
-    xt, _, joint, spare = work
-    n_components, n = constants.size, x.shape[0]
-    nobody = np.empty(0)
-    for start in range(0, n, BLOCK):
-        rows = min(BLOCK, n - start)
-        padded = (rows + STRIP - 1) // STRIP * STRIP
-        load_block(x, start, rows, padded, shift, scale, xt)
-        log_joint_block(padded, constants, factors, offsets, xt, joint)
-        normalise(joint, rows, padded, nobody, start, spare)
-        for b in range(rows):
-            densities[start + b] = spare[0, b] - log_positive(spare[1, b])
-        if responsibilities.shape[0] > 0:
-            for b in range(rows):
-                for k in range(n_components):
-                    responsibilities[start + b, k] = joint[k, b]
 
 
 def membership(x: Array, mixture: Mixture, *, densities_alone: bool = False) -> tuple[Array, Array]:
@@ -55,26 +33,15 @@ def membership(x: Array, mixture: Mixture, *, densities_alone: bool = False) -> 
     responsibilities : ndarray of shape (n, K)
         Rows sum to 1, also where every density is 0 in float64.
     """
-    k, d = mixture.means.shape
-    n = len(x)
     gaussians = mixture.factors
     shift = mixture.mean()
-    means = mixture.means - shift
-    factors = gaussians.inverses
-    offsets = -np.matmul(factors, means[:, :, np.newaxis])[:, :, 0]
-    constants = mixture.log_weights + gaussians.log_constants
-    densities = np.empty(n)
-    responsibilities = np.empty((0 if densities_alone else n, k))
-    _membership(
-        unlocked(x),
+    densities, responsibilities = native.memberships(
+        x,
         shift,
-        np.ones(d),
-        constants,
-        factors,
-        offsets,
-        workspace(k, d),
-        densities,
-        responsibilities,
+        mixture.log_weights + gaussians.log_constants,
+        mixture.means - shift,
+        gaussians.inverses,
+        densities_alone,
     )
     lost = np.flatnonzero(~(densities > _LOST))
     if lost.size:

@@ -13,11 +13,12 @@ from bayesgmm.model.matching import Matching, match_components, matching_costs
 from bayesgmm.model.mixture import Mixture
 from bayesgmm.model.precise import GaussianFactors, log_sum_exp
 from bayesgmm.model.prior_families import LKJ, Gamma, InverseGamma, InverseWishart, Wishart
+from bayesgmm.model.prior_numbers import PriorNumbers, prior_numbers
 from bayesgmm.model.priors import Priors, ResolvedPriors
 from bayesgmm.model.rank import check_enough_rows, check_full_rank, check_spread
 from bayesgmm.model.region import HighestDensityRegion
 from bayesgmm.model.regression import Regression
-from bayesgmm.model.statistics import Statistics
+from bayesgmm.model.statistics import Parameters, Statistics
 from bayesgmm.model.tangent import Tangent, covariance_tangent
 
 __all__ = [
@@ -31,6 +32,8 @@ __all__ = [
     "InverseWishart",
     "Matching",
     "Mixture",
+    "Parameters",
+    "PriorNumbers",
     "Priors",
     "Regression",
     "ResolvedPriors",
@@ -51,6 +54,7 @@ __all__ = [
     "log_sum_exp",
     "match_components",
     "matching_costs",
+    "prior_numbers",
     "structure_words",
     "structures",
 ]

@@ -19,11 +19,13 @@ from abc import ABC, abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesgmm.core import native
 from bayesgmm.errors import InvalidParameterError, SingularCovarianceError
-from bayesgmm.model.m_steps import EQUAL, IDENTITY, VARYING, maximise_covariances
 
 type Array = NDArray[np.float64]
 
+# The letters as the core takes them.
+IDENTITY, EQUAL, VARYING = 0, 1, 2
 _LETTERS = {"I": IDENTITY, "E": EQUAL, "V": VARYING}
 
 
@@ -40,6 +42,8 @@ class Structure(ABC):
     """Whether covariances and scatter are (K, D) variances."""
     scales_by_column: bool
     """Whether columns may be scaled one by one without leaving the structure."""
+    letters: tuple[int, int, int]
+    """The code as the core takes it."""
     features: int | None = None
     """The number of features for which the structure is meant, if it is meant for one alone."""
 
@@ -108,51 +112,35 @@ class Decomposed(Structure):
 
     Each letter of the code says whether its part is equal for all components (E), varies (V), or
     is none (I: a sphere's shape, the axes of the data).
-
-    Attributes
-    ----------
-    letters : tuple of int
-        The code as compiled code takes it.
     """
 
     def __init__(self, code: str, words: str, name: str | None = None) -> None:
         self.code, self.name, self.words = code, name or code, words
         # One feature has a volume alone.
-        self.letters = tuple(_LETTERS[each] for each in code.ljust(3, "I"))
-        _, shape, orientation = self.letters
+        volume, shape, orientation = (_LETTERS[each] for each in code.ljust(3, "I"))
+        self.letters = volume, shape, orientation
         self.diagonal = orientation == IDENTITY
         self.features = 1 if len(code) == 1 else None
         # A sphere whose axes are scaled apart is no sphere, and axes that turn do not stay common.
         self.scales_by_column = shape != IDENTITY and orientation in (IDENTITY, shape)
 
     def covariances(self, counts: Array, scatters: Array, near: Array | None = None) -> Array:
-        counts, scatters = np.ascontiguousarray(counts), np.ascontiguousarray(scatters)
-        out = np.empty_like(scatters)
-        logs, axes = self.beginning(scatters.shape, near)
-        bad = maximise_covariances(self.letters, counts, scatters, logs, axes, 0, out)
+        return self._maximised(counts, scatters, near, 0)
+
+    def about(self, counts: Array, scatters: Array) -> Array:
+        """Covariances of the structure that are about those of the M-step, by less work.
+
+        A step or two of the iterations of those structures that need any: to begin from.
+        """
+        return self._maximised(counts, scatters, scatters, 2)
+
+    def _maximised(self, counts: Array, scatters: Array, near: Array | None, effort: int) -> Array:
+        if near is not None and near.ndim == 2:
+            near = None
+        bad, out = native.maximise_covariances(self.letters, counts, scatters, near, effort)
         if bad:
             raise SingularCovarianceError(bad - 1)
-        return out
-
-    def beginning(
-        self, size: tuple[int, ...], near: Array | None = None
-    ) -> tuple[Array | None, Array | None]:
-        """Where the iterations of an M-step begin: volumes and axes, as compiled code takes them.
-
-        For covariances of the shape `size`; common axes are those of `near`, if that is given.
-        """
-        volume, shape, orientation = self.letters
-        logs = np.zeros(size[0]) if (volume, shape) == (VARYING, EQUAL) else None
-        if IDENTITY in (shape, orientation) or shape == orientation:
-            return logs, None
-        if orientation == VARYING:
-            return logs, np.empty(size)
-        if near is None:
-            return logs, np.full(size[1:], np.nan)
-        # A sum with unlike coefficients tells axes apart that a single component may not.
-        sizes = np.trace(near, axis1=1, axis2=2) * np.arange(2.0, len(near) + 2.0)
-        total = (near / sizes[:, np.newaxis, np.newaxis]).sum(axis=0)
-        return logs, np.ascontiguousarray(np.linalg.eigh(total)[1])
+        return out.reshape(scatters.shape)
 
     def nearest(self, weights: Array, covariances: Array) -> Array:
         """As for every structure; combinations of its members may be members already."""

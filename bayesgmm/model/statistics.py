@@ -1,14 +1,23 @@
 """Expected sufficient statistics of rows under a mixture: what one pass over data leaves behind."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesgmm.core import native
 from bayesgmm.errors import InputError
 
 type Array = NDArray[np.float64]
+
+
+class Parameters(NamedTuple):
+    """Weights (K,), means (K, D) and covariances (K, D, D) or (K, D) between two passes."""
+
+    weights: Array
+    means: Array
+    covariances: Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,9 +99,5 @@ class Statistics:
             W_k = B_k - A_k A_k' / N_k, from which every covariance structure makes its
             covariances.
         """
-        steps = self.firsts / self.counts[:, np.newaxis]
-        if self.seconds.ndim == 3:
-            scatters = self.seconds - self.firsts[:, :, np.newaxis] * steps[:, np.newaxis, :]
-        else:
-            scatters = self.seconds - self.firsts * steps
-        return self.counts / self.weight, self.centres + steps, scatters
+        means, scatters = native.moments(self.centres, self.counts, self.firsts, self.seconds)
+        return self.counts / self.weight, means, scatters.reshape(self.seconds.shape)

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import nutpie
@@ -16,7 +16,7 @@ from nutpie.compile_pymc import CompiledPyMCModel
 from nutpie.compiled_pyfunc import from_pyfunc
 from nutpie.sample import in_notebook
 
-from bayesgmm.engine.log_posterior import c_functions
+from bayesgmm.core import native
 from bayesgmm.posterior.problem import Problem
 
 type Array = NDArray[np.float64]
@@ -26,6 +26,12 @@ DIMS = {
     "means": ("component", "feature"),
     "covariances": ("component", "feature", "feature_bis"),
 }
+
+
+class _CFunction(NamedTuple):
+    """A function of the core as nutpie holds compiled ones: by its address."""
+
+    address: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,7 +179,7 @@ def _more_chains_than_draws() -> Iterator[None]:
 
 def _compiled(problem: Problem, initial_point: Any) -> CompiledPyMCModel:
     """The posterior in the form in which nutpie holds compiled PyMC models: two C functions."""
-    log_density, expanded = c_functions(problem.coordinates.axes)
+    functions = native.addresses()
     k, d = problem.coordinates.n_components, problem.coordinates.n_features
     shapes = {"weights": (k,), "means": (k, d), "covariances": (k, d, d)}
     sizes = {"component": k, "feature": d, "feature_bis": d}
@@ -181,11 +187,11 @@ def _compiled(problem: Problem, initial_point: Any) -> CompiledPyMCModel:
     slices = [slice(a, b) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
     return CompiledPyMCModel(
         dims=DIMS,
-        compiled_logp_func=log_density,
-        compiled_expand_func=expanded,
+        compiled_logp_func=_CFunction(functions["bayesgmm_log_posterior"]),
+        compiled_expand_func=_CFunction(functions["bayesgmm_expand"]),
         initial_point_func=initial_point,
         # The header points into these: they live as long as the model does.
-        shared_data={"rows": problem.rows, "numbers": problem.numbers},
+        shared_data={"arrays": problem.arrays},
         shared_var_keys={},
         user_data=problem.header,
         n_expanded=int(ends[-1]),

@@ -1,6 +1,6 @@
 """The likelihood of a mixture as a PyTensor operation and a PyMC distribution.
 
-Value and gradients come out of one pass of the engine's kernel. `MixtureLogLikelihood` has both
+Value and gradients come out of one pass of the core's kernel. `MixtureLogLikelihood` has both
 as outputs, and its pullback takes the gradients from there: a model's density and its gradient
 share one node. `MixtureLogDensity` gives each row's own log density, which PyMC asks for; wherever
 a graph sums them up, a rewrite puts the other in its place.
@@ -18,31 +18,18 @@ from pytensor.gradient import DisconnectedType, grad_not_implemented
 from pytensor.graph.basic import Apply, Constant
 from pytensor.graph.op import Op
 from pytensor.graph.rewriting.basic import node_rewriter
-from pytensor.link.numba.dispatch.basic import (
-    numba_njit,
-    register_funcify_default_op_cache_key,
-)
 from pytensor.tensor.basic import Alloc
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.math import Sum
 from pytensor.tensor.rewriting.basic import register_canonicalize, register_specialize
 
-from bayesgmm.engine.gradient import (
-    CHOLESKY,
-    COVARIANCES,
-    PRECISION_CHOLESKY,
-    log_likelihood_gradient,
-    row_log_densities,
-)
+from bayesgmm.core import native
 from bayesgmm.errors import DerivativeError, InvalidParameterError
 from bayesgmm.model import as_structure, check_data
-from bayesgmm.model.compile import SOURCE_VERSION, unlocked_inside
 
-_CODES = {
-    "covariances": COVARIANCES,
-    "cholesky": CHOLESKY,
-    "precision_cholesky": PRECISION_CHOLESKY,
-}
+# What the matrices of a likelihood are, as the core takes it: Sigma, its Cholesky factor L, or U
+# with U U' = Sigma^-1 (scikit-learn's `precisions_cholesky_`).
+_CODES = {"covariances": 0, "cholesky": 1, "precision_cholesky": 2}
 
 
 class _RowsOp(Op):  # type: ignore[misc]
@@ -51,6 +38,9 @@ class _RowsOp(Op):  # type: ignore[misc]
     __props__ = ("kind",)
 
     def __init__(self, kind: str) -> None:
+        # Numba is loaded here, by whoever makes a graph, and not with this module.
+        import bayesgmm.posterior.numba_backend  # noqa: F401  # registers this operation
+
         self.kind = kind
         self.code = _CODES[kind]
 
@@ -90,9 +80,13 @@ class MixtureLogLikelihood(_RowsOp):
 
     def perform(self, node: Any, inputs: Any, output_storage: Any) -> None:
         """Without a compiled graph."""
-        found = log_likelihood_gradient(self.code, *map(_plain, inputs))
-        for storage, each in zip(output_storage, found, strict=True):
-            storage[0] = np.asarray(each)
+        value, flat = native.log_likelihood(self.code, *map(_plain, inputs))
+        k, size = inputs[0].size, inputs[1].size
+        output_storage[0][0] = np.asarray(value)
+        for storage, part, like in zip(
+            output_storage[1:], np.split(flat, (k, k + size)), inputs, strict=False
+        ):
+            storage[0] = part.reshape(like.shape)
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
         """The value's cotangent times the gradients that are there already."""
@@ -121,7 +115,7 @@ class MixtureLogDensity(_RowsOp):
 
     def perform(self, node: Any, inputs: Any, output_storage: Any) -> None:
         """Without a compiled graph."""
-        output_storage[0][0] = row_log_densities(self.code, *map(_plain, inputs))
+        output_storage[0][0] = native.log_densities(self.code, *map(_plain, inputs))
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
         """The gradient of the rows' weighted sum: one pass with the cotangents for weights."""
@@ -130,48 +124,12 @@ class MixtureLogDensity(_RowsOp):
 
 
 def _plain(array: Any) -> Any:
-    """An array as the kernel takes it: C-ordered, and writeable (it is not written to)."""
-    return np.require(array, np.float64, ("C", "W"))
+    """An array as the core takes it."""
+    return np.ascontiguousarray(array, dtype=np.float64)
 
 
 def _no_gradient(op: Op, inputs: Any, i: int) -> Any:
     return grad_not_implemented(op, i, inputs[i], "Rows are data here, not parameters.")
-
-
-@register_funcify_default_op_cache_key(MixtureLogLikelihood)  # type: ignore[untyped-decorator]
-def _likelihood_in_numba(op: MixtureLogLikelihood, **_: Any) -> Any:
-    code = op.code
-
-    @numba_njit  # type: ignore[untyped-decorator]
-    def likelihood(weights: Any, means: Any, matrices: Any, rows: Any, row_weights: Any) -> Any:
-        value, d_weights, d_means, d_matrices = log_likelihood_gradient(
-            code,
-            unlocked_inside(weights),
-            unlocked_inside(means),
-            unlocked_inside(matrices),
-            unlocked_inside(rows),
-            unlocked_inside(row_weights),
-        )
-        return np.asarray(value), d_weights, d_means, d_matrices
-
-    return likelihood, SOURCE_VERSION
-
-
-@register_funcify_default_op_cache_key(MixtureLogDensity)  # type: ignore[untyped-decorator]
-def _densities_in_numba(op: MixtureLogDensity, **_: Any) -> Any:
-    code = op.code
-
-    @numba_njit  # type: ignore[untyped-decorator]
-    def densities(weights: Any, means: Any, matrices: Any, rows: Any) -> Any:
-        return row_log_densities(
-            code,
-            unlocked_inside(weights),
-            unlocked_inside(means),
-            unlocked_inside(matrices),
-            unlocked_inside(rows),
-        )
-
-    return densities, SOURCE_VERSION
 
 
 # --- rewrites: rows' densities that are summed up are not formed ----------------------------------

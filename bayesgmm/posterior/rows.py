@@ -1,19 +1,16 @@
 """What a posterior says of rows: densities, memberships, who belongs together, new data."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesgmm.engine import membership, n_threads
+from bayesgmm.engine import membership
 from bayesgmm.engine.draws import DrawnRows
-from bayesgmm.engine.gradient import drawn_log_densities
 from bayesgmm.errors import InputError, InputTypeError
 from bayesgmm.model import Mixture, check_data
-from bayesgmm.model.compile import unlocked
 
 type Array = NDArray[np.float64]
 
@@ -38,17 +35,7 @@ def log_likelihood(posterior: xr.DataTree, X: Any = None) -> xr.DataArray:
     """
     group = _group(posterior)
     x = _rows(posterior, X)
-    weights, means, covariances = _stacked(group)
-    out = np.empty((len(weights), len(x)))
-    parts = np.array_split(np.arange(len(weights)), n_threads() * 4)
-
-    def part(chosen: NDArray[np.intp]) -> None:
-        if chosen.size:
-            first, last = int(chosen[0]), int(chosen[-1]) + 1
-            drawn_log_densities(weights, means, covariances, unlocked(x), first, last, out)
-
-    with ThreadPoolExecutor(n_threads()) as team:
-        list(team.map(part, parts))
+    out = DrawnRows(x, *_stacked(group)).densities()
     shape = (group.sizes["chain"], group.sizes["draw"], len(x))
     coords = {"chain": group["chain"], "draw": group["draw"], "row": np.arange(len(x))}
     return xr.DataArray(out.reshape(shape), coords, ("chain", "draw", "row"), name="X")

@@ -49,11 +49,11 @@ def test_nothing_is_left_to_gain_at_defaults(seed, dimension):
     fit = GaussianMixture(2, random_state=seed).fit(X)
     assert fit.converged_
     units = fit_units(X, None, fit._structure)
-    with Rows(X, None, 2, diagonal=False, shift=units.shift, scale=units.scale) as rows:
-        rule = StopRule(remaining=0.0, max_passes=20_000)
-        longer = maximise(
-            rows, fit._structure, units.from_user(fit._parameters), rule, accelerate=False
-        )
+    rows = Rows(X, shift=units.shift, scale=units.scale)
+    rule = StopRule(remaining=0.0, max_passes=20_000)
+    longer = maximise(
+        rows, fit._structure, units.from_user(fit._parameters), rule, accelerate=False
+    )
     gained = units.log_likelihood(longer.log_likelihood, len(X)) - fit.log_likelihood_
     assert gained <= 1e-6
 

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from bayesgmm import GaussianMixture, load_dataset, select_mixture
-from bayesgmm.em.acceleration import Parameters
-from bayesgmm.em.climb import climb
+from bayesgmm.em.loop import Outcome, StopRule, maximise
 from bayesgmm.em.neighbours import as_member, divided, joined
 from bayesgmm.engine import Rows
-from bayesgmm.model import as_structure, structures
+from bayesgmm.model import Parameters, as_structure, structures
 
 CODES = [each.code for each in structures() if len(each.code) == 3]
 IRIS = load_dataset("iris").X - load_dataset("iris").X.mean(axis=0)
@@ -22,8 +21,7 @@ def optimum(code, k, rows):
     if structure.diagonal:
         covariances = np.einsum("kii->ki", covariances)
     start = Parameters(fit.weights_, fit.means_, np.ascontiguousarray(covariances))
-    with Rows(rows, None, k, diagonal=structure.diagonal, threads=1) as opened:
-        return climb(opened, structure, start, enough=1e-10, max_passes=200)
+    return maximise(Rows(rows), structure, start, StopRule(remaining=1e-10, max_passes=200))
 
 
 def moments(parameters):
@@ -61,8 +59,7 @@ def test_division_across_the_same_direction_in_any_coordinates():
     rows = np.ascontiguousarray(IRIS @ change.T)
     weights, means, covariances = run.parameters
     start = Parameters(weights, means @ change.T, change @ covariances @ change.T)
-    with Rows(rows, None, 2, diagonal=False, threads=1) as opened:
-        there = climb(opened, structure, start, enough=1e-10, max_passes=1)
+    there = maximise(Rows(rows), structure, start, StopRule(max_passes=1))
     here = divided(structure, run.parameters, run.statistics, metric_of(IRIS))
     mapped = divided(structure, there.parameters, there.statistics, metric_of(rows))
     for one, other in zip(here, mapped, strict=True):
@@ -123,13 +120,16 @@ def test_a_run_gives_way_to_a_rival_that_it_will_not_reach():
         IRIS[rng.choice(150, 3, replace=False)],
         np.tile(np.cov(IRIS.T), (3, 1, 1)),
     )
-    with Rows(IRIS, None, 3, diagonal=False, threads=1) as opened:
-        whole = climb(opened, structure, start, enough=1e-6, max_passes=500)
-        same = climb(opened, structure, start, enough=1e-6, max_passes=500, rival=whole.trace[-1])
-        brief = climb(
-            opened, structure, start, enough=1e-6, max_passes=500, rival=whole.trace[-1] + 1000.0
-        )
+
+    def run(rival):
+        rule = StopRule(remaining=1e-6, max_passes=500, rival=rival)
+        return maximise(Rows(IRIS), structure, start, rule)
+
+    whole = run(-np.inf)
+    same = run(whole.objective)
+    brief = run(whole.objective + 1000.0)
     assert whole.remaining <= 1e-6
+    assert brief.outcome is Outcome.BEHIND
     assert brief.n_passes < whole.n_passes
     assert brief.remaining > 1e-6
     np.testing.assert_array_equal(brief.trace, whole.trace[: brief.trace.size])

@@ -91,6 +91,5 @@ def random_mixture_arrays(rng, k, d, *, diagonal=False):
 
 
 def one_pass(x, row_weights, parameters, **how):
-    """Statistics of one pass over rows that are opened and closed for it."""
-    with Rows(x, row_weights, len(parameters[0]), **how) as rows:
-        return rows.e_step(*parameters)
+    """Statistics of one pass."""
+    return Rows(x, row_weights, **how).e_step(*parameters)

@@ -36,7 +36,7 @@ def test_sums_equal_their_definition(d, k, n, diagonal):
     weights, means, covariances = random_mixture_arrays(rng, k, d, diagonal=diagonal)
     x = 1.5 * rng.standard_normal((n, d))
     v = rng.uniform(0.1, 3.0, n) if k % 2 else None
-    found = one_pass(x, v, (weights, means, covariances), diagonal=diagonal)
+    found = one_pass(x, v, (weights, means, covariances))
     expected = plain_statistics(x, weights, means, dense_form(covariances), v)
     assert found.seconds.shape == covariances.shape
     assert discrepancy(found, expected) <= KERNEL
@@ -48,7 +48,7 @@ def test_every_length(n, diagonal):
     rng = np.random.default_rng([n, diagonal])
     weights, means, covariances = random_mixture_arrays(rng, 3, 3, diagonal=diagonal)
     x = rng.standard_normal((n, 3))
-    found = one_pass(x, None, (weights, means, covariances), diagonal=diagonal)
+    found = one_pass(x, None, (weights, means, covariances))
     expected = plain_statistics(x, weights, means, dense_form(covariances))
     assert discrepancy(found, expected) <= KERNEL
     assert found.weight == pytest.approx(n, rel=KERNEL)
@@ -64,7 +64,7 @@ def test_rows_are_read_in_other_units(d, diagonal):
     x = shift + rng.standard_normal((515, d)) / scale
     # The rows that the pass sees are rounded once, as here.
     z = (x - shift) * scale
-    rows = Rows(x, None, 3, diagonal=diagonal, shift=shift, scale=scale)
+    rows = Rows(x, None, shift=shift, scale=scale)
     found = rows.e_step(weights, means, covariances)
     expected = plain_statistics(z, weights, means, dense_form(covariances))
     assert discrepancy(found, expected) <= KERNEL
@@ -75,8 +75,8 @@ def test_diagonal_is_dense_with_diagonal_covariances(d):
     rng = np.random.default_rng(d)
     weights, means, variances = random_mixture_arrays(rng, 4, d, diagonal=True)
     x = rng.standard_normal((1500, d))
-    diagonal = one_pass(x, None, (weights, means, variances), diagonal=True)
-    dense = one_pass(x, None, (weights, means, dense_form(variances)), diagonal=False)
+    diagonal = one_pass(x, None, (weights, means, variances))
+    dense = one_pass(x, None, (weights, means, dense_form(variances)))
     assert diagonal.log_likelihood == pytest.approx(dense.log_likelihood, rel=KERNEL)
     np.testing.assert_allclose(diagonal.counts, dense.counts, rtol=KERNEL)
     np.testing.assert_allclose(diagonal.seconds, np.einsum("kii->ki", dense.seconds), rtol=KERNEL)
@@ -85,7 +85,7 @@ def test_diagonal_is_dense_with_diagonal_covariances(d):
 def test_second_moments_are_symmetric_to_the_last_bit():
     rng = np.random.default_rng(7)
     parameters = random_mixture_arrays(rng, 3, 9)
-    seconds = one_pass(rng.standard_normal((3000, 9)), None, parameters, diagonal=False).seconds
+    seconds = one_pass(rng.standard_normal((3000, 9)), None, parameters).seconds
     assert np.array_equal(seconds, seconds.mT)
 
 
@@ -104,14 +104,12 @@ def test_rows_far_from_every_component_belong_to_the_nearest(diagonal):
     covariances = np.ones((2, 2)) if diagonal else np.array([np.eye(2)] * 2)
     means = np.array([[0.0, 0.0], [1.0, 0.0]])
     x = np.array([[1e4, 0.0], [-1e4, 0.0], [1e150, 0.0]])
-    found = one_pass(
-        x[:2].copy(), None, (np.array([0.5, 0.5]), means, covariances), diagonal=diagonal
-    )
+    found = one_pass(x[:2].copy(), None, (np.array([0.5, 0.5]), means, covariances))
     assert found.counts.tolist() == [1.0, 1.0]
     assert found.log_likelihood == pytest.approx(
         2 * np.log(0.5) - 2 * np.log(2 * np.pi) - (9999.0**2 + 1e8) / 2, rel=KERNEL
     )
-    far = one_pass(x, None, (np.array([0.5, 0.5]), means, covariances), diagonal=diagonal)
+    far = one_pass(x, None, (np.array([0.5, 0.5]), means, covariances))
     assert not np.isnan(far.log_likelihood)
     assert not np.isnan(far.counts).any()
 
@@ -121,12 +119,11 @@ def test_a_weight_of_zero_takes_no_rows(diagonal):
     rng = np.random.default_rng(9)
     _, means, covariances = random_mixture_arrays(rng, 3, 2, diagonal=diagonal)
     x = rng.standard_normal((300, 2))
-    none = one_pass(x, None, (np.array([0.4, 0.0, 0.6]), means, covariances), diagonal=diagonal)
+    none = one_pass(x, None, (np.array([0.4, 0.0, 0.6]), means, covariances))
     two = one_pass(
         x,
         None,
         (np.array([0.4, 0.6]), means[::2].copy(), covariances[::2].copy()),
-        diagonal=diagonal,
     )
     assert none.counts[1] == 0.0
     assert none.log_likelihood == pytest.approx(two.log_likelihood, rel=KERNEL)
@@ -141,7 +138,7 @@ def test_no_rows_are_no_statistics(diagonal):
     # NumPy hands small freed buffers out again as they are, so sums left unset would show.
     leftovers = [np.full(size, 7.0) for size in range(1, 128)]
     del leftovers
-    rows = Rows(np.empty((0, 3)), None, 2, diagonal=diagonal)
+    rows = Rows(np.empty((0, 3)))
     found = rows.e_step(weights, means, covariances)
     assert found.log_likelihood == 0.0
     assert found.weight == 0.0
@@ -166,7 +163,7 @@ def test_a_singular_covariance_is_named(d, bad, kind):
         covariances[bad] = root @ root.T
     else:
         covariances[bad, -1, -1] = BAD_KINDS[kind]
-    rows = Rows(rng.standard_normal((50, d)), None, 4, diagonal=False)
+    rows = Rows(rng.standard_normal((50, d)))
     with pytest.raises(SingularCovarianceError, match=f"component {bad} ") as caught:
         rows.e_step(weights, means, covariances)
     assert caught.value.component == bad
@@ -177,7 +174,7 @@ def test_a_singular_variance_is_named(value):
     rng = np.random.default_rng(11)
     weights, means, variances = random_mixture_arrays(rng, 4, 3, diagonal=True)
     variances[2, 1] = value
-    rows = Rows(rng.standard_normal((50, 3)), None, 4, diagonal=True)
+    rows = Rows(rng.standard_normal((50, 3)))
     with pytest.raises(SingularCovarianceError) as caught:
         rows.e_step(weights, means, variances)
     assert caught.value.component == 2

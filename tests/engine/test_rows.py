@@ -18,13 +18,9 @@ from plain_statistics import (
 )
 from tolerances import KERNEL, SUMS
 
+from bayesgmm.core import native
 from bayesgmm.engine import Rows, e_step, n_threads
-from bayesgmm.engine.summation import CHUNK
 from bayesgmm.model import Mixture
-
-
-def team():
-    return [each for each in threading.enumerate() if each.name == "bayesgmm"]
 
 
 def in_new_process(code, **environment):
@@ -42,51 +38,68 @@ def in_new_process(code, **environment):
 
 
 # A whole number of chunks, one row more, and a number of chunks that is no power of two.
-@pytest.mark.parametrize("n", [64 * CHUNK, 64 * CHUNK + 1, 99_991])
+@pytest.mark.parametrize("n", [64 * native.CHUNK, 64 * native.CHUNK + 1, 99_991])
 @pytest.mark.parametrize(("d", "diagonal"), [(1, False), (2, False), (5, False), (3, True)])
 def test_any_number_of_threads_gives_the_same_bits(n, d, diagonal):
     rng = np.random.default_rng([n, d])
     parameters = random_mixture_arrays(rng, 4, d, diagonal=diagonal)
     x = rng.standard_normal((n, d))
     v = rng.uniform(0.0, 2.0, n)
-    alone = one_pass(x, v, parameters, diagonal=diagonal, threads=1)
+    alone = one_pass(x, v, parameters, threads=1)
     for threads in 2, 3, 5:
-        with Rows(x, v, 4, diagonal=diagonal, threads=threads) as rows:
-            for _ in range(3):
-                assert same_bits(rows.e_step(*parameters), alone)
-            assert len(team()) == threads - 1, "this size must be worth threads"
-        assert not team()
+        rows = Rows(x, v, threads=threads)
+        assert all(same_bits(rows.e_step(*parameters), alone) for _ in range(3))
 
 
 def test_threads_sum_to_the_definition():
     rng = np.random.default_rng(1)
     parameters = random_mixture_arrays(rng, 3, 4)
-    x = rng.standard_normal((40 * CHUNK + 77, 4))
-    with Rows(x, None, 3, diagonal=False, threads=3) as rows:
-        found = rows.e_step(*parameters)
+    x = rng.standard_normal((40 * native.CHUNK + 77, 4))
+    found = Rows(x, threads=3).e_step(*parameters)
     assert discrepancy(found, plain_statistics(x, *parameters)) <= KERNEL
 
 
-def test_threads_are_as_many_as_asked_for():
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted by /proc")
+@pytest.mark.parametrize(("n", "threads", "expected"), [(4_000_000, 3, 3), (100, 3, 1)])
+def test_threads_are_as_many_as_asked_for_and_end_with_the_pass(n, threads, expected):
+    out = in_new_process(
+        f"""
+        import os, threading, time
+        import numpy as np
+        from bayesgmm.engine import Rows
+
+        def count():
+            return len(os.listdir("/proc/self/task"))
+
+        x = np.zeros(({n}, 2))
+        theta = (np.full(4, 0.25), np.zeros((4, 2)), np.array([np.eye(2)] * 4))
+        rows = Rows(x, threads={threads})
+        seen = []
+        over = threading.Event()
+
+        def watch():
+            while not over.is_set():
+                seen.append(count())
+                time.sleep(0.0005)
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        before = count()
+        for _ in range(20):
+            rows.e_step(*theta)
+        over.set()
+        watcher.join()
+        print(max(seen) - before + 1, count() - before + 1)
+        """
+    )
+    # A short pass ends before a second thread has begun.
+    assert out.split() == [str(expected), "0"]
+
+
+def test_threads_by_default(monkeypatch):
     assert n_threads() >= 1
-    x = np.random.default_rng(2).standard_normal((100 * CHUNK, 2))
-    parameters = random_mixture_arrays(np.random.default_rng(3), 4, 2)
-    with Rows(x, None, 4, diagonal=False) as rows:
-        rows.e_step(*parameters)
-        assert len(team()) == n_threads() - 1
-    with Rows(x[:100].copy(), None, 4, diagonal=False, threads=8) as rows:
-        rows.e_step(*parameters)
-        assert not team(), "a short pass ends before a second thread has begun"
-
-
-def test_rows_of_several_threads_have_no_room_for_compiled_passes_of_one():
-    x = np.random.default_rng(4).standard_normal((100 * CHUNK, 2))
-    with Rows(x, None, 4, diagonal=False, threads=3) as rows:
-        assert not rows.brief
-        with pytest.raises(ValueError, match="several threads"):
-            rows.opened()
-    with Rows(x, None, 4, diagonal=False, threads=1) as rows:
-        assert rows.opened().size == 2 + 4 * (1 + 2 + 4)
+    monkeypatch.setenv("BAYESGMM_NUM_THREADS", "3")
+    assert n_threads() == Rows(np.zeros((1, 1))).most_threads == 3
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -95,13 +108,11 @@ def test_passes_at_other_parameters_do_not_see_one_another(diagonal, threads):
     rng = np.random.default_rng(4)
     x = rng.standard_normal((40_000, 3))
     several = [random_mixture_arrays(rng, 4, 3, diagonal=diagonal) for _ in range(6)]
-    fresh = [one_pass(x, None, each, diagonal=diagonal, threads=1) for each in several]
-    with Rows(x, None, 4, diagonal=diagonal, threads=threads) as rows:
-        for _ in range(5):
-            for each, expected in zip(several, fresh, strict=True):
-                assert same_bits(rows.e_step(*each), expected)
-            # Long enough for the team to fall asleep and have to be woken.
-            time.sleep(0.01)
+    fresh = [one_pass(x, None, each, threads=1) for each in several]
+    rows = Rows(x, threads=threads)
+    for _ in range(5):
+        for each, expected in zip(several, fresh, strict=True):
+            assert same_bits(rows.e_step(*each), expected)
 
 
 def test_statistics_outlive_the_next_pass_and_the_rows():
@@ -109,10 +120,11 @@ def test_statistics_outlive_the_next_pass_and_the_rows():
     x = rng.standard_normal((50_000, 2))
     one, other = (random_mixture_arrays(rng, 4, 2) for _ in range(2))
     for threads in 1, 2:
-        with Rows(x, None, 4, diagonal=False, threads=threads) as rows:
-            first = rows.e_step(*one)
-            kept = [first.counts.copy(), first.firsts.copy(), first.seconds.copy()]
-            rows.e_step(*other)
+        rows = Rows(x, threads=threads)
+        first = rows.e_step(*one)
+        kept = [first.counts.copy(), first.firsts.copy(), first.seconds.copy()]
+        rows.e_step(*other)
+        del rows
         assert np.array_equal(first.counts, kept[0])
         assert np.array_equal(first.firsts, kept[1])
         assert np.array_equal(first.seconds, kept[2])
@@ -124,7 +136,7 @@ def test_neither_data_nor_parameters_are_modified():
     parameters = random_mixture_arrays(rng, 3, 3)
     given = [x, v, *parameters]
     before = [each.copy() for each in given]
-    one_pass(x, v, parameters, diagonal=False)
+    one_pass(x, v, parameters)
     assert all(np.array_equal(a, b) for a, b in zip(given, before, strict=True))
 
 
@@ -143,13 +155,13 @@ def test_several_rows_open_in_several_threads():
     for i, diagonal in enumerate([False, True, False, True]):
         x = rng.standard_normal((60_000 + 1000 * i, 2 + i % 3))
         parameters = random_mixture_arrays(rng, 4, x.shape[1], diagonal=diagonal)
-        expected = one_pass(x, None, parameters, diagonal=diagonal, threads=1)
-        jobs.append((x, diagonal, parameters, expected))
+        expected = one_pass(x, None, parameters, threads=1)
+        jobs.append((x, parameters, expected))
     wrong = []
 
-    def work(i, x, diagonal, parameters, expected):
-        with Rows(x, None, 4, diagonal=diagonal, threads=2) as rows:
-            wrong.extend(i for _ in range(20) if not same_bits(rows.e_step(*parameters), expected))
+    def work(i, x, parameters, expected):
+        rows = Rows(x, threads=2)
+        wrong.extend(i for _ in range(20) if not same_bits(rows.e_step(*parameters), expected))
 
     threads = [threading.Thread(target=work, args=(i, *job)) for i, job in enumerate(jobs)]
     for each in threads:
@@ -158,22 +170,6 @@ def test_several_rows_open_in_several_threads():
         each.join(timeout=60)
         assert not each.is_alive()
     assert not wrong
-    assert not team()
-
-
-def test_an_error_within_sends_the_team_home():
-    rng = np.random.default_rng(9)
-    parameters = random_mixture_arrays(rng, 4, 2)
-    x = rng.standard_normal((60_000, 2))
-
-    def fail():
-        with Rows(x, None, 4, diagonal=False, threads=3) as rows:
-            rows.e_step(*parameters)
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        fail()
-    assert not team()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
@@ -188,47 +184,29 @@ def test_rows_in_a_forked_child(opened):
         warnings.simplefilter("ignore", DeprecationWarning)
         x = np.random.default_rng(1).standard_normal((80_000, 2))
         theta = (np.full(4, 0.25), np.arange(8.0).reshape(4, 2) / 4, np.array([np.eye(2)] * 4))
-        rows = Rows(x, None, 4, diagonal=False, threads=3)
+        rows = Rows(x, threads=3)
         here = rows.e_step(*theta)
         child = os.fork()
         if child == 0:
-            # The child has none of the team's threads.
             if {opened!r} == "after":
-                rows = Rows(x, None, 4, diagonal=False, threads=3)
+                rows = Rows(x, threads=3)
             same = all(
                 np.array_equal(rows.e_step(*theta).seconds, here.seconds) for _ in range(3)
             )
-            rows.__exit__(None, None, None)
             os._exit(0 if same else 3)
         _, status = os.waitpid(child, 0)
         print("child", os.waitstatus_to_exitcode(status))
         print("parent", np.array_equal(rows.e_step(*theta).seconds, here.seconds))
-        rows.__exit__(None, None, None)
         """
     )
     assert out.split() == ["child", "0", "parent", "True"]
 
 
-def test_a_script_that_leaves_rows_open_ends():
-    out = in_new_process(
-        """
-        import numpy as np
-        from bayesgmm.engine import Rows
-
-        x = np.random.default_rng(1).standard_normal((80_000, 2))
-        rows = Rows(x, None, 4, diagonal=False, threads=3)
-        rows.e_step(np.full(4, 0.25), np.zeros((4, 2)), np.array([np.eye(2)] * 4))
-        print("end")
-        """
-    )
-    assert out == "end\n"
-
-
 def test_a_pass_leaves_other_python_threads_running():
     rng = np.random.default_rng(10)
-    x = rng.standard_normal((400_000, 8))
-    parameters = random_mixture_arrays(rng, 8, 8)
-    rows = Rows(x, None, 8, diagonal=False, threads=1)
+    x = rng.standard_normal((400_000, 16))
+    parameters = random_mixture_arrays(rng, 16, 16)
+    rows = Rows(x, threads=1)
     rows.e_step(*parameters)
     ticks = []
     over = threading.Event()
@@ -258,8 +236,8 @@ def test_a_row_weight_of_zero_is_removal(diagonal):
     parameters = random_mixture_arrays(rng, 3, 3, diagonal=diagonal)
     x = rng.standard_normal((2500, 3))
     v = (rng.random(2500) < 0.6).astype(float)
-    weighted = one_pass(x, v, parameters, diagonal=diagonal)
-    removed = one_pass(x[v > 0].copy(), None, parameters, diagonal=diagonal)
+    weighted = one_pass(x, v, parameters)
+    removed = one_pass(x[v > 0].copy(), None, parameters)
     assert_close(weighted, removed)
     assert weighted.weight == pytest.approx(v.sum(), rel=SUMS)
 
@@ -270,8 +248,8 @@ def test_integer_row_weights_are_repetition(diagonal):
     parameters = random_mixture_arrays(rng, 3, 3, diagonal=diagonal)
     x = rng.standard_normal((2500, 3))
     times = rng.integers(0, 5, 2500)
-    weighted = one_pass(x, times.astype(float), parameters, diagonal=diagonal)
-    repeated = one_pass(np.repeat(x, times, axis=0), None, parameters, diagonal=diagonal)
+    weighted = one_pass(x, times.astype(float), parameters)
+    repeated = one_pass(np.repeat(x, times, axis=0), None, parameters)
     assert_close(weighted, repeated)
 
 
@@ -279,7 +257,7 @@ def test_integer_row_weights_are_repetition(diagonal):
 def test_all_row_weights_zero_leave_nothing(diagonal):
     rng = np.random.default_rng(13)
     parameters = random_mixture_arrays(rng, 2, 2, diagonal=diagonal)
-    rows = Rows(rng.standard_normal((500, 2)), np.zeros(500), 2, diagonal=diagonal)
+    rows = Rows(rng.standard_normal((500, 2)), np.zeros(500))
     found = rows.e_step(*parameters)
     assert (found.log_likelihood, found.weight) == (0.0, 0.0)
     assert not found.counts.any()

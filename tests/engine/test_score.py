@@ -79,7 +79,7 @@ def test_score_equals_central_differences(k, d):
     mixture = Mixture(weights, means, covariances)
     x, _ = mixture.sample(400, rng=rng)
     found = score(e_step(x, mixture), mixture)
-    rows = Rows(x, None, k, diagonal=False)
+    rows = Rows(x)
     for _ in range(5):
         # Along the simplex: the pass itself does not ask weights to sum to 1, nor does the score.
         dw = weights * rng.standard_normal(k)

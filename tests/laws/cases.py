@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from bayesgmm.em.acceleration import Parameters
 from bayesgmm.em.loop import StopRule, m_step, maximise
 from bayesgmm.engine import Rows
-from bayesgmm.model import Mixture, structures
+from bayesgmm.model import Mixture, Parameters, structures
 
 # Structures for one feature have codes of one letter.
 STRUCTURES = [each for each in structures() if len(each.code) == 3]
@@ -57,18 +56,16 @@ def as_mixture(theta):
     return Mixture(theta.weights, theta.means, dense(theta.covariances))
 
 
-def one_pass(x, theta, structure, row_weights=None, **how):
-    with Rows(x, row_weights, len(theta.weights), diagonal=structure.diagonal, **how) as rows:
-        return rows.e_step(*theta)
+def one_pass(x, theta, row_weights=None, **how):
+    return Rows(x, row_weights, **how).e_step(*theta)
 
 
 def one_step(x, theta, structure):
-    return m_step(one_pass(x, theta, structure), structure)
+    return m_step(one_pass(x, theta), structure)
 
 
 def fit(x, theta, structure, rule=IN_NO_TIME, *, accelerate=True, row_weights=None):
-    with Rows(x, row_weights, len(theta.weights), diagonal=structure.diagonal) as rows:
-        return maximise(rows, structure, theta, rule, accelerate=accelerate)
+    return maximise(Rows(x, row_weights), structure, theta, rule, accelerate=accelerate)
 
 
 def overlapping(rng, n, d, separation=2.0):

@@ -16,9 +16,8 @@ from cases import (
 )
 from tolerances import DIFFERENCES, KERNEL, SCORE
 
-from bayesgmm.em.acceleration import Parameters
 from bayesgmm.engine import e_step, score
-from bayesgmm.model import as_structure
+from bayesgmm.model import Parameters, as_structure
 
 
 def curve(structure, theta, rng):
@@ -46,7 +45,7 @@ def slopes(structure, theta, x, rng):
     """The difference quotient along a random curve, the score's product with it, and its scale."""
     at, h = curve(structure, theta, rng), 1e-3
     points = [at(t) for t in (-2 * h, -h, h, 2 * h)]
-    difference = slope([one_pass(x, each, structure).log_likelihood for each in points], h)
+    difference = slope([one_pass(x, each).log_likelihood for each in points], h)
     mixture = as_mixture(theta)
     found = score(e_step(x, mixture), mixture)
     products = [

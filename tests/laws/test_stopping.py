@@ -9,7 +9,7 @@ import pytest
 from cases import StopRule, fit, one_step, overlapping, random_parameters
 from tolerances import PROMISE
 
-from bayesgmm.em.acceleration import Parameters
+from bayesgmm.model import Parameters
 
 N = 2000
 # Plain passes after the run's end; what they gain is what the run left.

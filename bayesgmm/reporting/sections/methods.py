@@ -8,7 +8,7 @@ from bayesgmm.model import as_structure
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import Section, Shown, Table
 
-_PACKAGES = ("bayesgmm", "numpy", "scipy", "numba", "scikit-learn", "pymc", "nutpie", "arviz")
+_PACKAGES = ("bayesgmm", "numpy", "scipy", "scikit-learn", "pymc", "nutpie", "arviz")
 _CITATIONS = {
     "em": (
         "EM: Dempster, Laird & Rubin (1977), J. R. Stat. Soc. B 39, 1-38. Anderson acceleration: "

@@ -1,0 +1,124 @@
+# The functions of the compiled core, one form for all instruction sets; binding.cpp has them.
+import numpy
+from numpy.typing import NDArray
+
+type Array = NDArray[numpy.float64]
+type Labels = NDArray[numpy.int64]
+
+def instruction_set() -> str: ...
+def best_instruction_set() -> str: ...
+
+CHUNK: int
+
+def exp_nonpositive(x: Array) -> Array: ...
+def log_positive(x: Array) -> Array: ...
+def e_step(
+    x: Array,
+    row_weights: Array | None,
+    shift: Array,
+    scale: Array,
+    weights: Array,
+    means: Array,
+    covariances: Array,
+    threads: int,
+) -> tuple[int, Array]: ...
+def run_em(
+    x: Array,
+    row_weights: Array | None,
+    shift: Array,
+    scale: Array,
+    letters: tuple[int, int, int],
+    ridge: Array | None,
+    prior: tuple[Array, Array, Array, int, int, int, Array, Array, Array] | None,
+    weights: Array,
+    means: Array,
+    covariances: Array,
+    remaining: float,
+    change: float,
+    max_passes: int,
+    rival: float,
+    plain: int,
+    exact: bool,
+    threads: int,
+) -> tuple[Array, Array, Array, int, float, int, int]: ...
+def moments(
+    centres: Array, counts: Array, firsts: Array, seconds: Array
+) -> tuple[Array, Array]: ...
+def maximise_covariances(
+    letters: tuple[int, int, int], counts: Array, scatters: Array, near: Array | None, effort: int
+) -> tuple[int, Array]: ...
+def memberships(
+    x: Array, shift: Array, constants: Array, means: Array, factors: Array, densities_alone: bool
+) -> tuple[Array, Array]: ...
+def drawn_tables(
+    x: Array,
+    shift: Array,
+    scale: Array,
+    weights: Array,
+    means: Array,
+    covariances: Array,
+    hard: bool,
+    threads: int,
+    q: Array,
+) -> tuple[int, Array, Array]: ...
+def drawn_average(
+    x: Array,
+    shift: Array,
+    scale: Array,
+    weights: Array,
+    means: Array,
+    covariances: Array,
+    hard: bool,
+    threads: int,
+    permutations: Labels,
+) -> tuple[int, Array]: ...
+def drawn_densities(
+    x: Array,
+    shift: Array,
+    scale: Array,
+    weights: Array,
+    means: Array,
+    covariances: Array,
+    densities_alone: bool,
+    threads: int,
+) -> tuple[int, Array, Array]: ...
+def tally(allocations: Labels, q: Array, n_components: int) -> Array: ...
+def tally_permuted(allocations: Labels, labels: Labels) -> Array: ...
+def information_sums(
+    x: Array,
+    row_weights: Array | None,
+    shift: Array,
+    scale: Array,
+    weights: Array,
+    means: Array,
+    covariances: Array,
+) -> tuple[int, Array]: ...
+def log_likelihood(
+    kind: int, weights: Array, means: Array, matrices: Array, x: Array, row_weights: Array
+) -> tuple[float, Array]: ...
+def log_densities(kind: int, weights: Array, means: Array, matrices: Array, x: Array) -> Array: ...
+def problem(
+    x: Array,
+    shift: Array,
+    scale: Array,
+    prior: tuple[Array, Array, Array, int, int, int, Array, Array, Array],
+    frame: Array,
+    frame_inverse: Array,
+    constant: float,
+) -> Labels: ...
+def log_density(problem: Labels, u: Array) -> tuple[float, Array]: ...
+def expand(problem: Labels, u: Array) -> Array: ...
+def addresses() -> dict[str, int]: ...
+def k_means(rows: Array, row_weights: Array, uniforms: Array, max_iterations: int) -> Labels: ...
+def nearest_of(rows: Array, chosen: Labels) -> Labels: ...
+def whiten_near_pairs(rows: Array, differences: Array, rounds: int) -> Array: ...
+def partition_moments(
+    rows: Array, row_weights: Array, labels: Labels, n_components: int
+) -> tuple[Array, Array, Array]: ...
+def partition_start(
+    rows: Array, row_weights: Array, labels: Labels, n_components: int, diagonal: bool
+) -> tuple[bool, Array, Array, Array]: ...
+def merge_groups(
+    means: Array, counts: Array, criterion: int, stand_in: float
+) -> tuple[Labels, Array]: ...
+def assign_all(costs: Array) -> tuple[Labels, Array, Array]: ...

@@ -1,0 +1,371 @@
+// The log posterior density of a mixture in unconstrained coordinates, and its gradient.
+//
+// Coordinates u = (y, m, q) of rows in the units (x - shift) * scale, in a frame A (lower
+// triangular, or a diagonal) that makes the components about round:
+//
+//     weights        softmax(y_1, ..., y_K-1, -sum y)
+//     means          mu_k = A m_k
+//     covariances    Sigma_k^-1 = P_k' P_k,  P_k = Q_k A^-1,  with Q_k lower triangular: q_k holds
+//                    its rows, logs in the place of the diagonal
+//
+// In the rows of P the log-likelihood is quadratic but for the logs of the diagonal: no curvature
+// that a sampler would have to follow, and in this frame hardly a correlation.
+//
+// The prior densities (prior.hpp) of covariances become densities of q by the Jacobian
+// |dSigma / dq| = 2^D prod_i P_ii^(i - 2(D + 1)) Q_ii (times a power of |A|).
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <type_traits>
+
+#include "gradient.hpp"
+#include "prior.hpp"
+
+namespace bayesgmm {
+
+// A posterior as a function of coordinates.
+//
+// It holds views: the arrays must outlive it. It may be copied as bytes, so that Python can keep it
+// in an array of its own and give samplers the address.
+struct Problem {
+    Rows rows;                         // without weights
+    Prior prior;                       // in the units of the rows
+    ConstVector frame, frame_inverse;  // A and A^-1: (D, D), or (D,) of variances
+    double constant;                   // what densities here leave out
+
+    Index k() const { return prior.concentration.size(); }
+    Index d() const { return prior.location.size(); }
+    Index size() const { return k() - 1 + k() * d() + prior.groups * block(); }
+    // Coordinates of one covariance.
+    Index block() const { return prior.axes > 0 ? prior.axes : d() * (d() + 1) / 2; }
+    // Whether all arrays have the sizes that K, D, groups and axes give them.
+    bool consistent() const {
+        const Index square = prior.axes > 0 ? d() : d() * d();
+        return k() > 0 && d() > 0 && prior.fits(k(), d()) && rows.x.shape[1] == d() &&
+               rows.weights.empty() && rows.shift.size() == d() && rows.scale.size() == d() &&
+               frame.size() == square && frame_inverse.size() == square;
+    }
+};
+static_assert(std::is_trivially_copyable_v<Problem>);
+
+// Coordinates, or a gradient in them.
+template <class T>
+struct Coordinates {
+    View<T, 1> y;
+    View<T, 2> m, q;  // (K, D), (G, numbers of one covariance)
+
+    Coordinates(const Problem &of, View<T, 1> u) {
+        const Index k = of.k(), d = of.d(), means = k - 1, covariances = means + k * d;
+        y = u.part(0, means);
+        m = u.part(means, covariances).reshaped(k, d);
+        q = u.part(covariances, of.size()).reshaped(of.prior.groups, of.block());
+    }
+};
+
+// A (D, D) of covariances with three axes, or its diagonal.
+template <int Axes>
+inline View<const double, Axes - 1> frame_view(ConstVector frame, Index d) {
+    return covariance_view<Axes>(frame.data, 1, d)[0];
+}
+
+// --- from coordinates to mixtures ----------------------------------------------------------------
+
+// Weights and their logs.
+inline void place_weights(ConstVector y, Vector logs, Vector weights) {
+    const Index k = logs.size();
+    assign(logs.part(0, k - 1), y);
+    logs[k - 1] = -sum(y);
+    const double largest = *std::max_element(logs.begin(), logs.end());
+    double total = 0.0;
+    for (const double each : logs) total += std::exp(each - largest);
+    const double log_total = largest + std::log(total);
+    for (Index i = 0; i < k; ++i) {
+        logs[i] -= log_total;
+        weights[i] = std::exp(logs[i]);
+    }
+}
+
+// mu = A m
+inline void place_mean(ConstMatrix frame, ConstVector m, Vector mean) {
+    for (Index i = 0; i < m.size(); ++i)
+        mean[i] = inner_product(frame[i].part(0, i + 1), m.part(0, i + 1));
+}
+inline void place_mean(ConstVector frame, ConstVector m, Vector mean) {
+    for (Index i = 0; i < m.size(); ++i) mean[i] = frame[i] * m[i];
+}
+
+// P = Q A^-1
+inline void place_factor(ConstMatrix, ConstMatrix frame_inverse, ConstVector q, Matrix p) {
+    fill(p.flat(), 0.0);
+    for (Index i = 0, at = 0; i < p.shape[0]; ++i)
+        for (Index m = 0; m <= i; ++m, ++at)
+            add_scaled(p[i].part(0, m + 1), m < i ? q[at] : std::exp(q[at]),
+                       frame_inverse[m].part(0, m + 1));
+}
+inline void place_factor(ConstVector frame, ConstVector, ConstVector q, Vector p) {
+    for (Index j = 0; j < p.size(); ++j) p[j] = std::exp(q[std::min(j, q.size() - 1)]) / frame[j];
+}
+
+// Weights, their logs, and means and factors of all components; constants and offsets are not set.
+template <int Axes>
+inline void place(const Problem &problem, Coordinates<const double> at, Vector logs, Vector weights,
+                  Gaussians<Axes> &mixture) {
+    const Index d = problem.d(), groups = problem.prior.groups;
+    const auto frame = frame_view<Axes>(problem.frame, d);
+    const auto frame_inverse = frame_view<Axes>(problem.frame_inverse, d);
+    place_weights(at.y, logs, weights);
+    for (Index c = 0; c < mixture.k(); ++c) {
+        place_mean(frame, at.m[c], mixture.means[c]);
+        if (c < groups)
+            place_factor(frame, frame_inverse, at.q[c], mixture.factors[c]);
+        else
+            assign(mixture.factors[c].flat(), mixture.factors[0].flat());
+    }
+}
+
+// --- parts of the density ------------------------------------------------------------------------
+
+// Dirichlet density and Jacobian of the weights; sets the gradient in y from the counts N.
+inline double add_weights(const Prior &prior, ConstVector counts, ConstVector logs,
+                          ConstVector weights, Vector d_y) {
+    const Index last = logs.size() - 1;
+    double value = 0.0, total = 0.0;
+    for (Index i = 0; i <= last; ++i) {
+        value += prior.concentration[i] * logs[i];
+        total += prior.concentration[i] + counts[i];
+    }
+    const auto slope = [&](Index i) {
+        return prior.concentration[i] + counts[i] - total * weights[i];
+    };
+    for (Index i = 0; i < last; ++i) d_y[i] = slope(i) - slope(last);
+    return value;
+}
+
+// A' g in place of g.
+inline void times_frame(ConstMatrix frame, Vector g) {
+    for (Index a = 0; a < g.size(); ++a) {
+        const double whole = std::exchange(g[a], 0.0);
+        add_scaled(g.part(0, a + 1), whole, frame[a].part(0, a + 1));
+    }
+}
+inline void times_frame(ConstVector frame, Vector g) {
+    for (Index a = 0; a < g.size(); ++a) g[a] *= frame[a];
+}
+
+// Normal densities of the means; the gradient in mu becomes that in m.
+template <class Frame>
+inline double add_means(const Prior &prior, Frame frame, ConstMatrix means, Matrix d_means) {
+    for (Index k = 0; k < means.shape[0]; ++k) {
+        for (Index j = 0; j < means.shape[1]; ++j) {
+            const double z = (means(k, j) - prior.location[j]) * prior.precision[j];
+            d_means(k, j) -= z * prior.precision[j];
+        }
+        times_frame(frame, d_means[k]);
+    }
+    return log_density_of_means(prior, means);
+}
+
+// -tr(C P'P) / 2; adds the gradient -P C to that in P. `row` (D,) is overwritten.
+inline double add_trace(ConstMatrix c, ConstMatrix p, Vector row, Matrix d_p) {
+    double value = 0.0;
+    for (Index i = 0; i < p.shape[0]; ++i) {
+        const ConstVector of_p = p[i].part(0, i + 1);
+        const Vector product = row.part(0, i + 1);
+        fill(product, 0.0);
+        add_rows(product, 1.0, of_p, c);
+        add_scaled(d_p[i].part(0, i + 1), -1.0, product);
+        value -= 0.5 * inner_product(product, of_p);
+    }
+    return value;
+}
+
+// Log-normal standard deviations and LKJ correlations of one covariance, without powers of P.
+//
+// With h_j = d/d log sd_j, and L = P^-1, the gradient in P is -L' diag(h_j / Sigma_jj) Sigma.
+inline double add_separate(const Prior &prior, ConstMatrix p, Matrix d_p) {
+    const Index d = p.shape[0];
+    const double eta = prior.strength[0], spread = prior.strength[1];
+    Table lower(d, d), covariance(d, d);
+    invert_lower(p, lower);
+    for (Index i = 0; i < d; ++i)
+        for (Index j = 0; j <= i; ++j)
+            covariance(i, j) = inner_product(lower[i].part(0, j + 1), lower[j].part(0, j + 1));
+    double value = 0.0;
+    const double drift = -2.0 * (eta - 1.0) - static_cast<double>(d) - 1.0;
+    for (Index j = 0; j < d; ++j) {
+        const double log_sd = 0.5 * std::log(covariance(j, j));
+        const double z = (log_sd - prior.log_scales[j]) / spread;
+        value += drift * log_sd - 0.5 * z * z;
+        const double h = (drift - z / spread) / covariance(j, j);
+        for (Index a = 0; a <= j; ++a)
+            add_scaled(d_p[a].part(0, a + 1), -lower(j, a) * h, covariance[j].part(0, a + 1));
+    }
+    return value;
+}
+
+// Powers of P_ii, and the Jacobian; sets the gradient in q from that in P.
+inline double add_powers(double power, ConstMatrix frame_inverse, ConstVector q, ConstMatrix d_p,
+                         Vector d_q) {
+    double value = 0.0;
+    for (Index i = 0, at = 0; i < d_p.shape[0]; ++i) {
+        for (Index j = 0; j <= i; ++j, ++at)
+            d_q[at] = inner_product(d_p[i].part(0, j + 1), frame_inverse[j].part(0, j + 1));
+        const double log_diagonal = q[at - 1], total = power + static_cast<double>(i + 1);
+        value += total * log_diagonal;
+        d_q[at - 1] = d_q[at - 1] * std::exp(log_diagonal) + total;
+    }
+    return value;
+}
+
+// Density and Jacobian of the groups' covariances; sets the gradient in q from that in P.
+inline double add_covariances(const Problem &problem, ConstMatrix q, ConstMatrices factors,
+                              Matrices d_factors, Matrix d_q) {
+    const Prior &prior = problem.prior;
+    const Index d = problem.d();
+    Table scratch(d + 1, d);
+    const Matrix c = scratch.view().part(0, d);
+    double value = 0.0, power = prior.strength[0] - static_cast<double>(d);
+    if (prior.family == LEARNED) value = learned_scale(prior, factors, c);
+    if (prior.family == FIXED) assign(c.flat(), prior.scale);
+    if (prior.family == SEPARATE)
+        power = -2.0 * (prior.strength[0] - 1.0) - 2.0 * static_cast<double>(d + 1) + 1.0;
+    for (Index g = 0; g < prior.groups; ++g) {
+        if (prior.family == SEPARATE) {
+            value += add_separate(prior, factors[g], d_factors[g]);
+        } else {
+            // The gradient of the learned density is the fixed one's, with the mean of C for C.
+            const double trace = add_trace(c, factors[g], scratch[d], d_factors[g]);
+            if (prior.family == FIXED) value += trace;
+        }
+        value +=
+            add_powers(power, frame_view<3>(problem.frame_inverse, d), q[g], d_factors[g], d_q[g]);
+    }
+    return value;
+}
+inline double add_covariances(const Problem &problem, ConstMatrix q, ConstMatrix factors,
+                              Matrix d_factors, Matrix d_q) {
+    const Prior &prior = problem.prior;
+    const Index d = problem.d(), axes = prior.axes;
+    const double power = 2.0 * prior.strength[0];
+    Numbers rates(axes);
+    double value = 0.0;
+    if (prior.family == LEARNED) value = learned_scale(prior, factors, rates);
+    if (prior.family == FIXED) assign(rates, prior.scale);
+    for (Index g = 0; g < prior.groups; ++g)
+        for (Index j = 0; j < axes; ++j) {
+            const double p = factors(g, j), trace = rates[j] * p * p;
+            value += power * q(g, j);
+            if (prior.family == FIXED) value -= trace;
+            d_q(g, j) = power - 2.0 * trace;
+            for (Index m = j; m < (axes > 1 ? j + 1 : d); ++m)
+                d_q(g, j) += d_factors(g, m) * factors(g, m);
+        }
+    return value;
+}
+
+// Log posterior density at u with respect to u, nats; sets its gradient. NaN where float64 does not
+// reach.
+template <int Axes>
+inline double log_posterior(const Problem &problem, ConstVector u, Vector gradient) {
+    const Index k = problem.k(), d = problem.d(), groups = problem.prior.groups;
+    const Coordinates<const double> at(problem, u);
+    const Coordinates<double> slope(problem, gradient);
+    Gaussians<Axes> mixture(k, d);
+    // One array for all that is small: at a few hundred rows, allocations count.
+    const Index n_sums = Sums<Axes>::size(k, d);
+    Numbers scratch(2 * k + n_sums + k * covariance_size<Axes>(d));
+    const Vector logs = scratch.view().part(0, k), weights = scratch.view().part(k, 2 * k);
+    const Sums<Axes> sums{scratch.view().part(2 * k, 2 * k + n_sums), k, d};
+    const auto d_factors = covariance_view<Axes>(sums.all.end(), k, d);
+    place(problem, at, logs, weights, mixture);
+    if (complete(weights, mixture) != 0) {
+        fill(gradient, NOT_A_NUMBER);
+        return NOT_A_NUMBER;
+    }
+    Passes<Axes>(problem.rows, k, 1).run(mixture, sums);
+    double value = sums.log_likelihood() + problem.constant;
+    value += add_weights(problem.prior, sums.counts(), logs, weights, slope.y);
+    const auto factors = mixture.factors.view();
+    means_gradient(sums, factors, slope.m);
+    value += add_means(problem.prior, frame_view<Axes>(problem.frame, d), mixture.means, slope.m);
+    factors_gradient(sums, factors, d_factors);
+    for (Index c = groups; c < k; ++c) accumulate(d_factors[0].flat(), d_factors[c].flat());
+    return value + add_covariances(problem, at.q, factors.part(0, groups),
+                                   d_factors.part(0, groups), slope.q);
+}
+
+// --- mixtures in the data's units ----------------------------------------------------------------
+
+// Sigma = L L', L = P^-1, in the data's units. `lower` (D, D) is overwritten.
+inline void covariance_of(ConstMatrix p, ConstVector scale, Matrix lower, Matrix out) {
+    if (!invert_lower(p, lower)) fill(lower.flat(), NOT_A_NUMBER);
+    for (Index i = 0; i < p.shape[0]; ++i)
+        for (Index j = 0; j <= i; ++j) {
+            const double s = inner_product(lower[i].part(0, j + 1), lower[j].part(0, j + 1));
+            out(i, j) = out(j, i) = s / scale[i] / scale[j];
+        }
+}
+inline void covariance_of(ConstVector p, ConstVector scale, Matrix, Matrix out) {
+    fill(out.flat(), 0.0);
+    for (Index j = 0; j < p.size(); ++j) {
+        const double sd = 1.0 / p[j];
+        out(j, j) = sd * sd / scale[j] / scale[j];
+    }
+}
+
+// Weights (K,), means (K, D) and covariances (K, D, D) at u, in the data's units.
+template <int Axes>
+inline void expand(const Problem &problem, ConstVector u, Vector weights, Matrix means,
+                   Matrices covariances) {
+    const Index k = problem.k(), d = problem.d();
+    const ConstVector shift = problem.rows.shift, scale = problem.rows.scale;
+    Gaussians<Axes> mixture(k, d);
+    Numbers logs(k);
+    Table lower(d, d);
+    place(problem, {problem, u}, logs, weights, mixture);
+    for (Index c = 0; c < k; ++c) {
+        for (Index j = 0; j < d; ++j) means(c, j) = shift[j] + mixture.means(c, j) / scale[j];
+        covariance_of(mixture.factors.view()[c], scale, lower, covariances[c]);
+    }
+}
+
+// --- C functions, for samplers -------------------------------------------------------------------
+
+// Return codes: nutpie rejects a point for a positive one, and ends the chain for a negative one.
+enum Status : std::int64_t { FOUND = 0, NOT_FINITE = 3, OUT_OF_MEMORY = -1 };
+
+// `log_posterior` at u (size,). NOT_FINITE if the value or the gradient is not finite.
+extern "C" inline std::int64_t bayesgmm_log_posterior(std::uint64_t size, const double *u,
+                                                      double *gradient, double *value,
+                                                      const void *problem) noexcept try {
+    const Problem &of = *static_cast<const Problem *>(problem);
+    const Index length = static_cast<Index>(size);
+    const Vector slope{gradient, {length}};
+    *value = of.prior.axes > 0 ? log_posterior<2>(of, {u, {length}}, slope)
+                               : log_posterior<3>(of, {u, {length}}, slope);
+    return std::isfinite(*value) && all_finite(slope) ? FOUND : NOT_FINITE;
+} catch (const std::bad_alloc &) {
+    return OUT_OF_MEMORY;
+}
+
+// `expand` at u (size,): weights, means and covariances one after another in `out` (expanded,).
+extern "C" inline std::int64_t bayesgmm_expand(std::uint64_t size, std::uint64_t expanded,
+                                               const double *u, double *out,
+                                               const void *problem) noexcept try {
+    const Problem &of = *static_cast<const Problem *>(problem);
+    const Index k = of.k(), d = of.d();
+    const ConstVector at{u, {static_cast<Index>(size)}};
+    const Vector all{out, {static_cast<Index>(expanded)}}, weights = all.part(0, k);
+    const Matrix means = all.part(k, k + k * d).reshaped(k, d);
+    const Matrices covariances = all.part(k + k * d, all.size()).reshaped(k, d, d);
+    if (of.prior.axes > 0)
+        expand<2>(of, at, weights, means, covariances);
+    else
+        expand<3>(of, at, weights, means, covariances);
+    return FOUND;
+} catch (const std::bad_alloc &) {
+    return OUT_OF_MEMORY;
+}
+
+}  // namespace bayesgmm

@@ -1,0 +1,178 @@
+// Densities and responsibilities of rows: the first half of the kernel, kept or summed up.
+//
+// A posterior of T draws gives each of n rows T x K responsibilities r_tik. What is wanted of them
+// are sums over rows or over draws,
+//
+//     S_tkj = sum_i r_tik q_ij                a table for each draw
+//     m_ij  = 1/T sum_t r_ti,perm_t(j)        an average for each row
+//
+// and the log-likelihood of each draw. They are formed block by block of rows in the kernel's scratch
+// arrays: nothing of T x n x K is ever kept. The first is made in parallel over draws and the second
+// over blocks of rows, each sum by one thread in a fixed order: the bits do not depend on the number
+// of threads.
+#pragma once
+
+#include "passes.hpp"
+
+namespace bayesgmm {
+
+// Log densities (n,) and, if there is room, responsibilities (n, K) of rows under one mixture.
+inline void memberships(const Rows &rows, const Gaussians<3> &mixture, Vector densities,
+                        Matrix responsibilities) {
+    const Index n = rows.x.shape[0], k = mixture.k();
+    Workspace work(k, mixture.d());
+    Numbers of_block(STRIDE);
+    for (Index start = 0; start < n; start += BLOCK) {
+        const Index count = std::min(BLOCK, n - start);
+        load_block(rows, start, count, work.xt);
+        log_joint(mixture, count, work.xt, work.joint);
+        normalise(work.joint, count, {}, of_block);
+        assign(densities.part(start, start + count), of_block.view().part(0, count));
+        if (responsibilities.empty()) continue;
+        for (Index b = 0; b < count; ++b)
+            for (Index c = 0; c < k; ++c) responsibilities(start + b, c) = work.joint(c, b);
+    }
+}
+
+// As the tables of `DrawnRows` where row i of draw t stands in component allocations(t, i) alone.
+inline void tally(View<const std::int64_t, 2> allocations, ConstMatrix q, Matrices out) {
+    for (Index t = 0; t < allocations.shape[0]; ++t)
+        for (Index i = 0; i < allocations.shape[1]; ++i)
+            accumulate(out[t][allocations(t, i)], q[i]);
+}
+
+// Draws in which a row has each label, (n, K); component k of draw t has the label labels(t, k).
+inline void tally_permuted(View<const std::int64_t, 2> allocations,
+                           View<const std::int64_t, 2> labels, Matrix out) {
+    for (Index t = 0; t < allocations.shape[0]; ++t)
+        for (Index i = 0; i < allocations.shape[1]; ++i)
+            out(i, labels(t, allocations(t, i))) += 1.0;
+}
+
+// Rows beside every draw of a mixture.
+class DrawnRows {
+public:
+    // Weights (T, K), means (T, K, D) and covariances (T, K, D, D) as (T, K D D), in the rows' units.
+    DrawnRows(const Rows &rows, ConstMatrix weights, ConstMatrices means, ConstMatrix covariances,
+              bool hard, Index threads)
+        : rows_(rows), hard_(hard), k_(means.shape[1]), d_(means.shape[2]), threads_(threads) {
+        for (Index t = 0; t < weights.shape[0] && bad_ == 0; ++t) {
+            draws_.emplace_back(k_, d_);
+            const ConstMatrices of = covariances[t].reshaped(k_, d_, d_);
+            if (factor<3>(weights[t], means[t], of, draws_.back()) > 0) bad_ = t + 1;
+        }
+        if (rows.x.shape[0] * weights.shape[0] * k_ < WORTH_TWO) threads_ = 1;
+    }
+
+    // 0, or 1 + the first draw that has a covariance which is not positive definite.
+    Index bad() const { return bad_; }
+
+    // Tables S (T, K, J) and log-likelihoods (T,), to which they are added; q is (n, J).
+    void contract(ConstMatrix q, Matrices tables, Vector log_likelihoods) {
+        const Index n = rows_.x.shape[0], width = q.shape[1];
+        Table qt(width, (n + STRIP) / STRIP * STRIP);
+        for (Index i = 0; i < n; ++i)
+            for (Index j = 0; j < width; ++j) qt(j, i) = q(i, j);
+        in_parts(static_cast<Index>(draws_.size()), [&](Index first, Index last, Workspace &work) {
+            each_block(0, n, work, [&](Index start, Index count) {
+                for (Index t = first; t < last; ++t) {
+                    log_likelihoods[t] += responsible(t, count, work);
+                    for (Index c = 0; c < k_; ++c)
+                        for (Index j = 0; j < width; ++j)
+                            tables(t, c, j) +=
+                                dot(work.joint[c].part(0, count), qt[j].part(start, start + count));
+                }
+            });
+        });
+    }
+
+    // Responsibilities averaged over draws whose component j is component permutations(t, j); (n, K).
+    void average(View<const std::int64_t, 2> permutations, Matrix out) {
+        const Index n = rows_.x.shape[0];
+        const Index blocks = (n + BLOCK - 1) / BLOCK;
+        in_parts(blocks, [&](Index first, Index last, Workspace &work) {
+            Table kept(k_, STRIDE);
+            each_block(
+                first * BLOCK, std::min(last * BLOCK, n), work, [&](Index start, Index count) {
+                    fill(kept.flat(), 0.0);
+                    for (Index t = 0; t < permutations.shape[0]; ++t) {
+                        responsible(t, count, work);
+                        for (Index j = 0; j < k_; ++j)
+                            accumulate(kept[j].part(0, count),
+                                       work.joint[permutations(t, j)].part(0, count));
+                    }
+                    for (Index b = 0; b < count; ++b)
+                        for (Index j = 0; j < k_; ++j)
+                            out(start + b, j) = kept(j, b) / static_cast<double>(draws_.size());
+                });
+        });
+    }
+
+    // Every log density (T, n) and, if there is room, responsibility (T, K, n).
+    void each(Matrix densities, Matrices responsibilities) {
+        const Index n = rows_.x.shape[0];
+        in_parts(static_cast<Index>(draws_.size()), [&](Index first, Index last, Workspace &work) {
+            Numbers of_block(STRIDE);
+            each_block(0, n, work, [&](Index start, Index count) {
+                for (Index t = first; t < last; ++t) {
+                    responsible(t, count, work, of_block);
+                    assign(densities[t].part(start, start + count), of_block.view().part(0, count));
+                    if (responsibilities.empty()) continue;
+                    for (Index c = 0; c < k_; ++c)
+                        assign(responsibilities[t][c].part(start, start + count),
+                               work.joint[c].part(0, count));
+                }
+            });
+        });
+    }
+
+private:
+    // Densities that one thread forms in about a millisecond; fewer are not worth a second thread.
+    static constexpr Index WORTH_TWO = 200'000;
+    // Parts of the work for each thread, so that all end together.
+    static constexpr Index PARTS = 4;
+
+    // Load each block of rows first..last-1, and call f(start, count) on it.
+    template <class F>
+    void each_block(Index first, Index last, Workspace &work, const F &f) {
+        for (Index start = first; start < last; start += BLOCK) {
+            const Index count = std::min(BLOCK, last - start);
+            load_block(rows_, start, count, work.xt);
+            f(start, count);
+        }
+    }
+
+    // Responsibilities of the block in `work`, or 1 for the largest of each row; the sum of l_b.
+    double responsible(Index t, Index count, Workspace &work, Vector densities = {}) {
+        const Matrix joint = work.joint;
+        log_joint(draws_[t], count, work.xt, joint);
+        const double total = normalise(joint, count, {}, densities);
+        if (!hard_) return total;
+        for (Index b = 0; b < count; ++b) {
+            Index largest = 0;
+            for (Index c = 1; c < k_; ++c)
+                if (joint(c, b) > joint(largest, b)) largest = c;
+            for (Index c = 0; c < k_; ++c) joint(c, b) = c == largest ? 1.0 : 0.0;
+        }
+        return total;
+    }
+
+    // Call part(first, last, work) on ranges that cover 0..count-1, by all threads.
+    template <class F>
+    void in_parts(Index count, const F &part) {
+        const Index parts = threads_ == 1 ? 1 : std::min(PARTS * threads_, count);
+        std::vector<Workspace> works(static_cast<std::size_t>(threads_), Workspace(k_, d_));
+        Team team(threads_, parts);
+        team.run([&](Index i, Index member) {
+            part(i * count / parts, (i + 1) * count / parts, works[member]);
+        });
+    }
+
+    const Rows rows_;
+    const bool hard_;
+    const Index k_, d_;
+    Index threads_, bad_ = 0;
+    std::vector<Gaussians<3>> draws_;
+};
+
+}  // namespace bayesgmm
