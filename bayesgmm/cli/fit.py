@@ -104,8 +104,7 @@ def _fit_document(
 
     mixture, structure = model.mixture_, as_structure(model.covariance_type)
     starts = model.starts_.to_dict("records")
-    values = [start["log_likelihood"] for start in starts]
-    agreed, made = agreement(values, model.log_likelihood_)
+    agreed, made = agreement(starts)
     groups = None
     if table is not None:
         groups = {

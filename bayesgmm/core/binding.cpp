@@ -15,6 +15,7 @@
 #include "memberships.hpp"
 #include "partitions.hpp"
 #include "processor.hpp"
+#include "relative_variances.hpp"
 
 namespace bayesgmm {
 namespace {
@@ -222,6 +223,17 @@ std::tuple<Output<2>, Output<1>> moments(const Input<2> &centres, const Input<1>
     else
         moments_of<2>(view(counts), view(firsts), seconds, d, means, scatters.data());
     return {output(std::move(means)), output(std::move(scatters))};
+}
+
+// Variances (K, D) of the components along their axes, where all rows together have 1.
+Output<2> relative_variances(const Input<1> &weights, const Input<2> &means, const AnyInput &sigma) {
+    const MixtureView mixture(weights, means, sigma, static_cast<Index>(means.shape(1)));
+    Table out(mixture.k, mixture.d);
+    if (mixture.is_dense())
+        of_all_rows(mixture.weights, mixture.means, covariances<3>(sigma, mixture.k, mixture.d), out);
+    else
+        of_all_rows(mixture.weights, mixture.means, covariances<2>(sigma, mixture.k, mixture.d), out);
+    return output(std::move(out));
 }
 
 // --- densities, responsibilities and information --------------------------------------------------
@@ -609,6 +621,7 @@ NB_MODULE(BAYESGMM_MODULE, m) {
           "prior"_a, "weights"_a, "means"_a, "covariances"_a, "remaining"_a, "change"_a,
           "max_passes"_a, "rival"_a, "plain"_a, "exact"_a, "threads"_a);
     m.def("moments", &moments, "centres"_a, "counts"_a, "firsts"_a, "seconds"_a);
+    m.def("relative_variances", &relative_variances, "weights"_a, "means"_a, "covariances"_a);
     m.def("maximise_covariances", &maximise, "letters"_a, "counts"_a, "scatters"_a, "near"_a,
           "effort"_a);
     m.def("memberships", &memberships_of, "x"_a, "shift"_a, "constants"_a, "means"_a, "factors"_a,

@@ -26,7 +26,7 @@ namespace bayesgmm {
 // What is maximised: a structure, and what keeps its covariances from collapsing.
 struct Model {
     Structure structure;
-    ConstVector ridge;  // (D,), or none: added to the diagonal of every covariance
+    ConstVector ridge;  // (D,), or none: a variance to add to every component's
     std::optional<Prior> prior;
 };
 
@@ -179,7 +179,7 @@ private:
         double value = -INFINITE;
         const Sums<Axes> found{trial_sums_, k_, d_};
         if (is_mixture) value = pass(trial_, found);
-        const bool better = value >= objective_ - 8.0 * EPS * std::abs(objective_);
+        const bool better = objective_ - value <= 8.0 * EPS * std::abs(objective_);
         history_.learn(better);
         if (!better) return false;
         assign(theta_.all, trial_.all);
@@ -246,12 +246,10 @@ private:
             scatter_about(counts[c], sums_.firsts()[c], sums_.seconds()[c], steps, of[c]);
         }
         if (model_.prior) add_pseudo_scatter(of);
+        if (!model_.ridge.empty()) add_ridge(of);
         if (exact) state_ = state_at_theta(exact);
         const int effort = exact ? 0 : trace.size() > 1 ? EFFORT : FIRST_EFFORT;
-        const Index bad =
-            maximise_covariances(model_.structure, sizes, of, state_, effort, image_.covariances());
-        if (bad == 0 && !model_.ridge.empty()) add_ridge();
-        return bad;
+        return maximise_covariances(model_.structure, sizes, of, state_, effort, image_.covariances());
     }
 
     // Steps to the mean that maximises the (penalised) expected log-likelihood given covariances:
@@ -321,14 +319,15 @@ private:
         for (Index c = 0; c < k_; ++c) add_scaled(flat(scatters[c]), copies, scale);
     }
 
-    void add_ridge() {
-        const View<double, Axes> covariances = image_.covariances();
+    // N_k times the ridge: for most structures as good as adding it to the covariances.
+    void add_ridge(View<double, Axes> scatters) const {
         for (Index c = 0; c < k_; ++c)
             for (Index j = 0; j < d_; ++j) {
+                const double amount = sums_.counts()[c] * model_.ridge[j];
                 if constexpr (Axes == 3)
-                    covariances(c, j, j) += model_.ridge[j];
+                    scatters(c, j, j) += amount;
                 else
-                    covariances(c, j) += model_.ridge[j];
+                    scatters(c, j) += amount;
             }
     }
 

@@ -3,6 +3,9 @@
 import difflib
 import warnings
 from dataclasses import replace
+from functools import cache
+from hashlib import blake2b
+from inspect import signature
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -21,6 +24,7 @@ from sklearn.utils._param_validation import (
 from sklearn.utils.validation import _check_feature_names, _check_n_features, check_is_fitted
 
 from bayesgmm.em.bootstrap import bootstrap_errors
+from bayesgmm.em.criteria import Criteria, information_criteria
 from bayesgmm.em.fit import Fit, Settings, fit_mixture
 from bayesgmm.em.standard_errors import StandardErrors, curvature_errors
 from bayesgmm.em.summary import summarise
@@ -255,6 +259,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         data = check_data(X)
         weights = check_sample_weight(sample_weight, len(data.X))
         settings = self._settings(previous)
+        if previous is not None and self.__sklearn_is_fitted__():
+            self._check_previous(previous, settings, data.X.shape[1])
         found = fit_mixture(data.X, weights, data.feature_names, settings)
         # Column names and their number are scikit-learn's business, in its words.
         if _are_plain(X):
@@ -265,7 +271,20 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             self.feature_names_in_ = np.array(data.feature_names, dtype=object)
         _check_n_features(self, data.X, reset=True)
         self._store(found, settings.structure, data.feature_names)
+        self._weighted = None if weights is None else (_digest(data.X), weights.copy())
         return self
+
+    def _check_previous(self, previous: Parameters, settings: Settings, d: int) -> None:
+        """Refuse to begin from the solution of another problem."""
+        k, code = settings.n_components, settings.structure.code
+        if previous.means.shape != (k, d) or self._structure.code != code:
+            held = f"{len(previous.means)} components of {previous.means.shape[1]} columns, "
+            raise InvalidParameterError(
+                f"warm_start=True begins from the previous solution, but that has {held}"
+                f"{self._structure.name!r}, and {k} components of {d} columns, "
+                f"{settings.structure.name!r}, are asked for. Set warm_start=False, or fit a new "
+                "estimator."
+            )
 
     def _settings(self, previous: Parameters | None) -> Settings:
         """The parameters, checked, as `fit_mixture` takes them."""
@@ -296,8 +315,19 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """Fit, and the component of each row."""
         return self.fit(X, y, sample_weight).predict(X)
 
+    @classmethod
+    @cache
+    def _defaults(cls) -> dict[str, Any]:
+        return {name: each.default for name, each in signature(cls.__init__).parameters.items()}
+
     def _check_parameters(self) -> None:
-        values = {name: getattr(self, name) for name in self._parameter_constraints}
+        # Defaults are sound: looking at them takes longer than many a fit.
+        defaults = self._defaults()
+        values = {
+            name: value
+            for name in self._parameter_constraints
+            if (value := getattr(self, name)) is not defaults[name]
+        }
         for name, value in values.items():
             if isinstance(value, bool) and name not in ("warm_start", "verbose"):
                 raise InvalidParameterError(
@@ -319,8 +349,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     def _store(self, found: Fit, structure: Structure, names: tuple[str, ...] | None) -> None:
         """Set every fitted attribute at once: an interrupted fit leaves the previous one."""
-        run, parameters, units = found.run, found.parameters, found.units
-        weight = run.statistics.weight
+        run, parameters = found.run, found.parameters
+        weight = run.statistics.weight * found.weight_unit
         covariances = parameters.covariances
         if structure.diagonal:
             covariances = covariances[:, :, np.newaxis] * np.eye(covariances.shape[1])
@@ -331,7 +361,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.mixture_ = mixture
         self.weights_, self.means_ = parameters.weights, parameters.means
         self.covariances_ = structure.compact(parameters.covariances)
-        self.log_likelihood_ = units.log_likelihood(run.log_likelihood, weight)
+        self.log_likelihood_ = found.log_likelihood(run)
         self.priors_ = found.priors
         self.log_posterior_ = None
         if found.priors is not None:
@@ -341,13 +371,12 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.converged_ = run.converged
         # One component needs no second pass: the M-step that made its start is the iteration.
         self.n_iter_ = 0 if self.max_iter == 0 else max(run.n_passes - 1, 1)
-        self.remaining_ = run.remaining
+        self.remaining_ = run.remaining * found.weight_unit
         self.lower_bound_ = self.log_likelihood_ / weight
-        self.lower_bounds_ = [units.log_likelihood(each, weight) / weight for each in run.trace]
-        if self.log_posterior_ is not None:
-            # The prior's density, too, changes with the units by a constant.
-            offset = self.log_posterior_ - run.objective
-            self.lower_bounds_ = [(each + offset) / weight for each in run.trace]
+        # What was maximised, in the user's units: it changes with the units by a constant.
+        reached = self.log_likelihood_ if self.log_posterior_ is None else self.log_posterior_
+        traced = (run.trace - run.objective) * found.weight_unit
+        self.lower_bounds_ = ((traced + reached) / weight).tolist()
         self._warn(found.reason)
 
     def _warn(self, reason: str | None) -> None:
@@ -370,11 +399,14 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     @property
     def starts_(self) -> "pd.DataFrame":
-        """Each start: how it was made, log-likelihood (nats), passes and outcome."""
+        """Each start: how it was made, log-likelihood (nats), passes, outcome and rows.
+
+        Of many rows starts see a sample, of `n_rows`: their log-likelihoods are then of these.
+        """
         import pandas as pd  # half a second that most fits do not need
 
         self._check_fitted()
-        columns = ["start", "log_likelihood", "iterations", "outcome"]
+        columns = ["start", "log_likelihood", "iterations", "outcome", "n_rows"]
         return pd.DataFrame(self._records, columns=columns)
 
     @property
@@ -399,9 +431,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """Log density of each row, nats, shape (n,)."""
         return membership(self._check_same(X), self.mixture_, densities_alone=True)[0]
 
-    def score(self, X: Any, y: Any = None) -> float:
-        """Mean log density of the rows, nats."""
-        return float(self.score_samples(X).mean())
+    def score(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+        """Mean log density of the rows, nats; `sample_weight` as in `bic`."""
+        found = self._criteria(X, sample_weight)
+        return found.log_likelihood / found.weight
 
     def predict(self, X: Any) -> NDArray[np.int64]:
         """The most probable component of each row, shape (n,)."""
@@ -423,25 +456,45 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         order = np.argsort(labels, kind="stable")
         return x[order], labels[order]
 
-    def bic(self, X: Any) -> float:
-        """Bayesian information criterion, smaller is better: -2 l + nu log n."""
-        densities = self.score_samples(X)
-        penalty = self.n_parameters_ * float(np.log(len(densities)))
-        return -2.0 * float(densities.sum()) + penalty
+    def bic(self, X: Any, sample_weight: ArrayLike | None = None) -> float:
+        """Bayesian information criterion, smaller is better: -2 l + nu log n.
 
-    def aic(self, X: Any) -> float:
-        """Akaike's information criterion, smaller is better: -2 l + 2 nu."""
-        return -2.0 * float(self.score_samples(X).sum()) + 2.0 * self.n_parameters_
+        Parameters
+        ----------
+        X : array-like of shape (n, D)
+        sample_weight : array-like of shape (n,), optional
+            How often each row counts; n is their sum. None: as in the fit if X are the rows that
+            were fitted, else once each.
+        """
+        return self._criteria(X, sample_weight).bic
 
-    def icl(self, X: Any) -> float:
-        """Integrated completed likelihood, smaller is better: BIC - 2 sum_b log max_k r_kb.
+    def aic(self, X: Any, sample_weight: ArrayLike | None = None) -> float:
+        """Akaike's information criterion, smaller is better: -2 l + 2 nu; weights as in `bic`."""
+        return self._criteria(X, sample_weight).aic
+
+    def icl(self, X: Any, sample_weight: ArrayLike | None = None) -> float:
+        """Integrated completed likelihood, smaller is better: BIC - 2 sum_b v_b log max_k r_kb.
+
+        Weights as in `bic`.
 
         References
         ----------
         Biernacki, Celeux and Govaert (2000), IEEE PAMI 22, 719-725; with hard labels, as mclust.
         """
-        largest = self.predict_proba(X).max(axis=1)
-        return self.bic(X) - 2.0 * float(np.log(largest).sum())
+        return self._criteria(X, sample_weight).icl
+
+    def _criteria(self, X: Any, sample_weight: ArrayLike | None) -> Criteria:
+        x = self._check_same(X)
+        weights = check_sample_weight(sample_weight, len(x))
+        if sample_weight is None:
+            weights = self.weights_of(x)
+        return information_criteria(*membership(x, self.mixture_), weights, self.n_parameters_)
+
+    def weights_of(self, x: Array) -> Array | None:
+        """The row weights of the fit if `x` (n, D) are its rows, and if it had any."""
+        if self._weighted is None or self._weighted[0] != _digest(x):
+            return None
+        return self._weighted[1]
 
     def summary(self, X: Any) -> str:
         """The fit in words and numbers, in the manner of mclust's summary.
@@ -550,6 +603,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "mixture_")
+
+
+def _digest(x: Array) -> bytes:
+    """What tells rows from others."""
+    return blake2b(np.ascontiguousarray(x), digest_size=16).digest()
 
 
 def _are_plain(X: Any) -> bool:

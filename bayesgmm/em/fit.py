@@ -16,7 +16,7 @@ from bayesgmm.em.regularisation import Regularised
 from bayesgmm.em.search import Attempt, attempt, explore, finish
 from bayesgmm.em.starts import Sample, Start, Views, portfolio, sample_size
 from bayesgmm.em.units import Units, fit_units
-from bayesgmm.engine import Rows
+from bayesgmm.engine import Rows, n_threads
 from bayesgmm.errors import DegeneracyWarning, FitError, InputError, InvalidParameterError
 from bayesgmm.model import (
     Parameters,
@@ -27,12 +27,15 @@ from bayesgmm.model import (
     check_full_rank,
     check_spread,
 )
+from bayesgmm.model.tables import label
 
 type Array = NDArray[np.float64]
 
 _EXACT = StopRule()
 # Added to the diagonals, as a share of the columns' variances, where rows are fewer than columns.
 _FEW_ROWS = 1e-6
+# A column of so many distinct values is named where fits collapse.
+_FEW_VALUES = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,6 +89,8 @@ class Fit:
         A record of each start.
     priors : ResolvedPriors or None
         What penalised the likelihood, in the user's units.
+    weight_unit : float
+        What a row weight of 1 in the run stands for.
     """
 
     parameters: Parameters
@@ -94,6 +99,12 @@ class Fit:
     reason: str | None
     starts: list[dict[str, Any]]
     priors: ResolvedPriors | None = None
+    weight_unit: float = 1.0
+
+    def log_likelihood(self, run: Run) -> float:
+        """Of a run, in the user's units of columns and weights."""
+        found = self.units.log_likelihood(run.log_likelihood, run.statistics.weight)
+        return found * self.weight_unit
 
 
 def fit_mixture(
@@ -117,7 +128,8 @@ def fit_mixture(
     FitError
         If every start collapsed.
     """
-    ridge = _check_rows(x, row_weights, names, settings)
+    x, row_weights, weight_unit = _counted(x, row_weights, settings)
+    ridge = _check_rows(x, names, settings)
     units = fit_units(x, row_weights, settings.structure)
     structure = settings.structure
     priors = None
@@ -135,13 +147,38 @@ def fit_mixture(
     else:
         best, attempts = _run_portfolio(x, row_weights, units, structure, settings)
     if best is None or best.run is None or best.collapsed:
-        raise _all_collapsed(attempts, settings.n_components)
+        raise _all_collapsed(attempts, settings, x, names)
     parameters = units.to_user(best.run.parameters)
     if not begun:
         order = np.lexsort(parameters.means.T[::-1])
         parameters = Parameters(*(np.ascontiguousarray(each[order]) for each in parameters))
-    records = [_record(each, units) for each in attempts]
-    return Fit(parameters, best.run, units, best.reason, records, priors)
+    records = [_record(each, units, weight_unit) for each in attempts]
+    return Fit(parameters, best.run, units, best.reason, records, priors, weight_unit)
+
+
+def _counted(
+    x: Array, weights: Array | None, settings: Settings
+) -> tuple[Array, Array | None, float]:
+    """The rows that count, their weights in a unit in which they are about 1, and that unit.
+
+    No answer depends on the unit of weights: what is few, small or converged is said of rows.
+    Beside a prior, weights are numbers of rows and stay as they are.
+    """
+    if weights is None:
+        return x, None, 1.0
+    largest = float(weights.max())
+    if not np.isfinite(float((weights / largest).sum()) * largest):
+        raise InputError(
+            f"sample_weight adds up to more than float64 holds (largest: {largest:.3g}). "
+            "Divide the weights by a constant."
+        )
+    if not weights.all():
+        x, weights = x[weights > 0.0], weights[weights > 0.0]
+    if settings.prior is not None:
+        return x, weights, 1.0
+    # A power of two: no digit changes.
+    _, exponent = np.frexp(largest * np.mean(weights / largest))
+    return x, np.ldexp(weights, -exponent), float(np.ldexp(1.0, exponent))
 
 
 def _resolve(x: Array, row_weights: Array | None, settings: Settings) -> ResolvedPriors:
@@ -157,12 +194,7 @@ def _resolve(x: Array, row_weights: Array | None, settings: Settings) -> Resolve
     return priors
 
 
-def _check_rows(
-    x: Array,
-    weights: Array | None,
-    names: tuple[str, ...] | None,
-    settings: Settings,
-) -> float:
+def _check_rows(x: Array, names: tuple[str, ...] | None, settings: Settings) -> float:
     """Refuse data to which no mixture of this size and structure can be fitted.
 
     Returns a constant for the diagonals of the covariances, as a share of the columns' variances:
@@ -170,8 +202,6 @@ def _check_rows(
     """
     structure = settings.structure
     diagonal = structure.diagonal
-    if weights is not None and not weights.all():
-        x = x[weights > 0.0]
     n, d = x.shape
     if structure.features is not None and structure.features != d:
         raise InvalidParameterError(
@@ -254,12 +284,12 @@ def _run_portfolio(
     k, fast = settings.n_components, settings.accelerate
     sample = _sample(x, weights, units, sample_size(k, x.shape[1]), rng)
     starts = portfolio(Views(sample, rng), k, structure, rng)
-    rows = Rows(x, weights, units.shift, units.scale)
-    few = rows if sample.whole else Rows(sample.rows, sample.weights)
+    rows = Rows(x, weights, units.shift, units.scale, n_threads())
+    few = rows if sample.whole else Rows(sample.rows, sample.weights, threads=rows.threads)
     attempts = explore(few, structure, starts, sample, rng, fewest=settings.n_init, fast=fast)
     for each in attempts:
         _say(each, units, settings)
-    best = finish(
+    return finish(
         rows,
         structure,
         attempts,
@@ -268,7 +298,6 @@ def _run_portfolio(
         whole=sample.whole,
         ratio=settings.eigenvalue_ratio,
     )
-    return best, attempts
 
 
 def _sample(
@@ -286,35 +315,67 @@ def _sample(
 
 def _say(found: Attempt, units: Units, settings: Settings) -> None:
     if settings.verbose:
-        record = _record(found, units)
+        record = _record(found, units, 1.0)
         print(f"{record['start']}: {record['log_likelihood']:.6f} nats, {record['outcome']}")
 
 
-def _all_collapsed(attempts: list[Attempt], n_components: int) -> FitError:
-    later = "collapsed on the way to its optimum"
-    outcomes = Counter((each.name, each.reason or later) for each in attempts)
-    table = "\n".join(
-        f"  {count} x {name}: {reason}" for (name, reason), count in outcomes.most_common()
-    )
+def _all_collapsed(
+    attempts: list[Attempt], settings: Settings, x: Array, names: tuple[str, ...] | None
+) -> FitError:
+    k, structure = settings.n_components, settings.structure
+    outcomes = Counter(each.reason or "collapsed on the way to its optimum" for each in attempts)
+    table = [f"  {count} x {reason}" for reason, count in outcomes.most_common(4)]
+    if len(outcomes) > len(table):
+        table.append(f"  and {len(outcomes) - len(table)} other outcomes")
+    remedies = ["fewer components, as select_mixture finds them"] if k > 1 else []
+    if settings.prior is None:
+        remedies.append("prior='default', which keeps every covariance from collapsing")
+        if not settings.reg_covar:
+            remedies.append("reg_covar > 0")
+    if "V" in structure.code and k > 1:
+        shared = "E" if x.shape[1] == 1 else "EEI" if structure.diagonal else "tied"
+        remedies.append(f"covariances that components share (covariance_type={shared!r})")
     return FitError(
-        f"None of {len(attempts)} starts with {n_components} components led to a mixture:\n"
-        f"{table}\nUse fewer components, a structure that shares covariances "
-        "(covariance_type='tied' or 'diag'), or reg_covar > 0."
+        "\n".join(
+            (
+                f"None of {len(attempts)} starts with {k} components led to a mixture:",
+                *table,
+                *_heaps(x, names),
+                f"Use {', or '.join(remedies)}." if remedies else "Use other rows or columns.",
+            )
+        )
     )
 
 
-def _record(found: Attempt, units: Units) -> dict[str, Any]:
+def _heaps(x: Array, names: tuple[str, ...] | None) -> list[str]:
+    """What in the rows lets components collapse: equal rows, and columns of few values."""
+    lines = []
+    distinct = len(np.unique(x, axis=0))
+    if distinct < 0.9 * len(x):
+        lines.append(f"Only {distinct} of {len(x)} rows are distinct.")
+    few = [j for j in range(x.shape[1]) if len(np.unique(x[:, j])) <= _FEW_VALUES]
+    if few and len(x) > 2 * _FEW_VALUES:
+        listed = ", ".join(label(names, j) for j in few[:6])
+        lines.append(
+            f"Few distinct values ({_FEW_VALUES} at most) in {listed}: a component on one of them "
+            "has no variance there. Leave out what is a count or a label."
+        )
+    return lines
+
+
+def _record(found: Attempt, units: Units, weight_unit: float) -> dict[str, Any]:
     """A line of `starts_`; a run that ended in no mixture has no log-likelihood."""
     run = found.run
     value, passes, outcome = np.nan, 0, found.reason
     if run is not None:
         passes = run.n_passes - 1
         if not found.collapsed:
-            value = units.log_likelihood(run.log_likelihood, run.statistics.weight)
+            value = units.log_likelihood(run.log_likelihood, run.statistics.weight) * weight_unit
         outcome = outcome or ("converged" if run.converged else "stopped")
     return {
         "start": found.name,
         "log_likelihood": value,
         "iterations": passes,
         "outcome": outcome,
+        "n_rows": found.n_rows,
     }

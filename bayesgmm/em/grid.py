@@ -361,7 +361,7 @@ class _Search:
             run.parameters,
             units.log_likelihood(run.log_likelihood, run.statistics.weight),
             run.converged,
-            judge(run, structure, self._ratio) or _flat(run, structure) or "",
+            judge(run, structure, self._ratio) or _flat(run) or "",
             run=run,
         )
 
@@ -371,9 +371,9 @@ def _freedom(structure: Decomposed) -> int:
     return sum("IEV".index(each) for each in structure.code)
 
 
-def _flat(run: Run, structure: Decomposed) -> str | None:
+def _flat(run: Run) -> str | None:
     """Whether a component has no spread in some direction, or is about to have none."""
-    spread = relative_variances(run, structure)
+    spread = relative_variances(run)
     least = _FLAT if run.converged else _FLAT_ON_THE_WAY
     flat = spread.min(axis=1) <= least * spread.max(axis=1)
     if not flat.any():

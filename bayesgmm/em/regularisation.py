@@ -9,7 +9,10 @@ type Array = NDArray[np.float64]
 
 
 class Regularised(Structure):
-    """A structure whose covariances get `amounts` (D,) added to their diagonals in each M-step."""
+    """A structure whose scatters get N_k times `amounts` (D,) on their diagonals in each M-step.
+
+    For the structures that scikit-learn has, that adds the amounts to the covariances' diagonals.
+    """
 
     def __init__(self, structure: Structure, amounts: Array) -> None:
         self._structure = structure
@@ -19,10 +22,11 @@ class Regularised(Structure):
         self.features, self.letters = structure.features, structure.letters
 
     def covariances(self, counts: Array, scatters: Array, near: Array | None = None) -> Array:
-        covariances = self._structure.covariances(counts, scatters, near)
-        if self.diagonal:
-            return covariances + self.amounts
-        return covariances + np.diag(self.amounts)
+        # As good as rows of that variance: the covariances stay in the structure.
+        added = counts[:, np.newaxis] * self.amounts
+        if not self.diagonal:
+            added = added[:, :, np.newaxis] * np.eye(len(self.amounts))
+        return self._structure.covariances(counts, scatters + added, near)
 
     def nearest(self, weights: Array, covariances: Array) -> Array:
         return self._structure.nearest(weights, covariances)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
+from bayesgmm.core import native
 from bayesgmm.em.loop import Run, StopRule, maximise
 from bayesgmm.em.penalty import Penalised
 from bayesgmm.em.starts import Sample, Start, exchanged
@@ -40,11 +41,14 @@ class Attempt:
         None if not even the first pass could be made.
     reason : str or None
         Why the run is not to be trusted, if so; it then loses to every run that is.
+    n_rows : int
+        Of the data, or of the sample on which the run was made.
     """
 
     name: str
     run: Run | None
     reason: str | None
+    n_rows: int
 
     @property
     def collapsed(self) -> bool:
@@ -121,7 +125,7 @@ def _accidental(run: Run, structure: Structure) -> str | None:
     rows lie in it has Chernoff's bound e^-a (e a / m)^m with a = n prod. A component that is no
     rarer than one among the C(n, D + 1) such ellipsoids is an accident.
     """
-    spread = relative_variances(run, structure)
+    spread = relative_variances(run)
     counts, total = run.statistics.counts, run.statistics.weight
     defining = _defining(run, structure)
     for k in np.flatnonzero(spread.min(axis=1) < _FLAT):
@@ -151,16 +155,9 @@ def _shared(run: Run) -> bool:
     return bool((covariances == covariances[0]).all())
 
 
-def relative_variances(run: Run, structure: Structure) -> Array:
+def relative_variances(run: Run) -> Array:
     """Variances (K, D) of the components along their axes, where all rows together have 1."""
-    weights, means, covariances = run.parameters
-    offsets = means - weights @ means
-    if structure.diagonal:
-        return covariances / (weights @ (covariances + offsets**2))
-    total = np.tensordot(weights, covariances, 1) + (offsets.T * weights) @ offsets
-    lower = np.linalg.cholesky(total)
-    half = np.linalg.solve(lower, covariances)
-    return np.maximum(np.linalg.eigvalsh(np.linalg.solve(lower, half.mT)), 0.0)
+    return native.relative_variances(*run.parameters)
 
 
 def attempt(
@@ -174,10 +171,11 @@ def attempt(
     judged: bool = True,
 ) -> Attempt:
     """Run EM from a start and judge where it ended."""
+    n = len(rows.x)
     run = maximise(rows, structure, start.parameters, rule, accelerate=fast)
     if not run.n_passes:
-        return Attempt(start.name, None, f"component {run.collapsed} began without spread")
-    return Attempt(start.name, run, judge(run, structure, ratio) if judged else None)
+        return Attempt(start.name, None, f"component {run.collapsed} began without spread", n)
+    return Attempt(start.name, run, judge(run, structure, ratio) if judged else None, n)
 
 
 def first_run(rows: Rows, structure: Structure, start: Start, fast: bool) -> Attempt:
@@ -217,7 +215,7 @@ def explore(
         if twin is None:
             found = first_run(rows, structure, start, fast)
         else:
-            found = Attempt(start.name, attempts[twin].run, attempts[twin].reason)
+            found = replace(attempts[twin], name=start.name)
         begun.append(start)
         attempts.append(found)
         if found.reason is None:
@@ -225,7 +223,7 @@ def explore(
             if not any(abs(value - each) < _SAME for each in optima):
                 optima.append(value)
         k = len(start.parameters.weights)
-        most = int(np.clip(_WORK / (30.0 * m * k * (10 + d * d)), _FEWEST, _MOST))
+        most = min(max(_WORK / (30.0 * m * k * (10 + d * d)), _FEWEST), _MOST)
         if len(attempts) >= least and (_settled(attempts, len(optima), k) or len(attempts) >= most):
             break
     return attempts
@@ -270,32 +268,40 @@ def finish(
     fast: bool,
     whole: bool,
     ratio: float,
-) -> Attempt | None:
+) -> tuple[Attempt | None, list[Attempt]]:
     """Run the best first attempt to the optimum; the next best where that degenerates.
 
     A spurious optimum is taken only if there is no other. Where first runs saw only a sample, the
-    best three of their optima are compared on all rows.
+    best three of their optima are compared on all rows. Also returns the attempts, with what became
+    of those that degenerated.
     """
-    distinct = _distinct(attempts)
-    if not whole and len(distinct) > 1:
+    ranked = [(each, each) for each in _distinct(attempts)]
+    if not whole and len(ranked) > 1:
+        brief = StopRule(remaining=_FIRST.remaining, max_passes=10)
         compared = []
-        for each in distinct[:3]:
-            assert each.run is not None
-            brief = StopRule(remaining=_FIRST.remaining, max_passes=10)
-            start = Start(each.name, each.run.parameters)
-            compared.append(attempt(rows, structure, start, brief, fast, ratio))
-        distinct = sorted(compared, key=Attempt.merit, reverse=True) + distinct[3:]
+        for _, first in ranked[:3]:
+            assert first.run is not None
+            start = Start(first.name, first.run.parameters)
+            compared.append((attempt(rows, structure, start, brief, fast, ratio), first))
+        compared.sort(key=lambda pair: pair[0].merit(), reverse=True)
+        ranked = compared + ranked[3:]
     spurious: list[Attempt] = []
-    for each in distinct:
+    for each, first in ranked:
         assert each.run is not None
         last = attempt(rows, structure, Start(each.name, each.run.parameters), rule, fast, ratio)
         if whole and last.run is not None:
             last = replace(last, run=_joined(each.run, last.run))
         if last.reason is None:
-            return last
+            return last, attempts
+        attempts = [
+            replace(other, run=last.run or other.run, reason=last.reason)
+            if other.reason is None and abs(other.value - first.value) < _SAME
+            else other
+            for other in attempts
+        ]
         if not last.collapsed:
             spurious.append(last)
-    return max(spurious, key=lambda each: each.value, default=None)
+    return max(spurious, key=lambda each: each.value, default=None), attempts
 
 
 def _distinct(attempts: list[Attempt]) -> list[Attempt]:

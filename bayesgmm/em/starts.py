@@ -1,7 +1,7 @@
 """Where EM begins: mixtures made from a sample of the rows."""
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import count
 from typing import NamedTuple
 
@@ -102,6 +102,12 @@ def _with_pooled(counts: Array, means: Array, pooled: Array, structure: Structur
     return Parameters(counts / total, means, covariances)
 
 
+@lru_cache(maxsize=8)
+def _pairs(n: int, count: int) -> NDArray[np.int64]:
+    """Pairs of n rows, (2, count): the same for every seed, as others find no better metric."""
+    return np.random.default_rng(0).integers(n, size=(2, count))
+
+
 class Views:
     """Coordinates of a sample in which starts are made, and its merge trees; each made once.
 
@@ -135,10 +141,7 @@ class Views:
         """Rows in which differences between near rows have the identity for a covariance."""
         z = self.whitened
         n, d = z.shape
-        # The same pairs for every seed: there is no better metric to find by others.
-        first, second = np.random.default_rng(0).integers(
-            n, size=(2, _PAIRS + _PAIRS_PER_COLUMN * d)
-        )
+        first, second = _pairs(n, _PAIRS + _PAIRS_PER_COLUMN * d)
         return native.whiten_near_pairs(z, z[first] - z[second], _NEAR_ROUNDS)
 
     @cached_property

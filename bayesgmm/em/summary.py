@@ -1,9 +1,9 @@
 """A fit in words and numbers, in the manner of mclust's summary."""
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from bayesgmm.model import Mixture, bhattacharyya
 
@@ -14,10 +14,14 @@ if TYPE_CHECKING:
 _HARDLY_APART = 0.88
 
 
-def agreement(log_likelihoods: ArrayLike, best: float) -> tuple[int, int]:
-    """How many of the starts ended at the optimum that won (within .01 nats), and of how many."""
-    values = np.asarray(log_likelihoods, dtype=np.float64)
-    return int(np.sum(np.abs(values - best) < 1e-2)), len(values)
+def agreement(starts: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+    """How many starts ended at the best optimum (within .01 nats), and of how many.
+
+    They are compared with one another: where there are many rows, all were made on one sample.
+    """
+    sound = [each["log_likelihood"] for each in starts if each["outcome"] == "converged"]
+    best = max(sound, default=np.nan)
+    return sum(abs(value - best) < 1e-2 for value in sound), len(starts)
 
 
 def summarise(fit: "GaussianMixture", X: Any) -> str:
@@ -32,14 +36,15 @@ def summarise(fit: "GaussianMixture", X: Any) -> str:
             letters, "univariate, unequal variance"
         )
     sizes = np.bincount(fit.predict(X), minlength=k)
-    agreed, made = agreement([each["log_likelihood"] for each in fit._records], fit.log_likelihood_)
+    agreed, made = agreement(fit._records)
+    found = fit._criteria(X, None)
     title = f"Gaussian mixture fitted by EM: {letters} ({words}) with {k} component" + "s" * (k > 1)
     figures = {
         "log-likelihood": f"{fit.log_likelihood_:.6f}",
         "n": f"{fit.n_rows_:g}",
         "parameters": f"{fit.n_parameters_}",
-        "BIC": f"{fit.bic(X):.4f}",
-        "ICL": f"{fit.icl(X):.4f}",
+        "BIC": f"{found.bic:.4f}",
+        "ICL": f"{found.icl:.4f}",
     }
     widths = [max(len(name), len(value)) for name, value in figures.items()]
     lines = [title, "=" * len(title), ""]

@@ -14,10 +14,11 @@ import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 from pymc.distributions.shape_utils import rv_size_is_none
+from pytensor.compile.mode import optdb
 from pytensor.gradient import DisconnectedType, grad_not_implemented
 from pytensor.graph.basic import Apply, Constant
 from pytensor.graph.op import Op
-from pytensor.graph.rewriting.basic import node_rewriter
+from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
 from pytensor.tensor.basic import Alloc
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.math import Sum
@@ -158,6 +159,15 @@ def equal_row_weights(fgraph: Any, node: Any) -> list[Any] | None:
     return [factor * each for each in _alone(node.op.kind, inputs)]
 
 
+@node_rewriter([MixtureLogLikelihood, MixtureLogDensity])  # type: ignore[untyped-decorator]
+def in_jax(fgraph: Any, node: Any) -> None:
+    """Rewrites nothing: where PyTensor makes a graph ready for JAX, the operations are too."""
+    import bayesgmm.posterior.jax_backend  # noqa: F401  # registers these operations
+
+
+optdb.register("mixture_likelihood_in_jax", dfs_rewriter(in_jax), "jax", position=100)
+
+
 def _alone(kind: str, inputs: Any) -> Any:
     return MixtureLogLikelihood(kind)(*inputs, pt.constant(np.empty(0)))
 
@@ -237,7 +247,9 @@ def marginal_mixture(
 
     Notes
     -----
-    Numba is the backend, as PyMC's default is; there is no JAX version.
+    Any of PyMC's samplers can be used: "pymc" and "nutpie" call the compiled core from numba,
+    "numpyro" and "blackjax" from JAX, on the CPU and with numbers of 64 bits. JAX is not installed
+    with this package.
 
     Examples
     --------

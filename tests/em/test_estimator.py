@@ -382,7 +382,13 @@ def test_an_interrupted_fit_leaves_the_previous_one(monkeypatch):
 
 def test_starts_are_a_table():
     fit = GaussianMixture(3, random_state=0).fit(load_dataset("iris").X)
-    assert list(fit.starts_.columns) == ["start", "log_likelihood", "iterations", "outcome"]
+    assert list(fit.starts_.columns) == [
+        "start",
+        "log_likelihood",
+        "iterations",
+        "outcome",
+        "n_rows",
+    ]
     assert len(fit.starts_) >= 4
     assert fit.starts_["log_likelihood"].max() == pytest.approx(fit.log_likelihood_, abs=0.01)
 

@@ -11,6 +11,7 @@ from bayesgmm.reporting.parts import (
     Shown,
     State,
     Table,
+    UnavailableError,
     between,
     fixed,
     percent,
@@ -29,6 +30,10 @@ _PLAIN = 0.1
 def fit_section(inputs: Inputs) -> Section:
     """Say whether the mixture describes the rows."""
     mixture, rows = inputs.mixture, inputs.rows
+    if inputs.em is not None and inputs.em.weights_of(rows) is not None:
+        raise UnavailableError(
+            "the rows of the fit have weights, and replicates to compare them with have none"
+        )
     features = shown_features(inputs)
     found = check(
         np.ascontiguousarray(rows[:, features]),

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from bayesgmm.diagnostics.drawing import colour
 from bayesgmm.em import GaussianMixture
+from bayesgmm.em.criteria import information_criteria
 from bayesgmm.model import Mixture, as_structure, bhattacharyya
 from bayesgmm.reporting.drawing import MUTED, RULE, canvas, style, to_svg
 from bayesgmm.reporting.inputs import Inputs
@@ -77,14 +78,14 @@ def _judge(inputs: Inputs, fit: GaussianMixture) -> tuple[State, list[str], dict
     n = fit.n_rows_
     words = structure.words if d > 1 else "one variance each" if k > 1 else "one variance"
     densities, responsibilities = inputs.memberships
-    deviance = -2.0 * float(densities.sum())
-    bic = deviance + fit.n_parameters_ * float(np.log(len(densities)))
-    icl = bic - 2.0 * float(np.log(responsibilities.max(axis=1)).sum())
+    found = information_criteria(
+        densities, responsibilities, fit.weights_of(inputs.rows), fit.n_parameters_
+    )
     sentences = [
         f"{numeral(k).capitalize()} {'component' if k == 1 else 'components'}, "
         f"{structure.code} ({words}): log-likelihood {fixed(fit.log_likelihood_, 4).text} nats "
-        f"with {plural(fit.n_parameters_, 'free parameter')}, BIC {fixed(bic, 2).text}, ICL "
-        f"{fixed(icl, 2).text} (smaller is better)."
+        f"with {plural(fit.n_parameters_, 'free parameter')}, BIC {fixed(found.bic, 2).text}, ICL "
+        f"{fixed(found.icl, 2).text} (smaller is better)."
     ]
     state: State = "good"
     nearness = bhattacharyya(mixture)
@@ -122,9 +123,9 @@ def _judge(inputs: Inputs, fit: GaussianMixture) -> tuple[State, list[str], dict
         "covariance_code": structure.code,
         "log_likelihood": fit.log_likelihood_,
         "n_parameters": fit.n_parameters_,
-        "bic": bic,
-        "aic": deviance + 2.0 * fit.n_parameters_,
-        "icl": icl,
+        "bic": found.bic,
+        "aic": found.aic,
+        "icl": found.icl,
         "bhattacharyya": nearness,
         "rows_worth": worth,
     }

@@ -40,9 +40,8 @@ def starts_section(inputs: Inputs) -> Section:
     spoilt = int((~good).sum())
     best = float(np.max(values[good], initial=-np.inf))
     # Of many rows, starts see a sample: their log-likelihoods are then of fewer rows.
-    sampled = bool(np.isfinite(best)) and abs(best - fit.log_likelihood_) > 1.0 + abs(best) * 0.1
-    reference = best if sampled else fit.log_likelihood_
-    agreed, made = agreement(values, reference)
+    sampled = int(starts["n_rows"].max()) < len(inputs.rows)
+    agreed, made = agreement(starts.to_dict("records"))
     state, sentences = _judge(fit, agreed, made, spoilt)
     if sampled:
         sentences.append("Starts were compared on a sample of the rows, the best then on all.")
@@ -64,7 +63,7 @@ def starts_section(inputs: Inputs) -> Section:
         "starts_on_a_sample": sampled,
         "starts": starts.to_dict("records"),
     }
-    figures = () if agreed == made else (_figure(values, good, reference),)
+    figures = () if agreed == made else (_figure(values, good, best),)
     return Section(
         "starts", "Starts", state, " ".join(sentences), figures, (_table(optima),), (), numbers
     )

@@ -1,0 +1,48 @@
+"""What a fit is worth: log-likelihood, BIC, AIC and ICL of weighted rows, in one place."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+type Array = NDArray[np.float64]
+
+
+class Criteria(NamedTuple):
+    """Information criteria in nats, smaller is better, and what they are made of.
+
+    Attributes
+    ----------
+    log_likelihood : float
+        Total, l = sum_b v_b log p(x_b).
+    weight : float
+        n: the sum of the row weights, the number of rows where each counts once.
+    bic : float
+        -2 l + nu log n (Schwarz 1978, Annals of Statistics 6, 461-464).
+    aic : float
+        -2 l + 2 nu (Akaike 1974, IEEE Trans. Automatic Control 19, 716-723).
+    icl : float
+        BIC - 2 sum_b v_b log max_k r_kb (Biernacki, Celeux & Govaert 2000, IEEE PAMI 22, 719-725;
+        with hard labels, as mclust).
+    """
+
+    log_likelihood: float
+    weight: float
+    bic: float
+    aic: float
+    icl: float
+
+
+def information_criteria(
+    densities: Array, responsibilities: Array, row_weights: Array | None, n_parameters: int
+) -> Criteria:
+    """The criteria of a fit from log densities (n,) and responsibilities (n, K) of its rows."""
+    v = np.ones(len(densities)) if row_weights is None else row_weights
+    # A row of weight 0 is not there, whatever its density.
+    present = v > 0.0
+    likelihood = float(v[present] @ densities[present])
+    weight = float(v.sum())
+    certainty = float(v[present] @ np.log(responsibilities[present].max(axis=1)))
+    bic = -2.0 * likelihood + n_parameters * float(np.log(weight))
+    aic = -2.0 * likelihood + 2.0 * n_parameters
+    return Criteria(likelihood, weight, bic, aic, bic - 2.0 * certainty)
