@@ -2,6 +2,7 @@
 
 import difflib
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from hashlib import blake2b
@@ -81,9 +82,12 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Starts to make at the least. None: as many as it takes until more are unlikely to find a
         better optimum (4 that agree, at most 24). Each gets a short first run, the best goes on.
         With `init_params` or `max_iter`: that many runs in full, 1 by default.
-    init_params : {"kmeans", "k-means++", "random", "random_from_data"}, optional
+    init_params : {"kmeans", "k-means++", "random", "random_from_data"}, array-like or callable, \
+            optional
         How each of `n_init` runs begins. None: k-means in two metrics and random rows in turn, cuts
-        of merge trees, exchanges of components; "kmeans" if `max_iter` is set.
+        of merge trees, exchanges of components; "kmeans" if `max_iter` is set. Labels of shape
+        (n,), one group for each component in the order of their values, or responsibilities of
+        shape (n, K). A callable ``f(X, n_components, random_state=RandomState)`` returns either.
     weights_init, means_init, precisions_init : array-like, optional
         A start, or a part of one; components then keep its order.
     random_state : int, Generator, RandomState or None
@@ -171,7 +175,12 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         "reg_covar": [Interval(Real, 0.0, None, closed="left"), None],
         "max_iter": [Interval(Integral, 0, None, closed="left"), None],
         "n_init": [Interval(Integral, 1, None, closed="left"), None],
-        "init_params": [StrOptions({"kmeans", "random", "random_from_data", "k-means++"}), None],
+        "init_params": [
+            StrOptions({"kmeans", "random", "random_from_data", "k-means++"}),
+            "array-like",
+            callable,
+            None,
+        ],
         "weights_init": ["array-like", None],
         "means_init": ["array-like", None],
         "precisions_init": ["array-like", None],
@@ -198,7 +207,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         reg_covar: float | None = None,
         max_iter: int | None = None,
         n_init: int | None = None,
-        init_params: str | None = None,
+        init_params: str | ArrayLike | Callable[..., ArrayLike] | None = None,
         weights_init: ArrayLike | None = None,
         means_init: ArrayLike | None = None,
         precisions_init: ArrayLike | None = None,

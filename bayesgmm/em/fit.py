@@ -60,7 +60,7 @@ class Settings:
     reg_covar: float | None = None
     max_iter: int | None = None
     n_init: int | None = None
-    init_params: str | None = None
+    init_params: Any = None
     weights_init: ArrayLike | None = None
     means_init: ArrayLike | None = None
     precisions_init: ArrayLike | None = None
@@ -128,7 +128,8 @@ def fit_mixture(
     FitError
         If every start collapsed.
     """
-    x, row_weights, weight_unit = _counted(x, row_weights, settings)
+    kept = None if row_weights is None or row_weights.all() else row_weights > 0.0
+    x, row_weights, weight_unit = _counted(x, row_weights, kept, settings)
     ridge = _check_rows(x, names, settings)
     units = fit_units(x, row_weights, settings.structure)
     structure = settings.structure
@@ -143,7 +144,7 @@ def fit_mixture(
     given = given_parameters(settings, x.shape[1], structure, units)
     begun = settings.previous is not None or any(each is not None for each in given)
     if begun or settings.init_params is not None or settings.max_iter is not None:
-        best, attempts = _run_given(x, row_weights, units, structure, settings, given)
+        best, attempts = _run_given(x, row_weights, kept, units, structure, settings, given)
     else:
         best, attempts = _run_portfolio(x, row_weights, units, structure, settings)
     if best is None or best.run is None or best.collapsed:
@@ -157,9 +158,9 @@ def fit_mixture(
 
 
 def _counted(
-    x: Array, weights: Array | None, settings: Settings
+    x: Array, weights: Array | None, kept: NDArray[np.bool] | None, settings: Settings
 ) -> tuple[Array, Array | None, float]:
-    """The rows that count, their weights in a unit in which they are about 1, and that unit.
+    """The rows that are kept, their weights in a unit in which they are about 1, and that unit.
 
     No answer depends on the unit of weights: what is few, small or converged is said of rows.
     Beside a prior, weights are numbers of rows and stay as they are.
@@ -172,8 +173,8 @@ def _counted(
             f"sample_weight adds up to more than float64 holds (largest: {largest:.3g}). "
             "Divide the weights by a constant."
         )
-    if not weights.all():
-        x, weights = x[weights > 0.0], weights[weights > 0.0]
+    if kept is not None:
+        x, weights = x[kept], weights[kept]
     if settings.prior is not None:
         return x, weights, 1.0
     # A power of two: no digit changes.
@@ -243,6 +244,7 @@ def _rule(settings: Settings) -> StopRule:
 def _run_given(
     x: Array,
     weights: Array | None,
+    kept: NDArray[np.bool] | None,
     units: Units,
     structure: Structure,
     settings: Settings,
@@ -254,7 +256,7 @@ def _run_given(
     if settings.previous is not None:
         starts = iter([Start("previous solution", units.from_user(settings.previous))])
     else:
-        starts = chosen_starts(settings, x, weights, units, structure, given, rng)
+        starts = chosen_starts(settings, x, weights, kept, units, structure, given, rng)
     attempts = []
     rows = Rows(x, weights, units.shift, units.scale)
     for start in starts:

@@ -9,7 +9,7 @@ from sklearn.cluster import KMeans, kmeans_plusplus
 
 from bayesgmm.em.starts import Start, from_responsibilities
 from bayesgmm.em.units import Units
-from bayesgmm.errors import FitError, InvalidParameterError
+from bayesgmm.errors import InvalidParameterError
 from bayesgmm.model import Parameters, Structure
 
 type Array = NDArray[np.float64]
@@ -72,27 +72,81 @@ def chosen_starts(
     settings: Any,
     x: Array,
     weights: Array | None,
+    kept: NDArray[np.bool] | None,
     units: Units,
     structure: Structure,
     given: Given,
     rng: np.random.Generator,
 ) -> Iterator[Start]:
-    """`n_init` starts by `init_params`, whose parts give way to what was given."""
+    """`n_init` starts by `init_params`, whose parts give way to what was given.
+
+    `kept` says which of the user's rows `x` holds, if not all.
+    """
     if all(each is not None for each in given):
         yield Start("given", Parameters(*given))  # type: ignore[arg-type]  # none is None
         return
-    method = settings.init_params or "kmeans"
-    rows = units.to_fit(x)
+    method = "kmeans" if settings.init_params is None else settings.init_params
+    rows, k = units.to_fit(x), settings.n_components
+    name = method if isinstance(method, str) else "callable" if callable(method) else "given groups"
     for _ in range(settings.n_init or 1):
-        responsibilities = _responsibilities(method, rows, weights, settings.n_components, rng)
+        if isinstance(method, str):
+            responsibilities = _responsibilities(method, rows, weights, k, rng)
+        elif callable(method):
+            seed = np.random.RandomState(int(rng.integers(2**31 - 1)))
+            responsibilities = grouped(method(x, k, random_state=seed), len(x), k)
+        else:
+            n = len(x) if kept is None else len(kept)
+            responsibilities = grouped(method, n, k)
+            if kept is not None:
+                responsibilities = responsibilities[:, kept]
         if weights is not None:
             responsibilities = responsibilities * weights
         made = from_responsibilities(rows, responsibilities, structure)
         if made is None or not np.isfinite(made.means).all():
-            raise FitError(f"A start by init_params={method!r} left a component without rows.")
-        made = _with_spread(made, rows, structure)
+            made = _without_rows(rows, k, structure)
+        else:
+            made = _with_spread(made, rows, structure)
         parts = [part if part is not None else own for part, own in zip(given, made, strict=True)]
-        yield Start(method, Parameters(*parts))
+        yield Start(name, Parameters(*parts))
+
+
+def grouped(value: Any, n: int, k: int) -> Array:
+    """Responsibilities (K, n) from labels (n,), of any kind, or from responsibilities (n, K).
+
+    Raises
+    ------
+    InvalidParameterError
+        If they are not of n rows and K components, or responsibilities do not sum to 1.
+    """
+    array = np.asarray(value)
+    if array.shape == (n,) and array.dtype.kind in "iubUSOf":
+        groups, codes = np.unique(array, return_inverse=True)
+        if len(groups) != k:
+            raise InvalidParameterError(
+                f"init_params holds labels of {len(groups)} groups, but n_components={k}. Give one "
+                "group for each component."
+            )
+        return np.asarray(codes == np.arange(k)[:, np.newaxis], dtype=np.float64)
+    if array.shape != (n, k) or array.dtype.kind not in "iubf":
+        raise InvalidParameterError(
+            f"init_params must hold labels of shape ({n},) or responsibilities of shape "
+            f"({n}, {k}), not {array.dtype} of shape {array.shape}."
+        )
+    shares: Array = np.ascontiguousarray(array.T, dtype=np.float64)
+    off = ~((shares >= 0.0).all(axis=0) & (np.abs(shares.sum(axis=0) - 1.0) <= 1e-6))
+    if off.any():
+        raise InvalidParameterError(
+            f"The responsibilities in init_params must be at least 0 and sum to 1 in each row; "
+            f"{int(off.sum())} of {n} rows do not (first: row {int(off.argmax())})."
+        )
+    return shares
+
+
+def _without_rows(rows: Array, k: int, structure: Structure) -> Parameters:
+    """A start that left a component without rows: a run from there ends before it begins."""
+    d = rows.shape[1]
+    empty = np.zeros((k, d) if structure.diagonal else (k, d, d))
+    return Parameters(np.full(k, 1.0 / k), np.zeros((k, d)), empty)
 
 
 def _responsibilities(

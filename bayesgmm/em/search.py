@@ -174,7 +174,9 @@ def attempt(
     n = len(rows.x)
     run = maximise(rows, structure, start.parameters, rule, accelerate=fast)
     if not run.n_passes:
-        return Attempt(start.name, None, f"component {run.collapsed} began without spread", n)
+        return Attempt(
+            start.name, None, f"component {run.collapsed} began without rows or spread", n
+        )
     return Attempt(start.name, run, judge(run, structure, ratio) if judged else None, n)
 
 
