@@ -14,15 +14,7 @@
 // of the trace for the same purpose).
 #pragma once
 
-#include <algorithm>
-#include <cmath>
-#include <cstdint>
-#include <limits>
-#include <vector>
-
-#include "arrays.hpp"
 #include "columns.hpp"
-#include "simd.hpp"
 
 namespace bayesgmm {
 
@@ -31,8 +23,6 @@ enum class MergeCriterion { VVV, EEE, VII, EII };
 // Costs are rounded to this, so that equal ones stay equal in rotated or rescaled coordinates: ties
 // go by row, not by rounding.
 inline constexpr double COST_QUANTUM = 0x1p-36;
-// The cost of a merge that cannot be.
-inline constexpr double IMPOSSIBLE = std::numeric_limits<double>::infinity();
 
 // The groups that are left, in the order of their first rows: one column of `numbers` each, so that
 // one group is compared with LANES others at a time.
@@ -51,7 +41,7 @@ struct Groups {
     Groups(ConstMatrix means, ConstVector counts, Index more)
         : d(means.shape[1]), size(means.shape[0]), storage(MEANS + d + more, width()),
           numbers(storage), rows(size), near(size, -1) {
-        std::fill(numbers[BOUND].begin(), numbers[ABSENT].end(), IMPOSSIBLE);
+        std::fill(numbers[BOUND].begin(), numbers[ABSENT].end(), INFINITE);
         fill(numbers[COUNT], 1.0);
         for (Index k = 0; k < size; ++k) {
             rows[k] = k;
@@ -70,7 +60,7 @@ struct Groups {
         for (Index r = MEANS; r < MEANS + d; ++r)
             numbers(r, i) += (numbers(r, j) - numbers(r, i)) * share;
         numbers(COUNT, i) = count;
-        numbers(ABSENT, j) = numbers(BOUND, j) = IMPOSSIBLE;
+        numbers(ABSENT, j) = numbers(BOUND, j) = INFINITE;
         numbers(TRACE, j) = 0.0;
         ++merged;
     }
@@ -100,7 +90,7 @@ struct Groups {
                 numbers(line, place[k]) = numbers(line, k);
         }
         for (const Index line : {BOUND, ABSENT})
-            std::fill(&numbers(line, kept), numbers[line].end(), IMPOSSIBLE);
+            std::fill(&numbers(line, kept), numbers[line].end(), INFINITE);
         std::fill(&numbers(TRACE, kept), numbers[TRACE].end(), 0.0);
         size = kept;
         merged = 0;
@@ -284,17 +274,17 @@ struct SharedScatter {
 // Merge until one group is left: the generic algorithm of Mullner 2011 (arXiv:1109.2378), with
 // costs computed anew where a group's least is not known: less work than to keep a table of them.
 template <class Model>
-inline void merge_all(Model &&model, View<std::int64_t, 2> merges, Vector costs) {
+void merge_all(Model &&model, View<std::int64_t, 2> merges, Vector costs) {
     Groups &groups = model.groups;
     const Vector bound = groups.numbers[Groups::BOUND];
     Numbers row(groups.width());
     // The group after i that costs least to merge with it, once `row` holds what they cost.
     const auto settle = [&](Index i) {
         const Index chunk = i / LANES * LANES;
-        std::fill(&row[chunk], &row[i] + 1, IMPOSSIBLE);
+        std::fill(&row[chunk], &row[i] + 1, INFINITE);
         const auto [least, place] = first_least(row, chunk, groups.width());
         bound[i] = least;
-        groups.near[i] = least < IMPOSSIBLE ? place : -1;
+        groups.near[i] = least < INFINITE ? place : -1;
     };
     const auto look = [&](Index i) {
         model.costs(i, i / LANES * LANES, row);
@@ -317,23 +307,16 @@ inline void merge_all(Model &&model, View<std::int64_t, 2> merges, Vector costs)
     }
 }
 
-// Merge rows under EEE, as `merge_groups`; ridge = a / D.
-inline void merge_groups_shared(ConstMatrix means, ConstVector counts, double ridge,
-                                View<std::int64_t, 2> merges, Vector costs) {
-    merge_all(SharedScatter(means, counts, ridge), merges, costs);
-}
-
 // Merge rows into ever fewer groups. means (n, D), counts (n); merges (n - 1, 2): the group of the
 // second row goes into that of the first, groups being known by their first rows; costs (n - 1).
 // stand_in = a.
 inline void merge_groups(ConstMatrix means, ConstVector counts, MergeCriterion kind,
                          double stand_in, View<std::int64_t, 2> merges, Vector costs) {
-    if (kind == MergeCriterion::EEE) {
-        const double d = static_cast<double>(means.shape[1]);
-        merge_groups_shared(means, counts, stand_in / d, merges, costs);
-    } else {
+    const double ridge = stand_in / static_cast<double>(means.shape[1]);
+    if (kind == MergeCriterion::EEE)
+        merge_all(SharedScatter(means, counts, ridge), merges, costs);
+    else
         merge_all(SeparateScatters(means, counts, kind, stand_in), merges, costs);
-    }
 }
 
 }  // namespace bayesgmm

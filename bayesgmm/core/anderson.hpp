@@ -15,11 +15,7 @@
 //   and not as a small difference of large log-likelihoods, so it holds far below their rounding.
 #pragma once
 
-#include <cmath>
-#include <numeric>
-
 #include "gaussians.hpp"
-#include "small_matrices.hpp"
 
 namespace bayesgmm {
 
@@ -35,12 +31,7 @@ struct Parameters {
     View<double, Axes> covariances() const {
         return covariance_view<Axes>(all.data + k * (1 + d), k, d);
     }
-    double variance(Index c, Index j) const {
-        if constexpr (Axes == 3)
-            return covariances()(c, j, j);
-        else
-            return covariances()(c, j);
-    }
+    double variance(Index c, Index j) const { return pivot(covariances()[c], j); }
 };
 
 namespace anderson {
@@ -58,81 +49,65 @@ inline constexpr double NEAR = 1e-3;
 
 // Least-squares gamma of f on the rows of df, whose products with one another are given.
 //
-// Normal equations of rows scaled to length 1, by a Cholesky factorisation with pivoting that stops
-// where a step adds nothing but rounding to those before it.
+// Normal equations of rows scaled to length 1, by Gauss & Jordan's elimination with the largest of
+// the diagonal for a pivot. It stops where a step adds nothing but rounding to those before it.
 inline Numbers combine(ConstMatrix df, ConstMatrix products, ConstVector f) {
     const Index n = df.shape[0];
-    Numbers norms(n), right(n), left(n), half(n), gamma(n);
-    Table lower(n, n);
-    std::vector<Index> order(static_cast<std::size_t>(n));
-    std::iota(order.begin(), order.end(), 0);
+    Table system(n, n + 1);
+    Numbers norms(n), gamma(n);
+    std::vector<Index> left(n);
     for (Index i = 0; i < n; ++i) {
+        left[i] = i;
         norms[i] = std::max(std::sqrt(products(i, i)), 1e-300);
-        right[i] = dot(df[i], f) / norms[i];
-        left[i] = 1.0;
+        for (Index j = 0; j <= i; ++j)
+            system(i, j) = system(j, i) = i == j ? 1.0 : products(i, j) / (norms[i] * norms[j]);
+        system(i, n) = dot(df[i], f) / norms[i];
     }
-    Index rank = 0;
-    for (; rank < n; ++rank) {
-        const auto best = std::max_element(order.begin() + rank, order.end(),
-                                           [&](Index a, Index b) { return left[a] < left[b]; });
-        std::iter_swap(order.begin() + rank, best);
-        const Index pivot = order[rank];
-        if (!(left[pivot] >= 1e-12)) break;
-        lower(pivot, rank) = std::sqrt(left[pivot]);
-        for (Index i = rank + 1; i < n; ++i) {
-            const Index row = order[i];
-            double s = products(row, pivot) / (norms[row] * norms[pivot]);
-            for (Index c = 0; c < rank; ++c) s -= lower(row, c) * lower(pivot, c);
-            lower(row, rank) = s / lower(pivot, rank);
-            left[row] -= lower(row, rank) * lower(row, rank);
-        }
+    while (!left.empty()) {
+        const auto best = std::max_element(left.begin(), left.end(), [&](Index a, Index b) {
+            return system(a, a) < system(b, b);
+        });
+        const Index m = *best;
+        if (!(system(m, m) >= 1e-12)) break;
+        left.erase(best);
+        scale(system[m], 1.0 / system(m, m));
+        for (Index i = 0; i < n; ++i)
+            if (i != m) add_scaled(system[i], -system(i, m), system[m]);
     }
-    for (Index m = 0; m < rank; ++m) {
-        double s = right[order[m]];
-        for (Index c = 0; c < m; ++c) s -= lower(order[m], c) * half[c];
-        half[m] = s / lower(order[m], m);
-    }
-    for (Index m = rank - 1; m >= 0; --m) {
-        double s = half[m];
-        for (Index i = m + 1; i < rank; ++i) s -= lower(order[i], m) * gamma[order[i]];
-        gamma[order[m]] = s / lower(order[m], m);
-    }
-    for (Index i = 0; i < n; ++i) gamma[i] /= norms[i];
+    for (Index i = 0; i < n; ++i) gamma[i] = system(i, n) / norms[i];
+    for (const Index i : left) gamma[i] = 0.0;
     return gamma;
 }
 
 // Smallest Ritz value of I - J on the span of the rows of dx; both are scaled to dx of length 1.
 inline double slowest(Matrix dx, Matrix df) {
     const Index n = dx.shape[0];
-    Table inner(n, n), vectors(n, n), image(n, n);
-    Numbers values(n);
+    Table inner(n, n), basis(n, n), image(n, n);
+    Numbers values(n), half(n);
     for (Index i = 0; i < n; ++i) {
         const double length = std::max(std::sqrt(dot(dx[i], dx[i])), 1e-300);
         scale(dx[i], 1.0 / length);
         scale(df[i], 1.0 / length);
         for (Index j = 0; j <= i; ++j) inner(i, j) = inner(j, i) = dot(dx[i], dx[j]);
     }
-    eigen_symmetric(inner, values, vectors);
+    for (Index i = 0; i < n; ++i)
+        for (Index j = 0; j < n; ++j) {
+            const double product = dot(dx[i], df[j]);
+            image(i, j) -= 0.5 * product;
+            image(j, i) -= 0.5 * product;
+        }
+    eigen_symmetric(inner, values, basis);
     Index rank = 0;
-    while (rank < n && values[rank] > 1e-8 * values[0]) ++rank;
-    Table half(n, rank), turned(rank, rank), found(rank, rank);
-    Numbers ritz(rank);
-    for (Index a = 0; a < n; ++a)
-        for (Index b = 0; b < n; ++b) {
-            const double product = dot(dx[a], df[b]);
-            for (Index j = 0; j < rank; ++j)
-                half(a, j) += product * vectors(b, j) / std::sqrt(values[j]);
-        }
-    for (Index i = 0; i < rank; ++i)
-        for (Index j = 0; j < rank; ++j) {
-            double s = 0.0;
-            for (Index a = 0; a < n; ++a) s += vectors(a, i) * half(a, j);
-            s /= std::sqrt(values[i]);
-            turned(i, j) -= 0.5 * s;
-            turned(j, i) -= 0.5 * s;
-        }
-    eigen_symmetric(turned, ritz, found);
-    return ritz[rank - 1];
+    for (; rank < n && values[rank] > 1e-8 * values[0]; ++rank)
+        scale(basis[rank], 1.0 / std::sqrt(values[rank]));
+    Table turned(rank, rank), found(rank, rank);
+    for (Index i = 0; i < rank; ++i) {
+        fill(half, 0.0);
+        add_rows(half, 1.0, basis[i], image);
+        for (Index j = 0; j <= i; ++j) turned(i, j) = turned(j, i) = dot(half, basis[j]);
+    }
+    eigen_symmetric(turned, values.part(0, rank), found);
+    return values[rank - 1];
 }
 
 }  // namespace anderson
@@ -141,17 +116,14 @@ inline double slowest(Matrix dx, Matrix df) {
 template <int Axes>
 class Acceleration {
 public:
-    Acceleration(Index k, Index d) : k_(k), d_(d), size_(Parameters<Axes>::size(k, d)) {
-        // Long vectors keep fewer steps: this memory stays near that of the mixture.
-        depth_ = std::clamp<Index>(anderson::MOST_NUMBERS / size_, 2, anderson::DEPTH);
-        for (Table *each : {&dx_, &df_, &dimage_}) *each = Table(depth_, size_);
-        products_ = Table(depth_, depth_);
-        points_ = Tables(2, 3, size_);
-        gains_ = Numbers(depth_);
-        step_ = Numbers(size_);
-        w_scales_ = Numbers(k), n_scales_ = Numbers(k), reference_ = Numbers(k * (1 + d));
-        fill(reference_, NOT_A_NUMBER);
-        row_ = Numbers(d);
+    Acceleration(Index k, Index d)
+        : k_(k), d_(d), size_(Parameters<Axes>::size(k, d)),
+          // Long vectors keep fewer steps: this memory stays near that of the mixture.
+          depth_(std::clamp<Index>(anderson::MOST_NUMBERS / size_, 2, anderson::DEPTH)),
+          dx_(depth_, size_), df_(depth_, size_), dimage_(depth_, size_), products_(depth_, depth_),
+          points_(2, 3, size_), reference_(k, 1 + d), gains_(depth_), step_(size_), w_scales_(k),
+          n_scales_(k), row_(d) {
+        fill(reference_.flat(), NOT_A_NUMBER);
     }
 
     // Take in a point and its EM image. `mixture` is factored at theta; counts (K,) weigh its
@@ -181,10 +153,10 @@ public:
     // the plain gain where rounding alone makes as much.
     double remaining(double enough) const {
         if (gain_ > enough || gain_ <= std::max(rounding_, 1e-26)) return gain_;
-        if (used_ > 0 && gains_.view()[newest_] < anderson::NEAR) {
+        if (used_ > 0 && gains_[newest_] < anderson::NEAR) {
             // The last step's own quotient is no less than the least Ritz value.
-            const ConstVector dx = dx_.view()[newest_];
-            const double quotient = -dot(dx, df_.view()[newest_]) / std::max(dot(dx, dx), 1e-300);
+            const ConstVector dx = dx_[newest_];
+            const double quotient = -dot(dx, df_[newest_]) / std::max(dot(dx, dx), 1e-300);
             const double bound = gain_ / std::min(quotient, 1.0);
             if (quotient > 0.0 && bound > enough) return bound;
         }
@@ -192,12 +164,12 @@ public:
         Index near = 0;
         Table dx(used_, size_), df(used_, size_);
         for (Index i = 0; i < used_; ++i)
-            if (gains_.view()[i] < anderson::NEAR) {
-                assign(dx[near], dx_.view()[i]);
-                assign(df[near++], df_.view()[i]);
+            if (gains_[i] < anderson::NEAR) {
+                assign(dx[near], dx_[i]);
+                assign(df[near++], df_[i]);
             }
         if (near < anderson::FEWEST_STEPS) return INFINITE;
-        const double least = anderson::slowest(dx.view().part(0, near), df.view().part(0, near));
+        const double least = anderson::slowest(dx.part(0, near), df.part(0, near));
         return least > 0.0 ? gain_ / std::min(least, 1.0) : INFINITE;
     }
 
@@ -216,8 +188,8 @@ public:
             add_scaled(out, stretch_, step_);
             return true;
         }
-        const Numbers gamma = anderson::combine(df_.view().part(0, used_), products_, here[2]);
-        for (Index m = 0; m < used_; ++m) add_scaled(out, -reach_ * gamma.view()[m], dimage_[m]);
+        const Numbers gamma = anderson::combine(df_.part(0, used_), products_, here[2]);
+        for (Index m = 0; m < used_; ++m) add_scaled(out, -reach_ * gamma[m], dimage_[m]);
         return true;
     }
 
@@ -237,29 +209,31 @@ private:
         for (Index i = 0; i < out.size(); ++i) out[i] = a[i] - b[i];
     }
 
+    // Weights and variances (K, 1 + D): what shows how far theta is from the reference.
+    Table sizes(Parameters<Axes> theta) const {
+        Table out(k_, 1 + d_);
+        for (Index c = 0; c < k_; ++c) {
+            out(c, 0) = theta.weights()[c];
+            for (Index j = 0; j < d_; ++j) out(c, 1 + j) = theta.variance(c, j);
+        }
+        return out;
+    }
+
     // Whether no weight or variance has left [1/2, 2] times what it was at the reference.
     bool is_near_reference(Parameters<Axes> theta) const {
-        const auto within = [](double value, double reference) {
-            return 0.5 < value / reference && value / reference < 2.0;
-        };
-        const ConstVector reference = reference_.view();
-        for (Index c = 0; c < k_; ++c) {
-            if (!within(theta.weights()[c], reference[c])) return false;
-            for (Index j = 0; j < d_; ++j)
-                if (!within(theta.variance(c, j), reference[k_ + c * d_ + j])) return false;
-        }
-        return true;
+        const Table now = sizes(theta);
+        return std::equal(now.view().begin(), now.view().end(), reference_.view().begin(),
+                          [](double a, double b) { return 0.5 < a / b && a / b < 2.0; });
     }
 
     // Take coordinates in which the complete-data information at theta is the identity.
     void refer(Parameters<Axes> theta, ConstVector counts, const Gaussians<Axes> &mixture) {
         const double total = sum(counts);
         for (Index c = 0; c < k_; ++c) {
-            reference_[c] = theta.weights()[c];
             w_scales_[c] = std::sqrt(total / theta.weights()[c]);
             n_scales_[c] = std::sqrt(counts[c]);
-            for (Index j = 0; j < d_; ++j) reference_[k_ + c * d_ + j] = theta.variance(c, j);
         }
+        reference_ = sizes(theta);
         factors_ = mixture.factors;
         rounding_ = gain_of_rounding(theta, counts);
     }
@@ -272,21 +246,17 @@ private:
             double means = 0.0, covariances = 0.0;
             for (Index i = 0; i < d_; ++i) {
                 double a = 0.0, b = 0.0;
-                for (Index j = Axes == 3 ? 0 : i; j <= i; ++j) {
-                    double p;
-                    if constexpr (Axes == 3)
-                        p = std::abs(factors_(c, i, j));
-                    else
-                        p = factors_(c, i);
-                    a += p * std::abs(theta.means()(c, j));
-                    b += p * std::sqrt(theta.variance(c, j));
+                const ConstVector row = row_of(factors_[c], i);
+                for (Index j = i + 1 - row.size(), m = 0; j <= i; ++j, ++m) {
+                    a += std::abs(row[m] * theta.means()(c, j));
+                    b += std::abs(row[m]) * std::sqrt(theta.variance(c, j));
                 }
                 means += a * a;
                 covariances += b * b;
             }
             total += counts[c] * (means + 0.5 * covariances * covariances);
         }
-        return 0.5 * EPS * EPS * total;
+        return 0.5 * EPSILON * EPSILON * total;
     }
 
     void keep_step(ConstMatrix here, ConstMatrix before, double gain) {
@@ -302,48 +272,25 @@ private:
     }
 
     // Coordinates of a difference of two parameter vectors.
-    void to_coordinates(ConstVector step, Vector out) {
-        for (Index c = 0; c < k_; ++c) out[c] = step[c] * w_scales_[c];
-        Index at = k_;
-        for (Index c = 0; c < k_; ++c, at += d_)
-            of_mean(c, step.part(at, at + d_), out.part(at, at + d_));
-        const Index m = covariance_size<Axes>(d_);
-        for (Index c = 0; c < k_; ++c, at += m)
-            of_covariance(c, step.part(at, at + m), out.part(at, at + m));
-    }
-
-    void of_mean(Index c, ConstVector step, Vector out) {
-        for (Index i = 0; i < d_; ++i) {
-            if constexpr (Axes == 3)
-                out[i] = n_scales_[c] * dot(factors_[c][i].part(0, i + 1), step.part(0, i + 1));
-            else
-                out[i] = n_scales_[c] * factors_(c, i) * step[i];
+    void to_coordinates(Vector step, Vector out) {
+        const Parameters<Axes> from{step, k_, d_}, to{out, k_, d_};
+        for (Index c = 0; c < k_; ++c) {
+            const auto covariance = to.covariances()[c];
+            to.weights()[c] = from.weights()[c] * w_scales_[c];
+            assign(to.means()[c], from.means()[c]);
+            multiply(factors_[c], to.means()[c]);
+            scale(to.means()[c], n_scales_[c]);
+            sandwich(factors_[c], from.covariances()[c], row_, covariance);
+            scale(covariance.flat(), std::sqrt(0.5) * n_scales_[c]);
         }
     }
 
-    void of_covariance(Index c, ConstVector step, Vector out) {
-        const double factor = std::sqrt(0.5) * n_scales_[c];
-        if constexpr (Axes == 3) {
-            const Matrix p = factors_[c];
-            for (Index i = 0; i < d_; ++i) {
-                fill(row_, 0.0);
-                for (Index m = 0; m <= i; ++m)
-                    add_scaled(row_, p(i, m), step.part(m * d_, (m + 1) * d_));
-                for (Index j = 0; j <= i; ++j)
-                    out[i * d_ + j] = out[j * d_ + i] =
-                        factor * dot(row_.view().part(0, j + 1), p[j].part(0, j + 1));
-            }
-        } else {
-            for (Index i = 0; i < d_; ++i)
-                out[i] = factor * factors_(c, i) * factors_(c, i) * step[i];
-        }
-    }
-
-    Index k_, d_, size_, depth_ = 0;
+    Index k_, d_, size_, depth_;
     Table dx_, df_, dimage_;  // (depth, size): differences of points, of f, and of images
     Table products_;          // (depth, depth): of the rows of df with one another
     Tables points_;           // the last two points: theta, image and f
-    Numbers gains_, step_, w_scales_, n_scales_, reference_, row_;
+    Table reference_;
+    Numbers gains_, step_, w_scales_, n_scales_, row_;
     Owned<double, Axes> factors_;
     Index now_ = 0, used_ = 0, newest_ = -1;
     bool seen_ = false;

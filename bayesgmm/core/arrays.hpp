@@ -6,15 +6,22 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <new>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace bayesgmm {
 
 using Index = std::ptrdiff_t;
+
+inline constexpr double EPSILON = std::numeric_limits<double>::epsilon();
+inline constexpr double INFINITE = std::numeric_limits<double>::infinity();
+inline constexpr double NOT_A_NUMBER = std::numeric_limits<double>::quiet_NaN();
 
 template <class T, int Axes>
 struct View {
@@ -66,6 +73,7 @@ using ConstVector = View<const double, 1>;
 using ConstMatrix = View<const double, 2>;
 using ConstMatrices = View<const double, 3>;
 using Labels = View<std::int64_t, 1>;
+using ConstLabels = View<const std::int64_t, 1>;
 
 // Memory that begins with a line of the cache: a vector register never has to read two. (The
 // library's own aligned allocation takes several times as long as the plain one.)
@@ -96,9 +104,9 @@ public:
     Owned() = default;
     template <class... Sizes>
     requires(sizeof...(Sizes) == Axes)
-    explicit Owned(Sizes... sizes) : shape_{static_cast<Index>(sizes)...} {
-        numbers_.resize(static_cast<std::size_t>(View<T, Axes>{nullptr, shape_}.size()));
-    }
+    explicit Owned(Sizes... sizes) : Owned(std::array<Index, Axes>{static_cast<Index>(sizes)...}) {}
+    explicit Owned(const std::array<Index, Axes> &shape)
+        : shape_(shape), numbers_(View<T, Axes>{nullptr, shape}.size()) {}
     View<T, Axes> view() { return {numbers_.data(), shape_}; }
     View<const T, Axes> view() const { return {numbers_.data(), shape_}; }
     operator View<T, Axes>() { return view(); }
@@ -108,7 +116,9 @@ public:
         return view()(places...);
     }
     decltype(auto) operator[](Index i) { return view()[i]; }
-    Vector flat() { return view().flat(); }
+    decltype(auto) operator[](Index i) const { return view()[i]; }
+    View<T, 1> flat() { return view().flat(); }
+    View<T, Axes> part(Index first, Index last) { return view().part(first, last); }
     Index size() const { return static_cast<Index>(numbers_.size()); }
     T *data() { return numbers_.data(); }
 
@@ -120,6 +130,13 @@ private:
 using Numbers = Owned<double, 1>;
 using Table = Owned<double, 2>;
 using Tables = Owned<double, 3>;
+using LabelNumbers = Owned<std::int64_t, 1>;
+
+// Zeros of the shape of a view.
+template <class T, int Axes>
+Owned<double, Axes> zeros_like(View<T, Axes> view) {
+    return Owned<double, Axes>(view.shape);
+}
 
 // --- short sums and assignments of equally long vectors ---------------------------------------
 

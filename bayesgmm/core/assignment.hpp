@@ -7,14 +7,7 @@
 // Floyd & Warshall's recursion. Both take K^3 steps.
 #pragma once
 
-#include <algorithm>
-#include <cstdint>
-#include <limits>
-#include <vector>
-
-#include "arrays.hpp"
 #include "columns.hpp"
-#include "simd.hpp"
 
 namespace bayesgmm {
 
@@ -40,11 +33,11 @@ public:
             assign(cost_[i], cost[i]);
             permutation[i] = i;
         }
-        fill(v_, -infinite);
+        fill(v_, -INFINITE);
         std::fill_n(v_.data(), n_, 0.0);
         std::fill(owner_.begin(), owner_.end(), -1);
         for (Index row = 0; row < n_; ++row)
-            if (!place(row)) return {nan, nan};
+            if (!place(row)) return {NOT_A_NUMBER, NOT_A_NUMBER};
         double total = 0.0;
         for (Index j = 0; j < n_; ++j) {
             permutation[owner_[j]] = j;
@@ -54,21 +47,18 @@ public:
     }
 
 private:
-    static constexpr double infinite = std::numeric_limits<double>::infinity();
-    static constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-
     // Give a row a column, moving others along the shortest path to a free one.
     bool place(Index row) {
-        fill(least_, infinite);
+        fill(least_, INFINITE);
         fill(used_, 0.0);
         owner_[width_] = row;
         u_[width_] = 0.0;
         Index column = width_;
         do {
-            if (column < n_) used_[column] = infinite;
+            if (column < n_) used_[column] = INFINITE;
             look_from(column);
             const auto [step, nearest] = first_least(least_, 0, width_);
-            if (!(step < infinite)) return false;
+            if (!(step < INFINITE)) return false;
             raise_prices(step);
             column = nearest;
         } while (owner_[column] >= 0);
@@ -112,7 +102,7 @@ private:
             const Vector cost = cost_[owner_[i]], reach = reach_[i];
             for (Index j = 0; j < width_; j += LANES)
                 store(greater(load(&cost[j]) - u_[i] - load(&v_[j]), Vec{}), &reach[j]);
-            reach[i] = infinite;
+            reach[i] = INFINITE;
         }
         for (Index m = 0; m < n_; ++m)
             for (Index i = 0; i < n_; ++i) {
@@ -122,7 +112,7 @@ private:
                     store(via < old ? via : old, &reach_(i, j));
                 }
             }
-        double least = infinite;
+        double least = INFINITE;
         for (Index i = 0; i < n_; ++i) least = std::min(least, reach_(i, i));
         return least;
     }
@@ -133,11 +123,7 @@ private:
     std::vector<Index> owner_, way_;
 };
 
-inline BestAssignment assign_one(ConstMatrix cost, Labels permutation) {
-    return Assignment(cost.shape[0]).solve(cost, permutation);
-}
-
-// `assign_one` for each of costs (T, K, K): permutations (T, K), best (T), excess (T).
+// The best assignment for each of costs (T, K, K): permutations (T, K), best (T), excess (T).
 inline void assign_all(ConstMatrices costs, View<std::int64_t, 2> permutations, Vector best,
                        Vector excess) {
     Assignment assignment(costs.shape[1]);

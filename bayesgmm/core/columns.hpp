@@ -2,12 +2,6 @@
 // taken at a time.
 #pragma once
 
-#include <algorithm>
-#include <array>
-#include <cstdint>
-#include <limits>
-
-#include "arrays.hpp"
 #include "simd.hpp"
 
 namespace bayesgmm {
@@ -71,7 +65,7 @@ struct Least {
 
 // The least of numbers first..last-1 and the first place that has it; whole vectors of numbers.
 inline Least first_least(ConstVector numbers, Index first, Index last) {
-    Vec least = splat(std::numeric_limits<double>::infinity());
+    Vec least = splat(INFINITE);
     Bits where = splat_bits(first), here = ascending(first);
     for (Index k = first; k < last; k += LANES, here += LANES) {
         const Vec each = load(&numbers[k]);

@@ -14,12 +14,6 @@
 // one rotation begins at the best of these angles, the search for all axes at several bases.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
-#include <limits>
-#include <utility>
-
-#include "simd.hpp"
 #include "small_matrices.hpp"
 
 namespace bayesgmm {
@@ -42,7 +36,7 @@ struct Criterion {
 // log v; NaN where v is not positive.
 inline Vec log_or_nan(Vec v) {
     const Vec least = splat(std::numeric_limits<double>::min());
-    return v >= least ? log_positive(greater(v, least)) : splat(NAN);
+    return v >= least ? log_positive(greater(v, least)) : splat(NOT_A_NUMBER);
 }
 
 // exp(x) of either sign, with NaN as NaN.
@@ -290,7 +284,7 @@ inline double sweep(Rotated &rotated, const Criterion &criterion, bool wide, Pla
 inline void descend(Rotated &rotated, const Criterion &criterion, int sweeps, int wide) {
     const double power = criterion.equal_volumes ? 1.0 / static_cast<double>(rotated.d) : 0.0;
     Plane plane(rotated.k, rotated.width, power);
-    double last = INFINITY;
+    double last = INFINITE;
     for (int i = 0; i < sweeps; ++i) {
         const double gain = sweep(rotated, criterion, i < wide, plane);
         if (!(gain > LEAST_GAIN) || (gain < ROUNDING && gain > 0.5 * last)) return;
@@ -302,17 +296,16 @@ inline void descend(Rotated &rotated, const Criterion &criterion, int sweeps, in
 inline double search(ConstMatrices scatters, const Criterion &criterion, Rotated &best) {
     const Index K = best.k, d = best.d;
     Rotated trial(K, d);
-    Table pooled(d, d), columns(d, d);
+    Table pooled(d, d);
     Numbers values(d);
     for (Index k = 0; k < K; ++k) accumulate(pooled.flat(), scatters[k].flat());
-    double least = INFINITY;
+    double least = INFINITE;
     // The data's own axes, those of all components together, and each component's.
     for (Index b = 0; b < (d > 2 ? K + 2 : 1); ++b) {
         if (b == 0)
-            for (Index i = 0; i < d; ++i) columns(i, i) = 1.0;
+            for (Index i = 0; i < d; ++i) trial.basis()(i, i) = 1.0;
         else
-            eigen_symmetric(b == 1 ? ConstMatrix(pooled) : scatters[b - 2], values, columns);
-        transpose(columns, trial.basis());
+            eigen_symmetric(b == 1 ? ConstMatrix(pooled) : scatters[b - 2], values, trial.basis());
         rotate_all(scatters, trial);
         descend(trial, criterion, TRIAL_SWEEPS, TRIAL_SWEEPS);
         const double value = objective(trial, criterion);
@@ -326,7 +319,7 @@ inline double search(ConstMatrices scatters, const Criterion &criterion, Rotated
 
 }  // namespace common_axes
 
-// Common axes (D, D) as columns, and the scatters' variances (K, D) along them.
+// Common axes (D, D) as rows, and the scatters' variances (K, D) along them.
 //
 // `axes` holds a basis to begin at, or NaN. With `sweeps` they go on from there, at most so often.
 // With 0 they end at the optimum, and bases made from the data are tried too: the given one is kept
@@ -341,7 +334,7 @@ inline Index fit_common_axes(ConstMatrices scatters, ConstVector counts, bool eq
     if (std::isnan(axes(0, 0))) {
         search(scatters, criterion, best);
     } else {
-        transpose(axes, best.basis());
+        assign(best.basis().flat(), axes.flat());
         rotate_all(scatters, best);
         descend(best, criterion, sweeps > 0 ? sweeps : MOST_SWEEPS, sweeps > 0 ? 0 : TRIAL_SWEEPS);
         if (sweeps == 0) {
@@ -350,7 +343,7 @@ inline Index fit_common_axes(ConstMatrices scatters, ConstVector counts, bool eq
             if (search(scatters, criterion, found) <= value + 1e-12) std::swap(best, found);
         }
     }
-    transpose(best.basis(), axes);
+    assign(axes.flat(), best.basis().flat());
     for (Index k = 0; k < K; ++k)
         for (Index j = 0; j < d; ++j) {
             variances(k, j) = best.at(j, j)[k];

@@ -41,21 +41,17 @@ struct StopRule {
 
 // The scatter about the mean mu + step, from N, A and B about mu: about the component's own mean, and
 // the square of what a prior takes off.
-inline void scatter_about(double n, ConstVector a, ConstMatrix b, ConstVector step, Matrix out) {
+template <class Symmetric, class Out>
+void scatter_about(double n, ConstVector a, Symmetric b, ConstVector step, Out out) {
     const double inverse = n > 0.0 ? 1.0 / n : 0.0;
-    for (Index i = 0; i < a.size(); ++i)
-        for (Index j = 0; j <= i; ++j) {
-            const double own_i = a[i] * inverse, own_j = a[j] * inverse;
-            out(i, j) = out(j, i) =
-                b(i, j) - a[i] * own_j + n * (step[i] - own_i) * (step[j] - own_j);
-        }
-}
-inline void scatter_about(double n, ConstVector a, ConstVector b, ConstVector step, Vector out) {
-    const double inverse = n > 0.0 ? 1.0 / n : 0.0;
-    for (Index j = 0; j < a.size(); ++j) {
-        const double own = a[j] * inverse;
-        out[j] = b[j] - a[j] * own + n * (step[j] - own) * (step[j] - own);
+    for (Index i = 0; i < a.size(); ++i) {
+        const Vector row = row_of(out, i);
+        const ConstVector of_b = row_of(b, i);
+        const double apart = n * (step[i] - a[i] * inverse);
+        for (Index j = i + 1 - row.size(), m = 0; j <= i; ++j, ++m)
+            row[m] = of_b[m] - a[i] * (a[j] * inverse) + apart * (step[j] - a[j] * inverse);
     }
+    mirror(out);
 }
 
 // Why a run ended. The Python side has the same names.
@@ -72,7 +68,10 @@ public:
           pseudo_counts_(k_) {
         image_ = {image_all_, k_, d_};
         trial_ = {trial_all_, k_, d_};
-        if (model.prior) fill(pseudo_counts_, pseudo_count(*model.prior));
+        if (!model.prior) return;
+        const Prior &prior = *model.prior;
+        fill(pseudo_counts_, (prior.nu() + prior.size() + 1.0) * copies(prior));
+        scale_ = zeros_like(theta.covariances()[0].part(0, prior.axes > 0 ? prior.axes : d_));
     }
 
     Outcome run(const StopRule &rule, const std::function<bool()> &interrupted) {
@@ -121,7 +120,7 @@ private:
         for (Index c = 0; c < state.log_volumes.size() && !exact; ++c)
             for (Index j = 0; j < d_; ++j)
                 state.log_volumes[c] -=
-                    2.0 * std::log(pivot(mixture_, c, j)) / static_cast<double>(d_);
+                    2.0 * std::log(pivot(mixture_.factors[c], j)) / static_cast<double>(d_);
         if constexpr (Axes == 3) {
             if (model_.structure.has_common_axes()) begin_common_axes(theta_.covariances(), state);
         }
@@ -135,19 +134,11 @@ private:
         double value = out.log_likelihood();
         if (model_.prior) {
             const Prior &prior = *model_.prior;
-            Numbers scale(covariance_size<Axes>(d_));
             value += log_density_of_weights(prior, at.weights()) +
                      log_density_of_means(prior, at.means()) +
-                     log_density_of_covariances(prior, mixture_.factors.view(), scale_view(scale));
+                     log_density_of_covariances<Axes>(prior, mixture_.factors, scale_.view());
         }
         return value;
-    }
-
-    auto scale_view(Numbers &scale) const {
-        if constexpr (Axes == 3)
-            return scale.view().reshaped(d_, d_);
-        else
-            return scale.view();
     }
 
     bool is_behind(double rival) const {
@@ -179,7 +170,7 @@ private:
         double value = -INFINITE;
         const Sums<Axes> found{trial_sums_, k_, d_};
         if (is_mixture) value = pass(trial_, found);
-        const bool better = objective_ - value <= 8.0 * EPS * std::abs(objective_);
+        const bool better = objective_ - value <= 8.0 * EPSILON * std::abs(objective_);
         history_.learn(better);
         if (!better) return false;
         assign(theta_.all, trial_.all);
@@ -213,14 +204,12 @@ private:
         scale(weights, 1.0 / sum(weights));
         if (model_.structure.is_closed_under_mixing()) return 0;
         const View<double, Axes> covariances = trial_.covariances();
-        Numbers scatters(covariances.size());
-        const View<double, Axes> of = covariance_view<Axes>(scatters.data(), k_, d_);
-        for (Index c = 0; c < k_; ++c) add_scaled(flat(of[c]), weights[c], flat(covariances[c]));
-        return maximise_covariances(model_.structure, weights, of, state, EFFORT, covariances);
+        auto scatters = zeros_like(covariances);
+        for (Index c = 0; c < k_; ++c)
+            add_scaled(scatters[c].flat(), weights[c], covariances[c].flat());
+        return maximise_covariances<Axes>(model_.structure, weights, scatters, state, EFFORT,
+                                          covariances);
     }
-
-    static Vector flat(Vector v) { return v; }
-    static Vector flat(Matrix m) { return m.flat(); }
 
     // The M-step from theta, into the image. 0, or 1 + the component that it leaves without rows or
     // without a covariance.
@@ -234,22 +223,25 @@ private:
             image_.weights()[c] = counts[c] + excess;
             if (counts[c] + excess < least) least = counts[c] + excess, fewest = c;
         }
-        if (!(least >= EPS * sums_.weight())) return fewest + 1;
+        if (!(least >= EPSILON * sums_.weight())) return fewest + 1;
         for (double &weight : image_.weights()) weight /= sums_.weight() + excess_total;
-        Numbers scatters(theta_.covariances().size()), sizes = pseudo_counts_;
+        Numbers sizes = pseudo_counts_, steps(d_);
         accumulate(sizes, counts);
-        const View<double, Axes> of = covariance_view<Axes>(scatters.data(), k_, d_);
+        auto scatters = zeros_like(theta_.covariances());
         for (Index c = 0; c < k_; ++c) {
-            Numbers steps(d_);
             mean_steps(c, steps);
             for (Index j = 0; j < d_; ++j) image_.means()(c, j) = theta_.means()(c, j) + steps[j];
-            scatter_about(counts[c], sums_.firsts()[c], sums_.seconds()[c], steps, of[c]);
+            scatter_about(counts[c], sums_.firsts()[c], sums_.seconds()[c], steps.view(),
+                          scatters[c]);
+            // N_k times the ridge: for most structures as good as adding it to the covariances.
+            for (Index j = 0; j < model_.ridge.size(); ++j)
+                pivot(scatters[c], j) += counts[c] * model_.ridge[j];
         }
-        if (model_.prior) add_pseudo_scatter(of);
-        if (!model_.ridge.empty()) add_ridge(of);
+        if (model_.prior) add_pseudo_scatter(scatters);
         if (exact) state_ = state_at_theta(exact);
         const int effort = exact ? 0 : trace.size() > 1 ? EFFORT : FIRST_EFFORT;
-        return maximise_covariances(model_.structure, sizes, of, state_, effort, image_.covariances());
+        return maximise_covariances<Axes>(model_.structure, sizes, scatters, state_, effort,
+                                          image_.covariances());
     }
 
     // Steps to the mean that maximises the (penalised) expected log-likelihood given covariances:
@@ -261,74 +253,44 @@ private:
             for (Index j = 0; j < d_; ++j) out[j] = a[j] / n;
             return;
         }
+        // step = L v with (N I + L' S^-1 L) v = P A + L' S^-1 (m - mu), where Sigma = L L'.
         const Prior &prior = *model_.prior;
-        Numbers pull(d_), square(d_);
+        auto lower = zeros_like(theta_.covariances()[c]), system = lower;
+        Numbers pull(d_);
+        cholesky(theta_.covariances()[c], lower);
+        auto scaled = lower;  // S^-1/2 L
         for (Index j = 0; j < d_; ++j) {
-            square[j] = prior.precision[j] * prior.precision[j];
-            pull[j] = square[j] * (prior.location[j] - theta_.means()(c, j));
+            scale(row_of(scaled.view(), j), prior.precision[j]);
+            pull[j] = prior.precision[j] * (prior.location[j] - theta_.means()(c, j));
+            pivot(system.view(), j) = n;
         }
-        if constexpr (Axes == 3) {
-            solve_for_mean(theta_.covariances()[c], mixture_.factors[c], n, a, square, pull, out);
-        } else {
-            const ConstVector variances = theta_.covariances()[c];
-            for (Index j = 0; j < d_; ++j)
-                out[j] = (a[j] + variances[j] * pull[j]) / (n + variances[j] * square[j]);
-        }
+        add_gram(1.0, scaled.view(), system.view());
+        cholesky(system, system);
+        assign(out, a);
+        multiply(mixture_.factors[c], out);
+        multiply_transposed(scaled.view(), pull);
+        accumulate(out, pull);
+        solve_lower(system.view(), out);
+        solve_upper_of_lower(system.view(), out);
+        multiply(lower.view(), out);
     }
 
-    // step = L v with (N I + L' S^-1 L) v = P A + L' pull, where Sigma = L L' and P = L^-1.
-    void solve_for_mean(ConstMatrix covariance, ConstMatrix p, double n, ConstVector a,
-                        ConstVector square, ConstVector pull, Vector out) const {
-        Table lower(d_, d_), system(d_, d_), half(d_, d_);
-        Numbers v(d_);
-        cholesky(covariance, lower);
-        for (Index i = 0; i < d_; ++i) v[i] = dot(p[i].part(0, i + 1), a.part(0, i + 1));
-        for (Index m = 0; m < d_; ++m)
-            for (Index i = 0; i <= m; ++i) {
-                v[i] += lower(m, i) * pull[m];
-                for (Index j = 0; j <= i; ++j)
-                    system(i, j) += lower(m, i) * square[m] * lower(m, j);
-            }
-        for (Index i = 0; i < d_; ++i) system(i, i) += n;
-        cholesky(system, half);
-        solve_lower(half, v);
-        solve_upper_of_lower(half, v);
-        for (Index i = 0; i < d_; ++i)
-            out[i] = dot(lower[i].part(0, i + 1), v.view().part(0, i + 1));
-    }
-
-    // Rows that the covariances' prior counts for in each component.
-    double pseudo_count(const Prior &prior) const {
-        const double copies = static_cast<double>(prior.groups) / static_cast<double>(k_);
-        const double d = static_cast<double>(d_);
-        if constexpr (Axes == 3) return (prior.strength[0] + d + 1.0) * copies;
-        return 2.0 * (prior.strength[0] + 1.0) * (prior.axes < d_ ? 1.0 / d : 1.0) * copies;
+    // Copies of the covariances' prior for each component: groups / K, or 1 / D of it where all
+    // features share a variance.
+    double copies(const Prior &prior) const {
+        const double share = prior.axes == 1 ? static_cast<double>(d_) : 1.0;
+        return static_cast<double>(prior.groups) / (static_cast<double>(k_) * share);
     }
 
     // Scatter that the covariances' prior counts for in each component.
     void add_pseudo_scatter(View<double, Axes> scatters) {
         const Prior &prior = *model_.prior;
-        const double copies = static_cast<double>(prior.groups) / static_cast<double>(k_);
-        Numbers scale(covariance_size<Axes>(d_));
-        log_density_of_covariances(prior, mixture_.factors.view(), scale_view(scale));
-        if constexpr (Axes == 2) {
-            const double factor = prior.axes < d_ ? 2.0 / static_cast<double>(d_) : 2.0;
-            for (Index j = d_ - 1; j >= 0; --j)
-                scale[j] = factor * scale[std::min(j, prior.axes - 1)];
+        set_scale<Axes>(prior, mixture_.factors, scale_.view());
+        for (Index c = 0; c < k_; ++c) {
+            const Vector of = scatters[c].flat();
+            for (Index i = 0; i < of.size(); ++i)
+                of[i] += copies(prior) * scale_.flat()[prior.axes == 1 ? 0 : i];
         }
-        for (Index c = 0; c < k_; ++c) add_scaled(flat(scatters[c]), copies, scale);
-    }
-
-    // N_k times the ridge: for most structures as good as adding it to the covariances.
-    void add_ridge(View<double, Axes> scatters) const {
-        for (Index c = 0; c < k_; ++c)
-            for (Index j = 0; j < d_; ++j) {
-                const double amount = sums_.counts()[c] * model_.ridge[j];
-                if constexpr (Axes == 3)
-                    scatters(c, j, j) += amount;
-                else
-                    scatters(c, j) += amount;
-            }
     }
 
     const Model &model_;
@@ -338,7 +300,9 @@ private:
     Passes<Axes> passes_;
     Gaussians<Axes> mixture_;  // theta's, factored, between passes
     Acceleration<Axes> history_;
-    Numbers image_all_, trial_all_, trial_sums_, pseudo_counts_;
+    Numbers image_all_, trial_all_, trial_sums_;
+    Numbers pseudo_counts_;          // rows that the covariances' prior counts for, (K,)
+    Owned<double, Axes - 1> scale_;  // its scale, given or expected
     Parameters<Axes> image_, trial_;
     MStepState state_;
     Index component_ = 0;

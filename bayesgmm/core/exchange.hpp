@@ -1,5 +1,5 @@
-// Arrays on their way between Python and the core: checked views of what comes in, owners of what
-// goes out.
+// Arrays on their way between Python and the core: what takes a view takes an array in C order, and
+// what returns an owner of numbers returns an array that owns them.
 #pragma once
 
 #include <nanobind/nanobind.h>
@@ -11,64 +11,41 @@
 #include <optional>
 #include <tuple>
 
-#include "kernel.hpp"
+#include "arrays.hpp"
 
-namespace bayesgmm {
-
-namespace nb = nanobind;
-
-template <int Axes, class T = const double>
-using Input = nb::ndarray<T, nb::ndim<Axes>, nb::c_contig, nb::device::cpu>;
-// Covariances: variances (K, D) or matrices (K, D, D).
-using AnyInput = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
-template <int Axes, class T = double>
-using Output = nb::ndarray<nb::numpy, T, nb::ndim<Axes>>;
-
-inline void require(bool holds, const char *message) {
-    if (!holds) throw nb::value_error(message);
-}
-
-template <class T, Index... Sizes, class... Rest>
-View<T, sizeof...(Sizes)> view(const nb::ndarray<T, nb::shape<Sizes...>, Rest...> &array) {
-    View<T, sizeof...(Sizes)> out{array.data(), {}};
-    for (std::size_t i = 0; i < sizeof...(Sizes); ++i)
-        out.shape[i] = static_cast<Index>(array.shape(i));
-    return out;
-}
-
-inline ConstVector view(const std::optional<Input<1>> &array) {
-    return array ? view(*array) : ConstVector{};
-}
-
-template <int Axes>
-View<const double, Axes> covariances(const AnyInput &array, Index k, Index d) {
-    require(static_cast<Index>(array.size()) == k * covariance_size<Axes>(d),
-            "covariances must be of shape (K, D, D) or (K, D)");
-    return covariance_view<Axes>(array.data(), k, d);
-}
-
-inline Rows rows_of(const Input<2> &x, const std::optional<Input<1>> &row_weights,
-                    const Input<1> &shift, const Input<1> &scale) {
-    const Rows rows{view(x), view(row_weights), view(shift), view(scale)};
-    const Index n = rows.x.shape[0], d = rows.x.shape[1];
-    require(d > 0, "x must have a column");
-    require(rows.shift.size() == d && rows.scale.size() == d, "shift and scale must be (D,)");
-    require(!row_weights || rows.weights.size() == n, "row_weights must be (n,)");
-    return rows;
-}
-
-// Numbers as an array that owns them.
+// An array that had to be converted lives until the call ends, also where a view of it is optional.
 template <class T, int Axes>
-Output<Axes, T> output(Owned<T, Axes> &&numbers) {
-    auto owner = std::make_unique<Owned<T, Axes>>(std::move(numbers));
-    const View<T, Axes> of = *owner;
-    std::array<std::size_t, Axes> shape;
-    std::copy(of.shape.begin(), of.shape.end(), shape.begin());
-    const nb::capsule keep(owner.get(), [](void *at) noexcept {
-        std::unique_ptr<Owned<T, Axes>>(static_cast<Owned<T, Axes> *>(at));
-    });
-    owner.release();
-    return Output<Axes, T>(of.data, Axes, shape.data(), keep);
-}
+struct nanobind::detail::type_caster<bayesgmm::View<const T, Axes>> {
+    using Of = bayesgmm::View<const T, Axes>;
+    using Array = ndarray<const T, ndim<Axes>, c_contig, device::cpu>;
+    NB_TYPE_CASTER(Of, make_caster<Array>::Name)
 
-}  // namespace bayesgmm
+    bool from_python(handle source, std::uint32_t flags, cleanup_list *cleanup) noexcept {
+        if (!caster.from_python(source, flags, cleanup)) return false;
+        const Array &array = caster.value;
+        value.data = array.data();
+        for (std::size_t i = 0; i < Axes; ++i)
+            value.shape[i] = static_cast<bayesgmm::Index>(array.shape(i));
+        return true;
+    }
+    make_caster<Array> caster;
+};
+
+template <class T, int Axes>
+struct nanobind::detail::type_caster<bayesgmm::Owned<T, Axes>> {
+    using Of = bayesgmm::Owned<T, Axes>;
+    using Array = ndarray<numpy, T, ndim<Axes>>;
+    NB_TYPE_CASTER(Of, make_caster<Array>::Name)
+
+    static handle from_cpp(Of &&numbers, rv_policy policy, cleanup_list *cleanup) {
+        auto owner = std::make_unique<Of>(std::move(numbers));
+        const bayesgmm::View<T, Axes> of = *owner;
+        std::array<std::size_t, Axes> shape;
+        std::copy(of.shape.begin(), of.shape.end(), shape.begin());
+        const capsule keep(owner.get(),
+                           [](void *at) noexcept { std::unique_ptr<Of>(static_cast<Of *>(at)); });
+        owner.release();
+        return make_caster<Array>::from_cpp(Array(of.data, Axes, shape.data(), keep), policy,
+                                            cleanup);
+    }
+};

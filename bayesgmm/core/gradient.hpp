@@ -12,13 +12,7 @@
 // A pass is made by the calling thread alone: samplers run their chains side by side.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
-#include <cstdint>
-#include <utility>
-
-#include "passes.hpp"
-#include "small_matrices.hpp"
+#include "memberships.hpp"
 
 namespace bayesgmm {
 
@@ -31,122 +25,77 @@ inline bool all_finite(ConstVector v) {
     return std::all_of(v.begin(), v.end(), [](double each) { return std::isfinite(each); });
 }
 
-// out = P M for lower triangular P.
-inline void times(ConstMatrix lower, ConstMatrix matrix, Matrix out) {
-    fill(out.flat(), 0.0);
-    for (Index i = 0; i < lower.shape[0]; ++i)
-        add_rows(out[i], 1.0, lower[i].part(0, i + 1), matrix);
-}
-
-// out = P' M for lower triangular P.
-inline void transposed_times(ConstMatrix lower, ConstMatrix matrix, Matrix out) {
-    fill(out.flat(), 0.0);
-    for (Index m = 0; m < lower.shape[0]; ++m)
-        for (Index i = 0; i <= m; ++i) add_scaled(out[i], lower(m, i), matrix[m]);
-}
-
 // The gradient P' P A in the means (K, D).
-inline void means_gradient(Sums<3> sums, ConstMatrices factors, Matrix d_means) {
-    fill(d_means.flat(), 0.0);
-    for (Index k = 0; k < sums.k; ++k)
-        for (Index i = 0; i < sums.d; ++i) {
-            const ConstVector row = factors[k][i].part(0, i + 1);
-            const double z = inner_product(row, sums.firsts()[k].part(0, i + 1));
-            add_scaled(d_means[k].part(0, i + 1), z, row);
-        }
-}
-inline void means_gradient(Sums<2> sums, ConstMatrix factors, Matrix d_means) {
-    const Vector firsts = sums.firsts().flat(), out = d_means.flat();
-    for (Index i = 0; i < out.size(); ++i) {
-        const double p = factors.data[i];
-        out[i] = p * p * firsts[i];
+template <int Axes>
+void means_gradient(Sums<Axes> sums, View<const double, Axes> factors, Matrix d_means) {
+    assign(d_means.flat(), sums.firsts().flat());
+    for (Index k = 0; k < sums.k; ++k) {
+        multiply(factors[k], d_means[k]);
+        multiply_transposed(factors[k], d_means[k]);
     }
 }
 
 // The gradient N diag(1 / P_ii) - P B in the factors, 0 above their diagonals.
-inline void factors_gradient(Sums<3> sums, ConstMatrices factors, Matrices d_factors) {
-    fill(d_factors.flat(), 0.0);
+template <int Axes>
+void factors_gradient(Sums<Axes> sums, View<const double, Axes> factors, View<double, Axes> out) {
+    fill(out.flat(), 0.0);
     for (Index k = 0; k < sums.k; ++k)
         for (Index i = 0; i < sums.d; ++i) {
-            add_rows(d_factors[k][i].part(0, i + 1), -1.0, factors[k][i].part(0, i + 1),
-                     sums.seconds()[k]);
-            d_factors(k, i, i) += sums.counts()[k] / factors(k, i, i);
+            const Vector row = row_of(out[k], i);
+            row_of_product(factors[k], i, sums.seconds()[k], row);
+            scale(row, -1.0);
+            pivot(out[k], i) += sums.counts()[k] / pivot(factors[k], i);
         }
 }
-inline void factors_gradient(Sums<2> sums, ConstMatrix factors, Matrix d_factors) {
-    for (Index k = 0; k < sums.k; ++k)
-        for (Index j = 0; j < sums.d; ++j) {
-            const double p = factors(k, j);
-            d_factors(k, j) = sums.counts()[k] / p - p * sums.seconds()(k, j);
-        }
+
+// out = P' M
+inline void transposed_times(ConstMatrix p, ConstMatrix matrix, Matrix out) {
+    fill(out.flat(), 0.0);
+    for (Index m = 0; m < p.shape[0]; ++m)
+        for (Index i = 0; i <= m; ++i) add_scaled(out[i], p(m, i), matrix[m]);
+}
+inline void transposed_times(ConstVector p, ConstVector diagonal, Vector out) {
+    for (Index i = 0; i < p.size(); ++i) out[i] = p[i] * diagonal[i];
 }
 
 // The gradient in matrices of any kind, (K, D, D) or (K, D).
-inline void matrices_gradient(MatrixKind kind, Sums<3> sums, ConstMatrices factors, Matrices out) {
-    const Index d = sums.d;
+template <int Axes>
+void matrices_gradient(MatrixKind kind, Sums<Axes> sums, View<const double, Axes> factors,
+                       View<double, Axes> out) {
     if (kind == PRECISION_CHOLESKY) {
         factors_gradient(sums, factors, out);
-        for (Index k = 0; k < sums.k; ++k)
-            for (Index i = 0; i < d; ++i)
-                for (Index j = 0; j < i; ++j) std::swap(out(k, i, j), out(k, j, i));
+        for (Index k = 0; k < sums.k; ++k) transpose(out[k]);
         return;
     }
-    Table half(d, d), whole(d, d);
+    auto s = zeros_like(out[0]);
+    Numbers scratch(sums.d);
     for (Index k = 0; k < sums.k; ++k) {
-        const ConstMatrix p = factors[k];
-        times(p, sums.seconds()[k], half);
-        // S = P (P B)', symmetric.
-        for (Index i = 0; i < d; ++i) {
-            for (Index j = 0; j <= i; ++j)
-                whole(i, j) = whole(j, i) =
-                    inner_product(p[j].part(0, j + 1), half[i].part(0, j + 1));
-            whole(i, i) -= sums.counts()[k];
+        sandwich(factors[k], sums.seconds()[k], scratch, s.view());
+        for (Index i = 0; i < sums.d; ++i) pivot(s.view(), i) -= sums.counts()[k];
+        transposed_times(factors[k], s, out[k]);
+        if (kind == CHOLESKY) {
+            clear_above_diagonal(out[k]);
+            continue;
         }
-        transposed_times(p, whole, half);
-        if (kind == COVARIANCES) {
-            transpose(half, whole);
-            transposed_times(p, whole, half);
-        }
-        for (Index i = 0; i < d; ++i)
-            for (Index j = 0; j < d; ++j)
-                if (kind == COVARIANCES)
-                    out(k, i, j) = 0.25 * (half(i, j) + half(j, i));
-                else
-                    out(k, i, j) = j <= i ? half(i, j) : 0.0;
+        assign(s.flat(), out[k].flat());
+        transpose(s);
+        transposed_times(factors[k], s, out[k]);
+        scale(out[k].flat(), 0.5);
+        mirror(out[k]);
     }
-}
-inline void matrices_gradient(MatrixKind kind, Sums<2> sums, ConstMatrix factors, Matrix out) {
-    for (Index k = 0; k < sums.k; ++k)
-        for (Index j = 0; j < sums.d; ++j) {
-            const double p = factors(k, j), s = p * p * sums.seconds()(k, j) - sums.counts()[k];
-            out(k, j) = kind == COVARIANCES ? 0.5 * p * p * s : kind == CHOLESKY ? p * s : -s / p;
-        }
 }
 
 // Set all of `to` from matrices of any kind; false if they are unusable.
-inline bool to_factors(MatrixKind kind, ConstVector weights, ConstMatrix means,
-                       ConstMatrices matrices, Gaussians<3> &to) {
-    if (kind == COVARIANCES) return factor<3>(weights, means, matrices, to) == 0;
+template <int Axes>
+bool to_factors(MatrixKind kind, ConstVector weights, ConstMatrix means,
+                View<const double, Axes> matrices, Gaussians<Axes> &to) {
+    if (kind == COVARIANCES) return factor<Axes>(weights, means, matrices, to) == 0;
     assign(to.means.flat(), means.flat());
+    if (kind == PRECISION_CHOLESKY) assign(to.factors.flat(), matrices.flat());
     for (Index k = 0; k < to.k(); ++k) {
-        if (kind == CHOLESKY) {
-            if (!invert_lower(matrices[k], to.factors[k])) return false;
-        } else {
-            for (Index i = 0; i < to.d(); ++i)
-                for (Index j = 0; j <= i; ++j) to.factors(k, i, j) = matrices(k, j, i);
-        }
-    }
-    return complete(weights, to) == 0;
-}
-inline bool to_factors(MatrixKind kind, ConstVector weights, ConstMatrix means,
-                       ConstMatrix matrices, Gaussians<2> &to) {
-    assign(to.means.flat(), means.flat());
-    for (Index i = 0; i < matrices.size(); ++i) {
-        const double given = matrices.data[i];
-        if (!(0.0 < given && given < INFINITE)) return false;
-        to.factors.data()[i] = kind == COVARIANCES ? 1.0 / std::sqrt(given)
-                               : kind == CHOLESKY  ? 1.0 / given
-                                                   : given;
+        if (kind == CHOLESKY && !invert_lower(matrices[k], to.factors[k])) return false;
+        if (kind == PRECISION_CHOLESKY) transpose(to.factors[k]);
+        clear_above_diagonal(to.factors[k]);
     }
     return complete(weights, to) == 0;
 }
@@ -183,10 +132,10 @@ struct CentredMixture {
 //
 // Returns -inf, and no gradient (zeros), where the parameters are those of no mixture.
 template <int Axes>
-inline double log_likelihood_gradient(MatrixKind kind, ConstVector weights, ConstMatrix means,
-                                      View<const double, Axes> matrices, ConstMatrix x,
-                                      ConstVector row_weights, Vector d_weights, Matrix d_means,
-                                      View<double, Axes> d_matrices) {
+double log_likelihood_gradient(MatrixKind kind, ConstVector weights, ConstMatrix means,
+                               View<const double, Axes> matrices, ConstMatrix x,
+                               ConstVector row_weights, Vector d_weights, Matrix d_means,
+                               View<double, Axes> d_matrices) {
     const Index k = means.shape[0], d = means.shape[1];
     const CentredMixture<Axes> mixture(kind, weights, means, matrices);
     if (!mixture.usable) {
@@ -197,8 +146,8 @@ inline double log_likelihood_gradient(MatrixKind kind, ConstVector weights, Cons
     const Sums<Axes> sums{all, k, d};
     const Rows rows{x, row_weights, mixture.shift, mixture.unit};
     Passes<Axes>(rows, k, 1).run(mixture.gaussians, sums);
-    means_gradient(sums, mixture.gaussians.factors, d_means);
-    matrices_gradient(kind, sums, mixture.gaussians.factors, d_matrices);
+    means_gradient<Axes>(sums, mixture.gaussians.factors, d_means);
+    matrices_gradient<Axes>(kind, sums, mixture.gaussians.factors, d_matrices);
     for (Index c = 0; c < k; ++c) d_weights[c] = sums.counts()[c] / std::max(weights[c], 1e-300);
     return sums.log_likelihood();
 }
@@ -206,20 +155,11 @@ inline double log_likelihood_gradient(MatrixKind kind, ConstVector weights, Cons
 // Log density of each row, (n,): arguments as above. -inf where the parameters are those of no
 // mixture.
 template <int Axes>
-inline void row_log_densities(MatrixKind kind, ConstVector weights, ConstMatrix means,
-                              View<const double, Axes> matrices, ConstMatrix x, Vector out) {
+void row_log_densities(MatrixKind kind, ConstVector weights, ConstMatrix means,
+                       View<const double, Axes> matrices, ConstMatrix x, Vector out) {
     const CentredMixture<Axes> mixture(kind, weights, means, matrices);
     if (!mixture.usable) return fill(out, -INFINITE);
-    const Rows rows{x, {}, mixture.shift, mixture.unit};
-    Workspace work(means.shape[0], means.shape[1]);
-    Numbers of_block(STRIDE);
-    for (Index start = 0; start < out.size(); start += BLOCK) {
-        const Index count = std::min(BLOCK, out.size() - start);
-        load_block(rows, start, count, work.xt);
-        log_joint(mixture.gaussians, count, work.xt, work.joint);
-        normalise(work.joint, count, {}, of_block);
-        assign(out.part(start, start + count), of_block.view().part(0, count));
-    }
+    memberships(Rows{x, {}, mixture.shift, mixture.unit}, mixture.gaussians, out, {});
 }
 
 // --- C functions, for compiled graphs ------------------------------------------------------------
@@ -227,11 +167,9 @@ inline void row_log_densities(MatrixKind kind, ConstVector weights, ConstMatrix 
 // Call f with the number of axes of the matrices, as a constant. A single feature has variances,
 // also if its matrices are (K, 1, 1).
 template <class F>
-inline void with_axes(std::int64_t dense, Index d, const F &f) {
-    if (dense != 0 && d > 1)
-        f(std::integral_constant<int, 3>{});
-    else
-        f(std::integral_constant<int, 2>{});
+auto with_axes(bool dense, Index d, const F &f) {
+    return dense && d > 1 ? f(std::integral_constant<int, 3>{})
+                          : f(std::integral_constant<int, 2>{});
 }
 
 // `log_likelihood_gradient`; the value is NaN where memory is short.

@@ -14,7 +14,7 @@
 // the statistics of every pass. Rows are taken a block at a time: no array of n x anything is made.
 #pragma once
 
-#include "passes.hpp"
+#include "memberships.hpp"
 
 namespace bayesgmm {
 
@@ -36,8 +36,8 @@ public:
         Table stack(n_levels(chunks), out.size());
         sum_leaves(0, chunks, stack, out, [&](Index chunk, Vector leaf) {
             const Index last = std::min((chunk + 1) * CHUNK, n);
-            for (Index start = chunk * CHUNK; start < last; start += BLOCK)
-                add_block(start, std::min(BLOCK, last - start), leaf);
+            each_block(rows_, chunk * CHUNK, last, work_,
+                       [&](Index start, Index count) { add_block(start, count, leaf); });
         });
     }
 
@@ -47,7 +47,6 @@ private:
         const Matrix products = out.part(moments.size(), out.size()).reshaped(k_ * q_, k_ * q_);
         const ConstVector weights =
             rows_.weights.empty() ? rows_.weights : rows_.weights.part(start, start + count);
-        load_block(rows_, start, count, work_.xt);
         log_joint(mixture_, count, work_.xt, work_.joint);
         normalise(work_.joint, count, weights);
         for (Index c = 0; c < k_; ++c) {
@@ -96,8 +95,8 @@ private:
     const Gaussians<3> &mixture_;
     const Index k_, d_, q_;
     Workspace work_;
-    Table f_, rf_,
-        g_;  // transposed: derivatives, r f of all components, and g where rows have weights
+    // Transposed: derivatives, r f of all components, and g where rows have weights.
+    Table f_, rf_, g_;
 };
 
 }  // namespace bayesgmm

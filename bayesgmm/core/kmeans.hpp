@@ -1,16 +1,8 @@
 // k-means on a small sample, to begin EM from, and a metric for it.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
-#include <cstdint>
-#include <limits>
-#include <vector>
-
-#include "arrays.hpp"
 #include "columns.hpp"
-#include "partitions.hpp"
-#include "simd.hpp"
+#include "factors.hpp"
 
 namespace bayesgmm {
 
@@ -42,7 +34,7 @@ inline bool assign_to_centres(ConstMatrix columns, ConstMatrix centres, double q
                               Labels labels) {
     Bits moved{};
     for (Index b = 0; b < labels.size(); b += LANES) {
-        Vec least = splat(std::numeric_limits<double>::infinity());
+        Vec least = splat(INFINITE);
         Bits nearest{}, before;
         for (Index k = 0; k < centres.shape[0]; ++k) {
             const Vec exact = squared_distances(columns, b, centres[k]);
@@ -81,13 +73,13 @@ inline void k_means(ConstMatrix rows, ConstVector row_weights, ConstVector unifo
     const Table columns = by_columns(rows);
     Table centres(k, d);
     // Those of the padding count for nothing.
-    Owned<std::int64_t, 1> nearest(columns.view().shape[1]);
+    LabelNumbers nearest(columns.view().shape[1]);
     Numbers distances(nearest.size());
     // The first seed by weight, each later one by weight times squared distance to the others.
     fill(distances, 1.0);
     for (Index seed = 0; seed < k; ++seed) {
         assign(centres[seed], rows[row_at(uniforms[seed], row_weights, distances)]);
-        if (seed == 0) fill(distances, std::numeric_limits<double>::infinity());
+        if (seed == 0) fill(distances, INFINITE);
         for (Index b = 0; b < distances.size(); b += LANES) {
             const Vec square = squared_distances(columns, b, centres[seed]);
             const Vec old = load(&distances[b]);
@@ -110,31 +102,24 @@ inline void nearest_of(ConstMatrix rows, ConstLabels chosen, Labels labels) {
     const Table columns = by_columns(rows);
     Table centres(chosen.size(), rows.shape[1]);
     for (Index k = 0; k < chosen.size(); ++k) assign(centres[k], rows[chosen[k]]);
-    Owned<std::int64_t, 1> nearest(columns.view().shape[1]);
+    LabelNumbers nearest(columns.view().shape[1]);
     assign_to_centres(columns, centres, 0x1p-30, nearest);
     std::copy_n(nearest.data(), labels.size(), labels.data);
 }
 
-// The squared length below which a tenth of the differences are.
-inline double near_length(std::vector<double> squares) {
-    // nth_element must not meet NaN.
-    const double infinity = std::numeric_limits<double>::infinity();
-    for (double &each : squares) each = each < infinity ? each : infinity;
-    const auto tenth = squares.begin() + static_cast<Index>(squares.size()) / 10;
-    std::nth_element(squares.begin(), tenth, squares.end());
-    return *tenth;
-}
-
-// The near ones of m differences (D, padded m), as columns.
+// The nearest tenth of m differences (D, padded m), as columns.
 inline Table near_ones(ConstMatrix apart, Index m) {
     std::vector<double> squares(m);
     for (Index j = 0; j < apart.shape[0]; ++j)
         for (Index b = 0; b < m; ++b) squares[b] += apart(j, b) * apart(j, b);
-    const double farthest = near_length(squares);
+    // nth_element must not meet NaN.
+    for (double &each : squares) each = each < INFINITE ? each : INFINITE;
+    std::vector<double> sorted(squares);
+    std::nth_element(sorted.begin(), sorted.begin() + m / 10, sorted.end());
     std::vector<Index> near;
     for (Index b = 0; b < m; ++b)
         // Equal rows say nothing of the metric.
-        if (0.0 < squares[b] && squares[b] <= farthest) near.push_back(b);
+        if (0.0 < squares[b] && squares[b] <= sorted[m / 10]) near.push_back(b);
     Table out(apart.shape[0], near.size());
     for (Index j = 0; j < apart.shape[0]; ++j)
         std::transform(near.begin(), near.end(), out[j].begin(),
@@ -146,20 +131,18 @@ inline Table near_ones(ConstMatrix apart, Index m) {
 //
 // Returns false if there are none.
 inline bool factor_of_near(const Table &near, Matrix lower) {
-    const ConstMatrix apart = near;
     const Index d = lower.shape[0];
+    Table covariance(d, d);
     double trace = 0.0;
-    for (Index i = 0; i < d; ++i) trace += dot(apart[i], apart[i]);
+    for (Index i = 0; i < d; ++i) {
+        for (Index j = 0; j <= i; ++j) covariance(i, j) = dot(near[i], near[j]);
+        trace += covariance(i, i);
+    }
     if (trace == 0.0) return false;
-    for (Index i = 0; i < d; ++i)
-        for (Index j = 0; j <= i; ++j) {
-            // Fewer near pairs than columns leave directions without any.
-            double s = dot(apart[i], apart[j]) * (static_cast<double>(d) / trace);
-            s += i == j ? 1e-6 : 0.0;
-            for (Index c = 0; c < j; ++c) s -= lower(i, c) * lower(j, c);
-            lower(i, j) = i == j ? std::sqrt(s) : s / lower(j, j);
-        }
-    return true;
+    scale(covariance.flat(), static_cast<double>(d) / trace);
+    // Fewer near pairs than columns leave directions without any.
+    for (Index i = 0; i < d; ++i) covariance(i, i) += 1e-6;
+    return cholesky(covariance, lower);
 }
 
 // Put rows (n, D) where differences between near ones have the identity for a covariance.

@@ -15,10 +15,6 @@
 // |dSigma / dq| = 2^D prod_i P_ii^(i - 2(D + 1)) Q_ii (times a power of |A|).
 #pragma once
 
-#include <cmath>
-#include <cstdint>
-#include <type_traits>
-
 #include "gradient.hpp"
 #include "prior.hpp"
 
@@ -65,7 +61,7 @@ struct Coordinates {
 
 // A (D, D) of covariances with three axes, or its diagonal.
 template <int Axes>
-inline View<const double, Axes - 1> frame_view(ConstVector frame, Index d) {
+View<const double, Axes - 1> frame_view(ConstVector frame, Index d) {
     return covariance_view<Axes>(frame.data, 1, d)[0];
 }
 
@@ -86,39 +82,32 @@ inline void place_weights(ConstVector y, Vector logs, Vector weights) {
     }
 }
 
-// mu = A m
-inline void place_mean(ConstMatrix frame, ConstVector m, Vector mean) {
-    for (Index i = 0; i < m.size(); ++i)
-        mean[i] = inner_product(frame[i].part(0, i + 1), m.part(0, i + 1));
-}
-inline void place_mean(ConstVector frame, ConstVector m, Vector mean) {
-    for (Index i = 0; i < m.size(); ++i) mean[i] = frame[i] * m[i];
-}
-
 // P = Q A^-1
-inline void place_factor(ConstMatrix, ConstMatrix frame_inverse, ConstVector q, Matrix p) {
+inline void place_factor(ConstMatrix frame_inverse, ConstVector q, Matrix p) {
     fill(p.flat(), 0.0);
     for (Index i = 0, at = 0; i < p.shape[0]; ++i)
         for (Index m = 0; m <= i; ++m, ++at)
             add_scaled(p[i].part(0, m + 1), m < i ? q[at] : std::exp(q[at]),
-                       frame_inverse[m].part(0, m + 1));
+                       row_of(frame_inverse, m));
 }
-inline void place_factor(ConstVector frame, ConstVector, ConstVector q, Vector p) {
-    for (Index j = 0; j < p.size(); ++j) p[j] = std::exp(q[std::min(j, q.size() - 1)]) / frame[j];
+inline void place_factor(ConstVector frame_inverse, ConstVector q, Vector p) {
+    for (Index j = 0; j < p.size(); ++j)
+        p[j] = std::exp(q[std::min(j, q.size() - 1)]) * frame_inverse[j];
 }
 
 // Weights, their logs, and means and factors of all components; constants and offsets are not set.
 template <int Axes>
-inline void place(const Problem &problem, Coordinates<const double> at, Vector logs, Vector weights,
-                  Gaussians<Axes> &mixture) {
+void place(const Problem &problem, Coordinates<const double> at, Vector logs, Vector weights,
+           Gaussians<Axes> &mixture) {
     const Index d = problem.d(), groups = problem.prior.groups;
     const auto frame = frame_view<Axes>(problem.frame, d);
     const auto frame_inverse = frame_view<Axes>(problem.frame_inverse, d);
     place_weights(at.y, logs, weights);
     for (Index c = 0; c < mixture.k(); ++c) {
-        place_mean(frame, at.m[c], mixture.means[c]);
+        assign(mixture.means[c], at.m[c]);
+        multiply(frame, mixture.means[c]);
         if (c < groups)
-            place_factor(frame, frame_inverse, at.q[c], mixture.factors[c]);
+            place_factor(frame_inverse, at.q[c], mixture.factors[c]);
         else
             assign(mixture.factors[c].flat(), mixture.factors[0].flat());
     }
@@ -142,40 +131,29 @@ inline double add_weights(const Prior &prior, ConstVector counts, ConstVector lo
     return value;
 }
 
-// A' g in place of g.
-inline void times_frame(ConstMatrix frame, Vector g) {
-    for (Index a = 0; a < g.size(); ++a) {
-        const double whole = std::exchange(g[a], 0.0);
-        add_scaled(g.part(0, a + 1), whole, frame[a].part(0, a + 1));
-    }
-}
-inline void times_frame(ConstVector frame, Vector g) {
-    for (Index a = 0; a < g.size(); ++a) g[a] *= frame[a];
-}
-
 // Normal densities of the means; the gradient in mu becomes that in m.
 template <class Frame>
-inline double add_means(const Prior &prior, Frame frame, ConstMatrix means, Matrix d_means) {
+double add_means(const Prior &prior, Frame frame, ConstMatrix means, Matrix d_means) {
     for (Index k = 0; k < means.shape[0]; ++k) {
         for (Index j = 0; j < means.shape[1]; ++j) {
             const double z = (means(k, j) - prior.location[j]) * prior.precision[j];
             d_means(k, j) -= z * prior.precision[j];
         }
-        times_frame(frame, d_means[k]);
+        multiply_transposed(frame, d_means[k]);
     }
     return log_density_of_means(prior, means);
 }
 
-// -tr(C P'P) / 2; adds the gradient -P C to that in P. `row` (D,) is overwritten.
-inline double add_trace(ConstMatrix c, ConstMatrix p, Vector row, Matrix d_p) {
+// -tr(C P'P) / 2; adds the gradient -P C to that in P. `scratch` is (D,).
+template <class Symmetric, class Factor, class Gradient>
+double add_trace(Symmetric c, Factor p, Vector scratch, Gradient d_p) {
     double value = 0.0;
     for (Index i = 0; i < p.shape[0]; ++i) {
-        const ConstVector of_p = p[i].part(0, i + 1);
-        const Vector product = row.part(0, i + 1);
-        fill(product, 0.0);
-        add_rows(product, 1.0, of_p, c);
-        add_scaled(d_p[i].part(0, i + 1), -1.0, product);
-        value -= 0.5 * inner_product(product, of_p);
+        const ConstVector row = row_of(p, i);
+        const Vector product = scratch.part(0, row.size());
+        row_of_product(p, i, c, product);
+        add_scaled(row_of(d_p, i), -1.0, product);
+        value -= 0.5 * inner_product(product, row);
     }
     return value;
 }
@@ -188,9 +166,7 @@ inline double add_separate(const Prior &prior, ConstMatrix p, Matrix d_p) {
     const double eta = prior.strength[0], spread = prior.strength[1];
     Table lower(d, d), covariance(d, d);
     invert_lower(p, lower);
-    for (Index i = 0; i < d; ++i)
-        for (Index j = 0; j <= i; ++j)
-            covariance(i, j) = inner_product(lower[i].part(0, j + 1), lower[j].part(0, j + 1));
+    outer_product(lower.view(), covariance.view());
     double value = 0.0;
     const double drift = -2.0 * (eta - 1.0) - static_cast<double>(d) - 1.0;
     for (Index j = 0; j < d; ++j) {
@@ -205,13 +181,16 @@ inline double add_separate(const Prior &prior, ConstMatrix p, Matrix d_p) {
 }
 
 // Powers of P_ii, and the Jacobian; sets the gradient in q from that in P.
-inline double add_powers(double power, ConstMatrix frame_inverse, ConstVector q, ConstMatrix d_p,
-                         Vector d_q) {
+template <class Factor, class Gradient>
+double add_powers(double power, Factor frame_inverse, ConstVector q, Gradient d_p, Vector d_q) {
     double value = 0.0;
     for (Index i = 0, at = 0; i < d_p.shape[0]; ++i) {
-        for (Index j = 0; j <= i; ++j, ++at)
-            d_q[at] = inner_product(d_p[i].part(0, j + 1), frame_inverse[j].part(0, j + 1));
-        const double log_diagonal = q[at - 1], total = power + static_cast<double>(i + 1);
+        const ConstVector row = row_of(d_p, i);
+        for (Index j = i + 1 - row.size(); j <= i; ++j, ++at) {
+            const ConstVector of_frame = row_of(frame_inverse, j);
+            d_q[at] = inner_product(row.part(0, of_frame.size()), of_frame);
+        }
+        const double log_diagonal = q[at - 1], total = power + static_cast<double>(row.size());
         value += total * log_diagonal;
         d_q[at - 1] = d_q[at - 1] * std::exp(log_diagonal) + total;
     }
@@ -219,55 +198,40 @@ inline double add_powers(double power, ConstMatrix frame_inverse, ConstVector q,
 }
 
 // Density and Jacobian of the groups' covariances; sets the gradient in q from that in P.
-inline double add_covariances(const Problem &problem, ConstMatrix q, ConstMatrices factors,
-                              Matrices d_factors, Matrix d_q) {
+template <int Axes>
+double add_covariances(const Problem &problem, ConstMatrix q, View<const double, Axes> factors,
+                       View<double, Axes> d_factors, Matrix d_q) {
     const Prior &prior = problem.prior;
-    const Index d = problem.d();
-    Table scratch(d + 1, d);
-    const Matrix c = scratch.view().part(0, d);
-    double value = 0.0, power = prior.strength[0] - static_cast<double>(d);
-    if (prior.family == LEARNED) value = learned_scale(prior, factors, c);
-    if (prior.family == FIXED) assign(c.flat(), prior.scale);
+    const Index size = prior.axes > 0 ? prior.axes : problem.d();
+    const auto frame_inverse = frame_view<Axes>(problem.frame_inverse, problem.d()).part(0, size);
+    auto c = zeros_like(factors[0].part(0, size));
+    Numbers scratch(size);
+    double value = 0.0, power = prior.nu() - prior.size();
     if (prior.family == SEPARATE)
-        power = -2.0 * (prior.strength[0] - 1.0) - 2.0 * static_cast<double>(d + 1) + 1.0;
+        power = -2.0 * (prior.strength[0] - 1.0) - 2.0 * static_cast<double>(size + 1) + 1.0;
+    else
+        value += set_scale<Axes>(prior, factors, c.view());
     for (Index g = 0; g < prior.groups; ++g) {
-        if (prior.family == SEPARATE) {
-            value += add_separate(prior, factors[g], d_factors[g]);
-        } else {
+        const auto p = factors[g].part(0, size);
+        const auto d_p = d_factors[g].part(0, size);
+        // One variance of all features: its factor stands for the others'.
+        if (Axes == 2 && size == 1) d_p.data[0] = sum(d_factors[g].flat());
+        if constexpr (Axes == 3)
+            if (prior.family == SEPARATE) value += add_separate(prior, p, d_p);
+        if (prior.family != SEPARATE) {
             // The gradient of the learned density is the fixed one's, with the mean of C for C.
-            const double trace = add_trace(c, factors[g], scratch[d], d_factors[g]);
+            const double trace = add_trace(c.view(), p, scratch, d_p);
             if (prior.family == FIXED) value += trace;
         }
-        value +=
-            add_powers(power, frame_view<3>(problem.frame_inverse, d), q[g], d_factors[g], d_q[g]);
+        value += add_powers(power, frame_inverse, q[g], d_p, d_q[g]);
     }
-    return value;
-}
-inline double add_covariances(const Problem &problem, ConstMatrix q, ConstMatrix factors,
-                              Matrix d_factors, Matrix d_q) {
-    const Prior &prior = problem.prior;
-    const Index d = problem.d(), axes = prior.axes;
-    const double power = 2.0 * prior.strength[0];
-    Numbers rates(axes);
-    double value = 0.0;
-    if (prior.family == LEARNED) value = learned_scale(prior, factors, rates);
-    if (prior.family == FIXED) assign(rates, prior.scale);
-    for (Index g = 0; g < prior.groups; ++g)
-        for (Index j = 0; j < axes; ++j) {
-            const double p = factors(g, j), trace = rates[j] * p * p;
-            value += power * q(g, j);
-            if (prior.family == FIXED) value -= trace;
-            d_q(g, j) = power - 2.0 * trace;
-            for (Index m = j; m < (axes > 1 ? j + 1 : d); ++m)
-                d_q(g, j) += d_factors(g, m) * factors(g, m);
-        }
     return value;
 }
 
 // Log posterior density at u with respect to u, nats; sets its gradient. NaN where float64 does not
 // reach.
 template <int Axes>
-inline double log_posterior(const Problem &problem, ConstVector u, Vector gradient) {
+double log_posterior(const Problem &problem, ConstVector u, Vector gradient) {
     const Index k = problem.k(), d = problem.d(), groups = problem.prior.groups;
     const Coordinates<const double> at(problem, u);
     const Coordinates<double> slope(problem, gradient);
@@ -286,47 +250,37 @@ inline double log_posterior(const Problem &problem, ConstVector u, Vector gradie
     Passes<Axes>(problem.rows, k, 1).run(mixture, sums);
     double value = sums.log_likelihood() + problem.constant;
     value += add_weights(problem.prior, sums.counts(), logs, weights, slope.y);
-    const auto factors = mixture.factors.view();
+    const View<const double, Axes> factors = mixture.factors;
     means_gradient(sums, factors, slope.m);
     value += add_means(problem.prior, frame_view<Axes>(problem.frame, d), mixture.means, slope.m);
     factors_gradient(sums, factors, d_factors);
     for (Index c = groups; c < k; ++c) accumulate(d_factors[0].flat(), d_factors[c].flat());
-    return value + add_covariances(problem, at.q, factors.part(0, groups),
-                                   d_factors.part(0, groups), slope.q);
+    return value + add_covariances(problem, at.q, factors, d_factors, slope.q);
 }
 
 // --- mixtures in the data's units ----------------------------------------------------------------
 
-// Sigma = L L', L = P^-1, in the data's units. `lower` (D, D) is overwritten.
-inline void covariance_of(ConstMatrix p, ConstVector scale, Matrix lower, Matrix out) {
-    if (!invert_lower(p, lower)) fill(lower.flat(), NOT_A_NUMBER);
-    for (Index i = 0; i < p.shape[0]; ++i)
-        for (Index j = 0; j <= i; ++j) {
-            const double s = inner_product(lower[i].part(0, j + 1), lower[j].part(0, j + 1));
-            out(i, j) = out(j, i) = s / scale[i] / scale[j];
-        }
-}
-inline void covariance_of(ConstVector p, ConstVector scale, Matrix, Matrix out) {
-    fill(out.flat(), 0.0);
-    for (Index j = 0; j < p.size(); ++j) {
-        const double sd = 1.0 / p[j];
-        out(j, j) = sd * sd / scale[j] / scale[j];
-    }
-}
-
 // Weights (K,), means (K, D) and covariances (K, D, D) at u, in the data's units.
 template <int Axes>
-inline void expand(const Problem &problem, ConstVector u, Vector weights, Matrix means,
-                   Matrices covariances) {
+void expand(const Problem &problem, ConstVector u, Vector weights, Matrix means,
+            Matrices covariances) {
     const Index k = problem.k(), d = problem.d();
     const ConstVector shift = problem.rows.shift, scale = problem.rows.scale;
     Gaussians<Axes> mixture(k, d);
     Numbers logs(k);
-    Table lower(d, d);
+    auto lower = zeros_like(mixture.factors[0]), covariance = lower;
     place(problem, {problem, u}, logs, weights, mixture);
+    fill(covariances.flat(), 0.0);
     for (Index c = 0; c < k; ++c) {
         for (Index j = 0; j < d; ++j) means(c, j) = shift[j] + mixture.means(c, j) / scale[j];
-        covariance_of(mixture.factors.view()[c], scale, lower, covariances[c]);
+        // Sigma = L L', L = P^-1
+        if (!invert_lower(mixture.factors[c], lower)) fill(lower.flat(), NOT_A_NUMBER);
+        outer_product(lower.view(), covariance.view());
+        for (Index i = 0; i < d; ++i) {
+            const ConstVector row = row_of(covariance.view(), i);
+            for (Index j = i + 1 - row.size(), m = 0; j <= i; ++j, ++m)
+                covariances(c, i, j) = covariances(c, j, i) = row[m] / scale[i] / scale[j];
+        }
     }
 }
 

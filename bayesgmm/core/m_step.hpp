@@ -11,12 +11,8 @@
 // passed in, and where it ends is passed out: nothing is remembered here.
 #pragma once
 
-#include <cmath>
-#include <limits>
-
 #include "common_axes.hpp"
 #include "proportional.hpp"
-#include "small_matrices.hpp"
 
 namespace bayesgmm {
 
@@ -44,17 +40,15 @@ struct Structure {
 // What the iterations of an M-step begin at, and end at; empty where there are none.
 struct MStepState {
     Numbers log_volumes;  // (K,) log lambda_k
-    Table common_axes;    // (D, D) axes as columns; NaN at (0, 0) for anywhere
-    Tables own_axes;      // (K, D, D) each component's axes as columns
+    Table common_axes;    // (D, D) axes as rows; NaN at (0, 0) for anywhere
 };
 
 inline MStepState initial_state(const Structure &structure, Index k, Index d) {
     MStepState state;
     if (structure.has_proportional_volumes()) state.log_volumes = Numbers(k);
-    if (structure.has_own_axes()) state.own_axes = Tables(k, d, d);
     if (structure.has_common_axes()) {
         state.common_axes = Table(d, d);
-        fill(state.common_axes.flat(), NAN);
+        fill(state.common_axes.flat(), NOT_A_NUMBER);
     }
     return state;
 }
@@ -62,7 +56,7 @@ inline MStepState initial_state(const Structure &structure, Index k, Index d) {
 // Let common axes begin at those of given covariances, which share their axes.
 inline void begin_common_axes(ConstMatrices covariances, MStepState &state) {
     const Index K = covariances.shape[0], d = covariances.shape[1];
-    Table total(d, d), descending(d, d);
+    Table total(d, d);
     Numbers values(d);
     for (Index k = 0; k < K; ++k) {
         double trace = 0.0;
@@ -70,10 +64,10 @@ inline void begin_common_axes(ConstMatrices covariances, MStepState &state) {
         // A sum with unlike coefficients tells axes apart that a single component may not.
         add_scaled(total.flat(), 1.0 / (trace * static_cast<double>(k + 2)), covariances[k].flat());
     }
-    eigen_symmetric(total, values, descending);
-    state.common_axes = Table(d, d);
-    for (Index i = 0; i < d; ++i)
-        for (Index j = 0; j < d; ++j) state.common_axes(i, j) = descending(i, d - 1 - j);
+    eigen_symmetric(total, values, state.common_axes);
+    for (Index i = 0, j = d - 1; i < j; ++i, --j)  // ascending
+        std::swap_ranges(state.common_axes[i].begin(), state.common_axes[i].end(),
+                         state.common_axes[j].begin());
 }
 
 namespace m_step {
@@ -81,31 +75,19 @@ namespace m_step {
 inline constexpr int MOST_STEPS = 200;
 
 // factor * matrix, symmetric to the last bit; the lower triangle is read.
-inline void assign_scaled(Matrix out, double factor, ConstMatrix matrix) {
-    for (Index i = 0; i < matrix.shape[0]; ++i)
-        for (Index j = 0; j <= i; ++j) out(i, j) = out(j, i) = factor * matrix(i, j);
-}
-inline void assign_scaled(Vector out, double factor, ConstVector variances) {
-    for (Index j = 0; j < out.size(); ++j) out[j] = factor * variances[j];
+template <class Symmetric, class Out>
+void assign_scaled(Out out, double factor, Symmetric matrix) {
+    for (Index i = 0; i < matrix.size(); ++i) out.data[i] = factor * matrix.data[i];
+    mirror(out);
 }
 
-// D diag(variances) D', symmetric to the last bit; `row` (D,) is overwritten.
-inline void compose(ConstMatrix axes, ConstVector variances, Vector row, Matrix out) {
-    for (Index i = 0; i < row.size(); ++i) {
-        for (Index m = 0; m < row.size(); ++m) row[m] = axes(i, m) * variances[m];
-        for (Index j = 0; j <= i; ++j) out(i, j) = out(j, i) = inner_product(row, axes[j]);
-    }
-}
-
-// |W|^(1/D); NaN if W is not positive definite.
-inline double scale_of(ConstMatrix scatter) {
-    const Index d = scatter.shape[0];
-    Table lower(d, d);
-    return std::exp(proportional::log_determinant_of(scatter, lower) / static_cast<double>(d));
-}
-inline double scale_of(ConstVector scatter) {
-    return std::exp(proportional::log_determinant_of(scatter, {}) /
-                    static_cast<double>(scatter.size()));
+// sum_m v_m u_m u_m' for variances v along axes u, the rows of `axes`; symmetric to the last bit.
+inline void compose(ConstMatrix axes, ConstVector variances, Matrix out) {
+    fill(out.flat(), 0.0);
+    for (Index m = 0; m < variances.size(); ++m)
+        for (Index i = 0; i < variances.size(); ++i)
+            add_scaled(row_of(out, i), variances[m] * axes(m, i), axes[m].part(0, i + 1));
+    mirror(out);
 }
 
 // VII and EII: tr W_k / (N_k D), or pooled.
@@ -123,11 +105,13 @@ Index free_covariances(Letter volume, ConstVector counts, View<const double, Axe
                        View<double, Axes> out) {
     const Index K = counts.size();
     Numbers scales(K);
+    auto lower = zeros_like(scatters[0]);
     for (Index k = 0; k < K; ++k) {
         // Of full matrices that are only divided by counts the rank is left to the caller.
         if (Axes == 3 && volume != EQUAL) break;
-        scales(k) = scale_of(scatters[k]);
-        if (std::isnan(scales(k))) return k + 1;
+        if (!cholesky(scatters[k], lower)) return k + 1;
+        const double d = static_cast<double>(lower.view().shape[0]);
+        scales(k) = std::exp(log_determinant(lower.view()) / d);
     }
     const double volume_of_all = sum(scales) / sum(counts);
     for (Index k = 0; k < K; ++k)
@@ -141,8 +125,8 @@ template <int Axes>
 Index same_but_volumes(ConstVector counts, View<const double, Axes> scatters, Vector log_volumes,
                        int effort, View<double, Axes> out) {
     const Index K = counts.size();
-    Numbers pooled(scatters[0].size());
-    const View<double, Axes - 1> total{pooled.data(), scatters[0].shape};
+    auto pooled = zeros_like(scatters[0]);
+    const auto total = pooled.view();
     if (log_volumes.empty()) {
         for (Index k = 0; k < K; ++k) accumulate(total.flat(), scatters[k].flat());
     } else {
@@ -159,27 +143,26 @@ Index same_but_volumes(ConstVector counts, View<const double, Axes> scatters, Ve
 inline Index with_common_axes(Letter volume, ConstVector counts, ConstMatrices scatters,
                               Matrix axes, int effort, Matrices out) {
     const Index K = scatters.shape[0], d = scatters.shape[1];
-    Table rows(2 * K + 1, d);
-    const Matrix along = rows.view().part(0, K), variances = rows.view().part(K, 2 * K);
+    Table along(K, d), variances(K, d);
     if (const Index bad = fit_common_axes(scatters, counts, volume == EQUAL, axes, effort, along))
         return bad;
     const Index bad = free_covariances<2>(volume, counts, along, variances);
-    for (Index k = 0; k < K; ++k) compose(axes, variances[k], rows[2 * K], out[k]);
+    for (Index k = 0; k < K; ++k) compose(axes, variances[k], out[k]);
     return bad;
 }
 
 // EEV and VEV: the eigenvalues of the scatters are the scatters of EEI and VEI.
 inline Index with_own_axes(ConstVector counts, ConstMatrices scatters, Vector log_volumes,
-                           Matrices axes, int effort, Matrices out) {
+                           int effort, Matrices out) {
     const Index K = scatters.shape[0], d = scatters.shape[1];
-    Table rows(2 * K + 1, d);
-    const Matrix values = rows.view().part(0, K), variances = rows.view().part(K, 2 * K);
+    Table values(K, d), variances(K, d);
+    Tables axes(K, d, d);
     for (Index k = 0; k < K; ++k) {
         eigen_symmetric(scatters[k], values[k], axes[k]);
         if (!(values(k, 0) > 0.0)) return k + 1;
     }
     const Index bad = same_but_volumes<2>(counts, values, log_volumes, effort, variances);
-    for (Index k = 0; k < K; ++k) compose(axes[k], variances[k], rows[2 * K], out[k]);
+    for (Index k = 0; k < K; ++k) compose(axes[k], variances[k], out[k]);
     return bad;
 }
 
@@ -190,26 +173,23 @@ inline Index with_own_axes(ConstVector counts, ConstMatrices scatters, Vector lo
 // counts (K,); scatters and out (K, D, D), or (K, D) variances where the structure is diagonal.
 // Iterations make `effort` steps from where `state` says, 0 for as many as it takes from nothing.
 // Returns 0, or 1 + the index of a component whose scatter leaves no covariance.
-inline Index maximise_covariances(const Structure &structure, ConstVector counts,
-                                  ConstMatrix scatters, MStepState &state, int effort, Matrix out) {
-    if (structure.shape == VARYING)
-        return m_step::free_covariances(structure.volume, counts, scatters, out);
+template <int Axes>
+Index maximise_covariances(const Structure &structure, ConstVector counts,
+                           View<const double, Axes> scatters, MStepState &state, int effort,
+                           View<double, Axes> out) {
+    using namespace m_step;
+    if constexpr (Axes == 3) {
+        if (structure.has_common_axes())
+            return with_common_axes(structure.volume, counts, scatters, state.common_axes, effort,
+                                    out);
+        if (structure.has_own_axes())
+            return with_own_axes(counts, scatters, state.log_volumes, effort, out);
+    } else {
+        if (structure.shape == IDENTITY) return spherical(structure.volume, counts, scatters, out);
+    }
     if (structure.shape == EQUAL)
-        return m_step::same_but_volumes(counts, scatters, state.log_volumes, effort, out);
-    return m_step::spherical(structure.volume, counts, scatters, out);
-}
-inline Index maximise_covariances(const Structure &structure, ConstVector counts,
-                                  ConstMatrices scatters, MStepState &state, int effort,
-                                  Matrices out) {
-    if (structure.has_common_axes())
-        return m_step::with_common_axes(structure.volume, counts, scatters, state.common_axes,
-                                        effort, out);
-    if (structure.has_own_axes())
-        return m_step::with_own_axes(counts, scatters, state.log_volumes, state.own_axes, effort,
-                                     out);
-    if (structure.shape == EQUAL)
-        return m_step::same_but_volumes(counts, scatters, state.log_volumes, effort, out);
-    return m_step::free_covariances(structure.volume, counts, scatters, out);
+        return same_but_volumes(counts, scatters, state.log_volumes, effort, out);
+    return free_covariances(structure.volume, counts, scatters, out);
 }
 
 }  // namespace bayesgmm

@@ -16,22 +16,30 @@
 
 namespace bayesgmm {
 
-// Log densities (n,) and, if there is room, responsibilities (n, K) of rows under one mixture.
-inline void memberships(const Rows &rows, const Gaussians<3> &mixture, Vector densities,
-                        Matrix responsibilities) {
-    const Index n = rows.x.shape[0], k = mixture.k();
-    Workspace work(k, mixture.d());
-    Numbers of_block(STRIDE);
-    for (Index start = 0; start < n; start += BLOCK) {
-        const Index count = std::min(BLOCK, n - start);
+// Load each block of rows first..last-1, and call f(start, count) on it.
+template <class F>
+void each_block(const Rows &rows, Index first, Index last, Workspace &work, const F &f) {
+    for (Index start = first; start < last; start += BLOCK) {
+        const Index count = std::min(BLOCK, last - start);
         load_block(rows, start, count, work.xt);
+        f(start, count);
+    }
+}
+
+// Log densities (n,) and, if there is room, responsibilities (n, K) of rows under one mixture.
+template <int Axes>
+void memberships(const Rows &rows, const Gaussians<Axes> &mixture, Vector densities,
+                 Matrix responsibilities) {
+    Workspace work(mixture.k(), mixture.d());
+    Numbers of_block(STRIDE);
+    each_block(rows, 0, densities.size(), work, [&](Index start, Index count) {
         log_joint(mixture, count, work.xt, work.joint);
         normalise(work.joint, count, {}, of_block);
-        assign(densities.part(start, start + count), of_block.view().part(0, count));
-        if (responsibilities.empty()) continue;
-        for (Index b = 0; b < count; ++b)
-            for (Index c = 0; c < k; ++c) responsibilities(start + b, c) = work.joint(c, b);
-    }
+        assign(densities.part(start, start + count), of_block.part(0, count));
+        for (Index b = 0; b < count && !responsibilities.empty(); ++b)
+            for (Index c = 0; c < mixture.k(); ++c)
+                responsibilities(start + b, c) = work.joint(c, b);
+    });
 }
 
 // As the tables of `DrawnRows` where row i of draw t stands in component allocations(t, i) alone.
@@ -52,14 +60,13 @@ inline void tally_permuted(View<const std::int64_t, 2> allocations,
 // Rows beside every draw of a mixture.
 class DrawnRows {
 public:
-    // Weights (T, K), means (T, K, D) and covariances (T, K, D, D) as (T, K D D), in the rows' units.
-    DrawnRows(const Rows &rows, ConstMatrix weights, ConstMatrices means, ConstMatrix covariances,
-              bool hard, Index threads)
+    // Weights (T, K), means (T, K, D) and covariances (T, K, D, D), in the rows' units.
+    DrawnRows(const Rows &rows, ConstMatrix weights, ConstMatrices means,
+              View<const double, 4> covariances, bool hard, Index threads)
         : rows_(rows), hard_(hard), k_(means.shape[1]), d_(means.shape[2]), threads_(threads) {
         for (Index t = 0; t < weights.shape[0] && bad_ == 0; ++t) {
             draws_.emplace_back(k_, d_);
-            const ConstMatrices of = covariances[t].reshaped(k_, d_, d_);
-            if (factor<3>(weights[t], means[t], of, draws_.back()) > 0) bad_ = t + 1;
+            if (factor<3>(weights[t], means[t], covariances[t], draws_.back()) > 0) bad_ = t + 1;
         }
         if (rows.x.shape[0] * weights.shape[0] * k_ < WORTH_TWO) threads_ = 1;
     }
@@ -74,7 +81,7 @@ public:
         for (Index i = 0; i < n; ++i)
             for (Index j = 0; j < width; ++j) qt(j, i) = q(i, j);
         in_parts(static_cast<Index>(draws_.size()), [&](Index first, Index last, Workspace &work) {
-            each_block(0, n, work, [&](Index start, Index count) {
+            each_block(rows_, 0, n, work, [&](Index start, Index count) {
                 for (Index t = first; t < last; ++t) {
                     log_likelihoods[t] += responsible(t, count, work);
                     for (Index c = 0; c < k_; ++c)
@@ -92,19 +99,20 @@ public:
         const Index blocks = (n + BLOCK - 1) / BLOCK;
         in_parts(blocks, [&](Index first, Index last, Workspace &work) {
             Table kept(k_, STRIDE);
-            each_block(
-                first * BLOCK, std::min(last * BLOCK, n), work, [&](Index start, Index count) {
-                    fill(kept.flat(), 0.0);
-                    for (Index t = 0; t < permutations.shape[0]; ++t) {
-                        responsible(t, count, work);
-                        for (Index j = 0; j < k_; ++j)
-                            accumulate(kept[j].part(0, count),
-                                       work.joint[permutations(t, j)].part(0, count));
-                    }
-                    for (Index b = 0; b < count; ++b)
-                        for (Index j = 0; j < k_; ++j)
-                            out(start + b, j) = kept(j, b) / static_cast<double>(draws_.size());
-                });
+            each_block(rows_, first * BLOCK, std::min(last * BLOCK, n), work,
+                       [&](Index start, Index count) {
+                           fill(kept.flat(), 0.0);
+                           for (Index t = 0; t < permutations.shape[0]; ++t) {
+                               responsible(t, count, work);
+                               for (Index j = 0; j < k_; ++j)
+                                   accumulate(kept[j].part(0, count),
+                                              work.joint[permutations(t, j)].part(0, count));
+                           }
+                           for (Index b = 0; b < count; ++b)
+                               for (Index j = 0; j < k_; ++j)
+                                   out(start + b, j) =
+                                       kept(j, b) / static_cast<double>(draws_.size());
+                       });
         });
     }
 
@@ -113,10 +121,10 @@ public:
         const Index n = rows_.x.shape[0];
         in_parts(static_cast<Index>(draws_.size()), [&](Index first, Index last, Workspace &work) {
             Numbers of_block(STRIDE);
-            each_block(0, n, work, [&](Index start, Index count) {
+            each_block(rows_, 0, n, work, [&](Index start, Index count) {
                 for (Index t = first; t < last; ++t) {
                     responsible(t, count, work, of_block);
-                    assign(densities[t].part(start, start + count), of_block.view().part(0, count));
+                    assign(densities[t].part(start, start + count), of_block.part(0, count));
                     if (responsibilities.empty()) continue;
                     for (Index c = 0; c < k_; ++c)
                         assign(responsibilities[t][c].part(start, start + count),
@@ -131,16 +139,6 @@ private:
     static constexpr Index WORTH_TWO = 200'000;
     // Parts of the work for each thread, so that all end together.
     static constexpr Index PARTS = 4;
-
-    // Load each block of rows first..last-1, and call f(start, count) on it.
-    template <class F>
-    void each_block(Index first, Index last, Workspace &work, const F &f) {
-        for (Index start = first; start < last; start += BLOCK) {
-            const Index count = std::min(BLOCK, last - start);
-            load_block(rows_, start, count, work.xt);
-            f(start, count);
-        }
-    }
 
     // Responsibilities of the block in `work`, or 1 for the largest of each row; the sum of l_b.
     double responsible(Index t, Index count, Workspace &work, Vector densities = {}) {

@@ -4,15 +4,9 @@
 // moments lose the digits that a far-off origin takes.
 #pragma once
 
-#include <cstdint>
-#include <vector>
-
-#include "arrays.hpp"
 #include "simd.hpp"
 
 namespace bayesgmm {
-
-using ConstLabels = View<const std::int64_t, 1>;
 
 // Rows sorted by their parts, by columns: all sums run over neighbours. Part k has the rows from
 // first[k] up to first[k + 1].
@@ -34,18 +28,31 @@ struct Parts {
         }
     }
 
-    Vector weights_of(Index k) { return weights.view().part(first[k], first[k + 1]); }
-    Vector column_of(Index k, Index j) { return columns[j].part(first[k], first[k + 1]); }
-
     // counts (K) and means (K, D), from which the rows are counted hence; NaN for an empty part.
     void centre(Vector counts, Matrix means) {
         for (Index k = 0; k < counts.size(); ++k) {
-            counts[k] = sum(weights_of(k));
+            const ConstVector own = weights.part(first[k], first[k + 1]);
+            counts[k] = sum(own);
             for (Index j = 0; j < means.shape[1]; ++j) {
-                const Vector column = column_of(k, j);
-                means(k, j) = dot(weights_of(k), column) / counts[k];
+                const Vector column = columns[j].part(first[k], first[k + 1]);
+                means(k, j) = dot(own, column) / counts[k];
                 for (double &x : column) x -= means(k, j);
             }
+        }
+    }
+
+    // Scatter of the centred rows begin..end-1: (D, D), or (1, D) for its diagonal.
+    void scatter(Index begin, Index end, Matrix out) {
+        Numbers weighted(end - begin);
+        for (Index i = 0; i < out.shape[1]; ++i) {
+            const ConstVector column = columns[i].part(begin, end);
+            for (Index b = begin; b < end; ++b) weighted[b - begin] = weights[b] * columns(i, b);
+            if (out.shape[0] == 1) {
+                out(0, i) = dot(weighted, column);
+                continue;
+            }
+            for (Index j = 0; j <= i; ++j)
+                out(i, j) = out(j, i) = dot(weighted, columns[j].part(begin, end));
         }
     }
 };
@@ -55,15 +62,8 @@ inline void partition_moments(ConstMatrix rows, ConstVector row_weights, ConstLa
                               Vector counts, Matrix means, Matrices scatters) {
     Parts parts(rows, row_weights, labels, counts.size());
     parts.centre(counts, means);
-    Numbers scratch(rows.shape[0]);
     for (Index k = 0; k < counts.size(); ++k)
-        for (Index i = 0; i < rows.shape[1]; ++i) {
-            const Vector weights = parts.weights_of(k), column = parts.column_of(k, i);
-            const Vector weighted = scratch.view().part(0, weights.size());
-            for (Index b = 0; b < weights.size(); ++b) weighted[b] = weights[b] * column[b];
-            for (Index j = 0; j <= i; ++j)
-                scatters(k, i, j) = scatters(k, j, i) = dot(weighted, parts.column_of(k, j));
-        }
+        parts.scatter(parts.first[k], parts.first[k + 1], scatters[k]);
 }
 
 // Counts, means and the scatter within all parts together: (D, D), or (1, D) for its diagonal,
@@ -72,20 +72,11 @@ inline void partition_moments(ConstMatrix rows, ConstVector row_weights, ConstLa
 // Returns false if a part is empty.
 inline bool partition_start(ConstMatrix rows, ConstVector row_weights, ConstLabels labels,
                             Vector counts, Matrix means, Matrix pooled) {
-    const Index n = rows.shape[0], d = rows.shape[1];
     Parts parts(rows, row_weights, labels, counts.size());
     parts.centre(counts, means);
     for (const double count : counts)
         if (!(count > 0.0)) return false;
-    const Matrix columns = parts.columns;
-    Numbers weighted(n);
-    const bool diagonal = pooled.shape[0] == 1;
-    for (Index i = 0; i < d; ++i) {
-        for (Index b = 0; b < n; ++b) weighted[b] = parts.weights[b] * columns(i, b);
-        if (diagonal) pooled(0, i) = dot(weighted, columns[i]);
-        for (Index j = 0; j <= i && !diagonal; ++j)
-            pooled(i, j) = pooled(j, i) = dot(weighted, columns[j]);
-    }
+    parts.scatter(0, rows.shape[0], pooled);
     return true;
 }
 

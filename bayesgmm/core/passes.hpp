@@ -29,7 +29,7 @@ inline Index n_levels(Index leaves) {
 // Sum the leaves first..last-1 of a tree in its order; `add_leaf(i, vector)` adds leaf i to zeros.
 // stack (levels, size) holds the finished left subtrees.
 template <class AddLeaf>
-inline void sum_leaves(Index first, Index last, Matrix stack, Vector out, const AddLeaf &add_leaf) {
+void sum_leaves(Index first, Index last, Matrix stack, Vector out, const AddLeaf &add_leaf) {
     Index top = 0;
     fill(stack[0], 0.0);  // what no rows at all amount to
     for (Index leaf = first; leaf < last; ++leaf) {

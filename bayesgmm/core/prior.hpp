@@ -12,14 +12,11 @@
 //                     prod |Sigma_g|^-((nu + D + 1) / 2) |V^-1 + sum_g Sigma_g^-1|^-((p + G nu) / 2)
 //     separate        log-normal standard deviations, LKJ correlations (posteriors alone)
 //
-// Variances are the case D = 1, with nu = 2 a, C = 2 beta, p = 2 g, V^-1 = 2 h of inverse-gamma and
+// Variances are the case D = 1, with nu = 2 a, C = 2 beta, p = 2 g, V^-1 = h of inverse-gamma and
 // gamma distributions.
 #pragma once
 
-#include <cmath>
-
-#include "gaussians.hpp"
-#include "small_matrices.hpp"
+#include "factors.hpp"
 
 namespace bayesgmm {
 
@@ -42,42 +39,36 @@ struct Prior {
                (axes == 0 || axes == 1 || axes == d) && scale.size() == (axes > 0 ? axes : d * d) &&
                (axes == 0 || family != SEPARATE);
     }
+    double nu() const { return axes > 0 ? 2.0 * strength[0] : strength[0]; }
+    double p() const { return axes > 0 ? 2.0 * strength[1] : strength[1]; }
+    // The size of the matrices of which the prior is the density.
+    double size() const { return axes > 0 ? 1.0 : static_cast<double>(location.size()); }
 };
 
-// -(p + G nu) / 2 log |V^-1 + sum P'P|, given factors P of the groups; fills c with
-// (p + G nu) (V^-1 + sum P'P)^-1, the mean of C given the covariances. The gradient in P is -P c.
-inline double learned_scale(const Prior &prior, ConstMatrices factors, Matrix c) {
-    const Index groups = prior.groups, d = c.shape[0];
-    Table inverse(d, d);
+// Set c to the scale C that is given, or to its mean given factors P of the groups,
+// (p + G nu) (V^-1 + sum P'P)^-1.
+//
+// Returns what a learned scale adds to the log density of all covariances: -(p + G nu) / 2
+// log |V^-1 + sum P'P|. Its gradient in P is -P c.
+template <int Axes, class Scale>
+double set_scale(const Prior &prior, View<const double, Axes> factors, Scale c) {
     assign(c.flat(), prior.scale);
-    for (Index g = 0; g < groups; ++g)
-        for (Index m = 0; m < d; ++m)
-            for (Index i = 0; i <= m; ++i)
-                add_scaled(c[i].part(0, i + 1), factors(g, m, i), factors[g][m].part(0, i + 1));
-    const double shape = prior.strength[1] + static_cast<double>(groups) * prior.strength[0];
-    if (!cholesky(c, c) || !invert_lower(c, inverse)) {
+    if (prior.family == FIXED) {
+        scale(c.flat(), prior.axes > 0 ? 2.0 : 1.0);
+        return 0.0;
+    }
+    const double shape = prior.p() + static_cast<double>(prior.groups) * prior.nu();
+    auto inverse = zeros_like(c);
+    for (Index g = 0; g < prior.groups; ++g) add_gram(1.0, factors[g].part(0, c.shape[0]), c);
+    if (!cholesky(c, c) || !invert_lower(c, inverse.view())) {
         fill(c.flat(), NOT_A_NUMBER);
         return NOT_A_NUMBER;
     }
     const double log_det = log_determinant(c);
     fill(c.flat(), 0.0);
-    for (Index m = 0; m < d; ++m)
-        for (Index i = 0; i <= m; ++i)
-            add_scaled(c[i].part(0, m + 1), shape * inverse(m, i), inverse[m].part(0, m + 1));
+    add_gram(shape, inverse.view(), c);
+    mirror(c);
     return -0.5 * shape * log_det;
-}
-
-// The same for variances: -(g + G a) sum_j log(h_j + sum_g p_gj^2), and the means of beta (J,).
-inline double learned_scale(const Prior &prior, ConstMatrix factors, Vector beta) {
-    const double shape = prior.strength[1] + static_cast<double>(prior.groups) * prior.strength[0];
-    double value = 0.0;
-    for (Index j = 0; j < prior.axes; ++j) {
-        double rate = prior.scale[j];
-        for (Index g = 0; g < prior.groups; ++g) rate += factors(g, j) * factors(g, j);
-        value -= shape * std::log(rate);
-        beta[j] = shape / rate;
-    }
-    return value;
 }
 
 inline double log_density_of_weights(const Prior &prior, ConstVector weights) {
@@ -100,40 +91,19 @@ inline double log_density_of_means(const Prior &prior, ConstMatrix means) {
     return value;
 }
 
-// Log density of fixed or learned families, from the factors; fills the scale, given or expected.
-inline double log_density_of_covariances(const Prior &prior, ConstMatrices factors, Matrix scale) {
-    const Index d = scale.shape[0];
-    double value = 0.0;
-    if (prior.family == LEARNED)
-        value = learned_scale(prior, factors, scale);
-    else
-        assign(scale.flat(), prior.scale);
-    Numbers row(d);
-    for (Index g = 0; g < prior.groups; ++g) {
-        const ConstMatrix p = factors[g];
-        for (Index i = 0; i < d; ++i) {
-            value += (prior.strength[0] + static_cast<double>(d) + 1.0) * std::log(p(i, i));
+// Log density of fixed or learned families, from the factors; sets the scale, given or expected.
+template <int Axes, class Scale>
+double log_density_of_covariances(const Prior &prior, View<const double, Axes> factors, Scale c) {
+    double value = set_scale<Axes>(prior, factors, c);
+    Numbers scratch(c.shape[0]);
+    for (Index g = 0; g < prior.groups; ++g)
+        for (Index i = 0; i < c.shape[0]; ++i) {
+            value += (prior.nu() + prior.size() + 1.0) * std::log(pivot(factors[g], i));
             if (prior.family == LEARNED) continue;
             // tr(C P'P) row by row of P.
-            fill(row, 0.0);
-            for (Index m = 0; m <= i; ++m) add_scaled(row, p(i, m), scale[m]);
-            value -= 0.5 * dot(row, p[i]);
-        }
-    }
-    return value;
-}
-
-inline double log_density_of_covariances(const Prior &prior, ConstMatrix factors, Vector scale) {
-    double value = 0.0;
-    if (prior.family == LEARNED)
-        value = learned_scale(prior, factors, scale);
-    else
-        assign(scale, prior.scale);
-    for (Index g = 0; g < prior.groups; ++g)
-        for (Index j = 0; j < prior.axes; ++j) {
-            const double p = factors(g, j);
-            value += 2.0 * (prior.strength[0] + 1.0) * std::log(p);
-            if (prior.family != LEARNED) value -= scale[j] * p * p;
+            const ConstVector row = row_of(factors[g], i);
+            row_of_product(factors[g], i, c, scratch.part(0, row.size()));
+            value -= 0.5 * inner_product(scratch.part(0, row.size()), row);
         }
     return value;
 }

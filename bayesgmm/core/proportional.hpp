@@ -11,10 +11,7 @@
 // diagonals of diagonal matrices; eigenvalues of the W_k take their place where the axes vary.
 #pragma once
 
-#include <cmath>
-#include <limits>
-
-#include "small_matrices.hpp"
+#include "factors.hpp"
 
 namespace bayesgmm {
 namespace proportional {
@@ -32,30 +29,20 @@ void sum_scatters(View<const double, Axes> scatters, ConstVector log_volumes,
         add_scaled(total.flat(), std::exp(-log_volumes[k]), scatters[k].flat());
 }
 
-// log |S|; NaN if S is not positive definite. Full matrices leave S's factor in `lower`.
-inline double log_determinant_of(ConstMatrix total, Matrix lower) {
-    return cholesky(total, lower) ? log_determinant(lower) : NAN;
-}
-inline double log_determinant_of(ConstVector total, Matrix) {
-    double s = 0.0;
-    for (const double each : total) s += each > 0.0 ? std::log(each) : NAN;
-    return s;
+// log |S|, with S's factor in `lower`; NaN if S is not positive definite.
+template <class Symmetric, class Factor>
+double log_determinant_of(Symmetric total, Factor lower) {
+    return cholesky(total, lower) ? log_determinant(lower) : NOT_A_NUMBER;
 }
 
 // S^-1/2 W_k S^-1/2 / lambda_k of a component; its trace.
-inline double share_of(ConstMatrix scatter, double factor, ConstMatrix, ConstMatrix lower,
-                       Vector share) {
-    const Index d = scatter.shape[0];
-    congruence(lower, scatter, share.reshaped(d, d));
-    scale(share, factor);
+template <class Symmetric, class Factor, class Share>
+double share_of(Symmetric scatter, double factor, Factor lower, Share share) {
+    congruence(lower, scatter, share);
+    scale(share.flat(), factor);
     double trace = 0.0;
-    for (Index j = 0; j < d; ++j) trace += share[j * (d + 1)];
+    for (Index j = 0; j < share.shape[0]; ++j) trace += pivot(share, j);
     return trace;
-}
-inline double share_of(ConstVector scatter, double factor, ConstVector total, ConstMatrix,
-                       Vector share) {
-    for (Index j = 0; j < share.size(); ++j) share[j] = factor * scatter[j] / total[j];
-    return sum(share);
 }
 
 // Solve N (diag q - Y Y') step = N q - D N_k, where q are the traces and Y the shares, for a step
@@ -97,30 +84,30 @@ Index fit_volumes(View<const double, Axes> scatters, ConstVector counts, Vector 
     using namespace proportional;
     const Index K = scatters.shape[0], d = scatters.shape[1];
     const double n = sum(counts), D = static_cast<double>(d);
-    // Variances need no factor of S: `lower` is then unused.
-    Table by_place(K + 1, scatters[0].size()), by_component(3 + 2 * K, K);
-    const Matrix shares = by_place.view().part(0, K), lower = by_place[K].reshaped(d, d);
-    const Vector traces = by_component[0], step = by_component[1], there = by_component[2];
-    const Matrix hessian = by_component.view().part(3, 3 + K);
-    const Matrix factor = by_component.view().part(3 + K, 3 + 2 * K);
+    auto shares = zeros_like(scatters);
+    auto lower = zeros_like(scatters[0]);
+    Table hessian(K, K), factor(K, K);
+    Numbers traces(K), step(K), there(K);
     const bool warm = largest(log_volumes) > 0.0;
     for (int i = 0; i < most; ++i) {
         sum_scatters(scatters, log_volumes, total);
-        const double log_det = log_determinant_of(total, lower);
+        const double log_det = log_determinant_of(total, lower.view());
         if (std::isnan(log_det)) return 1;
         for (Index k = 0; k < K; ++k) {
-            traces[k] = share_of(scatters[k], std::exp(-log_volumes[k]), total, lower, shares[k]);
+            traces[k] = share_of(scatters[k], std::exp(-log_volumes[k]), lower.view(), shares[k]);
             if (!(traces[k] > 0.0)) return k + 1;
         }
         // The first steps of a cold start are cheaper without Hessians.
-        bool newton = (i > 0 || warm) && newton_step(shares, counts, traces, hessian, factor, step);
-        const double size = newton ? largest(step) : INFINITY;
+        bool newton = (i > 0 || warm) && newton_step(shares.view().reshaped(K, shares.size() / K),
+                                                     counts, traces, hessian, factor, step);
+        const double size = newton ? largest(step) : INFINITE;
         if (newton && size > SHORT) {
             for (Index k = 0; k < K; ++k) there[k] = log_volumes[k] + step[k];
             sum_scatters(scatters, there, total);
             // G / N there and here.
-            newton = log_determinant_of(total, lower) + D * inner_product(counts, there) / n <
-                     log_det + D * inner_product(counts, log_volumes) / n;
+            newton =
+                log_determinant_of(total, lower.view()) + D * inner_product(counts, there) / n <
+                log_det + D * inner_product(counts, log_volumes) / n;
         }
         if (newton) {
             accumulate(log_volumes, step);

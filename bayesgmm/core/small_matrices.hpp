@@ -1,24 +1,11 @@
-// Eigenvalues and Cholesky factors of small symmetric matrices.
+// Sums of products, and eigenvalues of small symmetric matrices.
 //
 // Inner loops run along rows without sums over them, so that they fill vector registers.
 #pragma once
 
-#include <algorithm>
-#include <array>
-#include <cmath>
-#include <limits>
-#include <utility>
-
 #include "simd.hpp"
 
 namespace bayesgmm {
-
-inline constexpr double EPSILON = std::numeric_limits<double>::epsilon();
-
-inline void transpose(ConstMatrix matrix, Matrix out) {
-    for (Index i = 0; i < matrix.shape[0]; ++i)
-        for (Index j = 0; j < matrix.shape[1]; ++j) out(j, i) = matrix(i, j);
-}
 
 // a'b of vectors that are often too short for whole registers.
 inline double inner_product(ConstVector a, ConstVector b) {
@@ -122,7 +109,7 @@ inline void jacobi(SmallMatrix &a, SmallMatrix &basis, Index d) {
     }
 }
 
-// As `eigen_symmetric`, in any order and with eigenvectors as rows, for small matrices.
+// As `eigen_symmetric`, in any order, for small matrices.
 inline void eigen_by_jacobi(ConstMatrix matrix, Vector values, Matrix basis) {
     const Index d = matrix.shape[0];
     SmallMatrix a{}, axes{};
@@ -149,11 +136,11 @@ inline std::pair<double, double> householder(Vector x) {
     return {2.0 / (rest + last * last), end};
 }
 
-// The tridiagonal T = Q' A Q, and Q in `vectors` (Golub & Van Loan, algorithm 8.3.1).
+// The tridiagonal T = Q' A Q, and Q' in `basis` (Golub & Van Loan, algorithm 8.3.1).
 //
 // Rows are reduced from the last on, so that what remains is a leading block. `a` is overwritten;
 // beside[i] joins the places i and i + 1 of the diagonal.
-inline void tridiagonalise(Matrix a, Vector diagonal, Vector beside, Matrix vectors) {
+inline void tridiagonalise(Matrix a, Vector diagonal, Vector beside, Matrix basis) {
     const Index d = a.shape[0];
     Numbers betas(d), product(d);
     for (Index i = d - 1; i > 0; --i) {
@@ -174,15 +161,15 @@ inline void tridiagonalise(Matrix a, Vector diagonal, Vector beside, Matrix vect
     }
     for (Index i = 0; i < d; ++i) {
         diagonal[i] = a(i, i);
-        fill(vectors[i], 0.0);
-        vectors(i, i) = 1.0;
+        fill(basis[i], 0.0);
+        basis(i, i) = 1.0;
     }
     for (Index i = 1; i < d; ++i) {
-        const Vector v = a[i].part(0, i), p = product.view().part(0, i);
-        if (betas[i] == 0.0) continue;
-        fill(p, 0.0);
-        add_rows(p, 1.0, v, vectors);
-        for (Index m = 0; m < i; ++m) add_scaled(vectors[m].part(0, i), -betas[i] * v[m], p);
+        const Vector v = a[i].part(0, i);
+        for (Index m = 0; m < i; ++m) {
+            const Vector row = basis[m].part(0, i);
+            add_scaled(row, -betas[i] * inner_product(row, v), v);
+        }
     }
 }
 
@@ -230,18 +217,17 @@ inline void diagonalise(Vector diagonal, Vector beside, Matrix basis) {
     }
 }
 
-// As `eigen_symmetric`, in any order and with eigenvectors as rows, for larger matrices.
+// As `eigen_symmetric`, in any order, for larger matrices.
 inline void eigen_by_reduction(ConstMatrix matrix, Vector values, Matrix basis) {
     const Index d = matrix.shape[0];
-    Table a(d, d), q(d, d);
+    Table a(d, d);
     Numbers beside(d);
     double most = 0.0;
     for (const double each : matrix) most = std::max(most, std::abs(each));
     // Squares must neither overflow nor vanish; powers of two leave the digits alone.
     const int exponent = most > 0.0 && most < INFINITY ? std::ilogb(most) : 0;
     for (Index i = 0; i < a.size(); ++i) a.flat()[i] = std::ldexp(matrix.data[i], -exponent);
-    tridiagonalise(a, values, beside, q);
-    transpose(q.view(), basis);
+    tridiagonalise(a, values, beside, basis);
     diagonalise(values, beside, basis);
     for (double &each : values) each = std::ldexp(each, exponent);
 }
@@ -258,91 +244,13 @@ inline void sort_descending(Vector values, Matrix rows) {
     }
 }
 
-// Eigenvalues in descending order, and eigenvectors as columns, of a symmetric matrix.
-inline void eigen_symmetric(ConstMatrix matrix, Vector values, Matrix vectors) {
-    const Index d = matrix.shape[0];
-    if (d <= MOST_BY_JACOBI)
-        eigen_by_jacobi(matrix, values, vectors);
+// Eigenvalues in descending order, and eigenvectors as rows, of a symmetric matrix.
+inline void eigen_symmetric(ConstMatrix matrix, Vector values, Matrix basis) {
+    if (values.size() <= MOST_BY_JACOBI)
+        eigen_by_jacobi(matrix, values, basis);
     else
-        eigen_by_reduction(matrix, values, vectors);
-    sort_descending(values, vectors);
-    for (Index i = 0; i < d; ++i)
-        for (Index j = 0; j < i; ++j) std::swap(vectors(i, j), vectors(j, i));
-}
-
-// --- triangular factors -------------------------------------------------------------------------
-
-// Lower triangular L with L L' = matrix, from its lower triangle; false if there is none.
-inline bool cholesky(ConstMatrix matrix, Matrix lower) {
-    const Index d = matrix.shape[0];
-    // L' by rows, above the diagonal, until all is done.
-    for (Index i = 0; i < d; ++i)
-        for (Index j = i; j < d; ++j) lower(i, j) = matrix(j, i);
-    for (Index i = 0; i < d; ++i) {
-        const Vector row = lower[i];
-        if (!(row[i] > 0.0)) return false;
-        row[i] = std::sqrt(row[i]);
-        for (Index j = i + 1; j < d; ++j) row[j] /= row[i];
-        for (Index m = i + 1; m < d; ++m) add_scaled(lower[m].part(m, d), -row[m], row.part(m, d));
-    }
-    for (Index i = 0; i < d; ++i)
-        for (Index j = i + 1; j < d; ++j) lower(j, i) = std::exchange(lower(i, j), 0.0);
-    return true;
-}
-
-// log |L L'|
-inline double log_determinant(ConstMatrix lower) {
-    double s = 0.0;
-    for (Index i = 0; i < lower.shape[0]; ++i) s += std::log(lower(i, i));
-    return 2.0 * s;
-}
-
-// x becomes L^-1 x.
-inline void solve_lower(ConstMatrix lower, Vector x) {
-    for (Index i = 0; i < x.size(); ++i)
-        x[i] = (x[i] - inner_product(lower[i].part(0, i), x.part(0, i))) / lower(i, i);
-}
-
-// X becomes L^-1 X.
-inline void solve_lower(ConstMatrix lower, Matrix x) {
-    for (Index i = 0; i < x.shape[0]; ++i) {
-        add_rows(x[i], -1.0, lower[i].part(0, i), x);
-        for (double &each : x[i]) each /= lower(i, i);
-    }
-}
-
-// x becomes L'^-1 x.
-inline void solve_upper_of_lower(ConstMatrix lower, Vector x) {
-    for (Index i = x.size() - 1; i >= 0; --i) {
-        x[i] /= lower(i, i);
-        add_scaled(x.part(0, i), -x[i], lower[i].part(0, i));
-    }
-}
-
-// L^-1 A L'^-1 for a symmetric A, whose lower triangle is read; all of `out` is written.
-inline void congruence(ConstMatrix lower, ConstMatrix matrix, Matrix out) {
-    const Index d = lower.shape[0];
-    for (Index i = 0; i < d; ++i)
-        for (Index j = 0; j <= i; ++j) out(i, j) = out(j, i) = matrix(i, j);
-    solve_lower(lower, out);
-    for (Index i = 0; i < d; ++i)
-        for (Index j = 0; j < i; ++j) std::swap(out(i, j), out(j, i));
-    solve_lower(lower, out);
-}
-
-// The inverse of a lower triangular matrix; false if its diagonal is not positive and finite.
-inline bool invert_lower(ConstMatrix lower, Matrix inverse) {
-    const Index d = lower.shape[0];
-    for (Index i = 0; i < d; ++i)
-        if (!(0.0 < lower(i, i) && lower(i, i) < INFINITY)) return false;
-    fill(inverse.flat(), 0.0);
-    for (Index i = 0; i < d; ++i) {
-        const Vector row = inverse[i].part(0, i);
-        add_rows(row, -1.0, lower[i].part(0, i), inverse);
-        for (double &each : row) each /= lower(i, i);
-        inverse(i, i) = 1.0 / lower(i, i);
-    }
-    return true;
+        eigen_by_reduction(matrix, values, basis);
+    sort_descending(values, basis);
 }
 
 }  // namespace bayesgmm

@@ -1,10 +1,11 @@
 """`report`: sections from whatever was given, each whole or saying why it is not."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from bayesgmm.em import GaussianMixture
-from bayesgmm.errors import BayesGMMError
+from bayesgmm.errors import BayesGMMError, BayesGMMWarning, InvalidParameterError
 from bayesgmm.model import Mixture
 from bayesgmm.reporting.inputs import Inputs, gather
 from bayesgmm.reporting.page import Report, assemble
@@ -98,6 +99,9 @@ def report(
     >>> page.numbers["headline"]
     'Two components for 272 rows of 2 columns'
     """
+    for name, text in (("title", title), ("source", source), ("command", command)):
+        if not isinstance(text, str | None):
+            raise InvalidParameterError(f"{name} must be a text, not a {type(text).__name__}.")
     inputs = gather(X, em, posterior, truth, labels, selection, source, command)
     sections = [_made(key, name, make, inputs) for key, name, make in _SECTIONS]
     n, d = inputs.X.shape
@@ -113,3 +117,12 @@ def _made(key: str, title: str, make: Callable[[Inputs], Section], inputs: Input
         return Section(key, title, "unknown", f"Not computed: {reason}.")
     except BayesGMMError as error:
         return Section(key, title, "unknown", f"Could not be computed: {error}")
+    except Exception as error:
+        # One part of a page must not take the others with it; the reader and the caller are told.
+        said = f"{type(error).__name__}: {error}"
+        warnings.warn(
+            f"The report's section {title!r} was left out, by an error of the program ({said}).",
+            BayesGMMWarning,
+            stacklevel=3,
+        )
+        return Section(key, title, "unknown", f"Left out, by an error of the program ({said}).")

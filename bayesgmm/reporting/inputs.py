@@ -24,6 +24,8 @@ type Array = NDArray[np.float64]
 
 # Draws of the posterior from which replicates are made.
 _REPLICATED = 199
+# What a table of select_mixture has at the least.
+_SELECTED = {"n_components", "covariance_type", "log_likelihood", "bic", "icl", "note"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +149,10 @@ def gather(
             raise InvalidParameterError(
                 f"{name} must be a {kind.__name__}, not a {type(value).__name__}."
             )
+    if posterior is not None and not hasattr(posterior, "children"):
+        raise InvalidParameterError(
+            f"posterior must be an xarray.DataTree, not a {type(posterior).__name__}."
+        )
     data = check_data(X, allow_nan=True)
     n, d = data.X.shape
     mixtures = {"truth": truth}
@@ -158,10 +164,21 @@ def gather(
             raise InputError(f"X has {d} columns, but {name} has {mixture.n_features}.")
     known = [data.feature_names, *(each.feature_names for each in mixtures.values() if each)]
     names = next((each for each in known if each is not None), None)
+    if labels is not None and (isinstance(labels, str) or not np.iterable(labels)):
+        raise InvalidParameterError(
+            f"labels must be a sequence of one label for each row, not a {type(labels).__name__}."
+        )
     words = None if labels is None else tuple(str(each) for each in labels)
     if words is not None and len(words) != n:
         raise InputError(f"X has {n} rows, but there are {len(words)} labels.")
     table = getattr(selection, "table", selection)
+    missing = _SELECTED - set(getattr(table, "columns", ()))
+    if table is not None and (missing or not len(table)):
+        raise InvalidParameterError(
+            "selection must be what select_mixture returned, or its table, not "
+            + (f"a {type(table).__name__}" if len(missing) == len(_SELECTED) else "a part of one")
+            + "."
+        )
     return Inputs(
         X=data.X,
         names=names or tuple(f"x{j}" for j in range(d)),

@@ -9,7 +9,7 @@ Run by
 iteration is the difference of two such fits over the difference of their passes. Clusters lie
 about one standard deviation apart: no row belongs to one component alone.
 
-Targets: a ratio of 30, 30, 60, 35, 16, 7 for full covariances and 15 for diagonal ones; 75 % of
+Targets: a ratio of 60, 60, 85, 35, 16, 7 for full covariances and 18 for diagonal ones; 80 % of
 the rate of the machine's matrix product at 30 features or more. Nothing is asserted of speed.
 """
 
@@ -23,17 +23,19 @@ from threadpoolctl import threadpool_limits
 from timing import dgemm_rate, in_words, interleaved, seconds
 
 import bayesgmm
+from bayesgmm.em.loop import StopRule, maximise
 from bayesgmm.engine import Rows, n_threads
+from bayesgmm.model import Parameters, as_structure
 
 # n, d, K, structure, target, and by how many passes our and their fits differ.
 CASES = [
-    (100_000, 1, 3, "full", 30, 200, 10),
-    (100_000, 2, 3, "full", 30, 200, 10),
-    (100_000, 2, 10, "full", 60, 100, 10),
+    (100_000, 1, 3, "full", 60, 200, 10),
+    (100_000, 2, 3, "full", 60, 200, 10),
+    (100_000, 2, 10, "full", 85, 100, 10),
     (200_000, 10, 10, "full", 35, 20, 4),
     (100_000, 30, 10, "full", 16, 10, 4),
     (50_000, 64, 20, "full", 7, 6, 3),
-    (200_000, 10, 10, "diag", 15, 30, 6),
+    (200_000, 10, 10, "diag", 18, 30, 6),
 ]
 ROUNDS = 5
 
@@ -103,7 +105,7 @@ def test_time_of_an_iteration(
         if d >= 30:
             flops = n * k * (2 * d * (d + 1) + 4 * d)
             share = flops / our_time / dgemm_rate()
-            note = f"{share:.0%} of the DGEMM rate (target 75%)"
+            note = f"{share:.0%} of the DGEMM rate (target 80%)"
             benchmark.extra_info["dgemm_share"] = share
         benchmark.extra_info["ratio"] = their_time / our_time
         report(
@@ -119,26 +121,24 @@ def test_time_of_an_iteration(
 
 def test_two_threads_against_one(benchmark, report):
     x, weights, means, precisions = overlapping(100_000, 1, 3, "full")
-    passes = 200
+    passes, structure = 400, as_structure("V")
+    start = Parameters(weights, means, precisions[:, :, 0].copy())
 
-    def run(rows):
-        for _ in range(passes):
-            rows.e_step(weights, means, precisions)
+    def run(threads):
+        rule = StopRule(remaining=-1.0, max_passes=passes)
+        maximise(Rows(x, threads=threads), structure, start, rule, accelerate=False)
 
-    with (
-        Rows(x, None, 3, diagonal=False, threads=1) as one,
-        Rows(x, None, 3, diagonal=False, threads=2) as two,
-    ):
-        run(one)
-        run(two)
-        ones, twos = interleaved(partial(run, one), partial(run, two), rounds=15)
-        alone, together = median(ones) / passes, median(twos) / passes
-        report(
-            "pass n=1e5 d=1 K=3: two threads against one",
-            in_words(together),
-            in_words(alone),
-            f"{alone / together:.2f}x",
-            "2x at most",
-            "" if n_threads() > 1 else "one processor only",
-        )
-        benchmark.pedantic(run, args=(two,), rounds=5)
+    one, two = partial(run, 1), partial(run, 2)
+    one()
+    two()
+    ones, twos = interleaved(one, two, rounds=15)
+    alone, together = median(ones) / passes, median(twos) / passes
+    report(
+        "pass n=1e5 d=1 K=3: two threads against one",
+        in_words(together),
+        in_words(alone),
+        f"{alone / together:.2f}x",
+        "1.9x",
+        "" if n_threads() > 1 else "one processor only",
+    )
+    benchmark.pedantic(two, rounds=5)

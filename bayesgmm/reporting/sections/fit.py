@@ -34,6 +34,8 @@ def fit_section(inputs: Inputs) -> Section:
         raise UnavailableError(
             "the rows of the fit have weights, and replicates to compare them with have none"
         )
+    if (rows == rows[:1]).all(axis=0).any():
+        raise UnavailableError(f"a column is constant in {plural(len(rows), 'complete row')}")
     features = shown_features(inputs)
     found = check(
         np.ascontiguousarray(rows[:, features]),
