@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from bayesgmm.engine import e_step, score
     from bayesgmm.model import (
         LKJ,
+        Boundaries,
         HighestDensityRegion,
         InverseGamma,
         InverseWishart,
@@ -78,6 +79,7 @@ __all__ = [
     "LKJ",
     "Agreement",
     "BootstrapTest",
+    "Boundaries",
     "Dataset",
     "GaussianMixture",
     "HighestDensityRegion",
@@ -158,6 +160,7 @@ _ROOMS = {
     "bayesgmm.engine": ("e_step", "score"),
     "bayesgmm.model": (
         "LKJ",
+        "Boundaries",
         "HighestDensityRegion",
         "InverseGamma",
         "InverseWishart",

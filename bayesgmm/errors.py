@@ -10,12 +10,17 @@ __all__ = [
     "ConvergenceWarning",
     "DegeneracyWarning",
     "DerivativeError",
+    "ExistingFileError",
+    "FileError",
     "FitError",
+    "FolderError",
     "InputError",
     "InputTypeError",
     "InvalidParameterError",
+    "MissingFileError",
     "ModelFormatError",
     "NotFittedError",
+    "PermissionDeniedError",
     "SingularCovarianceError",
 ]
 
@@ -46,6 +51,29 @@ class FitError(BayesGMMError, ValueError):
 
 class ModelFormatError(BayesGMMError, ValueError):
     """Raised when a model file or text is damaged, foreign, or of a newer version."""
+
+
+class FileError(BayesGMMError, OSError):
+    """Raised when a file cannot be read or written; `errno` is the system's number of the cause."""
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
+class ExistingFileError(FileError, FileExistsError):
+    """Raised when a file is there already and must not be replaced."""
+
+
+class MissingFileError(FileError, FileNotFoundError):
+    """Raised when there is no such file or folder."""
+
+
+class FolderError(FileError, IsADirectoryError):
+    """Raised when a file is needed and the path leads to a folder."""
+
+
+class PermissionDeniedError(FileError, PermissionError):
+    """Raised when a file or folder may not be read or written."""
 
 
 class NotFittedError(BayesGMMError, _SklearnNotFittedError):

@@ -1,25 +1,50 @@
 """Tables in and results out: what the command line reads and writes.
 
-Reading takes CSV (delimiter and header found by looking), Parquet and NPY, and runs no code of the
-file. Writing is atomic: a file appears whole or not at all, and takes no other's place unasked.
+Reading takes CSV (delimiter and header found by looking), Parquet and NPY, from files and from
+streams, which are read once. It runs no code of the file.
 """
 
-import contextlib
 import csv
 import io
 import itertools
+import math
 import os
 import sys
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+import warnings
+from collections.abc import Buffer, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import Any, BinaryIO, NamedTuple, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.errors import InputError, InputTypeError
-from bayesgmm.model.tables import label, unique_names
+from bayesgmm.model.file_access import check_target, opened, write_atomically
+from bayesgmm.model.tables import (
+    integers_too_large,
+    is_large_integer,
+    label,
+    rounded_integer,
+    unique_names,
+)
+
+__all__ = [
+    "Selection",
+    "Table",
+    "Text",
+    "check_target",
+    "csv_text",
+    "harmless",
+    "npy_bytes",
+    "open_binary",
+    "read_table",
+    "row_counter",
+    "select",
+    "write_atomically",
+]
 
 type Floats = NDArray[np.float64]
 
@@ -28,6 +53,9 @@ _DELIMITERS = ("\t", ";", "|", ",")
 _MISSING = dict.fromkeys(("", "na", "n/a", "nan", "null", "none", "<na>"), "nan")
 _CHUNK = 2**15
 _SNIFFED_LINES = 50
+_LONGEST_LINE = 2**26
+_MAGIC = 6
+_EXACT = 2**53
 _RISKY = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -38,11 +66,14 @@ class Text(NamedTuple):
     ----------
     cells : list of str
     row : int
-        The first row whose cell is no number.
+        The first row whose cell is not a number.
+    integer : bool
+        Whether that cell is an integer beyond 2**53, which float64 would round.
     """
 
     cells: list[str]
     row: int
+    integer: bool = False
 
 
 class Table(NamedTuple):
@@ -85,7 +116,7 @@ def read_table(
     Parameters
     ----------
     path : path
-        "-" reads CSV from standard input.
+        "-" reads standard input. A stream or a pipe is read once.
     delimiter : str, optional
         One character, or " " for any run of blanks. None: found from the first lines.
     header : bool, optional
@@ -95,21 +126,49 @@ def read_table(
     ------
     InputError
         If the file cannot be read as a table; the message names the line.
-    OSError
+    FileError
         If it cannot be opened.
     """
-    if str(path) == "-":
-        stream = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", newline="")
-        return _read_csv(stream, "standard input", delimiter, header)
-    source = Path(path)
-    with source.open("rb") as file:
-        magic = file.read(6)
-    if magic == b"\x93NUMPY" or source.suffix.lower() == ".npy":
-        return _read_npy(source)
-    if magic[:4] == b"PAR1" or source.suffix.lower() in {".parquet", ".pq"}:
-        return _read_parquet(source)
-    with source.open(encoding="utf-8-sig", newline="") as stream:
-        return _read_csv(stream, repr(str(source)), delimiter, header)
+    suffix = Path(path).suffix.lower()
+    with open_binary(path) as (name, file):
+        magic = file.read(_MAGIC)
+        if magic == b"\x93NUMPY" or suffix == ".npy":
+            return _read_npy(magic + file.read(), name)
+        if magic[:4] == b"PAR1" or suffix in {".parquet", ".pq"}:
+            return _read_parquet(magic + file.read(), name)
+        whole = io.BufferedReader(_Resumed(magic, file), _CHUNK)
+        with io.TextIOWrapper(whole, encoding="utf-8-sig", newline="") as stream:
+            return _read_csv(stream, name, delimiter, header)
+
+
+@contextmanager
+def open_binary(path: str | os.PathLike[str]) -> Iterator[tuple[str, BinaryIO]]:
+    """Open a file, or take standard input for "-"; yield what messages call it, and its bytes."""
+    if str(path) != "-":
+        with opened(path) as file:
+            yield repr(str(path)), file
+    elif sys.stdin is None:
+        raise InputError("Standard input is closed. Name a file, or pipe the rows in.")
+    else:
+        yield "standard input", sys.stdin.buffer
+
+
+class _Resumed(io.RawIOBase):
+    """A stream from its start, although its first bytes were read already."""
+
+    def __init__(self, head: bytes, rest: BinaryIO) -> None:
+        self._head, self._rest = head, rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer, /) -> int:
+        room = memoryview(buffer)
+        part = self._head or self._rest.read1(len(room))  # type: ignore[attr-defined]  # buffered
+        n = min(len(part), len(room))
+        room[:n] = part[:n]
+        self._head = part[n:] if self._head else b""
+        return n
 
 
 def select(
@@ -160,7 +219,7 @@ def row_counter(table: Table) -> str | None:
 def _position(table: Table, word: str) -> int:
     if table.names is not None and word in table.names:
         return table.names.index(word)
-    if word.isdecimal() and int(word) < len(table.columns):
+    if word.isdecimal() and len(word) < 10 and int(word) < len(table.columns):
         return int(word)
     known = ", ".join(map(repr, table.names or ()))
     raise InputError(
@@ -172,76 +231,109 @@ def _position(table: Table, word: str) -> int:
 
 def _numbers(table: Table, j: int) -> Floats:
     column = table.columns[j]
-    if isinstance(column, Text):
-        raise InputTypeError(
-            f"{label(table.names, j).capitalize()} holds text (first: row {column.row}, "
-            f"{column.cells[column.row]!r:.80}). Leave it out with --columns, or name it with "
-            "--label-column if it says which group a row belongs to."
-        )
-    return column
+    if not isinstance(column, Text):
+        return column
+    where = label(table.names, j)
+    if column.integer:
+        raise integers_too_large(where, column.row)
+    raise InputTypeError(
+        f"{where[:1].upper()}{where[1:]} holds text (first: row {column.row}, "
+        f"{column.cells[column.row]!r:.80}). Leave it out with --columns, or name it with "
+        "--label-column if it says which group a row belongs to."
+    )
 
 
 def _words(column: Floats | Text) -> list[str]:
-    return column.cells if isinstance(column, Text) else [f"{value:.15g}" for value in column]
+    return column.cells if isinstance(column, Text) else [_word(value) for value in column.tolist()]
 
 
-def _read_npy(path: Path) -> Table:
+def _word(value: float) -> str:
+    """Write a number in as few digits as hold it."""
+    short = f"{value:.15g}"
+    return short if float(short) == value else repr(value)
+
+
+def _read_npy(content: bytes, name: str) -> Table:
     try:
-        with path.open("rb") as file:
-            array = np.lib.format.read_array(file, allow_pickle=False)
-    except (ValueError, EOFError, MemoryError, SyntaxError) as error:
-        raise InputError(f"{str(path)!r} is no readable NPY file of numbers: {error}") from error
+        array = _npy_array(io.BytesIO(content))
+    except Exception as error:  # NumPy's readers of headers raise errors of many kinds.
+        raise InputError(f"{name} is not a readable NPY file of numbers: {error}.") from error
     if array.ndim == 1:
         array = array[:, np.newaxis]
     if array.ndim != 2 or array.dtype.kind not in "iuf":
         raise InputError(
-            f"{str(path)!r} holds {array.dtype} of shape {array.shape}, but rows of real numbers "
+            f"{name} holds {array.dtype} of shape {array.shape}, but rows of real numbers "
             "(n, D) are needed."
         )
     if not array.size:
-        raise InputError(f"{str(path)!r} has no rows.")
+        raise InputError(f"{name} has no rows.")
     _check_integers(array, None)
-    return Table(None, [array[:, j].astype(np.float64) for j in range(array.shape[1])])
+    with np.errstate(over="ignore"):
+        return Table(None, [array[:, j].astype(np.float64) for j in range(array.shape[1])])
 
 
-def _read_parquet(path: Path) -> Table:
+def _npy_array(file: io.BytesIO) -> NDArray[np.generic]:
+    """Return the array of an NPY file, once its header holds with the bytes that follow."""
+    readers = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    version = np.lib.format.read_magic(file)
+    if version not in readers:
+        raise ValueError(f"its format has version {'.'.join(map(str, version))}, not 1.0 or 2.0")
+    with warnings.catch_warnings():  # Files of Python 2 are read with a warning.
+        warnings.simplefilter("ignore")
+        shape, by_columns, dtype = readers[version](file)
+    if dtype.hasobject or any(type(size) is not int or size < 0 for size in shape):
+        raise ValueError(f"its header announces {dtype} of shape {shape!r:.80}")
+    rest = file.getbuffer()[file.tell() :]
+    count = math.prod(shape)
+    if count * dtype.itemsize > len(rest):
+        raise ValueError(
+            f"its header announces {count * dtype.itemsize} bytes of numbers, and {len(rest)} are "
+            "there"
+        )
+    array = np.frombuffer(rest, dtype, count) if count else np.empty(0, dtype)
+    return array.reshape(shape, order="F" if by_columns else "C")
+
+
+def _read_parquet(content: bytes, name: str) -> Table:
     try:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
         raise InputError(
-            f"{str(path)!r} is a Parquet file, which takes the package pyarrow to read. Install "
-            "it, or convert the file to CSV."
+            f"{name} is a Parquet file, which takes the package pyarrow to read. Install it, or "
+            "convert the file to CSV."
         ) from None
     try:
-        frame = pyarrow.parquet.ParquetFile(path).read()
-    except (pyarrow.ArrowException, OSError) as error:
-        raise InputError(f"{str(path)!r} is no readable Parquet file: {error}") from error
-    names = unique_names(frame.column_names)
-    columns: list[Floats | Text] = []
-    for j, column in enumerate(frame.columns):
-        kind = column.type
-        if pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind):
-            if pyarrow.types.is_integer(kind):
-                _check_integers(column.drop_null().to_numpy()[:, np.newaxis], (names or ())[j:])
-            columns.append(np.asarray(column.to_numpy(), dtype=np.float64))
-        else:
-            columns.append(Text([str(each) for each in column.to_pylist()], 0))
+        frame = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(content)).read()
+        names = unique_names(frame.column_names)
+        columns = [_arrow_column(frame.column(j), names, j) for j in range(frame.num_columns)]
+    except InputError:
+        raise
+    except Exception as error:  # Damage shows as errors of many kinds, not pyarrow's own alone.
+        raise InputError(f"{name} is not a readable Parquet file: {error}.") from error
     if not columns or not len(frame):
-        raise InputError(f"{str(path)!r} has no rows.")
+        raise InputError(f"{name} has no rows.")
     return Table(names, columns)
 
 
-def _check_integers(array: NDArray[np.generic], names: tuple[str, ...] | None) -> None:
+def _arrow_column(column: Any, names: tuple[str, ...] | None, j: int) -> Floats | Text:
+    import pyarrow
+
+    if pyarrow.types.is_integer(column.type):
+        _check_integers(column.fill_null(0).to_numpy(), label(names, j))
+    elif not pyarrow.types.is_floating(column.type):
+        return Text([str(each) for each in column.to_pylist()], 0)
+    return np.asarray(column.to_numpy(), dtype=np.float64)
+
+
+def _check_integers(array: NDArray[np.generic], where: str | None) -> None:
     """Refuse integers that float64 would round without a word."""
-    if array.dtype.kind in "iu" and array.size:
-        large = (array > 2**53) | (array < -(2**53))  # type: ignore[operator]  # integers compare
-        if large.any():
-            row, column = (int(i) for i in np.argwhere(large)[0])
-            raise InputError(
-                f"Integers beyond 2**53 in {label(names, column)} (first: row {row}), which "
-                "float64 cannot hold. Subtract an offset from them first."
-            )
+    first = rounded_integer(None, array)
+    if first is not None:
+        raise integers_too_large(where or label(None, first[1]), first[0])
 
 
 # --- CSV ------------------------------------------------------------------------------------------
@@ -249,9 +341,10 @@ def _check_integers(array: NDArray[np.generic], names: tuple[str, ...] | None) -
 
 def _read_csv(stream: TextIO, name: str, delimiter: str | None, header: bool | None) -> Table:
     try:
-        sniffed = list(itertools.islice(stream, _SNIFFED_LINES))
+        lines = _lines(stream, name)
+        sniffed = list(itertools.islice(lines, _SNIFFED_LINES))
         delimiter = _find_delimiter(sniffed) if delimiter is None else delimiter
-        records = _records(itertools.chain(sniffed, stream), delimiter)
+        records = _records(itertools.chain(sniffed, lines), delimiter)
         _, first = next(records, (0, []))
         if not first:
             raise InputError(f"{name} has no rows.")
@@ -262,10 +355,20 @@ def _read_csv(stream: TextIO, name: str, delimiter: str | None, header: bool | N
         names = unique_names(first) if header else None
         columns = _columns(records, len(first), name, header)
     except UnicodeDecodeError as error:
-        raise InputError(f"{name} is no UTF-8 text: {error}. Save it as UTF-8.") from error
+        raise InputError(f"{name} is not UTF-8 text: {error}. Save it as UTF-8.") from error
     except csv.Error as error:
-        raise InputError(f"{name} is no readable CSV: {error}.") from error
+        raise InputError(f"{name} is not readable CSV: {error}.") from error
     return Table(names, columns)
+
+
+def _lines(stream: TextIO, name: str) -> Iterator[str]:
+    """Yield the lines of a stream, and none without an end (/dev/zero has one such)."""
+    for number, line in enumerate(iter(partial(stream.readline, _LONGEST_LINE), ""), 1):
+        if len(line) == _LONGEST_LINE:
+            raise InputError(
+                f"Line {number} of {name} is longer than {_LONGEST_LINE // 2**20} million letters."
+            )
+        yield line
 
 
 def _find_delimiter(lines: Sequence[str]) -> str:
@@ -305,26 +408,68 @@ def _columns(
     records: Iterator[tuple[int, list[str]]], width: int, name: str, header: bool
 ) -> list[Floats | Text]:
     """Turn records into columns, some thousand rows at a time."""
-    parts: list[list[NDArray[np.float64] | list[str]]] = [[] for _ in range(width)]
-    first_text: list[int | None] = [None] * width
+    columns = [_Column([]) for _ in range(width)]
     n = 0
     while chunk := list(itertools.islice(_of_width(records, width, name, header), _CHUNK)):
-        for j, cells in enumerate(zip(*chunk, strict=True)):
-            try:
-                parts[j].append(_floats(cells))
-            except ValueError:
-                if first_text[j] is None:
-                    first_text[j] = n + next(i for i, cell in enumerate(cells) if not _fits(cell))
-                parts[j].append(list(cells))
-            if first_text[j] is not None and not isinstance(parts[j][-1], list):
-                parts[j][-1] = list(cells)
+        for column, cells in zip(columns, zip(*chunk, strict=True), strict=True):
+            column.extend(cells, n)
         n += len(chunk)
     if not n:
         raise InputError(f"{name} has no rows{' below its header' if header else ''}.")
-    return [
-        np.concatenate([np.asarray(part) for part in each]) if row is None else _text(each, row)
-        for each, row in zip(parts, first_text, strict=True)
-    ]
+    return [column.whole() for column in columns]
+
+
+@dataclass
+class _Column:
+    """A column that grows: numbers, until a cell is not one that float64 holds."""
+
+    parts: list[Floats | list[str]]
+    odd: tuple[int, bool] | None = None
+
+    def extend(self, cells: Sequence[str], start: int) -> None:
+        """Add the cells of the rows from `start` on."""
+        if self.odd is None:
+            try:
+                floats = _floats(cells)
+            except ValueError:
+                self.odd = start + next(i for i, cell in enumerate(cells) if not _fits(cell)), False
+            else:
+                large = _first_large(cells, floats)
+                if large is None:
+                    self.parts.append(floats)
+                    return
+                self.odd = start + large, True
+        self.parts.append(list(cells))
+
+    def whole(self) -> Floats | Text:
+        """Return the column."""
+        if self.odd is None:
+            return np.concatenate([np.asarray(part) for part in self.parts])
+        # Where the first cells were taken for numbers, those among the others are written alike.
+        alike = not isinstance(self.parts[0], list)
+        cells: list[str] = []
+        for part in self.parts:
+            if not isinstance(part, list):
+                cells.extend(map(_word, part.tolist()))
+            else:
+                cells.extend(map(_plainly, part) if alike else part)
+        return Text(cells, *self.odd)
+
+
+def _first_large(cells: Sequence[str], floats: Floats) -> int | None:
+    """Return the row of the first integer beyond 2**53 among cells that are numbers, or None."""
+    for i in np.flatnonzero(np.abs(floats) >= _EXACT).tolist():
+        digits = cells[i].strip().lstrip("+-").lstrip("0")
+        if digits.isdecimal() and (abs(floats[i]) > _EXACT or is_large_integer(int(digits))):
+            return int(i)
+    return None
+
+
+def _plainly(cell: str) -> str:
+    if not _fits(cell):
+        return cell
+    floats = _floats([cell])
+    return cell if _first_large([cell], floats) is not None else _word(float(floats[0]))
 
 
 def _of_width(
@@ -341,13 +486,6 @@ def _of_width(
                 f"Line {number} of {name} has {len(cells)} cells, but the "
                 f"{'header' if header else 'first line'} has {width}."
             )
-
-
-def _text(parts: list[NDArray[np.float64] | list[str]], row: int) -> Text:
-    cells: list[str] = []
-    for part in parts:
-        cells.extend(part if isinstance(part, list) else (f"{value:.15g}" for value in part))
-    return Text(cells, row)
 
 
 def _floats(cells: Sequence[str]) -> Floats:
@@ -370,71 +508,6 @@ def _is_number(cell: str) -> bool:
 
 
 # --- writing --------------------------------------------------------------------------------------
-
-
-def check_target(path: str | os.PathLike[str], *, force: bool) -> None:
-    """Raise at once what would keep `write_atomically` from writing, before a long computation.
-
-    Raises
-    ------
-    OSError
-        FileExistsError without `force`; else as opening the file would.
-    """
-    target = Path(path)
-    if target.is_dir():
-        raise IsADirectoryError(21, "Is a directory", str(target))
-    if target.exists() and not force:
-        raise FileExistsError(17, "There is such a file already; --force replaces it", str(target))
-    if not target.parent.is_dir():
-        raise FileNotFoundError(2, "There is no such folder", str(target.parent))
-    if not os.access(target.parent, os.W_OK):
-        raise PermissionError(13, "The folder cannot be written to", str(target.parent))
-
-
-def write_atomically(path: str | os.PathLike[str], content: bytes, *, force: bool) -> None:
-    """Write a file in one step: it appears whole or not at all.
-
-    Parameters
-    ----------
-    path : path
-    content : bytes
-    force : bool
-        Replace a file that is there.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written, or exists and `force` is false.
-    """
-    target = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes private files; these get the permissions that a plain open would give.
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        if force:
-            Path(temporary).replace(target)
-        else:
-            _move_unless_there(temporary, target)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            Path(temporary).unlink()
-
-
-def _move_unless_there(temporary: str, target: Path) -> None:
-    try:
-        os.link(temporary, target)
-    except FileExistsError:
-        check_target(target, force=False)
-        raise
-    except OSError:  # A file system without hard links: the check is then as good as it gets.
-        check_target(target, force=False)
-        Path(temporary).replace(target)
 
 
 def npy_bytes(array: NDArray[np.generic]) -> bytes:

@@ -20,6 +20,8 @@ BLOCKS = {
         re.findall(r"^```python\n(.*?)^```", path.read_text(encoding="utf-8"), re.DOTALL | re.M)
     )
 }
+# The likelihood under JAX: a module for those who have JAX, which is not a dependency.
+OPTIONAL = {"bayesgmm.posterior.jax_backend": "jax"}
 MODULES = sorted(
     each.name
     for each in pkgutil.walk_packages(bayesgmm.__path__, "bayesgmm.")
@@ -39,6 +41,8 @@ def test_an_example_of_the_docs_runs_and_prints_what_it_says(name):
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_of_docstrings(name):
+    if name in OPTIONAL:
+        pytest.importorskip(OPTIONAL[name], reason="an optional dependency")
     failures, _ = doctest.testmod(
         importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE
     )

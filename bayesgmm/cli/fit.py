@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import bayesgmm
-from bayesgmm.cli.messages import heard_warnings
+from bayesgmm.cli.messages import heard_warnings, shown
 from bayesgmm.cli.options import (
     components_option,
     covariance_option,
@@ -51,7 +51,7 @@ def fit(
     r"""Fit a mixture to DATA by maximum likelihood.
 
     DATA is a shipped data set (faithful, galaxies, iris) or a file: CSV, Parquet or NPY, or - for
-    CSV from standard input. Write ./iris for a file of a data set's name.
+    standard input. Write ./iris for a file of a data set's name.
 
     \b
     Examples:
@@ -84,7 +84,7 @@ def fit(
         if output is not None:
             write_atomically(output, model.mixture_.to_json().encode() + b"\n", force=force)
             if not quiet:
-                click.echo(f"The mixture was written to {output}.", err=True)
+                click.echo(f"The mixture was written to {shown(output)}.", err=True)
     finally:
         click.echo(text)
 

@@ -1,5 +1,6 @@
-"""Warnings as sentences on standard error."""
+"""Warnings as sentences on standard error, and words of the command line as text."""
 
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,15 @@ from typing import Any
 import click
 
 import bayesgmm
+
+
+def shown(word: str | os.PathLike[str]) -> str:
+    """Return a word of the command line as text, with bytes that are not UTF-8 as escapes."""
+    text = os.fspath(word)
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # halves of surrogate pairs that do not stand for bytes
+        return text.encode("utf-8", "backslashreplace").decode()
 
 
 @contextmanager

@@ -15,7 +15,7 @@ def stages(quiet: bool) -> Iterator[Stage]:
     console = Console(stderr=True)
     columns = (
         SpinnerColumn(finished_text="\N{CHECK MARK}"),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),  # names of files may have brackets
         TimeElapsedColumn(),
     )
     shown = console.is_terminal and not quiet

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 import bayesgmm
-from bayesgmm.cli.messages import heard_warnings
+from bayesgmm.cli.messages import heard_warnings, shown
 from bayesgmm.cli.options import (
     covariance_option,
     data_options,
@@ -20,7 +20,7 @@ from bayesgmm.cli.options import (
     seed_option,
 )
 from bayesgmm.cli.progress import stages
-from bayesgmm.cli.rows import read_rows
+from bayesgmm.cli.rows import read_mixture, read_rows
 
 _MOST_COMPONENTS = 9
 _NOT_THE_PAGE = {"output", "force", "quiet", "as_json"}
@@ -91,7 +91,7 @@ def report(
     r"""Write one HTML page that says which mixture describes DATA, and whether to believe it.
 
     DATA is a shipped data set (faithful, galaxies, iris) or a file: CSV, Parquet or NPY, or - for
-    CSV from standard input. The page is one file that needs nothing else.
+    standard input. The page is one file that needs nothing else.
 
     \b
     Examples:
@@ -103,8 +103,10 @@ def report(
 
     if components is None and not chosen:
         raise click.UsageError("Say how many components, -k, or let --select choose.")
+    if truth == source["data"] == "-":
+        raise click.UsageError("Standard input is read once: either DATA or --truth can be -.")
     check_target(output, force=force)
-    known = None if truth is None else bayesgmm.Mixture.from_json(Path(truth))
+    known = None if truth is None else read_mixture(truth)
     with heard_warnings(quiet), stages(quiet) as stage:
         with stage("Reading the rows"):
             rows = read_rows(quiet=quiet, **source)
@@ -135,18 +137,16 @@ def report(
                 truth=known,
                 labels=rows.labels,
                 selection=selection,
-                title=title or _title(source["data"]),
+                title=shown(title or _title(source["data"])),
                 source=rows.name,
                 command=_command(),
             )
-        with stage(f"Writing {output}"):
-            write_atomically(output, page.html.encode(), force=force)
-    if as_json:
-        click.echo(page.to_json())
-    else:
-        click.echo(str(page))
+    try:
+        write_atomically(output, page.html.encode(), force=force)
+    finally:
+        click.echo(page.to_json() if as_json else str(page))
     if not quiet:
-        click.echo(f"The report was written to {output}.", err=True)
+        click.echo(f"The report was written to {shown(output)}.", err=True)
 
 
 def _sampled(X: Any, em: "bayesgmm.GaussianMixture", draws: int, chains: int, seed: int) -> Any:
@@ -183,7 +183,16 @@ def _command() -> str:
         given = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
         if given and name in context.params and name not in _NOT_THE_PAGE:
             words += _words(parameter, context.params[name])
-    return shlex.join(words)
+    return " ".join(map(_quoted, words))
+
+
+def _quoted(word: str) -> str:
+    r"""Quote a word for a shell; bytes that are not UTF-8 are written as $'\xff'."""
+    text = shown(word)
+    if text == word:
+        return shlex.quote(word)
+    escaped = shown(word.replace("\\", "\\\\").replace("'", "\\'"))
+    return f"$'{escaped}'"
 
 
 def _words(parameter: click.Parameter, value: Any) -> list[str]:

@@ -6,6 +6,9 @@ from typing import Any, NamedTuple
 import click
 
 import bayesgmm
+from bayesgmm.cli.messages import shown
+
+_LARGEST_MODEL = 2**26
 
 
 class Rows(NamedTuple):
@@ -46,7 +49,7 @@ def read_rows(
         if data != "-" and not Path(data).exists():
             raise bayesgmm.errors.InputError(_no_such_data(data, dataset_names()))
         table = read_table(data, delimiter=delimiter, header=header)
-        name = "standard input" if data == "-" else data
+        name = "standard input" if data == "-" else shown(data)
         counter = row_counter(table)
         if counter is not None and columns is None and label_column is None and not quiet:
             click.echo(
@@ -59,6 +62,16 @@ def read_rows(
     if chosen.feature_names is not None:
         X = pd.DataFrame(chosen.X, columns=list(chosen.feature_names), copy=False)
     return Rows(name, X, chosen.labels, label_column)
+
+
+def read_mixture(path: str) -> "bayesgmm.Mixture":
+    """Read a mixture from a file of `fit -o`; "-" is standard input."""
+    from bayesgmm.files import open_binary
+
+    if path != "-":
+        return bayesgmm.Mixture.from_json(Path(path))
+    with open_binary(path) as (_, file):
+        return bayesgmm.Mixture.from_json(file.read(_LARGEST_MODEL + 1))
 
 
 def _no_such_data(data: str, known: tuple[str, ...]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 import bayesgmm
-from bayesgmm.cli.messages import heard_warnings
+from bayesgmm.cli.messages import heard_warnings, shown
 from bayesgmm.cli.options import (
     components_option,
     covariance_option,
@@ -54,7 +54,7 @@ def sample(
     r"""Draw from the posterior of a mixture of DATA by NUTS.
 
     DATA is a shipped data set (faithful, galaxies, iris) or a file: CSV, Parquet or NPY, or - for
-    CSV from standard input. The summary has EM's estimate beside the posterior.
+    standard input. The summary has EM's estimate beside the posterior.
 
     \b
     Examples:
@@ -98,7 +98,7 @@ def sample(
         if output is not None:
             write_atomically(output, bytes(posterior.to_netcdf()), force=force)
             if not quiet:
-                click.echo(f"The draws were written to {output}.", err=True)
+                click.echo(f"The draws were written to {shown(output)}.", err=True)
     finally:
         click.echo(text)
     if posterior.attrs["interrupted"]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import bayesgmm
-from bayesgmm.cli.messages import heard_warnings
+from bayesgmm.cli.messages import heard_warnings, shown
 from bayesgmm.cli.options import (
     data_options,
     debug_option,
@@ -112,7 +112,7 @@ def select(
         if output is not None:
             write_atomically(output, found.best.mixture_.to_json().encode() + b"\n", force=force)
             if not quiet:
-                click.echo(f"The best mixture was written to {output}.", err=True)
+                click.echo(f"The best mixture was written to {shown(output)}.", err=True)
     finally:
         click.echo(text)
 

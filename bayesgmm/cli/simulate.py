@@ -7,6 +7,7 @@ import click
 
 import bayesgmm
 from bayesgmm.cli.options import debug_option, force_option, seed_option
+from bayesgmm.cli.rows import read_mixture
 
 
 @click.command()
@@ -41,6 +42,8 @@ def simulate(
 ) -> None:
     r"""Draw rows from MODEL: a worked example, or a file that `fit -o` wrote.
 
+    - reads that file from standard input.
+
     \b
     Worked examples: rusty_machine, heights, overlapping_ellipses, blobs
 
@@ -57,10 +60,10 @@ def simulate(
         if output.suffix.lower() not in {".csv", ".npy"}:
             raise click.UsageError(f"The output {str(output)!r} must end in .csv or .npy.")
         check_target(output, force=force)
-    if model in bayesgmm.scenarios() or not Path(model).exists():
+    if model in bayesgmm.scenarios() or not (model == "-" or Path(model).exists()):
         mixture = bayesgmm.scenario(model)
     else:
-        mixture = bayesgmm.Mixture.from_json(Path(model))
+        mixture = read_mixture(model)
     drawn = bayesgmm.simulate(mixture, rows, rng=seed, missing=missing)
     if output is not None and output.suffix.lower() == ".npy":
         array = np.column_stack([drawn.X, drawn.labels]) if labels else drawn.X
@@ -71,8 +74,8 @@ def simulate(
     if labels:
         names.append("component")
         columns.append(drawn.labels)
-    text = csv_text(names, columns)
+    content = csv_text(names, columns).encode()
     if output is None:
-        click.echo(text, nl=False)
+        click.echo(content, nl=False)  # in UTF-8 whatever the terminal has
     else:
-        write_atomically(output, text.encode(), force=force)
+        write_atomically(output, content, force=force)

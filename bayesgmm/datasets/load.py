@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.errors import InputError
+from bayesgmm.model.arguments import shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,10 +67,10 @@ def load_dataset(name: str) -> Dataset:
     InputError
         If there is none of that name; the message lists all, and the nearest.
     """
-    if name not in dataset_names():
-        near = difflib.get_close_matches(str(name).lower(), _SOURCES, n=1, cutoff=0.5)
+    if not isinstance(name, str) or name not in dataset_names():
+        near = difflib.get_close_matches(shown(name).lower(), _SOURCES, n=1, cutoff=0.5)
         raise InputError(
-            f"There is no data set {name!r:.80}. Choose one of {', '.join(_SOURCES)}."
+            f"There is no data set {shown(name)}. Choose one of {', '.join(_SOURCES)}."
             + (f" Did you mean {near[0]!r}?" if near else "")
         )
     text = files("bayesgmm.datasets").joinpath(f"{name}.csv").read_text(encoding="utf-8")

@@ -80,7 +80,7 @@ def compare_engines(
     InputError
         If the posterior's labels switch, or it has another shape than the fit.
     """
-    check_probability(prob)
+    prob = check_probability("prob", prob)
     mixture = _mixture_of(em)
     draws = consistent_draws(posterior, variables)
     if (draws.n_components, draws.n_features) != mixture.means.shape:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesgmm.errors import InputError, InputTypeError, InvalidParameterError
-from bayesgmm.model import Mixture, check_data
+from bayesgmm.model import Mixture, check_data, check_names
 
 type Array = NDArray[np.float64]
 type Permutations = NDArray[np.intp]
@@ -159,13 +160,24 @@ def read_rows(posterior: Posterior, n_features: int, X: Any = None) -> Array:
                 "rows as X."
             )
         (X,) = candidates.values()
-    if n_features == 1 and np.ndim(X) == 1:
+    return rows_of(X, n_features, "the posterior's means have")
+
+
+def rows_of(X: Any, n_features: int, owner: str) -> Array:
+    """Return rows (n, D) that fit `owner`, which ends a sentence before D; for D = 1 also (n,).
+
+    Raises
+    ------
+    InputError, InputTypeError
+        If X cannot be used, or has another number of columns.
+    """
+    if n_features == 1 and getattr(X, "ndim", None) == 1:
         X = np.asarray(X)[:, np.newaxis]
+    elif n_features == 1 and isinstance(X, list | tuple) and X and isinstance(X[0], Real):
+        X = np.array(X)[:, np.newaxis]
     rows: Array = check_data(X).X
     if rows.shape[1] != n_features:
-        raise InputError(
-            f"X has {rows.shape[1]} features, but the posterior's means have {n_features}."
-        )
+        raise InputError(f"X has {rows.shape[1]} features, but {owner} {n_features}.")
     return rows
 
 
@@ -200,7 +212,7 @@ def variable_names(variables: Mapping[str, str] | None) -> dict[str, str]:
     InvalidParameterError
         If a key is unknown, or several kinds of scale are named.
     """
-    given = dict(variables or {})
+    given = check_names("variables", variables)
     unknown = sorted(set(given) - {"weights", "means", *_SCALES})
     scales = [each for each in _SCALES if each in given]
     if unknown or len(scales) > 1:

@@ -11,6 +11,7 @@ from bayesgmm.diagnostics.draws import Draws, Posterior
 from bayesgmm.diagnostics.relabelling import Reference, feature_index
 from bayesgmm.diagnostics.switching import labels_of
 from bayesgmm.errors import InvalidParameterError
+from bayesgmm.model import check_axes, check_choice
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,6 +69,7 @@ def plot_label_switching(
     InvalidParameterError
         If the parameter or the feature is unknown.
     """
+    check_choice("parameter", parameter, ("means", "variances", "weights"))
     labelled = labels_of(posterior, method, reference, X, variables)
     before = labelled.draws
     after = before.permuted(labelled.permutations)
@@ -136,6 +138,7 @@ def plot_ambiguity(
     InvalidParameterError
         If there is one component only, which has no second best label.
     """
+    check_axes(ax)
     labelled = labels_of(posterior, method, reference, X, variables)
     if labelled.draws.n_components == 1:
         raise InvalidParameterError("One component has one labelling: nothing can be ambiguous.")
@@ -163,10 +166,6 @@ def _parameter(draws: Draws, parameter: str, feature: int | str) -> tuple[Array,
     """One parameter of every component, (chain, draw, K), and what its axis is called."""
     if parameter == "weights":
         return draws.weights, "weight"
-    if parameter not in {"means", "variances"}:
-        raise InvalidParameterError(
-            f"parameter must be 'means', 'variances' or 'weights', not {parameter!r:.80}."
-        )
     j = feature_index(draws, feature)
     name = feature_labels(draws.feature_names, draws.n_features)[j]
     if parameter == "means":

@@ -17,10 +17,10 @@ from bayesgmm.diagnostics.drawing import (
     name_axes,
     new_axes,
 )
-from bayesgmm.diagnostics.draws import Posterior, read_draws, read_rows
+from bayesgmm.diagnostics.draws import Posterior, read_draws, read_rows, rows_of
 from bayesgmm.em import GaussianMixture
-from bayesgmm.errors import InputError, InputTypeError, InvalidParameterError, NotFittedError
-from bayesgmm.model import Mixture, check_data, check_probability
+from bayesgmm.errors import InputTypeError, InvalidParameterError, NotFittedError
+from bayesgmm.model import Mixture, check_axes, check_names, check_probability
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,6 +47,8 @@ class _Picture(NamedTuple):
     unsure: Array
     n_rows: int
     share: float
+    # Where the most probable component changes, for a mixture of one feature.
+    boundaries: Array
 
     def of(self, features: Sequence[int]) -> "_Picture":
         """The picture of some features."""
@@ -78,8 +80,9 @@ def plot_mixture(
     Two features: contours that enclose 50, 80 and 95 % of the density, an ellipse that holds
     `share` of each component, and the rows: each in the colour and marker of its most probable
     component, the larger the less sure that is. One feature: the density and its components over
-    a histogram. More: both, pair by pair. Of a posterior, ellipses or densities of up to 60 draws
-    are drawn thinly, and the density is their mean; its labels should not switch (see `relabel`).
+    a histogram, and a dashed line where the most probable component changes. More: both, pair by
+    pair. Of a posterior, ellipses or densities of up to 60 draws are drawn thinly, and the density
+    is their mean; its labels should not switch (see `relabel`).
 
     Parameters
     ----------
@@ -107,7 +110,9 @@ def plot_mixture(
     InvalidParameterError
         If `share` is not between 0 and 1, or `ax` is given for more than two features.
     """
-    check_probability(share, "share")
+    share = check_probability("share", share)
+    check_names("variables", variables)
+    check_axes(ax)
     picture = _picture(fit, X, share, variables)
     kept = _kept_features(picture.mixture, features)
     labels = feature_labels(picture.mixture.feature_names, picture.mixture.n_features)
@@ -151,7 +156,9 @@ def _picture(fit: Fit, X: Any, share: float, variables: Mapping[str, str] | None
         rows = read_rows(fit, mixture.n_features, X) if X is not None or has_rows else None
     else:
         mixture = _as_mixture(fit)
-        rows = None if X is None else _rows(X, mixture.n_features)
+        rows = None
+        if X is not None:
+            rows = rows_of(X, mixture.n_features, "the mixture has")
     rows = np.empty((0, mixture.n_features)) if rows is None else rows
     n = len(rows)
     if n > _ROWS:
@@ -167,16 +174,8 @@ def _picture(fit: Fit, X: Any, share: float, variables: Mapping[str, str] | None
         (1.0 - responsibilities.max(axis=1)) / worst,
         n,
         share,
+        mixture.boundaries().x if mixture.n_features == 1 else np.empty(0),
     )
-
-
-def _rows(X: Any, n_features: int) -> Array:
-    if n_features == 1 and np.ndim(X) == 1:
-        X = np.asarray(X)[:, np.newaxis]
-    rows: Array = check_data(X).X
-    if rows.shape[1] != n_features:
-        raise InputError(f"X has {rows.shape[1]} features, but the mixture has {n_features}.")
-    return rows
 
 
 def _as_mixture(fit: Any) -> Mixture:
@@ -302,9 +301,22 @@ def _draw_line(ax: "Axes", picture: _Picture, name: str) -> None:
         for draw in picture.draws:
             ax.plot(x, _component(draw, k, x), color=colour(k), alpha=0.15, lw=0.6, zorder=3)
         ax.plot(x, _component(mixture, k, x), color=colour(k), lw=1.6, zorder=4)
+    seen = _seen_boundaries(picture)
+    ax.vlines(
+        seen, 0.0, 1.0, transform=ax.get_xaxis_transform(), color=INK, lw=0.8, ls=(0, (4, 3)),
+        zorder=3.5,
+    )  # fmt: skip
     ax.set_xlim(low[0], high[0])
     ax.set_ylim(bottom=0.0)
     ax.set_xlabel(name, parse_math=False)
+
+
+def _seen_boundaries(picture: _Picture) -> Array:
+    """The boundaries within the limits of the picture."""
+    low, high = _limits(picture)
+    x = picture.boundaries
+    seen: Array = x[(x > low[0]) & (x < high[0])]
+    return seen
 
 
 def _component(mixture: Mixture, component: int, x: Array) -> Array:
@@ -369,6 +381,9 @@ def _legend(picture: _Picture, *, plane: bool) -> tuple[list[Any], str]:
             lines.append("larger point: less sure component")
     else:
         handles.append(Line2D([], [], color=INK, lw=3.5, alpha=0.6, label="mixture"))
+        if len(_seen_boundaries(picture)):
+            line = Line2D([], [], color=INK, lw=0.8, ls=(0, (4, 3)), label="boundary")
+            handles.append(line)
     if picture.draws:
         lines.append(f"thin lines: {len(picture.draws)} draws")
     if picture.n_rows > drawn:

@@ -16,7 +16,13 @@ from bayesgmm.diagnostics.summaries import consistent_draws, deviations, mean_mi
 from bayesgmm.em import GaussianMixture, StandardErrors
 from bayesgmm.em.standard_errors import quantities, reported, reported_errors
 from bayesgmm.errors import InvalidParameterError, NotFittedError
-from bayesgmm.model import Mixture, check_probability, match_components
+from bayesgmm.model import (
+    Mixture,
+    check_kind,
+    check_probability,
+    check_rng,
+    match_components,
+)
 from bayesgmm.simulation import Simulation
 
 type Array = NDArray[np.float64]
@@ -92,7 +98,8 @@ def recovery(
     Gaussians. Matching uses the truth: it is for looking at recovery, not for calibration.
     Of a posterior, the mixture of posterior means stands for the density.
     """
-    check_probability(prob)
+    prob, generator = check_probability("prob", prob), check_rng(rng)
+    check_kind("truth", truth, Mixture | Simulation, "a Mixture or a Simulation")
     simulation = truth if isinstance(truth, Simulation) else None
     true = truth.mixture if isinstance(truth, Simulation) else truth
     found = _estimate(fit, true, simulation, prob, variables)
@@ -106,7 +113,7 @@ def recovery(
         notes.append(f"The truth's components {', '.join(map(str, missing))} were not found.")
     table = _table(found, true, matching.order)
     table.attrs = {"prob": prob, "kind": found.kind}
-    whole = _whole(found.mixture, true, matching.order, simulation, np.random.default_rng(rng))
+    whole = _whole(found.mixture, true, matching.order, simulation, generator)
     return Recovery(table, whole, matching.order, tuple(notes))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
 from typing import Any
 from warnings import warn
 
@@ -24,7 +25,7 @@ from bayesgmm.diagnostics.memberships import Allocations, Memberships, Responsib
 from bayesgmm.diagnostics.methods import Labels
 from bayesgmm.em import GaussianMixture
 from bayesgmm.errors import ConvergenceWarning, InputError, InvalidParameterError, NotFittedError
-from bayesgmm.model import Mixture
+from bayesgmm.model import Mixture, check_choice, check_text, shown
 
 type Array = NDArray[np.float64]
 type Permutations = NDArray[np.intp]
@@ -197,6 +198,8 @@ def relabel(
     components exists.
     """
     check_method(method)
+    check_choice("by", by, ("means", "variances", "weights"))
+    check_text("allocations", allocations)
     draws = read_draws(posterior, variables)
     rows = rows_or_none(posterior, draws.n_features, X)
     group = posterior_group(posterior)
@@ -244,11 +247,7 @@ def check_method(method: str) -> None:
     ------
     InvalidParameterError
     """
-    known = [*_METHODS, "ordered"]
-    if method not in known:
-        raise InvalidParameterError(
-            f"method must be one of {', '.join(map(repr, known))}, not {method!r:.80}."
-        )
+    check_choice("method", method, [*_METHODS, "ordered"])
 
 
 def check_reference(reference: Reference | None, draws: Draws) -> Mixture | None:
@@ -360,10 +359,6 @@ def _order_parameter(draws: Draws, by: str, feature: int | str) -> Array:
     weights, means, covariances = draws.stacked()
     if by == "weights":
         return weights
-    if by not in {"means", "variances"}:
-        raise InvalidParameterError(
-            f"by must be 'means', 'variances' or 'weights', not {by!r:.80}."
-        )
     index = feature_index(draws, feature)
     return means[..., index] if by == "means" else covariances[..., index, index]
 
@@ -377,11 +372,13 @@ def feature_index(draws: Draws, feature: int | str) -> int:
         If there is none.
     """
     names = draws.feature_names or ()
-    index = names.index(feature) if feature in names else feature
-    if not isinstance(index, int) or not 0 <= index < draws.n_features:
+    if isinstance(feature, str) and feature in names:
+        return names.index(feature)
+    whole = isinstance(feature, Integral) and not isinstance(feature, bool)
+    if not whole or not 0 <= int(feature) < draws.n_features:
         known = ", ".join(map(repr, names)) or f"0 to {draws.n_features - 1}"
-        raise InvalidParameterError(f"There is no feature {feature!r:.80}. There are: {known}.")
-    return index
+        raise InvalidParameterError(f"There is no feature {shown(feature)}. There are: {known}.")
+    return int(feature)
 
 
 def rows_or_none(posterior: Posterior, n_features: int, X: Any) -> Array | None:

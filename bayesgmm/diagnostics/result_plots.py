@@ -9,6 +9,7 @@ from scipy.stats import norm
 
 from bayesgmm.diagnostics.drawing import FAINT, INK, colour, new_axes, shown
 from bayesgmm.errors import InputError
+from bayesgmm.model import check_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,6 +43,7 @@ def plot_recovery(found: Any, *, ax: "Axes | None" = None) -> "Axes":
     InputError
         If a column is missing, or nothing was estimated.
     """
+    check_axes(ax)
     table = _table(found, _OF_RECOVERY, "recovery")
     total = len(table)
     kept = table[table["estimate"].notna()]
@@ -99,6 +101,7 @@ def plot_engines(found: Any, *, ax: "Axes | None" = None) -> "Axes":
     InputError
         If a column is missing, or no parameter has a posterior standard deviation.
     """
+    check_axes(ax)
     table = _table(found, _OF_ENGINES, "compare_engines")
     attributes = dict(table.attrs)
     kept = table[table["posterior_sd"] > 0]

@@ -21,6 +21,7 @@ from bayesgmm.diagnostics.relabelling import (
     rows_or_none,
 )
 from bayesgmm.diagnostics.verdicts import Evidence, Verdict, reach_verdict
+from bayesgmm.model import check_choice
 
 type Array = NDArray[np.float64]
 type Permutations = NDArray[np.intp]
@@ -84,6 +85,7 @@ class LabelSwitching:
 
     def r_hat(self, form: str) -> float:
         """The largest R-hat of a form: "as sampled", "relabelled" or "label-invariant"."""
+        check_choice("form", form, (SAMPLED, RELABELLED, INVARIANT))
         return _largest(self.statistics, form)
 
     def table(self) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bayesgmm.em.fit import Settings, fit_mixture
 from bayesgmm.em.standard_errors import StandardErrors, assemble, flatten, joint_units
 from bayesgmm.errors import BayesGMMError, FitError
-from bayesgmm.model import Mixture, match_components
+from bayesgmm.model import Mixture, check_count, check_rng, match_components
 
 type Array = NDArray[np.float64]
 
@@ -39,10 +39,14 @@ def bootstrap_errors(
 
     Raises
     ------
+    InvalidParameterError
+        If `replicates`, `rng` or `workers` is of another kind or out of its range.
     FitError
         If more than half of the refits collapsed.
     """
-    seeds = np.random.SeedSequence(np.random.default_rng(rng).integers(2**63)).spawn(replicates)
+    replicates = check_count("replicates", replicates, least=2)
+    workers = None if workers is None else check_count("workers", workers)
+    seeds = np.random.SeedSequence(check_rng(rng).integers(2**63)).spawn(replicates)
     total = float(len(x)) if row_weights is None else float(row_weights.sum())
 
     def refit(seed: np.random.SeedSequence) -> Array | None:

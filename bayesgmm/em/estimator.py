@@ -43,6 +43,8 @@ from bayesgmm.model import (
     Priors,
     Structure,
     as_structure,
+    check_choice,
+    check_count,
     check_data,
     check_sample_weight,
     structure_words,
@@ -456,7 +458,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     def sample(self, n_samples: int = 1) -> tuple[Array, NDArray[np.int64]]:
         """Draw rows and their components from the fitted mixture, grouped by component."""
         self._check_fitted()
+        if not isinstance(n_samples, Integral) or isinstance(n_samples, bool):
+            check_count("n_samples", n_samples)
         if n_samples < 1:
+            # scikit-learn's own tests look for its sentence.
             raise InvalidParameterError(
                 f"Invalid value for 'n_samples': {n_samples}. The sampling requires at least one "
                 "sample."
@@ -539,7 +544,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             factors that make it robust against a wrong model (White 1982); refits to rows drawn
             with replacement; refits to rows with exponential weights.
         sample_weight : array-like of shape (n,), optional
-            As in `fit`.
+            None: as in `bic`.
         replicates : int
             Refits of a bootstrap.
         rng : optional
@@ -556,11 +561,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         FitError
             If most refits of a bootstrap collapsed.
         """
+        methods = ("information", "sandwich", "bootstrap", "weighted-bootstrap")
+        check_choice("method", method, methods)
         x = self._check_same(X)
         weights = check_sample_weight(sample_weight, len(x))
+        if sample_weight is None:
+            weights = self.weights_of(x)
         if method in ("bootstrap", "weighted-bootstrap"):
-            if isinstance(replicates, bool) or not isinstance(replicates, int) or replicates < 2:
-                raise InvalidParameterError(f"replicates must be at least 2, not {replicates!r}.")
             return bootstrap_errors(
                 x,
                 weights,
@@ -571,11 +578,6 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 rng=self.random_state if rng is None else rng,
                 workers=workers,
                 progressbar=progressbar,
-            )
-        if method not in ("information", "sandwich"):
-            raise InvalidParameterError(
-                f"method={method!r} is unknown. Known are 'information', 'sandwich', 'bootstrap' "
-                "and 'weighted-bootstrap'."
             )
         return curvature_errors(x, weights, self.mixture_, self._structure, method, self.priors_)
 

@@ -11,8 +11,15 @@ from numpy.typing import NDArray
 
 from bayesgmm.em.estimator import GaussianMixture
 from bayesgmm.em.fit import Settings, fit_mixture
-from bayesgmm.errors import FitError, InvalidParameterError
-from bayesgmm.model import Mixture, Structure, as_structure, check_data
+from bayesgmm.errors import FitError
+from bayesgmm.model import (
+    Mixture,
+    Structure,
+    as_structure,
+    check_count,
+    check_data,
+    check_rng,
+)
 
 type Array = NDArray[np.float64]
 
@@ -113,7 +120,7 @@ def bootstrap_lrt(
     InputError, InputTypeError
         If X cannot be used.
     InvalidParameterError
-        If a number is out of range.
+        If an argument is of another kind or out of its range.
     FitError
         If a mixture of either size cannot be fitted to X, or to none of the replicates.
 
@@ -132,16 +139,13 @@ def bootstrap_lrt(
     >>> next(test.n_components for test in tests if test.p_value > 0.05)
     3
     """
-    for name, value, least in (
-        ("n_components", n_components, 1),
-        ("n_bootstrap", n_bootstrap, 1),
-        ("n_workers", n_workers, 1),
-    ):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            raise InvalidParameterError(f"{name}={value!r:.80} must be an integer of at least 1.")
+    n_components = check_count("n_components", n_components)
+    n_bootstrap = check_count("n_bootstrap", n_bootstrap)
+    n_workers = check_count("n_workers", n_workers)
+    generator = check_rng(rng)
     structure = as_structure(covariance_type)
     data = check_data(X)
-    first, *seeds = np.random.default_rng(rng).spawn(n_bootstrap + 1)
+    first, *seeds = generator.spawn(n_bootstrap + 1)
     # Fitted by the estimator, which warns of what is not to be trusted.
     fits = [
         GaussianMixture(k, covariance_type=covariance_type, random_state=first).fit(X)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 
 from bayesgmm.errors import InvalidParameterError
-from bayesgmm.model import Mixture
+from bayesgmm.model import Mixture, check_count, check_kind
 
 type Array = NDArray[np.float64]
 
@@ -43,7 +43,7 @@ class Merging:
             If `n_clusters` is not from 1 to K.
         """
         k = self.mixture.n_components
-        if not 1 <= n_clusters <= k:
+        if check_count("n_clusters", n_clusters) > k:
             raise InvalidParameterError(
                 f"n_clusters={n_clusters} must be from 1 to {k}, the number of components."
             )
@@ -104,12 +104,15 @@ def merge_components(mixture: Mixture, X: Any) -> Merging:
     ------
     InputError, InputTypeError
         If X cannot be used.
+    InvalidParameterError
+        If `mixture` is not a Mixture.
 
     References
     ----------
     Baudry, J.-P., Raftery, A. E., Celeux, G., Lo, K. and Gottardo, R. (2010). Combining mixture
     components for clustering. Journal of Computational and Graphical Statistics 19, 332-353.
     """
+    check_kind("mixture", mixture, Mixture, "a Mixture, as the attribute mixture_ of a fit is")
     responsibilities = mixture.responsibilities(X)
     k = mixture.n_components
     current = {j: responsibilities[:, j] for j in range(k)}

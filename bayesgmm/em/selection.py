@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,9 +18,15 @@ from bayesgmm.errors import BayesGMMWarning, FitError, InputError, InvalidParame
 from bayesgmm.model import (
     Decomposed,
     Parameters,
+    Structure,
     as_structure,
+    check_choice,
+    check_count,
     check_data,
     check_full_rank,
+    check_members,
+    check_number,
+    check_rng,
     check_spread,
 )
 
@@ -86,6 +93,7 @@ class Selection:
 
     def summary(self, top: int = 5) -> str:
         """The best cells in words and numbers."""
+        top = check_count("top", top)
         ranked = self.ranked()
         name, _ = _column(self.criterion)
         title = f"Choice of components and structure by {_NAMES[self.criterion]}"
@@ -201,20 +209,21 @@ def select_mixture(
     """
     import pandas as pd
 
-    if criterion not in CRITERIA:
+    check_choice("criterion", criterion, CRITERIA)
+    requirement = "a number of at least 1 (numpy.inf sets no bound)"
+    eigenvalue_ratio = check_number(
+        "eigenvalue_ratio", eigenvalue_ratio, requirement, infinite=True
+    )
+    if eigenvalue_ratio < 1.0:
         raise InvalidParameterError(
-            f"criterion={criterion!r} is none of {', '.join(map(repr, CRITERIA))}."
+            f"eigenvalue_ratio must be {requirement}, not {eigenvalue_ratio:g}."
         )
-    if not eigenvalue_ratio >= 1.0:
-        raise InvalidParameterError(
-            f"eigenvalue_ratio={eigenvalue_ratio!r} must be at least 1; numpy.inf is no bound."
-        )
+    generator = check_rng(rng)
     data = check_data(X)
     x = data.X
     ks = _check_components(n_components)
     chosen = _check_structures(covariance_types, x.shape[1])
     notes = _impossible(x, data.feature_names, ks, chosen)
-    generator = np.random.default_rng(rng)
     folds = _folds(len(x), generator) if criterion == "cv" else []
     with _progress(progressbar, len(ks) * len(chosen) * (1 + len(folds))) as advance:
         cells = _search(x, ks, chosen, notes, eigenvalue_ratio, generator, advance)
@@ -244,23 +253,26 @@ def select_mixture(
 
 
 def _check_components(n_components: int | Iterable[int]) -> list[int]:
-    ks = [n_components] if isinstance(n_components, int | np.integer) else list(n_components)
+    words = "an integer or a sequence of integers, the K to try"
+    single = isinstance(n_components, Integral)
+    ks = [n_components] if single else check_members("n_components", n_components, words)
     if not ks:
-        raise InvalidParameterError("n_components is empty: name at least one K to try.")
-    for k in ks:
-        if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-            raise InvalidParameterError(
-                f"n_components must be whole numbers of at least 1, not {k!r}."
-            )
-    return sorted({int(k) for k in ks})
+        raise InvalidParameterError("n_components is empty. Name at least one K to try.")
+    return sorted({check_count("n_components", k) for k in ks})
 
 
 def _check_structures(words: str | Iterable[str], d: int) -> list[Decomposed]:
     if isinstance(words, str) and words == "all":
         words = ("E", "V") if d == 1 else (*_DIAGONAL, *_FULL)
-    found = [as_structure(each) for each in ([words] if isinstance(words, str) else words)]
+    kinds = "'all', a covariance structure or a sequence of them"
+    members: list[Any] = (
+        [words]
+        if isinstance(words, str | Structure)
+        else check_members("covariance_types", words, kinds)
+    )
+    found = [as_structure(each) for each in members]
     if not found:
-        raise InvalidParameterError("covariance_types is empty: name at least one, or 'all'.")
+        raise InvalidParameterError("covariance_types is empty. Name at least one, or 'all'.")
     for each in found:
         if each.features is not None and each.features != d:
             raise InvalidParameterError(

@@ -4,6 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesgmm.errors import InvalidParameterError
+from bayesgmm.model import check_axes, shown
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -38,6 +41,11 @@ def plot_selection(selection: "Selection", *, ax: "Axes | None" = None) -> "Axes
     """
     import matplotlib.pyplot as plt
 
+    check_axes(ax)
+    if not hasattr(selection, "to_mclust"):
+        raise InvalidParameterError(
+            f"selection must be what select_mixture returned, not {shown(selection)}."
+        )
     if ax is None:
         ax = plt.subplots(figsize=(7.5, 4.8), layout="constrained")[1]
     name = "cv_log_likelihood" if selection.criterion == "cv" else selection.criterion

@@ -30,7 +30,14 @@ from scipy.stats import norm
 from bayesgmm.em.prior_curvature import prior_derivatives
 from bayesgmm.engine.information import Information, information, symmetric_basis
 from bayesgmm.errors import InputError, InvalidParameterError
-from bayesgmm.model import Mixture, ResolvedPriors, Structure, check_probability, covariance_tangent
+from bayesgmm.model import (
+    Mixture,
+    ResolvedPriors,
+    Structure,
+    check_choice,
+    check_probability,
+    covariance_tangent,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,7 +113,8 @@ class StandardErrors:
         """
         import pandas as pd
 
-        check_probability(prob)
+        prob = check_probability("prob", prob)
+        check_choice("kind", kind, ("normal", "percentile"))
         names, values = reported(self.estimate)
         errors = reported_errors(self)
         if kind == "normal":
@@ -120,8 +128,8 @@ class StandardErrors:
             lower, upper = (np.where(np.isnan(errors), np.nan, each) for each in (lower, upper))
         else:
             raise InvalidParameterError(
-                f"kind={kind!r} gives no interval here. Use 'normal', or 'percentile' after a "
-                "bootstrap."
+                "kind='percentile' needs the refits of a bootstrap, and these standard errors have "
+                "none. Use 'normal', or standard_errors(X, 'bootstrap')."
             )
         columns = {"estimate": values, "standard_error": errors, "lower": lower, "upper": upper}
         out = pd.DataFrame(columns, index=pd.Index(names, name="parameter"))

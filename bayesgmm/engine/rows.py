@@ -8,7 +8,13 @@ from numpy.typing import NDArray
 
 from bayesgmm.core import native
 from bayesgmm.errors import SingularCovarianceError
-from bayesgmm.model import Mixture, Statistics
+from bayesgmm.model import (
+    Mixture,
+    Statistics,
+    check_count,
+    check_kind,
+    check_sample_weight,
+)
 
 type Array = NDArray[np.float64]
 
@@ -99,8 +105,8 @@ def e_step(
 
     Parameters
     ----------
-    x : ndarray of shape (n, D)
-        float64, C-ordered, finite.
+    x : array-like of shape (n, D)
+        Finite.
     mixture : Mixture
     row_weights : ndarray of shape (n,), optional
     threads : int, optional
@@ -110,7 +116,18 @@ def e_step(
     -------
     Statistics
         About the mixture's means, with full second moments (K, D, D).
+
+    Raises
+    ------
+    InputError, InputTypeError
+        If the rows or their weights cannot be used.
+    InvalidParameterError
+        If another argument is of another kind.
     """
+    check_kind("mixture", mixture, Mixture, "a Mixture")
+    x = mixture.check_rows(x)
+    row_weights = check_sample_weight(row_weights, len(x))
+    threads = None if threads is None else check_count("threads", threads)
     shift = mixture.mean()
     rows = Rows(x, row_weights, shift, threads=threads)
     found = rows.e_step(mixture.weights, mixture.means - shift, mixture.covariances)

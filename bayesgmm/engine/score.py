@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.errors import InputError
-from bayesgmm.model import Mixture, Statistics
+from bayesgmm.model import Mixture, Statistics, check_kind
 
 type Array = NDArray[np.float64]
 
@@ -56,6 +56,8 @@ def score(statistics: Statistics, mixture: Mixture) -> Score:
     Fisher, R. A. (1925), Proc. Camb. Phil. Soc. 22, 700-725; Louis, T. A. (1982), JRSS B 44,
     226-233, equation 3.1.
     """
+    check_kind("statistics", statistics, Statistics, "the Statistics of a pass")
+    check_kind("mixture", mixture, Mixture, "a Mixture")
     if statistics.seconds.ndim != 3 or not np.array_equal(statistics.centres, mixture.means):
         raise InputError(
             "The score needs the full statistics of a pass at this very mixture; these were taken "

@@ -1,5 +1,18 @@
 """The vocabulary of the package: mixtures, and the checks that guard every entry."""
 
+from bayesgmm.model.arguments import (
+    check_axes,
+    check_choice,
+    check_count,
+    check_kind,
+    check_members,
+    check_names,
+    check_number,
+    check_probability,
+    check_rng,
+    check_text,
+    shown,
+)
 from bayesgmm.model.closeness import bhattacharyya, bhattacharyya_distances
 from bayesgmm.model.covariance import (
     Decomposed,
@@ -8,7 +21,8 @@ from bayesgmm.model.covariance import (
     structure_words,
     structures,
 )
-from bayesgmm.model.data import Data, check_data, check_probability, check_sample_weight
+from bayesgmm.model.data import Data, check_data, check_sample_weight
+from bayesgmm.model.decision_boundaries import Boundaries
 from bayesgmm.model.matching import Matching, match_components, matching_costs
 from bayesgmm.model.mixture import Mixture
 from bayesgmm.model.precise import GaussianFactors, log_sum_exp
@@ -23,6 +37,7 @@ from bayesgmm.model.tangent import Tangent, covariance_tangent
 
 __all__ = [
     "LKJ",
+    "Boundaries",
     "Data",
     "Decomposed",
     "Gamma",
@@ -44,17 +59,27 @@ __all__ = [
     "as_structure",
     "bhattacharyya",
     "bhattacharyya_distances",
+    "check_axes",
+    "check_choice",
+    "check_count",
     "check_data",
     "check_enough_rows",
     "check_full_rank",
+    "check_kind",
+    "check_members",
+    "check_names",
+    "check_number",
     "check_probability",
+    "check_rng",
     "check_sample_weight",
     "check_spread",
+    "check_text",
     "covariance_tangent",
     "log_sum_exp",
     "match_components",
     "matching_costs",
     "prior_numbers",
+    "shown",
     "structure_words",
     "structures",
 ]

@@ -1,13 +1,13 @@
 """The one check that guards every entry: data and their weights, in the same words everywhere."""
 
-from collections.abc import Sequence
-from numbers import Real
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from bayesgmm.errors import InputError, InvalidParameterError
-from bayesgmm.model.tables import Floats, Names, label, to_floats
+from bayesgmm.errors import InputError, InputTypeError
+from bayesgmm.model.tables import Floats, Names, label, to_floats, unwritable
 
 _DOUBLE = np.dtype(np.float64)
 _BLOCK = 2**17
@@ -63,7 +63,7 @@ def check_data(
         array, names = to_floats(X, name)
     _check_shape(array, name)
     if feature_names is not None:
-        names = tuple(feature_names)
+        names = _as_names(feature_names)
         if len(names) != array.shape[1]:
             raise InputError(
                 f"feature_names has {len(names)} names but {name} has {array.shape[1]} columns."
@@ -115,14 +115,26 @@ def _check_shape(array: Floats, name: str) -> None:
             )
 
 
+def _as_names(names: Any) -> tuple[str, ...]:
+    """Return a caller's names as a tuple of different strings."""
+    sound = isinstance(names, Iterable) and not isinstance(names, str | bytes | Mapping | Set)
+    result = tuple(names) if sound else ()
+    if not sound or not all(isinstance(each, str) for each in result):
+        raise InputTypeError(f"feature_names must be a sequence of str, not {names!r:.200}.")
+    if len(set(result)) < len(result):
+        twice = next(each for each, count in Counter(result).items() if count > 1)
+        raise InputError(f"feature_names must differ, but {twice!r:.80} occurs twice.")
+    return result
+
+
 def _check_names(names: Names, name: str) -> None:
     """Refuse column names that no file of results can hold."""
-    for j, each in enumerate(names or ()):
-        if "\0" in each or any("\ud800" <= letter <= "\udfff" for letter in each):
-            raise InputError(
-                f"The name of column {j} of {name}, {each!r:.80}, has a NUL character or half of a "
-                "surrogate pair, which files of results cannot hold. Rename it."
-            )
+    j = unwritable(names or ())
+    if names is not None and j is not None:
+        raise InputError(
+            f"The name of column {j} of {name}, {names[j]!r:.80}, has a NUL character or half of a "
+            "surrogate pair, which files of results cannot hold. Rename it."
+        )
 
 
 def _check_finite(array: Floats, names: Names, allow_nan: bool, name: str) -> None:
@@ -160,16 +172,3 @@ def _describe_unusable(array: Floats, names: Names, allow_nan: bool, name: str) 
         f"Input {name} contains {' and '.join(counts)} in {n_rows} of {len(array)} rows "
         f"(first: row {row}, {label(names, column)})."
     )
-
-
-def check_probability(value: Any, name: str = "prob") -> float:
-    """A number between 0 and 1, neither of them.
-
-    Raises
-    ------
-    InvalidParameterError
-        If it is none; the message calls it `name`.
-    """
-    if isinstance(value, Real) and 0.0 < float(value) < 1.0:
-        return float(value)
-    raise InvalidParameterError(f"{name} must be a number between 0 and 1, not {value!r:.80}.")

@@ -3,11 +3,11 @@
 import hashlib
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bayesgmm.errors import ModelFormatError
+from bayesgmm.errors import InvalidParameterError, ModelFormatError
+from bayesgmm.model.file_access import as_path, opened, write_atomically
 
 _LARGEST = 64 * 2**20
 _ENVELOPE = ("schema", "version", "checksum")
@@ -24,33 +24,28 @@ def dump_document(schema: str, version: int, fields: dict[str, Any]) -> str:
 
 
 def write_document(path: str | os.PathLike[str], text: str) -> None:
-    """Write ``text`` to ``path`` in one step: readers see the old file or the new one, whole."""
-    target = Path(path)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes private files; a model gets the permissions that a plain open would give.
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(name).chmod(0o666 & ~umask)
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    """Write ``text`` to ``path`` in one step: readers see the old file or the new one, whole.
+
+    Links are written through, and modes kept; see `file_access.write_atomically`.
+    """
+    # Halves of surrogate pairs are shown as escapes; UTF-8 has no other place for them.
+    write_atomically(path, text.encode("utf-8", "backslashreplace"), force=True)
 
 
 def read_text(source: str | bytes | os.PathLike[str]) -> str:
     """Return the JSON text that ``source`` is or, if it is a path, that its file holds.
 
+    A pipe is read once.
+
     Raises
     ------
     ModelFormatError
         If it is longer than 64 MB, no text, or a string that is neither JSON nor a file's path.
-    FileNotFoundError
-        If ``source`` is a ``Path`` and there is no such file.
+    FileError
+        If ``source`` is a ``Path`` whose file cannot be read; also a FileNotFoundError if there is
+        none.
+    InvalidParameterError
+        If it is none of these kinds.
     """
     if isinstance(source, bytes):
         return _decode(source)
@@ -58,17 +53,21 @@ def read_text(source: str | bytes | os.PathLike[str]) -> str:
         if source.lstrip()[:1] == "{":
             return _decode(source)
         try:
-            exists = Path(source).is_file()
+            exists = Path(source).exists() and Path(source) != Path()
         except (OSError, ValueError):  # too long for a path, or with a NUL in it
             exists = False
         if not exists:
             raise ModelFormatError(
                 f"{source[:80]!r} is neither the JSON text of a model nor the path of a file."
             )
-    path = Path(source)
-    if path.exists() and not path.is_file():
-        raise ModelFormatError(f"{str(path)!r} is no regular file.")
-    with path.open("rb") as file:
+    if not isinstance(source, str | os.PathLike):
+        raise InvalidParameterError(
+            f"A model is read from JSON text, bytes or a path, not from {type(source).__name__!r}."
+        )
+    path = as_path(source)
+    if path.is_dir():
+        raise ModelFormatError(f"{str(path)!r} is a folder, not a regular file.")
+    with opened(path) as file:
         return _decode(file.read(_LARGEST + 1))
 
 
@@ -81,7 +80,9 @@ def load_document(text: str, schema: str, version: int, fields: set[str]) -> dic
         If anything is not as ``dump_document`` left it.
     """
     try:
-        document = json.loads(text, parse_constant=_refuse_constant)
+        document = json.loads(
+            text, parse_constant=_refuse_constant, object_pairs_hook=_without_repeats
+        )
     except RecursionError:
         raise ModelFormatError("The model is nested too deeply to be one.") from None
     except ValueError as error:
@@ -124,6 +125,13 @@ def _decode(content: str | bytes) -> str:
         return content if isinstance(content, str) else content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ModelFormatError(f"The model is no UTF-8 text: {error}") from error
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise ValueError("a field occurs twice")
+    return fields
 
 
 def _refuse_constant(name: str) -> NoReturn:

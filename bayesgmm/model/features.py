@@ -2,37 +2,50 @@
 
 import operator
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any
 
 from bayesgmm.errors import InputError
+from bayesgmm.model.arguments import check_members, shown
 
 Feature = int | str
 
+_WORDS = "a feature, by index or name, or a sequence of them"
+
 
 def feature_indices(
-    features: Iterable[Feature], names: tuple[str, ...] | None, n_features: int
+    features: Feature | Iterable[Feature], names: tuple[str, ...] | None, n_features: int
 ) -> list[int]:
-    """Return the index of each feature; negative ones count from the end.
+    """Return the index of each feature, or of a single one; negative ones count from the end.
 
     Raises
     ------
     InputError
         If a feature does not exist or occurs twice.
+    InvalidParameterError
+        If `features` is not of this kind.
     """
-    given = list(features)
+    single = isinstance(features, str) or _is_index(features)
+    given = [features] if single else check_members("features", features, _WORDS)
     indices = [_feature_index(feature, names, n_features) for feature in given]
     if len(set(indices)) < len(indices):
-        raise InputError(f"A feature occurs twice in {given!r:.200}.")
+        raise InputError(f"A feature occurs twice in {shown(given)}.")
     return indices
 
 
-def _feature_index(feature: Feature, names: tuple[str, ...] | None, n_features: int) -> int:
+def _is_index(feature: Any) -> bool:
     try:
-        if isinstance(feature, str):
-            return (names or ()).index(feature)
-        return range(n_features)[operator.index(cast(Any, feature))]
-    except (ValueError, IndexError, TypeError) as error:
-        raise InputError(
-            f"{feature!r:.80} is no feature of the mixture. Use an index below {n_features}"
-            + (f" or one of {list(names)!r:.200}." if names else ".")
-        ) from error
+        operator.index(feature)
+    except TypeError:
+        return False
+    return not isinstance(feature, bool)
+
+
+def _feature_index(feature: Any, names: tuple[str, ...] | None, n_features: int) -> int:
+    if isinstance(feature, str) and feature in (names or ()):
+        return (names or ()).index(feature)
+    if _is_index(feature) and -n_features <= operator.index(feature) < n_features:
+        return operator.index(feature) % n_features
+    raise InputError(
+        f"{shown(feature)} is not a feature of the mixture. Use an index below {n_features}"
+        + (f" or one of {list(names)!r:.200}." if names else ".")
+    )

@@ -1,17 +1,19 @@
 """The one description of a finite Gaussian mixture that crosses between all rooms."""
 
-import operator
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayesgmm.errors import InputError, InvalidParameterError, ModelFormatError
+from bayesgmm.model.arguments import check_count, check_members, check_rng, shown
 from bayesgmm.model.data import check_data
+from bayesgmm.model.decision_boundaries import Boundaries, boundaries
 from bayesgmm.model.document import dump_document, load_document, read_text, write_document
 from bayesgmm.model.features import Feature, feature_indices
 from bayesgmm.model.parameters import (
@@ -24,6 +26,7 @@ from bayesgmm.model.parameters import (
 from bayesgmm.model.precise import Floats, GaussianFactors, log_sum_exp
 from bayesgmm.model.region import HighestDensityRegion, highest_density_region
 from bayesgmm.model.regression import Regression, regress
+from bayesgmm.model.turning_points import modes
 from bayesgmm.model.univariate import cdf, quantile
 
 Labels = NDArray[np.int64]
@@ -206,15 +209,18 @@ class Mixture:
             In random order.
         labels : (n,)
             The component that each row came from.
+
+        Raises
+        ------
+        InvalidParameterError
+            If n or rng is of another kind.
         """
-        if isinstance(n, bool) or not hasattr(n, "__index__") or operator.index(n) < 0:
-            raise InvalidParameterError(f"n must be an integer of at least 0, not {n!r:.80}.")
-        generator = np.random.default_rng(rng)
+        n, generator = check_count("n", n, least=0), check_rng(rng)
         ends = np.cumsum(self.weights)
         # Scaling by the last end keeps rounding from opening a gap after the last component.
-        draws = generator.random(operator.index(n)) * ends[-1]
+        draws = generator.random(n) * ends[-1]
         labels = np.searchsorted(ends, draws, side="right").astype(np.int64)
-        X = generator.standard_normal((operator.index(n), self.n_features))
+        X = generator.standard_normal((n, self.n_features))
         for k, (lower, exponent) in enumerate(
             zip(self.factors.lower, self.factors.exponents, strict=True)
         ):
@@ -226,13 +232,12 @@ class Mixture:
 
     def permuted(self, order: Sequence[int] | NDArray[np.integer[Any]]) -> "Mixture":
         """Return the mixture whose component k is this one's component ``order[k]``."""
-        indices = np.asarray(order)
-        if indices.dtype.kind not in "iu" or sorted(indices.tolist()) != list(
-            range(self.n_components)
-        ):
-            raise InvalidParameterError(
-                f"order must hold each of 0..{self.n_components - 1} once, not {order!r:.200}."
-            )
+        words = f"each of 0..{self.n_components - 1} once"
+        members = check_members("order", order, words)
+        numbers = [isinstance(each, Integral) and not isinstance(each, bool) for each in members]
+        if not all(numbers) or sorted(members) != list(range(self.n_components)):
+            raise InvalidParameterError(f"order must be {words}, not {shown(order)}.")
+        indices = np.array(members)
         return Mixture(
             self.weights[indices],
             self.means[indices],
@@ -248,8 +253,7 @@ class Mixture:
         InputError
             If a feature does not exist, occurs twice, or none is given.
         """
-        given = [features] if isinstance(features, str | int) else list(features)
-        kept = feature_indices(given, self.feature_names, self.n_features)
+        kept = feature_indices(features, self.feature_names, self.n_features)
         if not kept:
             raise InputError("marginal needs at least one feature.")
         return self._restricted(kept)
@@ -277,9 +281,13 @@ class Mixture:
         InputError
             If a feature does not exist, occurs twice, or none remains.
         InvalidParameterError
-            If a value is not a finite number.
+            If `given` is not a mapping, or a value is not a finite number.
         """
-        known = feature_indices(given, self.feature_names, self.n_features)
+        if not isinstance(given, Mapping):
+            raise InvalidParameterError(
+                f"given must map features to values, as {{0: 1.5}}, not be {shown(given)}."
+            )
+        known = feature_indices(list(given), self.feature_names, self.n_features)
         values = as_floats("given", list(given.values())) if known else np.empty(0)
         if values.shape != (len(known),):
             raise InputError(f"given must map each feature to one number, not {given!r:.200}.")
@@ -301,14 +309,14 @@ class Mixture:
         lower = unit[:, m:, None] * factors.lower[:, m:, m:]
         return Mixture(weights, means, lower @ np.swapaxes(lower, 1, 2), names)
 
-    def regress(self, X: Any, given: Sequence[Feature]) -> Regression:
+    def regress(self, X: Any, given: Feature | Iterable[Feature]) -> Regression:
         """Predict the other features from rows of the given ones.
 
         Parameters
         ----------
         X : (n, D - D')
             Rows of the given features, in the order in which they are given.
-        given : sequence of features, by index or name
+        given : feature or sequence of features, by index or name
 
         Returns
         -------
@@ -363,17 +371,19 @@ class Mixture:
             raise InvalidParameterError(f"b must be a number or have {size} of them.")
         if diagonal:
             matrix = np.broadcast_to(matrix, size)
-            means = self.means * matrix + shift
-            covariances = matrix[:, None] * self.covariances * matrix
+            with np.errstate(over="ignore", invalid="ignore"):
+                means = self.means * matrix + shift
+                covariances = matrix[:, None] * self.covariances * matrix
         else:
             if np.linalg.matrix_rank(matrix) < size:
                 raise InvalidParameterError(
                     f"A must have full row rank, but its rank is {np.linalg.matrix_rank(matrix)} "
                     f"with {size} rows. Drop rows that depend on the others."
                 )
-            means = self.means @ matrix.T + shift
-            covariances = matrix @ self.covariances @ matrix.T
-            covariances = 0.5 * covariances + 0.5 * np.swapaxes(covariances, 1, 2)
+            with np.errstate(over="ignore", invalid="ignore"):
+                means = self.means @ matrix.T + shift
+                covariances = matrix @ self.covariances @ matrix.T
+                covariances = 0.5 * covariances + 0.5 * np.swapaxes(covariances, 1, 2)
         return Mixture(self.weights, means, covariances, self.feature_names if diagonal else None)
 
     # One feature, and regions
@@ -399,14 +409,22 @@ class Mixture:
         prob : float
             Between 0 and 1.
         n_draws : int
-            For several features the border's density is estimated from so many draws.
+            For several features the border's density is estimated from so many draws, at least
+            1000.
         rng : anything that ``numpy.random.default_rng`` takes
 
         Returns
         -------
         HighestDensityRegion
             The log density on its border with its standard error; for one feature exactly, with
-            the intervals.
+            the intervals. Their ends are rounded to float64: where its numbers lie farther apart
+            than `prob` allows for, as 1e-4 at an offset of 1e12, the probability between the
+            rounded ends differs from `prob` by that rounding times the density there.
+
+        Raises
+        ------
+        InvalidParameterError
+            If `prob` is not between 0 and 1, or another argument is of another kind.
 
         References
         ----------
@@ -414,6 +432,94 @@ class Mixture:
         50, 120-126.
         """
         return highest_density_region(self, prob, n_draws=n_draws, rng=rng)
+
+    def boundaries(self, components: Sequence[int] | None = None) -> Boundaries:
+        """Return where the most probable component changes, for a mixture of one feature.
+
+        Parameters
+        ----------
+        components : sequence of int, optional
+            At least two. Only these are compared: with two of them the boundaries are all points at
+            which both are equally probable, none to two of them. By default all, so that
+            ``classify`` changes at the boundaries and nowhere else.
+
+        Returns
+        -------
+        Boundaries
+            ``x`` (m,) in the data's units, ascending, and the components ``below`` and ``above``
+            each, (m,). With a common variance there are at most K - 1, else at most 2 K - 2: a
+            narrow component may interrupt a wide one. A component that is nowhere the most probable
+            has none.
+
+        Raises
+        ------
+        InputError
+            If the mixture has more than one feature, where boundaries are curves or surfaces.
+        InvalidParameterError
+            If `components` are not at least two different components.
+
+        Notes
+        -----
+        Two components are equally probable where π_i N(x | μ_i, σ_i²) = π_j N(x | μ_j, σ_j²), a
+        quadratic equation in x. Where three or more meet in one point, it is given once.
+
+        References
+        ----------
+        McLachlan (1992), Discriminant Analysis and Statistical Pattern Recognition, section 3.1.
+
+        Examples
+        --------
+        >>> from bayesgmm import scenario
+        >>> found = scenario("rusty_machine").boundaries()
+        >>> found.x.round(3).tolist(), found.below.tolist(), found.above.tolist()
+        ([-1.16, 1.717, 9.0], [0, 1, 2], [1, 2, 0])
+        """
+        return boundaries(self, components)
+
+    def modes(self) -> Floats:
+        """Return the modes of the density of a mixture of one feature: its local maxima.
+
+        Returns
+        -------
+        (m,)
+            In the data's units, ascending, between the least and the largest mean; at least 1 and
+            at most K.
+
+        Raises
+        ------
+        InputError
+            If the mixture has more than one feature.
+
+        Notes
+        -----
+        In one dimension blurring creates no modes, so that there are at most K (Silverman 1981,
+        JRSS B 43, 97-99; Carreira-Perpiñán and Williams 2003, Scale Space Methods in Computer
+        Vision, 625-640). Two modes that all but meet, within 1e-5 standard deviations, count as
+        one or as two by rounding.
+
+        Examples
+        --------
+        >>> from bayesgmm import scenario
+        >>> mixture = scenario("rusty_machine")
+        >>> mixture.modes().round(3).tolist(), mixture.antimodes().round(3).tolist()
+        ([-2.999, -0.025, 3.0], [-1.243, 1.661])
+        """
+        return modes(self)
+
+    def antimodes(self) -> Floats:
+        """Return the antimodes of the density of a mixture of one feature: its local minima.
+
+        Returns
+        -------
+        (m - 1,)
+            In the data's units, ascending: one between each two neighbouring ``modes``.
+
+        Raises
+        ------
+        InputError
+            If the mixture has more than one feature.
+        """
+        return modes(self, peaks=False)
 
     # Moments
 

@@ -1,13 +1,15 @@
 """Validation of a mixture's parameters: every message says which component and what to do."""
 
 import math
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Set
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.model.precise import equilibrate
+from bayesgmm.model.tables import has_masked, rounded_integer, unwritable
 
 Floats = NDArray[np.float64]
 
@@ -17,23 +19,50 @@ _SLACK = 1e-8
 
 
 def as_floats(name: str, values: ArrayLike) -> Floats:
-    """Copy ``values`` to float64; text, times, complex numbers and ragged lists are errors."""
+    """Copy ``values`` to float64; what is not an array of real numbers is an error.
+
+    Text, times, complex numbers, truth values, ragged lists, masked entries and integers beyond
+    2**53 are refused.
+    """
+    if has_masked(values):
+        raise InvalidParameterError(
+            f"{name} has masked entries. Give every entry a value: a mixture has none missing."
+        )
     try:
         array = np.asarray(values)
     except ValueError as error:
         raise InvalidParameterError(f"{name} is ragged: {error}") from error
+    except Exception as error:  # Foreign containers fail in ways of their own.
+        raise InvalidParameterError(f"{name} cannot be read as an array: {error}.") from error
     if array.dtype.kind not in "iuf":
         raise InvalidParameterError(
             f"{name} must be an array of real numbers, not of dtype {array.dtype}."
         )
+    if _has_truth_values(values):
+        raise InvalidParameterError(f"{name} must be real numbers, without truth values.")
+    where = rounded_integer(values, array)
+    if where is not None:
+        raise InvalidParameterError(
+            f"{name} has an integer beyond 2**53 at index {where}, which float64 cannot hold. "
+            "Write it as a float, with a decimal point, if its last digits do not matter."
+        )
     # Adding zero turns -0.0 into 0.0, so that equal mixtures have equal bytes.
-    floats = np.array(array, dtype=np.float64, order="C") + 0.0
+    with np.errstate(over="ignore"):
+        floats = np.array(array, dtype=np.float64, order="C") + 0.0
     if not np.isfinite(floats).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(floats))[0])
         raise InvalidParameterError(
             f"{name} must be finite, but {name}[{', '.join(map(str, where))}] is {floats[where]}."
         )
     return floats
+
+
+def _has_truth_values(values: object) -> bool:
+    if isinstance(values, list | tuple):
+        return any(_has_truth_values(each) for each in values)
+    return isinstance(values, bool | np.bool) or (
+        isinstance(values, np.ndarray) and values.dtype.kind == "b"
+    )
 
 
 def check_weights(values: ArrayLike) -> Floats:
@@ -139,11 +168,13 @@ def _cholesky_fails(matrix: Floats) -> bool:
 
 
 def check_feature_names(names: Iterable[str] | None, n_features: int) -> tuple[str, ...] | None:
-    """Feature names as a tuple of D different strings, or None."""
+    """Feature names as a tuple of D different strings that files can hold, or None."""
     if names is None:
         return None
-    if isinstance(names, str):
-        raise InvalidParameterError(f"feature_names must be a sequence of names, not {names!r}.")
+    if isinstance(names, str | bytes | Mapping | Set) or not isinstance(names, Iterable):
+        raise InvalidParameterError(
+            f"feature_names must be a sequence of names, not {names!r:.200}."
+        )
     result = tuple(names)
     if not all(isinstance(name, str) for name in result):
         raise InvalidParameterError(f"feature_names must be strings, not {result!r:.200}.")
@@ -154,6 +185,12 @@ def check_feature_names(names: Iterable[str] | None, n_features: int) -> tuple[s
             f"{len(result)}."
         )
     if len(set(result)) < len(result):
-        twice = next(name for name in result if result.count(name) > 1)
-        raise InvalidParameterError(f"feature_names must differ, but {twice!r} occurs twice.")
+        twice = next(name for name, count in Counter(result).items() if count > 1)
+        raise InvalidParameterError(f"feature_names must differ, but {twice!r:.80} occurs twice.")
+    j = unwritable(result)
+    if j is not None:
+        raise InvalidParameterError(
+            f"The name of feature {j}, {result[j]!r:.80}, has a NUL character or half of a "
+            "surrogate pair, which files of results cannot hold. Rename it."
+        )
     return result

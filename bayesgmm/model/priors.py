@@ -23,9 +23,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
 from bayesgmm.errors import InputError, InvalidParameterError
+from bayesgmm.model.arguments import check_count, check_kind, shown
 from bayesgmm.model.covariance import Structure, as_structure
 from bayesgmm.model.data import check_data, check_sample_weight
 from bayesgmm.model.mixture import Mixture
+from bayesgmm.model.parameters import as_floats
 from bayesgmm.model.prior_families import (
     LKJ,
     Family,
@@ -105,7 +107,7 @@ class Priors:
         if not isinstance(self.covariances, str | InverseGamma | InverseWishart | LKJ | None):
             raise InvalidParameterError(
                 "Priors(covariances=...) must be a name, an InverseGamma, an InverseWishart or an "
-                f"LKJ, not {self.covariances!r:.80}."
+                f"LKJ, not {shown(self.covariances)}."
             )
 
     @classmethod
@@ -143,6 +145,7 @@ class Priors:
         InvalidParameterError
             If a number's shape does not fit the data, or the family not the structure.
         """
+        n_components = check_count("n_components", n_components)
         structure = as_structure(covariance_type)
         data = check_data(X, allow_nan=True)
         weights = check_sample_weight(sample_weight, len(data.X))
@@ -281,6 +284,7 @@ class ResolvedPriors:
         InvalidParameterError
             If the family has no scale.
         """
+        check_kind("mixture", mixture, Mixture, "a Mixture")
         if isinstance(self.covariances, LKJ):
             raise InvalidParameterError("An LKJ prior has no scale.")
         return self.covariances.expected_scale(self.parts(mixture.covariances))
@@ -298,13 +302,14 @@ class ResolvedPriors:
         scale : array-like of shape (J,) or (D, D), optional
             Of a hierarchical prior. None: the scale is integrated out.
         """
+        check_kind("mixture", mixture, Mixture, "a Mixture")
         k, d = mixture.means.shape
         if (k, d) != (self.n_components, self.n_features):
             raise InvalidParameterError(
                 f"The priors are for {self.n_components} components of {self.n_features} "
                 f"features, but the mixture has {k} of {d}."
             )
-        given = None if scale is None else np.asarray(scale, dtype=np.float64)
+        given = None if scale is None else as_floats("scale", scale)
         return self.log_density_of(mixture.weights, mixture.means, mixture.covariances, given)
 
     def log_density_of(

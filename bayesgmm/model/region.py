@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.errors import InvalidParameterError
-from bayesgmm.model.data import check_probability
+from bayesgmm.model.arguments import check_count, check_probability, check_rng
 from bayesgmm.model.precise import Floats
 from bayesgmm.model.univariate import highest_density_intervals
 
@@ -51,13 +50,12 @@ def highest_density_region(
     For several features the threshold is a quantile of the log density of draws (Hyndman 1996,
     The American Statistician 50, 120-126), with the error of that order statistic.
     """
-    check_probability(prob)
+    prob = check_probability("prob", prob)
+    n_draws, generator = check_count("n_draws", n_draws, least=1000), check_rng(rng)
     if mixture.n_features == 1:
         level, intervals = highest_density_intervals(mixture, prob)
         return HighestDensityRegion(mixture, prob, level, 0.0, intervals)
-    if n_draws < 1000:
-        raise InvalidParameterError(f"n_draws must be at least 1000, not {n_draws!r:.80}.")
-    values = mixture.log_density(mixture.sample(n_draws, rng)[0])
+    values = mixture.log_density(mixture.sample(n_draws, generator)[0])
     error = np.sqrt(prob * (1.0 - prob) / n_draws)
     share = 1.0 - prob
     low, level, high = np.quantile(values, np.clip([share - error, share, share + error], 0, 1))

@@ -1,6 +1,6 @@
 """What some features of a mixture say of the others: Gaussian mixture regression."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +36,11 @@ class Regression:
     feature_names: tuple[str, ...] | None
 
 
-def regress(mixture: "Mixture", X: Any, given: Sequence[Feature]) -> Regression:
+# Numbers of rows x components x features that a block of rows may hold.
+_BLOCK = 2**18
+
+
+def regress(mixture: "Mixture", X: Any, given: Feature | Iterable[Feature]) -> Regression:
     """Return the moments of the other features at each row of the given ones.
 
     With r_k = p(k | x_b), m_k = μ_a + Σ_ab Σ_bb⁻¹ (x_b - μ_b) and S_k = Σ_aa - Σ_ab Σ_bb⁻¹ Σ_ba of
@@ -47,30 +51,34 @@ def regress(mixture: "Mixture", X: Any, given: Sequence[Feature]) -> Regression:
     rest = [j for j in range(mixture.n_features) if j not in known]
     if not known or not rest:
         raise InputError(
-            f"given={list(given)!r:.200} must leave at least one of the {mixture.n_features} "
-            "features to be predicted, and name at least one."
+            f"given={given!r:.200} must leave at least one of the {mixture.n_features} features to "
+            "be predicted, and name at least one."
         )
     marginal = mixture.marginal(known)
     x = marginal.check_rows(X)
-    weights = marginal.responsibilities(x)
     ordered = mixture.marginal(known + rest)
-    m = len(known)
+    m, n, k, d = len(known), len(x), mixture.n_components, len(rest)
     unit = np.ldexp(1.0, ordered.factors.exponents)
     lower = ordered.factors.lower
-    means = np.empty((mixture.n_components, len(x), len(rest)))
-    within = np.empty((mixture.n_components, len(rest), len(rest)))
-    for k in range(mixture.n_components):
-        shift = (x - ordered.means[k, :m]) / unit[k, :m]
-        whitened = np.linalg.solve(lower[k, :m, :m], shift.T)
-        moved = lower[k, m:, :m] @ whitened
-        means[k] = ordered.means[k, m:] + unit[k, m:] * moved.T
-        own = unit[k, m:, None] * lower[k, m:, m:]
-        within[k] = own @ own.T
-    mean = np.einsum("nk,kna->na", weights, means)
-    apart = means - mean
-    covariance = np.einsum("nk,kab->nab", weights, within)
-    covariance += np.einsum("nk,kna,knb->nab", weights, apart, apart)
-    return Regression(mean, covariance, weights, marginal_names(mixture, rest))
+    own = unit[:, m:, None] * lower[:, m:, m:]
+    within = own @ np.swapaxes(own, 1, 2)
+    found = Regression(
+        np.empty((n, d)), np.empty((n, d, d)), np.empty((n, k)), marginal_names(mixture, rest)
+    )
+    size = max(_BLOCK // (k * (m + d) * d), 64)
+    for start in range(0, n, size):
+        rows = slice(start, start + size)
+        shift = (x[rows] - ordered.means[:, None, :m]) / unit[:, None, :m]
+        whitened = np.linalg.solve(lower[:, :m, :m], np.swapaxes(shift, 1, 2))
+        moved = np.swapaxes(lower[:, m:, :m] @ whitened, 1, 2)
+        means = ordered.means[:, None, m:] + unit[:, None, m:] * moved
+        weights = marginal.responsibilities(x[rows])
+        mean = np.einsum("nk,kna->na", weights, means)
+        means -= mean
+        covariance = np.einsum("nk,kab->nab", weights, within)
+        covariance += np.einsum("nk,kna,knb->nab", weights, means, means)
+        found.mean[rows], found.covariance[rows], found.weights[rows] = mean, covariance, weights
+    return found
 
 
 def marginal_names(mixture: "Mixture", features: list[int]) -> tuple[str, ...] | None:

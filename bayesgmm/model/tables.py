@@ -17,6 +17,11 @@ Names = tuple[str, ...] | None
 # The largest integer below which float64 holds them all.
 _EXACT = 2**53
 
+# What NumPy makes of lists that hold such an integer beside a fraction.
+_WIDE = (np.dtype(np.float64), np.dtype(np.longdouble))
+
+_UNMASK = "Drop their rows, or fill them with NaN where missing values are taken."
+
 
 def to_floats(X: Any, name: str) -> tuple[Floats, Names]:
     """Return X as a C-ordered float64 array of its own shape, and its column names if it has some.
@@ -48,48 +53,117 @@ def label(names: Names, column: int) -> str:
     return f"column {column}" if names is None else f"column {names[column]!r:.80}"
 
 
+def integers_too_large(where: str, row: int) -> InputError:
+    """Return the error for a file's integers that float64 would round."""
+    return InputError(
+        f"Integers beyond 2**53 in {where} (first: row {row}), which float64 cannot hold. Subtract "
+        "an offset from them first."
+    )
+
+
 def unique_names(columns: Iterable[Any]) -> Names:
     """Return a string for each column, repeated ones numbered; None if no name is text."""
     columns = list(columns)
     if not any(isinstance(column, str) for column in columns):
         return None
-    names: list[str] = []
-    taken = set(map(str, columns))
+    given = set(map(str, columns))
+    names: dict[str, None] = {}  # in their order
+    counts: dict[str, int] = {}
     for text in map(str, columns):
-        name, count = text, 1
-        while name in names or (count > 1 and name in taken):
+        name, count = text, counts.get(text, 1)
+        while name in names or (count > 1 and name in given):
             count += 1
             name = f"{text} ({count})"
-        names.append(name)
+        names[name] = None
+        counts[text] = count
     return tuple(names)
 
 
+def unwritable(names: Iterable[str]) -> int | None:
+    """Return the position of the first name that no file of results can hold, or None."""
+    for j, name in enumerate(names):
+        if "\0" in name or any("\ud800" <= letter <= "\udfff" for letter in name):
+            return j
+    return None
+
+
+def has_masked(values: Any, depth: int = 4) -> bool:
+    """Whether masked entries stand in an array, or in nested lists, where NumPy drops masks."""
+    if isinstance(values, np.ma.MaskedArray):
+        mask = np.ma.getmaskarray(values)
+        return mask.dtype == np.bool and bool(mask.any())
+    if depth and isinstance(values, list | tuple):
+        return any(
+            has_masked(each, depth - 1)
+            for each in values
+            if isinstance(each, list | tuple | np.ma.MaskedArray)
+        )
+    return False
+
+
+def rounded_integer(values: Any, array: NDArray[Any]) -> tuple[int, ...] | None:
+    """Return where an integer is that float64 would round, or None.
+
+    Parameters
+    ----------
+    values : array-like
+        What `array` was made from. Among fractions, NumPy has made floats of a list's integers.
+    array : ndarray
+    """
+    if array.dtype.kind in "iu" and array.dtype.itemsize == 8:
+        if array.size and (array.max() > _EXACT or array.min() < -_EXACT):
+            return tuple(int(i) for i in np.argwhere((array > _EXACT) | (array < -_EXACT))[0])
+    elif array.dtype in _WIDE and isinstance(values, list | tuple):
+        candidates = np.argwhere(np.abs(array) >= _EXACT)
+        if len(candidates):
+            entries = np.asarray(values, dtype=object)
+            for index in candidates:
+                if is_large_integer(entries[tuple(index)]):
+                    return tuple(int(i) for i in index)
+    return None
+
+
+def is_large_integer(value: Any) -> bool:
+    """Whether a number is an integer beyond 2**53, written as one."""
+    if isinstance(value, Decimal):
+        whole = value.as_tuple().exponent == 0
+    else:
+        whole = isinstance(value, numbers.Rational) and value.denominator == 1
+    return whole and abs(int(value)) > _EXACT
+
+
 def _as_array(X: Any, name: str) -> NDArray[Any]:
+    if has_masked(X):
+        raise InputTypeError(f"Input {name} has masked entries in its lists. {_UNMASK}")
     try:
         array = np.asarray(X)
+        if array.dtype.kind in "USMm" and not isinstance(X, np.ndarray):
+            # Lists of numbers beside text turn into text: look at the entries themselves.
+            array = np.asarray(X, dtype=object)
     except ValueError as error:
         raise InputError(f"Input {name} is ragged: its rows differ in length.") from error
-    if array.dtype.kind in "USMm" and not isinstance(X, np.ndarray):
-        # Lists of numbers beside text turn into text: look at the entries themselves.
-        array = np.asarray(X, dtype=object)
+    except Exception as error:  # Foreign containers fail in ways of their own.
+        raise InputTypeError(
+            f"Input {name} is a {type(X).__name__!r}, which NumPy cannot read: {error}. Convert it "
+            "to a NumPy array first."
+        ) from error
+    where = None if array is X else rounded_integer(X, array)
+    if where is not None:
+        raise _too_large(name, label(None, where[1]) if len(where) == 2 else "", where)
     return array
 
 
 def _masked_to_floats(X: Any, name: str) -> Floats:
-    mask = np.ma.getmaskarray(X)
-    if mask.any():
+    if has_masked(X):
+        mask = np.ma.getmaskarray(X)
         where = "" if mask.ndim != 2 else f" in column {int(np.argmax(mask.any(axis=0)))}"
-        raise InputTypeError(
-            f"Input {name} has {int(mask.sum())} masked entries{where}. Drop their rows, or fill "
-            "them with NaN where missing values are taken."
-        )
+        raise InputTypeError(f"Input {name} has {int(mask.sum())} masked entries{where}. {_UNMASK}")
     return _array_to_floats(np.asarray(X), name)
 
 
 def _array_to_floats(array: NDArray[Any], name: str) -> Floats:
     kind = array.dtype.kind
-    if kind in "iu" and array.dtype.itemsize == 8:
-        _check_exact(array, name)
+    _check_exact(array, name)
     if kind in "biuf":
         with np.errstate(over="ignore"):
             return np.require(array, dtype=np.float64, requirements=["C", "A"])
@@ -99,16 +173,16 @@ def _array_to_floats(array: NDArray[Any], name: str) -> Floats:
 
 
 def _check_exact(array: NDArray[Any], name: str, where: str = "") -> None:
-    if array.size and (array.max() > _EXACT or array.min() < -_EXACT):
-        first = np.argwhere((array > _EXACT) | (array < -_EXACT))[0]
-        where = where or (label(None, int(first[1])) if array.ndim == 2 else "")
-        raise _too_large(name, where, int(first[0]))
+    first = rounded_integer(None, array)
+    if first is not None:
+        raise _too_large(name, where or (label(None, first[1]) if len(first) == 2 else ""), first)
 
 
-def _too_large(name: str, where: str, row: int) -> InputError:
+def _too_large(name: str, where: str, index: tuple[int, ...]) -> InputError:
+    first = f" (first: row {index[0]})" if index else ""
     return InputError(
-        f"Input {name} has integers beyond 2**53 in {where or 'its only dimension'} (first: row "
-        f"{row}), which float64 cannot hold. Subtract an offset from them first."
+        f"Input {name} has integers beyond 2**53 in {where or 'its only dimension'}{first}, which "
+        "float64 cannot hold. Subtract an offset from them first."
     )
 
 
@@ -116,7 +190,8 @@ def _not_numbers(kind_name: str, name: str, where: str, kind: str) -> InputError
     place = f" in {where}" if where else ""
     if kind == "c":
         return InputError(f"Complex data not supported: input {name} has {kind_name}{place}.")
-    what = {"M": "times", "m": "time spans", "U": "text", "S": "bytes"}.get(kind, "no numbers")
+    words = {"M": "times", "m": "time spans", "U": "text", "T": "text", "S": "bytes"}
+    what = words.get(kind, "no numbers")
     return InputTypeError(
         f"Input {name} has {what} ({kind_name}){place}. Convert it to numbers or drop it."
     )
@@ -132,18 +207,31 @@ def _objects_to_floats(array: NDArray[Any], name: str, where: str = "") -> Float
         if value is None or type(value).__name__ == "NAType":
             floats[index] = np.nan
         elif isinstance(value, numbers.Real | Decimal | np.bool):
-            if isinstance(value, numbers.Integral) and abs(int(value)) > _EXACT:
-                raise _too_large(name, place, index[0])
-            floats[index] = float(value)
+            floats[index] = _object_to_float(value, name, place, index)
         else:
             raise _foreign_entry(value, name, place, index[0] if index else 0)
     return floats
+
+
+def _object_to_float(value: Any, name: str, where: str, index: tuple[int, ...]) -> float:
+    try:
+        if not is_large_integer(value):
+            return float(value)
+    except Exception as error:  # Numbers of other packages run code of their own.
+        first = f" (first: row {index[0]})" if index else ""
+        raise InputError(
+            f"Input {name} has a {type(value).__name__} in {where or 'its entries'}{first} that "
+            f"float64 cannot hold: {error}."
+        ) from error
+    raise _too_large(name, where, index)
 
 
 def _foreign_entry(value: Any, name: str, where: str, row: int) -> InputError | InputTypeError:
     place = f"{where or 'its entries'} (first: row {row})"
     if isinstance(value, numbers.Complex):
         return InputError(f"Complex data not supported: input {name} has them in {place}.")
+    if isinstance(value, np.ma.MaskedArray):
+        return InputTypeError(f"Input {name} has masked entries in {place}. {_UNMASK}")
     if isinstance(value, str):
         return InputTypeError(
             f"Input {name} has text in {place}. Convert it to numbers or drop it."
@@ -169,9 +257,8 @@ def _columns_to_floats(columns: list[tuple[Any, Any]], n: int, name: str) -> tup
             floats[:, j] = _objects_to_floats(column.to_numpy(), name, where)
         elif kind in "biuf":
             if kind in "iu":
-                known = column.dropna()
-                if len(known):
-                    _check_exact(known.to_numpy(dtype=f"{kind}8"), name, where)
+                whole = column.fillna(0) if column.hasnans else column
+                _check_exact(whole.to_numpy(dtype=f"{kind}8"), name, where)
             floats[:, j] = column.to_numpy(dtype=np.float64, na_value=np.nan)
         else:
             kind = "U" if str(dtype) in {"str", "string"} else kind
@@ -192,7 +279,17 @@ def _other_frame_to_floats(X: Any, name: str) -> tuple[Floats, Names]:
             f"Input {name} is a {type(X).__name__}, which takes the package narwhals to read. "
             f"Install it or convert {name} to a NumPy array."
         ) from None
-    frame = nw.from_native(X, eager_only=True, pass_through=True)
+    names = None
+    if type(X).__module__.partition(".")[0] == "pyarrow" and hasattr(X, "rename_columns"):
+        names = unique_names(X.column_names)  # which narwhals needs
+        X = X.rename_columns(list(names or ()))
+    try:
+        frame = nw.from_native(X, eager_only=True, pass_through=True)
+    except Exception as error:  # Packages of frames fail in ways of their own.
+        raise InputTypeError(
+            f"Input {name} is a {type(X).__name__} that cannot be read: {error}. Convert it to a "
+            "NumPy array first."
+        ) from error
     if not isinstance(frame, nw.DataFrame):
         raise InputTypeError(
             f"Input {name} is a {type(X).__name__}. Convert it to a table or array in memory."
@@ -201,7 +298,11 @@ def _other_frame_to_floats(X: Any, name: str) -> tuple[Floats, Names]:
     for j, column in enumerate(_narwhals_columns(frame)):
         where = f"column {column.name!r:.80}"
         if column.dtype.is_integer():
-            _check_exact(column.drop_nulls().to_numpy(), name, where)
+            _check_exact(column.fill_null(0).to_numpy(), name, where)
+        elif column.dtype == nw.Decimal:
+            entries = np.array(column.to_list(), dtype=object)
+            floats[:, j] = _objects_to_floats(entries, name, where)
+            continue
         elif not (column.dtype.is_numeric() or column.dtype == nw.Boolean):
             kind = "M" if column.dtype.is_temporal() else "U" if column.dtype == nw.String else "V"
             raise _not_numbers(str(column.dtype), name, where, kind)

@@ -16,7 +16,7 @@ import pytensor.tensor as pt
 from pymc.distributions.shape_utils import rv_size_is_none
 from pytensor.compile.mode import optdb
 from pytensor.gradient import DisconnectedType, grad_not_implemented
-from pytensor.graph.basic import Apply, Constant
+from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.graph.op import Op
 from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
 from pytensor.tensor.basic import Alloc
@@ -25,8 +25,9 @@ from pytensor.tensor.math import Sum
 from pytensor.tensor.rewriting.basic import register_canonicalize, register_specialize
 
 from bayesgmm.core import native
-from bayesgmm.errors import DerivativeError, InvalidParameterError
-from bayesgmm.model import as_structure, check_data
+from bayesgmm.errors import DerivativeError, InputError, InvalidParameterError
+from bayesgmm.model import as_structure, check_data, check_kind
+from bayesgmm.model.parameters import as_floats
 
 # What the matrices of a likelihood are, as the core takes it: Sigma, its Cholesky factor L, or U
 # with U U' = Sigma^-1 (scikit-learn's `precisions_cholesky_`).
@@ -276,10 +277,14 @@ def marginal_mixture(
             f"not {' and '.join(kinds) or 'none'}."
         )
     (kind,) = kinds
-    weights, means = pt.as_tensor(weights), pt.as_tensor(means)
-    matrices = _expanded(pt.as_tensor(given[kind]), weights, means, covariance_type)
+    check_kind("name", name, str, "a text")
+    weights, means = _tensor("weights", weights, 1), _tensor("means", means, 2)
+    matrices = _expanded(_tensor(kind, given[kind]), weights, means, covariance_type)
     if observed is not None:
         observed = _checked_rows(observed)
+        found, expected = pt.as_tensor(observed).type.shape[-1], means.type.shape[1]
+        if None not in (found, expected) and found != expected:
+            raise InputError(f"observed has {found} columns, but means have {expected}.")
     core = "(k,d,d)" if matrices.type.ndim == 3 else "(k,d)"
 
     def log_density(value: Any, weights: Any, means: Any, matrices: Any) -> Any:
@@ -300,6 +305,19 @@ def marginal_mixture(
         observed=observed,
         **kwargs,
     )
+
+
+def _tensor(name: str, value: Any, ndim: int | None = None) -> Any:
+    """A tensor of numbers, of as many dimensions as there must be."""
+    if not isinstance(value, Variable):
+        value = as_floats(name, value)
+    tensor = pt.as_tensor(value)
+    if ndim is not None and tensor.type.ndim != ndim:
+        raise InvalidParameterError(
+            f"{name} must have {ndim} {'dimension' if ndim == 1 else 'dimensions'}, not "
+            f"{tensor.type.ndim}."
+        )
+    return tensor
 
 
 def _expanded(matrices: Any, weights: Any, means: Any, covariance_type: str) -> Any:

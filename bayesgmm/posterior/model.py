@@ -23,10 +23,11 @@ from bayesgmm.model import (
     Structure,
     Wishart,
     as_structure,
+    check_count,
     check_data,
     check_enough_rows,
+    check_kind,
 )
-from bayesgmm.posterior.arguments import check_count, check_priors
 from bayesgmm.posterior.coordinates import Coordinates, coordinates
 from bayesgmm.posterior.likelihood import marginal_mixture
 
@@ -81,8 +82,10 @@ def mixture_model(
     >>> [each.name for each in model.free_RVs]
     ['weights', 'means', 'covariances']
     """
-    check_count("n_components", n_components)
-    priors = check_priors(priors)
+    n_components = check_count("n_components", n_components)
+    check_kind("priors", priors, Priors | None, "a Priors or None")
+    check_kind("near", near, Mixture | None, "a Mixture or None")
+    priors = priors or Priors()
     data = check_data(X)
     structure = as_structure(covariance_type)
     check_enough_rows(data.X, n_components)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bayesgmm.engine import membership
 from bayesgmm.engine.draws import DrawnRows
 from bayesgmm.errors import InputError, InputTypeError
-from bayesgmm.model import Mixture, check_data
+from bayesgmm.model import Mixture, check_count, check_data, check_rng
 
 type Array = NDArray[np.float64]
 
@@ -125,8 +125,8 @@ def posterior_predictive(
     DataArray of dims (chain, draw, row, feature)
     """
     group = _group(posterior)
-    n = len(_rows(posterior, None)) if n is None else n
-    generator = np.random.default_rng(rng)
+    n = len(_rows(posterior, None)) if n is None else check_count("n", n)
+    generator = check_rng(rng)
     drawn = np.array([each.sample(n, rng=generator)[0] for each in mixtures(posterior)])
     shape = (group.sizes["chain"], group.sizes["draw"], *drawn.shape[1:])
     coords = {
@@ -150,7 +150,17 @@ def _group(posterior: xr.DataTree) -> xr.Dataset:
             "posterior must be a DataTree with a group 'posterior', as sample_posterior returns "
             f"it, not {type(posterior).__name__}."
         )
-    return posterior["posterior"].to_dataset()
+    group = posterior["posterior"].to_dataset()
+    needed = {"chain", "draw", "component", "feature", "feature_bis"}
+    missing = sorted({"weights", "means", "covariances"} - set(map(str, group.data_vars)))
+    missing += sorted(needed - set(map(str, group.sizes)))
+    if missing:
+        raise InputError(
+            f"The group 'posterior' has no {', '.join(map(repr, missing))}. It needs the variables "
+            "weights, means and covariances, with the axes (chain, draw, component, feature, "
+            "feature_bis), as sample_posterior makes it."
+        )
+    return group
 
 
 def _rows(posterior: xr.DataTree, X: Any) -> Array:

@@ -16,10 +16,13 @@ from bayesgmm.model import (
     Priors,
     Structure,
     as_structure,
+    check_choice,
+    check_count,
     check_data,
+    check_kind,
     check_probability,
+    check_rng,
 )
-from bayesgmm.posterior.arguments import check_count, check_priors
 from bayesgmm.posterior.chains import Drawn, draw_by_nutpie, draw_by_pymc
 from bayesgmm.posterior.coordinates import coordinates, free_blocks
 from bayesgmm.posterior.estimate import Estimate, estimate
@@ -115,12 +118,13 @@ def sample_posterior(
     """
     began = time.perf_counter()
     structure = as_structure(covariance_type)
-    priors = check_priors(priors)
+    check_kind("priors", priors, Priors | None, "a Priors or None")
+    priors = priors or Priors()
     _check_arguments(n_components, draws, tune, chains, init, nuts_sampler, target_accept)
     data = check_data(X)
     free_blocks(structure, n_components, data.X.shape[1])
     _check_room(chains * draws, n_components, data.X.shape[1])
-    generator = np.random.default_rng(rng)
+    generator = check_rng(rng)
     if generator.bit_generator.seed_seq is None:
         # Of a RandomState, which has no children.
         generator = np.random.default_rng(int(generator.integers(2**63)))
@@ -199,12 +203,9 @@ def _check_arguments(
         ("init", init, _INITS),
         ("nuts_sampler", nuts_sampler, _SAMPLERS),
     ):
-        if word not in known:
-            raise InvalidParameterError(
-                f"{name} must be one of {', '.join(map(repr, known))}, not {word!r:.80}."
-            )
+        check_choice(name, word, known)
     if target_accept is not None:
-        check_probability(target_accept, "target_accept")
+        check_probability("target_accept", target_accept)
 
 
 def _check_room(draws: int, n_components: int, n_features: int) -> None:

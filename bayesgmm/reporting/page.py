@@ -46,9 +46,11 @@ class Report:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the page to a file, which appears whole or not at all.
 
+        A file that is there is replaced and keeps its mode; a link is written through.
+
         Raises
         ------
-        OSError
+        FileError
             If the file cannot be written.
         """
         write_document(path, self.html)

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.errors import InvalidParameterError
+from bayesgmm.model.arguments import check_count, check_kind, check_number, check_rng
 from bayesgmm.model.mixture import Labels, Mixture, Seed
-from bayesgmm.simulation.arguments import check_count, check_real
 
 __all__ = ["Simulation", "simulate"]
 
@@ -54,7 +54,7 @@ def simulate(mixture: Mixture, n: int, *, rng: Seed = None, missing: float = 0.0
     Raises
     ------
     InvalidParameterError
-        If n is no integer of at least 1, or ``missing`` is not in [0, 1), or so large that a row
+        If an argument is of another kind, or ``missing`` is not in [0, 1), or so large that a row
         would be empty.
 
     Examples
@@ -63,8 +63,9 @@ def simulate(mixture: Mixture, n: int, *, rng: Seed = None, missing: float = 0.0
     >>> simulate(scenario("blobs"), 800, rng=1, missing=0.1).X.shape
     (800, 2)
     """
-    size = check_count("n", n)
-    fraction = check_real("missing", missing, requirement="a number in [0, 1)")
+    check_kind("mixture", mixture, Mixture, "a Mixture")
+    size, generator = check_count("n", n), check_rng(rng)
+    fraction = check_number("missing", missing, "a number in [0, 1)")
     if not 0 <= fraction < 1:
         raise InvalidParameterError(f"missing must be a number in [0, 1), not {missing!r:.80}.")
     n_removed = round(fraction * size * mixture.n_features)
@@ -75,7 +76,6 @@ def simulate(mixture: Mixture, n: int, *, rng: Seed = None, missing: float = 0.0
             f"but each of the {size} rows keeps one. Use at most 1 - 1/D = "
             f"{1 - 1 / mixture.n_features:.6g}."
         )
-    generator = np.random.default_rng(rng)
     X, labels = mixture.sample(size, generator)
     if n_removed:
         safe = generator.integers(mixture.n_features, size=size)

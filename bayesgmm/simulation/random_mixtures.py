@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from bayesgmm.errors import InvalidParameterError
+from bayesgmm.model.arguments import check_count, check_number, check_rng
 from bayesgmm.model.mixture import Mixture, Seed
-from bayesgmm.simulation.arguments import check_count, check_real
 from bayesgmm.simulation.misclassification import Pairs
 from bayesgmm.simulation.structured_covariances import random_covariances, structure_letters
 
@@ -82,7 +82,7 @@ def random_mixture(
     d = check_count("n_features", n_features)
     letters = structure_letters(structure, d)
     name, target = _target(k, average_overlap, max_overlap)
-    generator = np.random.default_rng(rng)
+    generator = check_rng(rng)
     if k == 1:
         return Mixture(*_draw(k, d, letters, generator))
     best = 0.0
@@ -90,7 +90,8 @@ def random_mixture(
         weights, means, covariances = _draw(k, d, letters, generator)
         pairs = Pairs.of(weights, means, covariances)
         measure = pairs.average_overlap if name == "average_overlap" else pairs.max_overlap
-        limit = measure(np.inf)
+        # It is enough to know that the limit exceeds the target.
+        limit = measure(np.inf, enough=target)
         best = max(best, limit)
         multiplier = _solve(measure, target) if limit > target else None
         if multiplier is not None:
@@ -121,7 +122,7 @@ def _target(
         raise InvalidParameterError(
             f"{name} needs at least 2 components, but n_components=1. Leave it out."
         )
-    target = check_real(name, value, requirement="a number in (0, 1)")
+    target = check_number(name, value, "a number in (0, 1)")
     if not 0 < target < 1:
         raise InvalidParameterError(f"{name} must be a number in (0, 1), not {value!r:.80}.")
     return name, target
@@ -136,7 +137,7 @@ def _draw(
     return weights, means, random_covariances(letters, n_components, n_features, generator)
 
 
-def _solve(measure: Callable[[float], float], target: float) -> float | None:
+def _solve(measure: Callable[..., float], target: float) -> float | None:
     """Multiplier at which ``measure``, which exceeds the target at infinity, equals it.
 
     None if the target is not passed on the way, which rounding at the limit can cause.
@@ -145,13 +146,15 @@ def _solve(measure: Callable[[float], float], target: float) -> float | None:
     def excess(log_multiplier: float) -> float:
         return float(np.log(max(measure(np.exp(log_multiplier)), _LEAST) / target))
 
+    def exceeds(log_multiplier: float) -> bool:
+        return measure(np.exp(log_multiplier), enough=target) > target
+
     # Overlap need not be monotone in between; a change of sign suffices.
-    here, value = 0.0, excess(0.0)
-    stride = -np.copysign(np.log(_STRIDE), value)
+    here, high = 0.0, exceeds(0.0)
+    stride = -np.log(_STRIDE) if high else np.log(_STRIDE)
     for _ in range(_MOST_STRIDES):
         there = here + stride
-        last, value = value, excess(there)
-        if last * value <= 0:
+        if exceeds(there) != high:
             return float(np.exp(brentq(excess, here, there, xtol=1e-12, rtol=1e-14)))
         here = there
     return None

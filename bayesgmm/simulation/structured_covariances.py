@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.errors import InvalidParameterError
-from bayesgmm.simulation.arguments import unknown_name
+from bayesgmm.model.arguments import unknown_name
 
 __all__ = ["random_covariances", "structure_letters"]
 

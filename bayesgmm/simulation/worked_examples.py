@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesgmm.errors import InputError
+from bayesgmm.model.arguments import unknown_name
 from bayesgmm.model.mixture import Mixture
-from bayesgmm.simulation.arguments import unknown_name
 
 __all__ = ["scenario", "scenarios"]
 

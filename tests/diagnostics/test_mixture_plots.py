@@ -82,6 +82,22 @@ def test_one_feature_is_a_density_over_a_histogram():
     np.testing.assert_allclose(np.trapezoid(whole, ax.lines[0].get_xdata()), 1.0, atol=0.01)
 
 
+def test_boundaries_are_lines_of_the_picture_of_one_column():
+    mixture = bayesgmm.scenario("rusty_machine")
+    rows, _ = mixture.sample(200, rng=3)
+    ax = plot_mixture(mixture, rows)
+    (lines,) = ax.collections
+    drawn = [segment[0, 0] for segment in lines.get_segments()]
+    # The third, at 9, lies beyond the rows and the components.
+    np.testing.assert_array_equal(drawn, mixture.boundaries().x[:2])
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels[-2:] == ["mixture", "boundary"]
+    # A column of several has no boundaries of its own: rows have the component of all columns.
+    ax = plot_mixture(MIXTURE, ROWS, features=[0])
+    assert not any(len(each.get_segments()) for each in ax.collections)
+    assert "boundary" not in [text.get_text() for text in ax.get_legend().get_texts()]
+
+
 def test_many_features_come_in_pairs():
     iris = bayesgmm.load_dataset("iris")
     mixture = bayesgmm.GaussianMixture(3, random_state=0).fit(iris.X).mixture_

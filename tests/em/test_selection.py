@@ -277,7 +277,7 @@ def test_the_edge_of_the_grid_warns():
         ({"n_components": []}, InvalidParameterError, "empty"),
         ({"n_components": [0]}, InvalidParameterError, "at least 1"),
         ({"eigenvalue_ratio": 0.5}, InvalidParameterError, "at least 1"),
-        ({"n_components": [2.0]}, InvalidParameterError, "whole numbers"),
+        ({"n_components": [2.0]}, InvalidParameterError, "integer of at least 1"),
         ({"n_components": [500]}, FitError, "272 distinct|distinct rows"),
     ],
 )

@@ -202,7 +202,7 @@ def test_what_cannot_be_done_is_refused():
     fit = GaussianMixture(2, random_state=0).fit(FAITHFUL)
     with pytest.raises(InputError, match="still rises"):
         fit.standard_errors(FAITHFUL[:200])
-    with pytest.raises(InvalidParameterError, match="unknown"):
+    with pytest.raises(InvalidParameterError, match="method must be one of"):
         fit.standard_errors(FAITHFUL, "hessian")
     with pytest.raises(InvalidParameterError, match="replicates"):
         fit.standard_errors(FAITHFUL, "bootstrap", replicates=1)

@@ -1,3 +1,4 @@
+import contextlib
 import datetime
 import decimal
 import fractions
@@ -279,3 +280,118 @@ def test_names_that_no_file_holds_are_refused(bad):
         check_data(pd.DataFrame(np.ones((3, 2)), columns=columns))
     with pytest.raises(InputError, match="The name of column 0"):
         check_data(np.ones((3, 1)), feature_names=[bad])
+
+
+class Foreign:
+    def __array__(self, *_, **__):
+        raise RuntimeError("on another device")
+
+
+class Moody(float):
+    def __float__(self):
+        raise ZeroDivisionError("not today")
+
+
+MASKED = np.ma.MaskedArray([1.0, 2.0], [False, True])
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "message"),
+    [
+        (
+            with_entry(fractions.Fraction(10**400)),
+            InputError,
+            r"2\*\*53 in column 1 \(first: row 1",
+        ),
+        (with_entry(fractions.Fraction(10**400, 3)), InputError, "Fraction in column 1 .*row 1"),
+        (with_entry(decimal.Decimal("sNaN")), InputError, "Decimal in column 1 .*signaling NaN"),
+        (with_entry(decimal.Decimal(2**53 + 1)), InputError, r"2\*\*53 in column 1"),
+        (with_entry(fractions.Fraction(2**53 + 1)), InputError, r"2\*\*53 in column 1"),
+        (with_entry(decimal.Decimal("1e400")), InputError, "1 infinite"),
+        (with_entry(decimal.Decimal("NaN")), InputError, "1 NaN"),
+        (with_entry(10**400), InputError, r"2\*\*53 in column 1"),
+        (with_entry(Moody(1)), InputError, "Moody in column 1 .*not today"),
+        (with_entry(np.ma.masked), InputTypeError, "masked entries in column 1"),
+        (with_entry([1.0]), InputTypeError, "no number in column 1"),
+        (frame(a=[fractions.Fraction(10**400, 3)]), InputError, "Fraction in column 'a'"),
+        ([[2**53 + 1, 0.5]], InputError, r"2\*\*53 in column 0 \(first: row 0"),
+        ([[1, 0.5], (0.25, -(2**53) - 1)], InputError, r"2\*\*53 in column 1 \(first: row 1"),
+        ([[2**63, -1]], InputError, r"2\*\*53 in column 0"),
+        ([np.array([1, 2**60]), np.array([0.5, 1])], InputError, r"2\*\*53 in column 1"),
+        (frame(a=pd.array([None, 1, 2**60], dtype="Int64")), InputError, "first: row 2"),
+        ([MASKED, MASKED], InputTypeError, "masked"),
+        ([[1.0, np.ma.masked]], InputTypeError, "masked"),
+        (np.ma.zeros(3, dtype="i4,f8"), InputTypeError, "no numbers"),
+        (np.array([["a"]], dtype=np.dtypes.StringDType()), InputTypeError, "text"),
+        (Foreign(), InputTypeError, "Foreign.*on another device"),
+    ],
+    ids=range(22),
+)
+def test_odd_objects_are_sentences(given, kind, message):
+    with pytest.raises(kind, match=message):
+        check_data(given)
+
+
+def test_large_floats_and_unmasked_rows_stay_welcome():
+    assert check_data([[2.0**60, 1], [3, 4]]).X.tolist() == [[2.0**60, 1], [3, 4]]
+    assert check_data([[2**53, 0.5]]).X.tolist() == [[2.0**53, 0.5]]
+    assert check_data([np.ma.MaskedArray([1.0, 2.0])]).X.tolist() == [[1.0, 2.0]]
+    assert check_data(with_entry(decimal.Decimal("1E30"))).X[1, 1] == 1e30
+
+
+def test_other_frames_with_repeated_names_decimals_and_gaps():
+    pyarrow = pytest.importorskip("pyarrow")
+    table = pyarrow.table([[1, 2], [3.0, 4.0], [5, 6]], names=["a", "a", "a (2)"])
+    X, names = check_data(table)
+    assert names == ("a", "a (3)", "a (2)")
+    assert X.tolist() == [[1, 3, 5], [2, 4, 6]]
+    exact = pyarrow.table({"d": [decimal.Decimal("1.5"), None]})
+    np.testing.assert_array_equal(check_data(exact, allow_nan=True).X, [[1.5], [np.nan]])
+    with pytest.raises(InputError, match=r"2\*\*53 in column 'd'"):
+        check_data(pyarrow.table({"d": [decimal.Decimal(2**53 + 1)]}))
+    with pytest.raises(InputError, match="first: row 1"):
+        check_data(pyarrow.table({"t": [None, 2**60]}))
+
+
+@pytest.mark.parametrize(
+    ("names", "kind", "message"),
+    [
+        (3, InputTypeError, "sequence of str"),
+        ("a", InputTypeError, "sequence of str"),
+        ({"a": 1}, InputTypeError, "sequence of str"),
+        ([3], InputTypeError, "sequence of str"),
+        (["a", "b"], InputError, "2 names but X has 1 columns"),
+    ],
+)
+def test_names_from_the_caller_that_are_none(names, kind, message):
+    with pytest.raises(kind, match=message):
+        check_data(np.ones((3, 1)), feature_names=names)
+    with pytest.raises(InputError, match="'a' occurs twice"):
+        check_data(np.ones((3, 2)), feature_names=["a", "a"])
+
+
+def test_random_objects_are_numbers_or_sentences():
+    rng = np.random.default_rng(0)
+    odd = [
+        *(None, True, 0, -1.5, 2**53, 2**53 + 1, 10**400, "1", "", b"1", 1j, [], {}, (), set()),
+        *(fractions.Fraction(1, 3), fractions.Fraction(10**400, 7), decimal.Decimal("sNaN")),
+        *(decimal.Decimal("-Infinity"), np.ma.masked, np.float16(1), np.longdouble(2), np.int8(3)),
+        *(
+            np.datetime64("NaT", "s"),
+            np.timedelta64(1, "s"),
+            np.str_("x"),
+            np.void(b"ab"),
+            pd.NA,
+            pd.NaT,
+        ),
+        *(Moody(1), Foreign(), MASKED, np.ones(2), datetime.date(2020, 1, 1), float, range(2)),
+    ]
+    for _ in range(400):
+        n, d = rng.integers(1, 4, 2)
+        rows = [[odd[rng.integers(len(odd))] for _ in range(d)] for _ in range(n)]
+        objects = np.empty((n, d), dtype=object)
+        for i, j in np.ndindex(n, d):
+            objects[i, j] = rows[i][j]
+        for given in (rows, objects, pd.DataFrame(objects)):
+            with contextlib.suppress(InputError, InputTypeError):
+                assert np.isfinite(check_data(given).X).all()

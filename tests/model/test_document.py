@@ -1,11 +1,13 @@
 import json
+import os
 import pickle
+import threading
 import time
 
 import numpy as np
 import pytest
 
-from bayesgmm.errors import ModelFormatError
+from bayesgmm.errors import FileError, InvalidParameterError, ModelFormatError
 from bayesgmm.model import Mixture
 from bayesgmm.model.document import dump_document
 
@@ -139,3 +141,78 @@ def test_floats_survive_to_the_last_bit():
     values = np.nextafter([0.1, 1e-308, 1e308], 1)
     mixture = Mixture([1.0], [values], [np.diag([0.1, 5e-324 * 3, 1e308])])
     assert Mixture.from_json(mixture.to_json()).means.tobytes() == values.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (signed(feature_names={"x": 1}), "sequence of names"),
+        (signed(feature_names="x"), "sequence of names"),
+        (signed(feature_names=True), "sequence of names"),
+        (signed(feature_names=[["x"]]), "strings"),
+        (signed(feature_names=[True]), "strings"),
+        (signed(feature_names=["a\0b"]), "NUL character"),
+        (signed(feature_names=["half \ud800"]), "surrogate"),
+        (signed(weights=[True, 0.0]), "truth values"),
+        (signed(means=[[0.0], [True]]), "truth values"),
+        (signed(covariances=[[[1.0]], [[True]]]), "truth values"),
+        (signed(covariances=[[[True]], [[True]]]), "real numbers"),
+        (signed(means=[[0.5], [2**53 + 1]]), r"integer beyond 2\*\*53 at index \(1, 0\)"),
+        (signed(means=[[0], [2**63]]), r"integer beyond 2\*\*53"),
+        (signed(means=[[None], [1.0]]), "real numbers"),
+        (signed(means=[["1"], [1.0]]), "real numbers"),
+        (signed(means=[{"0": 1.0}, {"0": 2.0}]), "real numbers"),
+        (signed(means={"0": [1.0]}), "real numbers"),
+        (signed().replace('"weights"', '"means": [], "weights"', 1), "field occurs twice"),
+        ("\ufeff" + signed(), "neither"),
+    ],
+    ids=range(19),
+)
+def test_kinds_that_python_would_take_and_a_model_has_not(text, message):
+    with pytest.raises(ModelFormatError, match=message):
+        Mixture.from_json(text)
+
+
+@pytest.mark.parametrize("source", [None, 5, 1.5, ["{}"], {}, bytearray(b"{}"), object()])
+def test_what_is_neither_text_nor_path(source):
+    with pytest.raises(InvalidParameterError, match="read from JSON text, bytes or a path"):
+        Mixture.from_json(source)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a pipe by its name")
+def test_a_model_comes_through_a_pipe(mixture, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for source in (pipe, str(pipe)):
+        writer = threading.Thread(target=mixture.to_json, args=(pipe,))
+        writer.start()
+        assert Mixture.from_json(source) == mixture
+        writer.join()
+    with pytest.raises(ModelFormatError, match="longer than 64 MB"):
+        Mixture.from_json("/dev/zero")
+
+
+def test_files_that_cannot_be_read_are_errors_of_the_package(tmp_path):
+    with pytest.raises(FileError, match=r"none\.json' was not read\. No such file"):
+        Mixture.from_json(tmp_path / "none.json")
+    with pytest.raises(InvalidParameterError, match="NUL"):
+        Mixture.from_json(tmp_path / "a\0b")
+
+
+def test_random_changes_of_a_document_are_sentences():
+    rng = np.random.default_rng(0)
+    values = [None, True, False, 0, -1, 2**70, 1e308, "x", "\0", [], {}, [[]], [True], {"a": []}]
+
+    def changed(value):
+        if rng.random() < 0.25:
+            return values[rng.integers(len(values))]
+        return [changed(each) for each in value] if isinstance(value, list) else value
+
+    refused = 0
+    for _ in range(500):
+        text = dump_document("bayesgmm.mixture", 1, {k: changed(v) for k, v in FIELDS.items()})
+        try:
+            Mixture.from_json(text)
+        except ModelFormatError:
+            refused += 1
+    assert refused > 300

@@ -1,5 +1,7 @@
 """Regression, distribution functions and highest-density regions of a mixture."""
 
+import tracemalloc
+
 import mpmath
 import numpy as np
 import pandas as pd
@@ -166,3 +168,24 @@ def test_the_threshold_of_a_gaussian_in_the_plane_is_a_chi_squares():
         assert region.intervals is None
     with pytest.raises(InvalidParameterError, match="between 0 and 1"):
         one.highest_density_region(1.0)
+
+
+def test_regression_of_many_rows_needs_little_more_than_its_result():
+    mixture = random_mixture(3, 4, average_overlap=0.05, rng=2)
+    x = mixture.sample(100_000, rng=0)[0][:, :2].copy()
+    few = mixture.regress(x[:1000], [0, 1])
+    tracemalloc.start()
+    found = mixture.regress(x, [0, 1])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    kept = found.mean.nbytes + found.covariance.nbytes + found.weights.nbytes
+    # Blocks of rows: 2**18 numbers, a few at a time.
+    assert peak < kept + 16 * 2**21
+    for name in ("mean", "covariance", "weights"):
+        np.testing.assert_allclose(getattr(found, name)[:1000], getattr(few, name), rtol=1e-13)
+
+
+def test_a_single_feature_may_be_given_as_it_is():
+    mixture = random_mixture(2, 2, average_overlap=0.05, rng=0)
+    x = np.zeros((3, 1))
+    np.testing.assert_array_equal(mixture.regress(x, 0).mean, mixture.regress(x, [0]).mean)

@@ -98,8 +98,8 @@ def test_bad_input_is_refused_before_there_is_a_model():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"n_components": 0}, "n_components must be at least 1, not 0"),
-        ({"n_components": 2.0}, "n_components must be an integer, not 2.0"),
+        ({"n_components": 0}, "n_components must be an integer of at least 1, not 0"),
+        ({"n_components": 2.0}, "n_components must be an integer of at least 1, not 2.0"),
         ({"priors": "flat"}, "priors must be a Priors or None, not 'flat'"),
     ],
 )

@@ -38,14 +38,15 @@ def in_order_of_means(posterior):
 def test_richardson_and_green_on_galaxies():
     """Every weight, mean and standard deviation within 3 standard errors of the reference.
 
-    Nine figures of one seed: were they nine standard normals, one in 40 seeds would fail.
+    Nine figures within 4.4 standard errors of theirs and ours together: were they standard normals,
+    one seed in 10,000 would fail. Sixteen chains, so that most of the error is that of the reference.
     """
     posterior = sample_posterior(
         load_dataset("galaxies").X,
         3,
         priors=Priors.richardson_green(),
         draws=15_000,
-        chains=4,
+        chains=16,
         rng=1,
         with_log_likelihood=False,
         progressbar=False,
@@ -56,7 +57,7 @@ def test_richardson_and_green_on_galaxies():
     for name, (means, errors) in GALAXIES.items():
         both = np.hypot(error[name].values, errors)
         z = (found[name].mean(("chain", "draw")).values - means) / both
-        assert abs(z).max() < 3.0, (name, z)
+        assert abs(z).max() < 4.4, (name, z)
 
 
 @pytest.mark.slow

@@ -170,10 +170,10 @@ def test_few_draws_have_no_spread_and_no_warnings(faithful, chains, draws):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"draws": 0}, "draws must be at least 1, not 0"),
-        ({"chains": 0}, "chains must be at least 1"),
+        ({"draws": 0}, "draws must be an integer of at least 1, not 0"),
+        ({"chains": 0}, "chains must be an integer of at least 1"),
         ({"chains": 2.0}, "chains must be an integer"),
-        ({"tune": -1}, "tune must be at least 1"),
+        ({"tune": -1}, "tune must be an integer of at least 1"),
         ({"init": "prior"}, "init must be one of 'em', 'starts'"),
         ({"nuts_sampler": "stan"}, "nuts_sampler must be one of"),
         ({"priors": "flat"}, "priors must be a Priors or None"),

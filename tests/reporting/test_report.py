@@ -264,3 +264,23 @@ def test_the_room_does_not_hide_the_function():
     from bayesgmm.reporting import report as from_the_room
 
     assert bayesgmm.report is from_the_room
+
+
+def test_one_column_has_a_table_of_boundaries_and_modes(faithful, faithful_em):
+    galaxies = bayesgmm.load_dataset("galaxies").X
+    em = GaussianMixture(3, random_state=0).fit(galaxies)
+    made = report(galaxies, em=em)
+    _, table = made.numbers["sections"]["mixture"]["tables"]
+    found = em.mixture_.boundaries()
+    rows = [row for row in table["rows"] if row[0] == "boundary"]
+    assert [row[1] for row in rows] == found.x.tolist()
+    assert [row[2] for row in rows] == [f"component {k}" for k in found.below]
+    assert [row[3] for row in rows] == [f"component {k}" for k in found.above]
+    modes = [row[1] for row in table["rows"] if row[0] == "mode"]
+    assert modes == em.mixture_.modes().tolist()
+    places = [row[1] for row in table["rows"]]
+    assert places == sorted(places)
+    # Two columns have curves for boundaries, and one component has none.
+    assert len(report(faithful, em=faithful_em).numbers["sections"]["mixture"]["tables"]) == 1
+    one = GaussianMixture(1).fit(galaxies)
+    assert len(report(galaxies, em=one).numbers["sections"]["mixture"]["tables"]) == 1

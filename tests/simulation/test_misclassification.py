@@ -6,7 +6,8 @@ from scipy import stats
 
 from bayesgmm.errors import BayesGMMError
 from bayesgmm.model.mixture import Mixture
-from bayesgmm.simulation import misclassification, overlap, random_mixture
+from bayesgmm.simulation import misclassification, overlap, random_mixture, random_mixtures
+from bayesgmm.simulation.misclassification import Pairs
 
 # |z| > 4.8 happens once in 630000 times; with at most 20 comparisons a test, a false alarm has
 # a probability below 4e-5.
@@ -126,3 +127,33 @@ def test_an_error_beyond_the_stated_one_is_raised(monkeypatch):
     monkeypatch.setattr(misclassification, "quadratic_form_cdf", inaccurate)
     with pytest.raises(BayesGMMError, match="error of up to"):
         overlap(Mixture([0.5, 0.5], [0.0, 2.0], [1.0, 1.0]))
+
+
+@pytest.mark.parametrize("multiplier", [0.01, 1.0, 30.0, np.inf])
+@pytest.mark.parametrize("structure", ["VVV", "EEE", "VII"])
+def test_measures_of_overlap_are_those_of_all_pairs(structure, multiplier):
+    """Pairs are left out by a bound of their overlap, which none may exceed."""
+    draw = random_mixtures._draw(20, 5, structure, np.random.default_rng(7))
+    pairs = Pairs.of(*draw)
+    omega = pairs.misclassification(multiplier)
+    both = (omega + omega.T)[np.triu_indices(20, 1)]
+    assert (both <= pairs._bounds(multiplier) * (1.0 + 1e-12) + 1e-15).all()
+    assert Pairs.of(*draw).max_overlap(multiplier) == pytest.approx(both.max(), rel=1e-12)
+    assert Pairs.of(*draw).average_overlap(multiplier) == pytest.approx(both.mean(), rel=1e-11)
+    enough = 0.5 * both.max()
+    assert enough < Pairs.of(*draw).max_overlap(multiplier, enough=enough) <= both.max() + 1e-15
+
+
+def test_the_largest_overlap_needs_few_pairs():
+    draw = random_mixtures._draw(60, 10, "VVV", np.random.default_rng(1))
+    pairs = Pairs.of(*draw)
+    assert 0.0 < pairs.max_overlap(0.02) < 0.2
+    assert len(pairs.forms) < 0.25 * len(pairs.first)
+
+
+def test_one_decomposition_serves_both_directions_of_a_pair():
+    """The second direction from the first's factors, and from its own by exchanging the pair."""
+    weights, means, covariances = random_mixtures._draw(2, 6, "VVV", np.random.default_rng(3))
+    there = Pairs.of(weights, means, covariances).misclassification(0.3)
+    back = Pairs.of(weights[::-1], means[::-1], covariances[::-1]).misclassification(0.3)
+    np.testing.assert_allclose(there, back[::-1, ::-1], rtol=1e-11)

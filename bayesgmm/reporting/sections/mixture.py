@@ -18,6 +18,7 @@ from bayesgmm.reporting.parts import (
     State,
     Table,
     UnavailableError,
+    decimals_for,
     estimate,
     fixed,
     numeral,
@@ -170,7 +171,39 @@ def _tables(inputs: Inputs, mixture: Mixture, features: list[int]) -> tuple[Tabl
     caption = (
         "Parameters, standard errors in brackets" if errors.found is not None else "Parameters"
     )
-    return (Table(caption, heads, tuple(rows), errors.note),)
+    parameters = Table(caption, heads, tuple(rows), errors.note)
+    if mixture.n_features > 1 or mixture.n_components == 1:
+        return (parameters,)
+    return parameters, _landmarks(mixture, inputs.labels_short[0])
+
+
+def _landmarks(mixture: Mixture, name: str) -> Table:
+    """Boundaries, modes and antimodes of a mixture of one column, from left to right."""
+    decimals = decimals_for(float(np.sqrt(mixture.variances).min()), 3)
+    found = mixture.boundaries()
+    places = [
+        (x, "boundary", int(below), int(above))
+        for x, below, above in zip(found.x, found.below, found.above, strict=True)
+    ]
+    modes, antimodes = mixture.modes(), mixture.antimodes()
+    turns = np.concatenate((modes, antimodes))
+    kinds = ["mode"] * len(modes) + ["antimode"] * len(antimodes)
+    most_probable = mixture.classify(turns).tolist()
+    places += zip(turns, kinds, most_probable, most_probable, strict=True)
+    places.sort()
+    rows = tuple(
+        (kind, fixed(float(x), decimals), f"component {below}", f"component {above}")
+        for x, kind, below, above in places[: 3 * _MOST_COMPONENTS]
+    )
+    left = len(places) - len(rows)
+    more = f" {left} more, to the right of these, are not shown." if left else ""
+    return Table(
+        "Boundaries between components, and modes of the density",
+        ("", name, "most probable below", "most probable above"),
+        rows,
+        "At a boundary two components are equally probable. At a mode the density of the mixture "
+        "is highest, at an antimode lowest, in a neighbourhood." + more,
+    )
 
 
 def _profile(inputs: Inputs, mixture: Mixture, features: list[int]) -> Figure:

@@ -1,0 +1,318 @@
+"""Files as they are found: links, devices, streams and modes are kept, errors are sentences.
+
+`write_atomically` is the one way in which the package writes.
+"""
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from bayesgmm.errors import (
+    ExistingFileError,
+    FileError,
+    FolderError,
+    InvalidParameterError,
+    MissingFileError,
+    PermissionDeniedError,
+)
+
+type PathLike = str | os.PathLike[str]
+
+_KINDS: dict[type[OSError], type[FileError]] = {
+    FileExistsError: ExistingFileError,
+    FileNotFoundError: MissingFileError,
+    IsADirectoryError: FolderError,
+    PermissionError: PermissionDeniedError,
+}
+_FULL = "Free some space, or write to another disk."
+_CLOSED = "Write to a folder in which you may create files."
+_ADVICE = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EFBIG: "Raise the limit on the size of files (ulimit -f), or write to another disk.",
+    errno.EROFS: _CLOSED,
+    errno.EACCES: _CLOSED,
+    errno.EPERM: _CLOSED,
+}
+# How file systems say that they have no files without a name, or no hard links to them.
+_NO_UNNAMED = {
+    errno.EOPNOTSUPP,
+    errno.EISDIR,
+    errno.EINVAL,
+    errno.ENOENT,
+    errno.EPERM,
+    errno.EXDEV,
+    errno.ENOSYS,
+}
+_MOST_LINKS = 40
+
+
+class _Target(NamedTuple):
+    """What a path to write to leads to.
+
+    Attributes
+    ----------
+    path : Path
+        Without links, if it is a file.
+    found : os.stat_result or None
+        None where there is nothing yet.
+    descriptor : int or None
+        The open stream of this process that the path stands for, as /dev/stdout does.
+    """
+
+    path: Path
+    found: os.stat_result | None
+    descriptor: int | None
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it is written into as it stands: a stream, a pipe or a character device."""
+        if self.descriptor is not None:
+            return True
+        mode = 0 if self.found is None else self.found.st_mode
+        return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+
+
+def as_path(path: PathLike) -> Path:
+    """Return a path.
+
+    Raises
+    ------
+    InvalidParameterError
+        If it is not one, or has characters that no file's name has.
+    """
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    if not isinstance(text, str):
+        raise InvalidParameterError(
+            f"A file's path must be text or a pathlib.Path, not {type(path).__name__!r}."
+        )
+    try:
+        sound = b"\0" not in os.fsencode(text) and text != ""
+    except UnicodeEncodeError:
+        sound = False
+    if not sound:
+        raise InvalidParameterError(
+            f"{text!r:.80} cannot be a file's path: it is empty, or has a NUL character or half of "
+            "a surrogate pair."
+        )
+    return Path(text)
+
+
+@contextmanager
+def opened(path: PathLike) -> Iterator[BinaryIO]:
+    """Open a file to read its bytes, once.
+
+    Raises
+    ------
+    FileError
+        If it cannot be opened or read.
+    """
+    with _errors_as_sentences(path, "read"), as_path(path).open("rb") as file:
+        yield file
+
+
+def check_target(path: PathLike, *, force: bool) -> None:
+    """Raise at once what would keep `write_atomically` from writing, before a long computation.
+
+    Raises
+    ------
+    FileError
+        As `write_atomically` does.
+    """
+    with _errors_as_sentences(path, "written"):
+        _accepted(path, force)
+
+
+def write_atomically(path: PathLike, content: bytes, *, force: bool) -> None:
+    """Write a file in one step: it appears whole or not at all.
+
+    A link is written through, and a file that is replaced keeps its mode. Pipes, character devices
+    and streams (/dev/stdout) are written into, never replaced; they need no `force`, since they
+    keep nothing that could be lost.
+
+    Parameters
+    ----------
+    path : path
+    content : bytes
+    force : bool
+        Replace a file that is there.
+
+    Raises
+    ------
+    FileError
+        If it cannot be written, exists and `force` is false, or is a folder, a socket or a disk.
+    InvalidParameterError
+        If `path` is not a path.
+    """
+    with _errors_as_sentences(path, "written"):
+        target = _accepted(path, force)
+        if target.descriptor is not None:
+            _fill_and_close(os.dup(target.descriptor), content)
+        elif target.is_stream:
+            _fill_and_close(os.open(target.path, os.O_WRONLY), content)
+        else:
+            _replace(target, content, force)
+
+
+@contextmanager
+def _errors_as_sentences(path: PathLike, done: str) -> Iterator[None]:
+    try:
+        yield
+    except FileError:
+        raise
+    except OSError as error:
+        kind = next((_KINDS[each] for each in _KINDS if isinstance(error, each)), FileError)
+        what = (error.strerror or str(error)).rstrip(".")
+        advice = _ADVICE.get(error.errno or 0, "") if done == "written" else ""
+        sentence = f"{os.fspath(path)!r:.200} was not {done}. {what}. {advice}".rstrip()
+        raise kind(error.errno, sentence, os.fspath(path)) from error
+
+
+def _accepted(path: PathLike, force: bool) -> _Target:
+    """Return what `path` leads to, if it may be written."""
+    given = as_path(path)
+    try:
+        found = given.stat()
+    except FileNotFoundError:
+        found = None
+    # The way through /proc to another process's pipe has no real path.
+    is_file = found is None or stat.S_ISREG(found.st_mode)
+    path = Path(os.path.realpath(given)) if is_file else given
+    target = _Target(path, found, _descriptor(given))
+    if target.descriptor is not None:
+        return target
+    if found is not None:
+        _check_found(target, found.st_mode, force)
+    if not target.is_stream:
+        folder = target.path.parent
+        if not folder.is_dir():
+            raise FileNotFoundError(errno.ENOENT, f"There is no such folder as {str(folder)!r}")
+        if not _may_write(folder):
+            raise PermissionError(errno.EACCES, f"The folder {str(folder)!r} cannot be written to")
+    return target
+
+
+def _check_found(target: _Target, mode: int, force: bool) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "Is a directory")
+    if not (stat.S_ISREG(mode) or target.is_stream):
+        raise OSError(errno.EINVAL, "It is a disk or a socket, and results are not written there")
+    if stat.S_ISREG(mode) and not force:
+        raise FileExistsError(errno.EEXIST, "There is such a file already; --force replaces it")
+    if not _may_write(target.path):
+        raise PermissionError(errno.EACCES, "It is read-only")
+
+
+def _may_write(path: Path) -> bool:
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _descriptor(path: Path) -> int | None:
+    """Return the number of this process's descriptor that a path stands for, or None."""
+    own = {"/dev/fd", os.path.realpath("/proc/self/fd")}
+    for _ in range(_MOST_LINKS):
+        folder = os.path.realpath(path.parent)
+        if folder in own and path.name.isdecimal():
+            return int(path.name)
+        if not path.is_symlink():
+            return None
+        path = Path(folder, os.readlink(path))
+    return None
+
+
+def _replace(target: _Target, content: bytes, force: bool) -> None:
+    # A file without a name vanishes with its process, however that ends.
+    try:
+        _replace_by_unnamed(target, content, force)
+    except OSError as error:
+        if error.errno not in _NO_UNNAMED:
+            raise
+        _replace_by_named(target, content, force)
+
+
+def _replace_by_unnamed(target: _Target, content: bytes, force: bool) -> None:
+    if not hasattr(os, "O_TMPFILE"):
+        raise OSError(errno.EOPNOTSUPP, "This system has no files without a name")
+    flags = os.O_TMPFILE | os.O_WRONLY
+    handle = os.open(target.path.parent, flags, _mode_of_new(target))
+    try:
+        _fill(handle, content, target.found)
+        links = os.open("/proc/self/fd", os.O_RDONLY)
+        try:
+            if not force:
+                os.link(str(handle), target.path, src_dir_fd=links)
+                return
+            with _temporary_name(target) as name:
+                os.link(str(handle), name, src_dir_fd=links)
+                name.replace(target.path)
+        finally:
+            os.close(links)
+    finally:
+        os.close(handle)
+
+
+def _replace_by_named(target: _Target, content: bytes, force: bool) -> None:
+    with _temporary_name(target) as name:
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
+        handle = os.open(name, flags, _mode_of_new(target))
+        try:
+            _fill(handle, content, target.found)
+        finally:
+            os.close(handle)
+        if force:
+            name.replace(target.path)
+            return
+        try:
+            os.link(name, target.path)
+        except FileExistsError:
+            raise
+        except OSError:  # A file system without hard links: the check is as good as it gets.
+            _accepted(target.path, force=False)
+            name.replace(target.path)
+
+
+@contextmanager
+def _temporary_name(target: _Target) -> Iterator[Path]:
+    """Yield a short name in the target's folder, and leave no file of that name."""
+    name = target.path.parent / f".bayesgmm-{secrets.token_hex(8)}"
+    try:
+        yield name
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            name.unlink()
+
+
+def _mode_of_new(target: _Target) -> int:
+    # A file's content is never open to more readers than the file that it replaces; a new one gets
+    # what the umask leaves.
+    return 0o666 if target.found is None else 0o600
+
+
+def _fill(handle: int, content: bytes, like: os.stat_result | None) -> None:
+    _write_all(handle, content)
+    os.fsync(handle)
+    if like is not None and hasattr(os, "fchmod"):
+        made = os.fstat(handle)
+        if (made.st_uid, made.st_gid) != (like.st_uid, like.st_gid):
+            with contextlib.suppress(OSError):  # Only the superuser can give files away.
+                os.fchown(handle, like.st_uid, like.st_gid)
+        os.fchmod(handle, stat.S_IMODE(like.st_mode) & 0o777)
+
+
+def _fill_and_close(handle: int, content: bytes) -> None:
+    try:
+        _write_all(handle, content)
+    finally:
+        os.close(handle)
+
+
+def _write_all(handle: int, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(handle, rest) :]

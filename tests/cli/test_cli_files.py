@@ -1,0 +1,226 @@
+"""Files, streams and names as a shell hands them over."""
+
+import json
+import os
+import shlex
+import stat
+import subprocess
+import sys
+
+import pytest
+
+import bayesgmm
+from bayesgmm.cli.messages import shown
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="streams, links and names of POSIX")
+
+COMMAND = [sys.executable, "-m", "bayesgmm"]
+SCRIPT = shlex.join(COMMAND)
+ROWS = "a,b\n1,2\n3,5\n4,4\n7,6\n8,1\n2,2\n"
+
+
+def shell(line, folder, **more):
+    line = f'bayesgmm() {{ {SCRIPT} "$@"; }}; {line}'
+    return subprocess.run(
+        ["bash", "-c", line], cwd=folder, capture_output=True, check=False, timeout=120, **more
+    )
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "d.csv").write_text(ROWS)
+    return tmp_path
+
+
+def test_rows_come_from_every_kind_of_stream(folder):
+    lines = [
+        "bayesgmm fit d.csv -k 1 --json",
+        "bayesgmm fit <(cat d.csv) -k 1 --json",
+        "bayesgmm fit /dev/stdin -k 1 --json < d.csv",
+        "cat d.csv | bayesgmm fit /dev/stdin -k 1 --json",
+        "cat d.csv | bayesgmm fit - -k 1 --json",
+        "mkfifo p; cat d.csv > p & bayesgmm fit p -k 1 --json",
+    ]
+    found = []
+    for line in lines:
+        result = shell(line, folder)
+        assert (result.returncode, result.stderr) == (0, b""), line
+        found.append(json.loads(result.stdout)["log_likelihood"])
+    assert set(found) == {found[0]}
+
+
+def test_models_come_from_streams_too(folder):
+    bayesgmm.scenario("blobs").to_json(folder / "m.json")
+    lines = ["m.json -n 3", "<(cat m.json) -n 3", "- -n 3 < m.json", "/dev/stdin -n 3 < m.json"]
+    results = [shell(f"bayesgmm simulate {line}", folder) for line in lines]
+    assert {(each.returncode, each.stderr) for each in results} == {(0, b"")}
+    assert len({each.stdout for each in results}) == 1
+
+
+def test_standard_input_is_read_once(bayesgmm_command):
+    arguments = ("report", "-", "-k", 2, "--truth", "-")
+    result = bayesgmm_command(*arguments, input=ROWS)
+    assert result.exit_code == 2
+    assert "Standard input is read once" in result.stderr
+
+
+def test_closed_standard_input_is_a_sentence(folder):
+    result = shell("bayesgmm fit - -k 1 <&-", folder)
+    assert result.returncode == 1
+    assert result.stderr.startswith(b"Error: Standard input is closed.")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that is always full")
+@pytest.mark.parametrize("line", ["fit d.csv -k 1", "datasets iris", "--help", "--version"])
+def test_a_full_disk_under_standard_output_is_one_sentence(folder, line):
+    result = shell(f"bayesgmm {line} > /dev/full", folder)
+    assert result.returncode == 1
+    assert result.stderr.decode().splitlines() == [
+        "Error: The results were not written in full to standard output. No space left on device. "
+        "Write them to another disk."
+    ]
+
+
+@pytest.mark.parametrize("target", ["/dev/null", "link to null"])
+def test_force_takes_no_device_away(folder, bayesgmm_command, target):
+    path = folder / target
+    if path.parent == folder:
+        path.symlink_to("/dev/null")
+    for force in ((), ("--force",)):
+        result = bayesgmm_command("fit", folder / "d.csv", "-k", 1, "-o", path, *force)
+        assert result.exit_code == 0, result.stderr
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+    assert path.parent != folder or path.is_symlink()
+
+
+def test_every_command_writes_through_links_and_keeps_modes(folder, bayesgmm_command):
+    for command, suffix in (
+        (("fit", "faithful", "-k", 1), ".json"),
+        (("select", "faithful", "--max-components", 1, "--structures", "EEE"), ".json"),
+        (("simulate", "blobs", "-n", 3), ".csv"),
+        (("simulate", "blobs", "-n", 3), ".npy"),
+        (("report", "faithful", "-k", 1, "--no-posterior"), ".html"),
+    ):
+        target, link = folder / f"target{suffix}", folder / f"link{suffix}"
+        target.write_bytes(b"old")
+        target.chmod(0o600)
+        link.symlink_to(target.name)
+        result = bayesgmm_command(*command, "-o", link)
+        assert result.exit_code == 1
+        assert "There is such a file already; --force replaces it." in result.stderr
+        result = bayesgmm_command(*command, "-o", link, "--force")
+        assert result.exit_code == 0, result.stderr
+        assert link.is_symlink()
+        assert target.read_bytes() != b"old"
+        assert stat.S_IMODE(target.stat().st_mode) == 0o600
+        target.unlink()
+        link.unlink()
+
+
+def test_a_model_into_standard_output(folder):
+    line = "bayesgmm fit d.csv -k 1 -o /dev/stdout --quiet"
+    piped = shell(f"{line} | cat", folder).stdout
+    assert shell(f"{line} > out; cat out", folder).stdout == piped
+    model, _, summary = piped.partition(b"\n")
+    assert bayesgmm.Mixture.from_json(model).n_components == 1
+    assert summary.startswith(b"Data: d.csv")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that is always full")
+@pytest.mark.parametrize("command", ["fit", "report --no-posterior"])
+def test_a_full_disk_under_the_output_loses_no_summary(folder, command):
+    result = shell(f"bayesgmm {command} d.csv -k 1 -o /dev/full", folder)
+    assert result.returncode == 1
+    assert b"'/dev/full' was not written. No space left on device. Free some" in result.stderr
+    assert b"Traceback" not in result.stderr
+    assert b"log-likelihood" in result.stdout
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="names there are UTF-8")
+def test_names_that_are_not_utf_8(folder):
+    (folder / os.fsdecode(b"m\xff'.csv")).write_text(ROWS)
+    name = r"$'m\xff\'.csv'"
+    result = shell(f"bayesgmm fit {name} -k 1; bayesgmm fit {name} -k 1 --json", folder)
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert result.stdout.startswith(rb"Data: m\xff'.csv")
+    result = shell(f"bayesgmm report {name} -k 1 --no-posterior -o $'p\\xff' --json", folder)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == b"The report was written to p\\xff.\n"
+    page = (folder / os.fsdecode(b"p\xff")).read_text("utf-8")
+    assert "<h1>m\\xff&#39;</h1>" in page
+    numbers = json.loads(result.stdout)["sections"]["methods"]["numbers"]
+    # The command on the page names the same file.
+    again = shell(f"{numbers['command']} -o again.html --json --quiet", folder)
+    assert json.loads(again.stdout) == json.loads(result.stdout)
+    for line in (
+        r"fit $'none\xff' -k 1",
+        r"fit d.csv -k 1 --columns $'\xff'",
+        r"fit d.csv -k 1 --label-column $'\xff'",
+        r"fit d.csv -k 1 -o $'no\xff/x'",
+        r"simulate $'\xff' -n 1",
+        r"datasets $'\xff'",
+    ):
+        result = shell(f"bayesgmm {line}", folder)
+        assert result.returncode == 1, line
+        assert result.stdout == b""
+        assert b"error of the program" not in result.stderr, line
+        result.stderr.decode("utf-8")
+    result = shell(r"bayesgmm report d.csv -k 1 --no-posterior --title $'T\xff' -o t", folder)
+    assert result.returncode == 0, result.stderr
+    assert "<h1>T\\xff</h1>" in (folder / "t").read_text("utf-8")
+
+
+def test_words_as_text():
+    for word, text in [
+        ("plain é ☃", "plain é ☃"),
+        (os.fsdecode(b"m\xff"), r"m\xff"),
+        ("\ud800 \udcff", r"\ud800 \udcff"),
+    ]:
+        assert shown(word) == text
+
+
+def test_a_terminal_without_the_letters(folder):
+    (folder / "☃.csv").write_text("中,☃\n1,2\n3,5\n4,4\n7,6\n", "utf-8")
+    result = shell(
+        "bayesgmm fit ☃.csv -k 1 -o m.json --quiet; bayesgmm simulate m.json -n 1",
+        folder,
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+    )
+    assert (result.returncode, result.stderr) == (0, b"")
+    summary, names = result.stdout.splitlines()[0], result.stdout.splitlines()[-2]
+    assert summary == rb"Data: \u2603.csv"
+    assert names.decode("utf-8") == "中,☃"
+
+
+def test_names_with_brackets_in_the_progress(monkeypatch, folder, bayesgmm_command):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    arguments = ("--no-posterior", "-o", folder / "x[", "--title", "[/bold]")
+    result = bayesgmm_command("report", folder / "d.csv", "-k", 1, *arguments)
+    assert result.exit_code == 0, result.output
+
+
+def test_the_advice_on_text_works(folder, bayesgmm_command):
+    (folder / "t.csv").write_text("Date,Return\nMon,2\nTue,3\nWed,5\nThu,1\n")
+    result = bayesgmm_command("fit", folder / "t.csv", "-k", 1)
+    assert result.exit_code == 1
+    assert "Column 'Date' holds text" in result.stderr
+    assert (
+        bayesgmm_command("fit", folder / "t.csv", "-k", 1, "--label-column", "Date").exit_code == 0
+    )
+
+
+def test_integers_beyond_float64_are_refused_where_they_are_fitted(folder, bayesgmm_command):
+    rows = [f"{2**53 + i},{i * i}" for i in range(1, 9)]
+    (folder / "ids.csv").write_text("id,x\n" + "\n".join(rows))
+    result = bayesgmm_command("fit", folder / "ids.csv", "-k", 1)
+    assert result.exit_code == 1
+    assert "Integers beyond 2**53 in column 'id' (first: row 0)" in result.stderr
+    result = bayesgmm_command("fit", folder / "ids.csv", "-k", 1, "--columns", "x")
+    assert (result.exit_code, result.stderr) == (0, "")
+    arguments = ("--columns", "x", "--label-column", "id", "--json")
+    result = bayesgmm_command("fit", folder / "ids.csv", "-k", 1, *arguments)
+    groups = json.loads(result.stdout)["known_groups"]["groups"]
+    assert sorted(groups) == [str(2**53 + i) for i in range(1, 9)]
