@@ -38,8 +38,8 @@ def in_order_of_means(posterior):
 def test_richardson_and_green_on_galaxies():
     """Every weight, mean and standard deviation within 3 standard errors of the reference.
 
-    Nine figures within 4.4 standard errors of theirs and ours together: were they standard normals,
-    one seed in 10,000 would fail. Sixteen chains, so that most of the error is that of the reference.
+    Nine figures within 4.4 standard errors of theirs and ours together: were they standard
+    normals, one seed in 10,000 would fail. Sixteen chains: most of the error is the reference's.
     """
     posterior = sample_posterior(
         load_dataset("galaxies").X,
