@@ -1,10 +1,14 @@
 """What an import brings with it, and a process that can write nowhere."""
 
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import bayesgmm
 
 PASS = """
 import numpy as np
@@ -65,3 +69,14 @@ fit.predict(x), fit.summary(x), fit.standard_errors(x)
 def test_nothing_heavy_is_imported(code, absent, tmp_path):
     code += f"\nimport sys; print(*(m for m in {absent!r} if m in sys.modules))"
     assert run(code, tmp_path) == [""]
+
+
+def test_only_the_room_itself_names_its_extension_modules():
+    package = Path(bayesgmm.__file__).parent
+    named = re.compile(r"core(\.| import )_(baseline|avx2|avx512)")
+    found = [
+        each.relative_to(package).as_posix()
+        for each in package.rglob("*.py")
+        if named.search(each.read_text(encoding="utf-8"))
+    ]
+    assert found == ["core/__init__.py"]
