@@ -267,9 +267,8 @@ def _read_npy(content: bytes, name: str) -> Table:
         )
     if not array.size:
         raise InputError(f"{name} has no rows.")
-    _check_integers(array, None)
     with np.errstate(over="ignore"):
-        return Table(None, [array[:, j].astype(np.float64) for j in range(array.shape[1])])
+        return Table(None, [_column(array[:, j]) for j in range(array.shape[1])])
 
 
 def _npy_array(file: io.BytesIO) -> NDArray[np.generic]:
@@ -309,7 +308,7 @@ def _read_parquet(content: bytes, name: str) -> Table:
     try:
         frame = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(content)).read()
         names = unique_names(frame.column_names)
-        columns = [_arrow_column(frame.column(j), names, j) for j in range(frame.num_columns)]
+        columns = [_arrow_column(column) for column in frame.columns]
     except InputError:
         raise
     except Exception as error:  # Damage shows as errors of many kinds, not pyarrow's own alone.
@@ -319,21 +318,24 @@ def _read_parquet(content: bytes, name: str) -> Table:
     return Table(names, columns)
 
 
-def _arrow_column(column: Any, names: tuple[str, ...] | None, j: int) -> Floats | Text:
+def _arrow_column(column: Any) -> Floats | Text:
     import pyarrow
 
     if pyarrow.types.is_integer(column.type):
-        _check_integers(column.fill_null(0).to_numpy(), label(names, j))
+        whole = _column(column.fill_null(0).to_numpy())
+        if isinstance(whole, Text):
+            return whole
     elif not pyarrow.types.is_floating(column.type):
         return Text([str(each) for each in column.to_pylist()], 0)
     return np.asarray(column.to_numpy(), dtype=np.float64)
 
 
-def _check_integers(array: NDArray[np.generic], where: str | None) -> None:
-    """Refuse integers that float64 would round without a word."""
+def _column(array: NDArray[np.generic]) -> Floats | Text:
+    """Return numbers, or text where float64 would round an integer without a word."""
     first = rounded_integer(None, array)
-    if first is not None:
-        raise integers_too_large(where or label(None, first[1]), first[0])
+    if first is None:
+        return array.astype(np.float64)
+    return Text([str(each) for each in array.tolist()], first[0], integer=True)
 
 
 # --- CSV ------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import bayesgmm
-from bayesgmm.cli.messages import heard_warnings, shown
+from bayesgmm.cli.messages import heard_warnings, write_results
 from bayesgmm.cli.options import (
     components_option,
     covariance_option,
@@ -59,7 +59,7 @@ def fit(
       bayesgmm fit measurements.csv -k 3 --columns width,height --json
     """
     from bayesgmm.crosstable import cross_table
-    from bayesgmm.files import check_target, write_atomically
+    from bayesgmm.files import check_target
 
     if output is not None:
         check_target(output, force=force)
@@ -80,13 +80,14 @@ def fit(
                 f"\n\nKnown groups and components: {table.agreement:.2%} of rows agree, adjusted "
                 f"Rand index {table.adjusted_rand_index:.4f}\n{table}"
             )
-    try:
-        if output is not None:
-            write_atomically(output, model.mixture_.to_json().encode() + b"\n", force=force)
-            if not quiet:
-                click.echo(f"The mixture was written to {shown(output)}.", err=True)
-    finally:
-        click.echo(text)
+    write_results(
+        text,
+        "The mixture was",
+        output,
+        lambda: model.mixture_.to_json().encode() + b"\n",
+        force=force,
+        quiet=quiet,
+    )
 
 
 def _fit_document(

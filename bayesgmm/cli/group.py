@@ -25,6 +25,12 @@ class Commands(click.Group):
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
+        if sys.stdout is None:  # Python would let the results vanish.
+            click.echo(
+                "Error: Standard output is closed. Redirect it to a file, or to /dev/null.",
+                err=True,
+            )
+            sys.exit(1)
         try:
             return super().main(*args, **kwargs)
         except OSError as error:  # from --help and --version

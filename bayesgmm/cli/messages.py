@@ -1,14 +1,16 @@
-"""Warnings as sentences on standard error, and words of the command line as text."""
+"""What a command writes and says: files, summaries, warnings as sentences."""
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
 
 import bayesgmm
+from bayesgmm.cli.options import STANDARD_OUTPUT
 
 
 def shown(word: str | os.PathLike[str]) -> str:
@@ -18,6 +20,30 @@ def shown(word: str | os.PathLike[str]) -> str:
         return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     except UnicodeEncodeError:  # halves of surrogate pairs that do not stand for bytes
         return text.encode("utf-8", "backslashreplace").decode()
+
+
+def write_results(
+    text: str,
+    what: str,
+    output: Path | None,
+    content: Callable[[], bytes],
+    *,
+    force: bool,
+    quiet: bool,
+) -> None:
+    """Write a command's file and print its summary, also if the file cannot be written.
+
+    Where the file goes to standard output, the summary goes to standard error.
+    """
+    from bayesgmm.files import write_atomically
+
+    try:
+        if output is not None:
+            write_atomically(output, content(), force=force)
+            if not quiet:
+                click.echo(f"{what} written to {shown(output)}.", err=True)
+    finally:
+        click.echo(text, err=output == STANDARD_OUTPUT)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import click
 import bayesgmm
 
 DEBUG = "bayesgmm.debug"
+STANDARD_OUTPUT = Path("/dev/stdout")
 
 
 def _remember_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
@@ -79,9 +80,15 @@ covariance_option = click.option(
 )
 
 
-def output_option(what: str) -> Callable[[Any], Any]:
-    """`-o`: a path to write to."""
-    return click.option("-o", "--output", type=click.Path(path_type=Path), help=what)
+def _output(_ctx: click.Context, _parameter: click.Parameter, value: Path | None) -> Path | None:
+    return STANDARD_OUTPUT if value == Path("-") else value
+
+
+def output_option(what: str, **more: Any) -> Callable[[Any], Any]:
+    """`-o`: a path to write to; - is standard output."""
+    return click.option(
+        "-o", "--output", type=click.Path(path_type=Path), callback=_output, help=what, **more
+    )
 
 
 def data_options(command: Any) -> Any:

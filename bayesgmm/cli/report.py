@@ -9,13 +9,14 @@ from typing import Any
 import click
 
 import bayesgmm
-from bayesgmm.cli.messages import heard_warnings, shown
+from bayesgmm.cli.messages import heard_warnings, shown, write_results
 from bayesgmm.cli.options import (
     covariance_option,
     data_options,
     debug_option,
     force_option,
     json_option,
+    output_option,
     quiet_option,
     seed_option,
 )
@@ -61,14 +62,7 @@ _NOT_THE_PAGE = {"output", "force", "quiet", "as_json"}
 @click.option("--title", help="Heading of the page.  [default: the data's name]")
 @seed_option("Seed of the starts and of the sampler.")
 @json_option
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    default="report.html",
-    show_default=True,
-    help="The page to write.",
-)
+@output_option("The page to write.", default="report.html", show_default=True)
 @force_option
 @quiet_option
 @debug_option
@@ -99,7 +93,7 @@ def report(
       bayesgmm report faithful --select --no-posterior
       bayesgmm report measurements.csv -k 3 --label-column species -o page.html
     """
-    from bayesgmm.files import check_target, write_atomically
+    from bayesgmm.files import check_target
 
     if components is None and not chosen:
         raise click.UsageError("Say how many components, -k, or let --select choose.")
@@ -141,12 +135,8 @@ def report(
                 source=rows.name,
                 command=_command(),
             )
-    try:
-        write_atomically(output, page.html.encode(), force=force)
-    finally:
-        click.echo(page.to_json() if as_json else str(page))
-    if not quiet:
-        click.echo(f"The report was written to {shown(output)}.", err=True)
+    text = page.to_json() if as_json else str(page)
+    write_results(text, "The report was", output, page.html.encode, force=force, quiet=quiet)
 
 
 def _sampled(X: Any, em: "bayesgmm.GaussianMixture", draws: int, chains: int, seed: int) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 import bayesgmm
-from bayesgmm.cli.messages import heard_warnings, shown
+from bayesgmm.cli.messages import heard_warnings, write_results
 from bayesgmm.cli.options import (
     components_option,
     covariance_option,
@@ -61,7 +61,7 @@ def sample(
       bayesgmm sample faithful -k 2 -o posterior.nc
       bayesgmm sample measurements.csv -k 3 --covariance diag --draws 2000
     """
-    from bayesgmm.files import check_target, write_atomically
+    from bayesgmm.files import check_target
     from bayesgmm.posterior.summary import beside_em, summarise_posterior
 
     if output is not None:
@@ -94,13 +94,14 @@ def sample(
         text = json.dumps(document, allow_nan=False, indent=2)
     else:
         text = f"Data: {rows.name}\n\n{summarise_posterior(posterior)}"
-    try:
-        if output is not None:
-            write_atomically(output, bytes(posterior.to_netcdf()), force=force)
-            if not quiet:
-                click.echo(f"The draws were written to {shown(output)}.", err=True)
-    finally:
-        click.echo(text)
+    write_results(
+        text,
+        "The draws were",
+        output,
+        lambda: bytes(posterior.to_netcdf()),
+        force=force,
+        quiet=quiet,
+    )
     if posterior.attrs["interrupted"]:
         raise KeyboardInterrupt
 

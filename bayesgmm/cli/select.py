@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import bayesgmm
-from bayesgmm.cli.messages import heard_warnings, shown
+from bayesgmm.cli.messages import heard_warnings, write_results
 from bayesgmm.cli.options import (
     data_options,
     debug_option,
@@ -86,7 +86,7 @@ def select(
       bayesgmm select faithful
       bayesgmm select measurements.csv --max-components 5 --structures EEE,VVV -o best.json
     """
-    from bayesgmm.files import check_target, write_atomically
+    from bayesgmm.files import check_target
 
     if min_components > max_components:
         raise click.UsageError(
@@ -108,13 +108,14 @@ def select(
         text = json.dumps(_document(found, rows, seed, heard), allow_nan=False, indent=2)
     else:
         text = f"Data: {rows.name}\n\n{found.summary(top)}"
-    try:
-        if output is not None:
-            write_atomically(output, found.best.mixture_.to_json().encode() + b"\n", force=force)
-            if not quiet:
-                click.echo(f"The best mixture was written to {shown(output)}.", err=True)
-    finally:
-        click.echo(text)
+    write_results(
+        text,
+        "The best mixture was",
+        output,
+        lambda: found.best.mixture_.to_json().encode() + b"\n",
+        force=force,
+        quiet=quiet,
+    )
 
 
 def _document(found: "Selection", rows: Rows, seed: int, heard: list[str]) -> dict[str, Any]:

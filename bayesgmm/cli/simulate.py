@@ -6,7 +6,13 @@ from typing import Any
 import click
 
 import bayesgmm
-from bayesgmm.cli.options import debug_option, force_option, seed_option
+from bayesgmm.cli.options import (
+    STANDARD_OUTPUT,
+    debug_option,
+    force_option,
+    output_option,
+    seed_option,
+)
 from bayesgmm.cli.rows import read_mixture
 
 
@@ -23,12 +29,7 @@ from bayesgmm.cli.rows import read_mixture
     help="Share of entries to remove completely at random.",
 )
 @click.option("--labels", is_flag=True, help="Add a last column: the component of each row.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    help="File to write, .csv or .npy.  [default: CSV on standard output]",
-)
+@output_option("File to write, .csv or .npy.  [default: CSV on standard output]")
 @force_option
 @debug_option
 def simulate(
@@ -56,6 +57,8 @@ def simulate(
 
     from bayesgmm.files import check_target, csv_text, npy_bytes, write_atomically
 
+    if output == STANDARD_OUTPUT:
+        output = None
     if output is not None:
         if output.suffix.lower() not in {".csv", ".npy"}:
             raise click.UsageError(f"The output {str(output)!r} must end in .csv or .npy.")

@@ -119,11 +119,39 @@ def test_every_command_writes_through_links_and_keeps_modes(folder, bayesgmm_com
 
 def test_a_model_into_standard_output(folder):
     line = "bayesgmm fit d.csv -k 1 -o /dev/stdout --quiet"
-    piped = shell(f"{line} | cat", folder).stdout
-    assert shell(f"{line} > out; cat out", folder).stdout == piped
-    model, _, summary = piped.partition(b"\n")
-    assert bayesgmm.Mixture.from_json(model).n_components == 1
-    assert summary.startswith(b"Data: d.csv")
+    piped = shell(f"{line} | cat", folder)
+    assert shell(f"{line} > out; cat out", folder).stdout == piped.stdout
+    assert bayesgmm.Mixture.from_json(piped.stdout).n_components == 1
+    assert piped.stderr.startswith(b"Data: d.csv")
+
+
+@pytest.mark.parametrize(
+    ("command", "begins"),
+    [
+        ("fit d.csv -k 1", b"{"),
+        ("select d.csv --max-components 1 --structures EII", b"{"),
+        ("report d.csv -k 1 --no-posterior", b"<!DOCTYPE html>"),
+        ("simulate blobs -n 2", b"x,y"),
+    ],
+)
+def test_a_dash_as_output_is_standard_output_alone(folder, command, begins):
+    result = shell(
+        f"bayesgmm {command} -o - --quiet" if "sim" not in command else f"bayesgmm {command} -o -",
+        folder,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith(begins)
+    assert b"log-likelihood" not in result.stdout.split(b"<body")[0]
+    assert not (folder / "-").exists()
+
+
+@pytest.mark.parametrize("line", ["fit d.csv -k 1", "datasets iris", "simulate blobs -n 2"])
+def test_closed_standard_output_is_a_sentence(folder, line):
+    result = shell(f"bayesgmm {line} >&-", folder)
+    assert result.returncode == 1
+    assert result.stderr.decode() == (
+        "Error: Standard output is closed. Redirect it to a file, or to /dev/null.\n"
+    )
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that is always full")
