@@ -46,6 +46,10 @@ inline constexpr double LEAST_REACH = 0.1, FIRST_STRETCH = 4.0;
 inline constexpr Index FEWEST_STEPS = 3;
 // Nats to gain by one plain step, below which the likelihood counts as quadratic.
 inline constexpr double NEAR = 1e-3;
+// A plain step that gains so little (nats), and no less than half of what it did so many accelerated
+// steps before, moves by rounding.
+inline constexpr double LEAST_GAIN = 1e-16;
+inline constexpr int STALL = 50;
 
 // Least-squares gamma of f on the rows of df, whose products with one another are given.
 //
@@ -136,6 +140,7 @@ public:
             used_ = 0;
             newest_ = -1;
             seen_ = false;
+            least_gain_ = INFINITE;
         }
         const Matrix here = points_[now_], before = points_[1 - now_];
         assign(here[0], theta.all);
@@ -144,6 +149,8 @@ public:
         to_coordinates(step_, here[2]);
         const double last = gain_;
         gain_ = 0.5 * dot(here[2], here[2]);
+        ++since_least_;
+        if (gain_ < 0.5 * least_gain_) least_gain_ = gain_, since_least_ = 0;
         if (seen_) keep_step(here, before, std::max(last, gain_));
         seen_ = true;
     }
@@ -171,6 +178,11 @@ public:
         if (near < anderson::FEWEST_STEPS) return INFINITE;
         const double least = anderson::slowest(dx.part(0, near), df.part(0, near));
         return least > 0.0 ? gain_ / std::min(least, 1.0) : INFINITE;
+    }
+
+    // Whether steps have become rounding, which is more where D is large and M-steps iterate.
+    bool has_stalled() const {
+        return gain_ <= anderson::LEAST_GAIN && since_least_ >= anderson::STALL;
     }
 
     // Fill `out` with a point ahead of the plain step; false before there are steps to combine.
@@ -294,7 +306,8 @@ private:
     Owned<double, Axes> factors_;
     Index now_ = 0, used_ = 0, newest_ = -1;
     bool seen_ = false;
-    double gain_ = INFINITE, rounding_ = 0.0, reach_ = 1.0, stretch_ = 0.0;
+    int since_least_ = 0;
+    double gain_ = INFINITE, least_gain_ = INFINITE, rounding_ = 0.0, reach_ = 1.0, stretch_ = 0.0;
 };
 
 }  // namespace bayesgmm

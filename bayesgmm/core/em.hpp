@@ -37,6 +37,8 @@ struct StopRule {
     double rival;  // a run ends when it falls behind this log-likelihood; -infinity for none
     Index plain;   // passes before steps are combined: the first ones say little about the others
     bool exact;    // iterations of M-steps go on to their end, from nothing: EM itself
+
+    bool accelerates() const { return plain < max_passes; }
 };
 
 // The scatter about the mean mu + step, from N, A and B about mu: about the component's own mean, and
@@ -80,7 +82,7 @@ public:
         state_ = state_at_theta(rule.exact);
         objective_ = pass(theta_, sums_);
         trace.push_back(objective_);
-        const bool accelerates = rule.plain < rule.max_passes;
+        const bool accelerates = rule.accelerates();
         const bool observes = accelerates || std::isnan(rule.change);
         while (rule.max_passes > 1) {
             if (is_behind(rule.rival)) return BEHIND;
@@ -155,7 +157,9 @@ private:
     }
 
     bool has_converged(const StopRule &rule) const {
-        if (std::isnan(rule.change)) return remaining <= rule.remaining;
+        if (std::isnan(rule.change))
+            return remaining <= rule.remaining ||
+                   (rule.accelerates() && rule.remaining >= 0.0 && history_.has_stalled());
         const std::size_t n = trace.size();
         return n > 1 && std::abs(trace[n - 1] - trace[n - 2]) / sums_.weight() < rule.change;
     }

@@ -9,7 +9,7 @@ import pytest
 from cases import StopRule, fit, one_step, overlapping, random_parameters
 from tolerances import PROMISE
 
-from bayesgmm.model import Parameters
+from bayesgmm.model import Parameters, as_structure
 
 N = 2000
 # Plain passes after the run's end; what they gain is what the run left.
@@ -105,3 +105,17 @@ def test_many_passes_are_plain_em(structure):
     run = fit(x, start, structure, rule, accelerate=False)
     np.testing.assert_array_equal(run.parameters.means, theta.means)
     np.testing.assert_array_equal(run.parameters.covariances, theta.covariances)
+
+
+@pytest.mark.parametrize("code", ["VVV", "VVE", "EVE"])
+def test_a_run_ends_where_rounding_is_all_that_is_left_to_gain(code):
+    # At D = 150 rounding moves the parameters by more than the default rule leaves to be gained.
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(1000, 150))
+    x[500:] += 0.5
+    labels = np.arange(1000) // 500
+    means = np.array([x[labels == k].mean(axis=0) for k in (0, 1)])
+    covariances = np.array([np.eye(150), np.eye(150)])
+    run = fit(x, Parameters(np.full(2, 0.5), means, covariances), as_structure(code), StopRule())
+    assert run.converged
+    assert run.n_passes < 1000
