@@ -142,12 +142,10 @@ def table():
     for method in ("log_joint", "log_density", "responsibilities", "classify", "check_rows"):
         yield f"Mixture.{method}", owned("mixture", method), {"X": t.X}, rows
     yield "Mixture.sample", owned("mixture", "sample"), {"n": 3}, {"n": _but(COUNT, 0), "rng": RNG}
-    yield (
-        "Mixture.permuted",
-        owned("mixture", "permuted"),
-        {"order": [1, 0]},
-        {"order": ["a", 5, None, [0], [0, 0], [0.0, 1.0], [True, False], [[0, 1]], ["0", "1"], {}]},
-    )
+    order = ["a", 5, None, [0], [0, 0], [0.0, 1.0], [True, False], [[0, 1]], ["0", "1"], {}]
+    for name, owner in (("Mixture", "mixture"), ("GaussianMixture", "fit")):
+        call = owned(owner, "permuted")
+        yield f"{name}.permuted", call, {"order": [1, 0]}, {"order": order}
     yield (
         "Mixture.marginal",
         owned("mixture", "marginal"),
@@ -238,12 +236,15 @@ def table():
         "random_state": ["a", 1.5, -1, {}], "warm_start": ["a", None],
         "verbose": ["a", -1], "verbose_interval": count, "acceleration": ["zzz", 5, []],
         "prior": PRIORS[:-1], "eigenvalue_ratio": ["a", 0.5, NAN, []],
+        "order_by": ["zzz", 5, [], True, bayesgmm.GaussianMixture(), t.line],
     }  # fmt: skip
     for method in ("fit", "fit_predict", "score", "bic", "aic", "icl"):
         yield f"GaussianMixture.{method}", _method_of_a_fit(method), {"X": t.X}, weighted
     for method in ("score_samples", "predict", "predict_proba", "summary"):
         yield f"GaussianMixture.{method}", _method_of_a_fit(method), {"X": t.X}, rows
     yield "GaussianMixture.sample", owned("fit", "sample"), {}, {"n_samples": COUNT}
+    other = [*MIXTURE, bayesgmm.GaussianMixture(2), t.line]
+    yield "align", bayesgmm.align, {"fit": t.fit, "to": t.mixture}, {"fit": other, "to": other}
     errors = {"X": t.X, "method": "bootstrap", "replicates": 2, "progressbar": False}
     yield "GaussianMixture.standard_errors", owned("fit", "standard_errors"), errors, {
         "X": ROWS, "method": WORD, "sample_weight": ROW_WEIGHTS, "replicates": [*COUNT, 1],

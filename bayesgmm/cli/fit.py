@@ -32,6 +32,13 @@ _SCHEMA, _VERSION = "bayesgmm.fit", 1
 @data_options
 @components_option
 @covariance_option
+@click.option(
+    "--order-by",
+    type=click.Choice(["means", "weights", "variances"]),
+    default="means",
+    show_default=True,
+    help="Number components by ascending means, descending weights or ascending variances.",
+)
 @seed_option("Seed of the starts.")
 @json_option
 @output_option("Also write the mixture, as JSON.")
@@ -41,6 +48,7 @@ _SCHEMA, _VERSION = "bayesgmm.fit", 1
 def fit(
     components: int,
     covariance: str,
+    order_by: str,
     seed: int,
     as_json: bool,
     output: Path | None,
@@ -66,7 +74,7 @@ def fit(
     rows = read_rows(quiet=quiet, **source)
     with heard_warnings(quiet) as heard:
         model = bayesgmm.GaussianMixture(
-            components, covariance_type=covariance, random_state=seed
+            components, covariance_type=covariance, random_state=seed, order_by=order_by
         ).fit(rows.X)
     table = None
     if rows.labels is not None:

@@ -3,16 +3,16 @@
 // Shapes, layout and contiguity are checked at this border, where a mistake is an exception.
 #include <chrono>
 
-#include "agglomeration.hpp"
-#include "assignment.hpp"
-#include "em.hpp"
+#include "clustering/agglomeration.hpp"
+#include "clustering/assignment.hpp"
+#include "clustering/kmeans.hpp"
+#include "clustering/partitions.hpp"
+#include "em/em.hpp"
+#include "em/relative_variances.hpp"
 #include "exchange.hpp"
-#include "information.hpp"
-#include "kmeans.hpp"
-#include "log_posterior.hpp"
-#include "partitions.hpp"
+#include "likelihood/information.hpp"
+#include "likelihood/log_posterior.hpp"
 #include "processor.hpp"
-#include "relative_variances.hpp"
 
 namespace bayesgmm {
 namespace {

@@ -11,7 +11,7 @@
 #include <optional>
 #include <tuple>
 
-#include "arrays.hpp"
+#include "linear_algebra/arrays.hpp"
 
 // An array that had to be converted lives until the call ends, also where a view of it is optional.
 template <class T, int Axes>

@@ -1,5 +1,6 @@
 """Exact maximum likelihood: starts, the one EM loop, the estimator, and the choice of model."""
 
+from bayesgmm.em.alignment import align
 from bayesgmm.em.estimator import GaussianMixture
 from bayesgmm.em.likelihood_ratio import BootstrapTest, bootstrap_lrt
 from bayesgmm.em.merging import Merging, merge_components
@@ -13,6 +14,7 @@ __all__ = [
     "Merging",
     "Selection",
     "StandardErrors",
+    "align",
     "bootstrap_lrt",
     "merge_components",
     "plot_selection",

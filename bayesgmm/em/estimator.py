@@ -2,7 +2,8 @@
 
 import difflib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import cache
 from hashlib import blake2b
@@ -27,6 +28,7 @@ from sklearn.utils.validation import _check_feature_names, _check_n_features, ch
 from bayesgmm.em.bootstrap import bootstrap_errors
 from bayesgmm.em.criteria import Criteria, information_criteria
 from bayesgmm.em.fit import Fit, Settings, fit_mixture
+from bayesgmm.em.order import mixture_of, renumbered
 from bayesgmm.em.standard_errors import StandardErrors, curvature_errors
 from bayesgmm.em.summary import summarise
 from bayesgmm.engine import membership
@@ -46,6 +48,7 @@ from bayesgmm.model import (
     check_choice,
     check_count,
     check_data,
+    check_kind,
     check_sample_weight,
     structure_words,
 )
@@ -112,6 +115,12 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Largest ratio of any two eigenvalues of the components' covariances, in coordinates where
         these have the identity on average, so in any units (Hathaway 1985). Optima beyond it count
         as spurious: they are taken, with a warning, only if there is no other. None: no bound.
+    order_by : {"means", "weights", "variances"}, Mixture or fitted GaussianMixture, optional
+        How components are numbered, whatever the start: by ascending means (first feature first);
+        by descending weights; by ascending determinants of the covariances; or as the components
+        of a reference, of the same size, that `match_components` matches to them. Ties go by the
+        others. None: by ascending means, or in the order of a start that was given by
+        `weights_init`, `means_init`, `precisions_init` or `warm_start`.
 
     Attributes
     ----------
@@ -151,8 +160,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     Notes
     -----
-    Components are ordered by their means (first feature first), unless a start was given: equal
-    fits have equal labels.
+    Equal fits have equal labels, whatever the seed and the order of the rows. Labels that stay
+    while the data change are those of a reference: `order_by=previous.mixture_`, or `align`.
 
     References
     ----------
@@ -198,6 +207,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         "acceleration": [StrOptions({"anderson"}), None],
         "prior": [StrOptions({"default"}), Priors, None],
         "eigenvalue_ratio": [Interval(Real, 1.0, None, closed="left"), None],
+        "order_by": [StrOptions({"means", "weights", "variances"}), Mixture, None],
     }
 
     def __init__(
@@ -220,6 +230,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         acceleration: str | None = "anderson",
         prior: Priors | str | None = None,
         eigenvalue_ratio: float | None = None,
+        order_by: "str | Mixture | GaussianMixture | None" = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -238,6 +249,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.acceleration = acceleration
         self.prior = prior
         self.eigenvalue_ratio = eigenvalue_ratio
+        self.order_by = order_by
 
     # --- fitting ------------------------------------------------------------------------------
 
@@ -258,6 +270,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             If X cannot be used; the message names the row and column.
         InvalidParameterError
             If a parameter is out of range.
+        NotFittedError
+            If `order_by` is an estimator that was not fitted.
         FitError
             If every start collapsed.
         """
@@ -318,6 +332,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             if isinstance(self.prior, Priors | None)
             else Priors(hierarchical=False),
             eigenvalue_ratio=np.inf if self.eigenvalue_ratio is None else self.eigenvalue_ratio,
+            order_by=fitted_mixture("order_by", self.order_by)
+            if isinstance(self.order_by, GaussianMixture)
+            else self.order_by,
         )
 
     def fit_predict(
@@ -360,24 +377,18 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     def _store(self, found: Fit, structure: Structure, names: tuple[str, ...] | None) -> None:
         """Set every fitted attribute at once: an interrupted fit leaves the previous one."""
-        run, parameters = found.run, found.parameters
+        run = found.run
         weight = run.statistics.weight * found.weight_unit
-        covariances = parameters.covariances
-        if structure.diagonal:
-            covariances = covariances[:, :, np.newaxis] * np.eye(covariances.shape[1])
-        mixture = Mixture(parameters.weights, parameters.means, covariances, names)
-        self._parameters = parameters
+        mixture = mixture_of(found.parameters, names)
         self._structure = structure
         self._records = found.starts
-        self.mixture_ = mixture
-        self.weights_, self.means_ = parameters.weights, parameters.means
-        self.covariances_ = structure.compact(parameters.covariances)
+        self._store_mixture(found.parameters, mixture)
         self.log_likelihood_ = found.log_likelihood(run)
         self.priors_ = found.priors
         self.log_posterior_ = None
         if found.priors is not None:
             self.log_posterior_ = self.log_likelihood_ + found.priors.log_density(mixture)
-        self.n_parameters_ = structure.n_parameters(*parameters.means.shape)
+        self.n_parameters_ = structure.n_parameters(*mixture.means.shape)
         self.n_rows_ = weight
         self.converged_ = run.converged
         # One component needs no second pass: the M-step that made its start is the iteration.
@@ -389,6 +400,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         traced = (run.trace - run.objective) * found.weight_unit
         self.lower_bounds_ = ((traced + reached) / weight).tolist()
         self._warn(found.reason)
+
+    def _store_mixture(self, parameters: Parameters, mixture: Mixture) -> None:
+        self._parameters, self.mixture_ = parameters, mixture
+        self.weights_, self.means_ = parameters.weights, parameters.means
+        self.covariances_ = self._structure.compact(parameters.covariances)
 
     def _warn(self, reason: str | None) -> None:
         if reason is not None:
@@ -406,6 +422,16 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 stacklevel=4,
             )
 
+    def permuted(self, order: Sequence[int] | NDArray[np.intp]) -> Self:
+        """A copy of the fit whose component k is this one's component ``order[k]``."""
+        self._check_fitted()
+        mixture, made, indices = self.mixture_.permuted(order), copy(self), np.array(order)
+        made._store_mixture(self._parameters.permuted(indices), mixture)
+        made._records = [
+            each | {"outcome": renumbered(each["outcome"], indices)} for each in self._records
+        ]
+        return made
+
     # --- what a fit tells ---------------------------------------------------------------------
 
     @property
@@ -413,6 +439,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """Each start: how it was made, log-likelihood (nats), passes, outcome and rows.
 
         Of many rows starts see a sample, of `n_rows`: their log-likelihoods are then of these.
+        Where an outcome names a component, the fit's labels are meant if the start led to it.
         """
         import pandas as pd  # half a second that most fits do not need
 
@@ -572,7 +599,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 x,
                 weights,
                 self.mixture_,
-                replace(self._settings(self._parameters), verbose=0),
+                replace(self._settings(self._parameters), verbose=0, order_by=None),
                 method,
                 replicates=replicates,
                 rng=self.random_state if rng is None else rng,
@@ -614,6 +641,35 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "mixture_")
+
+    def __sklearn_clone__(self) -> Self:
+        """A clone with the same reference, which scikit-learn would clone too, and so unfit."""
+        made: Self = super().__sklearn_clone__()
+        made.order_by = self.order_by
+        return made
+
+
+# A class has no name within its own body.
+GaussianMixture._parameter_constraints["order_by"].insert(-1, GaussianMixture)
+
+
+def fitted_mixture(name: str, value: Any) -> Mixture:
+    """The mixture that an argument is, or that it was fitted to.
+
+    Raises
+    ------
+    InvalidParameterError
+        If it is neither a Mixture nor a GaussianMixture.
+    NotFittedError
+        If it is an estimator that was not fitted.
+    """
+    if isinstance(value, Mixture):
+        return value
+    check_kind(name, value, GaussianMixture, "a Mixture or a fitted GaussianMixture")
+    if not hasattr(value, "mixture_"):
+        raise NotFittedError(f"{name} is a GaussianMixture that is not fitted. Call its fit first.")
+    mixture: Mixture = value.mixture_
+    return mixture
 
 
 def _digest(x: Array) -> bytes:

@@ -3,7 +3,7 @@
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayesgmm.em.initial import chosen_starts, given_parameters
 from bayesgmm.em.loop import Run, StopRule
+from bayesgmm.em.order import check_reference, component_order, mixture_of, renumbered
 from bayesgmm.em.penalty import Penalised, check_penalty
 from bayesgmm.em.regularisation import Regularised
 from bayesgmm.em.search import Attempt, attempt, explore, finish
 from bayesgmm.em.starts import Sample, Start, Views, portfolio, sample_size
-from bayesgmm.em.units import Units, fit_units
+from bayesgmm.em.units import Units, about_one, fit_units
 from bayesgmm.engine import Rows, n_threads
 from bayesgmm.errors import DegeneracyWarning, FitError, InputError, InvalidParameterError
 from bayesgmm.model import (
+    Mixture,
     Parameters,
     Priors,
     ResolvedPriors,
@@ -52,6 +54,8 @@ class Settings:
         What penalises the likelihood.
     eigenvalue_ratio : float
         Infinite for no bound.
+    order_by : str, Mixture or None
+        As `component_order` takes it; None for the means, or the order of a given start.
     """
 
     n_components: int
@@ -70,6 +74,7 @@ class Settings:
     verbose: int = 0
     prior: Priors | None = None
     eigenvalue_ratio: float = np.inf
+    order_by: str | Mixture | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,9 +84,9 @@ class Fit:
     Attributes
     ----------
     parameters : Parameters
-        In the user's units; components by their means, unless a start was given.
+        In the user's units; components as `Settings.order_by` wants them.
     run : Run
-        The winning run, in the units of the fit.
+        The winning run, in the units of the fit and under labels of its own.
     units : Units
     reason : str or None
         Why the fit is not to be trusted, if so.
@@ -125,13 +130,17 @@ def fit_mixture(
     ------
     InputError
         If no mixture of this size and structure can be fitted to the rows.
+    InvalidParameterError
+        If a setting does not suit the rows.
     FitError
         If every start collapsed.
     """
-    kept = None if row_weights is None or row_weights.all() else row_weights > 0.0
-    x, row_weights, weight_unit = _counted(x, row_weights, kept, settings)
+    if isinstance(settings.order_by, Mixture):
+        shape = settings.n_components, x.shape[1]
+        check_reference("order_by", settings.order_by, shape, names)
+    x, row_weights, kept, weight_unit = _counted(x, row_weights, settings)
     ridge = _check_rows(x, names, settings)
-    units = fit_units(x, row_weights, settings.structure)
+    units = fit_units(x, row_weights, settings.structure, settings.reg_covar or 0.0)
     structure = settings.structure
     priors = None
     if settings.prior is not None:
@@ -150,36 +159,41 @@ def fit_mixture(
     if best is None or best.run is None or best.collapsed:
         raise _all_collapsed(attempts, settings, x, names)
     parameters = units.to_user(best.run.parameters)
-    if not begun:
+    if settings.order_by is not None:
+        order = component_order(mixture_of(parameters), settings.order_by)
+    elif begun:
+        order = np.arange(settings.n_components)
+    else:
         order = np.lexsort(parameters.means.T[::-1])
-        parameters = Parameters(*(np.ascontiguousarray(each[order]) for each in parameters))
-    records = [_record(each, units, weight_unit) for each in attempts]
-    return Fit(parameters, best.run, units, best.reason, records, priors, weight_unit)
+    records = [
+        _record(replace(each, reason=renumbered(each.reason, order)), units, weight_unit)
+        for each in attempts
+    ]
+    reason = renumbered(best.reason, order)
+    return Fit(parameters.permuted(order), best.run, units, reason, records, priors, weight_unit)
 
 
 def _counted(
-    x: Array, weights: Array | None, kept: NDArray[np.bool] | None, settings: Settings
-) -> tuple[Array, Array | None, float]:
-    """The rows that are kept, their weights in a unit in which they are about 1, and that unit.
+    x: Array, weights: Array | None, settings: Settings
+) -> tuple[Array, Array | None, NDArray[np.bool] | None, float]:
+    """The rows that count, their weights in a unit in which they are about 1; which, and that unit.
 
     No answer depends on the unit of weights: what is few, small or converged is said of rows.
     Beside a prior, weights are numbers of rows and stay as they are.
     """
     if weights is None:
-        return x, None, 1.0
+        return x, None, None, 1.0
     largest = float(weights.max())
     if not np.isfinite(float((weights / largest).sum()) * largest):
         raise InputError(
             f"sample_weight adds up to more than float64 holds (largest: {largest:.3g}). "
             "Divide the weights by a constant."
         )
-    if kept is not None:
-        x, weights = x[kept], weights[kept]
-    if settings.prior is not None:
-        return x, weights, 1.0
-    # A power of two: no digit changes.
-    _, exponent = np.frexp(largest * np.mean(weights / largest))
-    return x, np.ldexp(weights, -exponent), float(np.ldexp(1.0, exponent))
+    weights, unit = (weights, 1.0) if settings.prior is not None else about_one(weights)
+    kept = weights > 0.0
+    if kept.all():
+        return x, weights, None, unit
+    return x[kept], weights[kept], kept, unit
 
 
 def _resolve(x: Array, row_weights: Array | None, settings: Settings) -> ResolvedPriors:
@@ -216,6 +230,7 @@ def _check_rows(x: Array, names: tuple[str, ...] | None, settings: Settings) -> 
         )
     check_enough_rows(x, settings.n_components)
     if settings.reg_covar:
+        check_spread(x, names, some=False)
         return 0.0
     if settings.prior is not None:
         check_spread(x, names)

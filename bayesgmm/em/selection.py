@@ -436,8 +436,7 @@ def _winner(cells: Sequence[Cell], table: "pd.DataFrame", criterion: str) -> int
 def _fit_best(X: Any, cell: Cell, ratio: float) -> GaussianMixture:
     """The winning cell run to its optimum, components in the order of their means."""
     assert cell.parameters is not None
-    order = np.lexsort(cell.parameters.means.T[::-1])
-    start = Parameters(*(np.ascontiguousarray(each[order]) for each in cell.parameters))
+    start = cell.parameters.permuted(np.lexsort(cell.parameters.means.T[::-1]))
     model = GaussianMixture(
         cell.n_components, covariance_type=cell.structure.name, eigenvalue_ratio=ratio
     )

@@ -19,6 +19,10 @@ class Parameters(NamedTuple):
     means: Array
     covariances: Array
 
+    def permuted(self, order: NDArray[np.intp]) -> "Parameters":
+        """The parameters whose component k is this one's component ``order[k]``."""
+        return Parameters(*(np.ascontiguousarray(each[order]) for each in self))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Statistics:

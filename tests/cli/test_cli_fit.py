@@ -29,6 +29,18 @@ def test_faithful_prints_the_reference_numbers(bayesgmm_command):
         assert figure in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("rule", "first"), [("means", 0.356), ("weights", 0.644), ("variances", 0.356)]
+)
+def test_components_are_numbered_as_asked(bayesgmm_command, tmp_path, rule, first):
+    path = tmp_path / "mixture.json"
+    result = bayesgmm_command("fit", "faithful", "-k", 2, "--order-by", rule, "--json", "-o", path)
+    found = json.loads(result.stdout)
+    assert found["weights"][0] == pytest.approx(first, abs=1e-3)
+    assert found["sizes"] == ([97, 175] if first < 0.5 else [175, 97])
+    assert bayesgmm.Mixture.from_json(path).weights.tolist() == found["weights"]
+
+
 def test_json_holds_the_fit_at_full_precision(bayesgmm_command):
     result = bayesgmm_command("fit", "faithful", "-k", 2, "--json")
     found = json.loads(result.stdout)

@@ -26,8 +26,8 @@
 // over the block.
 #pragma once
 
-#include "gaussians.hpp"
-#include "tiles.hpp"
+#include "likelihood/gaussians.hpp"
+#include "linear_algebra/tiles.hpp"
 
 namespace bayesgmm {
 

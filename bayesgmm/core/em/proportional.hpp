@@ -11,7 +11,7 @@
 // diagonals of diagonal matrices; eigenvalues of the W_k take their place where the axes vary.
 #pragma once
 
-#include "factors.hpp"
+#include "linear_algebra/factors.hpp"
 
 namespace bayesgmm {
 namespace proportional {

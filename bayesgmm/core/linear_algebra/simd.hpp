@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "arrays.hpp"
+#include "linear_algebra/arrays.hpp"
 
 namespace bayesgmm {
 

@@ -5,7 +5,7 @@
 // a lower triangle, which ends at the diagonal and is a single number where the form is diagonal.
 #pragma once
 
-#include "small_matrices.hpp"
+#include "linear_algebra/small_matrices.hpp"
 
 namespace bayesgmm {
 

@@ -11,8 +11,8 @@
 // passed in, and where it ends is passed out: nothing is remembered here.
 #pragma once
 
-#include "common_axes.hpp"
-#include "proportional.hpp"
+#include "em/common_axes.hpp"
+#include "em/proportional.hpp"
 
 namespace bayesgmm {
 

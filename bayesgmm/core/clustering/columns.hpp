@@ -2,7 +2,7 @@
 // taken at a time.
 #pragma once
 
-#include "simd.hpp"
+#include "linear_algebra/simd.hpp"
 
 namespace bayesgmm {
 

@@ -16,7 +16,7 @@
 // gamma distributions.
 #pragma once
 
-#include "factors.hpp"
+#include "linear_algebra/factors.hpp"
 
 namespace bayesgmm {
 

@@ -4,7 +4,7 @@
 // moments lose the digits that a far-off origin takes.
 #pragma once
 
-#include "simd.hpp"
+#include "linear_algebra/simd.hpp"
 
 namespace bayesgmm {
 

@@ -15,7 +15,7 @@
 #include <sched.h>
 #endif
 
-#include "arrays.hpp"
+#include "linear_algebra/arrays.hpp"
 
 namespace bayesgmm {
 

@@ -1,8 +1,8 @@
 // k-means on a small sample, to begin EM from, and a metric for it.
 #pragma once
 
-#include "columns.hpp"
-#include "factors.hpp"
+#include "clustering/columns.hpp"
+#include "linear_algebra/factors.hpp"
 
 namespace bayesgmm {
 

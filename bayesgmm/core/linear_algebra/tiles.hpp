@@ -8,7 +8,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "simd.hpp"
+#include "linear_algebra/simd.hpp"
 
 namespace bayesgmm {
 

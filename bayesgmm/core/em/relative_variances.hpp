@@ -1,7 +1,7 @@
 // Variances of components in units of those of all rows: what shows a component that is flat.
 #pragma once
 
-#include "factors.hpp"
+#include "linear_algebra/factors.hpp"
 
 namespace bayesgmm {
 

@@ -12,7 +12,7 @@
 // of threads.
 #pragma once
 
-#include "passes.hpp"
+#include "likelihood/passes.hpp"
 
 namespace bayesgmm {
 

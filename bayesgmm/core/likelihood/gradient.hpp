@@ -12,7 +12,7 @@
 // A pass is made by the calling thread alone: samplers run their chains side by side.
 #pragma once
 
-#include "memberships.hpp"
+#include "likelihood/memberships.hpp"
 
 namespace bayesgmm {
 

@@ -15,7 +15,7 @@
 //   and not as a small difference of large log-likelihoods, so it holds far below their rounding.
 #pragma once
 
-#include "gaussians.hpp"
+#include "likelihood/gaussians.hpp"
 
 namespace bayesgmm {
 

@@ -14,7 +14,7 @@
 // of the trace for the same purpose).
 #pragma once
 
-#include "columns.hpp"
+#include "clustering/columns.hpp"
 
 namespace bayesgmm {
 

@@ -14,7 +14,7 @@
 // the statistics of every pass. Rows are taken a block at a time: no array of n x anything is made.
 #pragma once
 
-#include "memberships.hpp"
+#include "likelihood/memberships.hpp"
 
 namespace bayesgmm {
 

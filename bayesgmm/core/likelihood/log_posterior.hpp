@@ -15,8 +15,8 @@
 // |dSigma / dq| = 2^D prod_i P_ii^(i - 2(D + 1)) Q_ii (times a power of |A|).
 #pragma once
 
-#include "gradient.hpp"
-#include "prior.hpp"
+#include "likelihood/gradient.hpp"
+#include "likelihood/prior.hpp"
 
 namespace bayesgmm {
 

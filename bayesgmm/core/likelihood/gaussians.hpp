@@ -3,7 +3,7 @@
 
 #include <numbers>
 
-#include "factors.hpp"
+#include "linear_algebra/factors.hpp"
 
 namespace bayesgmm {
 

@@ -3,7 +3,7 @@
 // Inner loops run along rows without sums over them, so that they fill vector registers.
 #pragma once
 
-#include "simd.hpp"
+#include "linear_algebra/simd.hpp"
 
 namespace bayesgmm {
 

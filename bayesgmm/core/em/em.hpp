@@ -16,10 +16,10 @@
 #include <functional>
 #include <optional>
 
-#include "anderson.hpp"
-#include "m_step.hpp"
-#include "passes.hpp"
-#include "prior.hpp"
+#include "em/anderson.hpp"
+#include "em/m_step.hpp"
+#include "likelihood/passes.hpp"
+#include "likelihood/prior.hpp"
 
 namespace bayesgmm {
 

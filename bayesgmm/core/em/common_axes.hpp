@@ -14,7 +14,7 @@
 // one rotation begins at the best of these angles, the search for all axes at several bases.
 #pragma once
 
-#include "small_matrices.hpp"
+#include "linear_algebra/small_matrices.hpp"
 
 namespace bayesgmm {
 namespace common_axes {

@@ -8,8 +8,8 @@
 
 #include <memory>
 
-#include "kernel.hpp"
-#include "threads.hpp"
+#include "likelihood/kernel.hpp"
+#include "likelihood/threads.hpp"
 
 namespace bayesgmm {
 

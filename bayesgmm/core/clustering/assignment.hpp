@@ -7,7 +7,7 @@
 // Floyd & Warshall's recursion. Both take K^3 steps.
 #pragma once
 
-#include "columns.hpp"
+#include "clustering/columns.hpp"
 
 namespace bayesgmm {
 
