@@ -14,6 +14,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from fuzzing import fuzz
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib import pyplot as plt
 
 import bayesgmm
@@ -531,3 +534,35 @@ def test_seeds_of_every_kind_are_taken():
         assert mixture.sample(2, rng=seed)[0].shape == (2, 2)
     generator = np.random.default_rng(1)
     assert not np.array_equal(mixture.sample(2, generator)[0], mixture.sample(2, generator)[0])
+
+
+# --- at random ----------------------------------------------------------------------------------
+
+ANYTHING = st.recursive(
+    st.sampled_from([None, True, 2**70, -(2**70), 1j, b"a", object()])
+    | st.integers(-2, 4)
+    | st.floats()
+    | st.text(max_size=3)
+    | st.sampled_from([np.zeros((2, 2)), np.array(["a"]), np.array(1.5), np.int8(2), pd.NA]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner),
+    max_leaves=4,
+)
+# Not at random: what would write files, and what takes seconds where it is sound.
+LONG = {"sample_posterior", "mixture_model", "report"}
+
+
+@pytest.fixture(scope="module")
+def quick_lines():
+    import pymc  # noqa: F401  # sets the recursion limit, which hypothesis watches
+
+    return [each for each in lines() if each[0] not in LONG and each[3] and "path" not in each[3]]
+
+
+@fuzz(300)
+@given(st.data())
+def test_any_arguments_are_taken_or_refused_in_words(quick_lines, data):
+    line, call, sound, kinds = data.draw(st.sampled_from(quick_lines), "function")
+    changed = data.draw(st.lists(st.sampled_from(sorted(kinds)), max_size=2, unique=True))
+    arguments = sound | {name: data.draw(ANYTHING, name) for name in changed}
+    error = outcome(call, arguments)
+    assert error is None or isinstance(error, BayesGMMError), (line, repr(error))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bayesgmm.errors import InputError, InputTypeError, InvalidParameterError
 from bayesgmm.model import Mixture, check_data, check_names
+from bayesgmm.model.tables import label
 
 type Array = NDArray[np.float64]
 type Permutations = NDArray[np.intp]
@@ -21,6 +22,8 @@ _DEFAULT = {"weights": "weights", "means": "means", "covariances": "covariances"
 # A component's scale by any one of these words.
 _SCALES = ("covariances", "variances", "standard_deviations")
 _SUM_TOLERANCE = 1e-6
+# Between the largest distance and the least standard deviation.
+_RANGE = 1e150
 
 
 @dataclass(frozen=True, eq=False)
@@ -331,6 +334,25 @@ def _check(draws: Draws, names: Mapping[str, str], word: str) -> None:
             f"{flat.any(axis=-1).sum()} draws (first: chain {chain}, draw {draw}, component "
             f"{component}). Say by variables={{...}} whether it holds covariances, variances or "
             "standard deviations."
+        )
+    _check_range(draws, variances)
+
+
+def _check_range(draws: Draws, variances: Array) -> None:
+    """Refuse draws whose standard deviations and distances have squares beyond float64."""
+    d = draws.n_features
+    means = draws.means.reshape(-1, d)
+    scales = np.sqrt(variances).reshape(-1, d)
+    least = scales.min(axis=0)
+    extent = np.maximum(scales.max(axis=0), 0.5 * means.max(axis=0) - 0.5 * means.min(axis=0))
+    far = (least < 1.0 / _RANGE) | (extent > _RANGE * np.minimum(least, 1.0))
+    if far.any():
+        j = int(far.argmax())
+        raise InputError(
+            f"The draws of {label(draws.feature_names, j)} have standard deviations from "
+            f"{least[j]:.3g} to {scales[:, j].max():.3g} and means from "
+            f"{means[:, j].min():.3g} to {means[:, j].max():.3g}, whose squares do not fit into "
+            "float64. Rescale the column and fit again."
         )
 
 

@@ -19,7 +19,7 @@ from bayesgmm.diagnostics.drawing import (
 )
 from bayesgmm.diagnostics.draws import Posterior, read_draws, read_rows, rows_of
 from bayesgmm.em import GaussianMixture
-from bayesgmm.errors import InputTypeError, InvalidParameterError, NotFittedError
+from bayesgmm.errors import InputError, InputTypeError, InvalidParameterError, NotFittedError
 from bayesgmm.model import Mixture, check_axes, check_names, check_probability
 
 if TYPE_CHECKING:
@@ -279,11 +279,32 @@ def _limits(picture: _Picture) -> tuple[Array, Array]:
     reach = np.sqrt(chi2.ppf(picture.share, 2) * mixture.variances[heavy])
     low = np.vstack([mixture.means[heavy] - reach, picture.rows]).min(axis=0)
     high = np.vstack([mixture.means[heavy] + reach, picture.rows]).max(axis=0)
-    margin = 0.05 * (high - low)
+    with np.errstate(over="ignore"):
+        span = high - low
+    if not np.isfinite(span).all():
+        raise InputError("The mixture is wider than a picture can be. Rescale the columns.")
+    # At a great offset the next numbers are farther away than that.
+    margin = np.maximum(0.05 * span, 8.0 * np.spacing(np.maximum(np.abs(low), np.abs(high))))
     return low - margin, high + margin
 
 
 # --- one feature ----------------------------------------------------------------------------------
+
+
+def _bin_edges(values: Array, span: float) -> list[float]:
+    """Ends of 10 to 80 bins, as wide as Freedman and Diaconis (1981) have them, of all values.
+
+    Values that are all but equal beside the span of the picture stand in one bin.
+    """
+    lower, upper = np.quantile(values, (0.25, 0.75))
+    least, largest = values.min(), values.max()
+    if largest - least <= 1e-6 * span:
+        half = np.maximum(0.01 * span, np.spacing(np.abs(least)))
+        return [float(least - half), float(largest + half)]
+    width = max(2.0 * (upper - lower) / np.cbrt(len(values)), (largest - least) / 80.0)
+    # At a great offset some ends are the same number.
+    count = max(round((largest - least) / width), 10)
+    return sorted(set(np.linspace(least, largest, count + 1).tolist()))
 
 
 def _draw_line(ax: "Axes", picture: _Picture, name: str) -> None:
@@ -293,7 +314,7 @@ def _draw_line(ax: "Axes", picture: _Picture, name: str) -> None:
     x = np.linspace(low[0], high[0], 400)
     if len(picture.rows):
         values = picture.rows[:, 0]
-        bins = min(max(len(np.histogram_bin_edges(values, "auto")), 10), 80)
+        bins = _bin_edges(values, high[0] - low[0])
         ax.hist(values, bins=bins, density=True, color="#DDDDDD", edgecolor="white", zorder=1)
     # Broad and below the others, or it would hide a component that stands alone.
     ax.plot(x, picture.density(x[:, np.newaxis]), color=INK, lw=3.5, alpha=0.6, zorder=2)

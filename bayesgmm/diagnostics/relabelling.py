@@ -23,6 +23,7 @@ from bayesgmm.diagnostics.draws import (
 )
 from bayesgmm.diagnostics.memberships import Allocations, Memberships, Responsibilities
 from bayesgmm.diagnostics.methods import Labels
+from bayesgmm.diagnostics.summaries import deviations
 from bayesgmm.em import GaussianMixture
 from bayesgmm.errors import ConvergenceWarning, InputError, InvalidParameterError, NotFittedError
 from bayesgmm.model import Mixture, check_choice, check_text, shown
@@ -318,7 +319,8 @@ def comparable_parameters(draws: Draws) -> Array:
 
 def _units(draws: Draws) -> Array:
     """The standard deviation of each parameter over all components of all draws, (J,)."""
-    spread: Array = comparable_parameters(draws).std(axis=(0, 1))
+    every = comparable_parameters(draws)
+    spread = deviations(every.reshape(-1, every.shape[-1]))
     return np.where(spread > 0.0, spread, 1.0)
 
 

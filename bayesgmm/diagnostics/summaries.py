@@ -50,7 +50,10 @@ def deviations(values: Array) -> Array:
     """Standard deviations of draws (T, P), (P,); NaN of a single one."""
     if len(values) < 2:
         return np.full(values.shape[1], np.nan)
-    return np.asarray(values.std(axis=0, ddof=1))
+    apart = np.abs(values - values[0]).max(axis=0)
+    # In a unit of about their range: squares of the values may leave float64.
+    unit = np.where(apart > 0.0, apart, 1.0)
+    return np.asarray(unit * ((values - values[0]) / unit).std(axis=0, ddof=1))
 
 
 def _switched_share(draws: Draws) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bayesgmm.em.fit import Settings, fit_mixture
 from bayesgmm.em.order import mixture_of
 from bayesgmm.em.standard_errors import StandardErrors, assemble, flatten, joint_units
-from bayesgmm.errors import BayesGMMError, FitError
+from bayesgmm.errors import BayesGMMError, FitError, InputError
 from bayesgmm.model import Mixture, check_count, check_rng, match_components
 
 type Array = NDArray[np.float64]
@@ -42,6 +42,8 @@ def bootstrap_errors(
     ------
     InvalidParameterError
         If `replicates`, `rng` or `workers` is of another kind or out of its range.
+    InputError
+        If the weights of the rows do not add up to a number of rows that can be drawn.
     FitError
         If more than half of the refits collapsed.
     """
@@ -49,6 +51,11 @@ def bootstrap_errors(
     workers = None if workers is None else check_count("workers", workers)
     seeds = np.random.SeedSequence(check_rng(rng).integers(2**63)).spawn(replicates)
     total = float(len(x)) if row_weights is None else float(row_weights.sum())
+    if method == "bootstrap" and not 1.5 <= total <= 2.0**53:
+        raise InputError(
+            f"A bootstrap draws as many rows as sample_weight adds up to, {total:.3g}. Give "
+            "weights that count rows, or use method='weighted-bootstrap'."
+        )
 
     def refit(seed: np.random.SeedSequence) -> Array | None:
         weights = _draw(np.random.default_rng(seed), len(x), row_weights, total, method)

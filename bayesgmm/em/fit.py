@@ -16,7 +16,7 @@ from bayesgmm.em.penalty import Penalised, check_penalty
 from bayesgmm.em.regularisation import Regularised
 from bayesgmm.em.search import Attempt, attempt, explore, finish
 from bayesgmm.em.starts import Sample, Start, Views, portfolio, sample_size
-from bayesgmm.em.units import Units, fit_units
+from bayesgmm.em.units import Units, about_one, fit_units
 from bayesgmm.engine import Rows, n_threads
 from bayesgmm.errors import DegeneracyWarning, FitError, InputError, InvalidParameterError
 from bayesgmm.model import (
@@ -34,6 +34,8 @@ from bayesgmm.model.tables import label
 type Array = NDArray[np.float64]
 
 _EXACT = StopRule()
+# What the weights beside a prior may add up to.
+_FEWEST_ROWS, _MOST_ROWS = 1e-100, 2.0**53
 # Added to the diagonals, as a share of the columns' variances, where rows are fewer than columns.
 _FEW_ROWS = 1e-6
 # A column of so many distinct values is named where fits collapse.
@@ -138,10 +140,9 @@ def fit_mixture(
     if isinstance(settings.order_by, Mixture):
         shape = settings.n_components, x.shape[1]
         check_reference("order_by", settings.order_by, shape, names)
-    kept = None if row_weights is None or row_weights.all() else row_weights > 0.0
-    x, row_weights, weight_unit = _counted(x, row_weights, kept, settings)
+    x, row_weights, kept, weight_unit = _counted(x, row_weights, settings)
     ridge = _check_rows(x, names, settings)
-    units = fit_units(x, row_weights, settings.structure)
+    units = fit_units(x, row_weights, settings.structure, settings.reg_covar or 0.0)
     structure = settings.structure
     priors = None
     if settings.prior is not None:
@@ -175,28 +176,35 @@ def fit_mixture(
 
 
 def _counted(
-    x: Array, weights: Array | None, kept: NDArray[np.bool] | None, settings: Settings
-) -> tuple[Array, Array | None, float]:
-    """The rows that are kept, their weights in a unit in which they are about 1, and that unit.
+    x: Array, weights: Array | None, settings: Settings
+) -> tuple[Array, Array | None, NDArray[np.bool] | None, float]:
+    """The rows that count, their weights in a unit in which they are about 1; which, and that unit.
 
     No answer depends on the unit of weights: what is few, small or converged is said of rows.
-    Beside a prior, weights are numbers of rows and stay as they are.
+    Beside a prior, weights are numbers of rows and have no unit.
     """
     if weights is None:
-        return x, None, 1.0
+        return x, None, None, 1.0
     largest = float(weights.max())
     if not np.isfinite(float((weights / largest).sum()) * largest):
         raise InputError(
             f"sample_weight adds up to more than float64 holds (largest: {largest:.3g}). "
             "Divide the weights by a constant."
         )
-    if kept is not None:
-        x, weights = x[kept], weights[kept]
+    scaled, unit = about_one(weights)
     if settings.prior is not None:
-        return x, weights, 1.0
-    # A power of two: no digit changes.
-    _, exponent = np.frexp(largest * np.mean(weights / largest))
-    return x, np.ldexp(weights, -exponent), float(np.ldexp(1.0, exponent))
+        total = float(weights.sum())
+        if not _FEWEST_ROWS <= total <= _MOST_ROWS:
+            raise InputError(
+                f"Beside a prior, sample_weight counts rows, and it adds up to {total:.3g} of "
+                "them. Give weights that say how often each row counts."
+            )
+        scaled, unit = unit * scaled, 1.0
+    weights = scaled
+    kept = weights > 0.0
+    if kept.all():
+        return x, weights, None, unit
+    return x[kept], weights[kept], kept, unit
 
 
 def _resolve(x: Array, row_weights: Array | None, settings: Settings) -> ResolvedPriors:
@@ -233,6 +241,7 @@ def _check_rows(x: Array, names: tuple[str, ...] | None, settings: Settings) -> 
         )
     check_enough_rows(x, settings.n_components)
     if settings.reg_covar:
+        check_spread(x, names, some=False)
         return 0.0
     if settings.prior is not None:
         check_spread(x, names)

@@ -80,4 +80,4 @@ class Grounds:
     @cached_property
     def metric(self) -> Array:
         """Lower Cholesky factor of the covariance of all rows, for any linear map of them."""
-        return np.linalg.cholesky(np.cov(self.sample[True].T, bias=True))
+        return np.linalg.cholesky(np.atleast_2d(np.cov(self.sample[True].T, bias=True)))

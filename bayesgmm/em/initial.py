@@ -1,11 +1,13 @@
 """Starts that a user asks for by name or gives as numbers, as scikit-learn makes them."""
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans, kmeans_plusplus
+from sklearn.exceptions import ConvergenceWarning as SklearnConvergenceWarning
 
 from bayesgmm.em.starts import Start, from_responsibilities
 from bayesgmm.em.units import Units
@@ -157,7 +159,10 @@ def _responsibilities(
     out = np.zeros((k, n))
     seed = int(rng.integers(2**31 - 1))
     if method == "kmeans":
-        labels = KMeans(k, n_init=1, random_state=seed).fit(rows, sample_weight=weights).labels_
+        with warnings.catch_warnings():
+            # Of groups without rows: such a start fails, and the fit says so.
+            warnings.simplefilter("ignore", SklearnConvergenceWarning)
+            labels = KMeans(k, n_init=1, random_state=seed).fit(rows, sample_weight=weights).labels_
         out[labels, np.arange(n)] = 1.0
     elif method == "random":
         out = rng.random((k, n))

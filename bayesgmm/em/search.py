@@ -246,7 +246,7 @@ def _with_exchanges(
             continue
         most = max(each.value for each in sound)
         # The first of those at the best optimum, not the one that rounding left on top.
-        best = next(each for each in sound if each.value > most - _SAME)
+        best = next(each for each in sound if each.value >= most - _SAME)
         assert best.run is not None
         made = exchanged(sample, best.run.parameters, structure, rng)
         if made is not None:

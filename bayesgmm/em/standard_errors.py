@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from bayesgmm.em.prior_curvature import prior_derivatives
+from bayesgmm.em.units import about_one
 from bayesgmm.engine.information import Information, information, symmetric_basis
 from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.model import (
@@ -174,6 +175,9 @@ def curvature_errors(
     if mixture.weights.min() == 0.0:
         empty = int(mixture.weights.argmin())
         raise InputError(f"Component {empty} has weight 0: nothing is known of it. Drop it.")
+    unit_of_weights = 1.0
+    if row_weights is not None and priors is None:
+        row_weights, unit_of_weights = about_one(row_weights)
     found = information(x, mixture, row_weights)
     if priors is not None:
         gradient, hessian = prior_derivatives(priors, mixture, found.roots)
@@ -204,9 +208,12 @@ def curvature_errors(
     least = 1e-6 * np.sqrt((lines**2).sum(axis=1))
     hidden = np.abs(unknown).max(axis=1, initial=0.0) > least
     reasons = _why_hidden(hidden, mixture)
-    for j, reason in _out_of_reach(own, mixture):
+    errors_unit = 1.0 / np.sqrt(unit_of_weights)
+    for j, reason in _out_of_reach(own, mixture, 1.0 / errors_unit):
         hidden |= _owners(mixture) == j
         reasons.append(reason)
+    # What is hidden may be beyond float64.
+    lines = errors_unit * np.where(hidden[:, np.newaxis], 0.0, lines)
     return assemble(mixture, lines @ lines.T, hidden, method, tuple(reasons))
 
 
@@ -296,8 +303,8 @@ def _why_hidden(hidden: NDArray[np.bool_], mixture: Mixture) -> list[str]:
     ]
 
 
-def _out_of_reach(own: Array, mixture: Mixture) -> list[tuple[int, str]]:
-    """Components of which one standard error reaches beyond what a mixture can be.
+def _out_of_reach(own: Array, mixture: Mixture, reach: float) -> list[tuple[int, str]]:
+    """Components of which one standard error, `own / reach`, exceeds what a mixture can be.
 
     A weight of 0, or a covariance without full rank: there no quadratic describes the likelihood.
     """
@@ -310,9 +317,9 @@ def _out_of_reach(own: Array, mixture: Mixture) -> list[tuple[int, str]]:
     for j in range(k):
         weight = float(np.sqrt((lines[j, 0] ** 2).sum())) / mixture.weights[j]
         shape = float(np.linalg.norm(lengths * lines[j, 1 + d :], 2))
-        if weight >= 1.0:
+        if weight >= reach:
             out.append((j, f"One standard error takes the weight of component {j} to 0"))
-        elif shape >= 1.0:
+        elif shape >= reach:
             out.append((j, f"One standard error takes the covariance of component {j} to rank 0"))
     advice = ": the data do not determine the component. Use fewer components."
     return [(j, text + advice) for j, text in out]

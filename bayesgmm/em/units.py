@@ -10,6 +10,7 @@ from bayesgmm.model import Parameters, Structure
 type Array = NDArray[np.float64]
 
 _BLOCK = 1 << 16
+_TINY = np.finfo(np.float64).tiny
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +85,26 @@ def moments(x: Array, row_weights: Array | None) -> tuple[Array, Array]:
     return mean, unit * np.sqrt(second / total)
 
 
-def fit_units(x: Array, row_weights: Array | None, structure: Structure) -> Units:
-    """The units for a fit of these rows."""
+def fit_units(
+    x: Array, row_weights: Array | None, structure: Structure, ridge: float = 0.0
+) -> Units:
+    """The units for a fit of these rows, where `ridge` is added to the variances."""
     mean, deviation = moments(x, row_weights)
+    deviation = np.hypot(deviation, np.sqrt(ridge))
     if not structure.scales_by_column:
         # The geometric mean over columns (those that vary), within the range of float64.
         logs = np.log(deviation[deviation > 0.0])
         deviation = np.full_like(deviation, np.exp(logs.mean()) if logs.size else 1.0)
     _, exponents = np.frexp(deviation)
     return Units(mean, np.ldexp(1.0, -exponents))
+
+
+def about_one(row_weights: Array) -> tuple[Array, float]:
+    """Weights in a unit in which they are 1 on average, and that unit, a power of two.
+
+    Where float64 cannot hold a weight beside the largest to all digits, it is 0.
+    """
+    largest = float(row_weights.max())
+    _, exponent = np.frexp(largest * np.mean(row_weights / largest))
+    scaled = np.ldexp(row_weights, -exponent)
+    return np.where(scaled < _TINY, 0.0, scaled), float(np.ldexp(1.0, exponent))

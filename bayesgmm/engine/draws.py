@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from bayesgmm.core import native
 from bayesgmm.engine.rows import n_threads
 from bayesgmm.errors import InputError
+from bayesgmm.model import check_spread
 
 type Array = NDArray[np.float64]
 
@@ -58,7 +59,8 @@ class DrawnRows:
 
     Notes
     -----
-    Every method raises InputError if a draw has a covariance that is not positive definite.
+    InputError is raised if rows or draws are too wide for float64, and by every method if a draw
+    has a covariance that is not positive definite.
     """
 
     def __init__(
@@ -71,20 +73,29 @@ class DrawnRows:
         hard: bool = False,
         threads: int | None = None,
     ) -> None:
-        shift = x.mean(axis=0)
+        check_spread(x, some=False)
+        shift = (x / len(x)).sum(axis=0)
         spread = np.sqrt(np.square(x - shift).mean(axis=0))
         # A power of two near the columns' spread: no digit is lost, and no square overflows.
         exponents = -np.frexp(np.where(spread > 0.0, spread, 1.0))[1]
         scale = np.ldexp(1.0, exponents)
         self._log_scale = float(np.log(2.0) * exponents.sum())
+        with np.errstate(over="ignore"):
+            moved = (means - shift) * scale
+            scaled = covariances * scale[:, np.newaxis] * scale
+        if not (np.isfinite(moved).all() and np.isfinite(scaled).all()):
+            raise InputError(
+                "The draws are so much wider than the rows that their densities are beyond "
+                "float64: give the rows that were fitted, in the same units."
+            )
         # A weight of 0 has a log of minus infinity, which the kernel's exp takes.
         self._arguments = (
             np.ascontiguousarray(x),
             shift,
             scale,
             np.ascontiguousarray(weights),
-            (means - shift) * scale,
-            covariances * scale[:, np.newaxis] * scale,
+            moved,
+            scaled,
         )
         self._hard = hard
         self._threads = n_threads() if threads is None else threads

@@ -65,6 +65,10 @@ def score(statistics: Statistics, mixture: Mixture) -> Score:
         )
     counts = statistics.counts
     factors = np.linalg.cholesky(mixture.covariances)
+    weights = np.full(len(counts), np.nan)
+    with np.errstate(over="ignore", invalid="ignore"):
+        np.divide(counts, mixture.weights, out=weights, where=mixture.weights > 0.0)
+        excess = statistics.seconds - counts[:, np.newaxis, np.newaxis] * mixture.covariances
 
     def solve_both(matrices: Array) -> Array:
         """Sigma^-1 M Sigma^-1 through two solves with the Cholesky factor on either side."""
@@ -74,13 +78,11 @@ def score(statistics: Statistics, mixture: Mixture) -> Score:
         return np.linalg.solve(factors.mT, half)
 
     first = np.linalg.solve(factors, statistics.firsts[:, :, np.newaxis])
-    gradient = solve_both(
-        statistics.seconds - counts[:, np.newaxis, np.newaxis] * mixture.covariances
-    )
-    weights = np.full(len(counts), np.nan)
-    np.divide(counts, mixture.weights, out=weights, where=mixture.weights > 0.0)
-    return Score(
-        weights,
-        np.linalg.solve(factors.mT, first)[:, :, 0],
-        0.25 * (gradient + gradient.mT),
-    )
+    first = np.linalg.solve(factors.mT, first)[:, :, 0]
+    gradient = solve_both(excess)
+    if not all(np.isfinite(each).all() for each in (first, gradient)) or np.isinf(weights).any():
+        raise InputError(
+            "The score is beyond float64. Rescale the columns, or divide the weights of the rows "
+            "by a constant."
+        )
+    return Score(weights, first, 0.25 * gradient + 0.25 * gradient.mT)

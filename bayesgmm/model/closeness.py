@@ -7,6 +7,9 @@ from bayesgmm.model.mixture import Mixture
 
 type Array = NDArray[np.float64]
 
+# Standard deviations beyond which all components are equally apart: squares stay within float64.
+_FAR = 1e140
+
 
 def bhattacharyya(mixture: Mixture) -> Array:
     """Bhattacharyya coefficients of the components, pair by pair.
@@ -60,7 +63,9 @@ def bhattacharyya_distances(
     sigma = _in_units(covariances[..., :, np.newaxis, :, :], scale)
     other = _in_units(other_covariances[..., np.newaxis, :, :, :], scale)
     middle = np.linalg.cholesky(0.5 * sigma + 0.5 * other)
-    step = (means[..., :, np.newaxis, :] - other_means[..., np.newaxis, :, :]) / scale
+    with np.errstate(over="ignore"):
+        step = (means[..., :, np.newaxis, :] - other_means[..., np.newaxis, :, :]) / scale
+    step = np.clip(step, -_FAR, _FAR)
     z = np.linalg.solve(middle, step[..., np.newaxis])[..., 0]
     diagonal = np.diagonal(middle, axis1=-2, axis2=-1)
     # log det of a component in a pair's units: its own, less what the units make of it.

@@ -29,6 +29,7 @@ _HALF_LOG_2PI = 0.9189385332046727
 _FARTHEST = 1e150
 # Numbers that a block of points x components may hold.
 _BLOCK = 2**20
+_SIGN = np.int64(-(2**63))
 
 
 def components_with_weight(mixture: "Mixture") -> tuple[Floats, Floats, Floats, Integers]:
@@ -168,14 +169,14 @@ def middle(low: Floats, high: Floats) -> Floats:
     """
     a, b = _ordinal(low), _ordinal(high)
     half = (a >> 1) + (b >> 1) + (a & b & 1)
-    bits = np.where(half < 0, np.int64(-(2**63)) - half, half).astype(np.int64)
+    bits = np.where(half < 0, -half | _SIGN, half).astype(np.int64)
     return np.asarray(bits.view(np.float64))
 
 
 def _ordinal(x: Floats) -> Integers:
     """Where a number stands in the order of all float64 numbers."""
     bits = np.asarray(x + 0.0).view(np.int64)
-    return np.where(bits < 0, np.int64(-(2**63)) - bits, bits)
+    return np.where(bits < 0, -(bits & ~_SIGN), bits)
 
 
 def last_where(holds: Callable[[Floats], Any], low: Floats, high: Floats) -> Floats:

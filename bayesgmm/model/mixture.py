@@ -301,10 +301,12 @@ class Mixture:
         factors = reordered.factors
         weights = self._restricted(known).responsibilities(values[None])[0]
         unit = np.ldexp(1.0, factors.exponents)
-        shift = (values - reordered.means[:, :m]) / unit[:, :m]
-        whitened = np.linalg.solve(factors.lower[:, :m, :m], shift[..., None])
-        moved = (factors.lower[:, m:, :m] @ whitened)[..., 0]
-        means = reordered.means[:, m:] + unit[:, m:] * moved
+        # What leaves float64 is refused below: means must be finite.
+        with np.errstate(over="ignore", invalid="ignore"):
+            shift = (values - reordered.means[:, :m]) / unit[:, :m]
+            whitened = np.linalg.solve(factors.lower[:, :m, :m], shift[..., None])
+            moved = (factors.lower[:, m:, :m] @ whitened)[..., 0]
+            means = reordered.means[:, m:] + unit[:, m:] * moved
         names = None if reordered.feature_names is None else reordered.feature_names[m:]
         lower = unit[:, m:, None] * factors.lower[:, m:, m:]
         return Mixture(weights, means, lower @ np.swapaxes(lower, 1, 2), names)

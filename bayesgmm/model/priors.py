@@ -397,7 +397,7 @@ def _column(x: Array, weights: Array | None) -> tuple[float, float]:
     x = x[seen]
     if weights is None:
         return float(np.median(x)), float(x.std())
-    v = weights[seen]
+    v = weights[seen] / weights[seen].max()
     order = np.argsort(x)
     below = np.cumsum(v[order]) / v.sum()
     low = int(np.searchsorted(below, 0.5))

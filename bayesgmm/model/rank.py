@@ -45,7 +45,7 @@ def check_enough_rows(X: Floats, n_components: int) -> None:
         )
 
 
-def check_spread(X: Floats, names: Names = None) -> None:
+def check_spread(X: Floats, names: Names = None, *, some: bool = True) -> None:
     """Raise InputError if a column is constant to rounding, or its variance leaves float64.
 
     Parameters
@@ -54,8 +54,10 @@ def check_spread(X: Floats, names: Names = None) -> None:
         NaN are passed over.
     names : tuple of str, optional
         For the messages.
+    some : bool
+        Whether there must be some variance: there need not where a constant is added to it.
     """
-    _spread(X, names)
+    _spread(X, names, some=some)
 
 
 def check_full_rank(X: Floats, names: Names = None) -> None:
@@ -96,7 +98,7 @@ def _columns(X: Floats) -> Iterator[Floats]:
     return (X[start : start + step].T.copy() for start in range(0, len(X), step))
 
 
-def _spread(X: Floats, names: Names) -> tuple[Floats, Floats]:
+def _spread(X: Floats, names: Names, *, some: bool = True) -> tuple[Floats, Floats]:
     """Least and largest value of each column, (D,), after checking their difference."""
     least = largest = np.full(X.shape[1], np.nan)
     for block in _columns(X):
@@ -104,9 +106,9 @@ def _spread(X: Floats, names: Names) -> tuple[Floats, Floats]:
         largest = np.fmax(largest, np.fmax.reduce(block, axis=1))
     spread = 0.5 * largest - 0.5 * least
     rounding = 2 * _EPS * np.maximum(np.abs(least), np.abs(largest))
-    low = np.maximum(rounding, 0.5 * _LEAST_SPREAD)
+    low = np.maximum(rounding, 0.5 * _LEAST_SPREAD) if some else -1.0
     if not ((low < spread) & (spread <= 0.5 * _LARGEST_SPREAD)).all():
-        raise _bad_spread(X, least, largest, spread <= rounding, names)
+        raise _bad_spread(X, least, largest, (spread <= rounding) & some, names)
     return least, largest
 
 
@@ -122,8 +124,8 @@ def _bad_spread(
             f"(at {least[np.argmax(constant)]:.6g}). Drop what is constant."
         )
     spread = 0.5 * largest - 0.5 * least
-    odd = (spread <= 0.5 * _LEAST_SPREAD) | (spread > 0.5 * _LARGEST_SPREAD)
-    j = int(np.argmax(odd))
+    odd = spread > 0.5 * _LARGEST_SPREAD
+    j = int(np.argmax(odd if odd.any() else spread <= 0.5 * _LEAST_SPREAD))
     extreme = largest[j] if abs(largest[j]) >= abs(least[j]) else least[j]
     return InputError(
         f"X runs from {least[j]:.6g} to {largest[j]:.6g} in {label(names, j)} (extreme: row "

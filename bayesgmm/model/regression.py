@@ -68,16 +68,26 @@ def regress(mixture: "Mixture", X: Any, given: Feature | Iterable[Feature]) -> R
     size = max(_BLOCK // (k * (m + d) * d), 64)
     for start in range(0, n, size):
         rows = slice(start, start + size)
-        shift = (x[rows] - ordered.means[:, None, :m]) / unit[:, None, :m]
-        whitened = np.linalg.solve(lower[:, :m, :m], np.swapaxes(shift, 1, 2))
-        moved = np.swapaxes(lower[:, m:, :m] @ whitened, 1, 2)
-        means = ordered.means[:, None, m:] + unit[:, None, m:] * moved
+        with np.errstate(over="ignore", invalid="ignore"):
+            shift = (x[rows] - ordered.means[:, None, :m]) / unit[:, None, :m]
+            whitened = np.linalg.solve(lower[:, :m, :m], np.swapaxes(shift, 1, 2))
+            moved = np.swapaxes(lower[:, m:, :m] @ whitened, 1, 2)
+            means = ordered.means[:, None, m:] + unit[:, None, m:] * moved
         weights = marginal.responsibilities(x[rows])
+        # A component without weight may be beyond float64 there.
+        absent = (weights == 0.0).T
+        means[absent] = 0.0
         mean = np.einsum("nk,kna->na", weights, means)
         means -= mean
+        means[absent] = 0.0
         covariance = np.einsum("nk,kab->nab", weights, within)
         covariance += np.einsum("nk,kna,knb->nab", weights, means, means)
         found.mean[rows], found.covariance[rows], found.weights[rows] = mean, covariance, weights
+        if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
+            raise InputError(
+                "The moments of the other features are beyond float64 at a row of X: it lies too "
+                "far from the mixture. Leave out rows that are not of its kind."
+            )
     return found
 
 

@@ -17,9 +17,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesgmm.errors import InputError
 from bayesgmm.model.covariance import Structure
 
 type Array = NDArray[np.float64]
+
+# Eigenvalues are found to some units in the last place of the largest.
+_FLATTEST = 1e-14
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +41,6 @@ class Tangent:
     _scalings: Array
     _rotations: Array | None
     _axes: Array | None
-    _shapes: Array | None
 
     def curvature(self, slopes: Array) -> Array:
         """What the chart's second derivatives add to those of a function, (m, m).
@@ -52,16 +55,12 @@ class Tangent:
             half = np.einsum("kab,ikbc,jkca->ij", slopes, *[self.directions] * 2, optimize=True)
             return np.asarray(0.5 * (half + half.T))
         assert self._axes is not None
-        assert self._shapes is not None
-        a, omega, s = self._shapes, self._rotations, self._scalings
-        root = np.sqrt(a)
+        s, p = self._scalings, self._rotations
         inner = self._axes.mT @ slopes @ self._axes
-        inner = inner / root[:, :, np.newaxis] / root[:, np.newaxis, :]
-        turned = inner @ omega - omega @ inner
-        moved = omega * a[:, np.newaxis, :] - a[:, :, np.newaxis] * omega
-        turns = np.einsum("ikab,jkba->ij", turned, moved, optimize=True)
-        mixed = np.einsum("ikaa,ka,jka->ij", turned, a, s, optimize=True)
-        diagonal = np.einsum("kaa,ka,ika,jka->ij", inner, a, s, s, optimize=True)
+        turned = inner @ p + p.mT @ inner
+        turns = np.einsum("ikab,jkba->ij", turned, p + p.mT, optimize=True)
+        mixed = np.einsum("ikaa,jka->ij", turned, s, optimize=True)
+        diagonal = np.einsum("kaa,ika,jka->ij", inner, s, s, optimize=True)
         return np.asarray(diagonal + mixed + mixed.T + 0.5 * (turns + turns.T))
 
 
@@ -78,6 +77,8 @@ def covariance_tangent(structure: Structure, covariances: Array, roots: Array) -
     """
     k, d, _ = covariances.shape
     letters = structure.code if d > 1 else structure.code[0] + "II"
+    # What one component shares with all components is free.
+    letters = letters.replace("E", "V") if k == 1 else letters
     volume, shape, orientation = tuple(letters)
     volumes = _over_components(np.ones((1, d)), k, common=volume == "E")
     if orientation not in ("I", shape):
@@ -94,7 +95,7 @@ def covariance_tangent(structure: Structure, covariances: Array, roots: Array) -
         free = np.concatenate((_traceless(d)[..., np.newaxis] * np.eye(d), off))
         free = _over_components(free, k, common=shape == "E")
         directions = np.concatenate((directions, free))
-    return Tangent(directions, scalings, None, None, None)
+    return Tangent(directions, scalings, None, None)
 
 
 def _turning(
@@ -109,6 +110,11 @@ def _turning(
     else:
         axes = np.linalg.eigh(covariances)[1]
     shapes = np.einsum("kja,kji,kia->ka", axes, covariances, axes)
+    if (shapes.min(axis=1) <= _FLATTEST * shapes.max(axis=1)).any():
+        raise InputError(
+            "The axes of a covariance differ too much in length for second derivatives by its "
+            "axes. Rescale the columns, or use method='bootstrap'."
+        )
     scalings = np.concatenate((volumes, _over_components(_traceless(d), k, common=common_shape)))
     rows, columns = np.tril_indices(d, -1)
     each = np.arange(len(rows))
@@ -117,14 +123,15 @@ def _turning(
     turns = _over_components(skew, k, common=common_axes)
     m, p = len(scalings), len(turns)
     scalings = np.concatenate((scalings, np.zeros((p, k, d))))
-    rotations = np.concatenate((np.zeros((m, k, d, d)), turns))
-    moved = rotations * shapes[:, np.newaxis, :] - shapes[:, :, np.newaxis] * rotations
     scale = np.sqrt(shapes)
-    own = scalings[..., np.newaxis] * np.eye(d)
-    own += moved / scale[:, :, np.newaxis] / scale[:, np.newaxis, :]
+    # A^-1/2 Omega A^1/2: a turn is measured by what it does to the covariances.
+    moved = turns * scale[:, np.newaxis, :] / scale[:, :, np.newaxis]
+    moved /= np.abs(moved).max(axis=(1, 2, 3), keepdims=True)
+    rotations = np.concatenate((np.zeros((m, k, d, d)), moved))
+    own = scalings[..., np.newaxis] * np.eye(d) + rotations + rotations.mT
     # From the axes' frame to that of the Cholesky factors, by an orthogonal matrix.
     frames = np.linalg.solve(roots, axes * scale[:, np.newaxis, :])
-    return Tangent(frames @ own @ frames.mT, scalings, rotations, frames, shapes)
+    return Tangent(frames @ own @ frames.mT, scalings, rotations, frames)
 
 
 def _over_components(block: Array, n_components: int, *, common: bool) -> Array:

@@ -53,13 +53,12 @@ def quantile(mixture: "Mixture", q: ArrayLike) -> Floats:
     if ((level < 0.0) | (level > 1.0)).any():
         raise InvalidParameterError("q must be probabilities, from 0 to 1.")
     lower_tail = level <= 0.5
-    with np.errstate(divide="ignore"):
-        target = np.log(np.where(lower_tail, level, 1.0 - level))
+    inside = (level > 0.0) & (level < 1.0)
+    target = np.log(np.where(inside, np.minimum(level, 1.0 - level), 1.0))
     with np.errstate(over="ignore"):
         ends = means + scales * ndtri(level)[..., None]
     # One number lower, where P(X ≤ x) < q even if a component has no second number.
     low, high = np.nextafter(ends.min(axis=-1), -np.inf), ends.max(axis=-1)
-    inside = (level > 0.0) & (level < 1.0)
     side = np.where(lower_tail, 1.0, -1.0)
     for _ in range(_HALVINGS):
         half = np.where(inside, middle(low, high), low)

@@ -2,64 +2,11 @@
 
 import numpy as np
 import pytest
+from regions import check_region, held
 from scipy.stats import norm
 
 from bayesgmm import Mixture, scenario
 from bayesgmm.errors import InputError
-
-# Absolute: the sum of a few distribution functions, each with some rounding.
-HELD = 1e-9
-
-
-def hostile(seed):
-    """A mixture whose standard deviations run from 1e-`span` to 1e`span`, means likewise."""
-    rng = np.random.default_rng(seed)
-    span = rng.choice([0.5, 3.0, 12.0, 150.0])
-    k = int(rng.integers(1, 7))
-    weights = rng.dirichlet(np.full(k, rng.choice([0.2, 5.0])))
-    deviations = 10.0 ** rng.uniform(-span, span, k)
-    means = rng.choice([-1.0, 0.0, 1.0], k) * 10.0 ** rng.uniform(-span, span, k)
-    if rng.random() < 0.3:
-        means[:] = means[0]
-    if rng.random() < 0.3:
-        deviations[:] = deviations[0]
-    if rng.random() < 0.3:
-        means += 1e12 * deviations.max()
-    return Mixture(weights / weights.sum(), means, np.square(deviations))
-
-
-def held(mixture, intervals):
-    """The probability within intervals, from whichever tail is the smaller."""
-    mirrored = Mixture(mixture.weights, -mixture.means, mixture.covariances)
-    low, high = intervals.T
-    lower = mixture.cdf(high) - mixture.cdf(low)
-    upper = mirrored.cdf(-low) - mirrored.cdf(-high)
-    return np.where(mixture.cdf(low) < 0.5, lower, upper).sum()
-
-
-def rounded(intervals, *, outwards):
-    """The intervals with each end moved to the next float64 number."""
-    far = np.array([-np.inf, np.inf]) if outwards else np.array([np.inf, -np.inf])
-    return np.nextafter(intervals, far)
-
-
-def check_region(mixture, prob):
-    """The region holds its probability, but for the rounding of its ends, and is the densest."""
-    region = mixture.highest_density_region(prob)
-    assert (np.diff(region.intervals.ravel()) >= 0.0).all()
-    assert held(mixture, rounded(region.intervals, outwards=True)) >= prob - HELD
-    inner = rounded(region.intervals, outwards=False)
-    inner = inner[inner[:, 0] < inner[:, 1]]
-    assert held(mixture, inner) <= prob + HELD
-    x = np.sort(mixture.sample(2000, rng=1)[0][:, 0])
-    inside = (np.searchsorted(region.intervals.ravel(), x) % 2).astype(bool)
-    edges = rounded(region.intervals, outwards=True), rounded(region.intervals, outwards=False)
-    for low, high in zip(edges[0].ravel(), edges[1].ravel(), strict=True):
-        x, inside = (each[(x < min(low, high)) | (x > max(low, high))] for each in (x, inside))
-    density = mixture.log_density(x) if len(x) else x
-    assert (density[inside] >= region.log_threshold - 1e-9).all()
-    assert (density[~inside] <= region.log_threshold + 1e-9).all()
-    return region
 
 
 @pytest.mark.parametrize("prob", [1e-9, 0.01, 0.5, 0.95, 1.0 - 1e-12])
@@ -76,24 +23,6 @@ def test_ends_far_from_zero_are_rounded_once():
         region.intervals, [[-1e12 - reach, -1e12 + reach], [1e12 - reach, 1e12 + reach]]
     )
     assert region.log_threshold == pytest.approx(np.log(0.5) + norm.logpdf(reach), abs=1e-12)
-
-
-@pytest.mark.parametrize("seed", range(60))
-def test_regions_of_any_scales_and_offsets(seed):
-    mixture = hostile(seed)
-    for prob in (1e-6, 0.01, 0.3, 0.5, 0.9, 0.999999):
-        check_region(mixture, prob)
-
-
-@pytest.mark.parametrize("seed", range(60))
-def test_quantiles_of_any_scales_and_offsets(seed):
-    mixture = hostile(seed)
-    q = np.array([1e-300, 1e-12, 0.01, 0.5, 0.7])
-    x = mixture.quantile(q)
-    # The distribution function of -37 loses some ten thousand units in the last place.
-    assert (mixture.cdf(np.nextafter(x, -np.inf)) <= q * (1.0 + 1e-10)).all()
-    assert (mixture.cdf(np.nextafter(x, np.inf)) >= q * (1.0 - 1e-10)).all()
-    np.testing.assert_array_equal(mixture.quantile([0.0, 1.0]), [-np.inf, np.inf])
 
 
 def test_a_flat_density_holds_its_probability():
@@ -132,23 +61,6 @@ def test_a_bump_on_a_slope_is_found_however_slight():
         counts.append(len(mixture.modes()))
         assert counts[-1] + len(mixture.antimodes()) == 1 + turns.sum()
     assert set(counts) == {1, 2}
-
-
-@pytest.mark.parametrize("seed", range(60))
-def test_modes_and_antimodes_alternate_and_bound_the_density(seed):
-    mixture = hostile(seed)
-    peaks, troughs = mixture.modes(), mixture.antimodes()
-    assert 1 <= len(peaks) <= mixture.n_components
-    assert len(troughs) == len(peaks) - 1
-    every = np.concatenate((peaks, troughs))
-    assert (np.diff(np.sort(every)) >= 0.0).all()
-    order = np.argsort(np.append(peaks, troughs), kind="stable")
-    if len(np.unique(every)) == len(every):
-        assert (order[::2] < len(peaks)).all()
-    # No row is denser than the densest mode, but for the rounding of the mode.
-    x = np.sort(np.append(mixture.sample(500, rng=2)[0], mixture.means[:, 0]))
-    near = np.concatenate((np.nextafter(peaks, -np.inf), peaks, np.nextafter(peaks, np.inf)))
-    assert mixture.log_density(x).max() <= mixture.log_density(near).max() + 1e-9
 
 
 # --- boundaries -----------------------------------------------------------------------------------
@@ -193,29 +105,6 @@ def test_components_without_weight_or_alike_have_no_boundaries():
     assert len(Mixture([1.0, 0.0], [0.0, 1.0], [1.0, 1.0]).boundaries()) == 0
     assert len(Mixture([0.5, 0.5], [0.0, 0.0], [1.0, 1.0]).boundaries()) == 0
     assert len(Mixture([1.0], [0.0], [1.0]).boundaries()) == 0
-
-
-@pytest.mark.parametrize("seed", range(60))
-def test_components_change_at_the_boundaries_and_nowhere_else(seed):
-    mixture = hostile(seed)
-    found = mixture.boundaries()
-    assert (np.diff(found.x) >= 0.0).all()
-    assert len(found) <= 2 * mixture.n_components - 2
-    np.testing.assert_array_equal(found.below[1:], found.above[:-1])
-    x = np.sort(np.append(mixture.sample(500, rng=3)[0], mixture.means[:, 0]))
-    # Points beside a boundary, to its rounding, may be of either side.
-    slack = 1e-9 * np.sqrt(mixture.variances.min()) + 8.0 * np.spacing(np.abs(x))
-    if len(found):
-        at = np.searchsorted(found.x, x)
-        expected = np.append(found.below, found.above[-1])[at]
-        nearest = np.abs(x[:, None] - found.x).min(axis=1)
-        x, expected = x[nearest > slack], expected[nearest > slack]
-    else:
-        heaviest = mixture.means[[mixture.weights.argmax()]]
-        expected = np.repeat(mixture.classify(heaviest), len(x))
-    joint = mixture.log_joint(x) if len(x) else np.empty((0, mixture.n_components))
-    chosen = np.take_along_axis(joint, expected[: len(x), None], axis=1)[:, 0]
-    assert (chosen >= joint.max(axis=1, initial=-np.inf) - 1e-9).all()
 
 
 def test_boundaries_and_modes_need_one_feature():

@@ -1,0 +1,130 @@
+"""Files and documents: exact on the way there and back, damage is a sentence."""
+
+import contextlib
+import json
+
+import numpy as np
+from fuzzing import fuzz, line_mixtures, outcome
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from bayesgmm.errors import BayesGMMError, InputError, InputTypeError
+from bayesgmm.files import csv_text, npy_bytes, read_table, select
+from bayesgmm.model import Mixture
+from bayesgmm.model.document import dump_document
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+TABLES = st.tuples(st.integers(1, 6), st.integers(1, 4)).flatmap(
+    lambda shape: arrays(np.float64, shape, elements=FINITE)
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=5,
+)
+FIELDS = {
+    "feature_names": ["x"],
+    "weights": [0.5, 0.5],
+    "means": [[0.0], [1.0]],
+    "covariances": [[[1.0]], [[2.0]]],
+}
+
+
+@fuzz(60)
+@given(TABLES, st.sampled_from([",", ";", "\t", "|"]))
+def test_csv_holds_every_float_to_the_last_bit(tmp_path_factory, X, delimiter):
+    path = tmp_path_factory.getbasetemp() / "x.csv"
+    names = [f"c{j}" for j in range(X.shape[1])]
+    path.write_text(csv_text(names, list(X.T)).replace(",", delimiter))
+    found = select(read_table(path, delimiter=delimiter))
+    assert found.feature_names == tuple(names)
+    assert found.X.tobytes() == X.tobytes()
+
+
+@fuzz(60)
+@given(TABLES, st.sampled_from(["<f8", ">f8"]), st.booleans())
+def test_npy_holds_every_float_to_the_last_bit(tmp_path_factory, X, dtype, by_columns):
+    path = tmp_path_factory.getbasetemp() / "x.npy"
+    array = np.asfortranarray(X) if by_columns else X
+    path.write_bytes(npy_bytes(array.astype(dtype)))
+    assert select(read_table(path)).X.tobytes() == X.tobytes()
+
+
+@st.composite
+def damaged(draw, content):
+    """Some bytes changed, taken out or put in; or the end missing."""
+    found = bytearray(content)
+    for _ in range(draw(st.integers(1, 3))):
+        at = draw(st.integers(0, len(found) - 1))
+        found[at : at + draw(st.integers(0, 2))] = draw(st.binary(max_size=2))
+        if not found:
+            break
+    return bytes(found[: draw(st.none() | st.integers(0, len(found)))])
+
+
+CONTENTS = st.sampled_from(
+    [
+        b"x,y\n1.0,2.0\n3.5,-4e-3\n",
+        b"a;b;c\n1;2;w\n4;5;9007199254740993\n",
+        b"1 2\n3 4\n",
+        npy_bytes(np.arange(6.0).reshape(3, 2)),
+        npy_bytes(np.arange(6).reshape(3, 2)),
+    ]
+)
+
+
+@fuzz(150)
+@given(st.sampled_from(["x", "x.npy", "x.csv"]), CONTENTS.flatmap(damaged))
+def test_a_damaged_file_is_a_table_or_a_sentence(tmp_path_factory, name, content):
+    path = tmp_path_factory.getbasetemp() / name
+    path.write_bytes(content)
+    with contextlib.suppress(InputError, InputTypeError):
+        assert select(read_table(path)).X.ndim == 2
+
+
+@fuzz(60)
+@given(line_mixtures(), st.none() | st.text(min_size=1))
+def test_a_mixture_comes_back_from_its_document_to_the_last_bit(mixture, name):
+    if name is not None:
+        args = mixture.weights, mixture.means, mixture.covariances, [name]
+        mixture = outcome(Mixture, *args)
+        if isinstance(mixture, BayesGMMError):
+            return
+    again = Mixture.from_json(mixture.to_json())
+    assert again == mixture
+    assert again.covariances.tobytes() == mixture.covariances.tobytes()
+
+
+@st.composite
+def changed(draw, value):
+    """A value of a document with parts of it replaced by anything that JSON can hold."""
+    if draw(st.integers(0, 3)) == 0:
+        return draw(JSON)
+    if isinstance(value, list):
+        return [draw(changed(each)) for each in value]
+    return value
+
+
+@fuzz(100)
+@given(st.fixed_dictionaries({name: changed(value) for name, value in FIELDS.items()}))
+def test_a_document_with_other_values_is_a_mixture_or_a_sentence(fields):
+    try:
+        text = dump_document("bayesgmm.mixture", 1, fields)
+    except ValueError:  # JSON has no NaN
+        return
+    found = outcome(Mixture.from_json, text)
+    if isinstance(found, Mixture):
+        assert found.weights.tolist() == fields["weights"]
+        assert found.means.tolist() == fields["means"]
+
+
+@fuzz(150)
+@given(damaged(Mixture([0.5, 0.5], [0.0, 1.0], [1.0, 2.0], ["x"]).to_json().encode()))
+def test_a_damaged_document_is_refused(content):
+    whole = Mixture([0.5, 0.5], [0.0, 1.0], [1.0, 2.0], ["x"])
+    found = outcome(Mixture.from_json, content)
+    # Blanks between its parts, and other ways to write a number, are no damage.
+    if isinstance(found, Mixture):
+        assert found == whole
+        assert json.loads(content) == json.loads(whole.to_json())
