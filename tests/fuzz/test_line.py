@@ -90,7 +90,8 @@ def test_two_components_are_equally_probable_at_their_boundaries(mixture, data):
     x = found.x[np.isfinite(mixture.log_joint(found.x)[:, pair]).all(axis=1)] if len(found) else []
     joint = mixture.log_joint(x)[:, pair] if len(x) else []
     # Beside a boundary, by the rounding of x, the difference changes its sign.
-    for x, (one, other) in zip(x, joint, strict=True):
-        beside = mixture.log_joint([[np.nextafter(x, -np.inf)], [np.nextafter(x, np.inf)]])[:, pair]
+    for at, (one, other) in zip(x, joint, strict=True):
+        near = [[np.nextafter(at, -np.inf)], [np.nextafter(at, np.inf)]]
+        beside = mixture.log_joint(near)[:, pair]
         sides = np.append(beside[:, 0] - beside[:, 1], one - other)
         assert sides.min() <= 1e-9 <= sides.max() + 2e-9
