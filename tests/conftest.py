@@ -1,1 +1,55 @@
-"""Puts this folder on the path, as pytest does for every conftest: for `tolerances`."""
+"""Mixtures and posteriors of known nature, made once for all tests."""
+
+import gibbs
+import numpy as np
+import pytest
+
+import bayesgmm
+from bayesgmm import Mixture
+
+
+@pytest.fixture(scope="session")
+def galaxies():
+    """Three clear components, each chain under labels of its own; 4 chains of 1,000 draws."""
+    rows = bayesgmm.load_dataset("galaxies").X
+    labels = bayesgmm.GaussianMixture(3, random_state=0).fit(rows).mixture_.classify(rows)
+    starts = [np.array(order)[labels] for order in ([0, 1, 2], [1, 2, 0], [2, 1, 0], [1, 0, 2])]
+    return gibbs.posterior(rows, 3, starts=starts, draws=1000, thin=6, tune=200, rng=1)
+
+
+@pytest.fixture(scope="session")
+def overlapping():
+    """Two components 2.4 standard deviations apart, whose labels switch now and then."""
+    data = bayesgmm.simulate(Mixture([0.5, 0.5], [0.0, 2.4], [1.0, 1.0]), 150, rng=3)
+    starts = [data.labels, 1 - data.labels] * 2
+    return gibbs.posterior(data.X, 2, starts=starts, draws=2000, thin=10, tune=200, rng=2)
+
+
+@pytest.fixture(scope="session")
+def two_optima():
+    """Three components on four corners: two chains merge the left pair, two the right."""
+    corners = [[0, 0], [6, 0], [0, 6], [6, 6]]
+    data = bayesgmm.simulate(Mixture([0.25] * 4, corners, [np.eye(2)] * 4), 400, rng=5)
+    one, other = np.array([0, 0, 1, 2])[data.labels], np.array([1, 2, 0, 0])[data.labels]
+    return gibbs.posterior(data.X, 3, starts=[one, one, other, other], draws=300, rng=3)
+
+
+@pytest.fixture(scope="session", params=[10, 11, 12])
+def too_many(request):
+    """Four components on three clusters."""
+    mixture = Mixture([0.4, 0.35, 0.25], [[0, 0], [6, 0], [0, 6]], [np.eye(2)] * 3)
+    data = bayesgmm.simulate(mixture, 300, rng=request.param)
+    rng = np.random.default_rng(request.param)
+    starts = [np.where(rng.random(300) < 0.5, data.labels, 3) for _ in range(4)]
+    return gibbs.posterior(data.X, 4, starts=starts, draws=500, tune=300, rng=4)
+
+
+@pytest.fixture
+def mixture():
+    """Three components in three named features, at ordinary scales."""
+    rng = np.random.default_rng(20)
+    roots = rng.standard_normal((3, 3, 3))
+    covariances = roots @ np.swapaxes(roots, 1, 2) + 0.3 * np.eye(3)
+    covariances = (covariances + np.swapaxes(covariances, 1, 2)) / 2
+    means = 3 * rng.standard_normal((3, 3))
+    return Mixture([0.5, 0.3, 0.2], means, covariances, ["a", "b", "c"])

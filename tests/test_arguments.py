@@ -266,7 +266,6 @@ def table():
     }  # fmt: skip
     yield "Selection.ranked", owned("selection", "ranked"), {}, {}
     yield "Selection.to_mclust", owned("selection", "to_mclust"), {}, {}
-    yield "Selection.plot", owned("selection", "plot"), {}, {"ax": AXES}
     yield "Selection.summary", owned("selection", "summary"), {}, {"top": COUNT}
     yield "plot_selection", bayesgmm.plot_selection, {"selection": t.selection}, {
         "selection": MIXTURE, "ax": AXES,

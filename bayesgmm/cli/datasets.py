@@ -15,8 +15,8 @@ from bayesgmm.cli.options import debug_option
 @debug_option
 def datasets(name: str | None, as_json: bool) -> None:
     """List the shipped data sets with their sizes and sources, or print one as CSV."""
-    from bayesgmm.datasets import dataset_names
-    from bayesgmm.files import csv_text
+    from bayesgmm.data.table_files import csv_text
+    from bayesgmm.datasets.load import dataset_names
 
     if name is None:
         described = [_describe(each) for each in dataset_names()]

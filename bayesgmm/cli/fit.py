@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import bayesgmm
+from bayesgmm.cli.input_rows import Rows, read_rows
 from bayesgmm.cli.messages import heard_warnings, write_results
 from bayesgmm.cli.options import (
     components_option,
@@ -20,10 +21,9 @@ from bayesgmm.cli.options import (
     quiet_option,
     seed_option,
 )
-from bayesgmm.cli.rows import Rows, read_rows
 
 if TYPE_CHECKING:
-    from bayesgmm.crosstable import CrossTable
+    from bayesgmm.diagnostics.known_groups import CrossTable
 
 _SCHEMA, _VERSION = "bayesgmm.fit", 1
 
@@ -66,8 +66,8 @@ def fit(
       bayesgmm fit faithful -k 2
       bayesgmm fit measurements.csv -k 3 --columns width,height --json
     """
-    from bayesgmm.crosstable import cross_table
-    from bayesgmm.files import check_target
+    from bayesgmm.data.table_files import check_target
+    from bayesgmm.diagnostics.known_groups import cross_table
 
     if output is not None:
         check_target(output, force=force)
@@ -108,8 +108,9 @@ def _fit_document(
     """Everything that the summary shows, at full precision."""
     import numpy as np
 
-    from bayesgmm.em.summary import agreement
-    from bayesgmm.model import as_structure, bhattacharyya
+    from bayesgmm.covariance.structures import as_structure
+    from bayesgmm.estimator.fit_summary import agreement
+    from bayesgmm.mixture.bhattacharyya_distance import bhattacharyya
 
     mixture, structure = model.mixture_, as_structure(model.covariance_type)
     starts = model.starts_.to_dict("records")

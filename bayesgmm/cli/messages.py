@@ -35,7 +35,7 @@ def write_results(
 
     Where the file goes to standard output, the summary goes to standard error.
     """
-    from bayesgmm.files import write_atomically
+    from bayesgmm.data.table_files import write_atomically
 
     try:
         if output is not None:

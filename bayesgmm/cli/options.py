@@ -17,7 +17,7 @@ def _remember_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None
 
 
 def _check_structure(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
-    from bayesgmm.model import as_structure
+    from bayesgmm.covariance.structures import as_structure
 
     try:
         as_structure(value)

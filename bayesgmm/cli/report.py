@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 import bayesgmm
+from bayesgmm.cli.input_rows import read_mixture, read_rows
 from bayesgmm.cli.messages import heard_warnings, shown, write_results
 from bayesgmm.cli.options import (
     covariance_option,
@@ -21,7 +22,6 @@ from bayesgmm.cli.options import (
     seed_option,
 )
 from bayesgmm.cli.progress import stages
-from bayesgmm.cli.rows import read_mixture, read_rows
 
 _MOST_COMPONENTS = 9
 _NOT_THE_PAGE = {"output", "force", "quiet", "as_json"}
@@ -93,7 +93,7 @@ def report(
       bayesgmm report faithful --select --no-posterior
       bayesgmm report measurements.csv -k 3 --label-column species -o page.html
     """
-    from bayesgmm.files import check_target
+    from bayesgmm.data.table_files import check_target
 
     if components is None and not chosen:
         raise click.UsageError("Say how many components, -k, or let --select choose.")

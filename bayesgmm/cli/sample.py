@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 import bayesgmm
+from bayesgmm.cli.input_rows import read_rows
 from bayesgmm.cli.messages import heard_warnings, write_results
 from bayesgmm.cli.options import (
     components_option,
@@ -20,7 +21,6 @@ from bayesgmm.cli.options import (
     quiet_option,
     seed_option,
 )
-from bayesgmm.cli.rows import read_rows
 
 _SCHEMA, _VERSION = "bayesgmm.sample", 1
 
@@ -61,8 +61,8 @@ def sample(
       bayesgmm sample faithful -k 2 -o posterior.nc
       bayesgmm sample measurements.csv -k 3 --covariance diag --draws 2000
     """
-    from bayesgmm.files import check_target
-    from bayesgmm.posterior.summary import beside_em, summarise_posterior
+    from bayesgmm.data.table_files import check_target
+    from bayesgmm.posterior.posterior_summary import beside_em, summarise_posterior
 
     if output is not None:
         check_target(output, force=force)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import bayesgmm
+from bayesgmm.cli.input_rows import Rows, read_rows
 from bayesgmm.cli.messages import heard_warnings, write_results
 from bayesgmm.cli.options import (
     data_options,
@@ -19,10 +20,9 @@ from bayesgmm.cli.options import (
     seed_option,
     split,
 )
-from bayesgmm.cli.rows import Rows, read_rows
 
 if TYPE_CHECKING:
-    from bayesgmm.em import Selection
+    from bayesgmm.selection.model_selection import Selection
 
 _SCHEMA, _VERSION = "bayesgmm.selection", 1
 
@@ -86,7 +86,7 @@ def select(
       bayesgmm select faithful
       bayesgmm select measurements.csv --max-components 5 --structures EEE,VVV -o best.json
     """
-    from bayesgmm.files import check_target
+    from bayesgmm.data.table_files import check_target
 
     if min_components > max_components:
         raise click.UsageError(

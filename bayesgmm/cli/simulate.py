@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 import bayesgmm
+from bayesgmm.cli.input_rows import read_mixture
 from bayesgmm.cli.options import (
     STANDARD_OUTPUT,
     debug_option,
@@ -13,7 +14,6 @@ from bayesgmm.cli.options import (
     output_option,
     seed_option,
 )
-from bayesgmm.cli.rows import read_mixture
 
 
 @click.command()
@@ -55,7 +55,7 @@ def simulate(
     """
     import numpy as np
 
-    from bayesgmm.files import check_target, csv_text, npy_bytes, write_atomically
+    from bayesgmm.data.table_files import check_target, csv_text, npy_bytes, write_atomically
 
     if output == STANDARD_OUTPUT:
         output = None

@@ -8,8 +8,8 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesgmm.arguments import shown
 from bayesgmm.errors import InputError
-from bayesgmm.model.arguments import shown
 
 
 @dataclass(frozen=True, eq=False)

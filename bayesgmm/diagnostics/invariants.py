@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.diagnostics.draws import Draws
-from bayesgmm.engine.draws import DrawnRows
 from bayesgmm.errors import InputError
+from bayesgmm.likelihood.responsibilities_of_draws import DrawnRows
+from bayesgmm.posterior.draws import Draws
 
 type Array = NDArray[np.float64]
 

@@ -11,9 +11,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bayesgmm.diagnostics.draws import Draws
-from bayesgmm.engine.draws import DrawnRows, tally, tally_permuted
 from bayesgmm.errors import InputError
+from bayesgmm.likelihood.responsibilities_of_draws import DrawnRows, tally, tally_permuted
+from bayesgmm.posterior.draws import Draws
 
 type Array = NDArray[np.float64]
 type Permutations = NDArray[np.intp]

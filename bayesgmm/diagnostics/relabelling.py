@@ -11,9 +11,16 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesgmm.diagnostics import methods
-from bayesgmm.diagnostics.assignment import composed, inverse
-from bayesgmm.diagnostics.draws import (
+from bayesgmm.arguments import check_choice, check_text, shown
+from bayesgmm.diagnostics import relabelling_methods as methods
+from bayesgmm.diagnostics.label_assignment import composed, inverse
+from bayesgmm.diagnostics.memberships import Allocations, Memberships, Responsibilities
+from bayesgmm.diagnostics.posterior_means import deviations
+from bayesgmm.diagnostics.relabelling_methods import Labels
+from bayesgmm.errors import ConvergenceWarning, InputError, InvalidParameterError, NotFittedError
+from bayesgmm.estimator.gaussian_mixture import GaussianMixture
+from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.posterior.draws import (
     Draws,
     Posterior,
     component_dims,
@@ -21,12 +28,6 @@ from bayesgmm.diagnostics.draws import (
     read_draws,
     read_rows,
 )
-from bayesgmm.diagnostics.memberships import Allocations, Memberships, Responsibilities
-from bayesgmm.diagnostics.methods import Labels
-from bayesgmm.diagnostics.summaries import deviations
-from bayesgmm.em import GaussianMixture
-from bayesgmm.errors import ConvergenceWarning, InputError, InvalidParameterError, NotFittedError
-from bayesgmm.model import Mixture, check_choice, check_text, shown
 
 type Array = NDArray[np.float64]
 type Permutations = NDArray[np.intp]

@@ -9,7 +9,7 @@ import pandas as pd
 from arviz_stats.base.array import array_stats
 from numpy.typing import NDArray
 
-from bayesgmm.diagnostics.draws import Draws, Posterior, read_draws
+from bayesgmm.arguments import check_choice
 from bayesgmm.diagnostics.invariants import Redundancy, invariants, redundancy
 from bayesgmm.diagnostics.relabelling import (
     Problem,
@@ -21,7 +21,7 @@ from bayesgmm.diagnostics.relabelling import (
     rows_or_none,
 )
 from bayesgmm.diagnostics.verdicts import Evidence, Verdict, reach_verdict
-from bayesgmm.model import check_choice
+from bayesgmm.posterior.draws import Draws, Posterior, read_draws
 
 type Array = NDArray[np.float64]
 type Permutations = NDArray[np.intp]

@@ -9,27 +9,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bayesgmm.em.initial import chosen_starts, given_parameters
+from bayesgmm.covariance.ridge import Regularised
+from bayesgmm.covariance.structures import Structure
+from bayesgmm.data.coercion import label
+from bayesgmm.data.degeneracy import check_enough_rows, check_full_rank, check_spread
+from bayesgmm.em.component_order import check_reference, component_order, mixture_of, renumbered
 from bayesgmm.em.loop import Run, StopRule
-from bayesgmm.em.order import check_reference, component_order, mixture_of, renumbered
-from bayesgmm.em.penalty import Penalised, check_penalty
-from bayesgmm.em.regularisation import Regularised
-from bayesgmm.em.search import Attempt, attempt, explore, finish
-from bayesgmm.em.starts import Sample, Start, Views, portfolio, sample_size
-from bayesgmm.em.units import Units, about_one, fit_units
-from bayesgmm.engine import Rows, n_threads
+from bayesgmm.em.multistart import Attempt, attempt, explore, finish
 from bayesgmm.errors import DegeneracyWarning, FitError, InputError, InvalidParameterError
-from bayesgmm.model import (
-    Mixture,
-    Parameters,
-    Priors,
-    ResolvedPriors,
-    Structure,
-    check_enough_rows,
-    check_full_rank,
-    check_spread,
-)
-from bayesgmm.model.tables import label
+from bayesgmm.initialisation.starts import Sample, Start, Views, portfolio, sample_size
+from bayesgmm.initialisation.user_given import chosen_starts, given_parameters
+from bayesgmm.likelihood.e_step import Rows, n_threads
+from bayesgmm.likelihood.scaling import Units, about_one, fit_units
+from bayesgmm.likelihood.statistics import Parameters
+from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.priors.penalised_likelihood import Penalised, check_penalty
+from bayesgmm.priors.priors import Priors, ResolvedPriors
 
 type Array = NDArray[np.float64]
 

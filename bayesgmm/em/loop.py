@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.core import native
-from bayesgmm.em.penalty import Penalised
-from bayesgmm.em.regularisation import Regularised
-from bayesgmm.engine import Rows
-from bayesgmm.engine.rows import statistics_of
-from bayesgmm.model import Parameters, Statistics, Structure
+from bayesgmm.covariance.ridge import Regularised
+from bayesgmm.covariance.structures import Structure
+from bayesgmm.likelihood.e_step import Rows, statistics_of
+from bayesgmm.likelihood.statistics import Parameters, Statistics
+from bayesgmm.priors.penalised_likelihood import Penalised
 
 type Array = NDArray[np.float64]
 

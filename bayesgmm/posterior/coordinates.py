@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.em.units import fit_units
+from bayesgmm.covariance.structures import Structure, structures
 from bayesgmm.errors import InvalidParameterError
-from bayesgmm.model import Mixture, Structure, structures
+from bayesgmm.likelihood.scaling import fit_units
+from bayesgmm.mixture.mixture import Mixture
 
 type Array = NDArray[np.float64]
 
@@ -17,7 +18,7 @@ _LEAST_WEIGHT = 1e-6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coordinates:
-    """Unconstrained coordinates of mixtures; the formulas are in `bayesgmm.engine.log_posterior`.
+    """Unconstrained coordinates of mixtures; the formulas are in ``log_posterior.hpp``.
 
     Attributes
     ----------

@@ -20,7 +20,7 @@ from pytensor.link.jax.dispatch import jax_funcify
 
 import bayesgmm.posterior.numba_backend  # noqa: F401  # makes the core's symbols known
 from bayesgmm.errors import DerivativeError, InvalidParameterError
-from bayesgmm.posterior.likelihood import MixtureLogDensity, MixtureLogLikelihood
+from bayesgmm.posterior.pytensor_op import MixtureLogDensity, MixtureLogLikelihood
 
 # --- the handlers ---------------------------------------------------------------------------------
 

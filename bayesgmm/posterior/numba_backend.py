@@ -16,7 +16,7 @@ from pytensor.link.numba.dispatch.basic import (
 )
 
 from bayesgmm.core import native
-from bayesgmm.posterior.likelihood import MixtureLogDensity, MixtureLogLikelihood
+from bayesgmm.posterior.pytensor_op import MixtureLogDensity, MixtureLogLikelihood
 
 # A part of the keys of PyTensor's cache: another number when what is called has changed.
 _VERSION = 1

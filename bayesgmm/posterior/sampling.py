@@ -10,25 +10,17 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesgmm.arguments import check_choice, check_count, check_kind, check_probability, check_rng
+from bayesgmm.covariance.structures import Structure, as_structure
+from bayesgmm.data.validation import Data, check_data
 from bayesgmm.errors import InvalidParameterError
-from bayesgmm.model import (
-    Data,
-    Priors,
-    Structure,
-    as_structure,
-    check_choice,
-    check_count,
-    check_data,
-    check_kind,
-    check_probability,
-    check_rng,
-)
-from bayesgmm.posterior.chains import Drawn, draw_by_nutpie, draw_by_pymc
+from bayesgmm.posterior.chain_starts import chain_starts, distinct_optima
 from bayesgmm.posterior.coordinates import coordinates, free_blocks
-from bayesgmm.posterior.estimate import Estimate, estimate
-from bayesgmm.posterior.problem import problem
-from bayesgmm.posterior.rows import log_likelihood, posterior_predictive
-from bayesgmm.posterior.starts import chain_starts, distinct_optima
+from bayesgmm.posterior.initial_estimate import Estimate, estimate
+from bayesgmm.posterior.log_density import problem
+from bayesgmm.posterior.predictions import log_likelihood, posterior_predictive
+from bayesgmm.posterior.samplers import Drawn, draw_by_nutpie, draw_by_pymc
+from bayesgmm.priors.priors import Priors
 
 type Array = NDArray[np.float64]
 
@@ -151,7 +143,7 @@ def sample_posterior(
         drawn = draw_by_nutpie(target, starts, **run)
     else:
         # Importing PyMC takes more than a second, which the other sampler does not need.
-        from bayesgmm.posterior.model import mixture_model
+        from bayesgmm.posterior.pymc_model import mixture_model
 
         model = mixture_model(
             X, n_components, covariance_type=structure, priors=priors, near=em.mixture

@@ -2,8 +2,3 @@
 
 The room is called `reporting`, for `bayesgmm.report` is the function.
 """
-
-from bayesgmm.reporting.build import report
-from bayesgmm.reporting.page import Report
-
-__all__ = ["Report", "report"]

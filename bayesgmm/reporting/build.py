@@ -4,24 +4,24 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bayesgmm.em import GaussianMixture
 from bayesgmm.errors import BayesGMMError, BayesGMMWarning, InvalidParameterError
-from bayesgmm.model import Mixture
+from bayesgmm.estimator.gaussian_mixture import GaussianMixture
+from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.reporting.inputs import Inputs, gather
 from bayesgmm.reporting.page import Report, assemble
 from bayesgmm.reporting.parts import Section, UnavailableError, plural
-from bayesgmm.reporting.sections.choice import choice_section
+from bayesgmm.reporting.sections.classification import membership_section
 from bayesgmm.reporting.sections.data import data_section
-from bayesgmm.reporting.sections.engines import engines_section
-from bayesgmm.reporting.sections.fit import fit_section
-from bayesgmm.reporting.sections.membership import membership_section
+from bayesgmm.reporting.sections.em_and_posterior import engines_section
+from bayesgmm.reporting.sections.goodness_of_fit import fit_section
 from bayesgmm.reporting.sections.methods import methods_section
 from bayesgmm.reporting.sections.mixture import mixture_section
+from bayesgmm.reporting.sections.model_choice import choice_section
 from bayesgmm.reporting.sections.posterior import posterior_section
 from bayesgmm.reporting.sections.recovery import recovery_section
 from bayesgmm.reporting.sections.starts import starts_section
 from bayesgmm.reporting.sections.switching import switching_section
-from bayesgmm.reporting.summary import summarise
+from bayesgmm.reporting.verdict_box import summarise
 
 _SECTIONS: tuple[tuple[str, str, Callable[[Inputs], Section]], ...] = (
     ("data", "Data", data_section),

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.diagnostics import relabel
-from bayesgmm.em import GaussianMixture
-from bayesgmm.engine import membership
+from bayesgmm.data.validation import check_data
+from bayesgmm.diagnostics.relabelling import relabel
 from bayesgmm.errors import InputError, InvalidParameterError
-from bayesgmm.model import Mixture, check_data
-from bayesgmm.reporting.draws import Relabelled, relabelled
+from bayesgmm.estimator.gaussian_mixture import GaussianMixture
+from bayesgmm.likelihood.responsibilities import membership
+from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.reporting.displayed_errors import Errors, errors_of
 from bayesgmm.reporting.parts import UnavailableError, short
-from bayesgmm.reporting.standard_errors import Errors, errors_of
+from bayesgmm.reporting.relabelled_draws import Relabelled, relabelled
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,10 +11,10 @@ from typing import Any
 import jinja2
 
 import bayesgmm
-from bayesgmm.model.document import write_document
-from bayesgmm.reporting.drawing import with_own_ids
+from bayesgmm.data.json_document import write_document
 from bayesgmm.reporting.parts import Section, Shown, short
-from bayesgmm.reporting.summary import Summary
+from bayesgmm.reporting.svg import with_own_ids
+from bayesgmm.reporting.verdict_box import Summary
 
 _SCHEMA, _VERSION = "bayesgmm.report", 1
 _BADGES = {

@@ -6,10 +6,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesgmm.arguments import check_kind
 from bayesgmm.errors import BayesGMMError
-from bayesgmm.model.arguments import check_kind
-from bayesgmm.model.mixture import Mixture
-from bayesgmm.model.precise import equilibrate
+from bayesgmm.mixture.gaussian_densities import equilibrate
+from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.simulation.quadratic_form import quadratic_form_cdf
 
 __all__ = ["Pairs", "overlap"]
@@ -258,7 +258,7 @@ def overlap(mixture: Mixture) -> Floats:
 
     Examples
     --------
-    >>> from bayesgmm.simulation import overlap, scenario
+    >>> from bayesgmm import overlap, scenario
     >>> omega = overlap(scenario("overlapping_ellipses"))
     >>> round(float(omega[0, 1]), 4), round(float(omega[1, 0]), 4)
     (0.1457, 0.0529)

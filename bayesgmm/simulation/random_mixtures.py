@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
+from bayesgmm.arguments import check_count, check_number, check_rng
 from bayesgmm.errors import InvalidParameterError
-from bayesgmm.model.arguments import check_count, check_number, check_rng
-from bayesgmm.model.mixture import Mixture, Seed
+from bayesgmm.mixture.mixture import Mixture, Seed
 from bayesgmm.simulation.misclassification import Pairs
 from bayesgmm.simulation.structured_covariances import random_covariances, structure_letters
 
@@ -73,7 +73,7 @@ def random_mixture(
 
     Examples
     --------
-    >>> from bayesgmm.simulation import overlap, random_mixture
+    >>> from bayesgmm import overlap, random_mixture
     >>> omega = overlap(random_mixture(2, 3, max_overlap=0.1, rng=1))
     >>> round(float(omega[0, 1] + omega[1, 0]), 6)
     0.1

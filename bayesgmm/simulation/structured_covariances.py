@@ -11,8 +11,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesgmm.arguments import unknown_name
 from bayesgmm.errors import InvalidParameterError
-from bayesgmm.model.arguments import unknown_name
 
 __all__ = ["random_covariances", "structure_letters"]
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayesgmm.arguments import unknown_name
 from bayesgmm.errors import InputError
-from bayesgmm.model.arguments import unknown_name
-from bayesgmm.model.mixture import Mixture
+from bayesgmm.mixture.mixture import Mixture
 
 __all__ = ["scenario", "scenarios"]
 
@@ -86,7 +86,7 @@ def scenario(name: str) -> Mixture:
 
     Examples
     --------
-    >>> from bayesgmm.simulation import scenario
+    >>> from bayesgmm import scenario
     >>> scenario("heights").feature_names
     ('height_cm',)
     """

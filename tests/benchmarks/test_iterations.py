@@ -23,9 +23,10 @@ from threadpoolctl import threadpool_limits
 from timing import dgemm_rate, in_words, interleaved, seconds
 
 import bayesgmm
+from bayesgmm.covariance.structures import as_structure
 from bayesgmm.em.loop import StopRule, maximise
-from bayesgmm.engine import Rows, n_threads
-from bayesgmm.model import Parameters, as_structure
+from bayesgmm.likelihood.e_step import Rows, n_threads
+from bayesgmm.likelihood.statistics import Parameters
 
 # n, d, K, structure, target, and by how many passes our and their fits differ.
 CASES = [

@@ -14,10 +14,10 @@ from scipy.optimize import linear_sum_assignment
 from timing import in_words, seconds
 
 from bayesgmm import Mixture
-from bayesgmm.diagnostics import methods
-from bayesgmm.diagnostics.assignment import assign
-from bayesgmm.diagnostics.draws import Draws
+from bayesgmm.diagnostics import relabelling_methods as methods
+from bayesgmm.diagnostics.label_assignment import assign
 from bayesgmm.diagnostics.memberships import Responsibilities
+from bayesgmm.posterior.draws import Draws
 
 
 def switching_draws(draws, n, k, d):

@@ -3,7 +3,7 @@ import io
 import json
 
 from bayesgmm import load_dataset
-from bayesgmm.datasets import dataset_names
+from bayesgmm.datasets.load import dataset_names
 
 
 def test_the_list_has_sizes_and_sources(bayesgmm_command):

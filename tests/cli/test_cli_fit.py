@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import bayesgmm
-from bayesgmm import files
+from bayesgmm.data import table_files as files
+from bayesgmm.data.table_files import csv_text, npy_bytes
 from bayesgmm.errors import ConvergenceWarning
-from bayesgmm.files import csv_text, npy_bytes
 
 
 @pytest.fixture

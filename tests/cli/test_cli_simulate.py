@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import bayesgmm
-from bayesgmm.cli import simulate
+from bayesgmm.cli.simulate import simulate
 
 
 def rows_of(text):

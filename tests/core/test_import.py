@@ -12,8 +12,8 @@ import bayesgmm
 
 PASS = """
 import numpy as np
-from bayesgmm.engine import e_step
-from bayesgmm.model import Mixture
+from bayesgmm.likelihood.e_step import e_step
+from bayesgmm.mixture.mixture import Mixture
 
 x = np.random.default_rng(5).standard_normal((3000, 2))
 found = e_step(x, Mixture([0.4, 0.6], [[0.0, 1.0], [0.5, -1.0]], [np.eye(2), 2 * np.eye(2)]))
@@ -61,7 +61,7 @@ fit.predict(x), fit.summary(x), fit.standard_errors(x)
     ("code", "absent"),
     [
         ("import bayesgmm", HEAVY),
-        ("import bayesgmm.engine", ["arviz", "dask", "matplotlib", *COMPILERS]),
+        ("import bayesgmm.likelihood.e_step", ["arviz", "dask", "matplotlib", *COMPILERS]),
         (FIT, ["arviz", "dask", "matplotlib", *COMPILERS]),
     ],
     ids=["package", "engine", "fit"],

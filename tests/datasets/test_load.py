@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from bayesgmm.datasets import dataset_names, load_dataset
+from bayesgmm.datasets.load import dataset_names, load_dataset
 from bayesgmm.errors import InputError
 
 
@@ -58,6 +58,6 @@ def test_reading_needs_no_pandas():
     # A module that is None in sys.modules cannot be imported.
     code = (
         "import sys; import bayesgmm.errors; sys.modules['pandas'] = None; "
-        "from bayesgmm.datasets import load_dataset; load_dataset('iris')"
+        "from bayesgmm.datasets.load import load_dataset; load_dataset('iris')"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

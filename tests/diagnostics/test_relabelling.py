@@ -8,8 +8,9 @@ import xarray as xr
 from scipy.special import logsumexp
 
 import bayesgmm
-from bayesgmm.diagnostics import read_draws, relabel
+from bayesgmm.diagnostics.relabelling import relabel
 from bayesgmm.errors import InputError, InvalidParameterError, NotFittedError
+from bayesgmm.posterior.draws import read_draws
 
 METHODS = [
     "ecr",

@@ -6,7 +6,7 @@ import xarray as xr
 
 import bayesgmm
 from bayesgmm import Mixture
-from bayesgmm.diagnostics import read_draws
+from bayesgmm.posterior.draws import read_draws
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import bayesgmm
-from bayesgmm.diagnostics import read_draws, relabel
 from bayesgmm.diagnostics.invariants import invariants, redundancy
+from bayesgmm.diagnostics.relabelling import relabel
 from bayesgmm.diagnostics.switching import (
     INVARIANT,
     RELABELLED,
@@ -17,6 +17,7 @@ from bayesgmm.diagnostics.switching import (
     r_hat_and_ess,
 )
 from bayesgmm.errors import InputError
+from bayesgmm.posterior.draws import read_draws
 
 
 def test_between_chains(galaxies):

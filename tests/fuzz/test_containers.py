@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bayesgmm import GaussianMixture, Mixture
+from bayesgmm.data.validation import check_data, check_sample_weight
 from bayesgmm.errors import BayesGMMError
-from bayesgmm.model import check_data, check_sample_weight
 
 NUMBERS = (
     st.floats()

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from bayesgmm.data.json_document import dump_document
+from bayesgmm.data.table_files import csv_text, npy_bytes, read_table, select
 from bayesgmm.errors import BayesGMMError, InputError, InputTypeError
-from bayesgmm.files import csv_text, npy_bytes, read_table, select
-from bayesgmm.model import Mixture
-from bayesgmm.model.document import dump_document
+from bayesgmm.mixture.mixture import Mixture
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 TABLES = st.tuples(st.integers(1, 6), st.integers(1, 4)).flatmap(

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from tolerances import ASCENT, SAME_OPTIMUM
 
 from bayesgmm import GaussianMixture, bootstrap_lrt, select_mixture
-from bayesgmm.em.grid import contained
+from bayesgmm.covariance.structures import as_structure, structures
 from bayesgmm.errors import BayesGMMError
-from bayesgmm.model import as_structure, structures
+from bayesgmm.selection.grid_search import contained
 
 CHOICES = st.sampled_from(
     [

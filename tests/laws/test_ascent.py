@@ -5,7 +5,7 @@ import pytest
 from cases import StopRule, as_mixture, fit, one_pass, one_step, overlapping, random_parameters
 from tolerances import ASCENT, KERNEL, SAME_OPTIMUM
 
-from bayesgmm.model import Parameters
+from bayesgmm.likelihood.statistics import Parameters
 
 
 def falls(values):

@@ -16,8 +16,10 @@ from cases import (
 )
 from tolerances import DIFFERENCES, KERNEL, SCORE
 
-from bayesgmm.engine import e_step, score
-from bayesgmm.model import Parameters, as_structure
+from bayesgmm.covariance.structures import as_structure
+from bayesgmm.likelihood.e_step import e_step
+from bayesgmm.likelihood.gradient import score
+from bayesgmm.likelihood.statistics import Parameters
 
 
 def curve(structure, theta, rng):

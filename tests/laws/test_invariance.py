@@ -14,8 +14,8 @@ from cases import (
 )
 from tolerances import KERNEL, SAME_OPTIMUM, SUMS
 
-from bayesgmm.engine import e_step
-from bayesgmm.model import Parameters, Statistics
+from bayesgmm.likelihood.e_step import e_step
+from bayesgmm.likelihood.statistics import Parameters, Statistics
 
 
 @pytest.mark.parametrize("d", [1, 3])

@@ -5,7 +5,7 @@ import pytest
 from cases import STRUCTURES, as_mixture, dense, fit, overlapping, random_parameters
 from tolerances import ASCENT, SAME_OPTIMUM
 
-from bayesgmm.model import Parameters
+from bayesgmm.likelihood.statistics import Parameters
 
 LETTERS = "IEV"
 

@@ -9,7 +9,8 @@ import pytest
 from cases import StopRule, fit, one_step, overlapping, random_parameters
 from tolerances import PROMISE
 
-from bayesgmm.model import Parameters, as_structure
+from bayesgmm.covariance.structures import as_structure
+from bayesgmm.likelihood.statistics import Parameters
 
 N = 2000
 # Plain passes after the run's end; what they gain is what the run left.

@@ -11,7 +11,7 @@ import pymc as pm
 import pytest
 
 from bayesgmm import load_dataset, sample_posterior
-from bayesgmm.posterior.summary import summarise_posterior
+from bayesgmm.posterior.posterior_summary import summarise_posterior
 
 
 def interrupted(**settings):

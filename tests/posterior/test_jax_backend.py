@@ -11,7 +11,7 @@ from arviz import mcse
 
 from bayesgmm import marginal_mixture
 from bayesgmm.errors import DerivativeError, InvalidParameterError
-from bayesgmm.posterior.likelihood import MixtureLogDensity
+from bayesgmm.posterior.pytensor_op import MixtureLogDensity
 
 N, K, D = 40, 3, 2
 KINDS = ("covariances", "cholesky", "precision_cholesky")
@@ -23,7 +23,7 @@ import sys
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
-from bayesgmm.posterior.likelihood import MixtureLogDensity
+from bayesgmm.posterior.pytensor_op import MixtureLogDensity
 
 w, m, s = pt.dvector(), pt.dmatrix(), pt.dmatrix()
 value = MixtureLogDensity("cholesky")(w, m, s, np.zeros((4, 2))).sum()

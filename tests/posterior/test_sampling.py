@@ -18,8 +18,9 @@ from bayesgmm import (
     sample_posterior,
 )
 from bayesgmm.errors import BayesGMMError, InputError, InvalidParameterError
-from bayesgmm.model import ResolvedPriors, match_components
-from bayesgmm.posterior.summary import beside_em, summarise_posterior
+from bayesgmm.mixture.matching import match_components
+from bayesgmm.posterior.posterior_summary import beside_em, summarise_posterior
+from bayesgmm.priors.priors import ResolvedPriors
 
 HOSTILE = ["km/h", "<script>alert(1)</script>=cmd"]
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from bayesgmm.diagnostics.predictive_check import check
 from bayesgmm.reporting import parts
-from bayesgmm.reporting.predictive import check
-from bayesgmm.simulation import scenario
+from bayesgmm.simulation.worked_examples import scenario
 
 
 @pytest.mark.parametrize(

@@ -261,7 +261,7 @@ def test_what_does_not_belong_together_is_refused(faithful, faithful_em):
 
 
 def test_the_room_does_not_hide_the_function():
-    from bayesgmm.reporting import report as from_the_room
+    from bayesgmm.reporting.build import report as from_the_room
 
     assert bayesgmm.report is from_the_room
 

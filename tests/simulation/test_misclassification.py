@@ -5,9 +5,10 @@ import pytest
 from scipy import stats
 
 from bayesgmm.errors import BayesGMMError
-from bayesgmm.model.mixture import Mixture
-from bayesgmm.simulation import misclassification, overlap, random_mixture, random_mixtures
-from bayesgmm.simulation.misclassification import Pairs
+from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.simulation import misclassification, random_mixtures
+from bayesgmm.simulation.misclassification import Pairs, overlap
+from bayesgmm.simulation.random_mixtures import random_mixture
 
 # |z| > 4.8 happens once in 630000 times; with at most 20 comparisons a test, a false alarm has
 # a probability below 4e-5.

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from bayesgmm.errors import InvalidParameterError
-from bayesgmm.simulation import overlap, random_mixture, random_mixtures
-from bayesgmm.simulation.misclassification import Pairs
+from bayesgmm.simulation import random_mixtures
+from bayesgmm.simulation.misclassification import Pairs, overlap
+from bayesgmm.simulation.random_mixtures import random_mixture
 from bayesgmm.simulation.structured_covariances import structure_letters
 
 CODES = [

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from bayesgmm.errors import InputError
-from bayesgmm.simulation import overlap, scenario, scenarios
+from bayesgmm.simulation.misclassification import overlap
+from bayesgmm.simulation.worked_examples import scenario, scenarios
 
 
 def test_every_scenario_has_a_line_and_feature_names():

@@ -2,9 +2,11 @@
 
 import numpy as np
 
+from bayesgmm.covariance.structures import structures
 from bayesgmm.em.loop import StopRule, m_step, maximise
-from bayesgmm.engine import Rows
-from bayesgmm.model import Mixture, Parameters, structures
+from bayesgmm.likelihood.e_step import Rows
+from bayesgmm.likelihood.statistics import Parameters
+from bayesgmm.mixture.mixture import Mixture
 
 # Structures for one feature have codes of one letter.
 STRUCTURES = [each for each in structures() if len(each.code) == 3]

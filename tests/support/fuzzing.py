@@ -11,8 +11,9 @@ import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from bayesgmm.covariance.structures import structures
 from bayesgmm.errors import BayesGMMError, BayesGMMWarning
-from bayesgmm.model import Mixture, structures
+from bayesgmm.mixture.mixture import Mixture
 
 FACTOR = int(os.environ.get("BAYESGMM_FUZZ", "0"))
 

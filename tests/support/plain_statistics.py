@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bayesgmm.engine import Rows
+from bayesgmm.likelihood.e_step import Rows
 
 Extended = np.longdouble
 

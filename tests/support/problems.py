@@ -2,9 +2,11 @@
 
 import numpy as np
 
-from bayesgmm.model import Mixture, Priors, as_structure
+from bayesgmm.covariance.structures import as_structure
+from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.coordinates import coordinates
-from bayesgmm.posterior.problem import problem
+from bayesgmm.posterior.log_density import problem
+from bayesgmm.priors.priors import Priors
 
 # Structure, features, priors of the covariances.
 CASES = [

@@ -4,7 +4,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from bayesgmm.model import as_structure
+from bayesgmm.covariance.structures import as_structure
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import Section, Shown, Table
 

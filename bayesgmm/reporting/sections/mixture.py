@@ -5,11 +5,12 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.diagnostics.drawing import colour
-from bayesgmm.em import GaussianMixture
-from bayesgmm.em.criteria import information_criteria
-from bayesgmm.model import Mixture, as_structure, bhattacharyya
-from bayesgmm.reporting.drawing import MUTED, RULE, canvas, style, to_svg
+from bayesgmm.covariance.structures import as_structure
+from bayesgmm.estimator.gaussian_mixture import GaussianMixture
+from bayesgmm.estimator.information_criteria import information_criteria
+from bayesgmm.mixture.bhattacharyya_distance import bhattacharyya
+from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.plots.style import colour
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import (
     Figure,
@@ -26,6 +27,7 @@ from bayesgmm.reporting.parts import (
     plural,
     significant,
 )
+from bayesgmm.reporting.svg import MUTED, RULE, canvas, style, to_svg
 
 type Array = NDArray[np.float64]
 

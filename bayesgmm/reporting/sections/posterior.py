@@ -5,11 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.diagnostics import Draws
-from bayesgmm.diagnostics.drawing import colour
 from bayesgmm.diagnostics.switching import RELABELLED, r_hat_and_ess
-from bayesgmm.reporting.drawing import canvas, style, to_svg
-from bayesgmm.reporting.draws import Relabelled
+from bayesgmm.plots.style import colour
+from bayesgmm.posterior.draws import Draws
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import (
     Figure,
@@ -21,7 +19,9 @@ from bayesgmm.reporting.parts import (
     fixed,
     plural,
 )
+from bayesgmm.reporting.relabelled_draws import Relabelled
 from bayesgmm.reporting.sections.mixture import shown_features
+from bayesgmm.reporting.svg import canvas, style, to_svg
 
 type Array = NDArray[np.float64]
 

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesgmm.diagnostics import recovery
-from bayesgmm.reporting.drawing import INK, RULE, panel, style, to_svg
+from bayesgmm.diagnostics.truth_recovery import recovery
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import (
     Figure,
@@ -21,6 +20,7 @@ from bayesgmm.reporting.parts import (
     short,
     significant,
 )
+from bayesgmm.reporting.svg import INK, RULE, panel, style, to_svg
 
 _PROBABILITY = 0.9
 _MOST_ROWS = 40

@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesgmm.em.summary import agreement
-from bayesgmm.reporting.drawing import INK, MUTED, panel, style, to_svg
+from bayesgmm.estimator.fit_summary import agreement
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import (
     NOTHING,
@@ -21,6 +20,7 @@ from bayesgmm.reporting.parts import (
     numeral,
     significant,
 )
+from bayesgmm.reporting.svg import INK, MUTED, panel, style, to_svg
 
 # Runs that end within this of one another have found the same optimum, nats.
 _SAME = 1e-2

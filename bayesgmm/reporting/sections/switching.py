@@ -4,9 +4,7 @@ import math
 
 import numpy as np
 
-from bayesgmm.diagnostics.drawing import colour
-from bayesgmm.reporting.drawing import canvas, style, to_svg
-from bayesgmm.reporting.draws import Relabelled
+from bayesgmm.plots.style import colour
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import (
     Figure,
@@ -19,7 +17,9 @@ from bayesgmm.reporting.parts import (
     percent,
     short,
 )
+from bayesgmm.reporting.relabelled_draws import Relabelled
 from bayesgmm.reporting.sections.mixture import shown_features
+from bayesgmm.reporting.svg import canvas, style, to_svg
 
 _STATES: dict[str, State] = {
     "no switching": "good",

@@ -1,0 +1,109 @@
+from . import errors as errors
+from .covariance.structures import structures as structures
+from .datasets.load import Dataset as Dataset
+from .datasets.load import load_dataset as load_dataset
+from .diagnostics.em_vs_posterior import Agreement as Agreement
+from .diagnostics.em_vs_posterior import compare_engines as compare_engines
+from .diagnostics.relabelling import relabel as relabel
+from .diagnostics.switching import LabelSwitching as LabelSwitching
+from .diagnostics.switching import label_switching as label_switching
+from .diagnostics.truth_recovery import Recovery as Recovery
+from .diagnostics.truth_recovery import recovery as recovery
+from .estimator.alignment import align as align
+from .estimator.gaussian_mixture import GaussianMixture as GaussianMixture
+from .likelihood.e_step import e_step as e_step
+from .likelihood.gradient import score as score
+from .likelihood.statistics import Statistics as Statistics
+from .mixture.decision_boundaries import Boundaries as Boundaries
+from .mixture.highest_density_region import HighestDensityRegion as HighestDensityRegion
+from .mixture.mixture import Mixture as Mixture
+from .mixture.regression import Regression as Regression
+from .plots.interval_plots import plot_engines as plot_engines
+from .plots.interval_plots import plot_recovery as plot_recovery
+from .plots.label_plots import plot_ambiguity as plot_ambiguity
+from .plots.label_plots import plot_label_switching as plot_label_switching
+from .plots.mixture_plots import plot_mixture as plot_mixture
+from .plots.selection_plot import plot_selection as plot_selection
+from .posterior.predictions import co_clustering as co_clustering
+from .posterior.predictions import posterior_predictive as posterior_predictive
+from .posterior.predictions import responsibilities as responsibilities
+from .posterior.pymc_model import mixture_model as mixture_model
+from .posterior.pytensor_op import marginal_mixture as marginal_mixture
+from .posterior.sampling import sample_posterior as sample_posterior
+from .priors.families import LKJ as LKJ
+from .priors.families import InverseGamma as InverseGamma
+from .priors.families import InverseWishart as InverseWishart
+from .priors.priors import Priors as Priors
+from .priors.priors import ResolvedPriors as ResolvedPriors
+from .reporting.build import report as report
+from .reporting.page import Report as Report
+from .selection.combining_components import Merging as Merging
+from .selection.combining_components import merge_components as merge_components
+from .selection.likelihood_ratio_test import BootstrapTest as BootstrapTest
+from .selection.likelihood_ratio_test import bootstrap_lrt as bootstrap_lrt
+from .selection.model_selection import Selection as Selection
+from .selection.model_selection import select_mixture as select_mixture
+from .simulation.misclassification import overlap as overlap
+from .simulation.random_mixtures import random_mixture as random_mixture
+from .simulation.simulate import Simulation as Simulation
+from .simulation.simulate import simulate as simulate
+from .simulation.worked_examples import scenario as scenario
+from .simulation.worked_examples import scenarios as scenarios
+from .uncertainty.standard_errors import StandardErrors as StandardErrors
+from .version import __version__ as __version__
+
+__all__ = [
+    "LKJ",
+    "Agreement",
+    "BootstrapTest",
+    "Boundaries",
+    "Dataset",
+    "GaussianMixture",
+    "HighestDensityRegion",
+    "InverseGamma",
+    "InverseWishart",
+    "LabelSwitching",
+    "Merging",
+    "Mixture",
+    "Priors",
+    "Recovery",
+    "Regression",
+    "Report",
+    "ResolvedPriors",
+    "Selection",
+    "Simulation",
+    "StandardErrors",
+    "Statistics",
+    "__version__",
+    "align",
+    "bootstrap_lrt",
+    "co_clustering",
+    "compare_engines",
+    "e_step",
+    "errors",
+    "label_switching",
+    "load_dataset",
+    "marginal_mixture",
+    "merge_components",
+    "mixture_model",
+    "overlap",
+    "plot_ambiguity",
+    "plot_engines",
+    "plot_label_switching",
+    "plot_mixture",
+    "plot_recovery",
+    "plot_selection",
+    "posterior_predictive",
+    "random_mixture",
+    "recovery",
+    "relabel",
+    "report",
+    "responsibilities",
+    "sample_posterior",
+    "scenario",
+    "scenarios",
+    "score",
+    "select_mixture",
+    "simulate",
+    "structures",
+]

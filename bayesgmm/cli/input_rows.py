@@ -1,0 +1,82 @@
+"""The rows that a command works on."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+import bayesgmm
+from bayesgmm.cli.messages import shown
+
+_LARGEST_MODEL = 2**26
+
+
+class Rows(NamedTuple):
+    """What is fitted: a frame where columns have names, and the groups that are known."""
+
+    name: str
+    X: Any
+    labels: list[str] | None
+    label_column: str | None
+
+
+def read_rows(
+    data: str,
+    *,
+    columns: list[str] | None,
+    label_column: str | None,
+    delimiter: str | None,
+    header: bool | None,
+    quiet: bool,
+) -> Rows:
+    """Read a file or a shipped data set, as `options.data_options` names it."""
+    import pandas as pd
+
+    from bayesgmm.data.table_files import Table, Text, read_table, row_counter, select
+    from bayesgmm.datasets.load import dataset_names
+
+    if data in dataset_names():
+        shipped = bayesgmm.load_dataset(data)
+        table = Table(shipped.feature_names, list(shipped.X.T))
+        if shipped.labels is not None:
+            table = Table(
+                (*shipped.feature_names, "label"),
+                [*table.columns, Text(shipped.labels.tolist(), 0)],
+            )
+            label_column = label_column or "label"
+        name = f"{data} (shipped with bayesgmm)"
+    else:
+        if data != "-" and not Path(data).exists():
+            raise bayesgmm.errors.InputError(_no_such_data(data, dataset_names()))
+        table = read_table(data, delimiter=delimiter, header=header)
+        name = "standard input" if data == "-" else shown(data)
+        counter = row_counter(table)
+        if counter is not None and columns is None and label_column is None and not quiet:
+            click.echo(
+                f"Note: {counter} only counts the rows. If it is no measurement, name those to "
+                "fit with --columns.",
+                err=True,
+            )
+    chosen = select(table, columns, label_column)
+    X: Any = chosen.X
+    if chosen.feature_names is not None:
+        X = pd.DataFrame(chosen.X, columns=list(chosen.feature_names), copy=False)
+    return Rows(name, X, chosen.labels, label_column)
+
+
+def read_mixture(path: str) -> "bayesgmm.Mixture":
+    """Read a mixture from a file of `fit -o`; "-" is standard input."""
+    from bayesgmm.data.table_files import open_binary
+
+    if path != "-":
+        return bayesgmm.Mixture.from_json(Path(path))
+    with open_binary(path) as (_, file):
+        return bayesgmm.Mixture.from_json(file.read(_LARGEST_MODEL + 1))
+
+
+def _no_such_data(data: str, known: tuple[str, ...]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(data.lower(), known, n=1, cutoff=0.5)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"There is no file {data!r}, and no shipped data set of that name.{hint}"

@@ -1,0 +1,175 @@
+"""Data that no covariance fits: too few distinct rows, constant and dependent columns."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import qr, solve_triangular
+
+from bayesgmm.data.coercion import Floats, Names, label
+from bayesgmm.errors import InputError
+
+_EPS = float(np.finfo(np.float64).eps)
+_BLOCK = 2**16
+# Spreads outside these have variances that do not fit into float64.
+_LEAST_SPREAD, _LARGEST_SPREAD = 1e-160, 1e153
+
+
+def check_enough_rows(X: Floats, n_components: int) -> None:
+    """Raise InputError unless X (n, D) has at least ``n_components`` distinct rows.
+
+    Reads only as far as it must.
+    """
+    n = len(X)
+    if n_components > n:
+        raise InputError(
+            f"X has {n} rows (n_samples={n}) but n_components={n_components}. "
+            f"Use at most {n} component{'s' * (n > 1)}."
+        )
+    rows: set[bytes] = set()
+    step = max(2 * n_components, 16)
+    start = 0
+    while start < n and len(rows) < n_components:
+        # Adding zero makes -0.0 equal to 0.0 in bytes.
+        block = X[start : start + step] + 0.0
+        rows.update(map(bytes, block))
+        start += step
+        step = min(4 * step, max(_BLOCK // X.shape[1], 1))
+    if len(rows) < n_components:
+        count = len(rows)
+        raise InputError(
+            f"X has {count} distinct row{'s' * (count > 1)} but n_components={n_components}. "
+            f"Use at most {count} component{'s' * (count > 1)}."
+        )
+
+
+def check_spread(X: Floats, names: Names = None, *, some: bool = True) -> None:
+    """Raise InputError if a column is constant to rounding, or its variance leaves float64.
+
+    Parameters
+    ----------
+    X : (n, D)
+        NaN are passed over.
+    names : tuple of str, optional
+        For the messages.
+    some : bool
+        Whether there must be some variance: there need not where a constant is added to it.
+    """
+    _spread(X, names, some=some)
+
+
+def check_full_rank(X: Floats, names: Names = None) -> None:
+    """Raise InputError if a column is constant, or depends on others linearly to rounding.
+
+    Dependence means that the residual of a column on the others, by QR of the centred and scaled
+    columns, is at most 8 D ε of the columns' magnitude (offset included) in the root mean square.
+    The cheap test comes first: a cross-product with no eigenvalue near 0 settles it.
+
+    Parameters
+    ----------
+    X : (n, D)
+        With NaN, only constant columns are looked for.
+    names : tuple of str, optional
+        For the messages.
+    """
+    least, largest = _spread(X, names)
+    n, d = X.shape
+    if n <= d:
+        raise InputError(
+            f"X has rank at most {n - 1} after centring, with {d} columns and n_samples={n}. Use "
+            f"at least {d + 1} rows, fewer columns, or a diagonal covariance."
+        )
+    if d == 1:
+        return
+    middle = 0.5 * (least + largest)
+    _, exponent = np.frexp(largest - least)
+    unit = np.ldexp(1.0, -exponent)
+    magnitude = np.maximum(np.abs(least), np.abs(largest)) * unit
+    tolerance = 8 * d * _EPS * (1 + float(magnitude.max()))
+    if not _clearly_independent(X, middle, unit, tolerance):
+        _check_dependence(X, middle, unit, tolerance, names)
+
+
+def _columns(X: Floats) -> Iterator[Floats]:
+    """Transposed blocks (D, b): NumPy reduces short rows slowly and long ones fast."""
+    step = max(_BLOCK // X.shape[1], X.shape[1])
+    return (X[start : start + step].T.copy() for start in range(0, len(X), step))
+
+
+def _spread(X: Floats, names: Names, *, some: bool = True) -> tuple[Floats, Floats]:
+    """Least and largest value of each column, (D,), after checking their difference."""
+    least = largest = np.full(X.shape[1], np.nan)
+    for block in _columns(X):
+        least = np.fmin(least, np.fmin.reduce(block, axis=1))
+        largest = np.fmax(largest, np.fmax.reduce(block, axis=1))
+    spread = 0.5 * largest - 0.5 * least
+    rounding = 2 * _EPS * np.maximum(np.abs(least), np.abs(largest))
+    low = np.maximum(rounding, 0.5 * _LEAST_SPREAD) if some else -1.0
+    if not ((low < spread) & (spread <= 0.5 * _LARGEST_SPREAD)).all():
+        raise _bad_spread(X, least, largest, (spread <= rounding) & some, names)
+    return least, largest
+
+
+def _bad_spread(
+    X: Floats, least: Floats, largest: Floats, constant: NDArray[np.bool], names: Names
+) -> InputError:
+    n, d = X.shape
+    if constant.any():
+        columns = ", ".join(label(names, int(j)) for j in np.flatnonzero(constant)[:8])
+        return InputError(
+            f"X has rank {min(d - int(constant.sum()), n - 1)} after centring, with {d} columns "
+            f"and n_samples={n}: {columns} constant to rounding "
+            f"(at {least[np.argmax(constant)]:.6g}). Drop what is constant."
+        )
+    spread = 0.5 * largest - 0.5 * least
+    odd = spread > 0.5 * _LARGEST_SPREAD
+    j = int(np.argmax(odd if odd.any() else spread <= 0.5 * _LEAST_SPREAD))
+    extreme = largest[j] if abs(largest[j]) >= abs(least[j]) else least[j]
+    return InputError(
+        f"X runs from {least[j]:.6g} to {largest[j]:.6g} in {label(names, j)} (extreme: row "
+        f"{np.argmax(X[:, j] == extreme)}), and its variance does not fit into float64. Rescale "
+        "the column, or remove the outlier."
+    )
+
+
+def _clearly_independent(X: Floats, middle: Floats, unit: Floats, tolerance: float) -> bool:
+    cross: Any = 0.0
+    total: Any = 0.0
+    for block in _columns(X):
+        Z = (block - middle[:, None]) * unit[:, None]
+        cross = cross + Z @ Z.T
+        total = total + np.add.reduce(Z, axis=1)
+    # The columns lie in [-1, 1], so taking the mean out afterwards costs digits but no meaning.
+    covariance = cross / len(X) - np.multiply.outer(total, total) / len(X) ** 2
+    if math.isnan(covariance.sum()):
+        return True
+    # The residual variance of a column on the others is at least the least eigenvalue.
+    return bool(np.linalg.eigvalsh(covariance)[0] > 1e-10 + 100 * X.shape[1] * tolerance**2)
+
+
+def _check_dependence(
+    X: Floats, middle: Floats, unit: Floats, tolerance: float, names: Names
+) -> None:
+    n, d = X.shape
+    R = np.empty((0, d + 1))
+    for block in _columns(X):
+        Z = (block - middle[:, None]) * unit[:, None]
+        # The column of ones takes up the column's mean.
+        R = np.linalg.qr(np.vstack([R, np.vstack([np.ones(Z.shape[1]), Z]).T]), mode="r")
+    _, pivoted, order = qr(R[1:, 1:], mode="economic", pivoting=True)
+    residuals = np.abs(pivoted.diagonal()) / np.sqrt(n)
+    rank = int((residuals > tolerance).sum())
+    if rank == d:
+        return
+    coefficients = solve_triangular(pivoted[:rank, :rank], pivoted[:rank, rank:])
+    sentences = []
+    for column, weights in zip(order[rank:], coefficients.T, strict=True):
+        involved = np.sort(order[:rank][np.abs(weights) > 1e-6 * np.abs(weights).max()])
+        others = ", ".join(label(names, int(j)) for j in involved[:8])
+        sentences.append(f"{label(names, int(column))} depends linearly on {others}")
+    raise InputError(
+        f"X has rank {rank} after centring, with {d} columns: {'; '.join(sentences[:4])}. Drop one "
+        "column of each, or use a diagonal covariance."
+    )

@@ -1,0 +1,138 @@
+"""A model as a JSON document: floats to the last bit, a checksum, and no code on the way in."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any, NoReturn
+
+from bayesgmm.data.file_access import as_path, opened, write_atomically
+from bayesgmm.errors import InvalidParameterError, ModelFormatError
+
+_LARGEST = 64 * 2**20
+_ENVELOPE = ("schema", "version", "checksum")
+
+
+def dump_document(schema: str, version: int, fields: dict[str, Any]) -> str:
+    """Return the JSON text of ``fields`` with the schema's name, its version and a checksum.
+
+    Floats are written by ``repr``, so that they are read back to the last bit.
+    """
+    document = {"schema": schema, "version": version, **fields}
+    document["checksum"] = _checksum(document)
+    return json.dumps(document, allow_nan=False)
+
+
+def write_document(path: str | os.PathLike[str], text: str) -> None:
+    """Write ``text`` to ``path`` in one step: readers see the old file or the new one, whole.
+
+    Links are written through, and modes kept; see `file_access.write_atomically`.
+    """
+    # Halves of surrogate pairs are shown as escapes; UTF-8 has no other place for them.
+    write_atomically(path, text.encode("utf-8", "backslashreplace"), force=True)
+
+
+def read_text(source: str | bytes | os.PathLike[str]) -> str:
+    """Return the JSON text that ``source`` is or, if it is a path, that its file holds.
+
+    A pipe is read once.
+
+    Raises
+    ------
+    ModelFormatError
+        If it is longer than 64 MB, no text, or a string that is neither JSON nor a file's path.
+    FileError
+        If ``source`` is a ``Path`` whose file cannot be read; also a FileNotFoundError if there is
+        none.
+    InvalidParameterError
+        If it is none of these kinds.
+    """
+    if isinstance(source, bytes):
+        return _decode(source)
+    if isinstance(source, str):
+        if source.lstrip()[:1] == "{":
+            return _decode(source)
+        try:
+            exists = Path(source).exists() and Path(source) != Path()
+        except (OSError, ValueError):  # too long for a path, or with a NUL in it
+            exists = False
+        if not exists:
+            raise ModelFormatError(
+                f"{source[:80]!r} is neither the JSON text of a model nor the path of a file."
+            )
+    if not isinstance(source, str | os.PathLike):
+        raise InvalidParameterError(
+            f"A model is read from JSON text, bytes or a path, not from {type(source).__name__!r}."
+        )
+    path = as_path(source)
+    if path.is_dir():
+        raise ModelFormatError(f"{str(path)!r} is a folder, not a regular file.")
+    with opened(path) as file:
+        return _decode(file.read(_LARGEST + 1))
+
+
+def load_document(text: str, schema: str, version: int, fields: set[str]) -> dict[str, Any]:
+    """Return the fields of a document after checking its schema, version, names and checksum.
+
+    Raises
+    ------
+    ModelFormatError
+        If anything is not as ``dump_document`` left it.
+    """
+    try:
+        document = json.loads(
+            text, parse_constant=_refuse_constant, object_pairs_hook=_without_repeats
+        )
+    except RecursionError:
+        raise ModelFormatError("The model is nested too deeply to be one.") from None
+    except ValueError as error:
+        raise ModelFormatError(f"The model is no JSON text: {error}") from error
+    if not isinstance(document, dict) or document.get("schema") != schema:
+        raise ModelFormatError(f"The model is not of the schema {schema!r}.")
+    found = document.get("version")
+    if type(found) is not int or found < 1:
+        raise ModelFormatError(f"The model's version must be a positive integer, not {found!r:.80}")
+    if found > version:
+        raise ModelFormatError(
+            f"The model has version {found}, and this release reads up to {version}. Update "
+            "bayesgmm to read it."
+        )
+    names = fields | set(_ENVELOPE)
+    if document.keys() != names:
+        odd = sorted(document.keys() ^ names)
+        raise ModelFormatError(f"The model lacks a field or has one too many: {odd!r:.200}")
+    try:
+        intact = document.pop("checksum") == _checksum(document)
+    except (RecursionError, ValueError):
+        intact = False
+    if not intact:
+        raise ModelFormatError(
+            "The model does not match its checksum: it was damaged or edited. Build a new one from "
+            "its numbers with Mixture(weights, means, covariances)."
+        )
+    return {name: document[name] for name in fields}
+
+
+def _checksum(document: dict[str, Any]) -> str:
+    canonical = json.dumps(document, sort_keys=True, allow_nan=False, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _decode(content: str | bytes) -> str:
+    if len(content) > _LARGEST:
+        raise ModelFormatError(f"The model is longer than {_LARGEST // 2**20} MB.")
+    try:
+        return content if isinstance(content, str) else content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ModelFormatError(f"The model is no UTF-8 text: {error}") from error
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise ValueError("a field occurs twice")
+    return fields
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of a model")

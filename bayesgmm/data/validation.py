@@ -1,0 +1,174 @@
+"""The one check that guards every entry: data and their weights, in the same words everywhere."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bayesgmm.data.coercion import Floats, Names, label, to_floats, unwritable
+from bayesgmm.errors import InputError, InputTypeError
+
+_DOUBLE = np.dtype(np.float64)
+_BLOCK = 2**17
+
+
+class Data(NamedTuple):
+    """Checked data.
+
+    Attributes
+    ----------
+    X : (n, D)
+        C-ordered, aligned float64; the caller's own array where it is that already.
+    feature_names : tuple of D different str, or None
+    """
+
+    X: Floats
+    feature_names: Names
+
+
+def check_data(
+    X: Any,
+    *,
+    feature_names: Sequence[str] | None = None,
+    allow_nan: bool = False,
+    name: str = "X",
+) -> Data:
+    """Return X as an (n, D) array of finite float64, without a copy where it is one.
+
+    Parameters
+    ----------
+    X : array-like or data frame of shape (n, D)
+        Never modified. A frame without a text column name has no feature names; repeated names are
+        numbered.
+    feature_names : sequence of str, optional
+        Instead of the names that X brings.
+    allow_nan : bool
+        Take NaN (and None, pd.NA) as missing values, unless a whole column is missing.
+    name : str
+        What messages call X.
+
+    Raises
+    ------
+    InputTypeError
+        If X has text, times, categories, masked entries, or is sparse.
+    InputError
+        If X is not two-dimensional, empty, ragged, complex, has integers beyond 2**53, NaN or
+        infinities, or a column name that no file can hold; the message names the column.
+    """
+    names: Names = None
+    if type(X) is np.ndarray and X.dtype == _DOUBLE and X.flags.c_contiguous and X.flags.aligned:
+        array = X
+    else:
+        array, names = to_floats(X, name)
+    _check_shape(array, name)
+    if feature_names is not None:
+        names = _as_names(feature_names)
+        if len(names) != array.shape[1]:
+            raise InputError(
+                f"feature_names has {len(names)} names but {name} has {array.shape[1]} columns."
+            )
+    _check_names(names, name)
+    _check_finite(array, names, allow_nan, name)
+    return Data(array, names)
+
+
+def check_sample_weight(weights: Any, n: int) -> Floats | None:
+    """Return weights (n,) as float64, or None for None.
+
+    Raises
+    ------
+    InputTypeError
+        If they are no numbers.
+    InputError
+        If their number is not n, or one is negative or not finite, or all are zero.
+    """
+    if weights is None:
+        return None
+    array, _ = to_floats(weights, "sample_weight")
+    if array.shape != (n,):
+        raise InputError(
+            f"sample_weight must have shape ({n},), one weight for each row, not {array.shape}."
+        )
+    _check_finite(array[:, None], None, False, "sample_weight")
+    if array.min() < 0:
+        row = int(np.argmax(array < 0))
+        raise InputError(
+            f"sample_weight must be at least 0, but row {row} has {array[row]:.6g} (negative)."
+        )
+    if array.max() == 0:
+        raise InputError("sample_weight must have a positive entry, but every weight is zero.")
+    return array
+
+
+def _check_shape(array: Floats, name: str) -> None:
+    if array.ndim != 2:
+        raise InputError(
+            f"Input {name} must be a 2D array with a row for each observation, not {array.ndim}D "
+            f"of shape {array.shape}. Reshape your data: {name}.reshape(-1, 1) if it is one "
+            f"feature, {name}.reshape(1, -1) if it is one row."
+        )
+    for size, what in zip(array.shape, ("sample(s)", "feature(s)"), strict=True):
+        if size == 0:
+            raise InputError(
+                f"Input {name} has 0 {what} (shape={array.shape}) while a minimum of 1 is required."
+            )
+
+
+def _as_names(names: Any) -> tuple[str, ...]:
+    """Return a caller's names as a tuple of different strings."""
+    sound = isinstance(names, Iterable) and not isinstance(names, str | bytes | Mapping | Set)
+    result = tuple(names) if sound else ()
+    if not sound or not all(isinstance(each, str) for each in result):
+        raise InputTypeError(f"feature_names must be a sequence of str, not {names!r:.200}.")
+    if len(set(result)) < len(result):
+        twice = next(each for each, count in Counter(result).items() if count > 1)
+        raise InputError(f"feature_names must differ, but {twice!r:.80} occurs twice.")
+    return result
+
+
+def _check_names(names: Names, name: str) -> None:
+    """Refuse column names that no file of results can hold."""
+    j = unwritable(names or ())
+    if names is not None and j is not None:
+        raise InputError(
+            f"The name of column {j} of {name}, {names[j]!r:.80}, has a NUL character or half of a "
+            "surrogate pair, which files of results cannot hold. Rename it."
+        )
+
+
+def _check_finite(array: Floats, names: Names, allow_nan: bool, name: str) -> None:
+    # Least and largest need no array of n x D, and cannot overflow as a sum can.
+    if allow_nan:
+        extremes = np.fmin.reduce(array, axis=0), np.fmax.reduce(array, axis=0)
+        missing = np.isnan(extremes[0])
+        if missing.any():
+            where = label(names, int(np.argmax(missing)))
+            raise InputError(f"Input {name} has only NaN in {where}. Drop it.")
+        sound = np.isfinite(extremes).all()
+    else:
+        sound = np.isfinite(array.min()) and np.isfinite(array.max())
+    if not sound:
+        raise InputError(_describe_unusable(array, names, allow_nan, name))
+
+
+def _describe_unusable(array: Floats, names: Names, allow_nan: bool, name: str) -> str:
+    n_nan = n_infinite = n_rows = 0
+    first: tuple[int, int] | None = None
+    step = max(_BLOCK // array.shape[1], 1)
+    for start in range(0, len(array), step):
+        block = array[start : start + step]
+        infinite = np.isinf(block)
+        bad = infinite if allow_nan else ~np.isfinite(block)
+        rows = np.flatnonzero(bad.any(axis=1))
+        n_infinite += int(infinite.sum())
+        n_nan += int(bad.sum() - infinite.sum())
+        n_rows += rows.size
+        if first is None and rows.size:
+            first = (start + int(rows[0]), int(np.argmax(bad[rows[0]])))
+    counts = [f"{n_nan} NaN"] * (n_nan > 0) + [f"{n_infinite} infinite"] * (n_infinite > 0)
+    row, column = first or (0, 0)
+    return (
+        f"Input {name} contains {' and '.join(counts)} in {n_rows} of {len(array)} rows "
+        f"(first: row {row}, {label(names, column)})."
+    )

@@ -1,0 +1,123 @@
+"""Does the mixture make data like these? Replicates beside the rows, by one calibrated test."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from bayesgmm.mixture.mixture import Mixture
+
+type Array = NDArray[np.float64]
+
+STATISTICS = (
+    "distance to the mixture",
+    "skewness",
+    "kurtosis",
+    "smallest value",
+    "largest value",
+)
+# Rows that are compared, and replicates of them: enough to show a misfit that anybody would mind.
+_MOST_ROWS = 2000
+_REPLICATES = 199
+
+
+@dataclass(frozen=True)
+class Check:
+    """Statistics of the rows beside those of replicates.
+
+    Attributes
+    ----------
+    observed : (D, 5)
+        For each column, in the order of `STATISTICS`.
+    low, high : (D, 5)
+        Between these lie 95 % of the replicates.
+    z : (D, 5)
+        Standard deviations of the replicates from their mean to the observed.
+    p_value : float
+        Share of replicates, the rows among them, whose largest |z| is at least that of the rows.
+    n_rows, n_replicates : int
+    """
+
+    observed: Array
+    low: Array
+    high: Array
+    z: Array
+    p_value: float
+    n_rows: int
+    n_replicates: int
+
+
+def check(
+    rows: Array,
+    mixture: Mixture,
+    *,
+    draws: Sequence[Mixture] | None = None,
+    seed: int = 0,
+) -> Check:
+    """Compare rows with replicates drawn from the mixture, or from draws of its posterior.
+
+    Each column is described by the Kolmogorov distance to its marginal, by its skewness and
+    kurtosis, and by its extremes. Each statistic is put in units of its spread over the replicates;
+    the largest of all is the test statistic, and its tail area over the replicates the one p-value
+    (a "max-T" test: it allows for having looked at many). Parameters that were fitted to the same
+    rows bring the replicates nearer to them: the test errs on the side of the mixture.
+
+    References
+    ----------
+    Gelman, Meng and Stern (1996), Statistica Sinica 6, 733-807. Westfall and Young (1993),
+    Resampling-Based Multiple Testing, section 2.3.
+    """
+    generator = np.random.default_rng(seed)
+    if len(rows) > _MOST_ROWS:
+        rows = rows[np.sort(generator.choice(len(rows), _MOST_ROWS, replace=False))]
+    n = len(rows)
+    mean, unit = mixture.mean(), np.sqrt(np.diagonal(mixture.covariance()))
+    observed = _statistics(rows, mixture, mean, unit)
+    replicates = np.empty((_REPLICATES, *observed.shape))
+    for r in range(_REPLICATES):
+        source = mixture if not draws else draws[r % len(draws)]
+        replicates[r] = _statistics(source.sample(n, rng=generator)[0], mixture, mean, unit)
+    everything = np.concatenate([replicates, observed[np.newaxis]])
+    centre, spread = everything.mean(axis=0), everything.std(axis=0)
+    scores = np.abs(everything - centre) / np.where(spread > 0, spread, 1.0)
+    largest = scores.reshape(len(everything), -1).max(axis=1)
+    low, high = np.quantile(replicates, [0.025, 0.975], axis=0)
+    return Check(
+        observed=_in_units(observed, mean, unit),
+        low=_in_units(low, mean, unit),
+        high=_in_units(high, mean, unit),
+        z=(observed - centre) / np.where(spread > 0, spread, 1.0),
+        p_value=float(np.mean(largest >= largest[-1])),
+        n_rows=n,
+        n_replicates=_REPLICATES,
+    )
+
+
+def _statistics(x: Array, mixture: Mixture, mean: Array, unit: Array) -> Array:
+    """The five statistics of each column, (D, 5), extremes in units of the mixture's spread."""
+    z = (x - mean) / unit
+    ordered = np.sort(z, axis=0)
+    centred = z - z.mean(axis=0)
+    # Powers by products: pow takes most of the time otherwise.
+    square = centred * centred
+    variance = square.mean(axis=0)
+    skewness = (square * centred).mean(axis=0) / variance**1.5
+    kurtosis = (square * square).mean(axis=0) / variance**2 - 3.0
+    n = len(x)
+    steps = np.arange(n + 1) / n
+    distances = np.empty(x.shape[1])
+    centres = (mixture.means - mean) / unit
+    widths = np.sqrt(mixture.variances) / unit
+    for j in range(x.shape[1]):
+        arguments = (ordered[:, j, np.newaxis] - centres[:, j]) / widths[:, j]
+        below = ndtr(arguments) @ mixture.weights
+        distances[j] = max((below - steps[:-1]).max(), (steps[1:] - below).max())
+    return np.column_stack([distances, skewness, kurtosis, ordered[0], ordered[-1]])
+
+
+def _in_units(values: Array, mean: Array, unit: Array) -> Array:
+    out = values.copy()
+    out[:, 3:] = mean[:, np.newaxis] + unit[:, np.newaxis] * values[:, 3:]
+    return out

@@ -1,0 +1,115 @@
+"""The order in which components are numbered, and what follows from another one."""
+
+import re
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesgmm.errors import InvalidParameterError
+from bayesgmm.likelihood.statistics import Parameters
+from bayesgmm.mixture.matching import match_components
+from bayesgmm.mixture.mixture import Mixture
+
+type Array = NDArray[np.float64]
+type Indices = NDArray[np.intp]
+
+# Values nearer than this are equal: their last digits tell where EM stopped, not what was found.
+_TIE = 1e-6
+
+
+def mixture_of(parameters: Parameters, names: tuple[str, ...] | None = None) -> Mixture:
+    """The mixture of a fit's parameters, with diagonal covariances written out."""
+    weights, means, covariances = parameters
+    if covariances.ndim == 2:
+        covariances = covariances[:, :, np.newaxis] * np.eye(means.shape[1])
+    return Mixture(weights, means, covariances, names)
+
+
+def component_order(mixture: Mixture, order_by: str | Mixture) -> Indices:
+    """Which component comes first, second, ...: the same whatever the labels were.
+
+    Parameters
+    ----------
+    mixture : Mixture
+    order_by : {"means", "weights", "variances"} or Mixture
+        Ascending means, feature by feature; descending weights; ascending log determinants of the
+        covariances. Ties go by the other two in this order, then by the covariances. Values within
+        1e-6 are tied, means and covariances in units of each feature's largest standard deviation.
+        A mixture: matched to it by `match_components`.
+
+    Returns
+    -------
+    ndarray of shape (K,)
+    """
+    if isinstance(order_by, Mixture):
+        order = component_order(mixture, "means")
+        return order[match_components(mixture.permuted(order), order_by).order]
+    unit = np.sqrt(mixture.variances.max(axis=0))
+    columns = {
+        "means": mixture.means / unit,
+        "weights": -mixture.weights[:, np.newaxis],
+        "variances": mixture.factors.log_determinants[:, np.newaxis],
+    }
+    shapes = mixture.covariances / unit / unit[:, np.newaxis]
+    first = columns.pop(order_by)
+    keys = np.hstack((first, *columns.values(), shapes.reshape(len(first), -1)))
+    return np.lexsort(_ranks(keys).T[::-1])
+
+
+def _ranks(columns: Array) -> Indices:
+    """Ranks within each column of (K, m); values that are tied with the next share one."""
+    order = columns.argsort(axis=0)
+    ascending = np.take_along_axis(columns, order, axis=0)
+    steps = np.diff(ascending, axis=0, prepend=ascending[:1]) > _TIE
+    ranks = np.empty_like(order)
+    np.put_along_axis(ranks, order, steps.cumsum(axis=0), axis=0)
+    return ranks
+
+
+def check_reference(
+    name: str, reference: Mixture, shape: tuple[int, int], feature_names: tuple[str, ...] | None
+) -> None:
+    """Refuse a reference whose components cannot be matched one to one to a fit's.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument that holds the reference.
+    reference : Mixture
+    shape : tuple of int
+        K and D of the fit.
+    feature_names : tuple of str, optional
+        Of the fit.
+
+    Raises
+    ------
+    InvalidParameterError
+        If the number of components or of features differs, or the features' names do.
+    """
+    if reference.means.shape != shape:
+        raise InvalidParameterError(
+            f"{name} has {_size(reference.means.shape)}, but the fit has {_size(shape)}. Give a "
+            "reference of the same size: components are matched one to one."
+        )
+    if None not in (reference.feature_names, feature_names) and (
+        reference.feature_names != feature_names
+    ):
+        raise InvalidParameterError(
+            f"{name} has the features {list(reference.feature_names or ())!r:.200}, but the fit "
+            f"has {list(feature_names or ())!r:.200}. Give a reference with the same features in "
+            "the same order."
+        )
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    k, d = shape
+    return f"{k} component{'s' * (k != 1)} of {d} feature{'s' * (d != 1)}"
+
+
+def renumbered(reason: str | None, order: Indices) -> str | None:
+    """What became of a run, where the component that it begins with has its new number."""
+    if reason is None:
+        return None
+    return re.sub(
+        r"(?<=^component )\d+", lambda found: str(order.tolist().index(int(found[0]))), reason
+    )

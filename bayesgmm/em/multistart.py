@@ -1,0 +1,237 @@
+"""From many starts to one optimum: which runs go on, when enough have been made, which one wins."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesgmm.covariance.structures import Structure
+from bayesgmm.em.loop import Run, StopRule, maximise
+from bayesgmm.em.spurious import too_few_rows, why_spurious
+from bayesgmm.initialisation.starts import Sample, Start, exchanged
+from bayesgmm.likelihood.e_step import Rows
+from bayesgmm.priors.penalised_likelihood import Penalised
+
+type Array = NDArray[np.float64]
+
+# A first run ends when so much likelihood (nats) is still to be gained; two that end within
+# `_SAME` of one another are taken for one optimum; within `_ROUNDING`, for one run.
+_FIRST = StopRule(remaining=1e-3, max_passes=300, plain=100)
+_SAME, _ROUNDING = 1e-2, 1e-9
+_FEWEST, _MOST = 4, 24
+# Starts from nothing, before some are made of what was found.
+_FRESH = 7
+# Multiplications that first runs may take together, of about 30 passes each.
+_WORK = 6e10
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One start and what became of it.
+
+    Attributes
+    ----------
+    name : str
+        How the start was made.
+    run : Run or None
+        None if not even the first pass could be made.
+    reason : str or None
+        Why the run is not to be trusted, if so; it then loses to every run that is.
+    n_rows : int
+        Of the data, or of the sample on which the run was made.
+    """
+
+    name: str
+    run: Run | None
+    reason: str | None
+    n_rows: int
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether the run ended in no mixture at all."""
+        return self.run is None or self.run.collapsed is not None
+
+    @property
+    def value(self) -> float:
+        """What was maximised (log-likelihood, or penalised), in the units of the rows."""
+        return -np.inf if self.run is None else self.run.objective
+
+    def merit(self) -> tuple[bool, float]:
+        """What ranks attempts: sound ones before spurious ones, then likelihood."""
+        return self.reason is None, self.value
+
+
+def attempt(
+    rows: Rows,
+    structure: Structure,
+    start: Start,
+    rule: StopRule,
+    fast: bool,
+    ratio: float = np.inf,
+    *,
+    judged: bool = True,
+) -> Attempt:
+    """Run EM from a start and judge where it ended."""
+    n = len(rows.x)
+    run = maximise(rows, structure, start.parameters, rule, accelerate=fast)
+    if not run.n_passes:
+        return Attempt(
+            start.name, None, f"component {run.collapsed} began without rows or spread", n
+        )
+    return Attempt(start.name, run, why_spurious(run, structure, ratio) if judged else None, n)
+
+
+def first_run(rows: Rows, structure: Structure, start: Start, fast: bool) -> Attempt:
+    """A run that ends near its optimum; a short one is looked at for the grossest faults alone."""
+    found = attempt(rows, structure, start, _FIRST, fast, judged=False)
+    run = found.run
+    if run is None:
+        return found
+    brief = run.n_passes <= _FIRST.plain and not isinstance(structure, Penalised)
+    return replace(
+        found, reason=too_few_rows(run, structure) if brief else why_spurious(run, structure)
+    )
+
+
+def explore(
+    rows: Rows,
+    structure: Structure,
+    starts: Iterable[Start],
+    sample: Sample,
+    rng: np.random.Generator,
+    *,
+    fewest: int | None,
+    fast: bool,
+) -> list[Attempt]:
+    """Make first runs until more are unlikely to find a better optimum.
+
+    With all of the first four at one optimum that is now. Else it is when the optima expected in
+    all (Boender & Rinnooy Kan 1987, Mathematical Programming 37, 59-80, from r runs and w optima
+    seen: w (r - 1) / (r - w - 2)) are fewer than w + 1/2, or when 24 runs were made, fewer where
+    one takes long; in no case before `fewest`.
+    """
+    attempts: list[Attempt] = []
+    begun: list[Start] = []
+    optima: list[float] = []
+    m, d = sample.rows.shape
+    least = fewest or 1
+    for start in _with_exchanges(starts, attempts, sample, structure, rng):
+        twin = next((i for i, seen in enumerate(begun) if seen.same(start)), None)
+        if twin is None:
+            found = first_run(rows, structure, start, fast)
+        else:
+            found = replace(attempts[twin], name=start.name)
+        begun.append(start)
+        attempts.append(found)
+        if found.reason is None:
+            value = found.value
+            if not any(abs(value - each) < _SAME for each in optima):
+                optima.append(value)
+        k = len(start.parameters.weights)
+        most = min(max(_WORK / (30.0 * m * k * (10 + d * d)), _FEWEST), _MOST)
+        if len(attempts) >= least and (_settled(attempts, len(optima), k) or len(attempts) >= most):
+            break
+    return attempts
+
+
+def _with_exchanges(
+    starts: Iterable[Start],
+    attempts: list[Attempt],
+    sample: Sample,
+    structure: Structure,
+    rng: np.random.Generator,
+) -> Iterator[Start]:
+    """Starts; from the eighth on, every other one is made of the best attempt so far."""
+    for start in starts:
+        yield start
+        sound = [each for each in attempts if each.reason is None]
+        if len(attempts) <= _FRESH or not sound:
+            continue
+        most = max(each.value for each in sound)
+        # The first of those at the best optimum, not the one that rounding left on top.
+        best = next(each for each in sound if each.value >= most - _SAME)
+        assert best.run is not None
+        made = exchanged(sample, best.run.parameters, structure, rng)
+        if made is not None:
+            yield made
+
+
+def _settled(attempts: list[Attempt], w: int, n_components: int) -> bool:
+    """Whether `w` different optima are all that these runs let one expect."""
+    r = sum(each.reason is None for each in attempts)
+    if n_components == 1 or (w == 1 and r >= _FEWEST):
+        return r > 0
+    return r > w + 2 and w * (r - 1) / (r - w - 2) < w + 0.5
+
+
+def finish(
+    rows: Rows,
+    structure: Structure,
+    attempts: list[Attempt],
+    rule: StopRule,
+    *,
+    fast: bool,
+    whole: bool,
+    ratio: float,
+) -> tuple[Attempt | None, list[Attempt]]:
+    """Run the best first attempt to the optimum; the next best where that degenerates.
+
+    A spurious optimum is taken only if there is no other. Where first runs saw only a sample, the
+    best three of their optima are compared on all rows. Also returns the attempts, with what became
+    of those that degenerated.
+    """
+    ranked = [(each, each) for each in _distinct(attempts)]
+    if not whole and len(ranked) > 1:
+        brief = StopRule(remaining=_FIRST.remaining, max_passes=10)
+        compared = []
+        for _, first in ranked[:3]:
+            assert first.run is not None
+            start = Start(first.name, first.run.parameters)
+            compared.append((attempt(rows, structure, start, brief, fast, ratio), first))
+        compared.sort(key=lambda pair: pair[0].merit(), reverse=True)
+        ranked = compared + ranked[3:]
+    spurious: list[Attempt] = []
+    for each, first in ranked:
+        assert each.run is not None
+        last = attempt(rows, structure, Start(each.name, each.run.parameters), rule, fast, ratio)
+        if whole and last.run is not None:
+            last = replace(last, run=_joined(each.run, last.run))
+        if last.reason is None:
+            return last, attempts
+        attempts = [
+            replace(other, run=last.run or other.run, reason=last.reason)
+            if other.reason is None and abs(other.value - first.value) < _SAME
+            else other
+            for other in attempts
+        ]
+        if not last.collapsed:
+            spurious.append(last)
+    return max(spurious, key=lambda each: each.value, default=None), attempts
+
+
+def _distinct(attempts: list[Attempt]) -> list[Attempt]:
+    """The best attempt at each optimum that was seen, the best optimum first.
+
+    Attempts that differ by rounding alone, say from a partition and from the same with its parts
+    renumbered, are equally good. The first made goes on: units must not choose.
+    """
+    ranked = [(each, made) for made, each in enumerate(attempts) if not each.collapsed]
+    ranked.sort(key=lambda pair: pair[0].merit(), reverse=True)
+    found: list[tuple[Attempt, int]] = []
+    for each, made in ranked:
+        twin = next((i for i, (a, _) in enumerate(found) if abs(each.value - a.value) < _SAME), -1)
+        if twin < 0:
+            found.append((each, made))
+        elif each.merit() >= (True, found[twin][0].value - _ROUNDING) and made < found[twin][1]:
+            found[twin] = each, made
+    return [each for each, _ in found]
+
+
+def _joined(first: Run, second: Run) -> Run:
+    """One run of two, the second of which began where the first ended."""
+    return replace(
+        second,
+        n_passes=first.n_passes + second.n_passes - 1,
+        trace=np.concatenate((first.trace, second.trace[1:])),
+    )

@@ -1,0 +1,95 @@
+"""A fit in words and numbers, in the manner of mclust's summary."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesgmm.mixture.bhattacharyya_distance import bhattacharyya
+from bayesgmm.mixture.mixture import Mixture
+
+if TYPE_CHECKING:
+    from bayesgmm.estimator.gaussian_mixture import GaussianMixture
+
+# Of this coefficient are two equal spheres whose centres are one standard deviation apart.
+_HARDLY_APART = 0.88
+
+
+def agreement(starts: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+    """How many starts ended at the best optimum (within .01 nats), and of how many.
+
+    They are compared with one another: where there are many rows, all were made on one sample.
+    """
+    sound = [each["log_likelihood"] for each in starts if each["outcome"] == "converged"]
+    best = max(sound, default=np.nan)
+    return sum(abs(value - best) < 1e-2 for value in sound), len(starts)
+
+
+def summarise(fit: "GaussianMixture", X: Any) -> str:
+    """The text of `GaussianMixture.summary`."""
+    mixture, structure = fit.mixture_, fit._structure
+    k, d = mixture.n_components, mixture.n_features
+    letters = structure.code if d > 1 else ("E" if structure.code.startswith("E") else "V")
+    words = structure.words
+    if d == 1:
+        letters = "X" if k == 1 else letters
+        words = {"X": "univariate", "E": "univariate, equal variance"}.get(
+            letters, "univariate, unequal variance"
+        )
+    sizes = np.bincount(fit.predict(X), minlength=k)
+    agreed, made = agreement(fit._records)
+    found = fit._criteria(X, None)
+    title = f"Gaussian mixture fitted by EM: {letters} ({words}) with {k} component" + "s" * (k > 1)
+    figures = {
+        "log-likelihood": f"{fit.log_likelihood_:.6f}",
+        "n": f"{fit.n_rows_:g}",
+        "parameters": f"{fit.n_parameters_}",
+        "BIC": f"{found.bic:.4f}",
+        "ICL": f"{found.icl:.4f}",
+    }
+    widths = [max(len(name), len(value)) for name, value in figures.items()]
+    lines = [title, "=" * len(title), ""]
+    for row in (figures.keys(), figures.values()):
+        lines.append("  ".join(f"{cell:>{w}}" for cell, w in zip(row, widths, strict=True)))
+    state = "converged" if fit.converged_ else f"NOT converged, {fit.remaining_:.1e} nats short"
+    lines += [
+        "",
+        f"{state} in {fit.n_iter_} passes; {agreed} of {made} starts agreed on this optimum",
+        "(BIC and ICL: smaller is better)",
+        *_overlapping(mixture),
+        "",
+    ]
+    names = mixture.feature_names or tuple(f"x{j}" for j in range(d))
+    heads = [f"component {i}" for i in range(k)]
+    lines += _table("", heads, [("size", sizes), ("weight", mixture.weights)])
+    lines += ["", "Means"]
+    lines += _table("", heads, list(zip(names, mixture.means.T, strict=True)))
+    for i in range(k):
+        lines += ["", f"Covariance of component {i}"]
+        lines += _table("", list(names), list(zip(names, mixture.covariances[i], strict=True)))
+    return "\n".join(lines)
+
+
+def _overlapping(mixture: Mixture) -> list[str]:
+    """A line for each pair of components that the data hardly tell apart."""
+    nearness = bhattacharyya(mixture)
+    return [
+        f"components {j} and {i} overlap (Bhattacharyya coefficient {nearness[i, j]:.2f}): "
+        "the data may not need both"
+        for i in range(len(nearness))
+        for j in range(i)
+        if nearness[i, j] > _HARDLY_APART
+    ]
+
+
+def _table(corner: str, heads: list[str], rows: list[tuple[str, Any]]) -> list[str]:
+    """Right-aligned columns under their heads."""
+    cells = [[name, *(f"{value:.7g}" for value in values)] for name, values in rows]
+    columns = list(zip([corner, *heads], *cells, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    lines = []
+    for line in [[corner, *heads], *cells]:
+        first = f"{line[0]:<{widths[0]}}"
+        rest = (f"{cell:>{w}}" for cell, w in zip(line[1:], widths[1:], strict=True))
+        lines.append("  ".join([first, *rest]))
+    return lines

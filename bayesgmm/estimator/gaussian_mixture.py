@@ -1,0 +1,681 @@
+"""The estimator: scikit-learn's GaussianMixture, exact."""
+
+import difflib
+import warnings
+from collections.abc import Callable, Sequence
+from copy import copy
+from dataclasses import replace
+from functools import cache
+from hashlib import blake2b
+from inspect import signature
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.exceptions import NotFittedError as SklearnNotFittedError
+from sklearn.utils._param_validation import (
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
+from sklearn.utils._param_validation import (
+    InvalidParameterError as SklearnInvalidParameterError,
+)
+from sklearn.utils.validation import _check_feature_names, _check_n_features, check_is_fitted
+
+from bayesgmm.arguments import check_choice, check_count, check_kind
+from bayesgmm.covariance.structures import Structure, as_structure, structure_words
+from bayesgmm.data.validation import check_data, check_sample_weight
+from bayesgmm.em.component_order import mixture_of, renumbered
+from bayesgmm.em.fit import Fit, Settings, fit_mixture
+from bayesgmm.errors import (
+    ConvergenceWarning,
+    DegeneracyWarning,
+    InputError,
+    InvalidParameterError,
+    NotFittedError,
+)
+from bayesgmm.estimator.fit_summary import summarise
+from bayesgmm.estimator.information_criteria import Criteria, information_criteria
+from bayesgmm.likelihood.responsibilities import membership
+from bayesgmm.likelihood.statistics import Parameters
+from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.priors.priors import Priors
+from bayesgmm.uncertainty.bootstrap import bootstrap_errors
+from bayesgmm.uncertainty.standard_errors import StandardErrors, curvature_errors
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+type Array = NDArray[np.float64]
+
+
+class GaussianMixture(DensityMixin, BaseEstimator):
+    """Gaussian mixture fitted by EM to the optimum of its likelihood.
+
+    Takes every parameter of `sklearn.mixture.GaussianMixture` with the same meaning, and gives the
+    same fitted attributes. Where scikit-learn's defaults cost exactness, the default here is None,
+    the exact rule; a value that is set means what it means there.
+
+    Parameters
+    ----------
+    n_components : int, default=1
+        K.
+    covariance_type : str, default="full"
+        "full", "tied", "diag", "spherical", or mclust's code: EII, VII, EEI, VEI, EVI, VVI, EEE,
+        VEE, EVE, VVE, EEV, VEV, EVV, VVV, and E or V for one feature.
+    tol : float, optional
+        Stop when the mean log-likelihood changes by less than this between two passes. None: when
+        at most 1e-20 nats of total log-likelihood are still to be gained, by Aitken's estimate
+        from the steps themselves.
+    reg_covar : float, optional
+        Added to the diagonals of the covariances, in the data's units squared. None adds nothing:
+        a start that collapses is discarded.
+    max_iter : int, optional
+        Passes over the data that a run may take; None for 10,000. The pass that evaluates the
+        result is not counted.
+    n_init : int, optional
+        Starts to make at the least. None: as many as it takes until more are unlikely to find a
+        better optimum (4 that agree, at most 24). Each gets a short first run, the best goes on.
+        With `init_params` or `max_iter`: that many runs in full, 1 by default.
+    init_params : {"kmeans", "k-means++", "random", "random_from_data"}, array-like or callable, \
+            optional
+        How each of `n_init` runs begins. None: k-means in two metrics and random rows in turn, cuts
+        of merge trees, exchanges of components; "kmeans" if `max_iter` is set. Labels of shape
+        (n,), one group for each component in the order of their values, or responsibilities of
+        shape (n, K). A callable ``f(X, n_components, random_state=RandomState)`` returns either.
+    weights_init, means_init, precisions_init : array-like, optional
+        A start, or a part of one; components then keep its order.
+    random_state : int, Generator, RandomState or None
+        Anything that `numpy.random.default_rng` takes.
+    warm_start : bool, default=False
+        Begin at the previous solution.
+    verbose : int, default=0
+        1 prints a line for each run.
+    verbose_interval : int, default=10
+        Kept for compatibility.
+    acceleration : {"anderson", None}, default="anderson"
+        None for plain EM. Accelerated or not, no step loses likelihood.
+    prior : None, "default" or Priors
+        What the parameters are believed to be beforehand. None: nothing, maximum likelihood.
+        Else the fit is the mode of the posterior of weights, means and covariances. "default" is
+        `Priors(hierarchical=False)`: the scale of the covariances is given, so the posterior is
+        bounded and no component collapses, whatever the data. A scale that is learned is
+        integrated out; it holds a component on one row, but may follow one onto many equal rows.
+    eigenvalue_ratio : float, optional
+        Largest ratio of any two eigenvalues of the components' covariances, in coordinates where
+        these have the identity on average, so in any units (Hathaway 1985). Optima beyond it count
+        as spurious: they are taken, with a warning, only if there is no other. None: no bound.
+    order_by : {"means", "weights", "variances"}, Mixture or fitted GaussianMixture, optional
+        How components are numbered, whatever the start: by ascending means (first feature first);
+        by descending weights; by ascending determinants of the covariances; or as the components
+        of a reference, of the same size, that `match_components` matches to them. Ties go by the
+        others. None: by ascending means, or in the order of a start that was given by
+        `weights_init`, `means_init`, `precisions_init` or `warm_start`.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (K,)
+    means_ : ndarray of shape (K, D)
+    covariances_ : ndarray
+        (K, D, D) for "full", (D, D) for "tied", (K, D) for "diag", (K,) for "spherical"; the same
+        for other codes, with K only where a letter is V, and D for diagonal ones.
+    precisions_, precisions_cholesky_ : ndarray
+        As in scikit-learn, of the shape of `covariances_`.
+    mixture_ : Mixture
+        The fitted mixture as a value.
+    log_likelihood_ : float
+        Total, nats, at the returned parameters.
+    log_posterior_ : float or None
+        With `prior`, the log-likelihood plus the log prior density, nats: what was maximised.
+    priors_ : ResolvedPriors or None
+        With `prior`, every number of it.
+    n_parameters_ : int
+        Free parameters.
+    converged_ : bool
+        Whether the stop rule was met.
+    n_iter_ : int
+        Passes of the winning run.
+    remaining_ : float
+        Nats still to be gained from the returned parameters, by estimate.
+    lower_bound_ : float
+        Mean log-likelihood at the returned parameters.
+    lower_bounds_ : list of float
+        Mean log-likelihood after each step of the winning run's last part; never falls. With
+        `prior`, the log posterior density divided by the number of rows.
+    starts_ : pandas.DataFrame
+        Each start: how it was made, the log-likelihood where its run ended, passes, outcome.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (D,)
+        Only if X had text column names.
+
+    Notes
+    -----
+    Equal fits have equal labels, whatever the seed and the order of the rows. Labels that stay
+    while the data change are those of a reference: `order_by=previous.mixture_`, or `align`.
+
+    References
+    ----------
+    Dempster, Laird and Rubin (1977), JRSS B 39, 1-38. Aitken's stop rule and the acceleration:
+    ``anderson.hpp`` of the core.
+
+    Examples
+    --------
+    >>> from bayesgmm import GaussianMixture, load_dataset
+    >>> faithful = load_dataset("faithful")
+    >>> fit = GaussianMixture(2, random_state=0).fit(faithful.X)
+    >>> round(fit.log_likelihood_, 6)
+    -1130.26396
+    >>> fit.means_.round(3).tolist()
+    [[2.036, 54.479], [4.29, 79.968]]
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "covariance_type": [StrOptions(set(structure_words()))],
+        "tol": [Interval(Real, 0.0, None, closed="left"), None],
+        "reg_covar": [Interval(Real, 0.0, None, closed="left"), None],
+        "max_iter": [Interval(Integral, 0, None, closed="left"), None],
+        "n_init": [Interval(Integral, 1, None, closed="left"), None],
+        "init_params": [
+            StrOptions({"kmeans", "random", "random_from_data", "k-means++"}),
+            "array-like",
+            callable,
+            None,
+        ],
+        "weights_init": ["array-like", None],
+        "means_init": ["array-like", None],
+        "precisions_init": ["array-like", None],
+        "random_state": [
+            "random_state",
+            np.random.Generator,
+            np.random.SeedSequence,
+            np.random.BitGenerator,
+        ],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+        "verbose_interval": [Interval(Integral, 1, None, closed="left")],
+        "acceleration": [StrOptions({"anderson"}), None],
+        "prior": [StrOptions({"default"}), Priors, None],
+        "eigenvalue_ratio": [Interval(Real, 1.0, None, closed="left"), None],
+        "order_by": [StrOptions({"means", "weights", "variances"}), Mixture, None],
+    }
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        covariance_type: str = "full",
+        tol: float | None = None,
+        reg_covar: float | None = None,
+        max_iter: int | None = None,
+        n_init: int | None = None,
+        init_params: str | ArrayLike | Callable[..., ArrayLike] | None = None,
+        weights_init: ArrayLike | None = None,
+        means_init: ArrayLike | None = None,
+        precisions_init: ArrayLike | None = None,
+        random_state: Any = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        acceleration: str | None = "anderson",
+        prior: Priors | str | None = None,
+        eigenvalue_ratio: float | None = None,
+        order_by: "str | Mixture | GaussianMixture | None" = None,
+    ) -> None:
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weights_init = weights_init
+        self.means_init = means_init
+        self.precisions_init = precisions_init
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+        self.acceleration = acceleration
+        self.prior = prior
+        self.eigenvalue_ratio = eigenvalue_ratio
+        self.order_by = order_by
+
+    # --- fitting ------------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit to data.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n, D)
+            Finite numbers.
+        y : ignored
+        sample_weight : array-like of shape (n,), optional
+            How often each row counts; 0 removes it.
+
+        Raises
+        ------
+        InputError, InputTypeError
+            If X cannot be used; the message names the row and column.
+        InvalidParameterError
+            If a parameter is out of range.
+        NotFittedError
+            If `order_by` is an estimator that was not fitted.
+        FitError
+            If every start collapsed.
+        """
+        self._check_parameters()
+        previous = self._parameters if self.warm_start and self.__sklearn_is_fitted__() else None
+        return self._fit(X, sample_weight, previous)
+
+    def _fit(self, X: Any, sample_weight: ArrayLike | None, previous: Parameters | None) -> Self:
+        """Fit, from a solution in the user's units if there is one."""
+        data = check_data(X)
+        weights = check_sample_weight(sample_weight, len(data.X))
+        settings = self._settings(previous)
+        if previous is not None and self.__sklearn_is_fitted__():
+            self._check_previous(previous, settings, data.X.shape[1])
+        found = fit_mixture(data.X, weights, data.feature_names, settings)
+        # Column names and their number are scikit-learn's business, in its words.
+        if _are_plain(X):
+            _check_feature_names(self, X, reset=True)
+        elif data.feature_names is None:
+            self.__dict__.pop("feature_names_in_", None)
+        else:
+            self.feature_names_in_ = np.array(data.feature_names, dtype=object)
+        _check_n_features(self, data.X, reset=True)
+        self._store(found, settings.structure, data.feature_names)
+        self._weighted = None if weights is None else (_digest(data.X), weights.copy())
+        return self
+
+    def _check_previous(self, previous: Parameters, settings: Settings, d: int) -> None:
+        """Refuse to begin from the solution of another problem."""
+        k, code = settings.n_components, settings.structure.code
+        if previous.means.shape != (k, d) or self._structure.code != code:
+            held = f"{len(previous.means)} components of {previous.means.shape[1]} columns, "
+            raise InvalidParameterError(
+                f"warm_start=True begins from the previous solution, but that has {held}"
+                f"{self._structure.name!r}, and {k} components of {d} columns, "
+                f"{settings.structure.name!r}, are asked for. Set warm_start=False, or fit a new "
+                "estimator."
+            )
+
+    def _settings(self, previous: Parameters | None) -> Settings:
+        """The parameters, checked, as `fit_mixture` takes them."""
+        return Settings(
+            n_components=self.n_components,
+            structure=as_structure(self.covariance_type),
+            tol=self.tol,
+            reg_covar=self.reg_covar,
+            max_iter=self.max_iter,
+            n_init=self.n_init,
+            init_params=self.init_params,
+            weights_init=self.weights_init,
+            means_init=self.means_init,
+            precisions_init=self.precisions_init,
+            random_state=self.random_state,
+            previous=previous,
+            accelerate=self.acceleration is not None,
+            verbose=self.verbose,
+            prior=self.prior
+            if isinstance(self.prior, Priors | None)
+            else Priors(hierarchical=False),
+            eigenvalue_ratio=np.inf if self.eigenvalue_ratio is None else self.eigenvalue_ratio,
+            order_by=fitted_mixture("order_by", self.order_by)
+            if isinstance(self.order_by, GaussianMixture)
+            else self.order_by,
+        )
+
+    def fit_predict(
+        self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> NDArray[np.int64]:
+        """Fit, and the component of each row."""
+        return self.fit(X, y, sample_weight).predict(X)
+
+    @classmethod
+    @cache
+    def _defaults(cls) -> dict[str, Any]:
+        return {name: each.default for name, each in signature(cls.__init__).parameters.items()}
+
+    def _check_parameters(self) -> None:
+        # Defaults are sound: looking at them takes longer than many a fit.
+        defaults = self._defaults()
+        values = {
+            name: value
+            for name in self._parameter_constraints
+            if (value := getattr(self, name)) is not defaults[name]
+        }
+        for name, value in values.items():
+            if isinstance(value, bool) and name not in ("warm_start", "verbose"):
+                raise InvalidParameterError(
+                    f"The {name!r} parameter of {type(self).__name__} must be no truth value. "
+                    f"Got {value!r} instead."
+                )
+        try:
+            validate_parameter_constraints(
+                self._parameter_constraints, values, caller_name=type(self).__name__
+            )
+        except SklearnInvalidParameterError as error:
+            message = str(error)
+            if "'covariance_type'" in message and isinstance(self.covariance_type, str):
+                near = difflib.get_close_matches(
+                    self.covariance_type, structure_words(), n=1, cutoff=0.0
+                )
+                message += f" Did you mean {near[0]!r}?"
+            raise InvalidParameterError(message) from None
+
+    def _store(self, found: Fit, structure: Structure, names: tuple[str, ...] | None) -> None:
+        """Set every fitted attribute at once: an interrupted fit leaves the previous one."""
+        run = found.run
+        weight = run.statistics.weight * found.weight_unit
+        mixture = mixture_of(found.parameters, names)
+        self._structure = structure
+        self._records = found.starts
+        self._store_mixture(found.parameters, mixture)
+        self.log_likelihood_ = found.log_likelihood(run)
+        self.priors_ = found.priors
+        self.log_posterior_ = None
+        if found.priors is not None:
+            self.log_posterior_ = self.log_likelihood_ + found.priors.log_density(mixture)
+        self.n_parameters_ = structure.n_parameters(*mixture.means.shape)
+        self.n_rows_ = weight
+        self.converged_ = run.converged
+        # One component needs no second pass: the M-step that made its start is the iteration.
+        self.n_iter_ = 0 if self.max_iter == 0 else max(run.n_passes - 1, 1)
+        self.remaining_ = run.remaining * found.weight_unit
+        self.lower_bound_ = self.log_likelihood_ / weight
+        # What was maximised, in the user's units: it changes with the units by a constant.
+        reached = self.log_likelihood_ if self.log_posterior_ is None else self.log_posterior_
+        traced = (run.trace - run.objective) * found.weight_unit
+        self.lower_bounds_ = ((traced + reached) / weight).tolist()
+        self._warn(found.reason)
+
+    def _store_mixture(self, parameters: Parameters, mixture: Mixture) -> None:
+        self._parameters, self.mixture_ = parameters, mixture
+        self.weights_, self.means_ = parameters.weights, parameters.means
+        self.covariances_ = self._structure.compact(parameters.covariances)
+
+    def _warn(self, reason: str | None) -> None:
+        if reason is not None:
+            warnings.warn(
+                f"The fit is not to be trusted: {reason}. Use fewer components, or a structure "
+                "that shares covariances.",
+                DegeneracyWarning,
+                stacklevel=4,
+            )
+        elif not self.converged_ and self.max_iter != 0:
+            warnings.warn(
+                f"EM did not converge in {self.n_iter_} passes: about {self.remaining_:.2g} nats "
+                "of log-likelihood are still to be gained. Increase max_iter or tol.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    def permuted(self, order: Sequence[int] | NDArray[np.intp]) -> Self:
+        """A copy of the fit whose component k is this one's component ``order[k]``."""
+        self._check_fitted()
+        mixture, made, indices = self.mixture_.permuted(order), copy(self), np.array(order)
+        made._store_mixture(self._parameters.permuted(indices), mixture)
+        made._records = [
+            each | {"outcome": renumbered(each["outcome"], indices)} for each in self._records
+        ]
+        return made
+
+    # --- what a fit tells ---------------------------------------------------------------------
+
+    @property
+    def starts_(self) -> "pd.DataFrame":
+        """Each start: how it was made, log-likelihood (nats), passes, outcome and rows.
+
+        Of many rows starts see a sample, of `n_rows`: their log-likelihoods are then of these.
+        Where an outcome names a component, the fit's labels are meant if the start led to it.
+        """
+        import pandas as pd  # half a second that most fits do not need
+
+        self._check_fitted()
+        columns = ["start", "log_likelihood", "iterations", "outcome", "n_rows"]
+        return pd.DataFrame(self._records, columns=columns)
+
+    @property
+    def precisions_cholesky_(self) -> Array:
+        """Upper triangular factors U of the precisions: precision = U U'."""
+        self._check_fitted()
+        covariances = self.covariances_
+        if self._structure.diagonal:
+            return np.asarray(1.0 / np.sqrt(covariances))
+        lower = np.linalg.cholesky(covariances)
+        identity = np.broadcast_to(np.eye(lower.shape[-1]), lower.shape)
+        # A general solver leaves rounding where the inverse of a triangle has zeros.
+        return np.triu(np.linalg.solve(lower, identity).mT)
+
+    @property
+    def precisions_(self) -> Array:
+        """Inverses of the covariances, in the shape of `covariances_`."""
+        upper = self.precisions_cholesky_
+        return upper**2 if self._structure.diagonal else upper @ upper.mT
+
+    def score_samples(self, X: Any) -> Array:
+        """Log density of each row, nats, shape (n,)."""
+        return membership(self._check_same(X), self.mixture_, densities_alone=True)[0]
+
+    def score(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+        """Mean log density of the rows, nats; `sample_weight` as in `bic`."""
+        found = self._criteria(X, sample_weight)
+        return found.log_likelihood / found.weight
+
+    def predict(self, X: Any) -> NDArray[np.int64]:
+        """The most probable component of each row, shape (n,)."""
+        return self.predict_proba(X).argmax(axis=1)
+
+    def predict_proba(self, X: Any) -> Array:
+        """Posterior probabilities of the components, shape (n, K); rows sum to 1."""
+        return membership(self._check_same(X), self.mixture_)[1]
+
+    def sample(self, n_samples: int = 1) -> tuple[Array, NDArray[np.int64]]:
+        """Draw rows and their components from the fitted mixture, grouped by component."""
+        self._check_fitted()
+        if not isinstance(n_samples, Integral) or isinstance(n_samples, bool):
+            check_count("n_samples", n_samples)
+        if n_samples < 1:
+            # scikit-learn's own tests look for its sentence.
+            raise InvalidParameterError(
+                f"Invalid value for 'n_samples': {n_samples}. The sampling requires at least one "
+                "sample."
+            )
+        x, labels = self.mixture_.sample(n_samples, rng=np.random.default_rng(self.random_state))
+        order = np.argsort(labels, kind="stable")
+        return x[order], labels[order]
+
+    def bic(self, X: Any, sample_weight: ArrayLike | None = None) -> float:
+        """Bayesian information criterion, smaller is better: -2 l + nu log n.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, D)
+        sample_weight : array-like of shape (n,), optional
+            How often each row counts; n is their sum. None: as in the fit if X are the rows that
+            were fitted, else once each.
+        """
+        return self._criteria(X, sample_weight).bic
+
+    def aic(self, X: Any, sample_weight: ArrayLike | None = None) -> float:
+        """Akaike's information criterion, smaller is better: -2 l + 2 nu; weights as in `bic`."""
+        return self._criteria(X, sample_weight).aic
+
+    def icl(self, X: Any, sample_weight: ArrayLike | None = None) -> float:
+        """Integrated completed likelihood, smaller is better: BIC - 2 sum_b v_b log max_k r_kb.
+
+        Weights as in `bic`.
+
+        References
+        ----------
+        Biernacki, Celeux and Govaert (2000), IEEE PAMI 22, 719-725; with hard labels, as mclust.
+        """
+        return self._criteria(X, sample_weight).icl
+
+    def _criteria(self, X: Any, sample_weight: ArrayLike | None) -> Criteria:
+        x = self._check_same(X)
+        weights = check_sample_weight(sample_weight, len(x))
+        if sample_weight is None:
+            weights = self.weights_of(x)
+        return information_criteria(*membership(x, self.mixture_), weights, self.n_parameters_)
+
+    def weights_of(self, x: Array) -> Array | None:
+        """The row weights of the fit if `x` (n, D) are its rows, and if it had any."""
+        if self._weighted is None or self._weighted[0] != _digest(x):
+            return None
+        return self._weighted[1]
+
+    def summary(self, X: Any) -> str:
+        """The fit in words and numbers, in the manner of mclust's summary.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, D)
+            The rows, for sizes and ICL.
+        """
+        self._check_fitted()
+        return summarise(self, X)
+
+    def standard_errors(
+        self,
+        X: Any,
+        method: str = "information",
+        *,
+        sample_weight: ArrayLike | None = None,
+        replicates: int = 999,
+        rng: Any = None,
+        workers: int | None = None,
+        progressbar: bool = True,
+    ) -> StandardErrors:
+        """Standard errors of the fitted parameters.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, D)
+            The rows that were fitted.
+        method : {"information", "sandwich", "bootstrap", "weighted-bootstrap"}
+            The inverse of the observed information (right if the model is; with `prior`, of the
+            negative second derivatives of the log posterior density); the same between two
+            factors that make it robust against a wrong model (White 1982); refits to rows drawn
+            with replacement; refits to rows with exponential weights.
+        sample_weight : array-like of shape (n,), optional
+            None: as in `bic`.
+        replicates : int
+            Refits of a bootstrap.
+        rng : optional
+            Of a bootstrap; anything that `numpy.random.default_rng` takes. None: `random_state`.
+        workers : int, optional
+            Threads of a bootstrap; the result does not depend on it. None: as many as processors.
+        progressbar : bool
+            Show a bootstrap's progress on standard error, if that is a terminal.
+
+        Raises
+        ------
+        InputError
+            If X is not what was fitted, or the fit had not converged.
+        FitError
+            If most refits of a bootstrap collapsed.
+        """
+        methods = ("information", "sandwich", "bootstrap", "weighted-bootstrap")
+        check_choice("method", method, methods)
+        x = self._check_same(X)
+        weights = check_sample_weight(sample_weight, len(x))
+        if sample_weight is None:
+            weights = self.weights_of(x)
+        if method in ("bootstrap", "weighted-bootstrap"):
+            return bootstrap_errors(
+                x,
+                weights,
+                self.mixture_,
+                replace(self._settings(self._parameters), verbose=0, order_by=None),
+                method,
+                replicates=replicates,
+                rng=self.random_state if rng is None else rng,
+                workers=workers,
+                progressbar=progressbar,
+            )
+        return curvature_errors(x, weights, self.mixture_, self._structure, method, self.priors_)
+
+    # --- scikit-learn's conventions -----------------------------------------------------------
+
+    def _check_fitted(self) -> None:
+        try:
+            check_is_fitted(self, "mixture_")
+        except SklearnNotFittedError as error:
+            raise NotFittedError(str(error)) from None
+
+    def _check_same(self, X: Any) -> Array:
+        """The same check as in fit, and the columns of the fit."""
+        self._check_fitted()
+        if _are_plain(X):
+            try:
+                _check_feature_names(self, X, reset=False)
+            except ValueError as error:
+                raise InputError(str(error)) from None
+        data = check_data(X)
+        if data.X.shape[1] != self.n_features_in_:
+            # The words that scikit-learn's own checks look for.
+            raise InputError(
+                f"X has {data.X.shape[1]} features, but {type(self).__name__} is expecting "
+                f"{self.n_features_in_} features as input."
+            )
+        fitted = getattr(self, "feature_names_in_", None)
+        if not _are_plain(X) and fitted is not None and data.feature_names != tuple(fitted):
+            raise InputError(
+                f"The feature names should match those of the fit: {tuple(fitted)}, not "
+                f"{data.feature_names}."
+            )
+        return data.X
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "mixture_")
+
+    def __sklearn_clone__(self) -> Self:
+        """A clone with the same reference, which scikit-learn would clone too, and so unfit."""
+        made: Self = super().__sklearn_clone__()
+        made.order_by = self.order_by
+        return made
+
+
+# A class has no name within its own body.
+GaussianMixture._parameter_constraints["order_by"].insert(-1, GaussianMixture)
+
+
+def fitted_mixture(name: str, value: Any) -> Mixture:
+    """The mixture that an argument is, or that it was fitted to.
+
+    Raises
+    ------
+    InvalidParameterError
+        If it is neither a Mixture nor a GaussianMixture.
+    NotFittedError
+        If it is an estimator that was not fitted.
+    """
+    if isinstance(value, Mixture):
+        return value
+    check_kind(name, value, GaussianMixture, "a Mixture or a fitted GaussianMixture")
+    if not hasattr(value, "mixture_"):
+        raise NotFittedError(f"{name} is a GaussianMixture that is not fitted. Call its fit first.")
+    mixture: Mixture = value.mixture_
+    return mixture
+
+
+def _digest(x: Array) -> bytes:
+    """What tells rows from others."""
+    return blake2b(np.ascontiguousarray(x), digest_size=16).digest()
+
+
+def _are_plain(X: Any) -> bool:
+    """Whether X has no column names, or different texts: what scikit-learn's check can take.
+
+    It refuses frames with repeated names, or names of several types, that a file may well have.
+    """
+    names = getattr(X, "columns", None)
+    if names is None:
+        return True
+    return all(isinstance(each, str) for each in names) and len(set(names)) == len(names)

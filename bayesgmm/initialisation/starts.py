@@ -1,0 +1,307 @@
+"""Where EM begins: mixtures made from a sample of the rows."""
+
+from collections.abc import Iterator
+from functools import cached_property, lru_cache
+from itertools import count
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesgmm.core import native
+from bayesgmm.covariance.structures import Structure
+from bayesgmm.errors import SingularCovarianceError
+from bayesgmm.initialisation.hierarchical_clustering import MergeTree, agglomerate
+from bayesgmm.likelihood.statistics import Parameters
+
+type Array = NDArray[np.float64]
+
+# Rows of the sample on which starts are made and compared: enough for each component's covariance.
+_SAMPLE, _SAMPLE_PER_PARAMETER = 2048, 8
+_LLOYD = 20
+# Merge trees: rows at most, and pairs of rows times what a pair costs in D columns.
+_TREE_ROWS, _TREE_WORK = 1000, 4e7
+# Pairs of rows among which near ones are looked for, and how often the metric is made anew.
+_PAIRS, _PAIRS_PER_COLUMN, _NEAR_ROUNDS = 1000, 100, 5
+
+
+class Sample(NamedTuple):
+    """Rows on which starts are made, in the fit's units.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (m, D)
+    weights : ndarray of shape (m,)
+    whole : bool
+        Whether it holds every row of the data.
+    """
+
+    rows: Array
+    weights: Array
+    whole: bool
+
+
+class Start(NamedTuple):
+    """A mixture to begin from, and how it was made."""
+
+    name: str
+    parameters: Parameters
+
+    def same(self, other: "Start") -> bool:
+        """Whether both begin at one point."""
+        return np.array_equal(self.parameters.means, other.parameters.means)
+
+
+def sample_size(n_components: int, n_features: int) -> int:
+    """How many rows suffice to make and compare starts."""
+    return max(_SAMPLE, _SAMPLE_PER_PARAMETER * n_components * n_features)
+
+
+def from_labels(
+    sample: Sample, labels: NDArray[np.int64], n_components: int, structure: Structure
+) -> Parameters | None:
+    """Weights and means of a partition, with its pooled covariance; None if a part is empty.
+
+    The covariance within all parts together does not collapse where one part is small.
+    """
+    whole, counts, means, pooled = native.partition_start(
+        sample.rows, sample.weights, labels, n_components, structure.diagonal
+    )
+    if not whole:
+        return None
+    return _with_pooled(counts, means, pooled[0] if structure.diagonal else pooled, structure)
+
+
+def from_responsibilities(
+    rows: Array, responsibilities: Array, structure: Structure
+) -> Parameters | None:
+    """As `from_labels`, for responsibilities (K, n)."""
+    counts = responsibilities.sum(axis=1)
+    if not counts.min() > 0.0:
+        return None
+    means = responsibilities @ rows / counts[:, np.newaxis]
+    # Rows are centred and scaled here: enough digits are left for a start.
+    row_weights = responsibilities.sum(axis=0)
+    if structure.diagonal:
+        pooled = row_weights @ rows**2 - counts @ means**2
+    else:
+        pooled = (rows.T * row_weights) @ rows - (means.T * counts) @ means
+    return _with_pooled(counts, means, pooled, structure)
+
+
+def without_rows(rows: Array, k: int, structure: Structure) -> Parameters:
+    """A start that left a component without rows: a run from there ends before it begins."""
+    d = rows.shape[1]
+    empty = np.zeros((k, d) if structure.diagonal else (k, d, d))
+    return Parameters(np.full(k, 1.0 / k), np.zeros((k, d)), empty)
+
+
+def _with_pooled(counts: Array, means: Array, pooled: Array, structure: Structure) -> Parameters:
+    """The mixture of the structure whose components all have the pooled scatter.
+
+    Without covariances where that leaves none: a run from there ends before it begins.
+    """
+    total = counts.sum()
+    scatters = counts.reshape(-1, *(1,) * pooled.ndim) * (pooled / total)
+    try:
+        covariances = structure.covariances(counts, scatters)
+    except SingularCovarianceError:
+        covariances = np.zeros_like(scatters)
+    return Parameters(counts / total, means, covariances)
+
+
+@lru_cache(maxsize=8)
+def _pairs(n: int, count: int) -> NDArray[np.int64]:
+    """Pairs of n rows, (2, count): the same for every seed, as others find no better metric."""
+    return np.random.default_rng(0).integers(n, size=(2, count))
+
+
+class Views:
+    """Coordinates of a sample in which starts are made, and its merge trees; each made once.
+
+    `whitened` and `near` do not depend on any linear map of the rows, up to a rotation that no
+    distance sees; `scaled` not on the columns' units; `rows` themselves not on a rotation. What a
+    structure leaves free (all maps, units of columns, rotations) its starts leave free too.
+    """
+
+    def __init__(self, sample: Sample, rng: np.random.Generator) -> None:
+        self.sample = sample
+        self._rng = rng
+        self._trees: dict[tuple[str, str], MergeTree] = {}
+
+    @cached_property
+    def rows(self) -> Array:
+        """Rows in the fit's units."""
+        return self.sample.rows
+
+    @cached_property
+    def scaled(self) -> Array:
+        """Columns of standard deviation 1."""
+        return self.rows / self.rows.std(axis=0)
+
+    @cached_property
+    def whitened(self) -> Array:
+        """Rows whose covariance is the identity."""
+        return whitened(self.rows)
+
+    @cached_property
+    def near(self) -> Array:
+        """Rows in which differences between near rows have the identity for a covariance."""
+        z = self.whitened
+        n, d = z.shape
+        first, second = _pairs(n, _PAIRS + _PAIRS_PER_COLUMN * d)
+        return native.whiten_near_pairs(z, z[first] - z[second], _NEAR_ROUNDS)
+
+    @cached_property
+    def chosen(self) -> NDArray[np.intp]:
+        """Rows of the sample that trees are made of: all, or as many as take no long time."""
+        n, d = self.rows.shape
+        size = min(_TREE_ROWS, int(np.sqrt(_TREE_WORK / (20.0 + d**3 / 3.0))))
+        if n <= size:
+            return np.arange(n)
+        return np.sort(self._rng.choice(n, size, replace=False))
+
+    def cut(
+        self, criterion: str, view: str, n_components: int, structure: Structure
+    ) -> Start | None:
+        """A start from a merge tree; None if it has fewer rows than components."""
+        rows, weights = self.sample.rows[self.chosen], self.sample.weights[self.chosen]
+        if len(rows) < n_components:
+            return None
+        if (criterion, view) not in self._trees:
+            z = np.ascontiguousarray(getattr(self, view)[self.chosen])
+            self._trees[criterion, view] = agglomerate(z, criterion, weights)
+        labels = self._trees[criterion, view].labels(n_components)
+        part = Sample(rows, weights, whole=False)
+        parameters = from_labels(part, labels, n_components, structure)
+        return None if parameters is None else Start(f"merge tree, {criterion}", parameters)
+
+
+def portfolio(
+    views: Views, n_components: int, structure: Structure, rng: np.random.Generator
+) -> Iterator[Start]:
+    """Starts without end, of several kinds.
+
+    k-means in a metric of the structure's own finds groups that stand apart in it; on whitened
+    rows, groups whatever the correlations; nearest of random rows, the rest. Where four of these
+    do not settle it come the merge trees, once each, and then the others again.
+    """
+    if n_components == 1 or not structure.scales_by_column:
+        metric, trees = "rows", (("EII", "rows"), ("VVV", "rows"), ("VII", "whitened"))
+    elif structure.diagonal:
+        metric, trees = "scaled", (("EII", "scaled"), ("VVV", "scaled"), ("EEE", "whitened"))
+    else:
+        metric, trees = "near", (("VVV", "whitened"), ("EEE", "whitened"), ("EII", "near"))
+    order = ((metric, _LLOYD), ("whitened", 0), (metric, _LLOYD), ("whitened", _LLOYD))
+    sample, made = views.sample, 0
+    for turn in count():
+        view, lloyd = order[turn % len(order)]
+        z = getattr(views, view)
+        if lloyd:
+            name = "k-means" if view == metric else "k-means, whitened"
+            labels = native.k_means(z, sample.weights, rng.random(n_components), lloyd)
+        else:
+            name = "random rows"
+            # Without replacement, by weight: the first arrivals of Poisson processes of that rate.
+            arrivals = rng.exponential(size=len(z)) / sample.weights
+            chosen = np.argpartition(arrivals, n_components - 1)[:n_components]
+            labels = native.nearest_of(z, chosen)
+        parameters = from_labels(sample, labels, n_components, structure)
+        if parameters is not None:
+            made += 1
+            yield Start(name, parameters)
+        if turn == len(order) - 1:
+            for criterion, view in trees:
+                start = views.cut(criterion, view, n_components, structure)
+                if start is not None:
+                    made += 1
+                    yield start
+        if turn >= len(order) - 1 and not made:
+            # Beside the farthest row the others are all but equal: no way to form so many groups.
+            yield Start(name, without_rows(sample.rows, n_components, structure))
+
+
+def exchanged(
+    sample: Sample, parameters: Parameters, structure: Structure, rng: np.random.Generator
+) -> Start | None:
+    """A mixture with two components put together and another one divided; None for K < 3.
+
+    EM cannot move a component from where there is one too many to where one is missing (Ueda,
+    Nakano, Ghahramani & Hinton 2000, Neural Computation 12, 2109-2128). One component is chosen to
+    divide, by its size, another to give way to the one that its rows are nearest to; the division
+    is that of two random rows. Of no coordinates but the components' own.
+    """
+    weights, means, covariances = parameters
+    k = len(weights)
+    if k < 3:
+        return None
+    joint = _log_joint(sample.rows, parameters)
+    labels = joint.argmax(axis=0)
+    counts = np.bincount(labels, sample.weights, k)
+    divided = int(rng.choice(k, p=counts / counts.sum()))
+    others = np.delete(np.arange(k), divided)
+    leaving = int(rng.choice(others))
+    rivals = np.setdiff1d(others, leaving)
+    mine = labels == leaving
+    nearest = rivals[joint[rivals][:, mine].argmax(axis=0)]
+    taking = int(np.bincount(nearest, minlength=k).argmax()) if mine.any() else int(rivals[0])
+    inside = np.flatnonzero(labels == divided)
+    if len(inside) < 2:
+        return None
+    z = _in_metric_of(covariances[divided], sample.rows[inside])
+    pair = rng.choice(len(inside), 2, replace=False)
+    second = np.square(z - z[pair[1]]).sum(axis=1) < np.square(z - z[pair[0]]).sum(axis=1)
+    if not second.any():
+        return None
+    weights, means, covariances = weights.copy(), means.copy(), covariances.copy()
+    total = weights[taking] + weights[leaving]
+    share = weights[leaving] / total
+    apart = means[leaving] - means[taking]
+    between = np.outer(apart, apart) if covariances.ndim == 3 else apart * apart
+    covariances[taking] += share * (covariances[leaving] - covariances[taking])
+    covariances[taking] += share * (1.0 - share) * between
+    means[taking] += share * apart
+    weights[taking] = total
+    halves = sample.weights[inside]
+    share = float(halves[second].sum() / halves.sum())
+    for m, part in ((divided, ~second), (leaving, second)):
+        means[m] = np.average(sample.rows[inside][part], axis=0, weights=halves[part])
+    covariances[leaving] = covariances[divided]
+    weights[leaving] = share * weights[divided]
+    weights[divided] *= 1.0 - share
+    counts = weights * sample.weights.sum()
+    scatters = counts.reshape(-1, *(1,) * (covariances.ndim - 1)) * covariances
+    try:
+        covariances = structure.covariances(counts, scatters)
+    except SingularCovarianceError:
+        return None
+    return Start("exchange", Parameters(weights, means, covariances))
+
+
+def _in_metric_of(covariance: Array, rows: Array) -> Array:
+    """Rows in coordinates in which a covariance, or variances (D,), are 1."""
+    if covariance.ndim == 1:
+        return rows / np.sqrt(covariance)
+    return np.linalg.solve(np.linalg.cholesky(covariance), rows.T).T
+
+
+def _log_joint(rows: Array, parameters: Parameters) -> Array:
+    """Log of weight times density (K, n), but for a constant: good enough to sort rows by."""
+    weights, means, covariances = parameters
+    out = np.empty((len(weights), len(rows)))
+    for k, covariance in enumerate(covariances):
+        z = _in_metric_of(covariance, rows - means[k])
+        log_det = (
+            np.log(covariance).sum() if covariance.ndim == 1 else np.linalg.slogdet(covariance)[1]
+        )
+        out[k] = np.log(weights[k]) - 0.5 * (np.square(z).sum(axis=1) + log_det)
+    return out
+
+
+def whitened(rows: Array) -> Array:
+    """Rows with the identity for a covariance (up to directions in which they do not vary)."""
+    centred = rows - rows.mean(axis=0)
+    _, singular, directions = np.linalg.svd(centred, full_matrices=False)
+    keep = singular > 1e-12 * singular[0]
+    scale = np.sqrt(len(rows)) / singular[keep]
+    return np.ascontiguousarray(centred @ (directions[keep].T * scale))

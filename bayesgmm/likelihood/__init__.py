@@ -1,0 +1,1 @@
+"""The kernel's passes over rows: sufficient statistics, gradient, information, responsibilities."""

@@ -1,0 +1,62 @@
+"""The smallest region that holds a given share of a mixture."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesgmm.arguments import check_count, check_probability, check_rng
+from bayesgmm.mixture.gaussian_densities import Floats
+from bayesgmm.mixture.univariate import highest_density_intervals
+
+if TYPE_CHECKING:
+    from bayesgmm.mixture.mixture import Mixture, Seed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HighestDensityRegion:
+    """Where the density is at least a threshold: the smallest region of that probability.
+
+    Attributes
+    ----------
+    mixture : Mixture
+    prob : float
+        Its probability.
+    log_threshold : float
+        The log density on its border, nats.
+    standard_error : float
+        Of `log_threshold`; 0 for one feature, where it is exact.
+    intervals : ndarray of shape (m, 2) or None
+        For one feature, the region itself.
+    """
+
+    mixture: "Mixture"
+    prob: float
+    log_threshold: float
+    standard_error: float
+    intervals: Floats | None
+
+    def contains(self, X: Any) -> NDArray[np.bool_]:
+        """Return whether each row lies in the region, (n,)."""
+        return np.asarray(self.mixture.log_density(X) >= self.log_threshold)
+
+
+def highest_density_region(
+    mixture: "Mixture", prob: float, *, n_draws: int = 100_000, rng: "Seed" = None
+) -> HighestDensityRegion:
+    """Return the region; see `Mixture.highest_density_region`.
+
+    For several features the threshold is a quantile of the log density of draws (Hyndman 1996,
+    The American Statistician 50, 120-126), with the error of that order statistic.
+    """
+    prob = check_probability("prob", prob)
+    n_draws, generator = check_count("n_draws", n_draws, least=1000), check_rng(rng)
+    if mixture.n_features == 1:
+        level, intervals = highest_density_intervals(mixture, prob)
+        return HighestDensityRegion(mixture, prob, level, 0.0, intervals)
+    values = mixture.log_density(mixture.sample(n_draws, generator)[0])
+    error = np.sqrt(prob * (1.0 - prob) / n_draws)
+    share = 1.0 - prob
+    low, level, high = np.quantile(values, np.clip([share - error, share, share + error], 0, 1))
+    return HighestDensityRegion(mixture, prob, float(level), 0.5 * float(high - low), None)

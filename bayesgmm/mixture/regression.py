@@ -1,0 +1,97 @@
+"""What some features of a mixture say of the others: Gaussian mixture regression."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesgmm.errors import InputError
+from bayesgmm.mixture.features import Feature, feature_indices
+from bayesgmm.mixture.gaussian_densities import Floats
+
+if TYPE_CHECKING:
+    from bayesgmm.mixture.mixture import Mixture
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Regression:
+    """Moments of the features that are not given, at each row of those that are.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (n, D')
+        E[x_a | x_b], in the data's units.
+    covariance : ndarray of shape (n, D', D')
+        Cov[x_a | x_b], within components and between them.
+    weights : ndarray of shape (n, K)
+        How far each component stands for the row: p(component k | x_b).
+    feature_names : tuple of str or None
+        Of the D' features, in their order in the mixture.
+    """
+
+    mean: Floats
+    covariance: Floats
+    weights: Floats
+    feature_names: tuple[str, ...] | None
+
+
+# Numbers of rows x components x features that a block of rows may hold.
+_BLOCK = 2**18
+
+
+def regress(mixture: "Mixture", X: Any, given: Feature | Iterable[Feature]) -> Regression:
+    """Return the moments of the other features at each row of the given ones.
+
+    With r_k = p(k | x_b), m_k = μ_a + Σ_ab Σ_bb⁻¹ (x_b - μ_b) and S_k = Σ_aa - Σ_ab Σ_bb⁻¹ Σ_ba of
+    component k, the mean is m = Σ_k r_k m_k and the covariance Σ_k r_k (S_k + (m_k - m)(m_k - m)ᵀ)
+    (Ghahramani & Jordan 1994, NIPS 6, 120-127).
+    """
+    known = feature_indices(given, mixture.feature_names, mixture.n_features)
+    rest = [j for j in range(mixture.n_features) if j not in known]
+    if not known or not rest:
+        raise InputError(
+            f"given={given!r:.200} must leave at least one of the {mixture.n_features} features to "
+            "be predicted, and name at least one."
+        )
+    marginal = mixture.marginal(known)
+    x = marginal.check_rows(X)
+    ordered = mixture.marginal(known + rest)
+    m, n, k, d = len(known), len(x), mixture.n_components, len(rest)
+    unit = np.ldexp(1.0, ordered.factors.exponents)
+    lower = ordered.factors.lower
+    own = unit[:, m:, None] * lower[:, m:, m:]
+    within = own @ np.swapaxes(own, 1, 2)
+    found = Regression(
+        np.empty((n, d)), np.empty((n, d, d)), np.empty((n, k)), marginal_names(mixture, rest)
+    )
+    size = max(_BLOCK // (k * (m + d) * d), 64)
+    for start in range(0, n, size):
+        rows = slice(start, start + size)
+        with np.errstate(over="ignore", invalid="ignore"):
+            shift = (x[rows] - ordered.means[:, None, :m]) / unit[:, None, :m]
+            whitened = np.linalg.solve(lower[:, :m, :m], np.swapaxes(shift, 1, 2))
+            moved = np.swapaxes(lower[:, m:, :m] @ whitened, 1, 2)
+            means = ordered.means[:, None, m:] + unit[:, None, m:] * moved
+        weights = marginal.responsibilities(x[rows])
+        # A component without weight may be beyond float64 there.
+        absent = (weights == 0.0).T
+        means[absent] = 0.0
+        mean = np.einsum("nk,kna->na", weights, means)
+        means -= mean
+        means[absent] = 0.0
+        covariance = np.einsum("nk,kab->nab", weights, within)
+        covariance += np.einsum("nk,kna,knb->nab", weights, means, means)
+        found.mean[rows], found.covariance[rows], found.weights[rows] = mean, covariance, weights
+        if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
+            raise InputError(
+                "The moments of the other features are beyond float64 at a row of X: it lies too "
+                "far from the mixture. Leave out rows that are not of its kind."
+            )
+    return found
+
+
+def marginal_names(mixture: "Mixture", features: list[int]) -> tuple[str, ...] | None:
+    """Names of some features, where there are names."""
+    names = mixture.feature_names
+    return None if names is None else tuple(names[j] for j in features)

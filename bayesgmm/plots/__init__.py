@@ -1,0 +1,1 @@
+"""Plots of mixtures, labels, intervals and selections."""

@@ -1,0 +1,190 @@
+"""Intervals drawn, in units that make all parameters comparable."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from bayesgmm.arguments import check_axes
+from bayesgmm.errors import InputError
+from bayesgmm.plots.style import FAINT, INK, colour, new_axes, shown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Parameters that one picture shows: those farthest off where there are more.
+_SHOWN = 60
+_OF_RECOVERY = ("truth", "estimate", "spread", "lower", "upper", "covered")
+_OF_ENGINES = ("em", "standard_error", "posterior_mean", "posterior_sd", "lower", "upper")
+
+
+def plot_recovery(found: Any, *, ax: "Axes | None" = None) -> "Axes":
+    """Draw estimates and intervals about a known truth.
+
+    Each parameter is a line: its estimate and interval, less the truth, in standard errors or
+    posterior standard deviations; those whose interval misses the truth stand out. Without
+    standard errors the errors are drawn in the data's units.
+
+    Parameters
+    ----------
+    found : Recovery or DataFrame
+        What `recovery` returned, or its table. Of more than 60 parameters the 60 farthest off are
+        shown.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    InputError
+        If a column is missing, or nothing was estimated.
+    """
+    check_axes(ax)
+    table = _table(found, _OF_RECOVERY, "recovery")
+    total = len(table)
+    kept = table[table["estimate"].notna()]
+    if kept.empty:
+        raise InputError("The table has no estimates to draw.")
+    attributes = dict(table.attrs)
+    known = bool((kept["spread"] > 0).any())
+    if known:
+        # A weight of 1 has no spread, and nothing to draw.
+        kept = kept[kept["spread"] > 0]
+    error = kept["estimate"] - kept["truth"]
+    unit = kept["spread"] if known else pd.Series(1.0, index=kept.index)
+    kept = _farthest(kept, error / unit)
+    error, unit = error[kept.index], unit[kept.index]
+    if ax is None:
+        ax = new_axes(figsize=(7.2, 1.4 + 0.24 * len(kept)))
+    _draw_intervals(ax, kept, error, unit, known=known)
+    if known:
+        names = {"normal": "normal interval", "quantile": "equal-tailed posterior interval"}
+        kind = names.get(str(attributes.get("kind")), "interval")
+        prob = attributes.get("prob")
+        covered = int(kept["covered"].fillna(False).sum())
+        stated = f"{100 * prob:g} % {kind}" if prob is not None else kind
+        ax.set_title(
+            f"{stated}: {covered} of {len(kept)} hold the truth", loc="left", fontsize="medium"
+        )
+        ax.set_xlabel("estimate less truth, in its standard error or posterior sd")
+    else:
+        ax.set_xlabel("estimate less truth, in the data's units (no standard errors)")
+    if len(kept) < total:
+        ax.set_ylabel(f"{len(kept)} of {total} parameters")
+    return ax
+
+
+def plot_engines(found: Any, *, ax: "Axes | None" = None) -> "Axes":
+    """Draw maximum likelihood beside the posterior, parameter by parameter.
+
+    All values are less EM's estimate, in posterior standard deviations. Above stands EM's estimate
+    with its normal interval, below it the posterior mean with its equal-tailed one, both of the
+    same probability.
+
+    Parameters
+    ----------
+    found : Agreement or DataFrame
+        What `compare_engines` returned, or its table. Of more than 60 parameters the 60 that
+        differ most are shown.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    InputError
+        If a column is missing, or no parameter has a posterior standard deviation.
+    """
+    check_axes(ax)
+    table = _table(found, _OF_ENGINES, "compare_engines")
+    attributes = dict(table.attrs)
+    kept = table[table["posterior_sd"] > 0]
+    if kept.empty:
+        raise InputError("No parameter of the table has a posterior standard deviation.")
+    kept = _farthest(kept, (kept["posterior_mean"] - kept["em"]) / kept["posterior_sd"])
+    prob = float(attributes.get("prob", 0.9))
+    if ax is None:
+        ax = new_axes(figsize=(7.2, 1.4 + 0.34 * len(kept)))
+    places = np.arange(len(kept))[::-1]
+    unit, em = kept["posterior_sd"].to_numpy(), kept["em"].to_numpy()
+    reach = norm.ppf(0.5 + 0.5 * prob) * kept["standard_error"].to_numpy() / unit
+    low, high = ((kept[name].to_numpy() - em) / unit for name in ("lower", "upper"))
+    middle = (kept["posterior_mean"].to_numpy() - em) / unit
+    ax.axvline(0.0, color=FAINT, lw=1.2, zorder=1)
+    ax.hlines(places + 0.16, -reach, reach, color=colour(0), lw=1.8, zorder=2)
+    ax.plot(
+        np.zeros(len(kept)), places + 0.16, ls="", marker="o", ms=4.5, color=colour(0), zorder=3,
+        label=f"EM, {100 * prob:g} % normal interval",
+    )  # fmt: skip
+    ax.hlines(places - 0.16, low, high, color=colour(1), lw=1.8, zorder=2)
+    ax.plot(
+        middle, places - 0.16, ls="", marker="s", ms=4.5, color=colour(1), zorder=3,
+        label=f"posterior mean, {100 * prob:g} % equal-tailed interval",
+    )  # fmt: skip
+    _name_rows(ax, kept, places)
+    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, frameon=False, fontsize="small")
+    ax.set_xlabel("less EM's estimate, in posterior standard deviations")
+    if len(kept) < len(table):
+        ax.set_ylabel(f"{len(kept)} of {len(table)} parameters")
+    return ax
+
+
+def _table(found: Any, needed: tuple[str, ...], source: str) -> pd.DataFrame:
+    """The table of a result, with all columns that are needed."""
+    table = getattr(found, "table", found)
+    if not isinstance(table, pd.DataFrame):
+        raise InputError(f"found must be what {source} returned, not {type(found).__name__}.")
+    missing = [name for name in needed if name not in table.columns]
+    if missing:
+        raise InputError(f"The table has no column {', '.join(map(repr, missing))}.")
+    return table
+
+
+def _farthest(table: pd.DataFrame, off: "pd.Series[float]") -> pd.DataFrame:
+    """The rows that are farthest off, if there are too many to draw."""
+    if len(table) <= _SHOWN:
+        return table
+    farthest = off.abs().sort_values(ascending=False, kind="stable").index[:_SHOWN]
+    return table[table.index.isin(farthest)]
+
+
+def _name_rows(ax: "Axes", table: pd.DataFrame, places: NDArray[np.int64]) -> None:
+    """Parameters down the axis, as they are written."""
+    ax.set_yticks(places, [shown(str(name)) for name in table.index], fontsize="small")
+    for tick in ax.get_yticklabels():
+        tick.set_parse_math(False)
+    ax.set_ylim(-0.8, len(table) - 0.2)
+    ax.tick_params(axis="y", length=0, colors=INK)
+
+
+def _draw_intervals(
+    ax: "Axes", table: pd.DataFrame, error: "pd.Series[float]", unit: "pd.Series[float]", *,
+    known: bool,
+) -> None:  # fmt: skip
+    """One line a parameter, the first on top."""
+    places = np.arange(len(table))[::-1]
+    ax.axvline(0.0, color=FAINT, lw=1.2, zorder=1)
+    hit = table["covered"].fillna(True).to_numpy(dtype=bool)
+    for mask, shade, mark, label in (
+        (hit, colour(0), "o", "holds the truth"),
+        (~hit, colour(1), "D", "misses it"),
+    ):
+        if not mask.any():
+            continue
+        part, at = table[mask], places[mask]
+        scale = unit[mask].to_numpy()
+        middle = error[mask].to_numpy() / scale
+        if known:
+            low = (part["lower"] - part["truth"]).to_numpy() / scale
+            high = (part["upper"] - part["truth"]).to_numpy() / scale
+            ax.hlines(at, low, high, color=shade, lw=1.8, zorder=2)
+        ax.plot(middle, at, ls="", marker=mark, ms=5, color=shade, zorder=3, label=label)
+    if known:
+        ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, fontsize="small")
+    _name_rows(ax, table, places)

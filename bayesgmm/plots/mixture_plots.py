@@ -1,0 +1,405 @@
+"""A mixture drawn over its data: densities, ellipses, and how sure each row's component is."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.stats import chi2
+
+from bayesgmm.arguments import check_axes, check_names, check_probability
+from bayesgmm.errors import InputError, InputTypeError, InvalidParameterError, NotFittedError
+from bayesgmm.estimator.gaussian_mixture import GaussianMixture
+from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.plots.style import FAINT, INK, colour, feature_labels, marker, name_axes, new_axes
+from bayesgmm.posterior.draws import Posterior, read_draws, read_rows, rows_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+type Array = NDArray[np.float64]
+type Fit = Mixture | GaussianMixture | Posterior
+
+# Shares of the whole density that contours enclose.
+_CONTOURS = (0.5, 0.8, 0.95)
+# At most: rows drawn, draws of a posterior drawn, features in a grid of pairs.
+_ROWS, _DRAWS, _FEATURES = 3000, 60, 5
+_GRID = 120
+_SMALLEST, _LARGEST = 8.0, 70.0
+
+
+class _Picture(NamedTuple):
+    """What is drawn: a mixture, draws around it (none for a point estimate), rows (or none)."""
+
+    mixture: Mixture
+    draws: tuple[Mixture, ...]
+    rows: Array
+    # Each row's most probable component, and 0 (sure) to 1 (all components are as probable).
+    labels: NDArray[np.int64]
+    unsure: Array
+    n_rows: int
+    share: float
+    # Where the most probable component changes, for a mixture of one feature.
+    boundaries: Array
+
+    def of(self, features: Sequence[int]) -> "_Picture":
+        """The picture of some features."""
+        keep = list(features)
+        return self._replace(
+            mixture=self.mixture.marginal(keep),
+            draws=tuple(each.marginal(keep) for each in self.draws),
+            rows=self.rows[:, keep],
+        )
+
+    def density(self, points: Array) -> Array:
+        """The mixture's density; a posterior's is the mean over its draws, whatever the labels."""
+        each = [np.exp(one.log_density(points)) for one in self.draws or (self.mixture,)]
+        mean: Array = np.mean(each, axis=0)
+        return mean
+
+
+def plot_mixture(
+    fit: Fit,
+    X: Any = None,
+    *,
+    features: Iterable[int | str] | None = None,
+    share: float = 0.9,
+    variables: Mapping[str, str] | None = None,
+    ax: "Axes | None" = None,
+) -> "Axes | NDArray[Any]":
+    """Draw a mixture over the rows that it was fitted to.
+
+    Two features: contours that enclose 50, 80 and 95 % of the density, an ellipse that holds
+    `share` of each component, and the rows: each in the colour and marker of its most probable
+    component, the larger the less sure that is. One feature: the density and its components over
+    a histogram, and a dashed line where the most probable component changes. More: both, pair by
+    pair. Of a posterior, ellipses or densities of up to 60 draws are drawn thinly, and the density
+    is their mean; its labels should not switch (see `relabel`).
+
+    Parameters
+    ----------
+    fit : Mixture, fitted GaussianMixture, or posterior (DataTree or Dataset)
+    X : (n, D), optional
+        The rows; of a posterior by default those in ``observed_data``. At most 3,000 are drawn.
+    features : sequence of int or str, optional
+        Which features, by index or name. By default all, or of more than five those by which the
+        components' means lie farthest apart.
+    share : float
+        Probability that a component's ellipse holds.
+    variables : mapping, optional
+        What the posterior calls its variables, as `relabel` takes it.
+    ax : matplotlib Axes, optional
+        Where to draw; for one or two features only.
+
+    Returns
+    -------
+    matplotlib Axes, or ndarray of them (D, D) for more than two features
+
+    Raises
+    ------
+    InputError, InputTypeError
+        If the fit is none of these, or X does not fit it.
+    InvalidParameterError
+        If `share` is not between 0 and 1, or `ax` is given for more than two features.
+    """
+    share = check_probability("share", share)
+    check_names("variables", variables)
+    check_axes(ax)
+    picture = _picture(fit, X, share, variables)
+    kept = _kept_features(picture.mixture, features)
+    labels = feature_labels(picture.mixture.feature_names, picture.mixture.n_features)
+    names = [labels[j] for j in kept]
+    picture = picture.of(kept)
+    if len(kept) > 2:
+        if ax is not None:
+            raise InvalidParameterError(
+                f"{len(kept)} features need a grid of axes of their own: give no ax, or two "
+                "features."
+            )
+        return _draw_pairs(picture, names)
+    one = len(kept) == 1
+    ax = new_axes(figsize=(7.2, 4.4)) if ax is None else ax
+    if one:
+        _draw_line(ax, picture, names[0])
+        ax.set_ylabel("density")
+    else:
+        _draw_plane(ax, picture, names)
+    handles, title = _legend(picture, plane=not one)
+    ax.legend(
+        handles=handles, title=title, loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False,
+        alignment="left", fontsize="small", title_fontsize="small",
+    )  # fmt: skip
+    return ax
+
+
+# --- what is drawn --------------------------------------------------------------------------------
+
+
+def _picture(fit: Fit, X: Any, share: float, variables: Mapping[str, str] | None) -> _Picture:
+    draws: tuple[Mixture, ...] = ()
+    if isinstance(fit, xr.DataTree | xr.Dataset):
+        posterior = read_draws(fit, variables)
+        cells = posterior.n_chains * posterior.n_draws
+        chosen = np.unique(np.linspace(0, cells - 1, min(_DRAWS, cells)).astype(np.int64))
+        draws = tuple(posterior.mixture(*divmod(int(t), posterior.n_draws)) for t in chosen)
+        weights, means, covariances = (each.mean(axis=0) for each in posterior.stacked())
+        mixture = Mixture(weights / weights.sum(), means, covariances, posterior.feature_names)
+        has_rows = isinstance(fit, xr.DataTree) and "observed_data" in fit.children
+        rows = read_rows(fit, mixture.n_features, X) if X is not None or has_rows else None
+    else:
+        mixture = _as_mixture(fit)
+        rows = None
+        if X is not None:
+            rows = rows_of(X, mixture.n_features, "the mixture has")
+    rows = np.empty((0, mixture.n_features)) if rows is None else rows
+    n = len(rows)
+    if n > _ROWS:
+        rows = rows[np.sort(np.random.default_rng(0).choice(n, _ROWS, replace=False))]
+    responsibilities = mixture.responsibilities(rows) if n else np.empty((0, mixture.n_components))
+    # The least sure a row can be is equal shares for all.
+    worst = 1.0 - 1.0 / max(mixture.n_components, 2)
+    return _Picture(
+        mixture,
+        draws,
+        rows,
+        responsibilities.argmax(axis=1),
+        (1.0 - responsibilities.max(axis=1)) / worst,
+        n,
+        share,
+        mixture.boundaries().x if mixture.n_features == 1 else np.empty(0),
+    )
+
+
+def _as_mixture(fit: Any) -> Mixture:
+    if isinstance(fit, Mixture):
+        return fit
+    if isinstance(fit, GaussianMixture):
+        if not hasattr(fit, "mixture_"):
+            raise NotFittedError("The GaussianMixture is not fitted yet. Call fit first.")
+        return fit.mixture_
+    raise InputTypeError(
+        "fit must be a Mixture, a fitted GaussianMixture or a posterior (DataTree), not "
+        f"{type(fit).__name__}."
+    )
+
+
+def _kept_features(mixture: Mixture, features: Iterable[int | str] | None) -> list[int]:
+    if features is not None:
+        every = Mixture(
+            [1.0],
+            np.arange(mixture.n_features)[np.newaxis],
+            np.eye(mixture.n_features)[np.newaxis],
+            mixture.feature_names,
+        )
+        # `marginal` knows how to look features up and what to say of those that do not exist.
+        return [int(j) for j in every.marginal(features).means[0]]
+    if mixture.n_features <= _FEATURES:
+        return list(range(mixture.n_features))
+    between = mixture.weights @ np.square(mixture.means - mixture.mean())
+    apart = between / np.diagonal(mixture.covariance())
+    return sorted(int(j) for j in np.argsort(-apart, kind="stable")[:_FEATURES])
+
+
+# --- two features ---------------------------------------------------------------------------------
+
+
+def _draw_plane(ax: "Axes", picture: _Picture, names: Sequence[str]) -> None:
+    """Contours, ellipses and rows of two features."""
+    mixture = picture.mixture
+    low, high = _limits(picture)
+    x, y = (np.linspace(low[j], high[j], _GRID) for j in range(2))
+    points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    density = picture.density(points).reshape(_GRID, _GRID)
+    # A component narrower than the grid may leave no point above a level.
+    levels = [each for each in _levels(picture) if each < density.max()]
+    if levels:
+        widths = np.linspace(0.7, 1.3, len(levels))
+        ax.contour(x, y, density, levels=levels, colors=FAINT, linewidths=widths, zorder=1)
+    _draw_rows(ax, picture)
+    radius = float(np.sqrt(chi2.ppf(picture.share, 2)))
+    for k in range(mixture.n_components):
+        for draw in picture.draws:
+            ellipse = _ellipse(draw, k, radius)
+            ax.plot(*ellipse, color=colour(k), alpha=0.18, lw=0.6, zorder=3)
+        ellipse = _ellipse(mixture, k, radius)
+        ax.plot(*ellipse, color="white", lw=3.2, zorder=3.5)
+        ax.plot(*ellipse, color=colour(k), lw=1.8, zorder=4)
+        ax.plot(
+            *mixture.means[k], marker="X", ms=9, mfc=colour(k), mec="white", mew=1.2, ls="",
+            zorder=5,
+        )  # fmt: skip
+    ax.set_xlim(low[0], high[0])
+    ax.set_ylim(low[1], high[1])
+    name_axes(ax, *names)
+
+
+def _draw_rows(ax: "Axes", picture: _Picture) -> None:
+    """Rows in their component's colour, the larger the less sure it is."""
+    sizes = _SMALLEST + (_LARGEST - _SMALLEST) * picture.unsure
+    alpha = float(np.clip(40.0 / np.sqrt(max(len(sizes), 1)), 0.25, 0.8))
+    for k in range(picture.mixture.n_components):
+        mine = picture.labels == k
+        x, y = picture.rows[mine].T
+        ax.scatter(
+            x, y, s=sizes[mine], color=colour(k), marker=marker(k), alpha=alpha, linewidths=0,
+            zorder=2,
+        )  # fmt: skip
+
+
+def _ellipse(mixture: Mixture, component: int, radius: float) -> Array:
+    """The points (2, m) at a Mahalanobis distance from a component's mean."""
+    angle = np.linspace(0.0, 2.0 * np.pi, 100)
+    factor = np.linalg.cholesky(mixture.covariances[component])
+    circle = radius * np.array([np.cos(angle), np.sin(angle)])
+    points: Array = mixture.means[component][:, np.newaxis] + factor @ circle
+    return points
+
+
+def _levels(picture: _Picture) -> Array:
+    """Densities whose contours enclose the shares: quantiles of the density at its own draws."""
+    mixtures = picture.draws or (picture.mixture,)
+    size = -(-4000 // len(mixtures))
+    points = np.vstack([each.sample(size, rng=t)[0] for t, each in enumerate(mixtures)])
+    levels: Array = np.unique(np.quantile(picture.density(points), 1.0 - np.array(_CONTOURS)))
+    return levels
+
+
+def _limits(picture: _Picture) -> tuple[Array, Array]:
+    """Least and largest coordinates of all rows and of the components' ellipses."""
+    mixture = picture.mixture
+    heavy = mixture.weights > 0.01
+    reach = np.sqrt(chi2.ppf(picture.share, 2) * mixture.variances[heavy])
+    low = np.vstack([mixture.means[heavy] - reach, picture.rows]).min(axis=0)
+    high = np.vstack([mixture.means[heavy] + reach, picture.rows]).max(axis=0)
+    with np.errstate(over="ignore"):
+        span = high - low
+    if not np.isfinite(span).all():
+        raise InputError("The mixture is wider than a picture can be. Rescale the columns.")
+    # At a great offset the next numbers are farther away than that.
+    margin = np.maximum(0.05 * span, 8.0 * np.spacing(np.maximum(np.abs(low), np.abs(high))))
+    return low - margin, high + margin
+
+
+# --- one feature ----------------------------------------------------------------------------------
+
+
+def _bin_edges(values: Array, span: float) -> list[float]:
+    """Ends of 10 to 80 bins, as wide as Freedman and Diaconis (1981) have them, of all values.
+
+    Values that are all but equal beside the span of the picture stand in one bin.
+    """
+    lower, upper = np.quantile(values, (0.25, 0.75))
+    least, largest = values.min(), values.max()
+    if largest - least <= 1e-6 * span:
+        half = np.maximum(0.01 * span, np.spacing(np.abs(least)))
+        return [float(least - half), float(largest + half)]
+    width = max(2.0 * (upper - lower) / np.cbrt(len(values)), (largest - least) / 80.0)
+    # At a great offset some ends are the same number.
+    count = max(round((largest - least) / width), 10)
+    return sorted(set(np.linspace(least, largest, count + 1).tolist()))
+
+
+def _draw_line(ax: "Axes", picture: _Picture, name: str) -> None:
+    """The density and its components over a histogram."""
+    mixture = picture.mixture
+    low, high = _limits(picture)
+    x = np.linspace(low[0], high[0], 400)
+    if len(picture.rows):
+        values = picture.rows[:, 0]
+        bins = _bin_edges(values, high[0] - low[0])
+        ax.hist(values, bins=bins, density=True, color="#DDDDDD", edgecolor="white", zorder=1)
+    # Broad and below the others, or it would hide a component that stands alone.
+    ax.plot(x, picture.density(x[:, np.newaxis]), color=INK, lw=3.5, alpha=0.6, zorder=2)
+    for k in range(mixture.n_components):
+        for draw in picture.draws:
+            ax.plot(x, _component(draw, k, x), color=colour(k), alpha=0.15, lw=0.6, zorder=3)
+        ax.plot(x, _component(mixture, k, x), color=colour(k), lw=1.6, zorder=4)
+    seen = _seen_boundaries(picture)
+    ax.vlines(
+        seen, 0.0, 1.0, transform=ax.get_xaxis_transform(), color=INK, lw=0.8, ls=(0, (4, 3)),
+        zorder=3.5,
+    )  # fmt: skip
+    ax.set_xlim(low[0], high[0])
+    ax.set_ylim(bottom=0.0)
+    ax.set_xlabel(name, parse_math=False)
+
+
+def _seen_boundaries(picture: _Picture) -> Array:
+    """The boundaries within the limits of the picture."""
+    low, high = _limits(picture)
+    x = picture.boundaries
+    seen: Array = x[(x > low[0]) & (x < high[0])]
+    return seen
+
+
+def _component(mixture: Mixture, component: int, x: Array) -> Array:
+    density: Array = np.exp(mixture.log_joint(x[:, np.newaxis])[:, component])
+    return density
+
+
+# --- many features --------------------------------------------------------------------------------
+
+
+def _draw_pairs(picture: _Picture, names: Sequence[str]) -> "NDArray[Any]":
+    """Pairs of features below the diagonal, single ones on it."""
+    d = len(names)
+    axes: NDArray[Any] = new_axes(d, d, figsize=(2.3 * d + 1.5, 2.1 * d))
+    for i in range(d):
+        for j in range(d):
+            ax = axes[i, j]
+            if j > i:
+                ax.set_axis_off()
+                continue
+            if i == j:
+                _draw_line(ax, picture.of([j]), names[j])
+                ax.set_yticks([])
+                ax.set_ylabel("density")
+            else:
+                _draw_plane(ax, picture.of([j, i]), [names[j], names[i]])
+            ax.tick_params(labelsize="x-small")
+            if i < d - 1:
+                ax.set_xlabel("")
+                ax.tick_params(labelbottom=False)
+            if 0 < j < i:
+                ax.set_ylabel("")
+                ax.tick_params(labelleft=False)
+    handles, title = _legend(picture, plane=True)
+    axes[0, 0].figure.legend(
+        handles=handles, title=title, loc="upper right", frameon=False, alignment="left",
+        fontsize="small", title_fontsize="small",
+    )  # fmt: skip
+    return axes
+
+
+def _legend(picture: _Picture, *, plane: bool) -> tuple[list[Any], str]:
+    """Handles of the components, and a title that says what shares and sizes mean."""
+    from matplotlib.lines import Line2D
+
+    drawn = len(picture.rows)
+    handles = [
+        Line2D(
+            [], [], color=colour(k), lw=1.8, marker=marker(k) if plane and drawn else "", ms=5,
+            label=f"component {k}, weight {weight:.2g}",
+        )
+        for k, weight in enumerate(picture.mixture.weights)
+    ]  # fmt: skip
+    lines = []
+    if plane:
+        shares = ", ".join(f"{100 * each:g}" for each in _CONTOURS)
+        lines += [
+            f"ellipse: {100 * picture.share:g} % of a component",
+            f"contours: {shares} % of the density",
+        ]
+        if drawn:
+            lines.append("larger point: less sure component")
+    else:
+        handles.append(Line2D([], [], color=INK, lw=3.5, alpha=0.6, label="mixture"))
+        if len(_seen_boundaries(picture)):
+            line = Line2D([], [], color=INK, lw=0.8, ls=(0, (4, 3)), label="boundary")
+            handles.append(line)
+    if picture.draws:
+        lines.append(f"thin lines: {len(picture.draws)} draws")
+    if picture.n_rows > drawn:
+        lines.append(f"{drawn:,} of {picture.n_rows:,} rows")
+    return handles, "\n".join(lines)

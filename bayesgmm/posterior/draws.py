@@ -1,0 +1,373 @@
+"""A posterior's draws of a mixture, read by name from an ArviZ tree into arrays."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayesgmm.arguments import check_names
+from bayesgmm.data.coercion import label
+from bayesgmm.data.validation import check_data
+from bayesgmm.errors import InputError, InputTypeError, InvalidParameterError
+from bayesgmm.mixture.mixture import Mixture
+
+type Array = NDArray[np.float64]
+type Permutations = NDArray[np.intp]
+type Posterior = xr.DataTree | xr.Dataset
+
+_SAMPLE_DIMS = ("chain", "draw")
+_DEFAULT = {"weights": "weights", "means": "means", "covariances": "covariances"}
+# A component's scale by any one of these words.
+_SCALES = ("covariances", "variances", "standard_deviations")
+_SUM_TOLERANCE = 1e-6
+# Between the largest distance and the least standard deviation.
+_RANGE = 1e150
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """Draws of a mixture's parameters.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (chain, draw, K)
+    means : ndarray of shape (chain, draw, K, D)
+        In the data's units.
+    covariances : ndarray of shape (chain, draw, K, D, D)
+        In the data's units squared.
+    feature_names : tuple of D str, or None
+    """
+
+    weights: Array
+    means: Array
+    covariances: Array
+    feature_names: tuple[str, ...] | None = None
+
+    @property
+    def n_chains(self) -> int:
+        """The number of chains."""
+        return int(self.means.shape[0])
+
+    @property
+    def n_draws(self) -> int:
+        """The number of draws of each chain."""
+        return int(self.means.shape[1])
+
+    @property
+    def n_components(self) -> int:
+        """The number of components, K."""
+        return int(self.means.shape[2])
+
+    @property
+    def n_features(self) -> int:
+        """The number of features, D."""
+        return int(self.means.shape[3])
+
+    def stacked(self) -> tuple[Array, Array, Array]:
+        """Weights (T, K), means (T, K, D) and covariances (T, K, D, D), T = chains x draws."""
+        arrays = (self.weights, self.means, self.covariances)
+        weights, means, covariances = (
+            np.ascontiguousarray(each.reshape(-1, *each.shape[2:])) for each in arrays
+        )
+        return weights, means, covariances
+
+    def mixture(self, chain: int, draw: int) -> Mixture:
+        """One draw as a Mixture."""
+        weights = self.weights[chain, draw]
+        return Mixture(
+            weights / weights.sum(),
+            self.means[chain, draw],
+            self.covariances[chain, draw],
+            self.feature_names,
+        )
+
+    def permuted(self, permutations: Permutations) -> "Draws":
+        """The draws whose component k is component ``permutations[chain, draw, k]`` of these."""
+        return Draws(
+            np.take_along_axis(self.weights, permutations, axis=2),
+            np.take_along_axis(self.means, permutations[..., np.newaxis], axis=2),
+            np.take_along_axis(self.covariances, permutations[..., np.newaxis, np.newaxis], axis=2),
+            self.feature_names,
+        )
+
+
+def read_draws(posterior: Posterior, variables: Mapping[str, str] | None = None) -> Draws:
+    """Read weights, means and covariances.
+
+    Parameters
+    ----------
+    posterior : DataTree or Dataset
+        A tree with a group ``posterior``, or that group alone.
+    variables : mapping, optional
+        What the tree calls them. Keys: "weights", "means" and one of "covariances", "variances"
+        and "standard_deviations"; the defaults are the names themselves. After (chain, draw)
+        means have the axes (component, feature), or (component) for one feature; covariances
+        (component, feature, feature), or (feature, feature) if all components share one, or
+        (component) for one feature; variances and standard deviations (component, feature),
+        (component), or none if they are shared.
+
+    Raises
+    ------
+    InputTypeError
+        If `posterior` is no DataTree or Dataset.
+    InputError
+        If a group, a variable or an axis is missing, shapes do not fit one another, or a draw is
+        no mixture; the message says which draw.
+    """
+    group = posterior_group(posterior)
+    names = variable_names(variables)
+    weights = _values(group, names, "weights")
+    means = _values(group, names, "means")
+    if weights.ndim != 3:
+        raise InputError(
+            f"The variable {names['weights']!r} must have the axes (chain, draw, component), but "
+            f"has {_axes(group, names['weights'])}."
+        )
+    if means.ndim == 3:
+        means = means[..., np.newaxis]
+    if means.ndim != 4 or means.shape[2] != weights.shape[2]:
+        raise InputError(
+            f"The variable {names['means']!r} must have the axes (chain, draw, component, feature) "
+            f"with {weights.shape[2]} components as {names['weights']!r} has, but has "
+            f"{_axes(group, names['means'])}."
+        )
+    word = next(each for each in _SCALES if each in names)
+    covariances = _covariances(word, _values(group, names, word), means.shape)
+    if covariances is None:
+        raise InputError(
+            f"The variable {names[word]!r} has {_axes(group, names[word])}, which does not fit "
+            f"{word} of {means.shape[2]} components in {means.shape[3]} features."
+        )
+    draws = Draws(weights, means, covariances, _feature_names(group, names["means"]))
+    _check(draws, names, word)
+    return draws
+
+
+def read_rows(posterior: Posterior, n_features: int, X: Any = None) -> Array:
+    """The rows that were fitted: X, or the variable of the group ``observed_data``; (n, D).
+
+    Raises
+    ------
+    InputError
+        If there is no such group, none or several of its variables could be the rows, or the
+        columns are not `n_features`.
+    """
+    if X is None:
+        candidates = _observed(posterior, n_features)
+        if len(candidates) != 1:
+            raise InputError(
+                f"The group 'observed_data' has {len(candidates)} variables with {n_features} "
+                f"columns of numbers ({', '.join(map(repr, candidates)) or 'none'}). Give the "
+                "rows as X."
+            )
+        (X,) = candidates.values()
+    return rows_of(X, n_features, "the posterior's means have")
+
+
+def rows_of(X: Any, n_features: int, owner: str) -> Array:
+    """Return rows (n, D) that fit `owner`, which ends a sentence before D; for D = 1 also (n,).
+
+    Raises
+    ------
+    InputError, InputTypeError
+        If X cannot be used, or has another number of columns.
+    """
+    if n_features == 1 and getattr(X, "ndim", None) == 1:
+        X = np.asarray(X)[:, np.newaxis]
+    elif n_features == 1 and isinstance(X, list | tuple) and X and isinstance(X[0], Real):
+        X = np.array(X)[:, np.newaxis]
+    rows: Array = check_data(X).X
+    if rows.shape[1] != n_features:
+        raise InputError(f"X has {rows.shape[1]} features, but {owner} {n_features}.")
+    return rows
+
+
+def posterior_group(posterior: Posterior) -> xr.Dataset:
+    """The posterior's variables.
+
+    Raises
+    ------
+    InputTypeError
+        If `posterior` is no DataTree or Dataset.
+    InputError
+        If the tree has no group ``posterior``.
+    """
+    if isinstance(posterior, xr.Dataset):
+        return posterior
+    if not isinstance(posterior, xr.DataTree):
+        raise InputTypeError(
+            f"posterior must be an xarray DataTree or Dataset, not {type(posterior).__name__}. "
+            "ArviZ's convert_to_datatree makes one of most other forms."
+        )
+    if "posterior" not in posterior.children:
+        groups = ", ".join(sorted(posterior.children)) or "none"
+        raise InputError(f"The tree has no group 'posterior'. Its groups: {groups}.")
+    return posterior["posterior"].to_dataset()
+
+
+def variable_names(variables: Mapping[str, str] | None) -> dict[str, str]:
+    """The names by which weights, means and one kind of scale are found.
+
+    Raises
+    ------
+    InvalidParameterError
+        If a key is unknown, or several kinds of scale are named.
+    """
+    given = check_names("variables", variables)
+    unknown = sorted(set(given) - {"weights", "means", *_SCALES})
+    scales = [each for each in _SCALES if each in given]
+    if unknown or len(scales) > 1:
+        wrong = f"unknown: {', '.join(unknown)}" if unknown else f"not both: {', '.join(scales)}"
+        raise InvalidParameterError(
+            "variables names 'weights', 'means' and one of 'covariances', 'variances' and "
+            f"'standard_deviations' ({wrong})."
+        )
+    return {key: name for key, name in _DEFAULT.items() if key not in _SCALES or not scales} | given
+
+
+def component_dims(group: xr.Dataset, variables: Mapping[str, str] | None = None) -> set[str]:
+    """The names of the axes along which components are counted.
+
+    Weights and means have one. A scale has one if its first axis counts components, and not if it
+    is shared by all.
+    """
+    names = variable_names(variables)
+    dims = {str(_sample_first(group, names[each], each).dims[2]) for each in ("weights", "means")}
+    n_components = group[names["weights"]].size // _n_samples(group)
+    word = next(each for each in _SCALES if each in names)
+    scale = _sample_first(group, names[word], word)
+    means = _sample_first(group, names["means"], "means")
+    shared = scale.ndim == 2 or (word == "covariances" and scale.ndim == means.ndim == 4)
+    if not shared and scale.shape[2] == n_components:
+        dims.add(str(scale.dims[2]))
+    return dims
+
+
+def _n_samples(group: xr.Dataset) -> int:
+    return int(np.prod([group.sizes[each] for each in _SAMPLE_DIMS]))
+
+
+def _sample_first(group: xr.Dataset, name: str, word: str) -> xr.DataArray:
+    if name not in group.data_vars:
+        known = ", ".join(map(str, group.data_vars)) or "none"
+        raise InputError(
+            f"The posterior has no variable {name!r}. Its variables: {known}. Say what it calls "
+            f"its {word} by variables={{{word!r}: ...}}."
+        )
+    array = group[name]
+    missing = [each for each in _SAMPLE_DIMS if each not in array.dims]
+    if missing:
+        raise InputError(
+            f"The variable {name!r} has no axis {' and '.join(map(repr, missing))}: "
+            f"its axes are {_axes(group, name)}."
+        )
+    return array.transpose(*_SAMPLE_DIMS, ...)
+
+
+def _values(group: xr.Dataset, names: Mapping[str, str], word: str) -> Array:
+    array = _sample_first(group, names[word], word)
+    if array.dtype.kind not in "fiu":
+        raise InputTypeError(f"The variable {names[word]!r} holds {array.dtype}, not numbers.")
+    if array.size == 0:
+        raise InputError(f"The variable {names[word]!r} is empty: {_axes(group, names[word])}.")
+    values: Array = np.ascontiguousarray(array.values, dtype=np.float64)
+    bad = ~np.isfinite(values).reshape(*values.shape[:2], -1).all(axis=-1)
+    if bad.any():
+        chain, draw = np.argwhere(bad)[0]
+        raise InputError(
+            f"The variable {names[word]!r} is not finite in {bad.sum()} of {bad.size} draws "
+            f"(first: chain {chain}, draw {draw})."
+        )
+    return values
+
+
+def _axes(group: xr.Dataset, name: str) -> str:
+    array = group[name]
+    return ", ".join(f"{dim}: {size}" for dim, size in zip(array.dims, array.shape, strict=True))
+
+
+def _covariances(word: str, values: Array, shape: tuple[int, ...]) -> Array | None:
+    """Covariances (chain, draw, K, D, D) from any form of scale; None if its shape does not fit."""
+    sampled, (k, d) = shape[:2], shape[2:]
+    own = values.shape[2:]
+    if word == "covariances" and own in {(k, d, d), (d, d)}:
+        full = values if own == (k, d, d) else values[:, :, np.newaxis]
+        return np.ascontiguousarray(np.broadcast_to(full, (*sampled, k, d, d)))
+    if word == "covariances" and d > 1:
+        return None
+    if own not in {(k, d), (k,), ()}:
+        return None
+    spread = values.reshape(*sampled, *own, *[1] * (2 - len(own)))
+    variances = np.square(spread) if word == "standard_deviations" else spread
+    diagonals = np.zeros((*sampled, k, d, d))
+    diagonals[..., np.arange(d), np.arange(d)] = variances
+    return diagonals
+
+
+def _feature_names(group: xr.Dataset, means: str) -> tuple[str, ...] | None:
+    array = group[means].transpose(*_SAMPLE_DIMS, ...)
+    if array.ndim < 4 or array.dims[3] not in array.coords:
+        return None
+    labels = array.coords[array.dims[3]].values
+    return tuple(map(str, labels)) if labels.dtype.kind in "OUT" else None
+
+
+def _check(draws: Draws, names: Mapping[str, str], word: str) -> None:
+    """Refuse draws that are no mixture, by what a sampler or a wrong name can do to them."""
+    off = np.abs(draws.weights.sum(axis=-1) - 1.0)
+    wrong = (off > _SUM_TOLERANCE) | (draws.weights < 0).any(axis=-1)
+    if wrong.any():
+        chain, draw = np.argwhere(wrong)[0]
+        raise InputError(
+            f"The variable {names['weights']!r} holds no mixing proportions: in {wrong.sum()} of "
+            f"{wrong.size} draws one is negative or their sum is not 1 (first: chain {chain}, draw "
+            f"{draw}: sum {draws.weights[chain, draw].sum():.6g})."
+        )
+    variances = np.diagonal(draws.covariances, axis1=-2, axis2=-1)
+    flat = ~(variances > 0).all(axis=-1)
+    if flat.any():
+        chain, draw, component = np.argwhere(flat)[0]
+        raise InputError(
+            f"The variable {names[word]!r} has a variance that is not positive in "
+            f"{flat.any(axis=-1).sum()} draws (first: chain {chain}, draw {draw}, component "
+            f"{component}). Say by variables={{...}} whether it holds covariances, variances or "
+            "standard deviations."
+        )
+    _check_range(draws, variances)
+
+
+def _check_range(draws: Draws, variances: Array) -> None:
+    """Refuse draws whose standard deviations and distances have squares beyond float64."""
+    d = draws.n_features
+    means = draws.means.reshape(-1, d)
+    scales = np.sqrt(variances).reshape(-1, d)
+    least = scales.min(axis=0)
+    extent = np.maximum(scales.max(axis=0), 0.5 * means.max(axis=0) - 0.5 * means.min(axis=0))
+    far = (least < 1.0 / _RANGE) | (extent > _RANGE * np.minimum(least, 1.0))
+    if far.any():
+        j = int(far.argmax())
+        raise InputError(
+            f"The draws of {label(draws.feature_names, j)} have standard deviations from "
+            f"{least[j]:.3g} to {scales[:, j].max():.3g} and means from "
+            f"{means[:, j].min():.3g} to {means[:, j].max():.3g}, whose squares do not fit into "
+            "float64. Rescale the column and fit again."
+        )
+
+
+def _observed(posterior: Posterior, n_features: int) -> dict[str, NDArray[Any]]:
+    if isinstance(posterior, xr.Dataset) or "observed_data" not in posterior.children:
+        raise InputError(
+            "The posterior comes without the group 'observed_data', which holds the rows that "
+            "were fitted. Give them as X."
+        )
+    group = posterior["observed_data"].to_dataset()
+    return {
+        str(name): array.values
+        for name, array in group.data_vars.items()
+        if array.dtype.kind in "fiu"
+        and (array.shape[1:] == (n_features,) or (n_features == 1 and array.ndim == 1))
+    }

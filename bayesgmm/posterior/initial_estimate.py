@@ -1,0 +1,158 @@
+"""The estimate that chains begin at: the maximum of the likelihood, or of the posterior."""
+
+import warnings
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesgmm.covariance.structures import Structure
+from bayesgmm.data.validation import check_data
+from bayesgmm.errors import DegeneracyWarning, FitError
+from bayesgmm.estimator.gaussian_mixture import GaussianMixture
+from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.priors.families import LKJ, Gamma, InverseGamma, InverseWishart, Wishart
+from bayesgmm.priors.priors import Priors, ResolvedPriors
+
+type Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Estimate:
+    """Where chains begin.
+
+    Attributes
+    ----------
+    mixture : Mixture
+    log_likelihood : float
+        Nats, of the rows.
+    priors : ResolvedPriors or None
+        What penalised the likelihood, if something did.
+    note : str
+        Why something did; empty for the maximum of the likelihood.
+    """
+
+    mixture: Mixture
+    log_likelihood: float
+    priors: ResolvedPriors | None = None
+    note: str = ""
+
+    @property
+    def penalty(self) -> Priors | None:
+        """The priors as `GaussianMixture` takes them."""
+        return None if self.priors is None else as_penalty(self.priors)
+
+
+def estimate(
+    X: Any,
+    n_components: int,
+    structure: Structure,
+    priors: Priors,
+    rng: np.random.Generator,
+) -> Estimate:
+    """EM's maximum of the likelihood; where it has none to be trusted, that of the posterior.
+
+    A likelihood grows without bound where a component shrinks onto too few rows; a posterior under
+    conjugate priors does not. Warns once in that case.
+
+    Parameters
+    ----------
+    X : array-like of shape (n, D)
+    n_components : int
+    structure : Structure
+    priors : Priors
+    rng : Generator
+
+    Raises
+    ------
+    InputError
+        If the rows cannot be fitted.
+    FitError
+        If every start collapsed under priors that do not keep covariances from collapsing: LKJ,
+        or a learned scale where a row is repeated too often.
+    """
+    options: dict[str, Any] = {"covariance_type": structure.code}
+    first, second = rng.spawn(2)
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        try:
+            fit = GaussianMixture(n_components, **options, random_state=first).fit(X)
+            failure = None
+        except FitError as error:
+            failure = error
+    doubts = [str(each.message) for each in heard if issubclass(each.category, DegeneracyWarning)]
+    resolved = None
+    if failure is not None or doubts:
+        resolved = priors.for_data(X, n_components, structure)
+    if resolved is None or isinstance(resolved.covariances, LKJ):
+        if failure is not None:
+            raise failure
+        for each in heard:
+            warnings.warn(each.message, stacklevel=3)
+        return Estimate(fit.mixture_, fit.log_likelihood_)
+    _check_repeats(np.asarray(check_data(X).X), resolved)
+    reason = str(failure).partition(":\n")[0] if failure else doubts[0].partition(". ")[0]
+    note = (
+        f"The likelihood has no maximum to be trusted ({reason}). EM's estimate is that of the "
+        "largest posterior density instead: where the data say little the priors decide."
+    )
+    warnings.warn(note, DegeneracyWarning, stacklevel=3)
+    with warnings.catch_warnings():
+        # What is to be said of few rows has been said.
+        warnings.simplefilter("ignore", DegeneracyWarning)
+        fit = GaussianMixture(
+            n_components, **options, prior=as_penalty(resolved), random_state=second
+        ).fit(X)
+    return Estimate(fit.mixture_, fit.log_likelihood_, fit.priors_, note)
+
+
+def _check_repeats(x: Array, priors: ResolvedPriors) -> None:
+    """Refuse rows and priors whose posterior has no finite mass.
+
+    Let m covariances have an inverse-Wishart prior of nu degrees of freedom, whose scale has a
+    Wishart prior of p. Where one variance of one component is e, in the direction in which its N
+    rows do not differ, prior and likelihood integrated over the mean and the other directions are
+    e^((p + (m - 1) nu - N - 1) / 2) near e = 0, which has a finite integral for N < p +
+    (m - 1) nu + 1 alone. A row and D - 1 others always lie in a plane.
+    """
+    family, d, m = priors.covariances, priors.n_features, priors.n_covariances
+    if m == 1:
+        return
+    rows, counts = np.unique(x, axis=0, return_counts=True)
+    repeats = int(counts.max())
+    if isinstance(family, InverseWishart) and isinstance(family.scale, Wishart):
+        assert family.df is not None
+        assert family.scale.df is not None
+        strength, learned, held = family.df, family.scale.df, repeats + d - 1
+    elif isinstance(family, InverseGamma) and isinstance(family.scale, Gamma):
+        strength, learned = 2.0 * family.shape, 2.0 * family.scale.shape
+        held = 1 + (repeats - 1) * (d if priors.n_axes == 1 else 1)
+    else:
+        return
+    if repeats > 1 and held >= learned + (m - 1) * strength + 1.0:
+        raise FitError(
+            f"X repeats the row {rows[counts.argmax()].tolist()!r:.80} {repeats} times. Under "
+            "priors whose scale of the covariances is learned a component may shrink onto it "
+            "without end: the posterior is improper. Use Priors(hierarchical=False), fewer "
+            "repeated rows or fewer components."
+        )
+
+
+def as_penalty(priors: ResolvedPriors) -> Priors:
+    """Conjugate priors as EM can maximise under them for any data.
+
+    A learned scale is held at its prior mean (with it, a component could still shrink onto equal
+    rows), and a concentration below 1, under which weights have no mode, is 1.
+    """
+    family = priors.covariances
+    assert not isinstance(family, LKJ)
+    scale: Any = family.scale
+    if isinstance(scale, Gamma | Wishart):
+        family = replace(family, scale=scale.mean)  # type: ignore[arg-type]
+    return Priors(
+        concentration=max(priors.concentration[0], 1.0),
+        mean_location=priors.mean_location,
+        mean_sd=priors.mean_sd,
+        covariances=family,
+    )

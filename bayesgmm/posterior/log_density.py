@@ -1,0 +1,82 @@
+"""A posterior as the core takes it: rows, priors and coordinates."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesgmm.core import native
+from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.posterior.coordinates import Coordinates
+from bayesgmm.priors.core_arguments import prior_numbers
+from bayesgmm.priors.priors import ResolvedPriors
+
+type Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Problem:
+    """The log posterior density of a mixture given rows, as a function of coordinates.
+
+    Attributes
+    ----------
+    coordinates : Coordinates
+    rows : ndarray of shape (n, D)
+    arrays : tuple
+        Rows, units, priors and frame: the header points into them.
+    header : ndarray of int64
+        What the core's C functions take.
+    """
+
+    coordinates: Coordinates
+    rows: Array
+    arrays: tuple[Any, ...]
+    header: NDArray[np.int64]
+
+    def log_density(self, u: Array) -> tuple[float, Array]:
+        """Log posterior density at u with respect to u, nats, and its gradient.
+
+        NaN or infinite where float64 does not reach.
+        """
+        return native.log_density(self.header, u)
+
+    def parameters(self, u: Array) -> tuple[Array, Array, Array]:
+        """Weights (K,), means (K, D) and covariances (K, D, D) at u, in the data's units."""
+        k, d = self.coordinates.n_components, self.coordinates.n_features
+        out = native.expand(self.header, u)
+        means = out[k : k + k * d].reshape(k, d)
+        return out[:k], means, out[k + k * d :].reshape(k, d, d)
+
+
+def problem(x: Array, priors: ResolvedPriors, coordinates: Coordinates) -> Problem:
+    """The posterior of rows under priors.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, D)
+        float64, C-ordered, finite.
+    priors : ResolvedPriors
+    coordinates : Coordinates
+    """
+    # What the core leaves out, from the priors' own density at one point.
+    alone = _assemble(x[:0], priors, coordinates, 0.0)
+    origin = np.zeros(coordinates.size)
+    kernel, _ = alone.log_density(origin)
+    parameters = alone.parameters(origin)
+    density = priors.log_density(Mixture(*parameters))
+    density += coordinates.log_jacobian(parameters[0], parameters[2][: coordinates.groups])
+    constant = density - kernel + len(x) * np.log(coordinates.scale).sum()
+    return _assemble(x, priors, coordinates, float(constant))
+
+
+def _assemble(
+    x: Array, priors: ResolvedPriors, coordinates: Coordinates, constant: float
+) -> Problem:
+    shift, scale, frame = coordinates.shift, coordinates.scale, coordinates.frame
+    # Arrays of its own, of the type and layout that the core points to.
+    prior = prior_numbers(priors.transformed(shift, scale))
+    inverse = 1.0 / frame if frame.ndim == 1 else np.linalg.solve(frame, np.eye(len(frame)))
+    arrays = (np.ascontiguousarray(x), np.array(shift), np.array(scale), np.array(frame), inverse)
+    header = native.problem(*arrays[:3], prior, *arrays[3:], constant)
+    return Problem(coordinates, x, (*arrays, prior), header)

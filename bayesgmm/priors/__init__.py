@@ -1,0 +1,1 @@
+"""Priors of a mixture's parameters: they penalise EM and make the posterior."""

@@ -1,0 +1,148 @@
+"""The mixture beside the rows: density, contours, pairs, and a predictive check."""
+
+import numpy as np
+
+from bayesgmm.diagnostics.predictive_check import STATISTICS, Check, check
+from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.reporting.inputs import Inputs
+from bayesgmm.reporting.mixture_pictures import picture
+from bayesgmm.reporting.parts import (
+    Figure,
+    Section,
+    Shown,
+    State,
+    Table,
+    UnavailableError,
+    between,
+    fixed,
+    percent,
+    plural,
+    significant,
+)
+from bayesgmm.reporting.sections.mixture import shown_features
+from bayesgmm.reporting.svg import INK, MUTED, RULE, panel, style, to_svg
+
+_DOUBTFUL = 0.05
+# A distance between distributions that anybody would see.
+_PLAIN = 0.1
+
+
+def fit_section(inputs: Inputs) -> Section:
+    """Say whether the mixture describes the rows."""
+    mixture, rows = inputs.mixture, inputs.rows
+    if inputs.em is not None and inputs.em.weights_of(rows) is not None:
+        raise UnavailableError(
+            "the rows of the fit have weights, and replicates to compare them with have none"
+        )
+    if (rows == rows[:1]).all(axis=0).any():
+        raise UnavailableError(f"a column is constant in {plural(len(rows), 'complete row')}")
+    features = shown_features(inputs)
+    found = check(
+        np.ascontiguousarray(rows[:, features]),
+        mixture.marginal(features),
+        draws=inputs.predictive_draws(features),
+    )
+    state, verdict = _judge(inputs, features, found)
+    figures = [_picture(inputs), _check_figure(inputs, features, found)]
+    numbers = {
+        "p_value": found.p_value,
+        "n_rows_compared": found.n_rows,
+        "n_replicates": found.n_replicates,
+        "z": found.z,
+        "replicates_from": "posterior" if inputs.posterior is not None else "em",
+    }
+    return Section(
+        "fit",
+        "Fit to the data",
+        state,
+        verdict,
+        figures,
+        (_table(inputs, features, found),),
+        (
+            f"Replicates are {found.n_replicates} samples of {plural(found.n_rows, 'row')} drawn "
+            + (
+                "from the posterior predictive distribution. "
+                if inputs.posterior is not None
+                else "from the fitted mixture. "
+            )
+            + "The p-value is that of the most extreme statistic of all, calibrated by the "
+            "replicates; since the parameters come from the same rows, it errs on the side of the "
+            "mixture.",
+        ),
+        numbers,
+    )
+
+
+def _judge(inputs: Inputs, features: list[int], found: Check) -> tuple[State, str]:
+    place, statistic = np.unravel_index(int(np.abs(found.z).argmax()), found.z.shape)
+    where = f"the {STATISTICS[statistic]} of {inputs.labels_short[features[int(place)]]}"
+    text = fixed(found.p_value, 3).text
+    off_by = significant(abs(found.z[place, statistic]), 2).text
+    if found.p_value >= _DOUBTFUL:
+        return "good", (
+            f"Rows drawn from the mixture look like the data (p = {text}): what differs most is "
+            f"{where}, by {off_by} standard deviations."
+        )
+    off = float(found.observed[:, 0].max())
+    state: State = "bad" if off > _PLAIN else "care"
+    return state, (
+        f"Rows drawn from the mixture differ from the data (p = {text}): {where} lies "
+        f"{off_by} standard deviations from what the "
+        f"mixture makes. The distribution of no column is off by more than {percent(off, 1).text}."
+    )
+
+
+def _picture(inputs: Inputs) -> Figure:
+    mixture = inputs.mixture
+    named = Mixture(mixture.weights, mixture.means, mixture.covariances, inputs.unique_labels)
+    with style():
+        drawn = picture(inputs.rows, named)
+        svg = to_svg(drawn.figure)
+    return Figure(svg, drawn.alt, drawn.caption, drawn.wide)
+
+
+def _check_figure(inputs: Inputs, features: list[int], found: Check) -> Figure:
+    """Each statistic in standard deviations of the replicates."""
+    d = len(features)
+    with style():
+        figure, axes = panel(5.6, 1.3 + 0.24 * d)
+        axes.axvspan(-1.96, 1.96, color=MUTED, alpha=0.12, linewidth=0)
+        axes.axvline(0.0, color=RULE, linewidth=1.0)
+        limit = max(4.0, float(np.abs(found.z).max()) * 1.1)
+        for s, (mark, name) in enumerate(zip("os^v<", STATISTICS, strict=True)):
+            axes.plot(
+                found.z[:, s], np.arange(d) + (s - 2) * 0.13, mark, color=INK, markersize=4.5,
+                alpha=0.75, label=name, linestyle="none",
+            )  # fmt: skip
+        axes.set(xlabel="standard deviations of the replicates from their mean",
+                 xlim=(-limit, limit), ylim=(d - 0.5, -0.5))  # fmt: skip
+        axes.set_yticks(range(d), [inputs.labels_short[j] for j in features])
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        figure.legend(loc="outside upper center", ncols=3, fontsize=8.5, handletextpad=0.2)
+        svg = to_svg(figure)
+    worst = float(np.abs(found.z).max())
+    return Figure(
+        svg,
+        f"Five statistics of each column against replicates; the most extreme is "
+        f"{worst:.1f} standard deviations off.",
+        "Statistics of the data beside those of replicates; about 95 % belong in the grey band.",
+    )
+
+
+def _table(inputs: Inputs, features: list[int], found: Check) -> Table:
+    rows: list[tuple[str | Shown, ...]] = [
+        (
+            inputs.labels_short[j],
+            *(
+                between(found.observed[place, s], found.low[place, s], found.high[place, s])
+                for s in range(len(STATISTICS))
+            ),
+        )
+        for place, j in enumerate(features)
+    ]
+    return Table(
+        "Statistics of the data, and where 95 % of the replicates lie",
+        ("column", *STATISTICS),
+        tuple(rows),
+    )

@@ -1,0 +1,1 @@
+"""The number of components and the covariance structure."""

@@ -1,0 +1,145 @@
+"""Clusters of several components: merging by entropy (Baudry et al. 2010)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import xlogy
+
+from bayesgmm.arguments import check_count, check_kind
+from bayesgmm.errors import InvalidParameterError
+from bayesgmm.mixture.mixture import Mixture
+
+type Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Merging:
+    """Components of a mixture put together one by one; the density stays that of the mixture.
+
+    Attributes
+    ----------
+    mixture : Mixture
+    responsibilities : ndarray of shape (n, K)
+        Of the components, at the rows.
+    merges : ndarray of int, shape (K - 1, 2)
+        At each step the cluster of the second component joins that of the first. A cluster is known
+        by its first component, so the first of a pair is always less than the second.
+    entropies : ndarray of shape (K,)
+        -sum t log t over rows and clusters, nats, before the first merge and after each.
+    """
+
+    mixture: Mixture
+    responsibilities: Array
+    merges: NDArray[np.int64]
+    entropies: Array
+
+    def clusters(self, n_clusters: int) -> NDArray[np.int64]:
+        """The cluster of each component, (K,), where so many are left; by their first components.
+
+        Raises
+        ------
+        InvalidParameterError
+            If `n_clusters` is not from 1 to K.
+        """
+        k = self.mixture.n_components
+        if check_count("n_clusters", n_clusters) > k:
+            raise InvalidParameterError(
+                f"n_clusters={n_clusters} must be from 1 to {k}, the number of components."
+            )
+        cluster = np.arange(k)
+        for kept, gone in self.merges[: k - n_clusters]:
+            cluster[cluster == gone] = kept
+        return np.unique(cluster, return_inverse=True)[1].astype(np.int64)
+
+    def memberships(self, n_clusters: int) -> Array:
+        """The probability of each cluster at each row, (n, n_clusters): the components' summed."""
+        cluster = self.clusters(n_clusters)
+        members = cluster[:, np.newaxis] == np.arange(n_clusters)
+        return np.asarray(self.responsibilities @ members)
+
+    def labels(self, n_clusters: int) -> NDArray[np.int64]:
+        """The most probable cluster of each row, (n,)."""
+        return self.memberships(n_clusters).argmax(axis=1).astype(np.int64)
+
+    @property
+    def elbow(self) -> int | None:
+        """The number of clusters where the fall of the entropy slows down; None below K = 3.
+
+        The break of two straight lines that meet at one of the points, of the least sum of
+        squares (Baudry et al., section 3.2). With K = 3 that is always 2. A suggestion: look at
+        `entropies`.
+        """
+        k = self.mixture.n_components
+        if k < 3:
+            return None
+        numbers = np.arange(1.0, k + 1.0)
+        values = self.entropies[::-1]
+        errors = [_misfit(numbers, values, at) for at in range(1, k - 1)]
+        return int(np.argmin(errors)) + 2
+
+
+def _misfit(x: Array, y: Array, at: int) -> float:
+    """Sum of squares about the best two lines that meet at x[at]."""
+    left, right = np.minimum(x - x[at], 0.0), np.maximum(x - x[at], 0.0)
+    design = np.stack((np.ones_like(x), left, right), axis=1)
+    coefficients = np.linalg.lstsq(design, y)[0]
+    return float(np.square(y - design @ coefficients).sum())
+
+
+def merge_components(mixture: Mixture, X: Any) -> Merging:
+    """Merge the components of a fitted mixture into clusters.
+
+    A cluster that is not Gaussian takes several components to describe. At each step the two
+    clusters are merged whose union lowers the entropy of the memberships most: those that are
+    hardest to tell apart at the rows.
+
+    Parameters
+    ----------
+    mixture : Mixture
+    X : array-like or data frame of shape (n, D)
+        The rows that it was fitted to.
+
+    Raises
+    ------
+    InputError, InputTypeError
+        If X cannot be used.
+    InvalidParameterError
+        If `mixture` is not a Mixture.
+
+    References
+    ----------
+    Baudry, J.-P., Raftery, A. E., Celeux, G., Lo, K. and Gottardo, R. (2010). Combining mixture
+    components for clustering. Journal of Computational and Graphical Statistics 19, 332-353.
+    """
+    check_kind("mixture", mixture, Mixture, "a Mixture, as the attribute mixture_ of a fit is")
+    responsibilities = mixture.responsibilities(X)
+    k = mixture.n_components
+    current = {j: responsibilities[:, j] for j in range(k)}
+    terms = {j: _entropy(t) for j, t in current.items()}
+    merges, entropies = [], [sum(terms.values())]
+    while len(current) > 1:
+        names = list(current)
+        gains = {
+            (i, j): terms[i] + terms[j] - _entropy(current[i] + current[j])
+            for at, i in enumerate(names)
+            for j in names[at + 1 :]
+        }
+        i, j = max(gains, key=gains.__getitem__)
+        current[i] = current[i] + current.pop(j)
+        terms[i] = _entropy(current[i])
+        del terms[j]
+        merges.append((i, j))
+        entropies.append(sum(terms.values()))
+    return Merging(
+        mixture,
+        responsibilities,
+        np.array(merges, dtype=np.int64).reshape(-1, 2),
+        np.array(entropies),
+    )
+
+
+def _entropy(memberships: Array) -> float:
+    """-sum t log t, nats. One cluster's memberships are 1 but for rounding."""
+    return float(-xlogy(memberships, np.minimum(memberships, 1.0)).sum())

@@ -1,0 +1,197 @@
+"""Is one more component needed? The likelihood-ratio test by parametric bootstrap."""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesgmm.arguments import check_count, check_rng
+from bayesgmm.covariance.structures import Structure, as_structure
+from bayesgmm.data.validation import check_data
+from bayesgmm.em.fit import Settings, fit_mixture
+from bayesgmm.errors import FitError
+from bayesgmm.estimator.gaussian_mixture import GaussianMixture
+from bayesgmm.mixture.mixture import Mixture
+
+type Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BootstrapTest:
+    """The outcome of a bootstrap likelihood-ratio test of K components against K + 1.
+
+    Attributes
+    ----------
+    n_components : int
+        K, of the null hypothesis.
+    covariance_type : str
+    statistic : float
+        2 (l(K + 1) - l(K)), nats.
+    replicates : ndarray of shape (B,)
+        The statistic of data drawn from the fit with K components; NaN where none of the starts of
+        one of the two fits led to a mixture.
+    null : Mixture
+        The fit with K components.
+    """
+
+    n_components: int
+    covariance_type: str
+    statistic: float
+    replicates: Array
+    null: Mixture
+
+    @property
+    def p_value(self) -> float:
+        """(r + 1) / (B + 1), with r of B replicates at least as large as the statistic."""
+        made = self.replicates[np.isfinite(self.replicates)]
+        return float((np.sum(made >= self.statistic) + 1) / (len(made) + 1))
+
+    @property
+    def standard_error(self) -> float:
+        """Monte Carlo error of the p-value: what more replicates would reduce."""
+        made = int(np.isfinite(self.replicates).sum())
+        return float(np.sqrt(self.p_value * (1.0 - self.p_value) / (made + 1)))
+
+    @property
+    def verdict(self) -> str:
+        """The outcome in a sentence, at the level of 5%."""
+        k, p = self.n_components, self.p_value
+        figures = f"(2 x log-likelihood ratio {self.statistic:.3f}, p = {p:.3g}"
+        figures += f" +- {self.standard_error:.2g})"
+        near = abs(p - 0.05) < 2.0 * self.standard_error
+        doubt = " More replicates could turn this: p is near .05." if near else ""
+        if p <= 0.05:
+            words = f"{k + 1} components fit better than {k} by more than chance explains"
+        else:
+            words = f"The data do not call for {k + 1} components rather than {k}"
+        return f"{words} {figures}.{doubt}"
+
+    def __repr__(self) -> str:
+        return f"<BootstrapTest: {self.verdict}>"
+
+
+def bootstrap_lrt(
+    X: Any,
+    n_components: int = 1,
+    *,
+    covariance_type: str = "full",
+    n_bootstrap: int = 199,
+    n_workers: int = 1,
+    rng: Any = None,
+    progressbar: bool = True,
+) -> BootstrapTest:
+    """Test K components against K + 1 by parametric bootstrap.
+
+    The likelihood ratio of mixtures of different K has no chi-squared distribution. Its
+    distribution under the null hypothesis is simulated: data are drawn from the fit with K
+    components, and both mixtures fitted to them as they were to the data (McLachlan 1987).
+
+    Parameters
+    ----------
+    X : array-like or data frame of shape (n, D)
+        Finite numbers.
+    n_components : int
+        K, of the null hypothesis.
+    covariance_type : str
+        As in `GaussianMixture`.
+    n_bootstrap : int
+        Replicates, B. The least p-value is 1 / (B + 1).
+    n_workers : int
+        Threads. The result has the same bits for any number.
+    rng : int, Generator, SeedSequence or None
+        Anything that `numpy.random.default_rng` takes.
+    progressbar : bool
+        Shown on a terminal only.
+
+    Returns
+    -------
+    BootstrapTest
+
+    Raises
+    ------
+    InputError, InputTypeError
+        If X cannot be used.
+    InvalidParameterError
+        If an argument is of another kind or out of its range.
+    FitError
+        If a mixture of either size cannot be fitted to X, or to none of the replicates.
+
+    References
+    ----------
+    McLachlan, G. J. (1987). On bootstrapping the likelihood ratio test statistic for the number of
+    components in a normal mixture. Applied Statistics 36, 318-324.
+
+    Examples
+    --------
+    The least number of components that is not rejected:
+
+    >>> from bayesgmm import bootstrap_lrt, load_dataset
+    >>> X = load_dataset("galaxies").X
+    >>> tests = (bootstrap_lrt(X, k, n_bootstrap=39, rng=0) for k in range(1, 7))
+    >>> next(test.n_components for test in tests if test.p_value > 0.05)
+    3
+    """
+    n_components = check_count("n_components", n_components)
+    n_bootstrap = check_count("n_bootstrap", n_bootstrap)
+    n_workers = check_count("n_workers", n_workers)
+    generator = check_rng(rng)
+    structure = as_structure(covariance_type)
+    data = check_data(X)
+    first, *seeds = generator.spawn(n_bootstrap + 1)
+    # Fitted by the estimator, which warns of what is not to be trusted.
+    fits = [
+        GaussianMixture(k, covariance_type=covariance_type, random_state=first).fit(X)
+        for k in (n_components, n_components + 1)
+    ]
+    statistic = max(2.0 * (fits[1].log_likelihood_ - fits[0].log_likelihood_), 0.0)
+    null, n = fits[0].mixture_, len(data.X)
+
+    def replicate(seed: np.random.Generator) -> float:
+        return _statistic(null.sample(n, seed)[0], n_components, structure, seed)
+
+    with ThreadPoolExecutor(n_workers) as pool, _progress(progressbar, n_bootstrap) as watch:
+        replicates = np.array(list(watch(pool.map(replicate, seeds))))
+    if np.isnan(replicates).all():
+        raise FitError(
+            f"None of {n_bootstrap} data sets drawn from the fit with {n_components} components "
+            f"could be fitted with {n_components + 1}. Use a structure with fewer parameters."
+        )
+    return BootstrapTest(n_components, structure.name, statistic, replicates, null)
+
+
+def _statistic(x: Array, k: int, structure: Structure, seed: np.random.Generator) -> float:
+    """2 (l(K + 1) - l(K)) of one data set; NaN where there is no fit.
+
+    At least 0: K + 1 components can do what K do, and a search that ends below has missed it.
+    """
+    values = []
+    for size in (k, k + 1):
+        settings = Settings(n_components=size, structure=structure, random_state=seed)
+        try:
+            fit = fit_mixture(x, None, None, settings)
+        except FitError:
+            return float("nan")
+        weight = fit.run.statistics.weight
+        values.append(fit.units.log_likelihood(fit.run.log_likelihood, weight))
+    return max(2.0 * (values[1] - values[0]), 0.0)
+
+
+@contextmanager
+def _progress(wanted: bool, total: int) -> Iterator[Any]:
+    """What wraps an iterable in a progress bar, on a terminal; else leaves it as it is."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(
+        console=console, transient=True, disable=not (wanted and console.is_terminal)
+    ) as bar:
+
+        def watch(each: Iterable[float]) -> Iterable[float]:
+            return bar.track(each, total=total, description="bootstrap")
+
+        yield watch

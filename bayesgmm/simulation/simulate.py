@@ -1,0 +1,87 @@
+"""Data of known truth: rows drawn from a mixture, with their labels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesgmm.arguments import check_count, check_kind, check_number, check_rng
+from bayesgmm.errors import InvalidParameterError
+from bayesgmm.mixture.mixture import Labels, Mixture, Seed
+
+__all__ = ["Simulation", "simulate"]
+
+
+@dataclass(frozen=True, eq=False)
+class Simulation:
+    """Rows drawn from a mixture, and the truth about them.
+
+    Attributes
+    ----------
+    X : (n, D)
+        Rows, in the mixture's units; NaN where an entry was removed.
+    labels : (n,)
+        The component that each row came from, an integer in 0..K-1.
+    mixture : Mixture
+        The mixture that the rows were drawn from.
+    """
+
+    X: NDArray[np.float64]
+    labels: Labels
+    mixture: Mixture
+
+
+def simulate(mixture: Mixture, n: int, *, rng: Seed = None, missing: float = 0.0) -> Simulation:
+    """Draw n independent rows from a mixture, and remove entries completely at random.
+
+    Parameters
+    ----------
+    mixture : Mixture
+    n : int
+        Number of rows, at least 1.
+    rng : anything that ``numpy.random.default_rng`` takes
+        The rows that one seed gives are the same for every ``missing``.
+    missing : float
+        Part of the n D entries that becomes NaN, in [0, 1 - 1/D]: the nearest whole number of
+        entries. In each row one entry, drawn at random, is safe, so that no row is empty; among
+        the others all choices are equally likely. Neither step looks at the values, so entries
+        are missing completely at random (Rubin 1976, Biometrika 63).
+
+    Returns
+    -------
+    Simulation
+
+    Raises
+    ------
+    InvalidParameterError
+        If an argument is of another kind, or ``missing`` is not in [0, 1), or so large that a row
+        would be empty.
+
+    Examples
+    --------
+    >>> from bayesgmm import scenario, simulate
+    >>> simulate(scenario("blobs"), 800, rng=1, missing=0.1).X.shape
+    (800, 2)
+    """
+    check_kind("mixture", mixture, Mixture, "a Mixture")
+    size, generator = check_count("n", n), check_rng(rng)
+    fraction = check_number("missing", missing, "a number in [0, 1)")
+    if not 0 <= fraction < 1:
+        raise InvalidParameterError(f"missing must be a number in [0, 1), not {missing!r:.80}.")
+    n_removed = round(fraction * size * mixture.n_features)
+    n_removable = size * (mixture.n_features - 1)
+    if n_removed > n_removable:
+        raise InvalidParameterError(
+            f"missing={missing!r} would remove {n_removed} of {size * mixture.n_features} entries, "
+            f"but each of the {size} rows keeps one. Use at most 1 - 1/D = "
+            f"{1 - 1 / mixture.n_features:.6g}."
+        )
+    X, labels = mixture.sample(size, generator)
+    if n_removed:
+        safe = generator.integers(mixture.n_features, size=size)
+        rows, columns = np.divmod(
+            generator.choice(n_removable, n_removed, replace=False), mixture.n_features - 1
+        )
+        # Numbering a row's removable columns past the safe one skips it.
+        X[rows, columns + (columns >= safe[rows])] = np.nan
+    return Simulation(X, labels, mixture)

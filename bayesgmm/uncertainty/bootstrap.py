@@ -1,0 +1,119 @@
+"""Standard errors from refits: rows drawn anew, or weighted at random."""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesgmm.arguments import check_count, check_rng
+from bayesgmm.em.component_order import mixture_of
+from bayesgmm.em.fit import Settings, fit_mixture
+from bayesgmm.errors import BayesGMMError, FitError, InputError
+from bayesgmm.mixture.matching import match_components
+from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.uncertainty.standard_errors import StandardErrors, assemble, flatten, joint_units
+
+type Array = NDArray[np.float64]
+
+# Refits beyond which their own failures say more than their spread.
+_MOST_FAILED = 0.5
+
+
+def bootstrap_errors(
+    x: Array,
+    row_weights: Array | None,
+    mixture: Mixture,
+    settings: Settings,
+    method: str,
+    *,
+    replicates: int,
+    rng: Any,
+    workers: int | None,
+    progressbar: bool,
+) -> StandardErrors:
+    """Standard errors of a fit from refits, each begun at the fit and relabelled to it.
+
+    "bootstrap" draws as many rows as there are, with replacement (by their weights); the
+    "weighted-bootstrap" gives each row an exponential weight, so that no row is ever missing.
+    Every refit has its own stream of random numbers: the result does not depend on `workers`.
+
+    Raises
+    ------
+    InvalidParameterError
+        If `replicates`, `rng` or `workers` is of another kind or out of its range.
+    InputError
+        If the weights of the rows do not add up to a number of rows that can be drawn.
+    FitError
+        If more than half of the refits collapsed.
+    """
+    replicates = check_count("replicates", replicates, least=2)
+    workers = None if workers is None else check_count("workers", workers)
+    seeds = np.random.SeedSequence(check_rng(rng).integers(2**63)).spawn(replicates)
+    total = float(len(x)) if row_weights is None else float(row_weights.sum())
+    if method == "bootstrap" and not 1.5 <= total <= 2.0**53:
+        raise InputError(
+            f"A bootstrap draws as many rows as sample_weight adds up to, {total:.3g}. Give "
+            "weights that count rows, or use method='weighted-bootstrap'."
+        )
+
+    def refit(seed: np.random.SeedSequence) -> Array | None:
+        weights = _draw(np.random.default_rng(seed), len(x), row_weights, total, method)
+        try:
+            found = fit_mixture(x, weights, None, settings)
+        except BayesGMMError:
+            # A draw on which no mixture exists is counted and reported, not dropped in silence.
+            return None
+        if found.reason is not None:
+            return None
+        made = mixture_of(found.parameters)
+        made = made.permuted(match_components(made, mixture).order)
+        return flatten(made.weights, made.means, made.covariances)
+
+    found = list(_in_parallel(refit, seeds, workers, progressbar))
+    kept = [each for each in found if each is not None]
+    failed = replicates - len(kept)
+    if failed > _MOST_FAILED * replicates:
+        raise FitError(
+            f"{failed} of {replicates} refits collapsed: the fit does not survive another draw of "
+            "its rows. Use fewer components, a structure that shares covariances, or a prior."
+        )
+    numbers = np.array(kept)
+    reasons = (f"{failed} of {replicates} refits collapsed and were left out.",) if failed else ()
+    hidden = np.zeros(numbers.shape[1], dtype=np.bool_)
+    joint = np.cov((numbers / joint_units(mixture)).T).reshape(numbers.shape[1], -1)
+    return assemble(mixture, joint, hidden, method, reasons, numbers)
+
+
+def _draw(
+    rng: np.random.Generator, n: int, row_weights: Array | None, total: float, method: str
+) -> Array:
+    """Weights of the rows in one refit; their sum is that of the fit."""
+    own = np.ones(n) if row_weights is None else row_weights
+    if method == "bootstrap":
+        counts = rng.multinomial(round(total), own / own.sum())
+        return counts.astype(np.float64)
+    weights = rng.exponential(size=n) * own
+    return np.asarray(weights * (total / weights.sum()))
+
+
+def _in_parallel(
+    call: Callable[[Any], Any], arguments: list[Any], workers: int | None, progressbar: bool
+) -> Iterator[Any]:
+    """Results in the order of the arguments; a bar on standard error if that is a terminal."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+        results = pool.map(call, arguments)
+        yield from track(
+            results,
+            description="Refitting",
+            total=len(arguments),
+            console=console,
+            transient=True,
+            disable=not (progressbar and console.is_terminal),
+        )

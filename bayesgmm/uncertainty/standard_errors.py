@@ -1,0 +1,465 @@
+"""How sure a fit is of its parameters: standard errors from the information, or from refits.
+
+At an optimum theta of the log-likelihood, in any chart psi of the structure's parameters,
+
+    information           I = -(J' H J + sum_i (dl/dphi_i) d2 phi_i / dpsi dpsi')
+    "information"         cov(psi) = I^-1
+    "sandwich"            cov(psi) = I^-1 (J' G J) I^-1
+
+with H and G the second derivatives and the scores' products of `likelihood.information`, J the
+tangent directions of the structure, and the sum over what the structure holds back. The result does
+not depend on the chart. At the mode of a posterior, l is the log posterior density (Laplace's
+approximation). Directions in which the data do not hold the parameters are left out, and
+every number that they touch is NaN and named.
+
+References
+----------
+Louis (1982), JRSS B 44, 226-233. White (1982), Econometrica 50, 1-25. Boldea and Magnus (2009),
+JASA 104, 1539-1549. O'Hagan, Murphy, Scrucca and Gormley (2019), Computational Statistics 34,
+1779-1813 (bootstraps).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from bayesgmm.arguments import check_choice, check_probability
+from bayesgmm.covariance.structures import Structure
+from bayesgmm.covariance.tangent_space import covariance_tangent
+from bayesgmm.errors import InputError, InvalidParameterError
+from bayesgmm.likelihood.information import Information, information, symmetric_basis
+from bayesgmm.likelihood.scaling import about_one
+from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.priors.priors import ResolvedPriors
+from bayesgmm.uncertainty.prior_hessian import prior_derivatives
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+type Array = NDArray[np.float64]
+
+# Share of a direction's complete-data information below which the data say nothing about it.
+_NOTHING = 1e-8
+# Nats that may be left to gain where derivatives are taken.
+_SUMMIT = 1e-4
+# Numbers in the matrix of second derivatives, beyond which only refits are offered.
+_LARGEST = 6000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StandardErrors:
+    """Standard errors of a mixture's parameters; NaN where the data do not determine a number.
+
+    Attributes
+    ----------
+    estimate : Mixture
+    method : str
+        "information", "sandwich", "bootstrap" or "weighted-bootstrap".
+    weights : ndarray of shape (K,)
+    means : ndarray of shape (K, D)
+        Data units.
+    covariances : ndarray of shape (K, D, D)
+        Data units squared.
+    standard_deviations : ndarray of shape (K, D)
+        Of the square roots of the variances, data units.
+    correlations : ndarray of shape (K, D, D)
+        0 on the diagonal.
+    joint : ndarray of shape (P, P)
+        Covariance of the errors of all weights, means and lower triangles of covariances, in the
+        order of `names`. Its rank is the number of free parameters. Covariances of covariances
+        are beyond float64 where the data's unit is beyond 1e77 or 1e-77; the rest is not.
+    names : tuple of str
+        "weight[k]", "mean[k, feature]", "covariance[k, feature, feature]".
+    reasons : tuple of str
+        Why numbers are NaN, and what became of refits that failed; one sentence each.
+    replicates : ndarray of shape (B, P) or None
+        The parameters of each refit of a bootstrap.
+    """
+
+    estimate: Mixture
+    method: str
+    weights: Array
+    means: Array
+    covariances: Array
+    standard_deviations: Array
+    correlations: Array
+    joint: Array
+    names: tuple[str, ...]
+    reasons: tuple[str, ...]
+    replicates: Array | None = None
+
+    def table(self, prob: float = 0.9, kind: str = "normal") -> "pd.DataFrame":
+        """Estimate, standard error and interval of each weight, mean, sd and correlation.
+
+        Parameters
+        ----------
+        prob : float
+            Probability of the intervals, between 0 and 1.
+        kind : {"normal", "percentile"}
+            Estimate plus and minus a normal quantile of standard errors; or quantiles of the
+            refits of a bootstrap.
+
+        Returns
+        -------
+        DataFrame
+            Index: parameter; columns estimate, standard_error, lower, upper, and in `attrs` the
+            probability, kind and method.
+        """
+        import pandas as pd
+
+        prob = check_probability("prob", prob)
+        check_choice("kind", kind, ("normal", "percentile"))
+        names, values = reported(self.estimate)
+        errors = reported_errors(self)
+        if kind == "normal":
+            reach = norm.ppf(0.5 + 0.5 * prob) * errors
+            lower, upper = values - reach, values + reach
+        elif kind == "percentile" and self.replicates is not None:
+            shape = self.estimate.n_components, self.estimate.n_features
+            refits = np.array([quantities(*unflatten(each, *shape)) for each in self.replicates])
+            tails = (0.5 - 0.5 * prob, 0.5 + 0.5 * prob)
+            lower, upper = np.quantile(refits, tails, axis=0)
+            lower, upper = (np.where(np.isnan(errors), np.nan, each) for each in (lower, upper))
+        else:
+            raise InvalidParameterError(
+                "kind='percentile' needs the refits of a bootstrap, and these standard errors have "
+                "none. Use 'normal', or standard_errors(X, 'bootstrap')."
+            )
+        columns = {"estimate": values, "standard_error": errors, "lower": lower, "upper": upper}
+        out = pd.DataFrame(columns, index=pd.Index(names, name="parameter"))
+        out.attrs = {"prob": prob, "kind": kind, "method": self.method}
+        return out
+
+
+def curvature_errors(
+    x: Array,
+    row_weights: Array | None,
+    mixture: Mixture,
+    structure: Structure,
+    method: str,
+    priors: ResolvedPriors | None = None,
+) -> StandardErrors:
+    """Standard errors from second derivatives at an optimum.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, D)
+        The rows that were fitted.
+    row_weights : ndarray of shape (n,), optional
+    mixture : Mixture
+        The optimum on these rows.
+    structure : Structure
+    method : {"information", "sandwich"}
+    priors : ResolvedPriors, optional
+        Of a penalised fit, whose optimum is that of the posterior.
+
+    Raises
+    ------
+    InputError
+        If the mixture is no optimum for the rows, or has too many parameters.
+    """
+    k, d = mixture.means.shape
+    size = k * (1 + d + d * (d + 1) // 2)
+    if size > _LARGEST:
+        raise InputError(
+            f"{k} components of {d} features have {size} parameters, whose second derivatives are "
+            f"too many numbers (limit {_LARGEST}). Use method='bootstrap'."
+        )
+    if mixture.weights.min() == 0.0:
+        empty = int(mixture.weights.argmin())
+        raise InputError(f"Component {empty} has weight 0: nothing is known of it. Drop it.")
+    unit_of_weights = 1.0
+    if row_weights is not None and priors is None:
+        row_weights, unit_of_weights = about_one(row_weights)
+    found = information(x, mixture, row_weights)
+    if priors is not None:
+        gradient, hessian = prior_derivatives(priors, mixture, found.roots)
+        found = replace(found, gradient=found.gradient + gradient, hessian=found.hessian + hessian)
+    jacobian, hessian = _in_chart(found, mixture, structure)
+    scale = 1.0 / np.sqrt(_complete(found, mixture, jacobian))
+    observed = -hessian * scale * scale[:, np.newaxis]
+    values, vectors = np.linalg.eigh(0.5 * (observed + observed.T))
+    held = values > _NOTHING
+    slope = vectors[:, held].T @ (scale * (jacobian.T @ found.gradient))
+    left = 0.5 * float((slope**2 / values[held]).sum())
+    if left > _SUMMIT:
+        raise InputError(
+            f"What was maximised still rises on X by about {left:.2g} nats from this mixture, so "
+            "second derivatives say nothing here. Give the rows (and sample_weight) of the fit, "
+            "fitted without reg_covar until convergence."
+        )
+    root = scale[:, np.newaxis] * vectors[:, held] / np.sqrt(values[held])
+    if method == "sandwich":
+        score = jacobian @ root
+        spread, axes = np.linalg.eigh(score.T @ found.products @ score)
+        root = root @ (axes * np.sqrt(np.maximum(spread, 0.0)))
+    own = jacobian @ root
+    lost = jacobian @ (scale[:, np.newaxis] * vectors[:, ~held])
+    natural = _to_natural(found.roots)
+    unit = joint_units(mixture)[:, np.newaxis]
+    lines, unknown = (_by_kind(natural, each, mixture) / unit for each in (own, lost))
+    least = 1e-6 * np.sqrt((lines**2).sum(axis=1))
+    hidden = np.abs(unknown).max(axis=1, initial=0.0) > least
+    reasons = _why_hidden(hidden, mixture)
+    errors_unit = 1.0 / np.sqrt(unit_of_weights)
+    for j, reason in _out_of_reach(own, mixture, 1.0 / errors_unit):
+        hidden |= _owners(mixture) == j
+        reasons.append(reason)
+    # What is hidden may be beyond float64.
+    lines = errors_unit * np.where(hidden[:, np.newaxis], 0.0, lines)
+    return assemble(mixture, lines @ lines.T, hidden, method, tuple(reasons))
+
+
+def _in_chart(found: Information, mixture: Mixture, structure: Structure) -> tuple[Array, Array]:
+    """Tangent directions J (K q, m), and second derivatives (m, m) of the log-likelihood."""
+    k, d = mixture.means.shape
+    q = 1 + d + d * (d + 1) // 2
+    tangent = covariance_tangent(structure, mixture.covariances, found.roots)
+    m = len(tangent.directions)
+    jacobian = np.zeros((k, q, k - 1 + k * d + m))
+    # Weights move with their sum held at 1, each in the scale of its own error.
+    jacobian[:, 0, : k - 1] = _simplex(mixture.weights)
+    for j in range(k):
+        jacobian[j, 1 + np.arange(d), k - 1 + j * d + np.arange(d)] = 1.0
+    rows, columns = np.tril_indices(d)
+    jacobian[:, 1 + d :, k - 1 + k * d :] = tangent.directions[:, :, rows, columns].transpose(
+        1, 2, 0
+    )
+    jacobian = jacobian.reshape(k * q, -1)
+    hessian = jacobian.T @ found.hessian @ jacobian
+    slopes = np.einsum("ke,eij->kij", found.gradient.reshape(k, q)[:, 1 + d :], symmetric_basis(d))
+    # The slope in a coordinate off the diagonal is that of two entries.
+    slopes = 0.5 * (slopes + np.einsum("kii->ki", slopes)[:, :, np.newaxis] * np.eye(d))
+    hessian[k - 1 + k * d :, k - 1 + k * d :] += tangent.curvature(slopes)
+    return jacobian, hessian
+
+
+def _simplex(weights: Array) -> Array:
+    """K - 1 directions (K, K - 1) of sum 0, orthonormal in the metric of 1 / weights."""
+    roots = np.sqrt(weights)
+    full = np.linalg.qr(np.column_stack((roots, np.eye(len(roots))[:, :-1])))[0]
+    return np.asarray(roots[:, np.newaxis] * full[:, 1:])
+
+
+def _complete(found: Information, mixture: Mixture, jacobian: Array) -> Array:
+    """Information (m,) about each parameter if the labels were known."""
+    d = mixture.n_features
+    rows, columns = np.tril_indices(d)
+    entries = np.where(rows == columns, 0.5, 1.0)
+    each = np.concatenate(([0.0], np.ones(d), entries))
+    diagonal = found.counts[:, np.newaxis] * each
+    diagonal[:, 0] = found.counts / mixture.weights**2
+    out = np.einsum("p,pm,pm->m", diagonal.ravel(), jacobian, jacobian)
+    # A direction that turns a sphere has none; any positive number will do.
+    return np.asarray(np.where(out > 0.0, out, 1.0))
+
+
+def _to_natural(roots: Array) -> Array:
+    """Maps (K, q, q) from a component's own coordinates to weight, mean and covariance entries."""
+    k, d, _ = roots.shape
+    rows, columns = np.tril_indices(d)
+    moved = roots[:, np.newaxis] @ symmetric_basis(d) @ roots.mT[:, np.newaxis]
+    out = np.zeros((k, 1 + d + len(rows), 1 + d + len(rows)))
+    out[:, 0, 0] = 1.0
+    out[:, 1 : 1 + d, 1 : 1 + d] = roots
+    out[:, 1 + d :, 1 + d :] = moved[:, :, rows, columns].mT
+    return out
+
+
+def _by_kind(natural: Array, lines: Array, mixture: Mixture) -> Array:
+    """Rows (K q) in components' own coordinates as rows (P) of weights, means and covariances."""
+    k, q, _ = natural.shape
+    d = mixture.n_features
+    width = lines.shape[1]
+    each = natural @ lines.reshape(k, q, width)
+    parts = each[:, :1], each[:, 1 : 1 + d], each[:, 1 + d :]
+    return np.concatenate([part.reshape(part.shape[0] * part.shape[1], width) for part in parts])
+
+
+def _owners(mixture: Mixture) -> NDArray[np.intp]:
+    """The component of each of the P numbers."""
+    k, d = mixture.means.shape
+    each = np.arange(k)
+    return np.concatenate((each, np.repeat(each, d), np.repeat(each, d * (d + 1) // 2)))
+
+
+def _why_hidden(hidden: NDArray[np.bool_], mixture: Mixture) -> list[str]:
+    touched = np.unique(_owners(mixture)[hidden])
+    if not touched.size:
+        return []
+    which = f"component {touched[0]}"
+    if touched.size > 1:
+        which = f"components {', '.join(map(str, touched[:-1]))} and {touched[-1]}"
+    return [
+        f"The likelihood is flat or not at a maximum along some direction of {which}: the data do "
+        "not tell these parameters apart. Use fewer components."
+    ]
+
+
+def _out_of_reach(own: Array, mixture: Mixture, reach: float) -> list[tuple[int, str]]:
+    """Components of which one standard error, `own / reach`, exceeds what a mixture can be.
+
+    A weight of 0, or a covariance without full rank: there no quadratic describes the likelihood.
+    """
+    k, d = mixture.means.shape
+    lines = own.reshape(k, len(own) // k, own.shape[1])
+    rows, columns = np.tril_indices(d)
+    # Coordinates whose Euclidean length is the Frobenius norm of E.
+    lengths = np.where(rows == columns, 1.0, np.sqrt(2.0))[:, np.newaxis]
+    out = []
+    for j in range(k):
+        weight = float(np.sqrt((lines[j, 0] ** 2).sum())) / mixture.weights[j]
+        shape = float(np.linalg.norm(lengths * lines[j, 1 + d :], 2))
+        if weight >= reach:
+            out.append((j, f"One standard error takes the weight of component {j} to 0"))
+        elif shape >= reach:
+            out.append((j, f"One standard error takes the covariance of component {j} to rank 0"))
+    advice = ": the data do not determine the component. Use fewer components."
+    return [(j, text + advice) for j, text in out]
+
+
+# --- from a joint covariance to what is reported ----------------------------------------------
+
+
+def flatten(weights: Array, means: Array, covariances: Array) -> Array:
+    """Weights, means and lower triangles of covariances as one vector (P,)."""
+    rows, columns = np.tril_indices(means.shape[1])
+    return np.concatenate((weights, means.ravel(), covariances[:, rows, columns].ravel()))
+
+
+def unflatten(numbers: Array, k: int, d: int) -> tuple[Array, Array, Array]:
+    """The inverse of `flatten`."""
+    weights, means, entries = np.split(numbers, [k, k + k * d])
+    rows, columns = np.tril_indices(d)
+    covariances = np.empty((k, d, d))
+    covariances[:, rows, columns] = covariances[:, columns, rows] = entries.reshape(k, -1)
+    return weights, means.reshape(k, d), covariances
+
+
+def assemble(
+    mixture: Mixture,
+    joint: Array,
+    hidden: NDArray[np.bool_],
+    method: str,
+    reasons: tuple[str, ...],
+    replicates: Array | None = None,
+) -> StandardErrors:
+    """Standard errors of every kind from the covariance of the errors of all numbers (P, P).
+
+    `joint` is in `joint_units`, whose squares float64 holds where those of the data's own are
+    beyond it. Standard deviations and correlations by the delta method.
+    """
+    k, d = mixture.means.shape
+    joint = np.where(hidden | hidden[:, np.newaxis], np.nan, joint)
+    weights, means, covariances = unflatten(np.sqrt(np.diagonal(joint)), k, d)
+    scale, unit = _units(mixture), joint_units(mixture)
+    scales = scale * scale[:, np.newaxis]
+    deviations = np.sqrt(mixture.variances) / scale
+    variances, own_covariances = deviations**2, mixture.covariances / scales
+    entries = np.zeros((d, d), dtype=np.intp)
+    rows, columns = np.tril_indices(d)
+    entries[rows, columns] = entries[columns, rows] = np.arange(len(rows))
+    correlations = np.zeros((k, d, d))
+    for j, (r, c) in ((j, each) for j in range(k) for each in zip(rows, columns, strict=True)):
+        if r == c:
+            continue
+        at = k + k * d + j * len(rows) + entries[[r, r, c], [c, r, c]]
+        rho = own_covariances[j, r, c] / (deviations[j, r] * deviations[j, c])
+        inverse = 1.0 / (deviations[j, r] * deviations[j, c])
+        gradient = np.array([inverse, -0.5 * rho / variances[j, r], -0.5 * rho / variances[j, c]])
+        found = np.sqrt(max(gradient @ joint[np.ix_(at, at)] @ gradient, 0.0))
+        correlations[j, r, c] = correlations[j, c, r] = found
+    own = np.diagonal(covariances, axis1=1, axis2=2)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        joint = joint * unit * unit[:, np.newaxis]
+    return StandardErrors(
+        mixture,
+        method,
+        weights,
+        means * scale,
+        covariances * scales,
+        0.5 * own / deviations * scale,
+        correlations,
+        joint,
+        parameter_names(mixture),
+        reasons,
+        replicates,
+    )
+
+
+def joint_units(mixture: Mixture) -> Array:
+    """Powers of two (P,) in which all weights, means and covariances are of moderate size."""
+    scale = _units(mixture)
+    shape = mixture.covariances.shape
+    scales = np.broadcast_to(scale * scale[:, np.newaxis], shape)
+    return flatten(np.ones(shape[0]), np.broadcast_to(scale, mixture.means.shape), scales)
+
+
+def _units(mixture: Mixture) -> Array:
+    """Each feature's largest standard deviation, rounded to a power of two, (D,)."""
+    _, exponents = np.frexp(np.sqrt(mixture.variances.max(axis=0)))
+    return np.ldexp(1.0, exponents)
+
+
+def parameter_names(mixture: Mixture) -> tuple[str, ...]:
+    """Names of weights, means and lower triangles of covariances, as `flatten` orders them."""
+    k, d = mixture.means.shape
+    features = feature_words(mixture)
+    pairs = _pairs(d, 0)
+    return (
+        *(f"weight[{j}]" for j in range(k)),
+        *(f"mean[{j}, {name}]" for j in range(k) for name in features),
+        *(f"covariance[{j}, {features[r]}, {features[c]}]" for j in range(k) for r, c in pairs),
+    )
+
+
+def _pairs(n_features: int, highest: int) -> list[tuple[int, int]]:
+    rows, columns = np.tril_indices(n_features, highest)
+    return list(zip(rows.tolist(), columns.tolist(), strict=True))
+
+
+def feature_words(mixture: Mixture) -> Sequence[str]:
+    """The features' names, or x0, x1, ..."""
+    return mixture.feature_names or [f"x{j}" for j in range(mixture.n_features)]
+
+
+def reported(mixture: Mixture) -> tuple[list[str], Array]:
+    """Names and values of weights, means, standard deviations and correlations."""
+    k, d = mixture.means.shape
+    features = feature_words(mixture)
+    pairs = _pairs(d, -1)
+    names = [
+        *(f"weight[{j}]" for j in range(k)),
+        *(f"mean[{j}, {name}]" for j in range(k) for name in features),
+        *(f"sd[{j}, {name}]" for j in range(k) for name in features),
+        *(f"correlation[{j}, {features[r]}, {features[c]}]" for j in range(k) for r, c in pairs),
+    ]
+    return names, quantities(mixture.weights, mixture.means, mixture.covariances)
+
+
+def quantities(weights: Array, means: Array, covariances: Array) -> Array:
+    """Weights, means, standard deviations and correlations as one vector, in the last axis.
+
+    Of weights (..., K), means (..., K, D) and covariances (..., K, D, D).
+    """
+    deviations = np.sqrt(np.diagonal(covariances, axis1=-2, axis2=-1))
+    scale = deviations[..., :, np.newaxis] * deviations[..., np.newaxis, :]
+    rows, columns = np.tril_indices(means.shape[-1], -1)
+    correlations = (covariances / scale)[..., rows, columns]
+    lead = weights.shape[:-1]
+    size = [weights.shape[-1], *[int(np.prod(each.shape[-2:])) for each in (means, deviations)]]
+    size.append(int(np.prod(correlations.shape[-2:])))
+    parts = zip((weights, means, deviations, correlations), size, strict=True)
+    return np.concatenate([part.reshape(*lead, width) for part, width in parts], axis=-1)
+
+
+def reported_errors(errors: StandardErrors) -> Array:
+    """Standard errors in the order of `reported`."""
+    rows, columns = np.tril_indices(errors.estimate.n_features, -1)
+    correlations = errors.correlations[:, rows, columns]
+    kinds = (errors.weights, errors.means, errors.standard_deviations, correlations)
+    return np.concatenate([each.ravel() for each in kinds])

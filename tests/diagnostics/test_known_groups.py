@@ -1,0 +1,23 @@
+import numpy as np
+import pytest
+
+from bayesgmm.diagnostics.known_groups import cross_table
+
+
+def test_counts_agreement_and_rand_index():
+    labels = ["b", "b", "a", "a", "a", "c"]
+    table = cross_table(labels, np.array([0, 0, 1, 1, 0, 1]), 2)
+    assert table.groups == ("a", "b", "c")
+    assert table.counts.tolist() == [[1, 2], [2, 0], [0, 1]]
+    # Components stand for groups b and a: rows 0, 1, 2 and 3 agree.
+    assert table.agreement == pytest.approx(4 / 6)
+    # Hubert & Arabie by hand: pairs together in both 2, in labels 4, in components 6, in all 15.
+    expected = (2 - 4 * 6 / 15) / ((4 + 6) / 2 - 4 * 6 / 15)
+    assert table.adjusted_rand_index == pytest.approx(expected)
+    assert str(table).splitlines()[0].split() == ["component", "0", "component", "1"]
+
+
+def test_renumbered_components_agree_wholly():
+    table = cross_table(["x"] * 3 + ["y"] * 2, np.array([1, 1, 1, 0, 0]), 2)
+    assert table.agreement == 1.0
+    assert table.adjusted_rand_index == 1.0

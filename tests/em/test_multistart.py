@@ -1,0 +1,162 @@
+"""A start that fails is one start: the others live, and the table says what became of it."""
+
+import numpy as np
+import pytest
+
+from bayesgmm import GaussianMixture, report
+from bayesgmm.covariance.structures import structures
+from bayesgmm.errors import FitError, InvalidParameterError
+from bayesgmm.selection.model_selection import select_mixture
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
+CODES = [each.code for each in structures()]
+BINARY = np.random.default_rng(0).integers(0, 2, (200, 3)).astype(float)
+# One component of three collapses on the way to its optimum.
+HEAPED = np.array(
+    [
+        1.06, -0.41, 0.84, 0.98, 1.04, 1.06, 1.06, 1.19, 1.06, 1.06, 0.93, 1.07, 1.07, 1.02, 0.49,
+        0.99, 1.03, 1.02, 1.06, 1.02, 1.02, 0.89, 0.99, 0.89, 1.02, 1.06, 0.98, 0.84, 0.93, 1.19,
+    ]
+)[:, None]  # fmt: skip
+
+
+def fitted_or_refused(k, covariance_type, x):
+    """A fit, or None if it was refused by a `FitError` of at most ten lines."""
+    try:
+        return GaussianMixture(k, covariance_type=covariance_type, random_state=0).fit(x)
+    except FitError as error:
+        if len(str(error).splitlines()) > 10:
+            raise
+        return None
+
+
+def test_a_start_that_collapses_later_is_not_called_converged():
+    fit = GaussianMixture(3, random_state=0).fit(HEAPED)
+    starts = fit.starts_
+    sound = starts[starts["outcome"] == "converged"]
+    assert (sound["log_likelihood"] <= fit.log_likelihood_ + 1e-6).all()
+    # The next best optimum, if the page speaks of one, is lower indeed.
+    optima = [each for each in sound["log_likelihood"] if each < fit.log_likelihood_ - 1e-2]
+    said = report(HEAPED, em=fit).html.count("next best optimum")
+    assert bool(said) == bool(optima)
+
+
+def test_starts_on_a_sample_say_so_and_agree_among_themselves():
+    rng = np.random.default_rng(0)
+    x = np.concatenate((rng.normal(0, 1, (3000, 2)), rng.normal(8, 1, (3000, 2))))
+    fit = GaussianMixture(2, random_state=0).fit(x)
+    assert (fit.starts_["n_rows"] == 2048).all()
+    assert "4 of 4 starts agreed" in fit.summary(x)
+    assert report(x, em=fit).numbers["sections"]["starts"]["numbers"]["starts_agreed"] == 4
+    small = GaussianMixture(2, random_state=0).fit(x[::10])
+    assert (small.starts_["n_rows"] == 600).all()
+
+
+@pytest.mark.parametrize("covariance_type", CODES)
+def test_binary_columns_give_a_fit_or_a_fit_error(covariance_type):
+    fit = fitted_or_refused(5, covariance_type, BINARY)
+    assert fit is None or np.isfinite(fit.log_likelihood_)
+
+
+@pytest.mark.parametrize("init_params", ["kmeans", "k-means++", "random", "random_from_data"])
+@pytest.mark.parametrize("covariance_type", CODES)
+def test_every_kind_of_start_with_every_structure(covariance_type, init_params):
+    x = np.random.default_rng(1).normal(size=(100, 5))
+    for seed in range(3):
+        fit = GaussianMixture(
+            3, covariance_type=covariance_type, init_params=init_params, reg_covar=1e-6,
+            random_state=seed,
+        ).fit(x)  # fmt: skip
+        assert np.isfinite(fit.log_likelihood_)
+
+
+@pytest.mark.parametrize("covariance_type", ["VEV", "VEE", "EVE", "VVE"])
+def test_many_columns(covariance_type):
+    rng = np.random.default_rng(2)
+    x = np.concatenate((rng.normal(0, 1, (600, 60)), rng.normal(1, 2, (600, 60))))
+    fit = GaussianMixture(2, covariance_type=covariance_type, random_state=0).fit(x)
+    assert np.isfinite(fit.log_likelihood_)
+
+
+@pytest.mark.parametrize("covariance_type", CODES)
+def test_one_row_far_away(covariance_type):
+    x = np.random.default_rng(3).normal(size=(200, 2))
+    x[7] = 1e12
+    fit = fitted_or_refused(3, covariance_type, x)
+    assert fit is None or np.isfinite(fit.log_likelihood_)
+
+
+SQUARE = np.array([[0, 0], [0, 1], [1, 0], [1, 1]] * 25, dtype=float)
+
+
+@pytest.mark.parametrize("covariance_type", CODES)
+@pytest.mark.parametrize("data", ["square", "heap"])
+def test_reg_covar_rescues_every_structure(covariance_type, data):
+    x, k, ridge = SQUARE, 4, 1e-3
+    if data == "heap":
+        x = np.append(np.random.default_rng(4).normal(size=100), np.full(10, 10.0))[:, None]
+        k, ridge = 2, 1e-6
+    fit = GaussianMixture(k, covariance_type=covariance_type, reg_covar=ridge, random_state=0).fit(
+        x
+    )
+    assert np.isfinite(fit.log_likelihood_)
+    if data == "square" and covariance_type in ("VVV", "VVI"):
+        assert fit.log_likelihood_ >= 111.59  # scikit-learn's, to which "full" agrees
+    if data == "heap":
+        full = GaussianMixture(2, reg_covar=ridge, random_state=0).fit(x)
+        if covariance_type.startswith("V"):
+            assert fit.log_likelihood_ == pytest.approx(full.log_likelihood_, rel=1e-6)
+
+
+def test_more_freedom_is_not_worse_beside_a_column_of_two_values():
+    rng = np.random.default_rng(5)
+    x = np.column_stack((rng.integers(0, 2, 200), rng.normal(size=200)))
+    fits = [fitted_or_refused(2, code, x) for code in ("EEI", "VVI")]
+    equal, free = (-np.inf if fit is None else fit.log_likelihood_ for fit in fits)
+    # "diag" is unbounded here, as a component may rest on one value: no maximum, or a better one.
+    assert fits[1] is None or free >= equal - 1e-6
+
+
+@pytest.mark.parametrize(
+    ("covariance_type", "x", "k", "never"),
+    [
+        ("VVI", SQUARE, 4, ["'diag'", "'tied'"]),
+        ("EEE", SQUARE, 4, ["'tied'", "'diag'"]),
+        ("VVV", SQUARE, 4, ["'diag'"]),
+        ("V", np.repeat([[1.0], [2.0], [4.0]], 20, axis=0), 3, ["'diag'", "'tied'"]),
+    ],
+    ids=["diag", "tied", "full", "one column"],
+)
+def test_advice_helps_in_this_very_case(covariance_type, x, k, never):
+    with pytest.raises(FitError) as caught:
+        GaussianMixture(k, covariance_type=covariance_type, random_state=0).fit(x)
+    said = str(caught.value)
+    assert len(said.splitlines()) <= 10
+    assert not [each for each in never if each in said]
+    assert "rows are distinct" in said
+    fit = GaussianMixture(k, covariance_type=covariance_type, random_state=0, prior="default").fit(
+        x
+    )
+    assert "prior='default'" in said
+    assert np.isfinite(fit.log_likelihood_)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"n_components": 3}, {"covariance_type": "diag"}, {"x": 3}], ids=str
+)
+def test_a_warm_start_from_another_kind_of_solution(changed):
+    x = np.random.default_rng(6).normal(size=(100, 2))
+    fit = GaussianMixture(2, warm_start=True, random_state=0).fit(x)
+    if "x" in changed:
+        x = np.random.default_rng(6).normal(size=(100, 3))
+    else:
+        fit.set_params(**changed)
+    with pytest.raises(InvalidParameterError, match="warm_start"):
+        fit.fit(x)
+    assert fit.means_.shape == (2, 2), "the previous fit stays"
+
+
+def test_a_selection_says_what_failed():
+    table = select_mixture(BINARY, range(1, 4), ["VVI", "VEI"], progressbar=False).table
+    assert np.isfinite(table["log_likelihood"]).any()

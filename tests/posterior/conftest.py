@@ -1,1 +1,0 @@
-"""Puts this folder on the path, as pytest does for every conftest: for `problems`."""
