@@ -86,7 +86,7 @@ def load_document(text: str, schema: str, version: int, fields: set[str]) -> dic
     except RecursionError:
         raise ModelFormatError("The model is nested too deeply to be one.") from None
     except ValueError as error:
-        raise ModelFormatError(f"The model is no JSON text: {error}") from error
+        raise ModelFormatError(f"The model is not valid JSON: {error}") from error
     if not isinstance(document, dict) or document.get("schema") != schema:
         raise ModelFormatError(f"The model is not of the schema {schema!r}.")
     found = document.get("version")
@@ -124,7 +124,7 @@ def _decode(content: str | bytes) -> str:
     try:
         return content if isinstance(content, str) else content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ModelFormatError(f"The model is no UTF-8 text: {error}") from error
+        raise ModelFormatError(f"The model is not UTF-8 text: {error}") from error
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

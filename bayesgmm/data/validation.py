@@ -118,6 +118,7 @@ def _check_shape(array: Floats, name: str) -> None:
 def _as_names(names: Any) -> tuple[str, ...]:
     """Return a caller's names as a tuple of different strings."""
     sound = isinstance(names, Iterable) and not isinstance(names, str | bytes | Mapping | Set)
+    sound = sound and getattr(names, "ndim", 1) > 0
     result = tuple(names) if sound else ()
     if not sound or not all(isinstance(each, str) for each in result):
         raise InputTypeError(f"feature_names must be a sequence of str, not {names!r:.200}.")

@@ -206,7 +206,8 @@ def _verdict(table: pd.DataFrame) -> str:
     worst, most = str(size.idxmax()), float(size.max())
     where = f"largest difference {most:.2f} posterior standard deviations, in {worst}"
     if most > _NEAR:
-        return f"The engines differ: {where}. Look for other optima, or a prior that weighs."
+        advice = "Look for other local maxima, or use an informative prior"
+        return f"EM and the posterior differ: {where}. {advice}."
     ratio = (table.standard_error / table.posterior_sd).dropna()
     ratio = ratio[np.isfinite(ratio) & (ratio > 0.0)]
     spread = ""
@@ -216,5 +217,5 @@ def _verdict(table: pd.DataFrame) -> str:
         if not 1.0 / _ALIKE <= factor <= _ALIKE:
             spread = f"; the standard error of {farthest} is {factor:.2f} of the posterior's"
     if most <= _SAME:
-        return f"The engines agree: {where}{spread}."
-    return f"The engines agree within one posterior standard deviation: {where}{spread}."
+        return f"EM and the posterior agree: {where}{spread}."
+    return f"EM and the posterior agree within one posterior standard deviation: {where}{spread}."

@@ -20,7 +20,7 @@ from bayesgmm.errors import DegeneracyWarning, FitError, InputError, InvalidPara
 from bayesgmm.initialisation.starts import Sample, Start, Views, portfolio, sample_size
 from bayesgmm.initialisation.user_given import chosen_starts, given_parameters
 from bayesgmm.likelihood.e_step import Rows, n_threads
-from bayesgmm.likelihood.scaling import Units, about_one, fit_units
+from bayesgmm.likelihood.scaling import Units, about_one, check_common_unit, fit_units
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.priors.penalised_likelihood import Penalised, check_penalty
@@ -29,7 +29,8 @@ from bayesgmm.priors.priors import Priors, ResolvedPriors
 type Array = NDArray[np.float64]
 
 _EXACT = StopRule()
-# What the weights beside a prior may add up to.
+# What weights may add up to, and beside a prior.
+_MOST_WEIGHT = 1e290
 _FEWEST_ROWS, _MOST_ROWS = 1e-100, 2.0**53
 # Added to the diagonals, as a share of the columns' variances, where rows are fewer than columns.
 _FEW_ROWS = 1e-6
@@ -86,7 +87,7 @@ class Fit:
         The winning run, in the units of the fit and under labels of its own.
     units : Units
     reason : str or None
-        Why the fit is not to be trusted, if so.
+        Why the fit is degenerate, if it is.
     starts : list of dict
         A record of each start.
     priors : ResolvedPriors or None
@@ -137,6 +138,7 @@ def fit_mixture(
         check_reference("order_by", settings.order_by, shape, names)
     x, row_weights, kept, weight_unit = _counted(x, row_weights, settings)
     ridge = _check_rows(x, names, settings)
+    check_common_unit(x, row_weights, settings.structure, settings.reg_covar or 0.0)
     units = fit_units(x, row_weights, settings.structure, settings.reg_covar or 0.0)
     structure = settings.structure
     priors = None
@@ -154,8 +156,10 @@ def fit_mixture(
     else:
         best, attempts = _run_portfolio(x, row_weights, units, structure, settings)
     if best is None or best.run is None or best.collapsed:
-        raise _all_collapsed(attempts, settings, x, names)
+        raise _all_collapsed(attempts, settings, x, names, units)
     parameters = units.to_user(best.run.parameters)
+    if not np.isfinite(parameters.covariances).all():
+        raise InputError("The covariances of the fit are beyond float64. Rescale the columns.")
     if settings.order_by is not None:
         order = component_order(mixture_of(parameters), settings.order_by)
     elif begun:
@@ -181,9 +185,10 @@ def _counted(
     if weights is None:
         return x, None, None, 1.0
     largest = float(weights.max())
-    if not np.isfinite(float((weights / largest).sum()) * largest):
+    if float((weights / largest).sum()) * largest > _MOST_WEIGHT:
         raise InputError(
-            f"sample_weight adds up to more than float64 holds (largest: {largest:.3g}). "
+            f"sample_weight adds up to more than {_MOST_WEIGHT:g} (largest: {largest:.3g}), and "
+            "log-likelihoods would be beyond float64. "
             "Divide the weights by a constant."
         )
     scaled, unit = about_one(weights)
@@ -194,7 +199,7 @@ def _counted(
                 f"Beside a prior, sample_weight counts rows, and it adds up to {total:.3g} of "
                 "them. Give weights that say how often each row counts."
             )
-        scaled, unit = unit * scaled, 1.0
+        scaled, unit = np.where(scaled > 0.0, weights, 0.0), 1.0
     weights = scaled
     kept = weights > 0.0
     if kept.all():
@@ -343,7 +348,11 @@ def _say(found: Attempt, units: Units, settings: Settings) -> None:
 
 
 def _all_collapsed(
-    attempts: list[Attempt], settings: Settings, x: Array, names: tuple[str, ...] | None
+    attempts: list[Attempt],
+    settings: Settings,
+    x: Array,
+    names: tuple[str, ...] | None,
+    units: Units,
 ) -> FitError:
     k, structure = settings.n_components, settings.structure
     outcomes = Counter(each.reason or "collapsed on the way to its optimum" for each in attempts)
@@ -363,19 +372,25 @@ def _all_collapsed(
             (
                 f"None of {len(attempts)} starts with {k} components led to a mixture:",
                 *table,
-                *_heaps(x, names),
+                *_heaps(x, names, units),
                 f"Use {', or '.join(remedies)}." if remedies else "Use other rows or columns.",
             )
         )
     )
 
 
-def _heaps(x: Array, names: tuple[str, ...] | None) -> list[str]:
+def _heaps(x: Array, names: tuple[str, ...] | None, units: Units) -> list[str]:
     """What in the rows lets components collapse: equal rows, and columns of few values."""
     lines = []
     distinct = len(np.unique(x, axis=0))
     if distinct < 0.9 * len(x):
         lines.append(f"Only {distinct} of {len(x)} rows are distinct.")
+    seen = len(np.unique(units.to_fit(x), axis=0))
+    if seen < 0.9 * distinct:
+        lines.append(
+            f"Beside the farthest values only {seen} of {distinct} rows differ by more than "
+            "rounding. Remove outliers."
+        )
     few = [j for j in range(x.shape[1]) if len(np.unique(x[:, j])) <= _FEW_VALUES]
     if few and len(x) > 2 * _FEW_VALUES:
         listed = ", ".join(label(names, j) for j in few[:6])

@@ -37,7 +37,7 @@ class Attempt:
     run : Run or None
         None if not even the first pass could be made.
     reason : str or None
-        Why the run is not to be trusted, if so; it then loses to every run that is.
+        Why the run is degenerate or spurious, if it is; it then loses to every run that is not.
     n_rows : int
         Of the data, or of the sample on which the run was made.
     """

@@ -65,7 +65,7 @@ def too_few_rows(run: Run, structure: Structure) -> str | None:
     counts = run.statistics.counts
     k = int(counts.argmin())
     if counts[k] < _defining(run, structure) and len(counts) > 1 and not _shared(run):
-        return f"component {k} rests on {counts[k]:.1f} rows' worth of weight"
+        return f"component {k} has an effective size of only {counts[k]:.1f} observations"
     return None
 
 
@@ -90,8 +90,8 @@ def _flat_by_chance(run: Run, structure: Structure) -> str | None:
             chance = more - expected + more * np.log(max(expected, 1e-300) / more)
         if ellipsoids + chance > np.log(0.01):
             return (
-                f"component {k} is flat by chance ({rows:.1f} rows, least relative variance "
-                f"{spread[k].min():.1e})"
+                f"component {k} is probably spurious: {rows:.1f} observations this close to a "
+                f"plane are expected by chance (least relative variance {spread[k].min():.1e})"
             )
     return None
 

@@ -25,7 +25,7 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import _check_feature_names, _check_n_features, check_is_fitted
 
-from bayesgmm.arguments import check_choice, check_count, check_kind
+from bayesgmm.arguments import check_choice, check_count, check_kind, check_number
 from bayesgmm.covariance.structures import Structure, as_structure, structure_words
 from bayesgmm.data.validation import check_data, check_sample_weight
 from bayesgmm.em.component_order import mixture_of, renumbered
@@ -309,8 +309,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         return Settings(
             n_components=self.n_components,
             structure=as_structure(self.covariance_type),
-            tol=self.tol,
-            reg_covar=self.reg_covar,
+            tol=_as_float("tol", self.tol),
+            reg_covar=_as_float("reg_covar", self.reg_covar),
             max_iter=self.max_iter,
             n_init=self.n_init,
             init_params=self.init_params,
@@ -324,7 +324,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             prior=self.prior
             if isinstance(self.prior, Priors | None)
             else Priors(hierarchical=False),
-            eigenvalue_ratio=np.inf if self.eigenvalue_ratio is None else self.eigenvalue_ratio,
+            eigenvalue_ratio=_as_float("eigenvalue_ratio", self.eigenvalue_ratio) or np.inf,
             order_by=fitted_mixture("order_by", self.order_by)
             if isinstance(self.order_by, GaussianMixture)
             else self.order_by,
@@ -352,7 +352,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         for name, value in values.items():
             if isinstance(value, bool) and name not in ("warm_start", "verbose"):
                 raise InvalidParameterError(
-                    f"The {name!r} parameter of {type(self).__name__} must be no truth value. "
+                    f"The {name!r} parameter of {type(self).__name__} must not be a bool. "
                     f"Got {value!r} instead."
                 )
         try:
@@ -402,7 +402,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     def _warn(self, reason: str | None) -> None:
         if reason is not None:
             warnings.warn(
-                f"The fit is not to be trusted: {reason}. Use fewer components, or a structure "
+                f"The fit is degenerate: {reason}. Use fewer components, or a structure "
                 "that shares covariances.",
                 DegeneracyWarning,
                 stacklevel=4,
@@ -456,7 +456,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     def precisions_(self) -> Array:
         """Inverses of the covariances, in the shape of `covariances_`."""
         upper = self.precisions_cholesky_
-        return upper**2 if self._structure.diagonal else upper @ upper.mT
+        with np.errstate(over="ignore"):
+            found = upper**2 if self._structure.diagonal else upper @ upper.mT
+        if not np.isfinite(found).all():
+            raise InputError(
+                "The precisions are beyond float64: variances are too small. Rescale the columns."
+            )
+        return found
 
     def score_samples(self, X: Any) -> Array:
         """Log density of each row, nats, shape (n,)."""
@@ -663,6 +669,11 @@ def fitted_mixture(name: str, value: Any) -> Mixture:
         raise NotFittedError(f"{name} is a GaussianMixture that is not fitted. Call its fit first.")
     mixture: Mixture = value.mixture_
     return mixture
+
+
+def _as_float(name: str, value: Any) -> float | None:
+    """A real number of any type, as float64."""
+    return None if value is None else check_number(name, value, infinite=True)
 
 
 def _digest(x: Array) -> bytes:

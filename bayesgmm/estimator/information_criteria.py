@@ -40,7 +40,8 @@ def information_criteria(
     v = np.ones(len(densities)) if row_weights is None else row_weights
     # A row of weight 0 is not there, whatever its density.
     present = v > 0.0
-    likelihood = float(v[present] @ densities[present])
+    with np.errstate(over="ignore"):  # minus infinity, as where a density is 0
+        likelihood = float(v[present] @ densities[present])
     weight = float(v.sum())
     certainty = float(v[present] @ np.log(responsibilities[present].max(axis=1)))
     bic = -2.0 * likelihood + n_parameters * float(np.log(weight))

@@ -193,7 +193,7 @@ def portfolio(
     else:
         metric, trees = "near", (("VVV", "whitened"), ("EEE", "whitened"), ("EII", "near"))
     order = ((metric, _LLOYD), ("whitened", 0), (metric, _LLOYD), ("whitened", _LLOYD))
-    sample, made = views.sample, 0
+    sample, in_vain = views.sample, 0
     for turn in count():
         view, lloyd = order[turn % len(order)]
         z = getattr(views, view)
@@ -207,18 +207,17 @@ def portfolio(
             chosen = np.argpartition(arrivals, n_components - 1)[:n_components]
             labels = native.nearest_of(z, chosen)
         parameters = from_labels(sample, labels, n_components, structure)
+        in_vain = in_vain + 1 if parameters is None else 0
+        if in_vain > len(order):
+            # Beside a far row others may be all but equal, and no such groups: a start that fails.
+            parameters = without_rows(sample.rows, n_components, structure)
         if parameters is not None:
-            made += 1
             yield Start(name, parameters)
         if turn == len(order) - 1:
             for criterion, view in trees:
                 start = views.cut(criterion, view, n_components, structure)
                 if start is not None:
-                    made += 1
                     yield start
-        if turn >= len(order) - 1 and not made:
-            # Beside the farthest row the others are all but equal: no way to form so many groups.
-            yield Start(name, without_rows(sample.rows, n_components, structure))
 
 
 def exchanged(

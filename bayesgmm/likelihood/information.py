@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.core import native
-from bayesgmm.errors import SingularCovarianceError
+from bayesgmm.errors import InputError, SingularCovarianceError
 from bayesgmm.mixture.mixture import Mixture
 
 type Array = NDArray[np.float64]
@@ -76,6 +76,8 @@ def information(x: Array, mixture: Mixture, row_weights: Array | None = None) ->
     ------
     SingularCovarianceError
         If a covariance is singular to rounding.
+    InputError
+        If float64 does not hold the sums.
     """
     k, d = mixture.means.shape
     q = 1 + d + d * (d + 1) // 2
@@ -87,6 +89,11 @@ def information(x: Array, mixture: Mixture, row_weights: Array | None = None) ->
     )
     if bad:
         raise SingularCovarianceError(bad - 1)
+    if not np.isfinite(sums).all():
+        raise InputError(
+            "Rows lie so far from a component, in its standard deviations, that second derivatives "
+            "are beyond float64. Use method='bootstrap'."
+        )
     moments = _mirrored(sums[: k * q * q].reshape(k, q, q))
     products = _mirrored(sums[k * q * q :].reshape(k * q, k * q))
     gradient, hessian = _derivatives(moments, mixture.weights, d)

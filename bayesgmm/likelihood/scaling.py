@@ -6,11 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.covariance.structures import Structure
+from bayesgmm.errors import InputError
 from bayesgmm.likelihood.statistics import Parameters
 
 type Array = NDArray[np.float64]
 
 _BLOCK = 1 << 16
+# Log of the ratio of standard deviations whose fourth powers, of a share each, float64 holds.
+_MOST_APART = np.log(1e50)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +58,10 @@ class Units:
 
 def _scaled(covariances: Array, scale: Array) -> Array:
     """Covariances of scaled columns; one factor at a time, whose square may overflow."""
-    if covariances.ndim == 2:
-        return covariances * scale * scale
-    return covariances * scale * scale[:, np.newaxis]
+    with np.errstate(over="ignore"):  # The fit refuses what is not finite.
+        if covariances.ndim == 2:
+            return np.asarray(covariances * scale * scale)
+        return np.asarray(covariances * scale * scale[:, np.newaxis])
 
 
 def moments(x: Array, row_weights: Array | None) -> tuple[Array, Array]:
@@ -108,3 +112,22 @@ def about_one(row_weights: Array) -> tuple[Array, float]:
     present = shares >= np.finfo(np.float64).tiny
     unit = float(row_weights.max() * shares[present].mean())
     return np.where(present, row_weights / unit, 0.0), unit
+
+
+def check_common_unit(
+    x: Array, row_weights: Array | None, structure: Structure, ridge: float = 0.0
+) -> None:
+    """Raise InputError if no unit serves all columns of a structure that needs one for all."""
+    if structure.scales_by_column:
+        return
+    deviation = np.hypot(moments(x, row_weights)[1], np.sqrt(ridge))
+    most, least = int(deviation.argmax()), int(deviation.argmin())
+    if deviation[least] > 0.0 and (
+        np.log(deviation[most]) - np.log(deviation[least]) > _MOST_APART
+    ):
+        raise InputError(
+            f"Column {most} of X has the standard deviation {deviation[most]:.3g}, and column "
+            f"{least} {deviation[least]:.3g}: too far apart for {structure.code}, which "
+            "measures all columns in one unit. Rescale the columns, or use a structure that "
+            "scales with them ('full', 'tied' or 'diag')."
+        )

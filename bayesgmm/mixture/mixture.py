@@ -572,7 +572,9 @@ class Mixture:
         try:
             return cls(**fields)
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
-            raise ModelFormatError(f"The model is no mixture: {error}") from error
+            raise ModelFormatError(
+                f"The model does not describe a valid mixture: {error}"
+            ) from error
 
     # Value semantics
 

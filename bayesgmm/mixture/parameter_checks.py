@@ -171,7 +171,8 @@ def check_feature_names(names: Iterable[str] | None, n_features: int) -> tuple[s
     """Feature names as a tuple of D different strings that files can hold, or None."""
     if names is None:
         return None
-    if isinstance(names, str | bytes | Mapping | Set) or not isinstance(names, Iterable):
+    no_sequence = isinstance(names, str | bytes | Mapping | Set) or not isinstance(names, Iterable)
+    if no_sequence or getattr(names, "ndim", 1) == 0:
         raise InvalidParameterError(
             f"feature_names must be a sequence of names, not {names!r:.200}."
         )

@@ -94,8 +94,8 @@ def estimate(
     _check_repeats(np.asarray(check_data(X).X), resolved)
     reason = str(failure).partition(":\n")[0] if failure else doubts[0].partition(". ")[0]
     note = (
-        f"The likelihood has no maximum to be trusted ({reason}). EM's estimate is that of the "
-        "largest posterior density instead: where the data say little the priors decide."
+        f"{reason}. The posterior mode is used instead; where the data carry little information "
+        "it reflects the priors."
     )
     warnings.warn(note, DegeneracyWarning, stacklevel=3)
     with warnings.catch_warnings():

@@ -31,6 +31,8 @@ _LOG_2_PI = math.log(2.0 * math.pi)
 
 def frozen(value: Any) -> Any:
     """Numbers and arrays as floats and nested tuples of floats; what is neither stays as it is."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        return frozen(value.item())
     if isinstance(value, np.ndarray | list | tuple):
         return tuple(frozen(each) for each in value)
     if isinstance(value, np.number | int) and not isinstance(value, bool):

@@ -309,7 +309,16 @@ class ResolvedPriors:
                 f"The priors are for {self.n_components} components of {self.n_features} "
                 f"features, but the mixture has {k} of {d}."
             )
-        given = None if scale is None else as_floats("scale", scale)
+        given = None
+        if scale is not None:
+            given = as_floats("scale", scale)
+            shape = (d, d) if self.n_axes is None else (self.n_axes,)
+            sizes = np.linalg.eigvalsh(given) if given.shape == (d, d) else given
+            if given.shape != shape or sizes.min() <= 0.0:
+                words = "a positive definite matrix" if self.n_axes is None else "positive numbers"
+                raise InvalidParameterError(
+                    f"scale must be {words} of shape {shape}, not {shown(scale)}."
+                )
         return self.log_density_of(mixture.weights, mixture.means, mixture.covariances, given)
 
     def log_density_of(

@@ -20,10 +20,10 @@ from bayesgmm.reporting.parts import (
 )
 
 _BELIEF = {
-    "bad": "Not to be believed as it stands",
-    "care": "To be believed with care",
-    "good": "Nothing that was checked speaks against it",
-    "unknown": "There is nothing to believe or to doubt yet",
+    "bad": "Serious problems: do not interpret this fit as it stands",
+    "care": "Interpret with care",
+    "good": "All checks passed",
+    "unknown": "No checks were possible",
 }
 _MOST_NAMED = 8
 # A mean stays in one line with its spread.

@@ -55,7 +55,7 @@ class Cell:
         Total, nats, in the user's units.
     converged : bool
     note : str
-        Why the cell is empty or not to be trusted; "" if neither.
+        Why the cell is empty or its fit degenerate; "" if neither.
     borrowed : bool
         Whether the mixture is that of a structure contained, since nothing more likely is sound.
     run : Run or None
@@ -381,7 +381,7 @@ def _flat(run: Run) -> str | None:
         return None
     k = int(flat.argmax())
     rows = run.statistics.counts[k]
-    return f"component {k} has no spread in some direction ({rows:.1f} rows that agree)"
+    return f"component {k} is singular: its {rows:.1f} observations coincide in some direction"
 
 
 def _better(one: Cell | None, other: Cell) -> Cell:

@@ -45,7 +45,7 @@ class Selection:
         A row for each cell: n_components, covariance_type (mclust's code), log_likelihood (total,
         nats), n_parameters, bic, aic, icl (smaller is better), with criterion="cv" also
         cv_log_likelihood (held-out, nats, larger is better), converged, and note: why the cell is
-        empty, or not to be trusted. A cell with a note never wins.
+        empty, or degenerate. A cell with a note never wins.
     best : GaussianMixture
         The cell that wins by the criterion, fitted to its optimum.
     criterion : str
@@ -348,7 +348,7 @@ def _record(cell: Cell, x: Array) -> dict[str, Any]:
         "aic": -2.0 * value + 2.0 * nu,
         "icl": icl,
         "converged": cell.converged,
-        "note": "a simpler structure's mixture: nothing more likely is sound"
+        "note": "inherited from a nested structure: no admissible fit of this model is more likely"
         if cell.borrowed
         else cell.note,
     }

@@ -123,8 +123,10 @@ def _target(
             f"{name} needs at least 2 components, but n_components=1. Leave it out."
         )
     target = check_number(name, value, "a number in (0, 1)")
-    if not 0 < target < 1:
-        raise InvalidParameterError(f"{name} must be a number in (0, 1), not {value!r:.80}.")
+    if not _LEAST < target < 1:
+        raise InvalidParameterError(
+            f"{name} must be a number in ({_LEAST:g}, 1), not {value!r:.80}."
+        )
     return name, target
 
 

@@ -166,8 +166,8 @@ def curvature_errors(
     size = k * (1 + d + d * (d + 1) // 2)
     if size > _LARGEST:
         raise InputError(
-            f"{k} components of {d} features have {size} parameters, whose second derivatives are "
-            f"too many numbers (limit {_LARGEST}). Use method='bootstrap'."
+            f"The information matrix of {k} components of {d} features would have {size} rows (at "
+            f"most {_LARGEST} are supported). Use method='bootstrap'."
         )
     if mixture.weights.min() == 0.0:
         empty = int(mixture.weights.argmin())
@@ -188,9 +188,9 @@ def curvature_errors(
     left = 0.5 * float((slope**2 / values[held]).sum())
     if left > _SUMMIT:
         raise InputError(
-            f"What was maximised still rises on X by about {left:.2g} nats from this mixture, so "
-            "second derivatives say nothing here. Give the rows (and sample_weight) of the fit, "
-            "fitted without reg_covar until convergence."
+            "This mixture is not a maximum for X: what was maximised can rise by about "
+            f"{left:.2g} nats, so the observed information is not valid. Give the rows (and "
+            "sample_weight) of the fit, fitted without reg_covar until convergence."
         )
     root = scale[:, np.newaxis] * vectors[:, held] / np.sqrt(values[held])
     if method == "sandwich":

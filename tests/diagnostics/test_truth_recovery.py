@@ -122,7 +122,7 @@ def test_the_engines_agree(sampled):
         compare_engines(fit, tree)
     found = compare_engines(fit, relabel(tree, reference=fit))
     table = found.table
-    assert found.verdict.startswith("The engines agree")
+    assert found.verdict.startswith("EM and the posterior agree")
     assert table.loc["mean[1, x0]", "em"] == fit.means_[1, 0]
     np.testing.assert_allclose(table.standard_error, table.posterior_sd, rtol=0.2)
     assert table.difference.abs().max() < 0.5
@@ -158,7 +158,7 @@ def test_priors_give_contraction_and_engines_may_differ(sampled):
     assert table.contraction["weight[0]"] == pytest.approx(1 - sd["weight[0]"] ** 2 * 20)
     off = Mixture([0.3, 0.7], [0.5, 4.0], [1.0, 0.25])
     found = compare_engines(off, aligned)
-    assert found.verdict.startswith("The engines differ")
+    assert found.verdict.startswith("EM and the posterior differ")
     assert "mean[0, x0]" in found.verdict
 
 

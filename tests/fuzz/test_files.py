@@ -115,7 +115,8 @@ def test_a_document_with_other_values_is_a_mixture_or_a_sentence(fields):
         return
     found = outcome(Mixture.from_json, text)
     if isinstance(found, Mixture):
-        assert found.weights.tolist() == fields["weights"]
+        # Where the sum misses 1, by 1e-8 at most, weights are divided by it.
+        np.testing.assert_allclose(found.weights, fields["weights"], rtol=2e-8)
         assert found.means.tolist() == fields["means"]
 
 

@@ -233,7 +233,7 @@ def test_the_summary_says_why_there_is_no_standard_error(posterior):
     constant["em_means"] = constant["em_means"] + 0.1
     elsewhere["constant_data"] = xr.DataTree(constant)
     assert beside_em(elsewhere)["em_se"].isna().all()
-    assert "No standard error: What was maximised still rises" in summarise_posterior(elsewhere)
+    assert "No standard error: This mixture is not a maximum" in summarise_posterior(elsewhere)
 
 
 def test_units_whose_squares_float64_does_not_hold(posterior):

@@ -75,7 +75,7 @@ def rows(draw, most=30, features=3):
     if draw(st.integers(0, 4)) == 0:
         x = x[rng.integers(0, max(n // 3, 1), n)]
     if d > 1 and draw(st.integers(0, 7)) == 0:
-        x[:, 1] = -2.0 * x[:, 0]
+        x[:, 1] = -0.5 * x[:, 0]
     return x
 
 

@@ -101,7 +101,7 @@ def _judge(inputs: Inputs, fit: GaussianMixture) -> tuple[State, list[str], dict
     thin = np.flatnonzero(worth < 10 * (d + 1))
     if k > 1:
         nearest = max(pairs, key=lambda pair: nearness[pair])
-        apart = "The components are told apart" if not close else "Components overlap"
+        apart = "The components are well separated" if not close else "Components overlap"
         sentences.append(
             f"{apart}: the nearest two, {nearest[0]} and {nearest[1]}, have a Bhattacharyya "
             f"coefficient of {fixed(nearness[nearest], 2).text} (0 apart, 1 the same)."
@@ -109,17 +109,17 @@ def _judge(inputs: Inputs, fit: GaussianMixture) -> tuple[State, list[str], dict
     if close:
         state = "care"
         sentences.append(
-            "The data hardly tell "
-            + ", ".join(f"{i} from {j}" for i, j in close[:5])
+            "Barely distinguishable components: "
+            + ", ".join(f"{i} and {j}" for i, j in close[:5])
             + (" and others" if len(close) > 5 else "")
-            + " apart: they may not need both."
+            + ". One of each pair may be superfluous."
         )
     if thin.size:
         state = "bad" if worth.min() < d + 1 else "care"
         smallest = int(worth.argmin())
         sentences.append(
-            f"Component {smallest} rests on {significant(worth[smallest], 3).text} rows' worth of "
-            f"weight, few for {plural(d, 'column')}."
+            f"Component {smallest} has an effective size of only "
+            f"{significant(worth[smallest], 3).text} observations, few for {plural(d, 'column')}."
         )
     numbers = {
         "covariance_type": structure.name,

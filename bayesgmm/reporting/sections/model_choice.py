@@ -37,7 +37,7 @@ def choice_section(inputs: Inputs) -> Section:
             "K and the structure were given, and not compared with others.",
         )
     table = inputs.selection
-    # A note says why a cell's likelihood is not to be trusted.
+    # A note says why a cell's likelihood is unreliable.
     trusted = np.isfinite(table["bic"].to_numpy(dtype=np.float64)) & (table["note"] == "")
     fitted = table[trusted]
     if fitted.empty:
@@ -48,16 +48,16 @@ def choice_section(inputs: Inputs) -> Section:
     by_icl = fitted.sort_values("icl", kind="stable").iloc[0]
     agree = _words(by_icl) == _words(best)
     sentences.append(
-        "ICL, which asks for groups that are told apart, chooses the same."
+        "ICL, which favours well-separated clusters, selects the same model."
         if agree
-        else f"ICL, which asks for groups that are told apart, prefers {_words(by_icl)}."
+        else f"ICL, which favours well-separated clusters, prefers {_words(by_icl)}."
     )
     if inputs.em is not None and (
         inputs.em.n_components != best["n_components"]
         or as_structure(inputs.em.covariance_type) != as_structure(str(best["covariance_type"]))
     ):
         state = "care"
-        sentences.append("The mixture of this report is another one.")
+        sentences.append("The mixture in this report is not the selected model.")
     failed = len(table) - len(fitted)
     if failed:
         sentences.append(f"{plural(failed, 'cell')} of the grid are not trusted, or have no fit.")

@@ -57,7 +57,7 @@ def posterior_section(inputs: Inputs) -> Section:
         "interval_probability": _PROBABILITY,
     }
     table = Table(
-        "Posterior summary, labels undone",
+        "Posterior summary after relabelling",
         ("", "mean", "s.d.", "from", "to (90 %)", "R-hat", "bulk ESS", "tail ESS"),
         tuple(rows[:_MOST_ROWS]),
         f"{hidden} more parameters are not shown." if hidden > 0 else "",

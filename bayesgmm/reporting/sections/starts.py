@@ -86,12 +86,12 @@ def _judge(fit: Any, agreed: int, made: int, spoilt: int) -> tuple[State, list[s
             sentences.append("No other start confirms it: more starts may find a better one.")
     if spoilt:
         sentences.append(
-            f"{numeral(spoilt).capitalize()} {'start' if spoilt == 1 else 'starts'} degenerated "
-            "and lost, whatever the likelihood."
+            f"{numeral(spoilt).capitalize()} {'start' if spoilt == 1 else 'starts'} gave "
+            f"degenerate solutions and {'was' if spoilt == 1 else 'were'} rejected."
         )
         if spoilt == made:
             state = "bad"
-            sentences.append("What is shown is the best of these: it is not to be trusted.")
+            sentences.append("All starts did; the best is shown and should not be interpreted.")
     if fit.converged_:
         passes = "one pass" if fit.n_iter_ == 1 else f"{fit.n_iter_:,} passes"
         left = f"{significant(fit.remaining_, 2).text} nats are left to gain"
