@@ -29,6 +29,7 @@ from bayesgmm.priors.priors import Priors, ResolvedPriors
 type Array = NDArray[np.float64]
 
 _EXACT = StopRule()
+_MOST_PASSES = 2**31 - 1
 # What weights may add up to, and beside a prior.
 _MOST_WEIGHT = 1e290
 _FEWEST_ROWS, _MOST_ROWS = 1e-100, 2.0**53
@@ -264,6 +265,7 @@ def _check_rows(x: Array, names: tuple[str, ...] | None, settings: Settings) -> 
 
 def _rule(settings: Settings) -> StopRule:
     passes = _EXACT.max_passes if settings.max_iter is None else settings.max_iter + 1
+    passes = min(passes, _MOST_PASSES)
     return StopRule(change=settings.tol, max_passes=passes)
 
 

@@ -14,6 +14,7 @@ from bayesgmm.errors import InvalidParameterError
 from bayesgmm.initialisation.starts import Start, from_responsibilities, without_rows
 from bayesgmm.likelihood.scaling import Units
 from bayesgmm.likelihood.statistics import Parameters
+from bayesgmm.mixture.parameter_checks import as_floats
 
 type Array = NDArray[np.float64]
 type Given = tuple[Array | None, Array | None, Array | None]
@@ -61,7 +62,7 @@ def _covariances(value: Any, k: int, d: int, structure: Structure) -> Array:
 
 
 def _numbers(name: str, value: Any, shape: tuple[int, ...]) -> Array:
-    array = np.asarray(value, dtype=np.float64)
+    array = as_floats(name, value)
     if array.shape != shape:
         raise InvalidParameterError(
             f"The parameter '{name}' should have the shape of {shape}, but got {array.shape}"

@@ -282,6 +282,14 @@ def marginal_mixture(
     check_kind("name", name, str, "a text")
     weights, means = _tensor("weights", weights, 1), _tensor("means", means, 2)
     matrices = _expanded(_tensor(kind, given[kind]), weights, means, covariance_type)
+    k, d = weights.type.shape[0], means.type.shape[1]
+    for argument, tensor, shape in (("means", means, (k, d)), (kind, matrices, (k, d, d))):
+        known = [pair for pair in zip(tensor.type.shape, shape, strict=False) if None not in pair]
+        if any(found != expected or not found for found, expected in known):
+            raise InvalidParameterError(
+                f"{argument} has the shape {tensor.type.shape}, which does not fit {k} weights and "
+                f"means of {d} features."
+            )
     if observed is not None:
         observed = _checked_rows(observed)
         found, expected = pt.as_tensor(observed).type.shape[-1], means.type.shape[1]
