@@ -140,7 +140,7 @@ def table():
         "weights": [0.5, 0.5], "means": [[0.0], [1.0]], "covariances": [[[1.0]], [[1.0]]],
     }, {
         "weights": NUMBERS, "means": NUMBERS, "covariances": NUMBERS,
-        "feature_names": ["a", 5, [5], ["a", "b"], {}],
+        "feature_names": ["a", 5, [5], ["a", "b"], {}, np.array("a")],
     }  # fmt: skip
     for method in ("log_joint", "log_density", "responsibilities", "classify", "check_rows"):
         yield f"Mixture.{method}", owned("mixture", method), {"X": t.X}, rows
@@ -213,7 +213,8 @@ def table():
         "mixture": MIXTURE, "n": COUNT, "rng": RNG, "missing": FRACTION,
     }  # fmt: skip
     yield "random_mixture", bayesgmm.random_mixture, {"n_components": 2, "n_features": 2}, {
-        "n_components": COUNT, "n_features": COUNT, "average_overlap": optional(PROBABILITY),
+        "n_components": COUNT, "n_features": COUNT,
+        "average_overlap": [*optional(PROBABILITY), 1e-305],
         "max_overlap": optional(PROBABILITY), "structure": STRUCTURE, "rng": RNG,
     }  # fmt: skip
     yield "overlap", bayesgmm.overlap, {"mixture": t.mixture}, {"mixture": MIXTURE}
@@ -235,10 +236,10 @@ def table():
         "tol": ["a", -1.0, NAN, [], True], "reg_covar": ["a", -1.0, NAN, []],
         "max_iter": ["a", -1, 1.5, []], "n_init": optional(count),
         "init_params": ["zzz", 5, [0], {}], "weights_init": ["a", [0.5], [NAN, 1.0], 5],
-        "means_init": ["a", [[NAN]], [[1.0]], 5], "precisions_init": ["a", [[NAN]], 5],
+        "means_init": ["a", [[NAN]], [[1.0]], 5, [[b"a"]]], "precisions_init": ["a", [[NAN]], 5],
         "random_state": ["a", 1.5, -1, {}], "warm_start": ["a", None],
         "verbose": ["a", -1], "verbose_interval": count, "acceleration": ["zzz", 5, []],
-        "prior": PRIORS[:-1], "eigenvalue_ratio": ["a", 0.5, NAN, []],
+        "prior": PRIORS[:-1], "eigenvalue_ratio": ["a", 0.5, NAN, [], 10**400],
         "order_by": ["zzz", 5, [], True, bayesgmm.GaussianMixture(), t.line],
     }  # fmt: skip
     for method in ("fit", "fit_predict", "score", "bic", "aic", "icl"):
@@ -302,7 +303,7 @@ def table():
         {"mixture": MIXTURE},
     )
     yield "ResolvedPriors.log_density", owned("priors", "log_density"), {"mixture": t.mixture}, {
-        "mixture": MIXTURE, "scale": optional(NUMBERS),
+        "mixture": MIXTURE, "scale": [*optional(NUMBERS), 0, [], -np.eye(2)],
     }  # fmt: skip
     yield "ResolvedPriors.to_dict", owned("priors", "to_dict"), {}, {}
     yield (
@@ -311,7 +312,7 @@ def table():
         {"fields": t.priors.to_dict()},
         {"fields": ["a", 5, None, {}, []]},
     )
-    positive = ["a", 0.0, NAN, [], True]
+    positive = ["a", 0.0, NAN, [], True, np.array("a")]
     yield "LKJ", bayesgmm.LKJ, {}, {
         "eta": positive, "log_scale_location": ["a", {}], "log_scale_spread": positive,
     }  # fmt: skip
@@ -322,7 +323,7 @@ def table():
     yield "marginal_mixture", marginal_mixture, {
         "name": "x", "weights": [0.5, 0.5], "means": t.mixture.means, "covariances": matrices,
     }, {
-        "name": [5, None, []], "weights": [*NUMBERS, 5], "means": [*NUMBERS, [1.0]],
+        "name": [5, None, []], "weights": [*NUMBERS, 5], "means": [*NUMBERS, [1.0], [[]]],
         "covariances": [*NUMBERS, 5], "cholesky": [matrices], "precision_cholesky": [matrices],
         "covariance_type": STRUCTURE, "observed": optional(ROWS),
     }  # fmt: skip

@@ -83,14 +83,14 @@ class Problem:
         """The reference; without one, the draw of largest log-likelihood.
 
         Without rows it is the draw whose parameters, in the order of their means, lie nearest to
-        the median of all draws.
+        the median of all draws, each in the standard deviation of its draws.
         """
         if self.reference is not None:
             return self.reference
         if self.rows is not None:
             best = int(self.log_likelihoods.argmax())
         else:
-            parameters = comparable_parameters(self.draws)
+            parameters = comparable_parameters(self.draws) / _units(self.draws)
             order = _by_means(self.draws.stacked()[1])
             flat = np.take_along_axis(parameters, order[..., np.newaxis], axis=1)
             best = int(np.square(flat - np.median(flat, axis=0)).sum(axis=(1, 2)).argmin())

@@ -73,13 +73,13 @@ def regress(mixture: "Mixture", X: Any, given: Feature | Iterable[Feature]) -> R
             whitened = np.linalg.solve(lower[:, :m, :m], np.swapaxes(shift, 1, 2))
             moved = np.swapaxes(lower[:, m:, :m] @ whitened, 1, 2)
             means = ordered.means[:, None, m:] + unit[:, None, m:] * moved
-        weights = marginal.responsibilities(x[rows])
-        # A component without weight may be beyond float64 there.
-        absent = (weights == 0.0).T
-        means[absent] = 0.0
-        mean = np.einsum("nk,kna->na", weights, means)
-        means -= mean
-        means[absent] = 0.0
+            weights = marginal.responsibilities(x[rows])
+            # A component without weight may be beyond float64 there.
+            absent = (weights == 0.0).T
+            means[absent] = 0.0
+            mean = np.einsum("nk,kna->na", weights, means)
+            means -= mean
+            means[absent] = 0.0
         covariance = np.einsum("nk,kab->nab", weights, within)
         covariance += np.einsum("nk,kna,knb->nab", weights, means, means)
         found.mean[rows], found.covariance[rows], found.weights[rows] = mean, covariance, weights

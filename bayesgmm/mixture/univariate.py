@@ -68,7 +68,7 @@ def quantile(mixture: "Mixture", q: ArrayLike) -> Floats:
             z = (half[..., None] - means) / scales
         tail = logsumexp(log_ndtr(side[..., None] * z), b=weights, axis=-1)
         below = side * (tail - target) < 0.0
-        low, high = np.where(below, half, low), np.where(below, high, half)
+        low, high = np.where(below, half, low), np.where(inside & ~below, half, high)
     return np.asarray(high)
 
 

@@ -213,3 +213,12 @@ def test_what_cannot_be_relabelled_is_said(galaxies, fit):
         relabel(galaxies, allocations="y")
     with pytest.raises(InputError, match="with a row for each one fitted"):
         relabel(galaxies, allocations="means")
+
+
+@pytest.mark.parametrize("unit", [1e-100, 1e100])
+def test_parameters_of_any_size_are_relabelled_alike(galaxies, unit):
+    """Their variances' variances are beyond float64."""
+    group = galaxies["posterior"].to_dataset()
+    scaled = group.assign(means=group["means"] * unit, covariances=group["covariances"] * unit**2)
+    here, there = (relabel(each, method="pra")["posterior"] for each in (group, scaled))
+    np.testing.assert_allclose(there["means"].values / unit, here["means"].values, rtol=1e-12)

@@ -1,11 +1,13 @@
 """A start that fails is one start: the others live, and the table says what became of it."""
 
+import warnings
+
 import numpy as np
 import pytest
 
 from bayesgmm import GaussianMixture, report
 from bayesgmm.covariance.structures import structures
-from bayesgmm.errors import FitError, InvalidParameterError
+from bayesgmm.errors import FitError, InputError, InvalidParameterError
 from bayesgmm.selection.model_selection import select_mixture
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -160,3 +162,44 @@ def test_a_warm_start_from_another_kind_of_solution(changed):
 def test_a_selection_says_what_failed():
     table = select_mixture(BINARY, range(1, 4), ["VVI", "VEI"], progressbar=False).table
     assert np.isfinite(table["log_likelihood"]).any()
+
+
+@pytest.mark.parametrize("far", [1e17, 1e40, 1e150])
+def test_rows_that_one_far_row_makes_equal_end_the_search(far):
+    """Centred on their mean all but two rows are the same number: no four groups can be made."""
+    x = np.append(np.random.default_rng(0).normal(size=26), far)[:, None]
+    with pytest.raises(FitError, match="Remove outliers"):
+        GaussianMixture(4, random_state=0).fit(x)
+
+
+def test_k_means_with_fewer_groups_than_asked_for_is_a_start_that_fails():
+    """scikit-learn's warning of it would be one of another package."""
+    x = np.append(np.random.default_rng(0).normal(size=(40, 2)), [[1e12, 0.0]], axis=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(FitError):
+            GaussianMixture(3, covariance_type="VVE", init_params="kmeans", random_state=0).fit(x)
+
+
+@pytest.mark.parametrize("unit", [1e-310, 1e-160, 1e-20])
+def test_reg_covar_serves_columns_of_any_size(unit):
+    """Beside it their variance is nothing, whether float64 holds that or not."""
+    x = unit * np.random.default_rng(0).normal(size=(40, 2))
+    fit = GaussianMixture(1, reg_covar=1e-6).fit(x)
+    # Their own covariances are 1e-40 at most.
+    np.testing.assert_allclose(fit.covariances_[0], 1e-6 * np.eye(2), rtol=1e-12, atol=1e-39)
+
+
+@pytest.mark.parametrize("parameters", [{"reg_covar": 1e-6}, {"prior": "default"}, {}])
+def test_a_variance_beyond_float64_is_refused_whatever_is_added_to_it(parameters):
+    x = 1e300 * np.random.default_rng(0).normal(size=(40, 2))
+    with pytest.raises(InputError, match="does not fit into float64"):
+        GaussianMixture(1, **parameters).fit(x)
+
+
+@pytest.mark.parametrize("covariance_type", ["EII", "VII", "VEV", "EEV", "EVE", "VVE"])
+def test_columns_too_far_apart_for_one_unit_are_named(covariance_type):
+    x = np.random.default_rng(0).normal(size=(40, 2)) * [1e-40, 1e40]
+    with pytest.raises(InputError, match=r"Column 1 .* too far apart"):
+        GaussianMixture(2, covariance_type=covariance_type).fit(x)
+    assert np.isfinite(GaussianMixture(2, random_state=0).fit(x).log_likelihood_)

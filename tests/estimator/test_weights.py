@@ -101,3 +101,53 @@ def test_the_report_does_not_judge_weighted_rows_by_replicates_without_weights()
     sections = report(X, em=weighted(3)).numbers["sections"]
     assert sections["fit"]["state"] == "unknown"
     assert "weights" in sections["fit"]["verdict"]
+
+
+def test_weights_that_float64_cannot_hold_beside_the_largest_are_not_there():
+    x, v = clusters(), np.ones(200)
+    faint = np.append(np.full(200, 1e200), 1e-320)
+    here = weighted(2, 1e200 * v, x)
+    there = weighted(2, faint, np.concatenate((x, [[50.0, 50.0]])))
+    np.testing.assert_array_equal(there.means_, here.means_)
+
+
+@pytest.mark.filterwarnings("ignore::bayesgmm.errors.DegeneracyWarning")
+def test_a_row_of_weight_zero_does_not_change_what_few_rows_are():
+    """Thresholds are said of rows of average weight; rows without weight do not lower that."""
+    x = np.array([[0.12573022], [11.86789514], [6.64042265], [12.10490012]])
+    v = np.array([0.9, 1.1, 1.3, 0.7])
+    here = weighted(2, v, x)
+    there = weighted(2, np.append(v, [0.0, 0.0, 0.0]), np.append(x, [[0.0]] * 3, axis=0))
+    assert list(here.starts_["outcome"]) == list(there.starts_["outcome"])
+    ones, none = weighted(2, np.ones(4), x), weighted(2, None, x)
+    assert list(ones.starts_["outcome"]) == list(none.starts_["outcome"])
+
+
+@pytest.mark.parametrize("unit", [1e-318, 1e-110, 1e120])
+def test_weights_beside_a_prior_count_rows(unit):
+    with pytest.raises(InputError, match="counts rows"):
+        weighted(2, np.full(200, unit), clusters(), prior="default")
+
+
+@pytest.mark.parametrize("method", ["information", "sandwich"])
+@pytest.mark.parametrize("unit", [2.0**-1000, 2.0**-20, 2.0**40, 2.0**900])
+def test_standard_errors_go_with_the_root_of_the_unit(unit, method):
+    x, v = clusters(), np.random.default_rng(3).uniform(0.5, 2.0, 200)
+    here = weighted(2, v, x).standard_errors(x, method)
+    there = weighted(2, unit * v, x).standard_errors(x, method)
+    if unit < 1e-4:
+        # One standard error takes every component beyond what a mixture can be.
+        assert np.isnan(there.means).all()
+        assert there.reasons
+    else:
+        np.testing.assert_array_equal(there.means * np.sqrt(unit), here.means)
+
+
+@pytest.mark.parametrize("total", [1e-319, 0.5, 1e60])
+def test_a_bootstrap_draws_a_number_of_rows(total):
+    x = clusters()
+    fit = weighted(2, np.full(200, total / 200), x)
+    with pytest.raises(InputError, match="weighted-bootstrap"):
+        fit.standard_errors(x, "bootstrap", replicates=3)
+    found = fit.standard_errors(x, "weighted-bootstrap", replicates=3, rng=0, workers=1)
+    assert np.isfinite(found.means).all()

@@ -143,3 +143,11 @@ def test_score_refuses_diagonal_statistics():
     )
     with pytest.raises(InputError, match="diagonals"):
         score(diagonal, mixture)
+
+
+def test_a_score_beyond_float64_is_refused():
+    mixture = Mixture([0.5, 0.5], [0.0, 5e-150], [1e-300, 1e-300])
+    x, _ = mixture.sample(30, rng=0)
+    found = e_step(x, mixture, row_weights=np.full(30, 1e300))
+    with pytest.raises(InputError, match="beyond float64"):
+        score(found, mixture)

@@ -189,3 +189,19 @@ def test_a_single_feature_may_be_given_as_it_is():
     mixture = random_mixture(2, 2, average_overlap=0.05, rng=0)
     x = np.zeros((3, 1))
     np.testing.assert_array_equal(mixture.regress(x, 0).mean, mixture.regress(x, [0]).mean)
+
+
+def test_a_component_without_weight_moves_no_moment_however_far_it_is():
+    """Its own moments are beyond float64 at that row; those of the mixture are not."""
+    covariances = [[[1e300, 0.0], [0.0, 1.0]], [[1e-300, 1e-151], [1e-151, 1.0]]]
+    found = Mixture([0.5, 0.5], [[0.0, 3.0], [0.0, 0.0]], covariances).regress([[1e200]], 0)
+    np.testing.assert_array_equal(found.weights, [[1.0, 0.0]])
+    assert (found.mean.item(), found.covariance.item()) == (3.0, 1.0)
+
+
+def test_moments_beyond_float64_are_refused():
+    mixture = Mixture([1.0], [[0.0, 0.0]], [[[1e-300, 0.5e-150], [0.5e-150, 1.0]]])
+    with pytest.raises(InputError, match="beyond float64 at a row"):
+        mixture.regress([[1e300]], 0)
+    with pytest.raises(InvalidParameterError, match="means must be finite"):
+        mixture.conditional({0: 1e300})

@@ -112,3 +112,9 @@ def test_boundaries_and_modes_need_one_feature():
     for call in (mixture.boundaries, mixture.modes, mixture.antimodes):
         with pytest.raises(InputError, match=r"one feature, but the mixture has 2.*marginal"):
             call()
+
+
+@pytest.mark.parametrize("q", [0.0, 1e-300, 0.3, 0.5, 1.0])
+def test_one_quantile_is_that_of_many(q):
+    mixture = Mixture([0.4, 0.6], [-3.0, 3e11], [1.0, 2.0])
+    assert mixture.quantile(q) == mixture.quantile([0.0, q, 0.9])[1]

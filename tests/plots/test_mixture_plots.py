@@ -154,3 +154,21 @@ def test_what_cannot_be_drawn_is_said():
         plot_mixture(bayesgmm.random_mixture(2, 3, rng=1), ax=plt.figure().add_subplot())
     with pytest.raises(InputError, match="feature"):
         plot_mixture(MIXTURE, features=["z"])
+
+
+@pytest.mark.parametrize(
+    "values", [[1e17] * 12, [1e17, 1e17 + 64.0], [1.0], [*np.linspace(-2, 2, 50), 1e12], [1e150]]
+)
+def test_a_histogram_of_any_values(values):
+    """Few bins, of the whole probability."""
+    values = np.array(values)
+    mixture = Mixture([0.5, 0.5], [values.min(), values.max()], [1.0, 4.0])
+    ax = plot_mixture(mixture, values[:, np.newaxis])
+    bars = ax.patches
+    assert 1 <= len(bars) <= 80
+    assert sum(each.get_width() * each.get_height() for each in bars) == pytest.approx(1.0)
+
+
+def test_a_picture_wider_than_float64_is_refused():
+    with pytest.raises(InputError, match="wider than a picture"):
+        plot_mixture(Mixture([0.5, 0.5], [-1e308, 1e308], [1.0, 1.0]))

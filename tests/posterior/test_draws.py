@@ -163,3 +163,14 @@ def test_what_is_no_posterior_is_said():
         read_draws(tree(arrays()), {"sigma": "s"})
     with pytest.raises(InvalidParameterError, match="not both: variances, standard_dev"):
         read_draws(tree(arrays()), {"variances": "s", "standard_deviations": "s"})
+
+
+@pytest.mark.parametrize(
+    ("mean", "sd"), [(1e300, 1.0), (1e10, 1e-145), (0.0, 1e-152), (0.0, 1e152)]
+)
+def test_draws_too_wide_for_float64_are_named(mean, sd):
+    values = arrays()
+    values["means"][0, 0, 0, 1] = mean
+    values["covariances"] = np.broadcast_to(np.diag([1.0, sd**2]), (C, S, K, D, D))
+    with pytest.raises(InputError, match=r"draws of column 1 .* Rescale"):
+        read_draws(tree(values))

@@ -322,3 +322,12 @@ def test_rows_that_agree_exactly_are_no_component():
     assert len(sound) > 0
     # A component of them alone has -543.9 at the limit of rounding.
     assert sound["log_likelihood"].max() < -850.0
+
+
+@pytest.mark.parametrize("code", ["VVV", "VEV", "EEE"])
+def test_structures_for_several_columns_serve_one(code):
+    table = select_mixture(FAITHFUL[:, :1], [1, 2, 3], code, rng=0).table
+    one = select_mixture(FAITHFUL[:, :1], [1, 2, 3], "E" if code == "EEE" else "V", rng=0).table
+    if code != "VEV":
+        np.testing.assert_allclose(table["log_likelihood"], one["log_likelihood"], rtol=1e-9)
+    assert table["converged"].all()

@@ -299,3 +299,22 @@ def test_columns_are_those_of_the_fit():
     fit.fit(frame)
     with pytest.raises(InputError, match="feature names should match"):
         fit.standard_errors(frame[["waiting", "eruption"]])
+
+
+@pytest.mark.parametrize("code", ["VEV", "EEV", "EVE", "VVE", "EEE"])
+def test_one_component_is_one_model_in_any_structure_and_unit(code):
+    """With K = 1 what components share is free, also where columns differ by 1e40."""
+    x = np.random.default_rng(0).normal(size=(60, 2)) * [1e-20, 1e20]
+    here = GaussianMixture(1).fit(x).standard_errors(x)
+    there = GaussianMixture(1, covariance_type=code).fit(x).standard_errors(x)
+    # Derivatives are taken at the same optimum, but for the rounding of their units.
+    assert_allclose(there.means, here.means, rtol=1e-12)
+    assert_allclose(there.standard_deviations, here.standard_deviations, rtol=1e-12)
+
+
+def test_axes_that_float64_cannot_tell_apart_are_refused():
+    rng = np.random.default_rng(0)
+    x = np.concatenate((rng.normal(size=(40, 2)), rng.normal(5.0, 2.0, (40, 2)))) * [1e-10, 1.0]
+    fit = GaussianMixture(2, covariance_type="VVE", random_state=0).fit(x)
+    with pytest.raises(InputError, match="differ too much in length"):
+        fit.standard_errors(x)
