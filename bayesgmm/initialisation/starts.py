@@ -136,8 +136,9 @@ class Views:
 
     @cached_property
     def scaled(self) -> Array:
-        """Columns of standard deviation 1."""
-        return self.rows / self.rows.std(axis=0)
+        """Columns of standard deviation 1 (those that vary)."""
+        deviation = self.rows.std(axis=0)
+        return self.rows / np.where(deviation > 0.0, deviation, 1.0)
 
     @cached_property
     def whitened(self) -> Array:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # Boundaries nearer than this share of the smaller standard deviation, or than rounding, are one:
 # three components or more are equally probable there.
 _SAME, _SAME_EPS = 1e-10, 2.0**-49
+# Crossings farther out than this are beyond all data; float64 holds their sums and differences.
+_FARTHEST = 2.0**1020
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +69,7 @@ def boundaries(mixture: "Mixture", components: Sequence[int] | None = None) -> B
         following = parabolas.leading(np.flatnonzero(near).tolist(), at)
         found.append((at.origin + at.shift, current, following))
         current = following
+    found = [each for each in found if each[0] > -_FARTHEST]
     x = np.array([each[0] for each in found])
     below, above = (
         index[np.array([each[side] for each in found], dtype=np.int64)] for side in (1, 2)
@@ -87,8 +90,8 @@ class _Points:
     def least(self, among: NDArray[np.bool_]) -> "_Point":
         """The first of some of the points."""
         place = self.origins + self.shifts
-        # First to rounding, then among those that round alike.
-        for _ in range(2):
+        # First to rounding, then among those that round alike: once for each scale of the shifts.
+        for _ in range(len(place) + 1):
             first = int(np.argmin(np.where(among, place, np.inf)))
             at = _Point(float(self.origins[first]), float(self.shifts[first]))
             place = (self.origins - at.origin) + (self.shifts - at.shift)
@@ -175,7 +178,9 @@ class _Parabolas:
             same = np.where(means > own[0], second, np.nan)
             v = np.where(lead == 0.0, same, np.where(narrow, low, high))
             shift = np.maximum(r * np.abs(apart), n_scale) * v
-        return _Points(n_mean, np.where(np.isfinite(shift), shift, np.nan))
+            # One that is too far to the left comes first, one too far to the right never.
+            shift = np.where(shift <= _FARTHEST, np.maximum(shift, -_FARTHEST), np.nan)
+        return _Points(n_mean, shift)
 
 
 def _checked(components: Sequence[int], n_components: int) -> Integers:

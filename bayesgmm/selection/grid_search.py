@@ -143,9 +143,9 @@ def search_grid(
 
 
 def _in_users_units(grounds: Grounds, cell: Cell) -> Cell:
-    """A cell with its parameters in the units of the rows as they came."""
-    if cell.parameters is None:
-        return cell
+    """A cell with its parameters in the units of the rows as they came; none of a collapsed run."""
+    if cell.parameters is None or (cell.run is not None and cell.run.collapsed is not None):
+        return replace(cell, parameters=None, run=None)
     units = grounds.units[cell.structure.scales_by_column]
     return replace(cell, parameters=units.to_user(cell.parameters), run=None)
 

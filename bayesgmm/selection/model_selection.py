@@ -18,6 +18,7 @@ from bayesgmm.data.validation import check_data
 from bayesgmm.errors import BayesGMMWarning, FitError, InputError, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.likelihood.e_step import n_threads
+from bayesgmm.likelihood.scaling import check_common_unit
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.selection.grid_search import Cell, search_grid
 
@@ -279,6 +280,7 @@ def _impossible(
             check_full_rank(x, names)
         except InputError as error:
             dependent = str(error)
+    apart = {each: str(why) for each in chosen if (why := _too_far_apart(x, each))}
     distinct = len(np.unique(x, axis=0))
     notes: dict[tuple[int, Decomposed], str] = {}
     for k in ks:
@@ -290,7 +292,18 @@ def _impossible(
                 notes[k, each] = f"X has {n} rows: the structure needs at least {needed}"
             elif dependent and not each.diagonal:
                 notes[k, each] = dependent
+            elif each in apart:
+                notes[k, each] = apart[each]
     return notes
+
+
+def _too_far_apart(x: Array, structure: Decomposed) -> InputError | None:
+    """Why one unit for all columns does not serve this structure, if it needs one."""
+    try:
+        check_common_unit(x, None, structure)
+    except InputError as error:
+        return error
+    return None
 
 
 def _rows_needed(structure: Decomposed, k: int, d: int) -> int:

@@ -203,3 +203,18 @@ def test_columns_too_far_apart_for_one_unit_are_named(covariance_type):
     with pytest.raises(InputError, match=r"Column 1 .* too far apart"):
         GaussianMixture(2, covariance_type=covariance_type).fit(x)
     assert np.isfinite(GaussianMixture(2, random_state=0).fit(x).log_likelihood_)
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "diag", "spherical"])
+def test_a_constant_column_beside_reg_covar_disturbs_no_start(covariance_type):
+    rng = np.random.default_rng(0)
+    x = np.concatenate((rng.normal(0, 1, (20, 1)), rng.normal(9, 1, (20, 1))))
+    here = GaussianMixture(2, reg_covar=1e-6, random_state=0).fit(x)
+    constant = np.column_stack((x, np.full(40, 3.0)))
+    there = GaussianMixture(2, covariance_type=covariance_type, reg_covar=1e-6, random_state=0).fit(
+        constant
+    )
+    if covariance_type != "spherical":
+        # One variance for both columns is another model.
+        np.testing.assert_allclose(there.means_[:, 0], here.means_[:, 0], rtol=1e-9)
+    np.testing.assert_allclose(there.means_[:, 1], 3.0, rtol=1e-15)

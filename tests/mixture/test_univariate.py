@@ -118,3 +118,26 @@ def test_boundaries_and_modes_need_one_feature():
 def test_one_quantile_is_that_of_many(q):
     mixture = Mixture([0.4, 0.6], [-3.0, 3e11], [1.0, 2.0])
     assert mixture.quantile(q) == mixture.quantile([0.0, q, 0.9])[1]
+
+
+def test_crossings_of_three_scales_that_round_to_one_number():
+    """A component of 1e-133 ends within one of 1; two of 1e-81 and 1e-46 are beaten by far."""
+    means, deviations = [1e-9, 0.0, 0.0, 0.0], np.array([1e-133, 1e-81, 1e-46, 1.0])
+    for order in ([0, 1, 2, 3], [0, 2, 1, 3], [3, 2, 1, 0]):
+        weights = np.full(4, 0.25)
+        mixture = Mixture(weights, means, deviations**2).permuted(order)
+        found = mixture.boundaries()
+        narrow, wide = order.index(0), order.index(3)
+        at = found.below.tolist().index(narrow)
+        assert (found.above[at], found.below[at - 1]) == (wide, wide)
+        np.testing.assert_array_equal(found.x[at - 1 : at + 1], [1e-9, 1e-9])
+        assert mixture.classify([[2e-9]]).tolist() == [wide]
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_components_that_cross_beyond_float64_have_no_boundary(sign):
+    """At sigma^2 log(weights' ratio) / (means' difference), about 1e212 / 1e-124."""
+    mixture = Mixture([0.99, 0.01], [0.0, sign * 1.6e-124], [7e211, 7e211])
+    assert len(mixture.boundaries()) == 0
+    near = Mixture([0.99, 0.01], [0.0, sign], [1.0, 1.0]).boundaries()
+    np.testing.assert_allclose(near.x, sign * (0.5 + np.log(99.0)), rtol=1e-14)

@@ -331,3 +331,11 @@ def test_structures_for_several_columns_serve_one(code):
     if code != "VEV":
         np.testing.assert_allclose(table["log_likelihood"], one["log_likelihood"], rtol=1e-9)
     assert table["converged"].all()
+
+
+def test_a_structure_that_one_unit_does_not_serve_is_an_empty_cell():
+    x = np.random.default_rng(0).normal(size=(60, 2)) * [1.0, 1e150]
+    table = select_mixture(x, [1, 2], ["VVV", "VEV", "EII"], rng=0).table
+    empty = table["log_likelihood"].isna()
+    assert (empty == (table["covariance_type"] != "VVV")).all()
+    assert table["note"][empty].str.contains("too far apart").all()
