@@ -8,7 +8,7 @@ from bayesgmm.errors import InvalidParameterError
 
 IRIS = load_dataset("iris")
 SPECIES = np.asarray(IRIS.labels)
-OPTIMUM = -180.185477  # tests/em/best_known_loglik.csv, VVV
+OPTIMUM = -180.185477  # tests/selection/best_known_loglik.csv, VVV
 
 
 def test_labels_of_any_kind_begin_a_run_at_their_groups():
