@@ -1,4 +1,6 @@
 from . import errors as errors
+from . import likelihood as likelihood
+from .covariance.structures import Structure as Structure
 from .covariance.structures import structures as structures
 from .datasets.load import Dataset as Dataset
 from .datasets.load import load_dataset as load_dataset
@@ -11,9 +13,6 @@ from .diagnostics.truth_recovery import Recovery as Recovery
 from .diagnostics.truth_recovery import recovery as recovery
 from .estimator.alignment import align as align
 from .estimator.gaussian_mixture import GaussianMixture as GaussianMixture
-from .likelihood.e_step import e_step as e_step
-from .likelihood.gradient import score as score
-from .likelihood.statistics import Statistics as Statistics
 from .mixture.decision_boundaries import Boundaries as Boundaries
 from .mixture.highest_density_region import HighestDensityRegion as HighestDensityRegion
 from .mixture.mixture import Mixture as Mixture
@@ -25,14 +24,17 @@ from .plots.label_plots import plot_label_switching as plot_label_switching
 from .plots.mixture_plots import plot_mixture as plot_mixture
 from .plots.selection_plot import plot_selection as plot_selection
 from .posterior.predictions import co_clustering as co_clustering
+from .posterior.predictions import log_likelihood as log_likelihood
 from .posterior.predictions import posterior_predictive as posterior_predictive
 from .posterior.predictions import responsibilities as responsibilities
 from .posterior.pymc_model import mixture_model as mixture_model
 from .posterior.pytensor_op import marginal_mixture as marginal_mixture
 from .posterior.sampling import sample_posterior as sample_posterior
 from .priors.families import LKJ as LKJ
+from .priors.families import Gamma as Gamma
 from .priors.families import InverseGamma as InverseGamma
 from .priors.families import InverseWishart as InverseWishart
+from .priors.families import Wishart as Wishart
 from .priors.priors import Priors as Priors
 from .priors.priors import ResolvedPriors as ResolvedPriors
 from .reporting.build import report as report
@@ -59,6 +61,7 @@ __all__ = [
     "Boundaries",
     "ConditionalMoments",
     "Dataset",
+    "Gamma",
     "GaussianMixture",
     "HighestDensityRegion",
     "InverseGamma",
@@ -73,16 +76,18 @@ __all__ = [
     "Selection",
     "Simulation",
     "StandardErrors",
-    "Statistics",
+    "Structure",
+    "Wishart",
     "__version__",
     "align",
     "bootstrap_lrt",
     "co_clustering",
     "compare_engines",
-    "e_step",
     "errors",
     "label_switching",
+    "likelihood",
     "load_dataset",
+    "log_likelihood",
     "marginal_mixture",
     "merge_components",
     "mixture_model",
@@ -102,7 +107,6 @@ __all__ = [
     "sample_posterior",
     "scenario",
     "scenarios",
-    "score",
     "select_mixture",
     "simulate",
     "structures",

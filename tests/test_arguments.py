@@ -105,7 +105,7 @@ def things():
         engines=bayesgmm.compare_engines(mixture, posterior),
         switching=bayesgmm.label_switching(posterior),
         region=mixture.highest_density_region(0.5, n_draws=1000, rng=0),
-        statistics=bayesgmm.e_step(X, mixture),
+        statistics=bayesgmm.likelihood.e_step(X, mixture),
     )
 
 
@@ -227,10 +227,14 @@ def table():
     yield "scenarios", bayesgmm.scenarios, {}, {}
     yield "structures", bayesgmm.structures, {}, {}
     yield "load_dataset", bayesgmm.load_dataset, {"name": "iris"}, {"name": WORD}
-    yield "e_step", bayesgmm.e_step, {"x": t.X, "mixture": t.mixture}, {
-        "x": ROWS, "mixture": MIXTURE, "row_weights": ROW_WEIGHTS, "threads": THREADS,
+    steps = bayesgmm.likelihood
+    yield "e_step", steps.e_step, {"X": t.X, "mixture": t.mixture}, {
+        "X": ROWS, "mixture": MIXTURE, "sample_weight": ROW_WEIGHTS, "n_jobs": THREADS,
     }  # fmt: skip
-    yield "score", bayesgmm.score, {"statistics": t.statistics, "mixture": t.mixture}, {
+    yield "m_step", steps.m_step, {"statistics": t.statistics}, {
+        "statistics": MIXTURE, "covariance_type": STRUCTURE, "mixture": optional(MIXTURE),
+    }  # fmt: skip
+    yield "score", steps.score, {"statistics": t.statistics, "mixture": t.mixture}, {
         "statistics": MIXTURE, "mixture": MIXTURE,
     }  # fmt: skip
     yield "Statistics.moments", owned("statistics", "moments"), {}, {}
@@ -259,7 +263,7 @@ def table():
         "X": ROWS, "method": WORD, "sample_weight": ROW_WEIGHTS, "n_resamples": [*COUNT, 1],
         "rng": RNG, "n_jobs": THREADS,
     }  # fmt: skip
-    yield "StandardErrors.table", owned("errors", "table"), {}, {
+    yield "StandardErrors.intervals", owned("errors", "intervals"), {}, {
         "prob": PROBABILITY, "kind": [*WORD, "percentile"],
     }  # fmt: skip
     yield "select_mixture", bayesgmm.select_mixture, {
@@ -321,6 +325,8 @@ def table():
     yield "LKJ", bayesgmm.LKJ, {}, {
         "eta": positive, "log_scale_location": ["a", {}], "log_scale_spread": positive,
     }  # fmt: skip
+    yield "Gamma", bayesgmm.Gamma, {}, {"shape": positive, "rate": positive}
+    yield "Wishart", bayesgmm.Wishart, {}, {"df": positive, "scale": ["a", 5]}
     yield "InverseGamma", bayesgmm.InverseGamma, {}, {"shape": positive, "scale": positive}
     yield "InverseWishart", bayesgmm.InverseWishart, {}, {
         "df": positive, "scale": ["a", 5, [[1.0, 2.0], [2.0, 1.0]]],
@@ -343,7 +349,7 @@ def table():
         "draws": COUNT, "tune": COUNT, "chains": COUNT, "init": WORD, "nuts_sampler": WORD,
         "target_accept": optional(PROBABILITY), "rng": RNG,
     }  # fmt: skip
-    for name in ("co_clustering", "responsibilities"):
+    for name in ("co_clustering", "log_likelihood", "responsibilities"):
         yield name, getattr(bayesgmm, name), posterior, {
             "posterior": POSTERIOR, "X": optional(ROWS),
         }  # fmt: skip
@@ -361,7 +367,6 @@ def table():
         {"form": "relabelled"},
         {"form": WORD},
     )
-    yield "LabelSwitching.table", owned("switching", "table"), {}, {}
     yield "LabelSwitching.to_dict", owned("switching", "to_dict"), {}, {}
     yield "compare_engines", bayesgmm.compare_engines, {"em": t.mixture, **posterior}, {
         "em": MIXTURE, "posterior": POSTERIOR, "X": optional(ROWS), "prob": PROBABILITY,
@@ -402,11 +407,14 @@ def table():
 RESULTS = {
     "Agreement", "BootstrapLRT", "Boundaries", "Dataset", "HighestDensityRegion",
     "LabelSwitching", "Merging", "Recovery", "ConditionalMoments", "Report", "ResolvedPriors",
-    "Selection", "Simulation", "StandardErrors", "Statistics",
+    "Score", "Selection", "Simulation", "StandardErrors", "Statistics", "Structure",
 }  # fmt: skip
 UNCHECKED = {
     *(f"{family}.{method}" for family in ("LKJ", "InverseGamma", "InverseWishart")
       for method in ("log_density", "scaled", "pseudo_count", "expected_scale")),
+    "Gamma.log_density", "Wishart.log_density",
+    *(f"Structure.{name}" for name, item in vars(bayesgmm.Structure).items()
+      if inspect.isfunction(item)),
     *(f"ResolvedPriors.{method}" for method in ("parts", "log_density_of", "transformed")),
     "GaussianMixture.weights_of",
     # scikit-learn's.
@@ -492,8 +500,10 @@ def test_wrong_arguments_are_refused_in_words(name):
 
 def public_callables():
     """Every public function, class and method, with its signature."""
-    for name in bayesgmm.__all__:
-        item = getattr(bayesgmm, name)
+    room = bayesgmm.likelihood
+    names = [(bayesgmm, name) for name in bayesgmm.__all__]
+    for owner, name in names + [(room, name) for name in room.__all__]:
+        item = getattr(owner, name)
         if inspect.isclass(item):
             if name not in RESULTS:
                 yield name, item

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from bayesgmm.arguments import shown
 from bayesgmm.errors import InputError
+from bayesgmm.results import Result
 
 
-@dataclass(frozen=True, eq=False)
-class Dataset:
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset(Result):
     """A data set.
 
     Attributes
@@ -31,6 +32,10 @@ class Dataset:
     feature_names: tuple[str, ...]
     labels: NDArray[np.str_] | None
     source: str
+
+    def _paragraphs(self) -> list[str]:
+        columns = ", ".join(self.feature_names)
+        return [f"{len(self.X)} rows of {columns}", self.source]
 
 
 _SOURCES = {

@@ -17,6 +17,7 @@ from bayesgmm.mixture.matching import match_components
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.draws import Draws, Posterior, posterior_group, read_rows
 from bayesgmm.priors.priors import ResolvedPriors
+from bayesgmm.results import Result
 from bayesgmm.uncertainty.standard_errors import (
     StandardErrors,
     quantities,
@@ -32,8 +33,8 @@ _SAME, _NEAR = 0.25, 1.0
 _ALIKE = 1.25
 
 
-@dataclass(frozen=True, eq=False)
-class Agreement:
+@dataclass(frozen=True, eq=False, repr=False)
+class Agreement(Result):
     """What `compare_engines` found.
 
     Attributes
@@ -57,6 +58,9 @@ class Agreement:
     log_likelihood: dict[str, float]
     verdict: str
     notes: tuple[str, ...]
+
+    def _paragraphs(self) -> list[str | pd.DataFrame]:
+        return [self.verdict, self.table, *self.notes]
 
 
 def compare_engines(

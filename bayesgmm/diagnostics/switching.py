@@ -22,6 +22,7 @@ from bayesgmm.diagnostics.relabelling import (
 )
 from bayesgmm.diagnostics.verdicts import Evidence, Verdict, reach_verdict
 from bayesgmm.posterior.draws import Draws, Posterior, read_draws
+from bayesgmm.results import Result
 
 type Array = NDArray[np.float64]
 type Permutations = NDArray[np.intp]
@@ -36,8 +37,8 @@ _TAILS = (0.05, 0.95)
 _LEAST_DRAWS = 4
 
 
-@dataclass(frozen=True, eq=False)
-class LabelSwitching:
+@dataclass(frozen=True, eq=False, repr=False)
+class LabelSwitching(Result):
     """What `label_switching` found.
 
     Attributes
@@ -88,6 +89,7 @@ class LabelSwitching:
         check_choice("form", form, (SAMPLED, RELABELLED, INVARIANT))
         return _largest(self.statistics, form)
 
+    @property
     def table(self) -> pd.DataFrame:
         """The worst of each form: quantity, R-hat and effective sample sizes."""
         rows = []
@@ -114,25 +116,22 @@ class LabelSwitching:
             "method": self.method,
             "notes": list(self.notes),
             "ambiguous_share": float(self.ambiguous.mean()),
-            "table": self.table().reset_index().to_dict("records"),
+            "table": self.table.reset_index().to_dict("records"),
             "chains": self.chains.reset_index().to_dict("records"),
             "labellings": self.labellings.reset_index().to_dict("records"),
         }
 
-    def __str__(self) -> str:
-        """The verdict, the tables and what they mean, as text."""
-        shown = {"float_format": lambda value: f"{value:.4g}"}
-        parts = [
+    def _paragraphs(self) -> list[str | pd.DataFrame]:
+        return [
             f"Label switching: {self.verdict}",
             self.explanation,
             f"Advice: {self.advice}",
-            self.table().to_string(**shown),
-            self.chains.to_string(**shown),
+            self.table,
+            self.chains,
             f"Ambiguous draws: {100 * self.ambiguous.mean():.2g} %. Relabelled by {self.method}.",
             *(f"Not computed: {note}" for note in self.notes),
             f"Note: {self.caveat}",
         ]
-        return "\n\n".join(parts)
 
 
 def label_switching(

@@ -18,6 +18,7 @@ from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.mixture.matching import match_components
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.draws import Posterior
+from bayesgmm.results import Result
 from bayesgmm.simulation.simulate import Simulation
 from bayesgmm.uncertainty.standard_errors import (
     StandardErrors,
@@ -33,8 +34,8 @@ type Fit = GaussianMixture | StandardErrors | Mixture | Posterior
 _DRAWS = 20_000
 
 
-@dataclass(frozen=True, eq=False)
-class Recovery:
+@dataclass(frozen=True, eq=False, repr=False)
+class Recovery(Result):
     """What `recovery` found.
 
     Attributes
@@ -59,6 +60,9 @@ class Recovery:
     whole: pd.DataFrame
     order: NDArray[np.intp]
     notes: tuple[str, ...]
+
+    def _paragraphs(self) -> list[str | pd.DataFrame]:
+        return [self.whole, self.table, *self.notes]
 
 
 def recovery(

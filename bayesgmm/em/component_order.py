@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.errors import InvalidParameterError
-from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.matching import match_components
 from bayesgmm.mixture.mixture import Mixture
 
@@ -15,14 +14,6 @@ type Indices = NDArray[np.intp]
 
 # Values nearer than this are equal: their last digits tell where EM stopped, not what was found.
 _TIE = 1e-6
-
-
-def mixture_of(parameters: Parameters, names: tuple[str, ...] | None = None) -> Mixture:
-    """The mixture of a fit's parameters, with diagonal covariances written out."""
-    weights, means, covariances = parameters
-    if covariances.ndim == 2:
-        covariances = covariances[:, :, np.newaxis] * np.eye(means.shape[1])
-    return Mixture(weights, means, covariances, names)
 
 
 def component_order(mixture: Mixture, order_by: str | Mixture) -> Indices:

@@ -13,13 +13,13 @@ from bayesgmm.covariance.ridge import Regularised
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.coercion import label
 from bayesgmm.data.degeneracy import check_enough_rows, check_full_rank, check_spread
-from bayesgmm.em.component_order import check_reference, component_order, mixture_of, renumbered
+from bayesgmm.em.component_order import check_reference, component_order, renumbered
 from bayesgmm.em.loop import Run, StopRule
 from bayesgmm.em.multistart import Attempt, attempt, explore, finish
 from bayesgmm.errors import DegeneracyWarning, FitError, InputError, InvalidParameterError
 from bayesgmm.initialisation.starts import Sample, Start, Views, portfolio, sample_size
 from bayesgmm.initialisation.user_given import chosen_starts, given_parameters
-from bayesgmm.likelihood.e_step import Rows, n_threads
+from bayesgmm.likelihood.em_steps import Rows, n_threads
 from bayesgmm.likelihood.scaling import Units, about_one, check_common_unit, fit_units
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.mixture import Mixture
@@ -162,7 +162,7 @@ def fit_mixture(
     if not np.isfinite(parameters.covariances).all():
         raise InputError("The covariances of the fit are beyond float64. Rescale the columns.")
     if settings.order_by is not None:
-        order = component_order(mixture_of(parameters), settings.order_by)
+        order = component_order(parameters.mixture(), settings.order_by)
     elif begun:
         order = np.arange(settings.n_components)
     else:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bayesgmm.core import native
 from bayesgmm.covariance.ridge import Regularised
 from bayesgmm.covariance.structures import Structure
-from bayesgmm.likelihood.e_step import Rows, statistics_of
+from bayesgmm.likelihood.em_steps import Rows, statistics_of
 from bayesgmm.likelihood.statistics import Parameters, Statistics
 from bayesgmm.priors.penalised_likelihood import Penalised
 
@@ -95,15 +95,6 @@ class Run:
     def objective(self) -> float:
         """What was maximised: the log-likelihood, plus the log prior density where there is one."""
         return float(self.trace[-1])
-
-
-def m_step(statistics: Statistics, structure: Structure, near: Array | None = None) -> Parameters:
-    """Parameters that maximise the expected log-likelihood of a pass.
-
-    `near`: the covariances of that pass, which the new ones are then not worse than.
-    """
-    weights, means, scatters = statistics.moments()
-    return Parameters(weights, means, structure.covariances(statistics.counts, scatters, near))
 
 
 def maximise(

@@ -10,7 +10,7 @@ from bayesgmm.covariance.structures import Structure
 from bayesgmm.em.loop import Run, StopRule, maximise
 from bayesgmm.em.spurious import too_few_rows, why_spurious
 from bayesgmm.initialisation.starts import Sample, Start, exchanged
-from bayesgmm.likelihood.e_step import Rows
+from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.priors.penalised_likelihood import Penalised
 
 type Array = NDArray[np.float64]

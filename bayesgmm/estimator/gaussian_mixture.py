@@ -28,7 +28,7 @@ from sklearn.utils.validation import _check_feature_names, _check_n_features, ch
 from bayesgmm.arguments import check_choice, check_count, check_kind, check_number
 from bayesgmm.covariance.structures import Structure, as_structure, structure_words
 from bayesgmm.data.validation import check_data, check_sample_weight
-from bayesgmm.em.component_order import mixture_of, renumbered
+from bayesgmm.em.component_order import renumbered
 from bayesgmm.em.fit import Fit, Settings, fit_mixture
 from bayesgmm.errors import (
     ConvergenceWarning,
@@ -372,7 +372,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """Set every fitted attribute at once: an interrupted fit leaves the previous one."""
         run = found.run
         weight = run.statistics.weight * found.weight_unit
-        mixture = mixture_of(found.parameters, names)
+        mixture = found.parameters.mixture(names)
         self._structure = structure
         self._records = found.starts
         self._store_mixture(found.parameters, mixture)

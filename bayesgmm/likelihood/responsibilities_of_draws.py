@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bayesgmm.core import native
 from bayesgmm.data.degeneracy import check_spread
 from bayesgmm.errors import InputError
-from bayesgmm.likelihood.e_step import n_threads
+from bayesgmm.likelihood.em_steps import n_threads
 
 type Array = NDArray[np.float64]
 

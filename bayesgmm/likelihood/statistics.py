@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from bayesgmm.core import native
 from bayesgmm.errors import InputError
+from bayesgmm.mixture.mixture import Mixture
 
 type Array = NDArray[np.float64]
 
@@ -22,6 +23,13 @@ class Parameters(NamedTuple):
     def permuted(self, order: NDArray[np.intp]) -> "Parameters":
         """The parameters whose component k is this one's component ``order[k]``."""
         return Parameters(*(np.ascontiguousarray(each[order]) for each in self))
+
+    def mixture(self, feature_names: tuple[str, ...] | None = None) -> Mixture:
+        """The mixture of the parameters, with diagonal covariances written out."""
+        weights, means, covariances = self
+        if covariances.ndim == 2:
+            covariances = covariances[:, :, np.newaxis] * np.eye(means.shape[1])
+        return Mixture(weights, means, covariances, feature_names)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

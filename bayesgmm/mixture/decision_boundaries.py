@@ -11,6 +11,7 @@ from bayesgmm.arguments import check_members, shown
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.gaussian_densities import Floats
 from bayesgmm.mixture.univariate_density import Integers, components_with_weight
+from bayesgmm.results import Result
 
 if TYPE_CHECKING:
     from bayesgmm.mixture.mixture import Mixture
@@ -22,8 +23,8 @@ _SAME, _SAME_EPS = 1e-10, 2.0**-49
 _FARTHEST = 2.0**1020
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Boundaries:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Boundaries(Result):
     """Where the most probable component changes, from left to right.
 
     Attributes
@@ -38,6 +39,12 @@ class Boundaries:
     x: Floats
     below: NDArray[np.int64]
     above: NDArray[np.int64]
+
+    def _paragraphs(self) -> list[str]:
+        triples = zip(self.x, self.below, self.above, strict=True)
+        return [f"Component {a} | {x:.6g} | component {b}" for x, a, b in triples] or [
+            "One component is the most probable everywhere"
+        ]
 
     def __len__(self) -> int:
         return len(self.x)

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from bayesgmm.arguments import check_count, check_probability, check_rng
 from bayesgmm.mixture.gaussian_densities import Floats
 from bayesgmm.mixture.univariate import highest_density_intervals
+from bayesgmm.results import Result
 
 if TYPE_CHECKING:
     from bayesgmm.mixture.mixture import Mixture, Seed
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class HighestDensityRegion:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class HighestDensityRegion(Result):
     """Where the density is at least a threshold: the smallest region of that probability.
 
     Attributes
@@ -36,6 +37,14 @@ class HighestDensityRegion:
     log_threshold: float
     standard_error: float
     intervals: Floats | None
+
+    def _paragraphs(self) -> list[str]:
+        where = "" if self.intervals is None else f": {self.intervals.tolist()}"
+        return [
+            f"Highest-density region of probability {self.prob:g}{where}",
+            f"Log density on its border: {self.log_threshold:.6g} nats, standard error "
+            f"{self.standard_error:.2g}",
+        ]
 
     def contains(self, X: Any) -> NDArray[np.bool_]:
         """Return whether each row lies in the region, (n,)."""

@@ -9,13 +9,14 @@ import numpy as np
 from bayesgmm.errors import InputError
 from bayesgmm.mixture.features import Feature, feature_indices
 from bayesgmm.mixture.gaussian_densities import Floats
+from bayesgmm.results import Result
 
 if TYPE_CHECKING:
     from bayesgmm.mixture.mixture import Mixture
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ConditionalMoments:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ConditionalMoments(Result):
     """Moments of the features that are not given, at each row of those that are.
 
     Attributes
@@ -34,6 +35,10 @@ class ConditionalMoments:
     covariance: Floats
     weights: Floats
     feature_names: tuple[str, ...] | None
+
+    def _paragraphs(self) -> list[str]:
+        n, d = self.mean.shape
+        return [f"Conditional moments of {d} features at {n} rows"]
 
 
 # Numbers of rows x components x features that a block of rows may hold.

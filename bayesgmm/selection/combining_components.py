@@ -1,7 +1,7 @@
 """Clusters of several components: merging by entropy (Baudry et al. 2010)."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +10,16 @@ from scipy.special import xlogy
 from bayesgmm.arguments import check_count, check_kind
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.results import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 type Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Merging:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Merging(Result):
     """Components of a mixture put together one by one; the density stays that of the mixture.
 
     Attributes
@@ -34,6 +38,21 @@ class Merging:
     responsibilities: Array
     merges: NDArray[np.int64]
     entropies: Array
+
+    @property
+    def table(self) -> "pd.DataFrame":
+        """The entropy of the memberships, nats, at each number of clusters."""
+        import pandas as pd
+
+        counts = np.arange(self.mixture.n_components, 0, -1)
+        return pd.DataFrame({"n_clusters": counts, "entropy": self.entropies}).set_index(
+            "n_clusters"
+        )
+
+    def _paragraphs(self) -> "list[str | pd.DataFrame]":
+        k, elbow = self.mixture.n_components, self.elbow
+        title = f"Clusters that combine {k} components, by the entropy of their memberships"
+        return [title, self.table] + ([] if elbow is None else [f"Elbow: {elbow} clusters"])
 
     def clusters(self, n_clusters: int) -> NDArray[np.int64]:
         """The cluster of each component, (K,), where so many are left; by their first components.

@@ -20,7 +20,7 @@ from bayesgmm.core import native
 from bayesgmm.covariance.structures import Decomposed
 from bayesgmm.em.loop import Run, StopRule, maximise
 from bayesgmm.em.spurious import relative_variances, why_spurious
-from bayesgmm.likelihood.e_step import Rows
+from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.selection.grid_data import Grounds
 from bayesgmm.selection.split_merge import as_member, divided, joined

@@ -16,12 +16,13 @@ from bayesgmm.em.fit import Settings, fit_mixture
 from bayesgmm.errors import FitError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.results import Result
 
 type Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class BootstrapLRT:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class BootstrapLRT(Result):
     """The outcome of a bootstrap likelihood-ratio test of K components against K + 1.
 
     Attributes
@@ -70,8 +71,8 @@ class BootstrapLRT:
             words = f"The data do not call for {k + 1} components rather than {k}"
         return f"{words} {figures}.{doubt}"
 
-    def __repr__(self) -> str:
-        return f"<BootstrapLRT: {self.verdict}>"
+    def _paragraphs(self) -> list[str]:
+        return [self.verdict]
 
 
 def bootstrap_lrt(

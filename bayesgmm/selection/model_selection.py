@@ -17,9 +17,10 @@ from bayesgmm.data.degeneracy import check_full_rank, check_spread
 from bayesgmm.data.validation import check_data
 from bayesgmm.errors import BayesGMMWarning, FitError, InputError, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
-from bayesgmm.likelihood.e_step import n_threads
+from bayesgmm.likelihood.em_steps import n_threads
 from bayesgmm.likelihood.scaling import check_common_unit
 from bayesgmm.likelihood.statistics import Parameters
+from bayesgmm.results import Result, as_text
 from bayesgmm.selection.grid_search import Cell, search_grid
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ _FOLDS = 5
 _LOG_2_PI = float(np.log(2.0 * np.pi))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Selection:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Selection(Result):
     """A grid of fitted mixtures and the best of them.
 
     Attributes
@@ -77,37 +78,31 @@ class Selection:
         return wide.rename_axis(index=None, columns=None)
 
     def summary(self, top: int = 5) -> str:
-        """The best cells in words and numbers."""
+        """The `top` best cells in words and numbers, as text."""
+        return as_text(self._paragraphs(top))
+
+    def _paragraphs(self, top: int = 5) -> "list[str | pd.DataFrame]":
         top = check_count("top", top)
         ranked = self.ranked()
         name, _ = _column(self.criterion)
-        title = f"Choice of components and structure by {_NAMES[self.criterion]}"
         columns = ["n_components", "covariance_type", "log_likelihood", "n_parameters"]
-        columns += [each for each in ("bic", "icl", name) if each not in columns]
-        columns = list(dict.fromkeys(columns))
-        shown = ranked.head(top)[columns].copy()
-        shown["behind"] = (ranked[name] - ranked[name].iloc[0]).abs().head(top)
-        lines = [title, "=" * len(title), ""]
-        lines.append(shown.to_string(index=False, float_format=lambda value: f"{value:.3f}"))
+        columns += dict.fromkeys(("bic", "icl", name))
+        shown = ranked.head(top)[columns].assign(behind=(ranked[name] - ranked[name].iloc[0]).abs())
+        for column in shown.select_dtypes("float"):
+            shown[column] = shown[column].map("{:.3f}".format)
+        shown.index += 1
         first = ranked.iloc[0]
         structure = as_structure(first["covariance_type"])
         k = int(first["n_components"])
-        lines += [
-            "",
+        return [
+            f"Choice of components and structure by {_NAMES[self.criterion]}",
+            shown,
             f"Best: {structure.code} ({structure.words}) with {k} component" + "s" * (k > 1),
             f"{len(ranked)} of {len(self.table)} cells can be trusted; the table's notes say why "
             "the others cannot"
             if len(ranked) < len(self.table)
             else f"All {len(ranked)} cells can be trusted",
         ]
-        return "\n".join(lines)
-
-    def __repr__(self) -> str:
-        first = self.ranked().iloc[0]
-        return (
-            f"<Selection of {len(self.table)} cells by {self.criterion}: "
-            f"{first['covariance_type']}, {first['n_components']}>"
-        )
 
 
 _NAMES = {

@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 from bayesgmm.arguments import check_count, check_kind, check_number, check_rng
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.mixture import Labels, Mixture, Seed
+from bayesgmm.results import Result
 
 __all__ = ["Simulation", "simulate"]
 
 
-@dataclass(frozen=True, eq=False)
-class Simulation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Simulation(Result):
     """Rows drawn from a mixture, and the truth about them.
 
     Attributes
@@ -29,6 +30,10 @@ class Simulation:
     X: NDArray[np.float64]
     labels: Labels
     mixture: Mixture
+
+    def _paragraphs(self) -> list[str]:
+        n, d = self.X.shape
+        return [f"{n} rows of {d} features from {self.mixture.n_components} components"]
 
 
 def simulate(

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_count, check_rng
-from bayesgmm.em.component_order import mixture_of
 from bayesgmm.em.fit import Settings, fit_mixture
 from bayesgmm.errors import BayesGMMError, FitError, InputError
 from bayesgmm.mixture.matching import match_components
@@ -68,7 +67,7 @@ def bootstrap_errors(
             return None
         if found.reason is not None:
             return None
-        made = mixture_of(found.parameters)
+        made = found.parameters.mixture()
         made = made.permuted(match_components(made, mixture).order)
         return flatten(made.weights, made.means, made.covariances)
 

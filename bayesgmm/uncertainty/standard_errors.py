@@ -35,6 +35,7 @@ from bayesgmm.likelihood.information import Information, information, symmetric_
 from bayesgmm.likelihood.scaling import about_one
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.priors.priors import ResolvedPriors
+from bayesgmm.results import Result
 from bayesgmm.uncertainty.prior_hessian import prior_derivatives
 
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ _SUMMIT = 1e-4
 _LARGEST = 6000
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class StandardErrors:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class StandardErrors(Result):
     """Standard errors of a mixture's parameters; NaN where the data do not determine a number.
 
     Attributes
@@ -92,7 +93,15 @@ class StandardErrors:
     notes: tuple[str, ...]
     replicates: Array | None = None
 
-    def table(self, prob: float = 0.9, kind: str = "normal") -> "pd.DataFrame":
+    @property
+    def table(self) -> "pd.DataFrame":
+        """The table of `intervals`, normal and of probability 0.9."""
+        return self.intervals()
+
+    def _paragraphs(self) -> "list[str | pd.DataFrame]":
+        return [f"Standard errors ({self.method}), 90 % intervals", self.table, *self.notes]
+
+    def intervals(self, prob: float = 0.9, kind: str = "normal") -> "pd.DataFrame":
         """Estimate, standard error and interval of each weight, mean, sd and correlation.
 
         Parameters

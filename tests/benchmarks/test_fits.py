@@ -39,7 +39,7 @@ def overlapping_rows():
 def total(model, x):
     """Log-likelihood of a fitted model, nats, by one implementation for everybody."""
     mixture = bayesgmm.Mixture(model.weights_, model.means_, model.covariances_)
-    return bayesgmm.e_step(x, mixture).log_likelihood
+    return bayesgmm.likelihood.e_step(x, mixture).log_likelihood
 
 
 def largest_tolerance(x, optimum):

@@ -25,7 +25,7 @@ from timing import dgemm_rate, in_words, interleaved, seconds
 import bayesgmm
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.em.loop import StopRule, maximise
-from bayesgmm.likelihood.e_step import Rows, n_threads
+from bayesgmm.likelihood.em_steps import Rows, n_threads
 from bayesgmm.likelihood.statistics import Parameters
 
 # n, d, K, structure, target, and by how many passes our and their fits differ.

@@ -12,7 +12,7 @@ import bayesgmm
 
 PASS = """
 import numpy as np
-from bayesgmm.likelihood.e_step import e_step
+from bayesgmm.likelihood.em_steps import e_step
 from bayesgmm.mixture.mixture import Mixture
 
 x = np.random.default_rng(5).standard_normal((3000, 2))
@@ -61,7 +61,7 @@ fit.predict(x), fit.summary(x), fit.standard_errors(x)
     ("code", "absent"),
     [
         ("import bayesgmm", HEAVY),
-        ("import bayesgmm.likelihood.e_step", ["arviz", "dask", "matplotlib", *COMPILERS]),
+        ("import bayesgmm.likelihood.em_steps", ["arviz", "dask", "matplotlib", *COMPILERS]),
         (FIT, ["arviz", "dask", "matplotlib", *COMPILERS]),
     ],
     ids=["package", "engine", "fit"],

@@ -124,10 +124,10 @@ def test_redundancy_is_the_loss_of_merging(too_many):
 
 def test_tables_and_texts(galaxies):
     found = label_switching(galaxies)
-    assert list(found.table().index) == [SAMPLED, RELABELLED, INVARIANT]
+    assert list(found.table.index) == [SAMPLED, RELABELLED, INVARIANT]
     parameters = (found.statistics["form"] == SAMPLED).sum()
     assert parameters == 3 * (1 + 1 + 1) == (found.statistics["form"] == RELABELLED).sum()
-    text = str(found)
+    text = found.summary()
     for said in (found.verdict, found.explanation, found.advice, found.caveat, "modal labelling"):
         assert said in text
     assert "cannot say that they have seen all" in found.caveat
@@ -159,7 +159,7 @@ def test_one_chain(galaxies):
     assert found.verdict == "genuine multimodality or no convergence"
     assert "there is one chain" in found.explanation
     assert any("compares chains" in note for note in found.notes)
-    assert "nan" in str(found).lower()
+    assert "nan" in found.summary().lower()
 
 
 @pytest.mark.parametrize("draws", [1, 2, 4])
@@ -168,7 +168,7 @@ def test_few_draws(galaxies, draws):
     assert found.permutations.shape == (4, draws, 3)
     assert found.verdict == "genuine multimodality or no convergence"
     assert any("need 4 draws" in note for note in found.notes) == (draws < 4)
-    str(found)
+    found.summary()
 
 
 def test_missing_groups(galaxies):

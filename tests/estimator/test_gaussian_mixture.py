@@ -23,7 +23,7 @@ from bayesgmm.errors import (
     InvalidParameterError,
     NotFittedError,
 )
-from bayesgmm.likelihood.e_step import Rows
+from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.likelihood.scaling import fit_units
 
 FAITHFUL = load_dataset("faithful").X

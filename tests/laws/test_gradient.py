@@ -17,7 +17,7 @@ from cases import (
 from tolerances import DIFFERENCES, KERNEL, SCORE
 
 from bayesgmm.covariance.structures import as_structure
-from bayesgmm.likelihood.e_step import e_step
+from bayesgmm.likelihood.em_steps import e_step
 from bayesgmm.likelihood.gradient import score
 from bayesgmm.likelihood.statistics import Parameters
 

@@ -14,7 +14,7 @@ from cases import (
 )
 from tolerances import KERNEL, SAME_OPTIMUM, SUMS
 
-from bayesgmm.likelihood.e_step import e_step
+from bayesgmm.likelihood.em_steps import e_step
 from bayesgmm.likelihood.statistics import Parameters, Statistics
 
 

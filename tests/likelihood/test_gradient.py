@@ -7,7 +7,7 @@ from plain_statistics import random_mixture_arrays
 from tolerances import DIFFERENCES, SCORE
 
 from bayesgmm.errors import InputError
-from bayesgmm.likelihood.e_step import Rows, e_step
+from bayesgmm.likelihood.em_steps import Rows, e_step
 from bayesgmm.likelihood.gradient import score
 from bayesgmm.likelihood.statistics import Statistics
 from bayesgmm.mixture.mixture import Mixture
@@ -148,6 +148,6 @@ def test_score_refuses_diagonal_statistics():
 def test_a_score_beyond_float64_is_refused():
     mixture = Mixture([0.5, 0.5], [0.0, 5e-150], [1e-300, 1e-300])
     x, _ = mixture.sample(30, rng=0)
-    found = e_step(x, mixture, row_weights=np.full(30, 1e300))
+    found = e_step(x, mixture, sample_weight=np.full(30, 1e300))
     with pytest.raises(InputError, match="beyond float64"):
         score(found, mixture)

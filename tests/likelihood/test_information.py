@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from bayesgmm.likelihood.e_step import e_step
+from bayesgmm.likelihood.em_steps import e_step
 from bayesgmm.likelihood.gradient import score
 from bayesgmm.likelihood.information import information, symmetric_basis
 from bayesgmm.mixture.mixture import Mixture

@@ -8,7 +8,7 @@ from plain_statistics import discrepancy, one_pass, plain_statistics, random_mix
 from tolerances import KERNEL
 
 from bayesgmm.errors import SingularCovarianceError
-from bayesgmm.likelihood.e_step import Rows, e_step
+from bayesgmm.likelihood.em_steps import Rows, e_step
 from bayesgmm.mixture.mixture import Mixture
 
 FEATURES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 17, 33)

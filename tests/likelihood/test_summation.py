@@ -6,7 +6,7 @@ from plain_statistics import one_pass, same_bits
 from tolerances import EPS
 
 from bayesgmm.core import native
-from bayesgmm.likelihood.e_step import Rows
+from bayesgmm.likelihood.em_steps import Rows
 
 ONE = (np.array([1.0]), np.array([[0.0]]), np.array([[[1.0]]]))
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from bayesgmm import GaussianMixture, Mixture, Priors, e_step, load_dataset, score
+from bayesgmm import GaussianMixture, Mixture, Priors, load_dataset
 from bayesgmm.covariance.structures import as_structure, structures
 from bayesgmm.errors import InvalidParameterError
+from bayesgmm.likelihood import e_step, score
 from bayesgmm.priors.families import LKJ, InverseGamma, InverseWishart
 
 FAITHFUL = load_dataset("faithful").X

@@ -6,7 +6,7 @@ import pytest
 from bayesgmm import GaussianMixture, load_dataset, select_mixture
 from bayesgmm.covariance.structures import as_structure, structures
 from bayesgmm.em.loop import Outcome, StopRule, maximise
-from bayesgmm.likelihood.e_step import Rows
+from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.selection.split_merge import as_member, divided, joined
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from bayesgmm.covariance.structures import structures
-from bayesgmm.em.loop import StopRule, m_step, maximise
-from bayesgmm.likelihood.e_step import Rows
+from bayesgmm.em.loop import StopRule, maximise
+from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.mixture import Mixture
 
@@ -63,7 +63,9 @@ def one_pass(x, theta, row_weights=None, **how):
 
 
 def one_step(x, theta, structure):
-    return m_step(one_pass(x, theta), structure)
+    statistics = one_pass(x, theta)
+    weights, means, scatters = statistics.moments()
+    return Parameters(weights, means, structure.covariances(statistics.counts, scatters))
 
 
 def fit(x, theta, structure, rule=IN_NO_TIME, *, accelerate=True, row_weights=None):

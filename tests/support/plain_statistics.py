@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bayesgmm.likelihood.e_step import Rows
+from bayesgmm.likelihood.em_steps import Rows
 
 Extended = np.longdouble
 

@@ -148,7 +148,7 @@ def test_units_and_repetition():
 def test_a_table_of_intervals():
     fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
     found = fit.standard_errors(FAITHFUL)
-    table = found.table(prob=0.95)
+    table = found.intervals(prob=0.95)
     assert list(table.columns) == ["estimate", "standard_error", "lower", "upper"]
     assert table.attrs == {"prob": 0.95, "kind": "normal", "method": "information"}
     row = table.loc["mean[1, x0]"]
@@ -158,7 +158,7 @@ def test_a_table_of_intervals():
     assert len(table) == 2 + 4 + 4 + 2
     for bad in ({"prob": 1.0}, {"kind": "percentile"}):
         with pytest.raises(InvalidParameterError):
-            found.table(**bad)
+            found.intervals(**bad)
 
 
 def test_two_equal_components_have_no_errors():
@@ -171,7 +171,7 @@ def test_two_equal_components_have_no_errors():
     assert np.isnan(found.means).all()
     assert np.isnan(found.standard_deviations).all()
     assert "components 0 and 1" in found.notes[0]
-    assert found.table().standard_error.isna().all()
+    assert found.table.standard_error.isna().all()
 
 
 def test_of_one_component_too_many_the_others_keep_theirs():
@@ -221,7 +221,7 @@ def test_bootstraps_agree_with_the_sandwich(method):
     for name in ("weights", "means", "standard_deviations"):
         assert_allclose(getattr(found, name), getattr(expected, name), rtol=0.19)
     assert found.replicates.shape == (300, 2 + 4 + 6)
-    table = found.table(kind="percentile")
+    table = found.intervals(kind="percentile")
     assert (table.lower < table.estimate).all()
     assert (table.estimate < table.upper).all()
 

@@ -44,7 +44,7 @@ def switching_section(inputs: Inputs) -> Section:
     if state == "bad" and not math.isfinite(found.r_hat("label-invariant")):
         # One chain, or too few draws: nothing is known, for better or worse.
         state = "care"
-    worst = found.table().reset_index()
+    worst = found.table.reset_index()
     forms: list[tuple[str | Shown, ...]] = [
         (
             str(row["form"]),

@@ -1,16 +1,17 @@
-"""Rows to be passed over, and one pass over them."""
+"""The two steps of EM: statistics of rows under a mixture, and the mixture that they give."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bayesgmm.arguments import check_count, check_kind
 from bayesgmm.core import native
+from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.validation import check_sample_weight
 from bayesgmm.errors import SingularCovarianceError
-from bayesgmm.likelihood.statistics import Statistics
+from bayesgmm.likelihood.statistics import Parameters, Statistics
 from bayesgmm.mixture.mixture import Mixture
 
 type Array = NDArray[np.float64]
@@ -96,18 +97,22 @@ def statistics_of(sums: Array, means: Array, shape: tuple[int, ...]) -> Statisti
 
 
 def e_step(
-    x: Array, mixture: Mixture, row_weights: Array | None = None, *, threads: int | None = None
+    X: ArrayLike,
+    mixture: Mixture,
+    sample_weight: ArrayLike | None = None,
+    *,
+    n_jobs: int | None = None,
 ) -> Statistics:
     """Expected sufficient statistics of rows under a mixture, by one pass.
 
     Parameters
     ----------
-    x : array-like of shape (n, D)
+    X : array-like of shape (n, D)
         Finite.
     mixture : Mixture
-    row_weights : ndarray of shape (n,), optional
-    threads : int, optional
-        At most so many; None for as many as there are processors. The result has the same bits.
+    sample_weight : array-like of shape (n,), optional
+    n_jobs : int, optional
+        Threads, at most; None for as many as there are processors. The result has the same bits.
 
     Returns
     -------
@@ -122,17 +127,51 @@ def e_step(
         If another argument is of another kind.
     """
     check_kind("mixture", mixture, Mixture, "a Mixture")
-    x = mixture.check_rows(x)
-    row_weights = check_sample_weight(row_weights, len(x))
-    threads = None if threads is None else check_count("threads", threads)
+    x = mixture.check_rows(X)
+    row_weights = check_sample_weight(sample_weight, len(x))
+    threads = None if n_jobs is None else check_count("n_jobs", n_jobs)
     shift = mixture.mean()
     rows = Rows(x, row_weights, shift, threads=threads)
     found = rows.e_step(mixture.weights, mixture.means - shift, mixture.covariances)
-    return Statistics(
-        mixture.means,
-        found.log_likelihood,
-        found.weight,
-        found.counts,
-        found.firsts,
-        found.seconds,
-    )
+    return replace(found, centres=mixture.means)
+
+
+def m_step(
+    statistics: Statistics,
+    covariance_type: str | Structure = "full",
+    *,
+    mixture: Mixture | None = None,
+) -> Mixture:
+    """The mixture that maximises the expected log-likelihood of a pass.
+
+    Parameters
+    ----------
+    statistics : Statistics
+        With full second moments, as `e_step` makes them.
+    covariance_type : str or Structure
+    mixture : Mixture, optional
+        That of the pass. The M-steps of VEI, VEE, VEV, EVE and VVE iterate; from its covariances
+        they never lose likelihood, which EM needs.
+
+    Raises
+    ------
+    InvalidParameterError
+        If an argument is of another kind, or there is no such structure.
+    SingularCovarianceError
+        If a component has too little weight for a covariance of the structure.
+
+    References
+    ----------
+    Celeux, G. and Govaert, G. (1995), Pattern Recognition 28, 781-793; Browne, R. P. and
+    McNicholas, P. D. (2014), Statistics and Computing 24, 203-210 (EVE and VVE).
+    """
+    check_kind("statistics", statistics, Statistics, "the Statistics of a pass")
+    check_kind("mixture", mixture, Mixture | None, "a Mixture or None")
+    structure = as_structure(covariance_type, statistics.n_features)
+    weights, means, scatters = statistics.moments()
+    near = None if mixture is None else mixture.covariances
+    if structure.diagonal:
+        scatters = np.einsum("kii->ki", scatters).copy()
+        near = None if mixture is None else mixture.variances
+    covariances = structure.covariances(statistics.counts, scatters, near)
+    return Parameters(weights, means, covariances).mixture()

@@ -19,7 +19,7 @@ from plain_statistics import (
 from tolerances import KERNEL, SUMS
 
 from bayesgmm.core import native
-from bayesgmm.likelihood.e_step import Rows, e_step, n_threads
+from bayesgmm.likelihood.em_steps import Rows, e_step, n_threads
 from bayesgmm.mixture.mixture import Mixture
 
 
@@ -66,7 +66,7 @@ def test_threads_are_as_many_as_asked_for_and_end_with_the_pass(n, threads, expe
         f"""
         import os, threading, time
         import numpy as np
-        from bayesgmm.likelihood.e_step import Rows
+        from bayesgmm.likelihood.em_steps import Rows
 
         def count():
             return len(os.listdir("/proc/self/task"))
@@ -183,7 +183,7 @@ def test_rows_in_a_forked_child(opened):
         f"""
         import os, warnings
         import numpy as np
-        from bayesgmm.likelihood.e_step import Rows
+        from bayesgmm.likelihood.em_steps import Rows
 
         warnings.simplefilter("ignore", DeprecationWarning)
         x = np.random.default_rng(1).standard_normal((80_000, 2))
