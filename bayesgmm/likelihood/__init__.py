@@ -1,1 +1,1 @@
-"""The kernel's passes over rows: sufficient statistics, gradient, information, responsibilities."""
+"""The E-step: sufficient statistics, gradient, information and responsibilities."""
