@@ -17,7 +17,7 @@ from .likelihood.statistics import Statistics as Statistics
 from .mixture.decision_boundaries import Boundaries as Boundaries
 from .mixture.highest_density_region import HighestDensityRegion as HighestDensityRegion
 from .mixture.mixture import Mixture as Mixture
-from .mixture.regression import Regression as Regression
+from .mixture.regression import ConditionalMoments as ConditionalMoments
 from .plots.interval_plots import plot_engines as plot_engines
 from .plots.interval_plots import plot_recovery as plot_recovery
 from .plots.label_plots import plot_ambiguity as plot_ambiguity
@@ -39,7 +39,7 @@ from .reporting.build import report as report
 from .reporting.page import Report as Report
 from .selection.combining_components import Merging as Merging
 from .selection.combining_components import merge_components as merge_components
-from .selection.likelihood_ratio_test import BootstrapTest as BootstrapTest
+from .selection.likelihood_ratio_test import BootstrapLRT as BootstrapLRT
 from .selection.likelihood_ratio_test import bootstrap_lrt as bootstrap_lrt
 from .selection.model_selection import Selection as Selection
 from .selection.model_selection import select_mixture as select_mixture
@@ -55,8 +55,9 @@ from .version import __version__ as __version__
 __all__ = [
     "LKJ",
     "Agreement",
-    "BootstrapTest",
+    "BootstrapLRT",
     "Boundaries",
+    "ConditionalMoments",
     "Dataset",
     "GaussianMixture",
     "HighestDensityRegion",
@@ -67,7 +68,6 @@ __all__ = [
     "Mixture",
     "Priors",
     "Recovery",
-    "Regression",
     "Report",
     "ResolvedPriors",
     "Selection",

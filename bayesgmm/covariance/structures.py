@@ -203,7 +203,7 @@ def structure_words() -> tuple[str, ...]:
     return tuple(_BY_WORD)
 
 
-def as_structure(covariance_type: str | Structure) -> Structure:
+def as_structure(covariance_type: str | Structure, n_features: int | None = None) -> Structure:
     """The structure that a user's word stands for: the one place where the word is looked at.
 
     Parameters
@@ -211,18 +211,28 @@ def as_structure(covariance_type: str | Structure) -> Structure:
     covariance_type : str or Structure
         scikit-learn's name ("full", "tied", "diag", "spherical") or mclust's code ("VVV", ...);
         "E" and "V" for one feature.
+    n_features : int, optional
+        Columns of the data, which a structure for one feature is then checked against.
 
     Raises
     ------
     InvalidParameterError
-        For a word that names no structure; the message offers the nearest.
+        For an unknown word (the message offers the nearest), and for "E" or "V" with more than one
+        feature.
     """
     if isinstance(covariance_type, Structure):
-        return covariance_type
-    if isinstance(covariance_type, str) and covariance_type in _BY_WORD:
-        return _BY_WORD[covariance_type]
-    near = difflib.get_close_matches(str(covariance_type), _BY_WORD, n=1, cutoff=0.0)
-    raise InvalidParameterError(
-        f"covariance_type={covariance_type!r} names no covariance structure. "
-        f"Did you mean {near[0]!r}? Known are: {', '.join(_BY_WORD)}."
-    )
+        structure = covariance_type
+    elif isinstance(covariance_type, str) and covariance_type in _BY_WORD:
+        structure = _BY_WORD[covariance_type]
+    else:
+        near = difflib.get_close_matches(str(covariance_type), _BY_WORD, n=1, cutoff=0.0)
+        raise InvalidParameterError(
+            f"covariance_type={covariance_type!r} is not a covariance structure. "
+            f"Did you mean {near[0]!r}? Known are: {', '.join(_BY_WORD)}."
+        )
+    if n_features is not None and structure.features not in (None, n_features):
+        raise InvalidParameterError(
+            f"covariance_type={structure.code!r} is for one column, but X has {n_features}. Use "
+            f"{structure.code + 'II'!r} for spheres, or {structure.code * 3!r}."
+        )
+    return structure

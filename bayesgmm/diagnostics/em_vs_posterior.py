@@ -149,7 +149,7 @@ def _errors(em: Any, rows: Array | None, notes: list[str]) -> Array | None:
         em = em.standard_errors(rows if names is None else pd.DataFrame(rows, columns=names))
     if not isinstance(em, StandardErrors):
         return None
-    notes.extend(em.reasons)
+    notes.extend(em.notes)
     return reported_errors(em)
 
 

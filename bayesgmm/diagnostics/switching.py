@@ -66,7 +66,7 @@ class LabelSwitching:
         other methods, they cost less than 5 % of the median ambiguity more.
     method : str
         How the draws were relabelled.
-    gaps : tuple of str
+    notes : tuple of str
         What could not be computed, and why.
     """
 
@@ -81,7 +81,7 @@ class LabelSwitching:
     ambiguity: Array
     ambiguous: NDArray[np.bool_]
     method: str
-    gaps: tuple[str, ...]
+    notes: tuple[str, ...]
 
     def r_hat(self, form: str) -> float:
         """The largest R-hat of a form: "as sampled", "relabelled" or "label-invariant"."""
@@ -112,7 +112,7 @@ class LabelSwitching:
             "advice": self.advice,
             "caveat": self.caveat,
             "method": self.method,
-            "gaps": list(self.gaps),
+            "notes": list(self.notes),
             "ambiguous_share": float(self.ambiguous.mean()),
             "table": self.table().reset_index().to_dict("records"),
             "chains": self.chains.reset_index().to_dict("records"),
@@ -129,7 +129,7 @@ class LabelSwitching:
             self.table().to_string(**shown),
             self.chains.to_string(**shown),
             f"Ambiguous draws: {100 * self.ambiguous.mean():.2g} %. Relabelled by {self.method}.",
-            *(f"Not computed: {gap}" for gap in self.gaps),
+            *(f"Not computed: {note}" for note in self.notes),
             f"Note: {self.caveat}",
         ]
         return "\n\n".join(parts)
@@ -177,9 +177,9 @@ def label_switching(
     """
     labelled = labels_of(posterior, method, reference, X, variables)
     draws, rows, permutations = labelled.draws, labelled.rows, labelled.permutations
-    gaps = []
+    notes = []
     if rows is None:
-        gaps.append(
+        notes.append(
             "the log-likelihood, predictive densities, who shares a component, and whether a "
             "component is redundant: the posterior has no observed_data (give X)"
         )
@@ -194,9 +194,9 @@ def label_switching(
         ignore_index=True,
     )
     if draws.n_chains == 1:
-        gaps.append("R-hat: it compares chains, and there is one")
+        notes.append("R-hat: it compares chains, and there is one")
     if draws.n_draws < _LEAST_DRAWS:
-        gaps.append(f"R-hat and ESS: they need {_LEAST_DRAWS} draws a chain, and there are fewer")
+        notes.append(f"R-hat and ESS: they need {_LEAST_DRAWS} draws a chain, and there are fewer")
     chains = _chains(permutations, labelled.ambiguous, spare)
     verdict = reach_verdict(_evidence(draws, statistics, chains, labelled.ambiguous, spare))
     return LabelSwitching(
@@ -211,7 +211,7 @@ def label_switching(
         ambiguity=labelled.ambiguity,
         ambiguous=labelled.ambiguous,
         method=labelled.method,
-        gaps=tuple(gaps),
+        notes=tuple(notes),
     )
 
 

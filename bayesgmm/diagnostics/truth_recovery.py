@@ -67,7 +67,7 @@ def recovery(
     *,
     prob: float = 0.9,
     variables: Mapping[str, str] | None = None,
-    rng: Any = 0,
+    rng: Any = None,
 ) -> Recovery:
     """Compare a fit with the truth that its data were drawn from.
 
@@ -154,9 +154,7 @@ def _estimate(
         errors = reported_errors(fit)
         reach = norm.ppf(0.5 + 0.5 * prob) * errors
         values = reported(fit.estimate)[1]
-        return _Estimate(
-            fit.estimate, errors, values - reach, values + reach, "normal", fit.reasons
-        )
+        return _Estimate(fit.estimate, errors, values - reach, values + reach, "normal", fit.notes)
     if isinstance(fit, Mixture):
         return _bare(fit, "A bare mixture has no standard errors.")
     raise InvalidParameterError(

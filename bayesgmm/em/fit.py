@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayesgmm.covariance.ridge import Regularised
-from bayesgmm.covariance.structures import Structure
+from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.coercion import label
 from bayesgmm.data.degeneracy import check_enough_rows, check_full_rank, check_spread
 from bayesgmm.em.component_order import check_reference, component_order, mixture_of, renumbered
@@ -49,7 +49,7 @@ class Settings:
     previous : Parameters or None
         The solution to begin from (warm start), in the user's units.
     accelerate : bool
-    prior : Priors or None
+    priors : Priors or None
         What penalises the likelihood.
     eigenvalue_ratio : float
         Infinite for no bound.
@@ -71,7 +71,7 @@ class Settings:
     previous: Parameters | None = None
     accelerate: bool = True
     verbose: int = 0
-    prior: Priors | None = None
+    priors: Priors | None = None
     eigenvalue_ratio: float = np.inf
     order_by: str | Mixture | None = None
 
@@ -143,7 +143,7 @@ def fit_mixture(
     units = fit_units(x, row_weights, settings.structure, settings.reg_covar or 0.0)
     structure = settings.structure
     priors = None
-    if settings.prior is not None:
+    if settings.priors is not None:
         priors = _resolve(x, row_weights, settings)
         structure = Penalised(structure, priors.transformed(units.shift, units.scale))
     elif settings.reg_covar:
@@ -193,7 +193,7 @@ def _counted(
             "Divide the weights by a constant."
         )
     scaled, unit = about_one(weights)
-    if settings.prior is not None:
+    if settings.priors is not None:
         total = float(weights.sum())
         if not _FEWEST_ROWS <= total <= _MOST_ROWS:
             raise InputError(
@@ -210,13 +210,13 @@ def _counted(
 
 def _resolve(x: Array, row_weights: Array | None, settings: Settings) -> ResolvedPriors:
     """The priors of a penalised fit, in the user's units."""
-    assert settings.prior is not None
+    assert settings.priors is not None
     if settings.reg_covar:
         raise InvalidParameterError(
             "prior and reg_covar both keep covariances from collapsing: give one of them."
         )
     structure, k = settings.structure, settings.n_components
-    priors = settings.prior.for_data(x, k, structure, sample_weight=row_weights)
+    priors = settings.priors.for_data(x, k, structure, sample_weight=row_weights)
     check_penalty(priors)
     return priors
 
@@ -227,14 +227,9 @@ def _check_rows(x: Array, names: tuple[str, ...] | None, settings: Settings) -> 
     Returns a constant for the diagonals of the covariances, as a share of the columns' variances:
     0 unless there are too few rows for any covariance of full rank.
     """
-    structure = settings.structure
-    diagonal = structure.diagonal
     n, d = x.shape
-    if structure.features is not None and structure.features != d:
-        raise InvalidParameterError(
-            f"covariance_type={structure.code!r} is for one column, but X has {d}. Use "
-            f"{structure.code + 'II'!r} for spheres, or {structure.code * 3!r}."
-        )
+    structure = as_structure(settings.structure, d)
+    diagonal = structure.diagonal
     if n < 2:
         raise InputError(
             f"X has {n} row (n_samples={n}) while a minimum of 2 is required: one row has no "
@@ -244,7 +239,7 @@ def _check_rows(x: Array, names: tuple[str, ...] | None, settings: Settings) -> 
     if settings.reg_covar:
         check_spread(x, names, some=False)
         return 0.0
-    if settings.prior is not None:
+    if settings.priors is not None:
         check_spread(x, names)
         return 0.0
     if diagonal or n <= d:
@@ -362,8 +357,8 @@ def _all_collapsed(
     if len(outcomes) > len(table):
         table.append(f"  and {len(outcomes) - len(table)} other outcomes")
     remedies = ["fewer components, as select_mixture finds them"] if k > 1 else []
-    if settings.prior is None:
-        remedies.append("prior='default', which keeps every covariance from collapsing")
+    if settings.priors is None:
+        remedies.append("priors='default', which keeps every covariance from collapsing")
         if not settings.reg_covar:
             remedies.append("reg_covar > 0")
     if "V" in structure.code and k > 1:

@@ -63,7 +63,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     ----------
     n_components : int, default=1
         K.
-    covariance_type : str, default="full"
+    covariance_type : str or Structure, default="full"
         "full", "tied", "diag", "spherical", or mclust's code: EII, VII, EEI, VEI, EVI, VVI, EEE,
         VEE, EVE, VVE, EEV, VEV, EVV, VVV, and E or V for one feature.
     tol : float, optional
@@ -98,7 +98,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Kept for compatibility.
     acceleration : {"anderson", None}, default="anderson"
         None for plain EM. Accelerated or not, no step loses likelihood.
-    prior : None, "default" or Priors
+    priors : None, "default" or Priors
         What the parameters are believed to be beforehand. None: nothing, maximum likelihood.
         Else the fit is the mode of the posterior of weights, means and covariances. "default" is
         `Priors(hierarchical=False)`: the scale of the covariances is given, so the posterior is
@@ -129,9 +129,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     log_likelihood_ : float
         Total, nats, at the returned parameters.
     log_posterior_ : float or None
-        With `prior`, the log-likelihood plus the log prior density, nats: what was maximised.
+        With `priors`, the log-likelihood plus the log prior density, nats: what was maximised.
     priors_ : ResolvedPriors or None
-        With `prior`, every number of it.
+        With `priors`, every number of it.
     n_parameters_ : int
         Free parameters.
     converged_ : bool
@@ -144,7 +144,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Mean log-likelihood at the returned parameters.
     lower_bounds_ : list of float
         Mean log-likelihood after each step of the winning run's last part; never falls. With
-        `prior`, the log posterior density divided by the number of rows.
+        `priors`, the log posterior density divided by the number of rows.
     starts_ : pandas.DataFrame
         Each start: how it was made, the log-likelihood where its run ended, passes, outcome.
     n_features_in_ : int
@@ -174,7 +174,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "covariance_type": [StrOptions(set(structure_words()))],
+        "covariance_type": [StrOptions(set(structure_words())), Structure],
         "tol": [Interval(Real, 0.0, None, closed="left"), None],
         "reg_covar": [Interval(Real, 0.0, None, closed="left"), None],
         "max_iter": [Interval(Integral, 0, None, closed="left"), None],
@@ -198,7 +198,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         "verbose": ["verbose"],
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
         "acceleration": [StrOptions({"anderson"}), None],
-        "prior": [StrOptions({"default"}), Priors, None],
+        "priors": [StrOptions({"default"}), Priors, None],
         "eigenvalue_ratio": [Interval(Real, 1.0, None, closed="left"), None],
         "order_by": [StrOptions({"means", "weights", "variances"}), Mixture, None],
     }
@@ -207,7 +207,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self,
         n_components: int = 1,
         *,
-        covariance_type: str = "full",
+        covariance_type: str | Structure = "full",
         tol: float | None = None,
         reg_covar: float | None = None,
         max_iter: int | None = None,
@@ -221,7 +221,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         verbose: int = 0,
         verbose_interval: int = 10,
         acceleration: str | None = "anderson",
-        prior: Priors | str | None = None,
+        priors: Priors | str | None = None,
         eigenvalue_ratio: float | None = None,
         order_by: "str | Mixture | GaussianMixture | None" = None,
     ) -> None:
@@ -240,7 +240,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.verbose = verbose
         self.verbose_interval = verbose_interval
         self.acceleration = acceleration
-        self.prior = prior
+        self.priors = priors
         self.eigenvalue_ratio = eigenvalue_ratio
         self.order_by = order_by
 
@@ -321,8 +321,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             previous=previous,
             accelerate=self.acceleration is not None,
             verbose=self.verbose,
-            prior=self.prior
-            if isinstance(self.prior, Priors | None)
+            priors=self.priors
+            if isinstance(self.priors, Priors | None)
             else Priors(hierarchical=False),
             eigenvalue_ratio=_as_float("eigenvalue_ratio", self.eigenvalue_ratio) or np.inf,
             order_by=fitted_mixture("order_by", self.order_by)
@@ -553,9 +553,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         method: str = "information",
         *,
         sample_weight: ArrayLike | None = None,
-        replicates: int = 999,
+        n_resamples: int = 999,
         rng: Any = None,
-        workers: int | None = None,
+        n_jobs: int | None = None,
         progressbar: bool = True,
     ) -> StandardErrors:
         """Standard errors of the fitted parameters.
@@ -565,17 +565,17 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         X : array-like of shape (n, D)
             The rows that were fitted.
         method : {"information", "sandwich", "bootstrap", "weighted-bootstrap"}
-            The inverse of the observed information (right if the model is; with `prior`, of the
+            The inverse of the observed information (right if the model is; with `priors`, of the
             negative second derivatives of the log posterior density); the same between two
             factors that make it robust against a wrong model (White 1982); refits to rows drawn
             with replacement; refits to rows with exponential weights.
         sample_weight : array-like of shape (n,), optional
             None: as in `bic`.
-        replicates : int
+        n_resamples : int
             Refits of a bootstrap.
         rng : optional
             Of a bootstrap; anything that `numpy.random.default_rng` takes. None: `random_state`.
-        workers : int, optional
+        n_jobs : int, optional
             Threads of a bootstrap; the result does not depend on it. None: as many as processors.
         progressbar : bool
             Show a bootstrap's progress on standard error, if that is a terminal.
@@ -600,9 +600,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 self.mixture_,
                 replace(self._settings(self._parameters), verbose=0, order_by=None),
                 method,
-                replicates=replicates,
+                n_resamples=n_resamples,
                 rng=self.random_state if rng is None else rng,
-                workers=workers,
+                n_jobs=n_jobs,
                 progressbar=progressbar,
             )
         return curvature_errors(x, weights, self.mixture_, self._structure, method, self.priors_)

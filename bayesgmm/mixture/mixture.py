@@ -26,7 +26,7 @@ from bayesgmm.mixture.parameter_checks import (
     check_means,
     check_weights,
 )
-from bayesgmm.mixture.regression import Regression, regress
+from bayesgmm.mixture.regression import ConditionalMoments, regress
 from bayesgmm.mixture.univariate import cdf, quantile
 
 Labels = NDArray[np.int64]
@@ -194,12 +194,12 @@ class Mixture:
             )
         return data.X
 
-    def sample(self, n: int, rng: Seed = None) -> tuple[Floats, Labels]:
-        """Draw n independent rows.
+    def sample(self, n_samples: int, rng: Seed = None) -> tuple[Floats, Labels]:
+        """Draw n = `n_samples` independent rows.
 
         Parameters
         ----------
-        n : int
+        n_samples : int
             At least 0.
         rng : anything that ``numpy.random.default_rng`` takes
 
@@ -213,9 +213,9 @@ class Mixture:
         Raises
         ------
         InvalidParameterError
-            If n or rng is of another kind.
+            If n_samples or rng is of another kind.
         """
-        n, generator = check_count("n", n, least=0), check_rng(rng)
+        n, generator = check_count("n_samples", n_samples, least=0), check_rng(rng)
         ends = np.cumsum(self.weights)
         # Scaling by the last end keeps rounding from opening a gap after the last component.
         draws = generator.random(n) * ends[-1]
@@ -311,7 +311,7 @@ class Mixture:
         lower = unit[:, m:, None] * factors.lower[:, m:, m:]
         return Mixture(weights, means, lower @ np.swapaxes(lower, 1, 2), names)
 
-    def regress(self, X: Any, given: Feature | Iterable[Feature]) -> Regression:
+    def regress(self, X: Any, given: Feature | Iterable[Feature]) -> ConditionalMoments:
         """Predict the other features from rows of the given ones.
 
         Parameters
@@ -322,7 +322,7 @@ class Mixture:
 
         Returns
         -------
-        Regression
+        ConditionalMoments
             The conditional mean (n, D') and covariance (n, D', D') of the others at each row, and
             the weight of each component (n, K). ``conditional`` gives the whole distribution at
             one row.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Regression:
+class ConditionalMoments:
     """Moments of the features that are not given, at each row of those that are.
 
     Attributes
@@ -40,7 +40,7 @@ class Regression:
 _BLOCK = 2**18
 
 
-def regress(mixture: "Mixture", X: Any, given: Feature | Iterable[Feature]) -> Regression:
+def regress(mixture: "Mixture", X: Any, given: Feature | Iterable[Feature]) -> ConditionalMoments:
     """Return the moments of the other features at each row of the given ones.
 
     With r_k = p(k | x_b), m_k = μ_a + Σ_ab Σ_bb⁻¹ (x_b - μ_b) and S_k = Σ_aa - Σ_ab Σ_bb⁻¹ Σ_ba of
@@ -62,7 +62,7 @@ def regress(mixture: "Mixture", X: Any, given: Feature | Iterable[Feature]) -> R
     lower = ordered.factors.lower
     own = unit[:, m:, None] * lower[:, m:, m:]
     within = own @ np.swapaxes(own, 1, 2)
-    found = Regression(
+    found = ConditionalMoments(
         np.empty((n, d)), np.empty((n, d, d)), np.empty((n, k)), marginal_names(mixture, rest)
     )
     size = max(_BLOCK // (k * (m + d) * d), 64)

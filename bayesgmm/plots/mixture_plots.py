@@ -39,7 +39,7 @@ class _Picture(NamedTuple):
     labels: NDArray[np.int64]
     unsure: Array
     n_rows: int
-    share: float
+    prob: float
     # Where the most probable component changes, for a mixture of one feature.
     boundaries: Array
 
@@ -64,14 +64,14 @@ def plot_mixture(
     X: Any = None,
     *,
     features: Iterable[int | str] | None = None,
-    share: float = 0.9,
+    prob: float = 0.9,
     variables: Mapping[str, str] | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes | NDArray[Any]":
     """Draw a mixture over the rows that it was fitted to.
 
     Two features: contours that enclose 50, 80 and 95 % of the density, an ellipse that holds
-    `share` of each component, and the rows: each in the colour and marker of its most probable
+    `prob` of each component, and the rows: each in the colour and marker of its most probable
     component, the larger the less sure that is. One feature: the density and its components over
     a histogram, and a dashed line where the most probable component changes. More: both, pair by
     pair. Of a posterior, ellipses or densities of up to 60 draws are drawn thinly, and the density
@@ -85,7 +85,7 @@ def plot_mixture(
     features : sequence of int or str, optional
         Which features, by index or name. By default all, or of more than five those by which the
         components' means lie farthest apart.
-    share : float
+    prob : float
         Probability that a component's ellipse holds.
     variables : mapping, optional
         What the posterior calls its variables, as `relabel` takes it.
@@ -101,12 +101,12 @@ def plot_mixture(
     InputError, InputTypeError
         If the fit is none of these, or X does not fit it.
     InvalidParameterError
-        If `share` is not between 0 and 1, or `ax` is given for more than two features.
+        If `prob` is not between 0 and 1, or `ax` is given for more than two features.
     """
-    share = check_probability("share", share)
+    prob = check_probability("prob", prob)
     check_names("variables", variables)
     check_axes(ax)
-    picture = _picture(fit, X, share, variables)
+    picture = _picture(fit, X, prob, variables)
     kept = _kept_features(picture.mixture, features)
     labels = feature_labels(picture.mixture.feature_names, picture.mixture.n_features)
     names = [labels[j] for j in kept]
@@ -136,7 +136,7 @@ def plot_mixture(
 # --- what is drawn --------------------------------------------------------------------------------
 
 
-def _picture(fit: Fit, X: Any, share: float, variables: Mapping[str, str] | None) -> _Picture:
+def _picture(fit: Fit, X: Any, prob: float, variables: Mapping[str, str] | None) -> _Picture:
     draws: tuple[Mixture, ...] = ()
     if isinstance(fit, xr.DataTree | xr.Dataset):
         posterior = read_draws(fit, variables)
@@ -166,7 +166,7 @@ def _picture(fit: Fit, X: Any, share: float, variables: Mapping[str, str] | None
         responsibilities.argmax(axis=1),
         (1.0 - responsibilities.max(axis=1)) / worst,
         n,
-        share,
+        prob,
         mixture.boundaries().x if mixture.n_features == 1 else np.empty(0),
     )
 
@@ -217,7 +217,7 @@ def _draw_plane(ax: "Axes", picture: _Picture, names: Sequence[str]) -> None:
         widths = np.linspace(0.7, 1.3, len(levels))
         ax.contour(x, y, density, levels=levels, colors=FAINT, linewidths=widths, zorder=1)
     _draw_rows(ax, picture)
-    radius = float(np.sqrt(chi2.ppf(picture.share, 2)))
+    radius = float(np.sqrt(chi2.ppf(picture.prob, 2)))
     for k in range(mixture.n_components):
         for draw in picture.draws:
             ellipse = _ellipse(draw, k, radius)
@@ -269,7 +269,7 @@ def _limits(picture: _Picture) -> tuple[Array, Array]:
     """Least and largest coordinates of all rows and of the components' ellipses."""
     mixture = picture.mixture
     heavy = mixture.weights > 0.01
-    reach = np.sqrt(chi2.ppf(picture.share, 2) * mixture.variances[heavy])
+    reach = np.sqrt(chi2.ppf(picture.prob, 2) * mixture.variances[heavy])
     low = np.vstack([mixture.means[heavy] - reach, picture.rows]).min(axis=0)
     high = np.vstack([mixture.means[heavy] + reach, picture.rows]).max(axis=0)
     with np.errstate(over="ignore"):
@@ -388,7 +388,7 @@ def _legend(picture: _Picture, *, plane: bool) -> tuple[list[Any], str]:
     if plane:
         shares = ", ".join(f"{100 * each:g}" for each in _CONTOURS)
         lines += [
-            f"ellipse: {100 * picture.share:g} % of a component",
+            f"ellipse: {100 * picture.prob:g} % of a component",
             f"contours: {shares} % of the density",
         ]
         if drawn:

@@ -43,7 +43,7 @@ def distinct_optima(
             covariance_type=structure.code,
             init_params=_KINDS[turn % len(_KINDS)],
             random_state=child,
-            prior=em.penalty,
+            priors=em.penalty,
         )
         try:
             with warnings.catch_warnings():

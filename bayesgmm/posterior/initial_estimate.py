@@ -102,7 +102,7 @@ def estimate(
         # What is to be said of few rows has been said.
         warnings.simplefilter("ignore", DegeneracyWarning)
         fit = GaussianMixture(
-            n_components, **options, prior=as_penalty(resolved), random_state=second
+            n_components, **options, priors=as_penalty(resolved), random_state=second
         ).fit(X)
     return Estimate(fit.mixture_, fit.log_likelihood_, fit.priors_, note)
 

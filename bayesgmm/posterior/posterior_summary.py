@@ -87,7 +87,7 @@ def _errors_of_em(posterior: xr.DataTree) -> tuple[dict[str, Array], tuple[str, 
         found = curvature_errors(rows, None, estimate, structure, "information", priors)
     except InputError as error:
         return {name: np.full(em[f"em_{name}"].shape, np.nan) for name in names}, (str(error),)
-    return {name: getattr(found, name) for name in names}, found.reasons
+    return {name: getattr(found, name) for name in names}, found.notes
 
 
 def summarise_posterior(posterior: xr.DataTree) -> str:

@@ -111,14 +111,14 @@ def co_clustering(posterior: xr.DataTree, X: Any = None) -> xr.DataArray:
 
 
 def posterior_predictive(
-    posterior: xr.DataTree, n: int | None = None, *, rng: Any = None
+    posterior: xr.DataTree, n_samples: int | None = None, *, rng: Any = None
 ) -> xr.DataArray:
     """New rows from each draw of the posterior.
 
     Parameters
     ----------
     posterior : DataTree
-    n : int, optional
+    n_samples : int, optional
         Rows for each draw; as many as were fitted by default.
     rng : anything that ``numpy.random.default_rng`` takes
 
@@ -127,7 +127,7 @@ def posterior_predictive(
     DataArray of dims (chain, draw, row, feature)
     """
     group = _group(posterior)
-    n = len(_rows(posterior, None)) if n is None else check_count("n", n)
+    n = len(_rows(posterior, None)) if n_samples is None else check_count("n_samples", n_samples)
     generator = check_rng(rng)
     drawn = np.array([each.sample(n, rng=generator)[0] for each in mixtures(posterior)])
     shape = (group.sizes["chain"], group.sizes["draw"], *drawn.shape[1:])

@@ -65,4 +65,4 @@ def errors_of(em: GaussianMixture | None, rows: Array) -> Errors:
     except BayesGMMError as error:
         return Errors(None, f"Standard errors could not be computed: {error}")
     note = "Standard errors are from the observed information: right if the model is."
-    return Errors(found, " ".join([note, *found.reasons]))
+    return Errors(found, " ".join([note, *found.notes]))

@@ -21,7 +21,7 @@ type Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class BootstrapTest:
+class BootstrapLRT:
     """The outcome of a bootstrap likelihood-ratio test of K components against K + 1.
 
     Attributes
@@ -71,19 +71,19 @@ class BootstrapTest:
         return f"{words} {figures}.{doubt}"
 
     def __repr__(self) -> str:
-        return f"<BootstrapTest: {self.verdict}>"
+        return f"<BootstrapLRT: {self.verdict}>"
 
 
 def bootstrap_lrt(
     X: Any,
     n_components: int = 1,
     *,
-    covariance_type: str = "full",
-    n_bootstrap: int = 199,
-    n_workers: int = 1,
+    covariance_type: str | Structure = "full",
+    n_resamples: int = 199,
+    n_jobs: int = 1,
     rng: Any = None,
     progressbar: bool = True,
-) -> BootstrapTest:
+) -> BootstrapLRT:
     """Test K components against K + 1 by parametric bootstrap.
 
     The likelihood ratio of mixtures of different K has no chi-squared distribution. Its
@@ -98,9 +98,9 @@ def bootstrap_lrt(
         K, of the null hypothesis.
     covariance_type : str
         As in `GaussianMixture`.
-    n_bootstrap : int
+    n_resamples : int
         Replicates, B. The least p-value is 1 / (B + 1).
-    n_workers : int
+    n_jobs : int
         Threads. The result has the same bits for any number.
     rng : int, Generator, SeedSequence or None
         Anything that `numpy.random.default_rng` takes.
@@ -109,7 +109,7 @@ def bootstrap_lrt(
 
     Returns
     -------
-    BootstrapTest
+    BootstrapLRT
 
     Raises
     ------
@@ -131,17 +131,17 @@ def bootstrap_lrt(
 
     >>> from bayesgmm import bootstrap_lrt, load_dataset
     >>> X = load_dataset("galaxies").X
-    >>> tests = (bootstrap_lrt(X, k, n_bootstrap=39, rng=0) for k in range(1, 7))
+    >>> tests = (bootstrap_lrt(X, k, n_resamples=39, rng=0) for k in range(1, 7))
     >>> next(test.n_components for test in tests if test.p_value > 0.05)
     3
     """
     n_components = check_count("n_components", n_components)
-    n_bootstrap = check_count("n_bootstrap", n_bootstrap)
-    n_workers = check_count("n_workers", n_workers)
+    n_resamples = check_count("n_resamples", n_resamples)
+    n_jobs = check_count("n_jobs", n_jobs)
     generator = check_rng(rng)
     structure = as_structure(covariance_type)
     data = check_data(X)
-    first, *seeds = generator.spawn(n_bootstrap + 1)
+    first, *seeds = generator.spawn(n_resamples + 1)
     # Fitted by the estimator, which warns of what is not to be trusted.
     fits = [
         GaussianMixture(k, covariance_type=covariance_type, random_state=first).fit(X)
@@ -153,14 +153,14 @@ def bootstrap_lrt(
     def replicate(seed: np.random.Generator) -> float:
         return _statistic(null.sample(n, seed)[0], n_components, structure, seed)
 
-    with ThreadPoolExecutor(n_workers) as pool, _progress(progressbar, n_bootstrap) as watch:
+    with ThreadPoolExecutor(n_jobs) as pool, _progress(progressbar, n_resamples) as watch:
         replicates = np.array(list(watch(pool.map(replicate, seeds))))
     if np.isnan(replicates).all():
         raise FitError(
-            f"None of {n_bootstrap} data sets drawn from the fit with {n_components} components "
+            f"None of {n_resamples} data sets drawn from the fit with {n_components} components "
             f"could be fitted with {n_components + 1}. Use a structure with fewer parameters."
         )
-    return BootstrapTest(n_components, structure.name, statistic, replicates, null)
+    return BootstrapLRT(n_components, structure.name, statistic, replicates, null)
 
 
 def _statistic(x: Array, k: int, structure: Structure, seed: np.random.Generator) -> float:

@@ -126,7 +126,7 @@ def _column(criterion: str) -> tuple[str, int]:
 def select_mixture(
     X: Any,
     n_components: int | Iterable[int] = range(1, 10),
-    covariance_types: str | Iterable[str] = "all",
+    covariance_type: str | Structure | Iterable[str | Structure] = "all",
     *,
     criterion: str = "bic",
     eigenvalue_ratio: float = 1e10,
@@ -144,7 +144,7 @@ def select_mixture(
         Finite numbers.
     n_components : int or iterable of int
         The K to try.
-    covariance_types : "all", str or iterable of str
+    covariance_type : "all", str, Structure, or iterable of these
         scikit-learn's names or mclust's codes. "all": the fourteen structures, or E and V where
         there is one column.
     criterion : {"bic", "icl", "aic", "cv"}
@@ -207,7 +207,7 @@ def select_mixture(
     data = check_data(X)
     x = data.X
     ks = _check_components(n_components)
-    chosen = _check_structures(covariance_types, x.shape[1])
+    chosen = _check_structures(covariance_type, x.shape[1])
     notes = _impossible(x, data.feature_names, ks, chosen)
     folds = _folds(len(x), generator) if criterion == "cv" else []
     with _progress(progressbar, len(ks) * len(chosen) * (1 + len(folds))) as advance:
@@ -246,23 +246,20 @@ def _check_components(n_components: int | Iterable[int]) -> list[int]:
     return sorted({check_count("n_components", k) for k in ks})
 
 
-def _check_structures(words: str | Iterable[str], d: int) -> list[Decomposed]:
+def _check_structures(
+    words: str | Structure | Iterable[str | Structure], d: int
+) -> list[Decomposed]:
     if isinstance(words, str) and words == "all":
         words = ("E", "V") if d == 1 else (*_DIAGONAL, *_FULL)
     kinds = "'all', a covariance structure or a sequence of them"
     members: list[Any] = (
         [words]
         if isinstance(words, str | Structure)
-        else check_members("covariance_types", words, kinds)
+        else check_members("covariance_type", words, kinds)
     )
-    found = [as_structure(each) for each in members]
+    found = [as_structure(each, d) for each in members]
     if not found:
-        raise InvalidParameterError("covariance_types is empty. Name at least one, or 'all'.")
-    for each in found:
-        if each.features is not None and each.features != d:
-            raise InvalidParameterError(
-                f"covariance_type={each.code!r} is for one column, but X has {d}."
-            )
+        raise InvalidParameterError("covariance_type is empty. Name at least one, or 'all'.")
     return [each for each in dict.fromkeys(found) if isinstance(each, Decomposed)]
 
 

@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from bayesgmm.arguments import check_count, check_number, check_rng
+from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.mixture import Mixture, Seed
 from bayesgmm.simulation.misclassification import Pairs
-from bayesgmm.simulation.structured_covariances import random_covariances, structure_letters
+from bayesgmm.simulation.structured_covariances import random_covariances
 
 __all__ = ["random_mixture"]
 
@@ -31,13 +32,14 @@ def random_mixture(
     *,
     average_overlap: float | None = None,
     max_overlap: float | None = None,
-    structure: str = "full",
+    covariance_type: str | Structure = "full",
     rng: Seed = None,
 ) -> Mixture:
     """Draw a mixture at random, with as much overlap between its components as prescribed.
 
-    Means are uniform on the unit cube, covariances as ``structure`` says, and weights half equal,
-    half uniform on the simplex: w = 1/(2K) + ½ Dirichlet(1, ..., 1), so that none is below 1/(2K).
+    Means are uniform on the unit cube, covariances have the structure ``covariance_type``, and
+    weights are half equal, half uniform on the simplex: w = 1/(2K) + ½ Dirichlet(1, ..., 1), so
+    that none is below 1/(2K).
     Then all covariances are multiplied by the number c that gives the prescribed overlap (Maitra &
     Melnykov 2010, J. Comput. Graph. Statist. 19, section 2.2). As c grows, overlap tends to that of
     the same components around one centre; a draw for which this does not exceed the target is
@@ -53,7 +55,7 @@ def random_mixture(
     max_overlap : float, optional
         Target, in (0, 1), for the largest overlap of a pair. At most one of the two may be given;
         with neither, ``max_overlap`` is 0.05, and with one component there is no scaling.
-    structure : str
+    covariance_type : str or Structure
         "full", "tied", "diag", "spherical", or mclust's code: EII VII EEI VEI EVI VVI EEE VEE EVE
         VVE EEV VEV EVV VVV, and E and V for one feature. In Σ_k = λ_k D_k A_k D_kᵀ, volumes λ_k
         differ by a factor of at most 4, eigenvalues in A_k of at most 10 (less in more than two
@@ -80,7 +82,8 @@ def random_mixture(
     """
     k = check_count("n_components", n_components)
     d = check_count("n_features", n_features)
-    letters = structure_letters(structure, d)
+    structure = as_structure(covariance_type, d)
+    letters = structure.code.ljust(3, "I")
     name, target = _target(k, average_overlap, max_overlap)
     generator = check_rng(rng)
     if k == 1:
@@ -98,9 +101,9 @@ def random_mixture(
             return Mixture(weights, means, covariances * multiplier)
     raise InvalidParameterError(
         f"{name}={target:.6g} was not reached: in {_MOST_DRAWS} draws of {k} components in {d} "
-        f"dimensions with structure {structure!r}, it stays below {best:.6g} however large the "
-        f"covariances are. Ask for a value in (0, {best:.4g}), or for a structure that shares more "
-        "between components, such as 'tied'."
+        f"dimensions with covariance_type={structure.name!r}, it stays below {best:.6g} however "
+        f"large the covariances are. Ask for a value in (0, {best:.4g}), or for a structure that "
+        "shares more between components, such as 'tied'."
     )
 
 

@@ -31,13 +31,15 @@ class Simulation:
     mixture: Mixture
 
 
-def simulate(mixture: Mixture, n: int, *, rng: Seed = None, missing: float = 0.0) -> Simulation:
-    """Draw n independent rows from a mixture, and remove entries completely at random.
+def simulate(
+    mixture: Mixture, n_samples: int, *, rng: Seed = None, missing: float = 0.0
+) -> Simulation:
+    """Draw n = `n_samples` rows from a mixture, and remove entries completely at random.
 
     Parameters
     ----------
     mixture : Mixture
-    n : int
+    n_samples : int
         Number of rows, at least 1.
     rng : anything that ``numpy.random.default_rng`` takes
         The rows that one seed gives are the same for every ``missing``.
@@ -64,7 +66,7 @@ def simulate(mixture: Mixture, n: int, *, rng: Seed = None, missing: float = 0.0
     (800, 2)
     """
     check_kind("mixture", mixture, Mixture, "a Mixture")
-    size, generator = check_count("n", n), check_rng(rng)
+    size, generator = check_count("n_samples", n_samples), check_rng(rng)
     fraction = check_number("missing", missing, "a number in [0, 1)")
     if not 0 <= fraction < 1:
         raise InvalidParameterError(f"missing must be a number in [0, 1), not {missing!r:.80}.")

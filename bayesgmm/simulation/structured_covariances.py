@@ -11,47 +11,14 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.arguments import unknown_name
-from bayesgmm.errors import InvalidParameterError
-
-__all__ = ["random_covariances", "structure_letters"]
+__all__ = ["random_covariances"]
 
 Floats = NDArray[np.float64]
-
-_ONE_FEATURE = {"E": "EII", "V": "VII"}
-_LETTERS = (
-    {"full": "VVV", "tied": "EEE", "diag": "VVI", "spherical": "VII"}
-    # Every pair of shape and orientation that mclust has, with volumes equal or not: 14 codes.
-    | {
-        volume + rest: volume + rest
-        for rest in ("II", "EI", "VI", "EE", "VE", "EV", "VV")
-        for volume in "EV"
-    }
-    | _ONE_FEATURE
-)
 
 # Halves of the ranges of log eigenvalues and log volumes in up to two dimensions: eigenvalues
 # differ by a factor of at most 10, volumes of at most 4.
 _LOG_SHAPE = 0.5 * np.log(10.0)
 _LOG_VOLUME = np.log(2.0)
-
-
-def structure_letters(structure: object, n_features: int) -> str:
-    """Return the three letters (volume, shape, orientation) of a structure's name.
-
-    Raises
-    ------
-    InvalidParameterError
-        If there is no such structure, or E or V is asked for in more than one dimension.
-    """
-    if not isinstance(structure, str) or structure not in _LETTERS:
-        raise InvalidParameterError(unknown_name("structure", structure, _LETTERS))
-    letters = _LETTERS[structure]
-    if structure in _ONE_FEATURE and n_features > 1:
-        raise InvalidParameterError(
-            f"structure {structure!r} is for one feature, not {n_features}. Use {letters!r}."
-        )
-    return letters
 
 
 def random_covariances(
@@ -67,7 +34,7 @@ def random_covariances(
     Parameters
     ----------
     letters : str
-        Of ``structure_letters``.
+        Volume, shape and orientation, each E, V or I.
     n_components, n_features : int
     generator : numpy.random.Generator
 

@@ -29,29 +29,29 @@ def bootstrap_errors(
     settings: Settings,
     method: str,
     *,
-    replicates: int,
+    n_resamples: int,
     rng: Any,
-    workers: int | None,
+    n_jobs: int | None,
     progressbar: bool,
 ) -> StandardErrors:
     """Standard errors of a fit from refits, each begun at the fit and relabelled to it.
 
     "bootstrap" draws as many rows as there are, with replacement (by their weights); the
     "weighted-bootstrap" gives each row an exponential weight, so that no row is ever missing.
-    Every refit has its own stream of random numbers: the result does not depend on `workers`.
+    Every refit has its own stream of random numbers: the result does not depend on `n_jobs`.
 
     Raises
     ------
     InvalidParameterError
-        If `replicates`, `rng` or `workers` is of another kind or out of its range.
+        If `n_resamples`, `rng` or `n_jobs` is of another kind or out of its range.
     InputError
         If the weights of the rows do not add up to a number of rows that can be drawn.
     FitError
         If more than half of the refits collapsed.
     """
-    replicates = check_count("replicates", replicates, least=2)
-    workers = None if workers is None else check_count("workers", workers)
-    seeds = np.random.SeedSequence(check_rng(rng).integers(2**63)).spawn(replicates)
+    n_resamples = check_count("n_resamples", n_resamples, least=2)
+    n_jobs = None if n_jobs is None else check_count("n_jobs", n_jobs)
+    seeds = np.random.SeedSequence(check_rng(rng).integers(2**63)).spawn(n_resamples)
     total = float(len(x)) if row_weights is None else float(row_weights.sum())
     if method == "bootstrap" and not 1.5 <= total <= 2.0**53:
         raise InputError(
@@ -72,19 +72,19 @@ def bootstrap_errors(
         made = made.permuted(match_components(made, mixture).order)
         return flatten(made.weights, made.means, made.covariances)
 
-    found = list(_in_parallel(refit, seeds, workers, progressbar))
+    found = list(_in_parallel(refit, seeds, n_jobs, progressbar))
     kept = [each for each in found if each is not None]
-    failed = replicates - len(kept)
-    if failed > _MOST_FAILED * replicates:
+    failed = n_resamples - len(kept)
+    if failed > _MOST_FAILED * n_resamples:
         raise FitError(
-            f"{failed} of {replicates} refits collapsed: the fit does not survive another draw of "
+            f"{failed} of {n_resamples} refits collapsed: the fit does not survive another draw of "
             "its rows. Use fewer components, a structure that shares covariances, or a prior."
         )
     numbers = np.array(kept)
-    reasons = (f"{failed} of {replicates} refits collapsed and were left out.",) if failed else ()
+    notes = (f"{failed} of {n_resamples} refits collapsed and were left out.",) if failed else ()
     hidden = np.zeros(numbers.shape[1], dtype=np.bool_)
     joint = np.cov((numbers / joint_units(mixture)).T).reshape(numbers.shape[1], -1)
-    return assemble(mixture, joint, hidden, method, reasons, numbers)
+    return assemble(mixture, joint, hidden, method, notes, numbers)
 
 
 def _draw(
@@ -100,14 +100,14 @@ def _draw(
 
 
 def _in_parallel(
-    call: Callable[[Any], Any], arguments: list[Any], workers: int | None, progressbar: bool
+    call: Callable[[Any], Any], arguments: list[Any], n_jobs: int | None, progressbar: bool
 ) -> Iterator[Any]:
     """Results in the order of the arguments; a bar on standard error if that is a terminal."""
     from rich.console import Console
     from rich.progress import track
 
     console = Console(stderr=True)
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+    with ThreadPoolExecutor(n_jobs or os.cpu_count()) as pool:
         results = pool.map(call, arguments)
         yield from track(
             results,

@@ -74,7 +74,7 @@ class StandardErrors:
         are beyond float64 where the data's unit is beyond 1e77 or 1e-77; the rest is not.
     names : tuple of str
         "weight[k]", "mean[k, feature]", "covariance[k, feature, feature]".
-    reasons : tuple of str
+    notes : tuple of str
         Why numbers are NaN, and what became of refits that failed; one sentence each.
     replicates : ndarray of shape (B, P) or None
         The parameters of each refit of a bootstrap.
@@ -89,7 +89,7 @@ class StandardErrors:
     correlations: Array
     joint: Array
     names: tuple[str, ...]
-    reasons: tuple[str, ...]
+    notes: tuple[str, ...]
     replicates: Array | None = None
 
     def table(self, prob: float = 0.9, kind: str = "normal") -> "pd.DataFrame":
@@ -204,14 +204,14 @@ def curvature_errors(
     lines, unknown = (_by_kind(natural, each, mixture) / unit for each in (own, lost))
     least = 1e-6 * np.sqrt((lines**2).sum(axis=1))
     hidden = np.abs(unknown).max(axis=1, initial=0.0) > least
-    reasons = _why_hidden(hidden, mixture)
+    notes = _why_hidden(hidden, mixture)
     errors_unit = 1.0 / np.sqrt(unit_of_weights)
     for j, reason in _out_of_reach(own, mixture, 1.0 / errors_unit):
         hidden |= _owners(mixture) == j
-        reasons.append(reason)
+        notes.append(reason)
     # What is hidden may be beyond float64.
     lines = errors_unit * np.where(hidden[:, np.newaxis], 0.0, lines)
-    return assemble(mixture, lines @ lines.T, hidden, method, tuple(reasons))
+    return assemble(mixture, lines @ lines.T, hidden, method, tuple(notes))
 
 
 def _in_chart(found: Information, mixture: Mixture, structure: Structure) -> tuple[Array, Array]:
@@ -345,7 +345,7 @@ def assemble(
     joint: Array,
     hidden: NDArray[np.bool_],
     method: str,
-    reasons: tuple[str, ...],
+    notes: tuple[str, ...],
     replicates: Array | None = None,
 ) -> StandardErrors:
     """Standard errors of every kind from the covariance of the errors of all numbers (P, P).
@@ -386,7 +386,7 @@ def assemble(
         correlations,
         joint,
         parameter_names(mixture),
-        reasons,
+        notes,
         replicates,
     )
 

@@ -158,7 +158,7 @@ def test_one_chain(galaxies):
     found = label_switching(galaxies.isel(chain=[0]))
     assert found.verdict == "genuine multimodality or no convergence"
     assert "there is one chain" in found.explanation
-    assert any("compares chains" in gap for gap in found.gaps)
+    assert any("compares chains" in note for note in found.notes)
     assert "nan" in str(found).lower()
 
 
@@ -167,7 +167,7 @@ def test_few_draws(galaxies, draws):
     found = label_switching(galaxies.isel(draw=slice(draws)))
     assert found.permutations.shape == (4, draws, 3)
     assert found.verdict == "genuine multimodality or no convergence"
-    assert any("need 4 draws" in gap for gap in found.gaps) == (draws < 4)
+    assert any("need 4 draws" in note for note in found.notes) == (draws < 4)
     str(found)
 
 
@@ -176,7 +176,7 @@ def test_missing_groups(galaxies):
     assert found.method == "pra"
     assert found.chains["modal labelling"].nunique() == 4
     assert found.r_hat(RELABELLED) <= 1.01
-    assert any("no observed_data" in gap for gap in found.gaps)
+    assert any("no observed_data" in note for note in found.notes)
     assert found.chains["redundant"].isna().all()
     with pytest.raises(InputError, match="no group 'posterior'"):
         label_switching(galaxies.filter(lambda node: node.name == "observed_data"))

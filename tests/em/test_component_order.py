@@ -91,7 +91,7 @@ def test_standard_errors_follow():
 
 def test_bootstrap_errors_do_not_depend_on_the_order():
     X = rows(2)
-    settings = {"replicates": 4, "rng": 1, "progressbar": False}
+    settings = {"n_resamples": 4, "rng": 1, "progressbar": False}
     plain, fit = fitted(X), fitted(X, order_by=fitted(X).mixture_.permuted([2, 0, 1]))
     theirs = plain.standard_errors(X, "bootstrap", **settings)
     ours = fit.standard_errors(X, "bootstrap", **settings)

@@ -137,10 +137,10 @@ def test_advice_helps_in_this_very_case(covariance_type, x, k, never):
     assert len(said.splitlines()) <= 10
     assert not [each for each in never if each in said]
     assert "rows are distinct" in said
-    fit = GaussianMixture(k, covariance_type=covariance_type, random_state=0, prior="default").fit(
+    fit = GaussianMixture(k, covariance_type=covariance_type, random_state=0, priors="default").fit(
         x
     )
-    assert "prior='default'" in said
+    assert "priors='default'" in said
     assert np.isfinite(fit.log_likelihood_)
 
 
@@ -190,7 +190,7 @@ def test_reg_covar_serves_columns_of_any_size(unit):
     np.testing.assert_allclose(fit.covariances_[0], 1e-6 * np.eye(2), rtol=1e-12, atol=1e-39)
 
 
-@pytest.mark.parametrize("parameters", [{"reg_covar": 1e-6}, {"prior": "default"}, {}])
+@pytest.mark.parametrize("parameters", [{"reg_covar": 1e-6}, {"priors": "default"}, {}])
 def test_a_variance_beyond_float64_is_refused_whatever_is_added_to_it(parameters):
     x = 1e300 * np.random.default_rng(0).normal(size=(40, 2))
     with pytest.raises(InputError, match="does not fit into float64"):

@@ -126,7 +126,7 @@ def test_a_row_of_weight_zero_does_not_change_what_few_rows_are():
 @pytest.mark.parametrize("unit", [1e-318, 1e-110, 1e120])
 def test_weights_beside_a_prior_count_rows(unit):
     with pytest.raises(InputError, match="counts rows"):
-        weighted(2, np.full(200, unit), clusters(), prior="default")
+        weighted(2, np.full(200, unit), clusters(), priors="default")
 
 
 @pytest.mark.parametrize("method", ["information", "sandwich"])
@@ -138,7 +138,7 @@ def test_standard_errors_go_with_the_root_of_the_unit(unit, method):
     if unit < 1e-4:
         # One standard error takes every component beyond what a mixture can be.
         assert np.isnan(there.means).all()
-        assert there.reasons
+        assert there.notes
     else:
         np.testing.assert_array_equal(there.means * np.sqrt(unit), here.means)
 
@@ -148,6 +148,6 @@ def test_a_bootstrap_draws_a_number_of_rows(total):
     x = clusters()
     fit = weighted(2, np.full(200, total / 200), x)
     with pytest.raises(InputError, match="weighted-bootstrap"):
-        fit.standard_errors(x, "bootstrap", replicates=3)
-    found = fit.standard_errors(x, "weighted-bootstrap", replicates=3, rng=0, workers=1)
+        fit.standard_errors(x, "bootstrap", n_resamples=3)
+    found = fit.standard_errors(x, "weighted-bootstrap", n_resamples=3, rng=0, n_jobs=1)
     assert np.isfinite(found.means).all()

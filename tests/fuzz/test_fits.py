@@ -18,7 +18,7 @@ CHOICES = st.sampled_from(
         {"tol": 0.0, "max_iter": 200},
         {"max_iter": 1},
         {"max_iter": 0},
-        {"prior": "default"},
+        {"priors": "default"},
         {"reg_covar": 1e-6},
         {"reg_covar": 1e-3, "init_params": "random_from_data"},
         {"init_params": "k-means++"},
@@ -49,7 +49,7 @@ def test_a_fit_is_finite_or_refused_in_words(data, x, k, choice):
         if not isinstance(found, BayesGMMError):
             numbers = np.concatenate([each.ravel() for each in (found.means, found.weights)])
             assert not np.isinf(numbers).any()
-            assert found.reasons or not np.isnan(numbers).any()
+            assert found.notes or not np.isnan(numbers).any()
 
 
 @fuzz(25)
@@ -135,7 +135,7 @@ def test_a_selection_is_a_table_or_a_sentence(data, x):
 def test_a_bootstrap_test_has_a_p_value_or_a_sentence(data, x):
     code = data.draw(codes(x.shape[1]))
     found = outcome(
-        bootstrap_lrt, x, 1, covariance_type=code, n_bootstrap=3, rng=0, progressbar=False
+        bootstrap_lrt, x, 1, covariance_type=code, n_resamples=3, rng=0, progressbar=False
     )
     if not isinstance(found, BayesGMMError):
         assert 0.0 < found.p_value <= 1.0

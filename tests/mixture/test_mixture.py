@@ -251,5 +251,5 @@ def test_samples_repeat_with_the_seed_and_leave_global_state_alone(mixture):
     assert np.array_equal(before, after)
     assert mixture.sample(0, rng=0)[0].shape == (0, 3)
     for n in (-1, 2.0, True, "3"):
-        with pytest.raises(InvalidParameterError, match="n must be"):
+        with pytest.raises(InvalidParameterError, match="n_samples must be"):
             mixture.sample(n)

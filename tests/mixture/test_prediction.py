@@ -1,4 +1,4 @@
-"""Regression, distribution functions and highest-density regions of a mixture."""
+"""ConditionalMoments, distribution functions and highest-density regions of a mixture."""
 
 import tracemalloc
 

@@ -35,7 +35,7 @@ def lines_of(ax, component, width):
 
 
 def test_ellipses_hold_their_share():
-    ax = plot_mixture(MIXTURE, ROWS, share=0.7)
+    ax = plot_mixture(MIXTURE, ROWS, prob=0.7)
     for k in range(2):
         (ellipse,) = lines_of(ax, k, 1.8)
         z = np.linalg.solve(
@@ -144,8 +144,8 @@ def test_far_rows_and_many_of_them():
 def test_what_cannot_be_drawn_is_said():
     with pytest.raises(InputError, match="X has 3 features, but the mixture has 2"):
         plot_mixture(MIXTURE, np.zeros((4, 3)))
-    with pytest.raises(InvalidParameterError, match="share must be a number between 0 and 1"):
-        plot_mixture(MIXTURE, share=1.0)
+    with pytest.raises(InvalidParameterError, match="prob must be a number between 0 and 1"):
+        plot_mixture(MIXTURE, prob=1.0)
     with pytest.raises(InputTypeError, match="not str"):
         plot_mixture("model")
     with pytest.raises(NotFittedError):

@@ -36,7 +36,7 @@ def test_sampling_begins_at_the_mode_of_the_posterior(kind, init, tmp_path):
     assert len(heard) == 1
     assert np.isfinite(tree["posterior"]["covariances"]).all()
     em = tree["constant_data"]
-    fit = GaussianMixture(k, prior=FIXED, random_state=0)
+    fit = GaussianMixture(k, priors=FIXED, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DegeneracyWarning)
         fit.fit(x)
@@ -51,7 +51,7 @@ def test_standard_errors_are_those_of_the_posteriors_mode():
     x, k = degenerate()["no more rows than columns"]
     with pytest.warns(DegeneracyWarning):
         tree = sample_posterior(x, k, priors=FIXED, **SHORT)
-    fit = GaussianMixture(k, prior=FIXED, random_state=0).fit(x)
+    fit = GaussianMixture(k, priors=FIXED, random_state=0).fit(x)
     table = beside_em(tree)
     found = table[table["parameter"] == "means"]["em_se"]
     np.testing.assert_allclose(found, fit.standard_errors(x).means[0], rtol=1e-6)

@@ -73,7 +73,7 @@ def displaced(theta, rng, step):
 @pytest.mark.parametrize(("word", "d", "hierarchical"), CASES)
 def test_em_s_optimum_is_the_mode_of_the_model(word, d, hierarchical):
     x, priors = rows(200, d), Priors(hierarchical=hierarchical)
-    fit = GaussianMixture(K, covariance_type=word, prior=priors, random_state=0).fit(x)
+    fit = GaussianMixture(K, covariance_type=word, priors=priors, random_state=0).fit(x)
     assert fit.converged_
     own = fit.mixture_
     optimum = (own.weights, own.means, fit.priors_.parts(own.covariances))

@@ -66,7 +66,7 @@ PRIORS = {
 def test_the_gradient_of_the_log_posterior_is_zero(structure, name):
     x = FAITHFUL
     fit = GaussianMixture(
-        2, covariance_type=structure.code, prior=PRIORS[name], random_state=0
+        2, covariance_type=structure.code, priors=PRIORS[name], random_state=0
     ).fit(x)
     assert fit.converged_
     rng = np.random.default_rng(3)
@@ -81,7 +81,7 @@ def test_the_gradient_of_the_log_posterior_is_zero(structure, name):
 @pytest.mark.parametrize("k", [1, 2, 3, 5])
 def test_one_feature(k):
     structure = next(each for each in structures() if each.code == "VVV")
-    fit = GaussianMixture(k, prior=Priors.richardson_green(), random_state=0).fit(GALAXIES)
+    fit = GaussianMixture(k, priors=Priors.richardson_green(), random_state=0).fit(GALAXIES)
     assert fit.converged_
     rng = np.random.default_rng(k)
     for _ in range(5):
@@ -95,7 +95,7 @@ def test_no_step_loses_posterior_density(code, acceleration):
     fit = GaussianMixture(
         3,
         covariance_type=code,
-        prior="default",
+        priors="default",
         init_params="random",
         acceleration=acceleration,
         max_iter=5000,
@@ -108,7 +108,7 @@ def test_no_step_loses_posterior_density(code, acceleration):
 
 
 def test_the_numbers_reported_are_those_of_the_mixture():
-    fit = GaussianMixture(2, prior="default", random_state=0).fit(FAITHFUL)
+    fit = GaussianMixture(2, priors="default", random_state=0).fit(FAITHFUL)
     assert fit.log_likelihood_ == pytest.approx(fit.mixture_.log_density(FAITHFUL).sum(), rel=1e-12)
     assert fit.log_posterior_ == fit.log_likelihood_ + fit.priors_.log_density(fit.mixture_)
     plain = GaussianMixture(2, random_state=0).fit(FAITHFUL)
@@ -124,11 +124,11 @@ def test_a_prior_that_says_nothing_leaves_the_maximum_of_the_likelihood():
         mean_sd=1e9,
         covariances=InverseWishart(1.0 + 1e-9, np.eye(2) * 1e-9),
     )
-    fit = GaussianMixture(2, prior=flat, random_state=0).fit(FAITHFUL)
+    fit = GaussianMixture(2, priors=flat, random_state=0).fit(FAITHFUL)
     plain = GaussianMixture(2, random_state=0).fit(FAITHFUL)
     # What is left of the prior: 4 rows' worth of determinant, of 272.
     assert_allclose(fit.means_, plain.means_, rtol=2e-3)
-    tied = GaussianMixture(1, prior=flat).fit(FAITHFUL)
+    tied = GaussianMixture(1, priors=flat).fit(FAITHFUL)
     expected = np.cov(FAITHFUL.T, bias=True) * 272 / (272 + 4)
     assert_allclose(tied.covariances_[0], expected, rtol=1e-9)
 
@@ -137,7 +137,7 @@ def test_one_component_has_a_closed_form():
     # A normal-inverse-gamma mode by its two equations, iterated by hand.
     x = GALAXIES[:, 0]
     n, prior = len(x), Priors(covariances=InverseGamma(3.0, 5.0), mean_location=15.0, mean_sd=2.0)
-    fit = GaussianMixture(1, prior=prior).fit(GALAXIES)
+    fit = GaussianMixture(1, priors=prior).fit(GALAXIES)
     mean, variance = x.mean(), x.var()
     for _ in range(200):
         mean = (n / variance * x.mean() + 15.0 / 4.0) / (n / variance + 0.25)
@@ -162,7 +162,7 @@ def collapsing():
 def lives(case, code, prior):
     x = collapsing()[case]
     fit = GaussianMixture(
-        2, covariance_type=code, prior=prior, random_state=0, means_init=[[0.0, 0.0], x[-1]]
+        2, covariance_type=code, priors=prior, random_state=0, means_init=[[0.0, 0.0], x[-1]]
     ).fit(x)
     assert fit.converged_
     assert np.linalg.eigvalsh(fit.mixture_.covariances).min() > 1e-6
@@ -190,7 +190,7 @@ def test_a_learned_scale_holds_a_component_on_few_rows(case, code):
 
 def test_rows_fewer_than_columns():
     x = np.random.default_rng(2).standard_normal((6, 10))
-    fit = GaussianMixture(2, prior="default", random_state=0).fit(x)
+    fit = GaussianMixture(2, priors="default", random_state=0).fit(x)
     assert fit.converged_
     assert np.linalg.eigvalsh(fit.covariances_).min() > 1e-6
 
@@ -198,7 +198,7 @@ def test_rows_fewer_than_columns():
 def test_a_given_scale_holds_where_most_rows_are_equal():
     # A learned scale may follow a component onto 30 equal rows; a given one cannot.
     x = np.concatenate([np.zeros(30), np.random.default_rng(3).normal(5.0, 1.0, 30)])[:, None]
-    fit = GaussianMixture(2, prior="default", random_state=0).fit(x)
+    fit = GaussianMixture(2, priors="default", random_state=0).fit(x)
     assert fit.converged_
     count = 30 + 2 * 3
     scale = 2 * 0.02 * np.ptp(x) ** 2
@@ -210,7 +210,7 @@ def test_units_do_not_matter(code):
     apart = as_structure(code).scales_by_column
     a = np.array([1e-6, 300.0] if apart else [8.0, 8.0])
     b = np.array([1e3, -5.0])
-    kind = {"covariance_type": code, "prior": "default", "random_state": 0}
+    kind = {"covariance_type": code, "priors": "default", "random_state": 0}
     here = GaussianMixture(2, **kind).fit(FAITHFUL)
     there = GaussianMixture(2, **kind).fit(FAITHFUL * a + b)
     assert_allclose(there.weights_, here.weights_, rtol=1e-6)
@@ -222,7 +222,7 @@ def test_units_do_not_matter(code):
 
 def test_a_weight_is_a_repetition():
     counts = np.random.default_rng(6).integers(0, 3, len(FAITHFUL))
-    kind = {"prior": "default", "means_init": [[2.0, 54.0], [4.3, 80.0]]}
+    kind = {"priors": "default", "means_init": [[2.0, 54.0], [4.3, 80.0]]}
     weighted = GaussianMixture(2, **kind).fit(FAITHFUL, sample_weight=counts)
     repeated = GaussianMixture(2, **kind).fit(np.repeat(FAITHFUL, counts, axis=0))
     assert_allclose(weighted.means_, repeated.means_, rtol=1e-7)
@@ -232,11 +232,11 @@ def test_a_weight_is_a_repetition():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"prior": Priors(covariances=LKJ())}, "no closed|without a closed"),
-        ({"prior": Priors(concentration=0.5)}, "no maximum"),
-        ({"prior": "default", "reg_covar": 1e-6}, "one of them"),
-        ({"prior": "jeffreys"}, "prior"),
-        ({"prior": Priors(mean_sd=[1.0, 2.0, 3.0])}, "mean_sd has shape"),
+        ({"priors": Priors(covariances=LKJ())}, "no closed|without a closed"),
+        ({"priors": Priors(concentration=0.5)}, "no maximum"),
+        ({"priors": "default", "reg_covar": 1e-6}, "one of them"),
+        ({"priors": "jeffreys"}, "priors"),
+        ({"priors": Priors(mean_sd=[1.0, 2.0, 3.0])}, "mean_sd has shape"),
     ],
 )
 def test_priors_that_have_no_mode_are_refused(settings, message):

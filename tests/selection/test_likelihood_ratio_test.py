@@ -6,13 +6,13 @@ from scipy.stats import binom
 
 from bayesgmm import GaussianMixture, bootstrap_lrt, load_dataset
 from bayesgmm.errors import FitError, InputError, InvalidParameterError
-from bayesgmm.selection.likelihood_ratio_test import BootstrapTest
+from bayesgmm.selection.likelihood_ratio_test import BootstrapLRT
 
 FAITHFUL = load_dataset("faithful").X
 
 
 def test_old_faithful_has_more_than_one_component():
-    found = bootstrap_lrt(FAITHFUL, 1, n_bootstrap=39, rng=0)
+    found = bootstrap_lrt(FAITHFUL, 1, n_resamples=39, rng=0)
     fits = [GaussianMixture(k, random_state=0).fit(FAITHFUL).log_likelihood_ for k in (1, 2)]
     assert found.statistic == pytest.approx(2 * (fits[1] - fits[0]), abs=1e-8)
     assert found.p_value == 1 / 40
@@ -26,34 +26,33 @@ def test_old_faithful_has_more_than_one_component():
 def test_the_number_of_threads_changes_no_bit():
     x = np.random.default_rng(0).standard_normal((80, 2))
     one, three = (
-        bootstrap_lrt(x, 1, covariance_type="tied", n_bootstrap=12, n_workers=n, rng=5)
-        for n in (1, 3)
+        bootstrap_lrt(x, 1, covariance_type="tied", n_resamples=12, n_jobs=n, rng=5) for n in (1, 3)
     )
     assert one.statistic == three.statistic
     np.testing.assert_array_equal(one.replicates, three.replicates)
-    other = bootstrap_lrt(x, 1, covariance_type="tied", n_bootstrap=12, rng=6)
+    other = bootstrap_lrt(x, 1, covariance_type="tied", n_resamples=12, rng=6)
     assert not np.array_equal(one.replicates, other.replicates)
 
 
 def test_p_value_and_its_error_count_replicates_that_are_at_least_as_large():
     null = GaussianMixture(1).fit(FAITHFUL).mixture_
     replicates = np.array([1.0, 5.0, 3.0, np.nan, 7.0])
-    found = BootstrapTest(1, "full", 5.0, replicates, null)
+    found = BootstrapLRT(1, "full", 5.0, replicates, null)
     assert found.p_value == 3 / 5
     assert found.standard_error == pytest.approx(np.sqrt(0.6 * 0.4 / 5))
     assert "do not call for 2 components rather than 1" in found.verdict
-    near = BootstrapTest(1, "full", 5.0, np.arange(19.0) / 4.0, null)
+    near = BootstrapLRT(1, "full", 5.0, np.arange(19.0) / 4.0, null)
     assert near.p_value == 1 / 20
     assert "p is near .05" in near.verdict
 
 
 def test_progress_is_not_written_where_there_is_no_terminal(capfd):
     x = np.random.default_rng(0).standard_normal((40, 1))
-    bootstrap_lrt(x, 1, n_bootstrap=2, rng=0, progressbar=True)
+    bootstrap_lrt(x, 1, n_resamples=2, rng=0, progressbar=True)
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("bad", [{"n_components": 0}, {"n_bootstrap": 0}, {"n_workers": 1.5}])
+@pytest.mark.parametrize("bad", [{"n_components": 0}, {"n_resamples": 0}, {"n_jobs": 1.5}])
 def test_numbers_out_of_range_are_refused(bad):
     with pytest.raises(InvalidParameterError, match=next(iter(bad))):
         bootstrap_lrt(FAITHFUL, **bad)
@@ -77,7 +76,7 @@ def test_p_values_are_uniform_where_the_null_hypothesis_is_true():
     values = np.array(
         [
             bootstrap_lrt(
-                rng.standard_normal((60, 1)), 1, covariance_type="tied", n_bootstrap=9, rng=seed
+                rng.standard_normal((60, 1)), 1, covariance_type="tied", n_resamples=9, rng=seed
             ).p_value
             for seed in range(40)
         ]

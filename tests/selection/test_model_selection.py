@@ -271,9 +271,9 @@ def test_the_edge_of_the_grid_warns():
     ("arguments", "error", "message"),
     [
         ({"criterion": "bicc"}, InvalidParameterError, "bicc"),
-        ({"covariance_types": ["EEE", "VVW"]}, InvalidParameterError, "Did you mean"),
-        ({"covariance_types": []}, InvalidParameterError, "empty"),
-        ({"covariance_types": "V"}, InvalidParameterError, "one column"),
+        ({"covariance_type": ["EEE", "VVW"]}, InvalidParameterError, "Did you mean"),
+        ({"covariance_type": []}, InvalidParameterError, "empty"),
+        ({"covariance_type": "V"}, InvalidParameterError, "one column"),
         ({"n_components": []}, InvalidParameterError, "empty"),
         ({"n_components": [0]}, InvalidParameterError, "at least 1"),
         ({"eigenvalue_ratio": 0.5}, InvalidParameterError, "at least 1"),

@@ -7,7 +7,6 @@ from bayesgmm.errors import InvalidParameterError
 from bayesgmm.simulation import random_mixtures
 from bayesgmm.simulation.misclassification import Pairs, overlap
 from bayesgmm.simulation.random_mixtures import random_mixture
-from bayesgmm.simulation.structured_covariances import structure_letters
 
 CODES = [
     *("EII", "VII", "EEI", "VEI", "EVI", "VVI", "EEE"),
@@ -24,16 +23,16 @@ def pair_overlaps(mixture):
 @pytest.mark.parametrize("structure", [*CODES, *ALIASES])
 def test_overlap_is_the_one_prescribed(structure):
     for d in (2, 6):
-        average = random_mixture(3, d, average_overlap=0.08, structure=structure, rng=40)
+        average = random_mixture(3, d, average_overlap=0.08, covariance_type=structure, rng=40)
         assert pair_overlaps(average).mean() == pytest.approx(0.08, rel=1e-9)
-        largest = random_mixture(3, d, max_overlap=0.2, structure=structure, rng=40)
+        largest = random_mixture(3, d, max_overlap=0.2, covariance_type=structure, rng=40)
         assert pair_overlaps(largest).max() == pytest.approx(0.2, rel=1e-9)
 
 
 @pytest.mark.parametrize("target", [1e-30, 1e-6, 0.5, 0.9])
 @pytest.mark.parametrize("structure", ["E", "V", "full"])
 def test_targets_of_any_size_in_one_dimension(target, structure):
-    mixture = random_mixture(2, 1, average_overlap=target, structure=structure, rng=41)
+    mixture = random_mixture(2, 1, average_overlap=target, covariance_type=structure, rng=41)
     assert pair_overlaps(mixture)[0] == pytest.approx(target, rel=1e-8)
 
 
@@ -44,7 +43,7 @@ def test_default_is_a_largest_overlap_of_five_percent_in_any_dimension():
 
 @pytest.mark.parametrize("code", CODES)
 def test_volume_shape_and_orientation_follow_the_letters(code):
-    covariances = random_mixture(3, 3, structure=code, rng=43).covariances
+    covariances = random_mixture(3, 3, covariance_type=code, rng=43).covariances
     np.testing.assert_array_equal(covariances, np.swapaxes(covariances, 1, 2))
     eigenvalues = np.linalg.eigvalsh(covariances)
     volume = np.prod(eigenvalues, axis=1) ** (1 / 3)
@@ -71,7 +70,7 @@ def test_volume_shape_and_orientation_follow_the_letters(code):
 
 def test_parts_stay_in_their_documented_ranges():
     for seed in range(10):
-        mixture = random_mixture(5, 2, structure="VVV", rng=seed)
+        mixture = random_mixture(5, 2, covariance_type="VVV", rng=seed)
         eigenvalues = np.linalg.eigvalsh(mixture.covariances)
         assert (eigenvalues[:, 1] / eigenvalues[:, 0]).max() <= 10
         volume = np.sqrt(eigenvalues.prod(axis=1))
@@ -83,8 +82,8 @@ def test_parts_stay_in_their_documented_ranges():
 
 def test_aliases_draw_the_same_mixtures():
     for alias, code in ALIASES.items():
-        assert random_mixture(2, 3, structure=alias, rng=44) == random_mixture(
-            2, 3, structure=code, rng=44
+        assert random_mixture(2, 3, covariance_type=alias, rng=44) == random_mixture(
+            2, 3, covariance_type=code, rng=44
         )
 
 
@@ -134,9 +133,9 @@ def test_a_draw_whose_limit_is_too_small_is_drawn_anew():
         {"max_overlap": float("nan")},
         {"max_overlap": "0.1"},
         {"average_overlap": 0.1, "max_overlap": 0.2},
-        {"structure": "VIE"},
-        {"structure": None},
-        {"structure": "E"},
+        {"covariance_type": "VIE"},
+        {"covariance_type": None},
+        {"covariance_type": "E"},
     ],
 )
 def test_wrong_arguments_are_refused(wrong):
@@ -146,6 +145,6 @@ def test_wrong_arguments_are_refused(wrong):
 
 def test_unknown_structures_get_the_nearest_name():
     with pytest.raises(InvalidParameterError, match="Did you mean 'diag'"):
-        structure_letters("diagonal", 2)
+        random_mixture(2, 2, covariance_type="diagonal")
     with pytest.raises(InvalidParameterError, match="Use 'VII'"):
-        structure_letters("V", 2)
+        random_mixture(2, 2, covariance_type="V")

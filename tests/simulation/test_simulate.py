@@ -69,7 +69,7 @@ def test_seed_decides_and_results_are_frozen():
 
 @pytest.mark.parametrize("n", [0, -1, 2.0, "2", True, None])
 def test_wrong_sizes_are_refused(n):
-    with pytest.raises(InvalidParameterError, match="n must be an integer"):
+    with pytest.raises(InvalidParameterError, match="n_samples must be an integer"):
         simulate(scenario("blobs"), n)
 
 

@@ -92,7 +92,7 @@ def test_second_derivatives_of_the_posterior(structure, hierarchical):
     # Forty rows, of which the prior is a tenth.
     x = FAITHFUL[:40]
     prior = Priors(hierarchical=hierarchical, mean_sd=[1.0, 10.0])
-    fit = GaussianMixture(2, covariance_type=structure.code, prior=prior, random_state=0).fit(x)
+    fit = GaussianMixture(2, covariance_type=structure.code, priors=prior, random_state=0).fit(x)
     rng = np.random.default_rng(6)
     for _ in range(4):
         difference, product = along(fit, x, structure, rng)
@@ -105,7 +105,7 @@ def test_second_derivatives_of_the_posterior(structure, hierarchical):
 def test_rank_is_the_number_of_free_parameters(structure, method):
     fit = GaussianMixture(2, covariance_type=structure.code, random_state=0).fit(FAITHFUL)
     found = fit.standard_errors(FAITHFUL, method)
-    assert found.reasons == ()
+    assert found.notes == ()
     scale = np.sqrt(np.diagonal(found.joint))
     kept = scale > 0
     unit = found.joint[np.ix_(kept, kept)] / scale[kept] / scale[kept, None]
@@ -170,7 +170,7 @@ def test_two_equal_components_have_no_errors():
     assert np.isnan(found.weights).all()
     assert np.isnan(found.means).all()
     assert np.isnan(found.standard_deviations).all()
-    assert "components 0 and 1" in found.reasons[0]
+    assert "components 0 and 1" in found.notes[0]
     assert found.table().standard_error.isna().all()
 
 
@@ -186,15 +186,15 @@ def test_of_one_component_too_many_the_others_keep_theirs():
     assert found.weights[0] == pytest.approx(np.sqrt(0.25 / 400), rel=1e-6)
     assert np.isnan(found.means[1:]).all()
     assert np.isnan(found.weights[1:]).all()
-    assert "components 1 and 2" in " ".join(found.reasons)
+    assert "components 1 and 2" in " ".join(found.notes)
 
 
 def test_one_normal_cluster_does_not_determine_two_components():
     x = np.random.default_rng(6).standard_normal((150, 1))
     fit = GaussianMixture(2, random_state=0).fit(x)
     found = fit.standard_errors(x)
-    assert len(found.reasons) == 2
-    assert "takes the weight of component 0 to 0" in found.reasons[0]
+    assert len(found.notes) == 2
+    assert "takes the weight of component 0 to 0" in found.notes[0]
     assert np.isnan(found.weights).all()
     assert np.isnan(found.means).all()
 
@@ -205,8 +205,8 @@ def test_what_cannot_be_done_is_refused():
         fit.standard_errors(FAITHFUL[:200])
     with pytest.raises(InvalidParameterError, match="method must be one of"):
         fit.standard_errors(FAITHFUL, "hessian")
-    with pytest.raises(InvalidParameterError, match="replicates"):
-        fit.standard_errors(FAITHFUL, "bootstrap", replicates=1)
+    with pytest.raises(InvalidParameterError, match="n_resamples"):
+        fit.standard_errors(FAITHFUL, "bootstrap", n_resamples=1)
 
 
 @pytest.mark.parametrize("method", ["bootstrap", "weighted-bootstrap"])
@@ -214,7 +214,7 @@ def test_bootstraps_agree_with_the_sandwich(method):
     mixture = random_mixture(2, 2, average_overlap=0.005, rng=6)
     x, _ = mixture.sample(1000, rng=7)
     fit = GaussianMixture(2, random_state=0).fit(x)
-    found = fit.standard_errors(x, method, replicates=300, rng=8)
+    found = fit.standard_errors(x, method, n_resamples=300, rng=8)
     expected = fit.standard_errors(x, "sandwich")
     # A standard deviation of 300 has a standard error of 4 %; four of them, and n^-1/2 of 3 % for
     # the next order of the expansion.
@@ -229,11 +229,11 @@ def test_bootstraps_agree_with_the_sandwich(method):
 def test_a_bootstrap_does_not_depend_on_workers_or_labels():
     fit = GaussianMixture(2, random_state=0).fit(FAITHFUL)
     runs = [
-        fit.standard_errors(FAITHFUL, "bootstrap", replicates=20, rng=3, workers=workers)
-        for workers in (1, 2)
+        fit.standard_errors(FAITHFUL, "bootstrap", n_resamples=20, rng=3, n_jobs=n_jobs)
+        for n_jobs in (1, 2)
     ]
     assert np.array_equal(runs[0].replicates, runs[1].replicates)
-    other = fit.standard_errors(FAITHFUL, "bootstrap", replicates=20, rng=4)
+    other = fit.standard_errors(FAITHFUL, "bootstrap", n_resamples=20, rng=4)
     assert not np.array_equal(runs[0].replicates, other.replicates)
     # One label for one component: the first means stay near 2 and never near 4.3.
     assert runs[0].replicates[:, 2].max() < 3
@@ -249,7 +249,7 @@ def coverage(replications, seed):
         fit = GaussianMixture(3, random_state=0).fit(x)
         order = match_components(fit.mixture_, truth).order
         found = fit.standard_errors(x)
-        assert found.reasons == ()
+        assert found.notes == ()
         mean_hits = abs(fit.means_[order] - truth.means) <= reach * found.means[order]
         weight_hits = abs(fit.weights_[order] - truth.weights) <= reach * found.weights[order]
         covered.append(np.concatenate([mean_hits.ravel(), weight_hits]))
@@ -277,7 +277,7 @@ def test_intervals_cover_between_87_and_93_percent():
 @pytest.mark.parametrize("unit", [1e-140, 1e-100, 1e100, 1e140])
 @pytest.mark.parametrize("method", ["information", "sandwich", "bootstrap"])
 def test_units_whose_squares_float64_does_not_hold(unit, method):
-    options = {"replicates": 20, "rng": 1, "progressbar": False}
+    options = {"n_resamples": 20, "rng": 1, "progressbar": False}
     plain, far = (
         GaussianMixture(2, random_state=0).fit(x).standard_errors(x, method, **options)
         for x in (FAITHFUL, FAITHFUL * unit)

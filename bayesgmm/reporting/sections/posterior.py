@@ -69,7 +69,7 @@ def posterior_section(inputs: Inputs) -> Section:
         " ".join(sentences),
         (_figure(inputs, draws, features),),
         (table,),
-        [f"Not computed: {gap}." for gap in known.switching.gaps],
+        [f"Not computed: {note}." for note in known.switching.notes],
         numbers,
     )
 

@@ -45,7 +45,7 @@ def recovery_section(inputs: Inputs) -> Section:
         fit, source = inputs.standard_errors.found, "EM's estimates and standard errors"
     else:
         fit, source = inputs.mixture, "EM's estimates"
-    found = recovery(fit, inputs.truth, prob=_PROBABILITY)
+    found = recovery(fit, inputs.truth, prob=_PROBABILITY, rng=0)
     table = found.table
     known = table[np.isfinite(table["z"].to_numpy(dtype=np.float64))]
     state, sentences = _judge(known, source)

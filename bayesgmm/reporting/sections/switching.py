@@ -84,7 +84,11 @@ def switching_section(inputs: Inputs) -> Section:
                 f"Relabelled by {found.method}.",
             ),
         ),
-        (f"Advice: {found.advice}", found.caveat, *(f"Not computed: {gap}." for gap in found.gaps)),
+        (
+            f"Advice: {found.advice}",
+            found.caveat,
+            *(f"Not computed: {note}." for note in found.notes),
+        ),
         found.to_dict(),
         reason=_SHORT.get(found.verdict, "") if state == "good" else found.explanation,
     )
