@@ -1,4 +1,4 @@
-"""Finite Gaussian mixtures: exact maximum likelihood on one kernel that everything shares.
+"""Finite Gaussian mixtures: maximum likelihood by EM and posterior sampling on one kernel.
 
 ::
 
@@ -6,12 +6,12 @@
                   ├─ e_step ─► Statistics ─(+)─► Statistics ─┬─ m_step ─► Mixture      (EM)
     Mixture ──────┘                                          └─ score ──► gradient     (NUTS)
 
-One pass over the data gives the log-likelihood and the expected sufficient statistics. Statistics
-add, so threads, files and clusters are ways to write a sum. The M-step of every covariance
-structure is a function of the statistics alone, and so is the gradient of the log-likelihood.
+One pass over the data gives the log-likelihood and the expected sufficient statistics, which are
+additive over rows. The M-step of every covariance structure and the gradient of the log-likelihood
+are functions of these statistics alone.
 
-The public names, listed in ``__init__.pyi``, are loaded when they are first used:
-``import bayesgmm`` itself imports nothing that takes time.
+The public names, listed in ``__init__.pyi``, are loaded when they are first used, so that
+``import bayesgmm`` itself is fast.
 """
 
 import lazy_loader

@@ -1,7 +1,7 @@
-"""The command line: parse, call one function, write. One file holds one command.
+"""The command line: one file per command, which parses, calls one function and writes.
 
-Results go to standard output and messages to standard error. The exit status is 0, 1 (the data or
-the fit), 2 (usage), or 130 after Ctrl-C.
+Results are written to standard output and messages to standard error. The exit status is 0 for
+success, 1 for an error in the data or the fit, 2 for a usage error and 130 after Ctrl-C.
 """
 
 import click
@@ -18,10 +18,10 @@ from bayesgmm.cli.simulate import simulate
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="bayesgmm")
 def main() -> None:
-    """Finite Gaussian mixtures: fit them to data, say whether to believe them, and draw from them.
+    """Fit finite Gaussian mixtures to data, assess the fit, and simulate from it.
 
-    Results are written to standard output, messages to standard error. Exit status: 0, 1 (the data
-    or the fit), 2 (usage).
+    Results are written to standard output and messages to standard error. The exit status is 0 for
+    success, 1 for an error in the data or the fit, and 2 for a usage error.
     """
 
 

@@ -1,7 +1,7 @@
-"""The compiled core: `native` is its module for the instruction set of this processor.
+"""The compiled core; `native` is its module for the instruction set of this processor.
 
-The same sources are compiled several times, for wider and wider vector registers. The environment
-variable ``BAYESGMM_INSTRUCTION_SET`` (baseline, avx2 or avx512) picks one of them, for tests.
+The same sources are compiled once for each instruction set. The environment variable
+``BAYESGMM_INSTRUCTION_SET`` (baseline, avx2 or avx512) selects a module, for tests.
 """
 
 import importlib

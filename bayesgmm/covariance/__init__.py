@@ -1,1 +1,1 @@
-"""Covariance structures: what the components' covariances share."""
+"""Covariance structures: constraints on the components' covariances, and their M-steps."""

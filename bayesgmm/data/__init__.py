@@ -1,1 +1,1 @@
-"""How rows get in: arrays, data frames, files and data sets, checked once."""
+"""Input: arrays, data frames and files, converted and validated."""

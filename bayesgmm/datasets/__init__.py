@@ -1,1 +1,1 @@
-"""Small real data sets that ship with the package, each with its source."""
+"""Small real data sets included in the package, each with its source."""

@@ -1,1 +1,1 @@
-"""Label switching, recovery of the truth, agreement of the engines."""
+"""Relabelling, label switching, parameter recovery, EM against the posterior, predictive checks."""

@@ -1,1 +1,1 @@
-"""Maximum likelihood by EM: the loop, several starts, and the choice among their maxima."""
+"""Maximum likelihood by EM: the loop, multiple starts, and the choice among their maxima."""

@@ -1,1 +1,1 @@
-"""The estimator in scikit-learn's form, and what is said of a fit."""
+"""The scikit-learn estimator, its summary, information criteria and alignment of labels."""

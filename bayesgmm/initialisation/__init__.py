@@ -1,1 +1,1 @@
-"""Initial values for EM: portfolio of starts, hierarchical clustering, values given by the user."""
+"""Initial values for EM: default starts, hierarchical clustering, values given by the user."""

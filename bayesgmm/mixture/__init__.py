@@ -1,1 +1,1 @@
-"""A finite Gaussian mixture as a value, and what can be computed from it."""
+"""A finite Gaussian mixture as a value, and the quantities computed from it."""

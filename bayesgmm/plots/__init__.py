@@ -1,1 +1,1 @@
-"""Plots of mixtures, labels, intervals and selections."""
+"""Plots of mixtures, labels, intervals and model selection."""

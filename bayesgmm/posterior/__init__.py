@@ -1,4 +1,4 @@
-"""The posterior of a mixture: NUTS on the engine's kernel, by compiled code or in PyMC.
+"""The posterior of a mixture: NUTS on the compiled density, or in PyMC.
 
-Its modules are imported one by one, as each takes time: sampling needs no PyMC.
+Modules are imported one by one because PyMC is slow to import and sampling does not need it.
 """

@@ -1,1 +1,1 @@
-"""Priors of a mixture's parameters: they penalise EM and make the posterior."""
+"""Priors of the parameters of a mixture, for penalised likelihood and for the posterior."""

@@ -1,4 +1,4 @@
-"""One page that says what was fitted, and whether to believe it.
+"""The one-page report of a fit, with a verdict on how far it can be trusted.
 
-The room is called `reporting`, for `bayesgmm.report` is the function.
+The room is called `reporting` because `bayesgmm.report` is a function.
 """

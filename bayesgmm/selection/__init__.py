@@ -1,1 +1,1 @@
-"""The number of components and the covariance structure."""
+"""Selection of the number of components and of the covariance structure."""

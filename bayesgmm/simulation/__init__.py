@@ -1,1 +1,1 @@
-"""Data of known truth: draws from mixtures, random mixtures of known overlap, worked examples."""
+"""Simulation: draws from mixtures, random mixtures of given overlap, worked examples."""

@@ -1,1 +1,1 @@
-"""Standard errors: from the information matrix, or from refits."""
+"""Standard errors by the information matrix or by refitting."""
