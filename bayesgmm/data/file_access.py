@@ -10,6 +10,7 @@ import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -152,12 +153,18 @@ def write_atomically(path: PathLike, content: bytes, *, force: bool) -> None:
     """
     with _errors_as_sentences(path, "written"):
         target = _accepted(path, force)
-        if target.descriptor is not None:
-            _fill_and_close(os.dup(target.descriptor), content)
-        elif target.is_stream:
-            _fill_and_close(os.open(target.path, os.O_WRONLY), content)
-        else:
-            _replace(target, content, force)
+        if target.is_stream:
+            number = target.descriptor
+            handle = os.open(target.path, os.O_WRONLY) if number is None else os.dup(number)
+            with open(handle, "wb") as file:
+                file.write(content)
+            return
+        try:  # A file without a name vanishes with its process, however that ends.
+            _replace_by_unnamed(target, content, force)
+        except OSError as error:
+            if error.errno not in _NO_UNNAMED:
+                raise
+            _replace_by_named(target, content, force)
 
 
 @contextmanager
@@ -226,55 +233,36 @@ def _descriptor(path: Path) -> int | None:
     return None
 
 
-def _replace(target: _Target, content: bytes, force: bool) -> None:
-    # A file without a name vanishes with its process, however that ends.
-    try:
-        _replace_by_unnamed(target, content, force)
-    except OSError as error:
-        if error.errno not in _NO_UNNAMED:
-            raise
-        _replace_by_named(target, content, force)
-
-
 def _replace_by_unnamed(target: _Target, content: bytes, force: bool) -> None:
     if not hasattr(os, "O_TMPFILE"):
         raise OSError(errno.EOPNOTSUPP, "This system has no files without a name")
-    flags = os.O_TMPFILE | os.O_WRONLY
-    handle = os.open(target.path.parent, flags, _mode_of_new(target))
-    try:
-        _fill(handle, content, target.found)
-        links = os.open("/proc/self/fd", os.O_RDONLY)
-        try:
-            if not force:
-                os.link(str(handle), target.path, src_dir_fd=links)
-                return
-            with _temporary_name(target) as name:
-                os.link(str(handle), name, src_dir_fd=links)
-                name.replace(target.path)
-        finally:
-            os.close(links)
-    finally:
-        os.close(handle)
+    folder, flags = target.path.parent, os.O_TMPFILE | os.O_WRONLY
+    with open(os.open(folder, flags, _mode_of_new(target)), "wb") as file:
+        _fill(file, content, target.found)
+        # The link is followed only if a folder's descriptor is given; the path makes it idle.
+        link = partial(os.link, f"/proc/self/fd/{file.fileno()}", src_dir_fd=file.fileno())
+        if not force:
+            link(target.path)
+            return
+        with _temporary_name(target) as name:
+            link(name)
+            name.replace(target.path)
 
 
 def _replace_by_named(target: _Target, content: bytes, force: bool) -> None:
     with _temporary_name(target) as name:
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
-        handle = os.open(name, flags, _mode_of_new(target))
-        try:
-            _fill(handle, content, target.found)
-        finally:
-            os.close(handle)
-        if force:
-            name.replace(target.path)
-            return
-        try:
-            os.link(name, target.path)
-        except FileExistsError:
-            raise
-        except OSError:  # A file system without hard links: the check is as good as it gets.
-            _accepted(target.path, force=False)
-            name.replace(target.path)
+        with open(os.open(name, flags, _mode_of_new(target)), "wb") as file:
+            _fill(file, content, target.found)
+        if not force:
+            try:
+                os.link(name, target.path)
+                return
+            except FileExistsError:
+                raise
+            except OSError:  # Without hard links, no more than another check is possible.
+                _accepted(target.path, force=False)
+        name.replace(target.path)
 
 
 @contextmanager
@@ -294,8 +282,11 @@ def _mode_of_new(target: _Target) -> int:
     return 0o666 if target.found is None else 0o600
 
 
-def _fill(handle: int, content: bytes, like: os.stat_result | None) -> None:
-    _write_all(handle, content)
+def _fill(file: BinaryIO, content: bytes, like: os.stat_result | None) -> None:
+    """Write a file through to the disk, with the owner and mode of the one that it replaces."""
+    file.write(content)
+    file.flush()
+    handle = file.fileno()
     os.fsync(handle)
     if like is not None and hasattr(os, "fchmod"):
         made = os.fstat(handle)
@@ -303,16 +294,3 @@ def _fill(handle: int, content: bytes, like: os.stat_result | None) -> None:
             with contextlib.suppress(OSError):  # Only the superuser can give files away.
                 os.fchown(handle, like.st_uid, like.st_gid)
         os.fchmod(handle, stat.S_IMODE(like.st_mode) & 0o777)
-
-
-def _fill_and_close(handle: int, content: bytes) -> None:
-    try:
-        _write_all(handle, content)
-    finally:
-        os.close(handle)
-
-
-def _write_all(handle: int, content: bytes) -> None:
-    rest = memoryview(content)
-    while rest:
-        rest = rest[os.write(handle, rest) :]

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 import bayesgmm
-from bayesgmm.cli.messages import shown
+from bayesgmm.cli.results import printable
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="streams, links and names of POSIX")
 
@@ -207,7 +207,7 @@ def test_words_as_text():
         (os.fsdecode(b"m\xff"), r"m\xff"),
         ("\ud800 \udcff", r"\ud800 \udcff"),
     ]:
-        assert shown(word) == text
+        assert printable(word) == text
 
 
 def test_a_terminal_without_the_letters(folder):
