@@ -1,1 +1,1 @@
-"""How rows get in: arrays, data frames, files and data sets, checked once."""
+"""Data: validation, coercion, degeneracy, tables and files."""

@@ -81,7 +81,7 @@ def unique_names(columns: Iterable[Any]) -> Names:
 
 
 def unwritable(names: Iterable[str]) -> int | None:
-    """Return the position of the first name that no file of results can hold, or None."""
+    """Return the position of the first name that files of results cannot hold, or None."""
     for j, name in enumerate(names):
         if "\0" in name or any("\ud800" <= letter <= "\udfff" for letter in name):
             return j

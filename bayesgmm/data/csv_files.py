@@ -1,4 +1,4 @@
-"""Tables as CSV: read with the delimiter and the header found, and written to the last bit."""
+"""CSV: reading, with delimiter and header detected, and writing, exact to the last bit."""
 
 import csv
 import io
@@ -60,11 +60,12 @@ def read_csv(stream: TextIO, name: str, delimiter: str | None, header: bool | No
 
 
 def _lines(stream: TextIO, name: str) -> Iterator[str]:
-    """Yield the lines of a stream, none of them endless (/dev/zero has one such)."""
+    """Yield the lines of a stream; refuse endless ones (/dev/zero is one)."""
     for number, line in enumerate(iter(partial(stream.readline, _LONGEST_LINE), ""), 1):
         if len(line) == _LONGEST_LINE:
             raise InputError(
-                f"Line {number} of {name} is longer than {_LONGEST_LINE // 2**20} million letters."
+                f"Line {number} of {name} is longer than {_LONGEST_LINE // 2**20} million "
+                "characters."
             )
         yield line
 
@@ -122,7 +123,8 @@ def _rows(records: Iterator[Record], width: int, name: str, first: str) -> Itera
         row = cells or [""]  # In a table of one column, a blank line is a missing cell.
         if len(row) != width:
             raise InputError(
-                f"Line {number} of {name} has {len(row)} cells, but the {first} has {width}."
+                f"Line {number} of {name} has {len(row)} cell{'s' * (len(row) != 1)}, but the "
+                f"{first} has {width}."
             )
         yield row
 

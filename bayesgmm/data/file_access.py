@@ -1,6 +1,6 @@
-"""Files as they are found: links, devices, streams and modes are kept, errors are sentences.
+"""Reading and atomic writing of files: links, devices and modes are kept, errors are sentences.
 
-`write_atomically` is the one way in which the package writes.
+All files of the package are written by `write_atomically`.
 """
 
 import contextlib
@@ -41,7 +41,7 @@ _ADVICE = {
     errno.EACCES: _CLOSED,
     errno.EPERM: _CLOSED,
 }
-# How file systems say that they have no files without a name, or no hard links to them.
+# Errors of file systems that lack files without a name, or hard links to them.
 _NO_UNNAMED = {
     errno.EOPNOTSUPP,
     errno.EISDIR,
@@ -55,16 +55,16 @@ _MOST_LINKS = 40
 
 
 class _Target(NamedTuple):
-    """What a path to write to leads to.
+    """Target of a path to write to.
 
     Attributes
     ----------
     path : Path
         Without links, if it is a file.
     found : os.stat_result or None
-        None where there is nothing yet.
+        None if it does not exist.
     descriptor : int or None
-        The open stream of this process that the path stands for, as /dev/stdout does.
+        The open stream of this process that the path denotes, as /dev/stdout does.
     """
 
     path: Path
@@ -73,7 +73,7 @@ class _Target(NamedTuple):
 
     @property
     def is_stream(self) -> bool:
-        """Whether it is written into as it stands: a stream, a pipe or a character device."""
+        """True for a stream, a pipe or a character device, which are never replaced."""
         if self.descriptor is not None:
             return True
         mode = 0 if self.found is None else self.found.st_mode
@@ -86,7 +86,7 @@ def as_path(path: PathLike) -> Path:
     Raises
     ------
     InvalidParameterError
-        If it is not one, or has characters that no file's name has.
+        If it is of another type, or has characters that no file name has.
     """
     text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
     if not isinstance(text, str):
@@ -119,7 +119,7 @@ def opened(path: PathLike) -> Iterator[BinaryIO]:
 
 
 def check_target(path: PathLike, *, force: bool) -> None:
-    """Raise at once what would keep `write_atomically` from writing, before a long computation.
+    """Raise the errors of `write_atomically` in advance, before a long computation.
 
     Raises
     ------
@@ -134,15 +134,15 @@ def write_atomically(path: PathLike, content: bytes, *, force: bool) -> None:
     """Write a file in one step: it appears whole or not at all.
 
     A link is written through, and a file that is replaced keeps its mode. Pipes, character devices
-    and streams (/dev/stdout) are written into, never replaced; they need no `force`, since they
-    keep nothing that could be lost.
+    and streams (/dev/stdout) are written into, never replaced; they need no `force`, since no
+    content can be lost.
 
     Parameters
     ----------
     path : path
     content : bytes
     force : bool
-        Replace a file that is there.
+        Replace an existing file.
 
     Raises
     ------
@@ -182,13 +182,13 @@ def _errors_as_sentences(path: PathLike, done: str) -> Iterator[None]:
 
 
 def _accepted(path: PathLike, force: bool) -> _Target:
-    """Return what `path` leads to, if it may be written."""
+    """Return the target of `path`, if it may be written."""
     given = as_path(path)
     try:
         found = given.stat()
     except FileNotFoundError:
         found = None
-    # The way through /proc to another process's pipe has no real path.
+    # A path through /proc to another process's pipe has no real path.
     is_file = found is None or stat.S_ISREG(found.st_mode)
     path = Path(os.path.realpath(given)) if is_file else given
     target = _Target(path, found, _descriptor(given))
@@ -209,9 +209,9 @@ def _check_found(target: _Target, mode: int, force: bool) -> None:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, "Is a directory")
     if not (stat.S_ISREG(mode) or target.is_stream):
-        raise OSError(errno.EINVAL, "It is a disk or a socket, and results are not written there")
+        raise OSError(errno.EINVAL, "It is a disk or a socket, which cannot hold results")
     if stat.S_ISREG(mode) and not force:
-        raise FileExistsError(errno.EEXIST, "There is such a file already; --force replaces it")
+        raise FileExistsError(errno.EEXIST, "The file exists already; --force replaces it")
     if not _may_write(target.path):
         raise PermissionError(errno.EACCES, "It is read-only")
 
@@ -221,7 +221,7 @@ def _may_write(path: Path) -> bool:
 
 
 def _descriptor(path: Path) -> int | None:
-    """Return the number of this process's descriptor that a path stands for, or None."""
+    """Return the descriptor of this process that a path denotes, or None."""
     own = {"/dev/fd", os.path.realpath("/proc/self/fd")}
     for _ in range(_MOST_LINKS):
         folder = os.path.realpath(path.parent)
@@ -267,7 +267,7 @@ def _replace_by_named(target: _Target, content: bytes, force: bool) -> None:
 
 @contextmanager
 def _temporary_name(target: _Target) -> Iterator[Path]:
-    """Yield a short name in the target's folder, and leave no file of that name."""
+    """Yield a short name in the target's folder; remove any file of that name at the end."""
     name = target.path.parent / f".bayesgmm-{secrets.token_hex(8)}"
     try:
         yield name
@@ -277,8 +277,8 @@ def _temporary_name(target: _Target) -> Iterator[Path]:
 
 
 def _mode_of_new(target: _Target) -> int:
-    # A file's content is never open to more readers than the file that it replaces; a new one gets
-    # what the umask leaves.
+    # The content is never open to more readers than the file that it replaces; a new file gets
+    # the mode that the umask leaves.
     return 0o666 if target.found is None else 0o600
 
 

@@ -107,7 +107,7 @@ def test_every_command_writes_through_links_and_keeps_modes(folder, bayesgmm_com
         link.symlink_to(target.name)
         result = bayesgmm_command(*command, "-o", link)
         assert result.exit_code == 1
-        assert "There is such a file already; --force replaces it." in result.stderr
+        assert "The file exists already; --force replaces it." in result.stderr
         result = bayesgmm_command(*command, "-o", link, "--force")
         assert result.exit_code == 0, result.stderr
         assert link.is_symlink()

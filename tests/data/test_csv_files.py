@@ -49,7 +49,7 @@ def test_missing_cells_are_nan_and_a_blank_line_among_one_column_too(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a,b\n1,2\n3\n", "Line 3 .* has 1 cells, but the header has 2"),
+        ("a,b\n1,2\n3\n", "Line 3 .* has 1 cell, but the header has 2"),
         ("1,2\n3,4\n5,6,7\n", "Line 3 .* has 3 cells, but the first line has 2"),
         ("", "no rows"),
         ("a,b\n", "no rows below its header"),
