@@ -44,7 +44,7 @@ def read_csv(stream: TextIO, name: str, delimiter: str | None, header: bool | No
         sniffed = list(itertools.islice(lines, _SNIFFED_LINES))
         delimiter = _find_delimiter(sniffed) if delimiter is None else delimiter
         records = _records(itertools.chain(sniffed, lines), delimiter)
-        _, first = next(records, (0, []))
+        first = next((cells for _, cells in records if cells), None)
         if not first:
             raise InputError(f"{name} has no rows.")
         if header is None:

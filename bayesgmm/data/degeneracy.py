@@ -45,7 +45,7 @@ def check_enough_rows(X: Floats, n_components: int) -> None:
         )
 
 
-def check_spread(X: Floats, names: Names = None, *, some: bool = True) -> None:
+def check_spread(X: Floats, names: Names = None, *, some: bool = True) -> tuple[Floats, Floats]:
     """Raise InputError if a column is constant up to rounding, or its variance is beyond float64.
 
     Parameters
@@ -56,8 +56,22 @@ def check_spread(X: Floats, names: Names = None, *, some: bool = True) -> None:
         Names of the columns in messages.
     some : bool
         Refuse constant columns. False where a constant is added to the variances.
+
+    Returns
+    -------
+    least, largest : (D,)
+        Extremes of the columns.
     """
-    _extremes(X, names, some=some)
+    least = largest = np.full(X.shape[1], np.nan)
+    for block in _columns(X):
+        least = np.fmin(least, np.fmin.reduce(block, axis=1))
+        largest = np.fmax(largest, np.fmax.reduce(block, axis=1))
+    spread = 0.5 * largest - 0.5 * least
+    rounding = 2 * _EPS * np.maximum(np.abs(least), np.abs(largest))
+    low = np.maximum(rounding, 0.5 * _LEAST_SPREAD) if some else -1.0
+    if not ((low < spread) & (spread <= 0.5 * _LARGEST_SPREAD)).all():
+        raise _bad_spread(X, least, largest, (spread <= rounding) & some, names)
+    return least, largest
 
 
 def check_full_rank(X: Floats, names: Names = None) -> None:
@@ -74,7 +88,7 @@ def check_full_rank(X: Floats, names: Names = None) -> None:
     names : tuple of str, optional
         Names of the columns in messages.
     """
-    least, largest = _extremes(X, names)
+    least, largest = check_spread(X, names)
     n, d = X.shape
     if n <= d:
         raise InputError(
@@ -96,20 +110,6 @@ def _columns(X: Floats) -> Iterator[Floats]:
     """Yield transposed blocks (D, b), since NumPy reduces long rows faster than short ones."""
     step = max(_BLOCK // X.shape[1], X.shape[1])
     return (X[start : start + step].T.copy() for start in range(0, len(X), step))
-
-
-def _extremes(X: Floats, names: Names, *, some: bool = True) -> tuple[Floats, Floats]:
-    """Return the least and largest value of each column, (D,), after checking their difference."""
-    least = largest = np.full(X.shape[1], np.nan)
-    for block in _columns(X):
-        least = np.fmin(least, np.fmin.reduce(block, axis=1))
-        largest = np.fmax(largest, np.fmax.reduce(block, axis=1))
-    spread = 0.5 * largest - 0.5 * least
-    rounding = 2 * _EPS * np.maximum(np.abs(least), np.abs(largest))
-    low = np.maximum(rounding, 0.5 * _LEAST_SPREAD) if some else -1.0
-    if not ((low < spread) & (spread <= 0.5 * _LARGEST_SPREAD)).all():
-        raise _bad_spread(X, least, largest, (spread <= rounding) & some, names)
-    return least, largest
 
 
 def _bad_spread(

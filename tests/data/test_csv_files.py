@@ -33,6 +33,15 @@ def test_one_column_and_a_byte_order_mark(tmp_path):
     assert values(table) == [[1.0], [2.0]]
 
 
+def test_blank_lines_at_the_beginning_are_passed_over(tmp_path):
+    table = read_table(written(tmp_path, "\n \na,b\n1,2\n"))
+    assert (table.names, values(table)) == (("a", "b"), [[1.0, 2.0]])
+    with pytest.raises(InputError, match=r"Line 5 .* has 1 cell"):
+        read_table(written(tmp_path, "\n\na,b\n1,2\n3\n"))
+    with pytest.raises(InputError, match="has no rows"):
+        read_table(written(tmp_path, "\n\n"))
+
+
 def test_a_header_of_numbers_can_be_declared(tmp_path):
     path = written(tmp_path, "2001,2002\n1,2\n")
     assert read_table(path).names is None
