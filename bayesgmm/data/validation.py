@@ -19,7 +19,7 @@ class Data(NamedTuple):
     Attributes
     ----------
     X : (n, D)
-        C-ordered, aligned float64; the caller's own array where it is that already.
+        C-ordered, aligned float64; the user's own array if it has this form.
     feature_names : tuple of D different str, or None
     has_missing : bool
         Whether entries are NaN.
@@ -42,14 +42,14 @@ def check_data(
     Parameters
     ----------
     X : array-like, data frame or Data of shape (n, D)
-        Never modified. A frame without a text column name has no feature names; repeated names are
+        Never modified. A frame has feature names if a name of a column is text; repeated names are
         numbered.
     feature_names : sequence of str, optional
-        Instead of the names that X brings.
+        Names in place of those of X.
     allow_nan : bool
-        Take NaN (and None, pd.NA) as missing values, unless a whole column is missing.
+        Allow NaN (and None, pd.NA) as missing values, unless a whole column is missing.
     name : str
-        What messages call X.
+        Name of X in messages.
 
     Raises
     ------
@@ -86,9 +86,9 @@ def check_sample_weight(weights: Any, n: int) -> Floats | None:
     Raises
     ------
     InputTypeError
-        If they are no numbers.
+        If they are not numbers.
     InputError
-        If their number is not n, or one is negative or not finite, or all are zero.
+        If they are not n weights, or one is negative or not finite, or all are zero.
     """
     if weights is None:
         return None
@@ -123,7 +123,7 @@ def _check_shape(array: Floats, name: str) -> None:
 
 
 def _as_names(names: Any) -> tuple[str, ...]:
-    """Return a caller's names as a tuple of different strings."""
+    """Return names given by the user as a tuple of different strings."""
     sound = isinstance(names, Iterable) and not isinstance(names, str | bytes | Mapping | Set)
     sound = sound and getattr(names, "ndim", 1) > 0
     result = tuple(names) if sound else ()
@@ -136,7 +136,7 @@ def _as_names(names: Any) -> tuple[str, ...]:
 
 
 def _check_names(names: Names, name: str) -> None:
-    """Refuse column names that no file of results can hold."""
+    """Raise InputError for a column name that files of results cannot hold."""
     j = unwritable(names or ())
     if names is not None and j is not None:
         raise InputError(
@@ -146,7 +146,7 @@ def _check_names(names: Names, name: str) -> None:
 
 
 def _check_finite(array: Floats, names: Names, allow_nan: bool, name: str) -> None:
-    # Least and largest need no array of n x D, and cannot overflow as a sum can.
+    # Extremes take no array of n x D, and do not overflow as a sum does.
     if allow_nan:
         extremes = np.fmin.reduce(array, axis=0), np.fmax.reduce(array, axis=0)
         missing = np.isnan(extremes[0])

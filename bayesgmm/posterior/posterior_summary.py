@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from bayesgmm.covariance.structures import as_structure
+from bayesgmm.display import text_table
 from bayesgmm.errors import InputError
 from bayesgmm.mixture.matching import matching_costs
 from bayesgmm.mixture.mixture import Mixture
@@ -120,10 +121,7 @@ def summarise_posterior(posterior: xr.DataTree) -> str:
         ]
         for row in table.itertuples(index=False)
     ]
-    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
-    for cells in [heads, *rows]:
-        first, *rest = (f"{cell:>{w}}" for cell, w in zip(cells, widths, strict=True))
-        lines.append("  ".join([first.strip().ljust(widths[0]), *rest]))
+    lines.append(text_table([heads, *rows]))
     lines += [each for each in [table.attrs["estimate"]] if each]
     lines += [f"No standard error: {note}" for note in table.attrs["notes"]]
     return "\n".join(lines)

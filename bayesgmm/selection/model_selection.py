@@ -1,10 +1,9 @@
 """The choice of K and covariance structure: a grid of fits, ranked by a criterion."""
 
-import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from bayesgmm.arguments import check_choice, check_count, check_members, check_n
 from bayesgmm.covariance.structures import Decomposed, Structure, as_structure
 from bayesgmm.data.degeneracy import check_full_rank, check_spread
 from bayesgmm.data.validation import check_data
+from bayesgmm.display import progress
 from bayesgmm.errors import BayesGMMWarning, FitError, InputError, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.likelihood.em_steps import n_threads
@@ -205,7 +205,9 @@ def select_mixture(
     chosen = _check_structures(covariance_type, x.shape[1])
     notes = _impossible(x, data.feature_names, ks, chosen)
     folds = _folds(len(x), generator) if criterion == "cv" else []
-    with _progress(progressbar, len(ks) * len(chosen) * (1 + len(folds))) as advance:
+    with progress(progressbar) as bar:
+        n_fits = len(ks) * len(chosen) * (1 + len(folds))
+        advance = partial(bar.advance, bar.add_task("Fitting the grid", total=n_fits))
         cells = _search(x, ks, chosen, notes, eigenvalue_ratio, generator, advance)
         names = data.feature_names
         held_out = [
@@ -441,17 +443,3 @@ def _warn_at_edge(cell: Cell, ks: Sequence[int]) -> None:
             BayesGMMWarning,
             stacklevel=3,
         )
-
-
-@contextmanager
-def _progress(wanted: bool, total: int) -> Iterator[Callable[[], None]]:
-    """A bar on a terminal, or nothing; yields what is to be called for each cell that is done."""
-    if not (wanted and sys.stderr.isatty()):
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Fitting the grid", total=total)
-        yield lambda: bar.advance(task)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import bayesgmm
-from bayesgmm.data.table_files import csv_text
+from bayesgmm.data.csv_files import csv_text
 
 
 @pytest.fixture
