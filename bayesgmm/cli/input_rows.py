@@ -8,8 +8,6 @@ import click
 import bayesgmm
 from bayesgmm.cli.results import printable
 
-_LARGEST_MODEL = 2**26
-
 
 class Rows(NamedTuple):
     """Rows to fit (a frame if the columns have names), and their known groups."""
@@ -63,12 +61,13 @@ def read_rows(
 
 def read_mixture(path: str) -> "bayesgmm.Mixture":
     """Read a mixture from a file of `fit -o`; "-" is standard input."""
+    from bayesgmm.data.json_document import LARGEST
     from bayesgmm.data.table_files import open_binary
 
     if path != "-":
         return bayesgmm.Mixture.from_json(Path(path))
     with open_binary(path) as (_, file):
-        return bayesgmm.Mixture.from_json(file.read(_LARGEST_MODEL + 1))
+        return bayesgmm.Mixture.from_json(file.read(LARGEST + 1))
 
 
 def _no_such_data(data: str, known: tuple[str, ...]) -> str:

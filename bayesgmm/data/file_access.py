@@ -239,7 +239,7 @@ def _replace_by_unnamed(target: _Target, content: bytes, force: bool) -> None:
     folder, flags = target.path.parent, os.O_TMPFILE | os.O_WRONLY
     with open(os.open(folder, flags, _mode_of_new(target)), "wb") as file:
         _fill(file, content, target.found)
-        # The link is followed only if a folder's descriptor is given; the path makes it idle.
+        # os.link follows links only if it is given a descriptor, which absolute paths then ignore.
         link = partial(os.link, f"/proc/self/fd/{file.fileno()}", src_dir_fd=file.fileno())
         if not force:
             link(target.path)

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from bayesgmm.data.file_access import as_path, opened, write_atomically
 from bayesgmm.errors import InvalidParameterError, ModelFormatError
 
-_LARGEST = 64 * 2**20
+LARGEST = 64 * 2**20  # bytes
 _ENVELOPE = ("schema", "version", "checksum")
 
 
@@ -68,7 +68,7 @@ def read_text(source: str | bytes | os.PathLike[str]) -> str:
     if path.is_dir():
         raise ModelFormatError(f"{str(path)!r} is a folder, not a regular file.")
     with opened(path) as file:
-        return _decode(file.read(_LARGEST + 1))
+        return _decode(file.read(LARGEST + 1))
 
 
 def load_document(text: str, schema: str, version: int, fields: set[str]) -> dict[str, Any]:
@@ -119,8 +119,8 @@ def _checksum(document: dict[str, Any]) -> str:
 
 
 def _decode(content: str | bytes) -> str:
-    if len(content) > _LARGEST:
-        raise ModelFormatError(f"The model is longer than {_LARGEST // 2**20} MB.")
+    if len(content) > LARGEST:
+        raise ModelFormatError(f"The model is longer than {LARGEST // 2**20} MB.")
     try:
         return content if isinstance(content, str) else content.decode("utf-8")
     except UnicodeDecodeError as error:

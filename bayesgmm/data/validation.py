@@ -42,8 +42,8 @@ def check_data(
     Parameters
     ----------
     X : array-like, data frame or Data of shape (n, D)
-        Never modified. A frame has feature names if a name of a column is text; repeated names are
-        numbered.
+        Never modified. A frame has feature names if any of its column names is text; repeated names
+        are numbered.
     feature_names : sequence of str, optional
         Names in place of those of X.
     allow_nan : bool

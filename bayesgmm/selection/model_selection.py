@@ -184,8 +184,8 @@ def select_mixture(
     --------
     >>> from bayesgmm import load_dataset, select_mixture
     >>> chosen = select_mixture(load_dataset("faithful").X, range(1, 5), rng=0)
-    >>> chosen
-    <Selection of 56 cells by bic: EEE, 3>
+    >>> chosen.ranked()["covariance_type"][0]
+    EEE
     """
     import pandas as pd
 

@@ -134,6 +134,11 @@ def test_hostile_column_names_survive(bayesgmm_command, tmp_path):
     assert not drawn.stdout.startswith("=")
 
 
+def test_help_keeps_the_lines_of_examples(bayesgmm_command):
+    lines = bayesgmm_command("fit", "--help").stdout.splitlines()
+    assert "    bayesgmm fit faithful -k 2" in lines
+
+
 def test_usage_errors(bayesgmm_command):
     for arguments, words in [
         (("fit", "faithful", "-k", 2, "--covariance", "fulll"), "'full'"),

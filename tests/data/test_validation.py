@@ -6,6 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
 import scipy.sparse
 
@@ -221,7 +222,6 @@ def test_feature_names_from_the_caller():
 
 
 def test_other_frames_through_narwhals():
-    pyarrow = pytest.importorskip("pyarrow")
     table = pyarrow.table({"a": [1, 2], "b": [0.5, None], "c": [True, False]})
     X, names, _ = check_data(table, allow_nan=True)
     assert names == ("a", "b", "c")
@@ -340,7 +340,6 @@ def test_large_floats_and_unmasked_rows_stay_welcome():
 
 
 def test_other_frames_with_repeated_names_decimals_and_gaps():
-    pyarrow = pytest.importorskip("pyarrow")
     table = pyarrow.table([[1, 2], [3.0, 4.0], [5, 6]], names=["a", "a", "a (2)"])
     X, names, _ = check_data(table)
     assert names == ("a", "a (3)", "a (2)")

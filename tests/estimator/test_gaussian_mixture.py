@@ -285,7 +285,7 @@ def test_few_rows_are_fitted_with_a_warning():
     [
         (np.repeat(np.arange(3.0)[:, None], 10, axis=0), "3 distinct rows but n_components=5"),
         (FAITHFUL[:4], "4 rows .* n_components=5"),
-        (np.c_[FAITHFUL, np.ones(272)], "column 2 constant"),
+        (np.c_[FAITHFUL, np.ones(272)], "column 2 is constant"),
         (np.c_[FAITHFUL, FAITHFUL.sum(axis=1)], "rank 2"),
         (np.where(np.arange(272)[:, None] == 5, [1.0, 1e300], FAITHFUL), "column 1"),
         (np.where(np.arange(272)[:, None] == 5, [1.0, np.nan], FAITHFUL), "row 5, column 1"),
