@@ -23,7 +23,7 @@ from sklearn.utils._param_validation import (
 from sklearn.utils._param_validation import (
     InvalidParameterError as SklearnInvalidParameterError,
 )
-from sklearn.utils.validation import _check_feature_names, _check_n_features, check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from bayesgmm.arguments import check_choice, check_count, check_kind, check_number
 from bayesgmm.covariance.structures import Structure, as_structure, structure_words
@@ -290,7 +290,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             self.__dict__.pop("feature_names_in_", None)
         else:
             self.feature_names_in_ = np.array(data.feature_names, dtype=object)
-        _check_n_features(self, data.X, reset=True)
+        self.n_features_in_ = data.X.shape[1]
         self._store(found, settings.structure, data.feature_names)
         self._weighted = None if weights is None else (_digest(data.X), weights.copy())
         return self
@@ -677,6 +677,11 @@ def fitted_mixture(name: str, value: Any) -> Mixture:
 def _as_float(name: str, value: Any) -> float | None:
     """A real number of any type, as float64."""
     return None if value is None else check_number(name, value, infinite=True)
+
+
+def _check_feature_names(estimator: GaussianMixture, X: Any, *, reset: bool) -> None:
+    """Store the names of X's columns if `reset`, or compare them with those of the fit."""
+    validate_data(estimator, X, reset=reset, skip_check_array=True, ensure_2d=False)
 
 
 def _digest(x: Array) -> bytes:

@@ -185,7 +185,7 @@ def select_mixture(
     >>> from bayesgmm import load_dataset, select_mixture
     >>> chosen = select_mixture(load_dataset("faithful").X, range(1, 5), rng=0)
     >>> chosen.ranked()["covariance_type"][0]
-    EEE
+    'EEE'
     """
     import pandas as pd
 

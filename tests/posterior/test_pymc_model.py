@@ -70,7 +70,6 @@ def test_shared_and_one_dimensional_covariances_are_expanded():
     assert tuple(pm.draw(model["covariances"], random_seed=0, mode=INTERPRETED).shape) == (1, 1, 1)
 
 
-@pytest.mark.slow  # PyMC compiles the model
 def test_pymcs_own_sampler_draws_from_the_same_posterior():
     x = load_dataset("faithful").X
     short = {"draws": 150, "tune": 200, "chains": 1, "progressbar": False}
