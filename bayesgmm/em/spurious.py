@@ -7,7 +7,7 @@ from scipy.special import gammaln
 from bayesgmm.core import native
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.em.loop import Run
-from bayesgmm.priors.penalised_likelihood import Penalised
+from bayesgmm.priors.objective import Objective
 
 type Array = NDArray[np.float64]
 
@@ -15,7 +15,7 @@ type Array = NDArray[np.float64]
 _FLAT = 1e-3
 
 
-def why_spurious(run: Run, structure: Structure, ratio: float = np.inf) -> str | None:
+def why_spurious(run: Run, objective: Objective, ratio: float = np.inf) -> str | None:
     """Why a run is degenerate or spurious; None if it is neither.
 
     A mixture's likelihood can be made as high as one likes by a component on a few rows that
@@ -25,9 +25,11 @@ def why_spurious(run: Run, structure: Structure, ratio: float = np.inf) -> str |
     covariances bounds it too (Hathaway 1985); here they are taken in coordinates in which the
     covariances have the identity on average, so that no unit matters.
     """
-    if isinstance(structure, Penalised) and run.collapsed is None:
-        found = _eigenvalue_ratio_exceeded(run, structure, ratio)
-        return found or (_flat_by_chance(run, structure) if structure.learns_scale else None)
+    structure, priors = objective.structure, objective.priors
+    if priors is not None and run.collapsed is None:
+        reason = _eigenvalue_ratio_exceeded(run, structure, ratio)
+        learns_scale = priors.covariances.hierarchical
+        return reason or (_flat_by_chance(run, structure) if learns_scale else None)
     return (
         too_few_rows(run, structure)
         or _eigenvalue_ratio_exceeded(run, structure, ratio)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bayesgmm.core import native
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.coordinates import Coordinates
-from bayesgmm.priors.core_arguments import prior_numbers
+from bayesgmm.priors.prior_numbers import prior_numbers
 from bayesgmm.priors.priors import ResolvedPriors
 
 type Array = NDArray[np.float64]
