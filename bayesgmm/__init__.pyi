@@ -11,6 +11,8 @@ from .diagnostics.switching import LabelSwitching as LabelSwitching
 from .diagnostics.switching import label_switching as label_switching
 from .diagnostics.truth_recovery import Recovery as Recovery
 from .diagnostics.truth_recovery import recovery as recovery
+from .em.spurious import Degeneracy as Degeneracy
+from .em.spurious import Fault as Fault
 from .estimator.alignment import align as align
 from .estimator.gaussian_mixture import GaussianMixture as GaussianMixture
 from .mixture.decision_boundaries import Boundaries as Boundaries
@@ -61,6 +63,8 @@ __all__ = [
     "Boundaries",
     "ConditionalMoments",
     "Dataset",
+    "Degeneracy",
+    "Fault",
     "Gamma",
     "GaussianMixture",
     "HighestDensityRegion",

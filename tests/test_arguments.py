@@ -345,7 +345,7 @@ def table():
     yield "sample_posterior", bayesgmm.sample_posterior, {
         "X": t.X, "n_components": 2, "draws": 4, "tune": 4, "chains": 1, "progressbar": False,
     }, {
-        "X": ROWS, "n_components": COUNT, "covariance_type": STRUCTURE, "priors": PRIORS,
+        "X": ROWS, "n_components": COUNT, "covariance_type": optional(STRUCTURE), "priors": PRIORS,
         "draws": COUNT, "tune": COUNT, "chains": COUNT, "init": WORD, "nuts_sampler": WORD,
         "target_accept": optional(PROBABILITY), "rng": RNG,
     }  # fmt: skip
@@ -405,7 +405,8 @@ def table():
 # Public, but not here: objects that functions return, built by hand by nobody; methods that the
 # engine calls with arrays it has checked.
 RESULTS = {
-    "Agreement", "BootstrapLRT", "Boundaries", "Dataset", "HighestDensityRegion",
+    "Agreement", "BootstrapLRT", "Boundaries", "Dataset", "Degeneracy", "Fault",
+    "HighestDensityRegion",
     "LabelSwitching", "Merging", "Recovery", "ConditionalMoments", "Report", "ResolvedPriors",
     "Score", "Selection", "Simulation", "StandardErrors", "Statistics", "Structure",
 }  # fmt: skip
@@ -416,7 +417,7 @@ UNCHECKED = {
     *(f"Structure.{name}" for name, item in vars(bayesgmm.Structure).items()
       if inspect.isfunction(item)),
     *(f"ResolvedPriors.{method}" for method in ("parts", "transformed")),
-    "GaussianMixture.weights_of",
+    "GaussianMixture.weights_of", "Degeneracy.permuted",
     # scikit-learn's.
     "GaussianMixture.set_fit_request", "GaussianMixture.set_score_request",
 }  # fmt: skip

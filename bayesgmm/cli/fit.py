@@ -109,12 +109,12 @@ def _fit_document(
     import numpy as np
 
     from bayesgmm.covariance.structures import as_structure
-    from bayesgmm.estimator.fit_summary import agreement
+    from bayesgmm.estimator.fit_summary import agreed_starts
     from bayesgmm.mixture.bhattacharyya_distance import bhattacharyya
 
     mixture, structure = model.mixture_, as_structure(model.covariance_type)
     starts = model.starts_.to_dict("records")
-    agreed, made = agreement(starts)
+    agreed, made = agreed_starts(model)
     groups = None
     if table is not None:
         groups = {

@@ -1,4 +1,4 @@
-"""The one check that guards every entry: data and their weights, in the same words everywhere."""
+"""The one check of data and of their weights, and the checked value that travels."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
@@ -14,17 +14,20 @@ _BLOCK = 2**17
 
 
 class Data(NamedTuple):
-    """Checked data.
+    """Checked data: whatever takes rows takes these, and does not check them again.
 
     Attributes
     ----------
     X : (n, D)
         C-ordered, aligned float64; the caller's own array where it is that already.
     feature_names : tuple of D different str, or None
+    has_missing : bool
+        Whether entries are NaN.
     """
 
     X: Floats
     feature_names: Names
+    has_missing: bool = False
 
 
 def check_data(
@@ -38,7 +41,7 @@ def check_data(
 
     Parameters
     ----------
-    X : array-like or data frame of shape (n, D)
+    X : array-like, data frame or Data of shape (n, D)
         Never modified. A frame without a text column name has no feature names; repeated names are
         numbered.
     feature_names : sequence of str, optional
@@ -57,7 +60,11 @@ def check_data(
         infinities, or a column name that no file can hold; the message names the column.
     """
     names: Names = None
-    if type(X) is np.ndarray and X.dtype == _DOUBLE and X.flags.c_contiguous and X.flags.aligned:
+    if isinstance(X, Data):
+        if feature_names is None and (allow_nan or not X.has_missing):
+            return X
+        array, names, _ = X
+    elif type(X) is np.ndarray and X.dtype == _DOUBLE and X.flags.c_contiguous and X.flags.aligned:
         array = X
     else:
         array, names = to_floats(X, name)
@@ -70,7 +77,7 @@ def check_data(
             )
     _check_names(names, name)
     _check_finite(array, names, allow_nan, name)
-    return Data(array, names)
+    return Data(array, names, allow_nan and bool(np.isnan(array).any()))
 
 
 def check_sample_weight(weights: Any, n: int) -> Floats | None:

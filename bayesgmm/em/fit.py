@@ -1,6 +1,5 @@
 """From data and settings to a fitted mixture: values in, values out."""
 
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,10 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.coercion import label
 from bayesgmm.data.degeneracy import check_enough_rows, check_full_rank, check_spread
-from bayesgmm.em.component_order import check_reference, component_order, renumbered
+from bayesgmm.em.component_order import check_reference, component_order
 from bayesgmm.em.loop import Run, StopRule
 from bayesgmm.em.multistart import Attempt, attempt, explore, finish
-from bayesgmm.errors import DegeneracyWarning, FitError, InputError, InvalidParameterError
+from bayesgmm.em.spurious import Degeneracy, Fault
+from bayesgmm.errors import FitError, InputError, InvalidParameterError
 from bayesgmm.initialisation.starts import Sample, Start, Views, portfolio, sample_size
 from bayesgmm.initialisation.user_given import chosen_starts, given_parameters
 from bayesgmm.likelihood.em_steps import Rows, n_threads
@@ -75,6 +75,42 @@ class Settings:
     order_by: str | Mixture | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class StartRecord:
+    """What became of one start.
+
+    Attributes
+    ----------
+    start : str
+        How it was made.
+    log_likelihood : float
+        Nats, of `n_rows` rows; NaN where the run ended in no mixture.
+    iterations : int
+    degeneracy : Degeneracy or None
+    converged : bool
+    n_rows : int
+        Of the data, or of the sample on which the run was made.
+    """
+
+    start: str
+    log_likelihood: float
+    iterations: int
+    degeneracy: Degeneracy | None
+    converged: bool
+    n_rows: int
+
+    @property
+    def outcome(self) -> str:
+        """The end of the run in words."""
+        return str(self.degeneracy or ("converged" if self.converged else "stopped"))
+
+    def permuted(self, order: NDArray[np.intp]) -> "StartRecord":
+        """The same beside a fit whose component k was component ``order[k]``."""
+        if self.degeneracy is None:
+            return self
+        return replace(self, degeneracy=self.degeneracy.permuted(order))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
     """The outcome of a fit.
@@ -86,10 +122,9 @@ class Fit:
     run : Run
         The winning run, in the units of the fit and under labels of its own.
     units : Units
-    reason : str or None
+    degeneracy : Degeneracy or None
         Why the fit is degenerate, if it is.
-    starts : list of dict
-        A record of each start.
+    starts : list of StartRecord
     priors : ResolvedPriors or None
         What penalised the likelihood, in the user's units.
     weight_unit : float
@@ -99,8 +134,8 @@ class Fit:
     parameters: Parameters
     run: Run
     units: Units
-    reason: str | None
-    starts: list[dict[str, Any]]
+    degeneracy: Degeneracy | None
+    starts: list[StartRecord]
     priors: ResolvedPriors | None = None
     weight_unit: float = 1.0
 
@@ -168,12 +203,12 @@ def fit_mixture(
         order = np.arange(settings.n_components)
     else:
         order = np.lexsort(parameters.means.T[::-1])
-    records = [
-        _record(replace(each, reason=renumbered(each.reason, order)), units, weight_unit)
-        for each in attempts
-    ]
-    reason = renumbered(best.reason, order)
-    return Fit(parameters.permuted(order), best.run, units, reason, records, priors, weight_unit)
+    records = [_record(each, units, weight_unit).permuted(order) for each in attempts]
+    degeneracy = None if best.degeneracy is None else best.degeneracy.permuted(order)
+    if ridge and degeneracy is None:
+        degeneracy = Degeneracy(Fault.FEW_ROWS, None, x.shape)
+    parameters = parameters.permuted(order)
+    return Fit(parameters, best.run, units, degeneracy, records, priors, weight_unit)
 
 
 def _counted(
@@ -249,13 +284,6 @@ def _check_rows(x: Array, names: tuple[str, ...] | None, settings: Settings) -> 
         check_full_rank(x, names)
     if diagonal or n > d:
         return 0.0
-    warnings.warn(
-        f"X has {n} rows and {d} columns: a full covariance needs at least {d + 1} rows. "
-        f"{_FEW_ROWS:g} times each column's variance was added to the diagonals. Use more "
-        "rows, fewer columns, or covariance_type='diag'.",
-        DegeneracyWarning,
-        stacklevel=4,
-    )
     return _FEW_ROWS
 
 
@@ -342,7 +370,7 @@ def _sample(
 def _say(found: Attempt, units: Units, settings: Settings) -> None:
     if settings.verbose:
         record = _record(found, units, 1.0)
-        print(f"{record['start']}: {record['log_likelihood']:.6f} nats, {record['outcome']}")
+        print(f"{record.start}: {record.log_likelihood:.6f} nats, {record.outcome}")
 
 
 def _all_collapsed(
@@ -353,7 +381,9 @@ def _all_collapsed(
     units: Units,
 ) -> FitError:
     k, structure = settings.n_components, settings.structure
-    outcomes = Counter(each.reason or "collapsed on the way to its optimum" for each in attempts)
+    outcomes = Counter(
+        str(each.degeneracy or "collapsed on the way to its maximum") for each in attempts
+    )
     table = [f"  {count} x {reason}" for reason, count in outcomes.most_common(4)]
     if len(outcomes) > len(table):
         table.append(f"  and {len(outcomes) - len(table)} other outcomes")
@@ -399,19 +429,13 @@ def _heaps(x: Array, names: tuple[str, ...] | None, units: Units) -> list[str]:
     return lines
 
 
-def _record(found: Attempt, units: Units, weight_unit: float) -> dict[str, Any]:
+def _record(found: Attempt, units: Units, weight_unit: float) -> StartRecord:
     """A line of `starts_`; a run that ended in no mixture has no log-likelihood."""
     run = found.run
-    value, passes, outcome = np.nan, 0, found.reason
+    value, iterations = np.nan, 0
     if run is not None:
-        passes = run.n_passes - 1
+        iterations = run.n_passes - 1
         if not found.collapsed:
             value = units.log_likelihood(run.log_likelihood, run.statistics.weight) * weight_unit
-        outcome = outcome or ("converged" if run.converged else "stopped")
-    return {
-        "start": found.name,
-        "log_likelihood": value,
-        "iterations": passes,
-        "outcome": outcome,
-        "n_rows": found.n_rows,
-    }
+    converged = run is not None and run.converged
+    return StartRecord(found.name, value, iterations, found.degeneracy, converged, found.n_rows)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.em.loop import Run, StopRule, maximise
-from bayesgmm.em.spurious import too_few_rows, why_spurious
+from bayesgmm.em.spurious import Degeneracy, Fault, too_few_rows, why_spurious
 from bayesgmm.initialisation.starts import Sample, Start, exchanged
 from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.priors.objective import Objective
@@ -35,7 +35,7 @@ class Attempt:
         How the start was made.
     run : Run or None
         None if not even the first pass could be made.
-    reason : str or None
+    degeneracy : Degeneracy or None
         Why the run is degenerate or spurious, if it is; it then loses to every run that is not.
     n_rows : int
         Of the data, or of the sample on which the run was made.
@@ -43,7 +43,7 @@ class Attempt:
 
     name: str
     run: Run | None
-    reason: str | None
+    degeneracy: Degeneracy | None
     n_rows: int
 
     @property
@@ -58,7 +58,7 @@ class Attempt:
 
     def merit(self) -> tuple[bool, float]:
         """What ranks attempts: sound ones before spurious ones, then likelihood."""
-        return self.reason is None, self.value
+        return self.degeneracy is None, self.value
 
 
 def attempt(
@@ -75,9 +75,8 @@ def attempt(
     n = len(rows.x)
     run = maximise(rows, objective, start.parameters, rule, accelerate=fast)
     if not run.n_passes:
-        return Attempt(
-            start.name, None, f"component {run.collapsed} began without rows or spread", n
-        )
+        assert run.collapsed is not None
+        return Attempt(start.name, None, Degeneracy(Fault.SINGULAR_START, run.collapsed), n)
     return Attempt(start.name, run, why_spurious(run, objective, ratio) if judged else None, n)
 
 
@@ -88,8 +87,8 @@ def first_run(rows: Rows, objective: Objective, start: Start, fast: bool) -> Att
     if run is None:
         return found
     if run.n_passes <= _FIRST.plain and objective.priors is None:
-        return replace(found, reason=too_few_rows(run, objective.structure))
-    return replace(found, reason=why_spurious(run, objective))
+        return replace(found, degeneracy=too_few_rows(run, objective.structure))
+    return replace(found, degeneracy=why_spurious(run, objective))
 
 
 def explore(
@@ -122,7 +121,7 @@ def explore(
             found = replace(attempts[twin], name=start.name)
         begun.append(start)
         attempts.append(found)
-        if found.reason is None:
+        if found.degeneracy is None:
             value = found.value
             if not any(abs(value - each) < _SAME for each in optima):
                 optima.append(value)
@@ -143,7 +142,7 @@ def _with_exchanges(
     """Starts; from the eighth on, every other one is made of the best attempt so far."""
     for start in starts:
         yield start
-        sound = [each for each in attempts if each.reason is None]
+        sound = [each for each in attempts if each.degeneracy is None]
         if len(attempts) <= _FRESH or not sound:
             continue
         most = max(each.value for each in sound)
@@ -157,7 +156,7 @@ def _with_exchanges(
 
 def _settled(attempts: list[Attempt], w: int, n_components: int) -> bool:
     """Whether `w` different optima are all that these runs let one expect."""
-    r = sum(each.reason is None for each in attempts)
+    r = sum(each.degeneracy is None for each in attempts)
     if n_components == 1 or (w == 1 and r >= _FEWEST):
         return r > 0
     return r > w + 2 and w * (r - 1) / (r - w - 2) < w + 0.5
@@ -195,11 +194,11 @@ def finish(
         last = attempt(rows, objective, Start(each.name, each.run.parameters), rule, fast, ratio)
         if whole and last.run is not None:
             last = replace(last, run=_joined(each.run, last.run))
-        if last.reason is None:
+        if last.degeneracy is None:
             return last, attempts
         attempts = [
-            replace(other, run=last.run or other.run, reason=last.reason)
-            if other.reason is None and abs(other.value - first.value) < _SAME
+            replace(other, run=last.run or other.run, degeneracy=last.degeneracy)
+            if other.degeneracy is None and abs(other.value - first.value) < _SAME
             else other
             for other in attempts
         ]

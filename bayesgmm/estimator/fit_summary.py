@@ -1,6 +1,5 @@
 """A fit in words and numbers, in the manner of mclust's summary."""
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,12 +14,13 @@ if TYPE_CHECKING:
 _HARDLY_APART = 0.88
 
 
-def agreement(starts: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
-    """How many starts ended at the best optimum (within .01 nats), and of how many.
+def agreed_starts(fit: "GaussianMixture") -> tuple[int, int]:
+    """The number of starts that ended at the best maximum (within .01 nats), and of all starts.
 
     They are compared with one another: where there are many rows, all were made on one sample.
     """
-    sound = [each["log_likelihood"] for each in starts if each["outcome"] == "converged"]
+    starts = fit._records
+    sound = [each.log_likelihood for each in starts if each.converged and not each.degeneracy]
     best = max(sound, default=np.nan)
     return sum(abs(value - best) < 1e-2 for value in sound), len(starts)
 
@@ -37,7 +37,7 @@ def summarise(fit: "GaussianMixture", X: Any) -> str:
             letters, "univariate, unequal variance"
         )
     sizes = np.bincount(fit.predict(X), minlength=k)
-    agreed, made = agreement(fit._records)
+    agreed, made = agreed_starts(fit)
     found = fit._criteria(X, None)
     title = f"Gaussian mixture fitted by EM: {letters} ({words}) with {k} component" + "s" * (k > 1)
     figures = {

@@ -363,7 +363,7 @@ class _Search:
             run.parameters,
             units.log_likelihood(run.log_likelihood, run.statistics.weight),
             run.converged,
-            why_spurious(run, Objective(structure), self._ratio) or _flat(run) or "",
+            str(why_spurious(run, Objective(structure), self._ratio) or _flat(run) or ""),
             run=run,
         )
 

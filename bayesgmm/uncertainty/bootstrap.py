@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_count, check_rng
 from bayesgmm.em.fit import Settings, fit_mixture
+from bayesgmm.em.spurious import Fault
 from bayesgmm.errors import BayesGMMError, FitError, InputError
 from bayesgmm.mixture.matching import match_components
 from bayesgmm.mixture.mixture import Mixture
@@ -65,7 +66,7 @@ def bootstrap_errors(
         except BayesGMMError:
             # A draw on which no mixture exists is counted and reported, not dropped in silence.
             return None
-        if found.reason is not None:
+        if found.degeneracy is not None and found.degeneracy.fault is not Fault.FEW_ROWS:
             return None
         made = found.parameters.mixture()
         made = made.permuted(match_components(made, mixture).order)

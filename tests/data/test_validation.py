@@ -27,7 +27,7 @@ def with_entry(value):
 
 
 def test_sound_arrays_are_not_copied():
-    X, names = check_data(PLAIN)
+    X, names, _ = check_data(PLAIN)
     assert X is PLAIN
     assert names is None
     frozen = PLAIN.copy()
@@ -209,7 +209,7 @@ def test_what_is_no_table_of_numbers_is_refused(given, kind, message):
 def test_feature_names_are_different_strings(columns, names):
     table = pd.DataFrame(PLAIN)
     table.columns = pd.Index(columns, dtype=object)
-    X, found = check_data(table)
+    X, found, _ = check_data(table)
     assert found == names
     assert X.tobytes() == PLAIN.tobytes()
 
@@ -223,7 +223,7 @@ def test_feature_names_from_the_caller():
 def test_other_frames_through_narwhals():
     pyarrow = pytest.importorskip("pyarrow")
     table = pyarrow.table({"a": [1, 2], "b": [0.5, None], "c": [True, False]})
-    X, names = check_data(table, allow_nan=True)
+    X, names, _ = check_data(table, allow_nan=True)
     assert names == ("a", "b", "c")
     np.testing.assert_array_equal(X, [[1, 0.5, 1], [2, np.nan, 0]])
     with pytest.raises(InputError, match="column 'b'"):
@@ -342,7 +342,7 @@ def test_large_floats_and_unmasked_rows_stay_welcome():
 def test_other_frames_with_repeated_names_decimals_and_gaps():
     pyarrow = pytest.importorskip("pyarrow")
     table = pyarrow.table([[1, 2], [3.0, 4.0], [5, 6]], names=["a", "a", "a (2)"])
-    X, names = check_data(table)
+    X, names, _ = check_data(table)
     assert names == ("a", "a (3)", "a (2)")
     assert X.tolist() == [[1, 3, 5], [2, 4, 6]]
     exact = pyarrow.table({"d": [decimal.Decimal("1.5"), None]})
@@ -395,3 +395,15 @@ def test_random_objects_are_numbers_or_sentences():
         for given in (rows, objects, pd.DataFrame(objects)):
             with contextlib.suppress(InputError, InputTypeError):
                 assert np.isfinite(check_data(given).X).all()
+
+
+def test_checked_data_are_not_checked_again():
+    frame = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, np.nan]})
+    data = check_data(frame, allow_nan=True)
+    assert check_data(data, allow_nan=True) is data
+    assert data.has_missing
+    with pytest.raises(InputError, match="1 NaN in 1 of 2 rows"):
+        check_data(data)
+    whole = check_data(frame.fillna(0.0))
+    assert check_data(whole) is whole
+    assert check_data(whole, feature_names=["u", "v"]).feature_names == ("u", "v")

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesgmm.estimator.fit_summary import agreement
+from bayesgmm.estimator.fit_summary import agreed_starts
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import (
     NOTHING,
@@ -41,7 +41,7 @@ def starts_section(inputs: Inputs) -> Section:
     best = float(np.max(values[good], initial=-np.inf))
     # Of many rows, starts see a sample: their log-likelihoods are then of fewer rows.
     sampled = int(starts["n_rows"].max()) < len(inputs.rows)
-    agreed, made = agreement(starts.to_dict("records"))
+    agreed, made = agreed_starts(fit)
     state, sentences = _judge(fit, agreed, made, spoilt)
     if sampled:
         sentences.append("Starts were compared on a sample of the rows, the best then on all.")
