@@ -16,6 +16,8 @@ from bayesgmm.arguments import check_count, check_kind
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.degeneracy import check_enough_rows
 from bayesgmm.data.validation import check_data
+from bayesgmm.em.component_order import check_reference
+from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.coordinates import Coordinates, coordinates
 from bayesgmm.posterior.pytensor_op import marginal_mixture
@@ -31,7 +33,7 @@ def mixture_model(
     *,
     covariance_type: str | Structure = "full",
     priors: Priors | None = None,
-    near: Mixture | None = None,
+    init: GaussianMixture | Mixture | None = None,
 ) -> pm.Model:
     """The posterior that `sample_posterior` draws from, as a PyMC model.
 
@@ -45,9 +47,9 @@ def mixture_model(
         "full", "tied", "diag", "spherical", or mclust's code of one of these.
     priors : Priors, optional
         None: the defaults of `Priors`, in the data's own units.
-    near : Mixture, optional
-        A fit of these rows. Its covariance within components makes the coordinates in which
-        samplers move; the posterior is the same.
+    init : GaussianMixture or Mixture, optional
+        A fit of these rows. Its pooled covariance within components scales the coordinates in
+        which samplers move; the posterior is the same.
 
     Returns
     -------
@@ -75,14 +77,17 @@ def mixture_model(
     """
     n_components = check_count("n_components", n_components)
     check_kind("priors", priors, Priors | None, "a Priors or None")
-    check_kind("near", near, Mixture | None, "a Mixture or None")
-    priors = priors or Priors()
+    words = "a fitted GaussianMixture, a Mixture or None"
+    check_kind("init", init, GaussianMixture | Mixture | None, words)
     data = check_data(X)
     structure = as_structure(covariance_type)
     check_enough_rows(data.X, n_components)
-    resolved = priors.for_data(X, n_components, structure)
-    frame = coordinates(data.X, n_components, structure, near)
+    resolved = (priors or Priors()).for_data(data, n_components, structure)
     d = data.X.shape[1]
+    near = None if init is None else fitted_mixture("init", init)
+    if near is not None:
+        check_reference("init", near, (n_components, d), data.feature_names)
+    frame = coordinates(data.X, n_components, structure, near)
     names = list(data.feature_names or (f"x{j}" for j in range(d)))
     coords = {"component": np.arange(n_components), "feature": names, "feature_bis": names}
     with pm.Model(coords=coords) as model:
