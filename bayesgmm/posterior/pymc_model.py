@@ -20,7 +20,7 @@ from bayesgmm.em.component_order import check_reference
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.coordinates import Coordinates, coordinates
-from bayesgmm.posterior.pytensor_op import marginal_mixture
+from bayesgmm.posterior.mixture_distribution import marginal_mixture
 from bayesgmm.priors.families import LKJ, Family
 from bayesgmm.priors.priors import Priors, ResolvedPriors
 
