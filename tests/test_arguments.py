@@ -34,11 +34,11 @@ RESULTS = {
 }  # fmt: skip
 UNCHECKED = {
     *(f"{family}.{method}" for family in ("LKJ", "InverseGamma", "InverseWishart")
-      for method in ("log_density", "scaled", "pseudo_count", "expected_scale")),
+      for method in ("log_density", "scaled", "resolved", "expected_scale")),
     "Gamma.log_density", "Wishart.log_density",
     *(f"Structure.{name}" for name, item in vars(bayesgmm.Structure).items()
       if inspect.isfunction(item)),
-    *(f"ResolvedPriors.{method}" for method in ("parts", "log_density_of", "transformed")),
+    *(f"ResolvedPriors.{method}" for method in ("parts", "transformed")),
     "GaussianMixture.weights_of", "Degeneracy.permuted",
     # scikit-learn's.
     "GaussianMixture.set_fit_request", "GaussianMixture.set_score_request",

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bayesgmm.covariance.ridge import Regularised
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.coercion import label
 from bayesgmm.data.degeneracy import check_enough_rows, check_full_rank, check_spread
@@ -23,7 +22,7 @@ from bayesgmm.likelihood.em_steps import Rows, n_threads
 from bayesgmm.likelihood.scaling import Units, about_one, check_common_unit, fit_units
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.priors.penalised_likelihood import Penalised, check_penalty
+from bayesgmm.priors.objective import Objective, check_penalty
 from bayesgmm.priors.priors import Priors, ResolvedPriors
 
 type Array = NDArray[np.float64]
@@ -176,21 +175,23 @@ def fit_mixture(
     ridge = _check_rows(x, names, settings)
     check_common_unit(x, row_weights, settings.structure, settings.reg_covar or 0.0)
     units = fit_units(x, row_weights, settings.structure, settings.reg_covar or 0.0)
-    structure = settings.structure
     priors = None
+    objective = Objective(settings.structure)
     if settings.priors is not None:
         priors = _resolve(x, row_weights, settings)
-        structure = Penalised(structure, priors.transformed(units.shift, units.scale))
+        penalty = priors.transformed(units.shift, units.scale)
+        objective = Objective(settings.structure, priors=penalty)
     elif settings.reg_covar:
-        structure = Regularised(structure, settings.reg_covar * units.scale**2)
+        amounts = settings.reg_covar * units.scale**2
+        objective = Objective(settings.structure, ridge=tuple(amounts.tolist()))
     elif ridge:
-        structure = Regularised(structure, np.full(x.shape[1], ridge))
-    given = given_parameters(settings, x.shape[1], structure, units)
+        objective = Objective(settings.structure, ridge=(ridge,) * x.shape[1])
+    given = given_parameters(settings, x.shape[1], settings.structure, units)
     begun = settings.previous is not None or any(each is not None for each in given)
     if begun or settings.init_params is not None or settings.max_iter is not None:
-        best, attempts = _run_given(x, row_weights, kept, units, structure, settings, given)
+        best, attempts = _run_given(x, row_weights, kept, units, objective, settings, given)
     else:
-        best, attempts = _run_portfolio(x, row_weights, units, structure, settings)
+        best, attempts = _run_portfolio(x, row_weights, units, objective, settings)
     if best is None or best.run is None or best.collapsed:
         raise _all_collapsed(attempts, settings, x, names, units)
     parameters = units.to_user(best.run.parameters)
@@ -297,7 +298,7 @@ def _run_given(
     weights: Array | None,
     kept: NDArray[np.bool] | None,
     units: Units,
-    structure: Structure,
+    objective: Objective,
     settings: Settings,
     given: tuple[Array | None, Array | None, Array | None],
 ) -> tuple[Attempt | None, list[Attempt]]:
@@ -307,13 +308,13 @@ def _run_given(
     if settings.previous is not None:
         starts = iter([Start("previous solution", units.from_user(settings.previous))])
     else:
-        starts = chosen_starts(settings, x, weights, kept, units, structure, given, rng)
+        starts = chosen_starts(settings, x, weights, kept, units, objective, given, rng)
     attempts = []
     rows = Rows(x, weights, units.shift, units.scale)
     for start in starts:
         found = attempt(
             rows,
-            structure,
+            objective,
             start,
             _rule(settings),
             settings.accelerate,
@@ -329,22 +330,22 @@ def _run_portfolio(
     x: Array,
     weights: Array | None,
     units: Units,
-    structure: Structure,
+    objective: Objective,
     settings: Settings,
 ) -> tuple[Attempt | None, list[Attempt]]:
     """First runs from many starts, on a sample where there are many rows; the best goes on."""
     rng = np.random.default_rng(settings.random_state)
     k, fast = settings.n_components, settings.accelerate
     sample = _sample(x, weights, units, sample_size(k, x.shape[1]), rng)
-    starts = portfolio(Views(sample, rng), k, structure, rng)
+    starts = portfolio(Views(sample, rng), k, objective, rng)
     rows = Rows(x, weights, units.shift, units.scale, n_threads())
     few = rows if sample.whole else Rows(sample.rows, sample.weights, threads=rows.threads)
-    attempts = explore(few, structure, starts, sample, rng, fewest=settings.n_init, fast=fast)
+    attempts = explore(few, objective, starts, sample, rng, fewest=settings.n_init, fast=fast)
     for each in attempts:
         _say(each, units, settings)
     return finish(
         rows,
-        structure,
+        objective,
         attempts,
         _rule(settings),
         fast=fast,

@@ -10,7 +10,7 @@ from scipy.special import gammaln
 from bayesgmm.core import native
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.em.loop import Run
-from bayesgmm.priors.penalised_likelihood import Penalised
+from bayesgmm.priors.objective import Objective
 
 type Array = NDArray[np.float64]
 
@@ -77,7 +77,7 @@ class Degeneracy:
         return replace(self, component=order.tolist().index(self.component))
 
 
-def why_spurious(run: Run, structure: Structure, ratio: float = np.inf) -> Degeneracy | None:
+def why_spurious(run: Run, objective: Objective, ratio: float = np.inf) -> Degeneracy | None:
     """The reason why a run is degenerate or spurious; None if it is neither.
 
     A mixture's likelihood can be made as high as one likes by a component on a few rows that
@@ -87,9 +87,11 @@ def why_spurious(run: Run, structure: Structure, ratio: float = np.inf) -> Degen
     covariances bounds it too (Hathaway 1985); here they are taken in coordinates in which the
     covariances have the identity on average, so that no unit matters.
     """
-    if isinstance(structure, Penalised) and run.collapsed is None:
-        found = _eigenvalue_ratio_exceeded(run, structure, ratio)
-        return found or (_flat_by_chance(run, structure) if structure.learns_scale else None)
+    structure, priors = objective.structure, objective.priors
+    if priors is not None and run.collapsed is None:
+        reason = _eigenvalue_ratio_exceeded(run, structure, ratio)
+        learns_scale = priors.covariances.hierarchical
+        return reason or (_flat_by_chance(run, structure) if learns_scale else None)
     return (
         too_few_rows(run, structure)
         or _eigenvalue_ratio_exceeded(run, structure, ratio)

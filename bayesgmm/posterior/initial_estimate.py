@@ -13,7 +13,7 @@ from bayesgmm.errors import DegeneracyWarning, FitError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
 from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.priors.families import LKJ, Gamma, InverseGamma, InverseWishart, Wishart
+from bayesgmm.priors.families import LKJ
 from bayesgmm.priors.priors import Priors, ResolvedPriors
 
 type Array = NDArray[np.float64]
@@ -129,21 +129,18 @@ def _check_repeats(x: Array, priors: ResolvedPriors) -> None:
     e^((p + (m - 1) nu - N - 1) / 2) near e = 0, which has a finite integral for N < p +
     (m - 1) nu + 1 alone. A row and D - 1 others always lie in a plane.
     """
-    family, d, m = priors.covariances, priors.n_features, priors.n_covariances
-    if m == 1:
+    assert not isinstance(priors.covariances, LKJ)
+    nu, p, _ = priors.covariances.terms
+    d, m = priors.n_features, priors.n_covariances
+    if p is None or m == 1:
         return
     rows, counts = np.unique(x, axis=0, return_counts=True)
     repeats = int(counts.max())
-    if isinstance(family, InverseWishart) and isinstance(family.scale, Wishart):
-        assert family.df is not None
-        assert family.scale.df is not None
-        strength, learned, held = family.df, family.scale.df, repeats + d - 1
-    elif isinstance(family, InverseGamma) and isinstance(family.scale, Gamma):
-        strength, learned = 2.0 * family.shape, 2.0 * family.scale.shape
-        held = 1 + (repeats - 1) * (d if priors.n_axes == 1 else 1)
+    if priors.n_axes is None:
+        held = repeats + d - 1
     else:
-        return
-    if repeats > 1 and held >= learned + (m - 1) * strength + 1.0:
+        held = 1 + (repeats - 1) * (d if priors.n_axes == 1 else 1)
+    if repeats > 1 and held >= p + (m - 1) * nu + 1.0:
         raise FitError(
             f"X repeats the row {rows[counts.argmax()].tolist()!r:.80} {repeats} times. Under "
             "priors whose scale of the covariances is learned a component may shrink onto it "
@@ -160,12 +157,9 @@ def as_penalty(priors: ResolvedPriors) -> Priors:
     """
     family = priors.covariances
     assert not isinstance(family, LKJ)
-    scale: Any = family.scale
-    if isinstance(scale, Gamma | Wishart):
-        family = replace(family, scale=scale.mean)  # type: ignore[arg-type]
     return Priors(
         concentration=max(priors.concentration[0], 1.0),
         mean_location=priors.mean_location,
         mean_sd=priors.mean_sd,
-        covariances=family,
+        covariances=replace(family, scale=family.mean_scale),  # type: ignore[arg-type]
     )

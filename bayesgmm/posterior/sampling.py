@@ -151,7 +151,7 @@ def sample_posterior(
         from bayesgmm.posterior.pymc_model import mixture_model
 
         model = mixture_model(
-            data, n_components, covariance_type=structure, priors=priors, near=em.mixture
+            data, n_components, covariance_type=structure, priors=priors, init=em.mixture
         )
         drawn = draw_by_pymc(model, target, starts, **run)
     ended = time.perf_counter()

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_choice, check_count, check_members, check_number, check_rng
-from bayesgmm.covariance.structures import Decomposed, Structure, as_structure
+from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.degeneracy import check_full_rank, check_spread
 from bayesgmm.data.validation import check_data
 from bayesgmm.display import progress
@@ -245,7 +245,7 @@ def _check_components(n_components: int | Iterable[int]) -> list[int]:
 
 def _check_structures(
     words: str | Structure | Iterable[str | Structure], d: int
-) -> list[Decomposed]:
+) -> list[Structure]:
     if isinstance(words, str) and words == "all":
         words = ("E", "V") if d == 1 else (*_DIAGONAL, *_FULL)
     kinds = "'all', a covariance structure or a sequence of them"
@@ -257,12 +257,12 @@ def _check_structures(
     found = [as_structure(each, d) for each in members]
     if not found:
         raise InvalidParameterError("covariance_type is empty. Name at least one, or 'all'.")
-    return [each for each in dict.fromkeys(found) if isinstance(each, Decomposed)]
+    return list(dict.fromkeys(found))
 
 
 def _impossible(
-    x: Array, names: tuple[str, ...] | None, ks: Sequence[int], chosen: Sequence[Decomposed]
-) -> dict[tuple[int, Decomposed], str]:
+    x: Array, names: tuple[str, ...] | None, ks: Sequence[int], chosen: Sequence[Structure]
+) -> dict[tuple[int, Structure], str]:
     """The cells that the data do not allow, and why."""
     n, d = x.shape
     if n < 2:
@@ -276,7 +276,7 @@ def _impossible(
             dependent = str(error)
     apart = {each: str(why) for each in chosen if (why := _too_far_apart(x, each))}
     distinct = len(np.unique(x, axis=0))
-    notes: dict[tuple[int, Decomposed], str] = {}
+    notes: dict[tuple[int, Structure], str] = {}
     for k in ks:
         for each in chosen:
             needed = _rows_needed(each, k, d)
@@ -291,7 +291,7 @@ def _impossible(
     return notes
 
 
-def _too_far_apart(x: Array, structure: Decomposed) -> InputError | None:
+def _too_far_apart(x: Array, structure: Structure) -> InputError | None:
     """Why one unit for all columns does not serve this structure, if it needs one."""
     try:
         check_common_unit(x, None, structure)
@@ -300,7 +300,7 @@ def _too_far_apart(x: Array, structure: Decomposed) -> InputError | None:
     return None
 
 
-def _rows_needed(structure: Decomposed, k: int, d: int) -> int:
+def _rows_needed(structure: Structure, k: int, d: int) -> int:
     """Fewest rows from which every covariance of the structure has full rank.
 
     Where nothing ties a component's covariance to those of the others it needs D + 1 rows of its
@@ -315,8 +315,8 @@ def _rows_needed(structure: Decomposed, k: int, d: int) -> int:
 def _search(
     x: Array,
     ks: Sequence[int],
-    chosen: Sequence[Decomposed],
-    notes: dict[tuple[int, Decomposed], str],
+    chosen: Sequence[Structure],
+    notes: dict[tuple[int, Structure], str],
     ratio: float,
     rng: np.random.Generator,
     advance: Callable[[], None],
@@ -388,7 +388,7 @@ def _held_out(
     x: Array,
     test: NDArray[np.intp],
     ks: Sequence[int],
-    chosen: Sequence[Decomposed],
+    chosen: Sequence[Structure],
     names: tuple[str, ...] | None,
     ratio: float,
     rng: np.random.Generator,

@@ -25,6 +25,7 @@ from bayesgmm.errors import (
 )
 from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.likelihood.scaling import fit_units
+from bayesgmm.priors.objective import Objective
 
 FAITHFUL = load_dataset("faithful").X
 WORDS = [each.name for each in structures()]
@@ -51,9 +52,8 @@ def test_nothing_is_left_to_gain_at_defaults(seed, dimension):
     units = fit_units(X, None, fit._structure)
     rows = Rows(X, shift=units.shift, scale=units.scale)
     rule = StopRule(remaining=0.0, max_passes=20_000)
-    longer = maximise(
-        rows, fit._structure, units.from_user(fit._parameters), rule, accelerate=False
-    )
+    objective = Objective(fit._structure)
+    longer = maximise(rows, objective, units.from_user(fit._parameters), rule, accelerate=False)
     gained = units.log_likelihood(longer.log_likelihood, len(X)) - fit.log_likelihood_
     assert gained <= 1e-6
 

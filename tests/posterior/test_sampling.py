@@ -180,7 +180,7 @@ def test_few_draws_have_no_spread_and_no_warnings(faithful, chains, draws):
         ({"priors": "flat"}, "priors must be a Priors or None"),
         ({"target_accept": 1.5}, "target_accept must be a number between 0 and 1"),
         ({"draws": 10**13}, "take .* GiB, but this machine has"),
-        ({"covariance_type": "VEV"}, "ties parts of the covariances together"),
+        ({"covariance_type": "VEV"}, "share parts of their covariances"),
         ({"covariance_type": "round"}, "is not a covariance structure"),
         ({"priors": Priors(mean_sd=[1.0, 2.0, 3.0])}, "shape"),
         ({"priors": Priors(covariances="inverse-gamma")}, "covariance"),

@@ -330,7 +330,7 @@ def table():
     }  # fmt: skip
     yield "mixture_model", bayesgmm.mixture_model, {"X": t.X, "n_components": 2}, {
         "X": ROWS, "n_components": COUNT, "covariance_type": STRUCTURE, "priors": PRIORS,
-        "near": optional(MIXTURE),
+        "init": optional(MIXTURE),
     }  # fmt: skip
     yield "sample_posterior", bayesgmm.sample_posterior, {
         "X": t.X, "n_components": 2, "draws": 4, "tune": 4, "chains": 1, "progressbar": False,
