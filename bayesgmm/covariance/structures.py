@@ -127,6 +127,11 @@ class Structure:
         volume, shape, orientation = (times[letter] for letter in self.letters)
         return volume + shape * (d - 1) + orientation * (d * (d - 1) // 2)
 
+    def n_variances(self, n_features: int) -> int | None:
+        """Free variances of a component: D, or 1 for all features; None for a covariance matrix."""
+        free = self.n_covariance_parameters(1, n_features)
+        return free if free in (1, n_features) else None
+
     def n_parameters(self, n_components: int, n_features: int) -> int:
         """Free parameters of the mixture: weights, means and covariances."""
         covariances = self.n_covariance_parameters(n_components, n_features)

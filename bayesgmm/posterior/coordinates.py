@@ -155,9 +155,9 @@ def free_blocks(structure: Structure, n_components: int, n_features: int) -> tup
             f"Under covariance_type={structure.name!r} components share parts of their "
             f"covariances, which posteriors do not support. Use one of {', '.join(known)}."
         )
-    each = structure.n_covariance_parameters(1, n_features)
-    groups = structure.n_covariance_parameters(n_components, n_features) // each
-    return groups, {1: 1, n_features: n_features}.get(each, 0)
+    free = structure.n_covariance_parameters(n_components, n_features)
+    groups = free // structure.n_covariance_parameters(1, n_features)
+    return groups, structure.n_variances(n_features) or 0
 
 
 def _whole(structure: Structure, n_components: int, n_features: int) -> bool:

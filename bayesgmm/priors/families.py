@@ -185,8 +185,8 @@ class ConjugateFamily(ABC):
         With `scale` None a random scale is integrated out. `count` is m, where the tensors of `xp`
         do not have it.
         """
-        nu, p, own = self.terms
-        m, d, ndim = count or len(covariances), self.terms.size, own.ndim
+        nu, p, own = terms = self.terms
+        m, d, ndim = count or len(covariances), terms.size, own.ndim
         # Independent covariances of a component: J variances, or one matrix.
         blocks = own.size // d**2
         value = -0.5 * (nu + d + 1.0) * _log_det(covariances, ndim, xp).sum()

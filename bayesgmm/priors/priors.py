@@ -161,7 +161,7 @@ class Priors:
 
     def _family(self, structure: Structure, columns: ColumnScales, n_components: int) -> Family:
         d = len(columns.range)
-        axes = _axes(structure, d)
+        axes = structure.n_variances(d)
         family: Family | None = self.covariances
         if isinstance(self.covariances, str):
             family = _NAMES[self.covariances]()
@@ -223,7 +223,7 @@ class ResolvedPriors:
     @property
     def n_axes(self) -> int | None:
         """Variances of a component: D, 1 where all features share one; None for matrices."""
-        return _axes(as_structure(self.covariance_type), self.n_features)
+        return as_structure(self.covariance_type).n_variances(self.n_features)
 
     def parts(self, covariances: Array) -> Array:
         """The independent parts of covariances (K, D, D): those that the family is the prior of.
@@ -332,10 +332,3 @@ class ResolvedPriors:
         structure = as_structure(fields["covariance_type"])
         family = family_from_dict(fields["covariances"])
         return cls(concentration, location, sd, family, structure.code)
-
-
-def _axes(structure: Structure, n_features: int) -> int | None:
-    """Variances of a component under a structure; None where it has covariance matrices."""
-    if n_features == 1 or structure.n_covariance_parameters(1, n_features) == 1:
-        return 1
-    return n_features if structure.diagonal else None
