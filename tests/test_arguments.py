@@ -351,10 +351,10 @@ def table():
     }  # fmt: skip
     for name in ("co_clustering", "log_likelihood", "responsibilities"):
         yield name, getattr(bayesgmm, name), posterior, {
-            "posterior": POSTERIOR, "X": optional(ROWS),
+            "posterior": POSTERIOR, "X": optional(ROWS), "variables": VARIABLES,
         }  # fmt: skip
     yield "posterior_predictive", bayesgmm.posterior_predictive, posterior, {
-        "posterior": POSTERIOR, "n_samples": THREADS, "rng": RNG,
+        "posterior": POSTERIOR, "n_samples": THREADS, "rng": RNG, "variables": VARIABLES,
     }  # fmt: skip
     yield "relabel", bayesgmm.relabel, posterior, relabelling | {
         "by": WORD, "allocations": TEXT,
