@@ -62,7 +62,6 @@ def sample(
       bayesgmm sample measurements.csv -k 3 --covariance diag --draws 2000
     """
     from bayesgmm.data.table_files import check_target
-    from bayesgmm.posterior.posterior_summary import beside_em, summarise_posterior
 
     if output is not None:
         check_target(output, force=force)
@@ -78,6 +77,7 @@ def sample(
             rng=seed,
             progressbar=not quiet,
         )
+    comparison = bayesgmm.compare_engines(None, bayesgmm.relabel(posterior))
     if as_json:
         document = {
             "schema": _SCHEMA,
@@ -85,15 +85,17 @@ def sample(
             "data": rows.name,
             **{name: _plain(value) for name, value in posterior.attrs.items()},
             "divergences": int(posterior["sample_stats"]["diverging"].sum()),
+            "verdict": comparison.verdict,
             "parameters": [
-                {name: _or_null(value) for name, value in each.items()}
-                for each in beside_em(posterior).to_dict("records")
+                {name: _or_null(value) for name, value in row.items()}
+                for row in comparison.table.reset_index().to_dict("records")
             ],
+            "notes": list(comparison.notes),
             "warnings": heard,
         }
         text = json.dumps(document, allow_nan=False, indent=2)
     else:
-        text = f"Data: {rows.name}\n\n{summarise_posterior(posterior)}"
+        text = f"Data: {rows.name}\n\n{_summary(posterior, comparison)}"
     write_results(
         text,
         "The draws were",
@@ -106,11 +108,42 @@ def sample(
         raise KeyboardInterrupt
 
 
+def _summary(posterior: Any, comparison: "bayesgmm.Agreement") -> str:
+    """The sampling, and EM's estimate beside the posterior, as text."""
+    from bayesgmm.results import as_text
+
+    attributes, sizes = posterior.attrs, posterior["posterior"].sizes
+    k = attributes["n_components"]
+    title = (
+        f"Posterior of a Gaussian mixture: {attributes['covariance_type']} with {k} component"
+        + "s" * (k > 1)
+    )
+    divergences = int(posterior["sample_stats"]["diverging"].sum())
+    drawn = (
+        f"{sizes['chain']} chain{'s' * (sizes['chain'] > 1)} of {sizes['draw']} draws by "
+        f"{attributes['sampler']} in {attributes['sampling_time']:.1f} s; {divergences} divergences"
+    )
+    interrupted = "INTERRUPTED: fewer draws than requested" if attributes["interrupted"] else None
+    columns = ["em", "standard_error", "posterior_mean", "posterior_sd"]
+    table = comparison.table[columns].set_axis(["EM", "SE", "mean", "sd"], axis="columns")
+    table.index.name = None
+    parts = [
+        f"{title}\n{'=' * len(title)}",
+        drawn,
+        interrupted,
+        comparison.verdict,
+        "EM's estimate with its standard error, and the relabelled posterior:",
+        table,
+        *comparison.notes,
+    ]
+    return as_text([part for part in parts if part is not None])
+
+
 def _plain(value: Any) -> Any:
-    """Priors and versions are kept as JSON texts, since NetCDF has no nested attributes."""
+    """Priors and versions are stored as JSON texts, since NetCDF has no nested attributes."""
     return json.loads(value) if isinstance(value, str) and value[:1] == "{" else value
 
 
 def _or_null(value: Any) -> Any:
-    """What is not known has no number in JSON."""
+    """NaN becomes null in JSON."""
     return None if isinstance(value, float) and math.isnan(value) else value

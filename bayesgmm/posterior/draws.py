@@ -23,6 +23,7 @@ _SAMPLE_DIMS = ("chain", "draw")
 _DEFAULT = {"weights": "weights", "means": "means", "covariances": "covariances"}
 # The words for a component's scale, of which a posterior has one.
 _SCALES = ("covariances", "variances", "standard_deviations")
+_EM = ("em_weights", "em_means", "em_covariances")
 _SUM_TOLERANCE = 1e-6
 # Largest ratio of distances to standard deviations, or of either to 1.
 _RANGE = 1e150
@@ -154,7 +155,7 @@ def read_draws(posterior: Posterior, variables: Mapping[str, str] | None = None)
             f"The variable {names[word]!r} has {_axes(group, names[word])}, which does not fit "
             f"{word} of {means.shape[2]} components in {means.shape[3]} features."
         )
-    draws = Draws(weights, means, covariances, _feature_names(group, names["means"]))
+    draws = Draws(weights, means, covariances, _feature_names(group[names["means"]]))
     _check(draws, names, word)
     return draws
 
@@ -178,6 +179,29 @@ def read_rows(posterior: Posterior, n_features: int, X: Any = None) -> Array:
             )
         (X,) = candidates.values()
     return rows_of(X, n_features, "the posterior's means have")
+
+
+def rows_if_known(posterior: Posterior, n_features: int, X: Any = None) -> Array | None:
+    """The fitted rows as `read_rows` returns them; None if they are not known."""
+    return read_rows(posterior, n_features, X) if has_rows(posterior, X) else None
+
+
+def has_rows(posterior: Posterior, X: Any = None) -> bool:
+    """True if the fitted rows are given or stored in the posterior."""
+    return X is not None or (
+        isinstance(posterior, xr.DataTree) and "observed_data" in posterior.children
+    )
+
+
+def read_estimate(posterior: Posterior) -> Mixture | None:
+    """EM's estimate that `sample_posterior` stores in ``constant_data``; None if it is missing."""
+    if isinstance(posterior, xr.Dataset) or "constant_data" not in posterior.children:
+        return None
+    group = posterior["constant_data"].to_dataset()
+    if not all(name in group.data_vars for name in _EM):
+        return None
+    weights, means, covariances = (group[name].values for name in _EM)
+    return Mixture(weights, means, covariances, _feature_names(group["em_means"]))
 
 
 def rows_of(X: Any, n_features: int, owner: str) -> Array:
@@ -316,11 +340,12 @@ def _covariances(word: str, values: Array, shape: tuple[int, ...]) -> Array | No
     return diagonals
 
 
-def _feature_names(group: xr.Dataset, means: str) -> tuple[str, ...] | None:
-    array = group[means].transpose(*_SAMPLE_DIMS, ...)
-    if array.ndim < 4 or array.dims[3] not in array.coords:
+def _feature_names(means: xr.DataArray) -> tuple[str, ...] | None:
+    """Names on the axis after that of the components."""
+    dims = [dim for dim in means.dims if dim not in _SAMPLE_DIMS]
+    if len(dims) < 2 or dims[1] not in means.coords:
         return None
-    labels = array.coords[array.dims[3]].values
+    labels = means.coords[dims[1]].values
     return tuple(map(str, labels)) if labels.dtype.kind in "OUT" else None
 
 
@@ -332,8 +357,8 @@ def _check(draws: Draws, names: Mapping[str, str], word: str) -> None:
         chain, draw = np.argwhere(wrong)[0]
         raise InputError(
             f"The variable {names['weights']!r} does not hold mixing proportions: in {wrong.sum()} "
-            f"of {wrong.size} draws one is negative or their sum is not 1 (first: chain {chain}, draw "
-            f"{draw}, sum {draws.weights[chain, draw].sum():.6g})."
+            f"of {wrong.size} draws one is negative or their sum is not 1 (first: chain {chain}, "
+            f"draw {draw}, sum {draws.weights[chain, draw].sum():.6g})."
         )
     variances = np.diagonal(draws.covariances, axis1=-2, axis2=-1)
     flat = ~(variances > 0).all(axis=-1)
@@ -367,7 +392,7 @@ def _check_range(draws: Draws, variances: Array) -> None:
 
 
 def _observed(posterior: Posterior, n_features: int) -> dict[str, NDArray[Any]]:
-    if isinstance(posterior, xr.Dataset) or "observed_data" not in posterior.children:
+    if not has_rows(posterior):
         raise InputError(
             "The posterior has no group 'observed_data' with the fitted rows. Give them as X."
         )
