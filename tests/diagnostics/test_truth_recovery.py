@@ -8,7 +8,7 @@ from scipy import stats
 from bayesgmm import GaussianMixture, Mixture, random_mixture, relabel, simulate
 from bayesgmm.diagnostics.em_vs_posterior import compare_engines
 from bayesgmm.diagnostics.truth_recovery import recovery
-from bayesgmm.errors import InputError, InvalidParameterError
+from bayesgmm.errors import InputError, InvalidParameterError, NotFittedError
 
 TRUTH = Mixture([0.3, 0.7], [0.0, 4.0], [1.0, 0.25])
 
@@ -23,7 +23,7 @@ def test_a_bare_mixture_under_other_labels():
     )
     assert table.loc["sd[0, x0]", "estimate"] == pytest.approx(1.2)
     assert table[["spread", "lower", "upper", "covered", "z"]].isna().all().all()
-    assert "no standard errors" in found.notes[0]
+    assert "No standard errors" in found.notes[0]
 
 
 def test_distances_of_densities_are_those_of_one_gaussian():
@@ -79,11 +79,11 @@ def test_numbers_of_components_that_differ():
     two = Mixture([0.5, 0.5], truth.means[[2, 0]], truth.covariances[[2, 0]])
     found = recovery(two, truth)
     assert found.order.tolist() == [1, -1, 0]
-    assert "components 1 were not found" in " ".join(found.notes)
+    assert "True components without a counterpart in the fit: 1." in " ".join(found.notes)
     assert found.table.loc["mean[1, x0]"].isna().sum() >= 5
     assert found.table.loc["mean[2, x1]", "error"] == 0.0
     back = recovery(truth, two)
-    assert "components 1 have no counterpart" in " ".join(back.notes)
+    assert "Components without a counterpart in the truth: 1." in " ".join(back.notes)
     assert back.table.estimate.notna().all()
     with pytest.raises(InvalidParameterError, match="2 features"):
         recovery(truth, TRUTH)
@@ -91,7 +91,9 @@ def test_numbers_of_components_that_differ():
         recovery(truth, truth, prob=0.0)
     with pytest.raises(InvalidParameterError, match="prob must be a number between"):
         recovery(truth, truth, prob="a")
-    with pytest.raises(InvalidParameterError, match="not str"):
+    with pytest.raises(
+        InvalidParameterError, match="fit must be a Mixture or a fitted GaussianMixture, not 'fit'"
+    ):
         recovery("fit", truth)
 
 
@@ -118,7 +120,7 @@ def test_a_posterior(sampled):
 
 def test_the_engines_agree(sampled):
     _, fit, tree = sampled
-    with pytest.raises(InputError, match="under other labels"):
+    with pytest.raises(InputError, match="another labelling"):
         compare_engines(fit, tree)
     found = compare_engines(fit, relabel(tree, reference=fit))
     table = found.table
@@ -129,7 +131,17 @@ def test_the_engines_agree(sampled):
     assert found.log_likelihood["em"] == pytest.approx(fit.log_likelihood_)
     assert found.log_likelihood["em"] > found.log_likelihood["posterior_mean"]
     assert table.contraction.isna().all()
-    assert "does not say its priors" in " ".join(found.notes)
+    assert "does not state its priors" in " ".join(found.notes)
+
+
+def test_a_wrong_or_missing_estimate_is_refused(sampled):
+    _, _, tree = sampled
+    with pytest.raises(InvalidParameterError, match="em must be a Mixture or a fitted Gaussian"):
+        compare_engines(tree, tree)
+    with pytest.raises(NotFittedError, match="em is a GaussianMixture that is not fitted"):
+        compare_engines(GaussianMixture(2), tree)
+    with pytest.raises(InputError, match="does not include EM's estimate"):
+        compare_engines(None, tree)
 
 
 def test_other_labels_of_the_fit_do_not_matter(sampled):
@@ -168,6 +180,6 @@ def test_without_rows_and_with_another_size(sampled):
     found = compare_engines(fit, aligned["posterior"].to_dataset())
     assert found.table.standard_error.isna().all()
     assert np.isnan(found.log_likelihood["em"])
-    assert "Without the rows" in found.notes[0]
-    with pytest.raises(InputError, match="3 components of 1 features"):
+    assert "without the rows" in found.notes[0]
+    with pytest.raises(InputError, match="3 components in 1 features"):
         compare_engines(Mixture([0.2, 0.3, 0.5], [0.0, 1.0, 2.0], [1.0, 1.0, 1.0]), aligned)

@@ -1,4 +1,4 @@
-"""How the page was made, and how to make it again."""
+"""Methods, settings and versions, and code that reproduces the page."""
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -32,36 +32,35 @@ _CITATIONS = {
 
 
 def methods_section(inputs: Inputs) -> Section:
-    """Say what was done, with which settings, and how to repeat it."""
+    """Methods, settings and references."""
     sentences: list[str] = []
     citations: list[str] = []
     rows: list[tuple[str | Shown, ...]] = []
     if inputs.em is not None:
         sentences.append(
-            "The mixture maximises the likelihood: EM with Anderson acceleration from several "
-            "starts, on one pass of one kernel over the rows, in float64."
+            "The mixture was fitted by maximum likelihood, with accelerated EM from several starts."
+            if inputs.em.priors is None
+            else "The mixture was fitted by the posterior mode, with accelerated EM from several "
+            "starts."
         )
         citations += _CITATIONS["em"]
         rows += [(f"em: {name}", _setting(value)) for name, value in _settings(inputs.em).items()]
     if inputs.posterior is not None:
-        sentences.append(
-            "The posterior is of the marginalised mixture, sampled by NUTS on the same kernel's "
-            "likelihood and gradient."
-        )
+        sentences.append("The posterior was sampled by NUTS, with allocations integrated out.")
         citations += _CITATIONS["posterior"]
         rows += [
             (f"posterior: {name}", str(value))
             for name, value in sorted(_attributes(inputs).items())
         ]
     if not sentences:
-        sentences.append("Nothing was fitted.")
+        sentences.append("No model was fitted.")
     versions = [("Python", platform.python_version()), *((p, _version(p)) for p in _PACKAGES)]
     tables = [Table("Versions", ("package", "version"), tuple(versions))]
     if rows:
         tables.insert(0, Table("Settings", ("setting", "value"), tuple(rows)))
-    listings = [("The same in Python", _python(inputs))]
+    listings = [("Python code for this page", _python(inputs))]
     if inputs.command:
-        listings.insert(0, ("The same on the command line", inputs.command))
+        listings.insert(0, ("Command line for this page", inputs.command))
     return Section(
         "methods",
         "Methods",
@@ -76,7 +75,7 @@ def methods_section(inputs: Inputs) -> Section:
 
 
 def _settings(em: Any) -> dict[str, Any]:
-    """The parameters that were set, and those that say most."""
+    """The parameters that differ from their defaults, and the most important ones."""
     default = type(em)()
     return {
         name: value
@@ -92,7 +91,7 @@ def _setting(value: Any) -> str:
 
 def _attributes(inputs: Inputs) -> dict[str, Any]:
     attributes = dict(getattr(inputs.posterior, "attrs", {}))
-    # Times differ from run to run, and say nothing about the result.
+    # Times differ from run to run.
     return {k: v for k, v in attributes.items() if "time" not in k and k != "created_at"}
 
 

@@ -1,4 +1,4 @@
-"""Where the starts of EM ended: how many agreed, and what else was found."""
+"""The starts of EM: agreement on the best maximum, other maxima, convergence."""
 
 from typing import Any
 
@@ -18,97 +18,100 @@ from bayesgmm.reporting.parts import (
     count,
     fixed,
     numeral,
+    plural,
     significant,
 )
 from bayesgmm.reporting.svg import INK, MUTED, panel, style, to_svg
 
-# Runs that end within this of one another have found the same optimum, nats.
+# Difference in log-likelihood (nats) below which two runs have the same maximum.
 _SAME = 1e-2
-_MOST_OPTIMA = 12
-# Nats that no parameter would show.
-_NOTHING = 1e-9
+_MOST_MAXIMA = 12
+# Log-likelihood (nats) that is negligible for every parameter.
+_NEGLIGIBLE = 1e-9
 
 
 def starts_section(inputs: Inputs) -> Section:
-    """Say whether EM found what there is to find."""
+    """Agreement of the starts, and convergence of EM."""
     if inputs.em is None:
         raise UnavailableError("no EM fit was given")
     fit = inputs.em
     starts = fit.starts_
     values = starts["log_likelihood"].to_numpy(dtype=np.float64)
     good = (starts["outcome"] == "converged").to_numpy()
-    spoilt = int((~good).sum())
+    degenerate = int((~good).sum())
     best = float(np.max(values[good], initial=-np.inf))
-    # Of many rows, starts see a sample: their log-likelihoods are then of fewer rows.
+    # If there are many rows, starts use a sample, and their log-likelihoods are smaller.
     sampled = int(starts["n_rows"].max()) < len(inputs.rows)
     agreed, made = agreed_starts(fit)
-    state, sentences = _judge(fit, agreed, made, spoilt)
+    state, sentences = _judge(fit, agreed, made, degenerate)
     if sampled:
-        sentences.append("Starts were compared on a sample of the rows, the best then on all.")
-    optima = _optima(values, good, starts)
-    if len(optima) > 1:
-        other = next((each for each in optima[1:] if each["outcome"] == "converged"), None)
+        sentences.append("The starts ran on a sample of the rows, and the best then on all rows.")
+    maxima = _maxima(values, good, starts)
+    if len(maxima) > 1:
+        other = next((each for each in maxima[1:] if each["outcome"] == "converged"), None)
         if other is not None:
             sentences.append(
-                f"The next best optimum lies {significant(other['below'], 3).text} nats lower."
+                f"The second highest maximum is {significant(other['below'], 3).text} nats lower."
             )
     numbers = {
         "converged": fit.converged_,
-        "passes": fit.n_iter_,
+        "iterations": fit.n_iter_,
         "remaining": fit.remaining_,
         "log_likelihood": fit.log_likelihood_,
         "starts_made": made,
         "starts_agreed": agreed,
-        "starts_degenerate": spoilt,
+        "starts_degenerate": degenerate,
         "starts_on_a_sample": sampled,
         "starts": starts.to_dict("records"),
     }
     figures = () if agreed == made else (_figure(values, good, best),)
     return Section(
-        "starts", "Starts", state, " ".join(sentences), figures, (_table(optima),), (), numbers
+        "starts", "Starts", state, " ".join(sentences), figures, (_table(maxima),), (), numbers
     )
 
 
-def _judge(fit: Any, agreed: int, made: int, spoilt: int) -> tuple[State, list[str]]:
+def _judge(fit: Any, agreed: int, made: int, degenerate: int) -> tuple[State, list[str]]:
     sentences = []
     state: State = "good"
     if made == 1:
-        sentences.append("One start was made, so nothing is known of other optima.")
+        sentences.append("With a single start, other local maxima were not looked for.")
         state = "good" if fit.n_components == 1 else "care"
-    elif spoilt == made:
-        sentences.append("No start ended in a sound optimum.")
+    elif degenerate == made:
+        sentences.append("None of the starts reached an admissible maximum.")
     elif agreed == made:
-        sentences.append(f"All {numeral(made)} starts ended at the same optimum.")
+        sentences.append(f"All {numeral(made)} starts reached the same maximum.")
     else:
-        sentences.append(f"{agreed} of {made} starts ended at the best optimum found.")
+        sentences.append(f"{agreed} of {made} starts reached the highest maximum.")
         if agreed < 2:
             state = "care"
-            sentences.append("No other start confirms it: more starts may find a better one.")
-    if spoilt:
+            sentences.append("Further starts may reach a higher one.")
+    if degenerate:
         sentences.append(
-            f"{numeral(spoilt).capitalize()} {'start' if spoilt == 1 else 'starts'} gave "
-            f"degenerate solutions and {'was' if spoilt == 1 else 'were'} rejected."
+            f"{numeral(degenerate).capitalize()} {'start' if degenerate == 1 else 'starts'} gave "
+            f"degenerate solutions and {'was' if degenerate == 1 else 'were'} rejected."
         )
-        if spoilt == made:
+        if degenerate == made:
             state = "bad"
             sentences.append("All starts did; the best is shown and should not be interpreted.")
     if fit.converged_:
-        passes = "one pass" if fit.n_iter_ == 1 else f"{fit.n_iter_:,} passes"
-        left = f"{significant(fit.remaining_, 2).text} nats are left to gain"
-        if fit.remaining_ < _NOTHING:
-            left = "nothing is left to gain"
-        sentences.append(f"EM converged in {passes}; by estimate {left}.")
+        remaining = f"about {significant(fit.remaining_, 2).text}"
+        if fit.remaining_ < _NEGLIGIBLE:
+            remaining = "less than 1e-9"
+        sentences.append(
+            f"EM converged in {plural(fit.n_iter_, 'iteration')}; the estimated distance to the "
+            f"maximum is {remaining} nats."
+        )
     else:
         state = "bad"
         sentences.append(
-            f"EM did not converge: by estimate {significant(fit.remaining_, 2).text} nats are left "
-            "to gain. Raise max_iter."
+            "EM did not converge: the estimated distance to the maximum is "
+            f"{significant(fit.remaining_, 2).text} nats. Increase max_iter."
         )
     return state, sentences
 
 
-def _optima(values: Any, good: Any, starts: pd.DataFrame) -> list[dict[str, Any]]:
-    """Group the starts by where they ended, the best first; degenerate ones by why."""
+def _maxima(values: Any, good: Any, starts: pd.DataFrame) -> list[dict[str, Any]]:
+    """Group the starts by their maxima, the highest first, and degenerate ones by outcome."""
     best = float(np.max(values[good], initial=-np.inf))
     found: list[dict[str, Any]] = []
     for value in sorted(values[good], reverse=True):
@@ -132,7 +135,7 @@ def _optima(values: Any, good: Any, starts: pd.DataFrame) -> list[dict[str, Any]
     return found
 
 
-def _table(optima: list[dict[str, Any]]) -> Table:
+def _table(maxima: list[dict[str, Any]]) -> Table:
     rows: list[tuple[str | Shown, ...]] = [
         (
             fixed(each["value"], 4) if np.isfinite(each["value"]) else NOTHING,
@@ -140,20 +143,20 @@ def _table(optima: list[dict[str, Any]]) -> Table:
             count(each["starts"]),
             each["outcome"],
         )
-        for each in optima[:_MOST_OPTIMA]
+        for each in maxima[:_MOST_MAXIMA]
     ]
-    hidden = len(optima) - len(rows)
+    hidden = len(maxima) - len(rows)
     return Table(
-        "Where the starts ended",
-        ("log-likelihood, nats", "below the best", "starts", "outcome"),
+        "Results of the starts",
+        ("log-likelihood, nats", "below the highest", "starts", "outcome"),
         tuple(rows),
-        "First runs stop a little short of their optimum; the best is then carried to the end."
-        + (f" {hidden} more optima are not shown." if hidden else ""),
+        "Initial runs stop shortly before their maximum; the best is then run to convergence."
+        + (f" Not shown: {plural(hidden, 'more result')}." if hidden else ""),
     )
 
 
 def _figure(values: Any, good: Any, best: float) -> Figure:
-    """Each start at the log-likelihood where it ended, in order."""
+    """The log-likelihoods of the starts, in descending order."""
     order = np.argsort(-np.where(np.isfinite(values), values, -np.inf), kind="stable")
     known = [i for i in order if np.isfinite(values[i])]
     with style():
@@ -165,13 +168,14 @@ def _figure(values: Any, good: Any, best: float) -> Figure:
         if not kept.all():
             axes.plot(place[~kept], shown[~kept], "x", color="#d55e00", label="degenerate")
             axes.legend()
-        axes.set(xlabel="starts, the best first", ylabel="log-likelihood, nats")
+        axes.set(xlabel="starts, in descending order", ylabel="log-likelihood, nats")
         axes.set_xticks([])
         svg = to_svg(figure)
     return Figure(
         svg,
-        f"Log-likelihood where each of {len(values)} starts ended, from the highest to the lowest.",
-        "Steps are different optima of the likelihood; the dashed line is the one reported."
-        + (f" {len(values) - len(known)} starts ended in no mixture." if len(known) < len(values)
-           else ""),
+        f"Log-likelihoods of {plural(len(values), 'start')} in descending order.",
+        "Log-likelihoods of the starts in descending order; each step is another local maximum. "
+        "The dashed line is the reported maximum."
+        + (f" {plural(len(values) - len(known), 'start')} not shown, as they gave no mixture."
+           if len(known) < len(values) else ""),
     )  # fmt: skip
