@@ -139,10 +139,12 @@ class Fit:
     priors: ResolvedPriors | None = None
     weight_unit: float = 1.0
 
-    def log_likelihood(self, run: Run) -> float:
-        """Of a run, in the user's units of columns and weights."""
-        found = self.units.log_likelihood(run.log_likelihood, run.statistics.weight)
-        return found * self.weight_unit
+    @property
+    def log_likelihood(self) -> float:
+        """Total, nats, in the user's units of columns and weights."""
+        run = self.run
+        value = self.units.log_likelihood(run.log_likelihood, run.statistics.weight)
+        return value * self.weight_unit
 
 
 def fit_mixture(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bayesgmm.em.loop import Run, StopRule, maximise
 from bayesgmm.em.spurious import Degeneracy, Fault, too_few_rows, why_spurious
-from bayesgmm.initialisation.starts import Sample, Start, exchanged
+from bayesgmm.initialisation.starts import Sample, Start, split_and_merge
 from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.priors.objective import Objective
 
@@ -149,7 +149,7 @@ def _with_exchanges(
         # The first of those at the best optimum, not the one that rounding left on top.
         best = next(each for each in sound if each.value >= most - _SAME)
         assert best.run is not None
-        made = exchanged(sample, best.run.parameters, objective, rng)
+        made = split_and_merge(sample, best.run.parameters, objective, rng)
         if made is not None:
             yield made
 

@@ -81,10 +81,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         With `init_params` or `max_iter`: that many runs in full, 1 by default.
     init_params : {"kmeans", "k-means++", "random", "random_from_data"}, array-like or callable, \
             optional
-        How each of `n_init` runs begins. None: k-means in two metrics and random rows in turn, cuts
-        of merge trees, exchanges of components; "kmeans" if `max_iter` is set. Labels of shape
-        (n,), one group for each component in the order of their values, or responsibilities of
-        shape (n, K). A callable ``f(X, n_components, random_state=RandomState)`` returns either.
+        How each of `n_init` runs begins. None: k-means in two metrics and random rows in turn,
+        hierarchical clusterings, split-and-merge moves; "kmeans" if `max_iter` is set. Labels of
+        shape (n,), one group for each component in the order of their values, or responsibilities
+        of shape (n, K). A callable ``f(X, n_components, random_state=RandomState)`` returns either.
     weights_init, means_init, precisions_init : array-like, optional
         A start, or a part of one; components then keep its order.
     random_state : int, Generator, RandomState or None
@@ -379,7 +379,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self._structure = structure
         self._records = found.starts
         self._store_mixture(found.parameters, mixture)
-        self.log_likelihood_ = found.log_likelihood(run)
+        self.log_likelihood_ = found.log_likelihood
         self.priors_ = found.priors
         self.log_posterior_ = None
         if found.priors is not None:
@@ -412,8 +412,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             )
         elif not self.converged_ and self.max_iter != 0:
             warnings.warn(
-                f"EM did not converge in {self.n_iter_} passes: about {self.remaining_:.2g} nats "
-                "of log-likelihood are still to be gained. Increase max_iter or tol.",
+                f"EM did not converge in {self.n_iter_} iterations: about {self.remaining_:.2g} "
+                "nats of log-likelihood remain to be gained. Increase max_iter or tol.",
                 ConvergenceWarning,
                 stacklevel=4,
             )

@@ -39,7 +39,7 @@ _STAND_IN, _SHARED_STAND_IN = 0.1, 0.3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class MergeTree:
+class Dendrogram:
     """The merges of an agglomeration, in their order.
 
     Attributes
@@ -75,7 +75,9 @@ class MergeTree:
         return np.unique(root, return_inverse=True)[1].astype(np.int64)
 
 
-def agglomerate(rows: Array, criterion: str = "VVV", row_weights: Array | None = None) -> MergeTree:
+def agglomerate(
+    rows: Array, criterion: str = "VVV", row_weights: Array | None = None
+) -> Dendrogram:
     """Merge rows into ever fewer groups.
 
     Deterministic; equal costs go by row. Multiplying the rows by a power of two changes no bit.
@@ -111,4 +113,4 @@ def agglomerate(rows: Array, criterion: str = "VVV", row_weights: Array | None =
     if variance > 0.0:
         means /= np.sqrt(variance)
     stand_in = _SHARED_STAND_IN if criterion == "EEE" else _STAND_IN
-    return MergeTree(*native.merge_groups(means, counts, CRITERIA.index(criterion), stand_in))
+    return Dendrogram(*native.merge_groups(means, counts, CRITERIA.index(criterion), stand_in))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bayesgmm.core import native
 from bayesgmm.errors import SingularCovarianceError
-from bayesgmm.initialisation.hierarchical_clustering import MergeTree, agglomerate
+from bayesgmm.initialisation.hierarchical_clustering import Dendrogram, agglomerate
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.priors.objective import Objective
 
@@ -128,7 +128,7 @@ class Views:
     def __init__(self, sample: Sample, rng: np.random.Generator) -> None:
         self.sample = sample
         self._rng = rng
-        self._trees: dict[tuple[str, str], MergeTree] = {}
+        self._dendrograms: dict[tuple[str, str], Dendrogram] = {}
 
     @cached_property
     def rows(self) -> Array:
@@ -170,13 +170,13 @@ class Views:
         rows, weights = self.sample.rows[self.chosen], self.sample.weights[self.chosen]
         if len(rows) < n_components:
             return None
-        if (criterion, view) not in self._trees:
+        if (criterion, view) not in self._dendrograms:
             z = np.ascontiguousarray(getattr(self, view)[self.chosen])
-            self._trees[criterion, view] = agglomerate(z, criterion, weights)
-        labels = self._trees[criterion, view].labels(n_components)
+            self._dendrograms[criterion, view] = agglomerate(z, criterion, weights)
+        labels = self._dendrograms[criterion, view].labels(n_components)
         part = Sample(rows, weights, whole=False)
         parameters = from_labels(part, labels, n_components, objective)
-        return None if parameters is None else Start(f"merge tree, {criterion}", parameters)
+        return None if parameters is None else Start(f"hierarchical, {criterion}", parameters)
 
 
 def portfolio(
@@ -222,7 +222,7 @@ def portfolio(
                     yield start
 
 
-def exchanged(
+def split_and_merge(
     sample: Sample, parameters: Parameters, objective: Objective, rng: np.random.Generator
 ) -> Start | None:
     """A mixture with two components put together and another one divided; None for K < 3.
@@ -276,7 +276,7 @@ def exchanged(
         covariances = objective.covariances(counts, scatters)
     except SingularCovarianceError:
         return None
-    return Start("exchange", Parameters(weights, means, covariances))
+    return Start("split and merge", Parameters(weights, means, covariances))
 
 
 def _in_metric_of(covariance: Array, rows: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Clusters of several components: merging by entropy (Baudry et al. 2010)."""
+"""Clusters that combine several components, by entropy (Baudry et al. 2010)."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,16 +20,16 @@ type Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Merging(Result):
-    """Components of a mixture put together one by one; the density stays that of the mixture.
+    """A hierarchy of clusters that combine components; the density of the mixture is unchanged.
 
     Attributes
     ----------
     mixture : Mixture
     responsibilities : ndarray of shape (n, K)
-        Of the components, at the rows.
+        Posterior probabilities of the components.
     merges : ndarray of int, shape (K - 1, 2)
-        At each step the cluster of the second component joins that of the first. A cluster is known
-        by its first component, so the first of a pair is always less than the second.
+        The two clusters merged at each step. A cluster is numbered by its first component, so the
+        first of a pair is always less than the second.
     entropies : ndarray of shape (K,)
         -sum t log t over rows and clusters, nats, before the first merge and after each.
     """
@@ -55,7 +55,7 @@ class Merging(Result):
         return [title, self.table] + ([] if elbow is None else [f"Elbow: {elbow} clusters"])
 
     def clusters(self, n_clusters: int) -> NDArray[np.int64]:
-        """The cluster of each component, (K,), where so many are left; by their first components.
+        """The cluster of each component, (K,), numbered in the order of their first components.
 
         Raises
         ------
@@ -84,11 +84,10 @@ class Merging(Result):
 
     @property
     def elbow(self) -> int | None:
-        """The number of clusters where the fall of the entropy slows down; None below K = 3.
+        """The number of clusters at the bend of the entropy curve; None below K = 3.
 
-        The break of two straight lines that meet at one of the points, of the least sum of
-        squares (Baudry et al., section 3.2). With K = 3 that is always 2. A suggestion: look at
-        `entropies`.
+        The join of the two straight lines, meeting at one of the points, of least sum of squares
+        (Baudry et al., section 3.2). Always 2 for K = 3. A suggestion only: see `entropies`.
         """
         k = self.mixture.n_components
         if k < 3:
@@ -100,7 +99,7 @@ class Merging(Result):
 
 
 def _misfit(x: Array, y: Array, at: int) -> float:
-    """Sum of squares about the best two lines that meet at x[at]."""
+    """Residual sum of squares of the best two lines that meet at x[at]."""
     left, right = np.minimum(x - x[at], 0.0), np.maximum(x - x[at], 0.0)
     design = np.stack((np.ones_like(x), left, right), axis=1)
     coefficients = np.linalg.lstsq(design, y)[0]
@@ -110,15 +109,14 @@ def _misfit(x: Array, y: Array, at: int) -> float:
 def merge_components(mixture: Mixture, X: Any) -> Merging:
     """Merge the components of a fitted mixture into clusters.
 
-    A cluster that is not Gaussian takes several components to describe. At each step the two
-    clusters are merged whose union lowers the entropy of the memberships most: those that are
-    hardest to tell apart at the rows.
+    A cluster that is not Gaussian needs several components. Each step merges the two clusters
+    whose union lowers the entropy of the memberships most, those that are least well separated.
 
     Parameters
     ----------
     mixture : Mixture
     X : array-like or data frame of shape (n, D)
-        The rows that it was fitted to.
+        The rows to which it was fitted.
 
     Raises
     ------
@@ -160,5 +158,5 @@ def merge_components(mixture: Mixture, X: Any) -> Merging:
 
 
 def _entropy(memberships: Array) -> float:
-    """-sum t log t, nats. One cluster's memberships are 1 but for rounding."""
+    """-sum t log t, nats, of memberships that may exceed 1 by rounding."""
     return float(-xlogy(memberships, np.minimum(memberships, 1.0)).sum())

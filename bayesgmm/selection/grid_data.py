@@ -1,4 +1,4 @@
-"""What the cells of a grid share: rows in two kinds of units, and trees of their merges."""
+"""Data shared by all candidate models: scaled rows, and the clusterings that give partitions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,42 +8,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.covariance.structures import Structure
-from bayesgmm.initialisation.hierarchical_clustering import MergeTree, agglomerate
+from bayesgmm.initialisation.hierarchical_clustering import Dendrogram, agglomerate
 from bayesgmm.initialisation.starts import whitened
 from bayesgmm.likelihood.scaling import Units, fit_units
 
 type Array = NDArray[np.float64]
 type Labels = NDArray[np.int64]
 
-# Rows on which optima are looked for where there are more: merging them takes time in their square.
+# Size of the sample that is searched in place of more rows: clustering is quadratic in the rows.
 _SAMPLE = 2000
 
 
 @dataclass(frozen=True, eq=False)
-class Grounds:
-    """What all cells share: rows in two kinds of units, and trees of their merges.
+class GridData:
+    """Rows in each kind of units, and hierarchical clusterings of them.
 
     Attributes
     ----------
     n_rows : int
     units : dict
-        By whether columns may be scaled one by one.
+        Keys: True for columns scaled one by one, False for one scale (`scales_by_column`).
     rows : dict
         All rows in these units.
     sample : dict
-        The rows on which optima are looked for, in these units: all of them where there are few.
-    trees : list of MergeTree
+        The rows to search, in these units; `rows` itself unless there are many.
+    dendrograms : list of Dendrogram
     """
 
     n_rows: int
     units: dict[bool, Units]
     rows: dict[bool, Array]
     sample: dict[bool, Array]
-    trees: list[MergeTree]
+    dendrograms: list[Dendrogram]
 
     @classmethod
-    def of(cls, x: Array, structures: Iterable[Structure], rng: np.random.Generator) -> "Grounds":
-        """Prepare rows for a search over these structures; `rng` chooses a sample of many."""
+    def of(cls, x: Array, structures: Iterable[Structure], rng: np.random.Generator) -> "GridData":
+        """Prepare rows (n, D) for a search over these structures; `rng` draws the sample."""
         n = len(x)
         kinds = {each.scales_by_column: each for each in structures}
         units = {by_column: fit_units(x, None, each) for by_column, each in kinds.items()}
@@ -54,30 +54,22 @@ class Grounds:
             sample = {by_column: each[chosen] for by_column, each in rows.items()}
         base = sample.get(True, sample.get(False))
         assert base is not None
-        scaled = base / base.std(axis=0)
-        white = whitened(base)
-        trees = [
-            agglomerate(white, "VVV"),
-            agglomerate(white, "EEE"),
-            agglomerate(scaled, "VII"),
-            agglomerate(scaled, "EII"),
-        ]
+        scaled, white = base / base.std(axis=0), whitened(base)
+        views = [(white, "VVV"), (white, "EEE"), (scaled, "VII"), (scaled, "EII")]
         if False in sample:
-            trees.append(agglomerate(sample[False], "EII"))
-            trees.append(agglomerate(sample[False], "VII"))
-        return cls(n, units, rows, sample, trees)
+            views += [(sample[False], "EII"), (sample[False], "VII")]
+        return cls(n, units, rows, sample, [agglomerate(*view) for view in views])
 
     def partitions(self, k: int) -> list[Labels]:
-        """Different partitions of the sample into K parts, without empty ones."""
+        """Distinct partitions of the sample into K non-empty parts."""
         distinct: list[Labels] = []
-        for tree in self.trees:
-            each = tree.labels(k)
-            labels = np.unique(each, return_inverse=True)[1]
+        for dendrogram in self.dendrograms:
+            labels = np.unique(dendrogram.labels(k), return_inverse=True)[1]
             if labels.max() == k - 1 and not any(np.array_equal(labels, o) for o in distinct):
                 distinct.append(labels)
         return distinct
 
     @cached_property
     def metric(self) -> Array:
-        """Lower Cholesky factor of the covariance of all rows, for any linear map of them."""
+        """Lower Cholesky factor (D, D) of the sample's covariance; an affine-invariant metric."""
         return np.linalg.cholesky(np.atleast_2d(np.cov(self.sample[True].T, bias=True)))

@@ -1,4 +1,4 @@
-"""Is one more component needed? The likelihood-ratio test by parametric bootstrap."""
+"""Likelihood-ratio test of K components against K + 1 by parametric bootstrap."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -32,8 +32,7 @@ class BootstrapLRT(Result):
     statistic : float
         2 (l(K + 1) - l(K)), nats.
     replicates : ndarray of shape (B,)
-        The statistic of data drawn from the fit with K components; NaN where none of the starts of
-        one of the two fits led to a mixture.
+        The statistic of data drawn from the fit with K components; NaN if either refit failed.
     null : Mixture
         The fit with K components.
     """
@@ -52,7 +51,7 @@ class BootstrapLRT(Result):
 
     @property
     def standard_error(self) -> float:
-        """Monte Carlo error of the p-value: what more replicates would reduce."""
+        """Monte Carlo standard error of the p-value."""
         made = int(np.isfinite(self.replicates).sum())
         return float(np.sqrt(self.p_value * (1.0 - self.p_value) / (made + 1)))
 
@@ -63,11 +62,11 @@ class BootstrapLRT(Result):
         figures = f"(2 x log-likelihood ratio {self.statistic:.3f}, p = {p:.3g}"
         figures += f" +- {self.standard_error:.2g})"
         near = abs(p - 0.05) < 2.0 * self.standard_error
-        doubt = " More replicates could turn this: p is near .05." if near else ""
+        doubt = " More replicates could change this: p is near .05." if near else ""
         if p <= 0.05:
-            words = f"{k + 1} components fit better than {k} by more than chance explains"
+            words = f"{k + 1} components fit significantly better than {k}"
         else:
-            words = f"The data do not call for {k + 1} components rather than {k}"
+            words = f"{k + 1} components do not fit significantly better than {k}"
         return f"{words} {figures}.{doubt}"
 
     def _paragraphs(self) -> list[str]:
@@ -86,26 +85,26 @@ def bootstrap_lrt(
 ) -> BootstrapLRT:
     """Test K components against K + 1 by parametric bootstrap.
 
-    The likelihood ratio of mixtures of different K has no chi-squared distribution. Its
-    distribution under the null hypothesis is simulated: data are drawn from the fit with K
-    components, and both mixtures fitted to them as they were to the data (McLachlan 1987).
+    The likelihood ratio of mixtures of different K does not follow a chi-squared distribution. Its
+    null distribution is simulated: data are drawn from the fit with K components, and both mixtures
+    are fitted to them by the procedure used for the data (McLachlan 1987).
 
     Parameters
     ----------
     X : array-like or data frame of shape (n, D)
         Finite numbers.
     n_components : int
-        K, of the null hypothesis.
+        K of the null hypothesis.
     covariance_type : str
         As in `GaussianMixture`.
     n_resamples : int
         Replicates, B. The least p-value is 1 / (B + 1).
     n_jobs : int
-        Threads. The result has the same bits for any number.
+        Threads; the result does not depend on their number.
     rng : int, Generator, SeedSequence or None
         Anything that `numpy.random.default_rng` takes.
     progressbar : bool
-        Shown on a terminal only.
+        Show progress on a terminal.
 
     Returns
     -------
@@ -118,7 +117,7 @@ def bootstrap_lrt(
     InvalidParameterError
         If an argument is of another kind or out of its range.
     FitError
-        If a mixture of either size cannot be fitted to X, or to none of the replicates.
+        If a mixture of either size cannot be fitted to X, or every replicate fails.
 
     References
     ----------
@@ -127,7 +126,7 @@ def bootstrap_lrt(
 
     Examples
     --------
-    The least number of components that is not rejected:
+    The smallest K that is not rejected:
 
     >>> from bayesgmm import bootstrap_lrt, load_dataset
     >>> X = load_dataset("galaxies").X
@@ -142,7 +141,7 @@ def bootstrap_lrt(
     structure = as_structure(covariance_type)
     data = check_data(X)
     first, *seeds = generator.spawn(n_resamples + 1)
-    # Fitted by the estimator, which warns of what is not to be trusted.
+    # The estimator warns of degenerate fits.
     fits = [
         GaussianMixture(k, covariance_type=covariance_type, random_state=first).fit(X)
         for k in (n_components, n_components + 1)
@@ -165,9 +164,9 @@ def bootstrap_lrt(
 
 
 def _statistic(x: Array, k: int, structure: Structure, seed: np.random.Generator) -> float:
-    """2 (l(K + 1) - l(K)) of one data set; NaN where there is no fit.
+    """2 (l(K + 1) - l(K)) of one data set, NaN if a fit fails.
 
-    At least 0: K + 1 components can do what K do, and a search that ends below has missed it.
+    At least 0, since the model with K components is nested; a lower value is a missed maximum.
     """
     values = []
     for size in (k, k + 1):
@@ -176,6 +175,5 @@ def _statistic(x: Array, k: int, structure: Structure, seed: np.random.Generator
             fit = fit_mixture(x, None, None, settings)
         except FitError:
             return float("nan")
-        weight = fit.run.statistics.weight
-        values.append(fit.units.log_likelihood(fit.run.log_likelihood, weight))
+        values.append(fit.log_likelihood)
     return max(2.0 * (values[1] - values[0]), 0.0)

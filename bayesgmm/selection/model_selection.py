@@ -1,4 +1,4 @@
-"""The choice of K and covariance structure: a grid of fits, ranked by a criterion."""
+"""Selection of K and the covariance structure: a grid of models, ranked by a criterion."""
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -21,7 +21,7 @@ from bayesgmm.likelihood.em_steps import n_threads
 from bayesgmm.likelihood.scaling import check_common_unit
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.results import Result, as_text
-from bayesgmm.selection.grid_search import Cell, search_grid
+from bayesgmm.selection.grid_search import Candidate, search_grid
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,12 +44,12 @@ class Selection(Result):
     Attributes
     ----------
     table : pandas.DataFrame
-        A row for each cell: n_components, covariance_type (mclust's code), log_likelihood (total,
+        A row for each model: n_components, covariance_type (mclust's code), log_likelihood (total,
         nats), n_parameters, bic, aic, icl (smaller is better), with criterion="cv" also
-        cv_log_likelihood (held-out, nats, larger is better), converged, and note: why the cell is
-        empty, or degenerate. A cell with a note never wins.
+        cv_log_likelihood (held-out, nats, larger is better), converged, and note: the reason why
+        there is no fit, or a degenerate one. A model with a note is never selected.
     best : GaussianMixture
-        The cell that wins by the criterion, fitted to its optimum.
+        The selected model, fitted to convergence.
     criterion : str
         "bic", "icl", "aic" or "cv".
     n_rows : int
@@ -61,15 +61,15 @@ class Selection(Result):
     n_rows: int
 
     def ranked(self) -> "pd.DataFrame":
-        """The trustworthy cells, the best first."""
+        """The rows of the admissible models, the best first."""
         name, sign = _column(self.criterion)
-        sound = self.table[(self.table["note"] == "") & self.table[name].notna()]
-        return sound.sort_values(name, ascending=sign > 0, kind="stable", ignore_index=True)
+        admissible = self.table[(self.table["note"] == "") & self.table[name].notna()]
+        return admissible.sort_values(name, ascending=sign > 0, kind="stable", ignore_index=True)
 
     def to_mclust(self) -> "pd.DataFrame":
         """The criterion in mclust's layout and sign: a row for each K, larger is better.
 
-        Empty and untrustworthy cells are NaN.
+        Models without an admissible fit are NaN.
         """
         name, sign = _column(self.criterion)
         values = self.table.assign(value=-sign * self.table[name].where(self.table["note"] == ""))
@@ -78,7 +78,7 @@ class Selection(Result):
         return wide.rename_axis(index=None, columns=None)
 
     def summary(self, top: int = 5) -> str:
-        """The `top` best cells in words and numbers, as text."""
+        """The `top` best models, as text."""
         return as_text(self._paragraphs(top))
 
     def _paragraphs(self, top: int = 5) -> "list[str | pd.DataFrame]":
@@ -95,13 +95,13 @@ class Selection(Result):
         structure = as_structure(first["covariance_type"])
         k = int(first["n_components"])
         return [
-            f"Choice of components and structure by {_NAMES[self.criterion]}",
+            f"Selection of components and structure by {_NAMES[self.criterion]}",
             shown,
             f"Best: {structure.code} ({structure.words}) with {k} component" + "s" * (k > 1),
-            f"{len(ranked)} of {len(self.table)} cells can be trusted; the table's notes say why "
-            "the others cannot"
+            f"{len(ranked)} of {len(self.table)} models have an admissible fit; the notes of the "
+            "table give the reasons for the others"
             if len(ranked) < len(self.table)
-            else f"All {len(ranked)} cells can be trusted",
+            else f"All {len(ranked)} models have an admissible fit",
         ]
 
 
@@ -114,7 +114,7 @@ _NAMES = {
 
 
 def _column(criterion: str) -> tuple[str, int]:
-    """The column by which cells are ranked, and 1 if smaller is better, else -1."""
+    """The column that ranks the models, and 1 if smaller is better, else -1."""
     return ("cv_log_likelihood", -1) if criterion == "cv" else (criterion, 1)
 
 
@@ -128,27 +128,27 @@ def select_mixture(
     rng: Any = None,
     progressbar: bool = True,
 ) -> Selection:
-    """Fit every K with every covariance structure, and choose.
+    """Fit every K with every covariance structure, and select the best model by a criterion.
 
-    Each cell's value is that of the best optimum found, 1e-6 nats from it by estimate; a structure
-    never has less likelihood than one that it contains. The best cell is fitted to its optimum.
+    The log-likelihood of each model is within about 1e-6 nats of the best maximum found, and never
+    below that of a nested structure. The selected model is fitted to convergence.
 
     Parameters
     ----------
     X : array-like or data frame of shape (n, D)
         Finite numbers.
     n_components : int or iterable of int
-        The K to try.
+        The K of the grid.
     covariance_type : "all", str, Structure, or iterable of these
-        scikit-learn's names or mclust's codes. "all": the fourteen structures, or E and V where
-        there is one column.
+        scikit-learn's names or mclust's codes. "all": the fourteen structures, or E and V for one
+        feature.
     criterion : {"bic", "icl", "aic", "cv"}
-        "cv" is the log-likelihood of held-out rows in five folds, which the seed chooses.
+        "cv" is the log-likelihood of held-out rows in five random folds.
     eigenvalue_ratio : float
-        As in `GaussianMixture`: a mixture beyond it cannot win.
+        As in `GaussianMixture`: a mixture that exceeds it is not selected.
     rng : int, Generator, SeedSequence or None
-        Anything that `numpy.random.default_rng` takes. It chooses the folds, and the sample on
-        which optima are looked for where there are more than 2000 rows; nothing else is random.
+        Anything that `numpy.random.default_rng` takes. It determines the folds and, above 2000
+        rows, the sample that is searched; nothing else is random.
     progressbar : bool
         Show progress on a terminal.
 
@@ -163,17 +163,17 @@ def select_mixture(
     InvalidParameterError
         If a parameter is out of its range.
     FitError
-        If no cell leads to a mixture that can be trusted.
+        If no model has an admissible fit.
 
     Warns
     -----
     BayesGMMWarning
-        If the best cell lies at the edge of the grid.
+        If the selected model lies at the edge of the grid.
 
     Notes
     -----
-    Cells that the data do not allow (more components than distinct rows, free covariances from too
-    few rows, dependent columns) are left empty, and their note says why.
+    Models that cannot be fitted to the data (more components than distinct rows, free covariances
+    from too few rows, dependent columns) are left out, with the reason in their note.
 
     References
     ----------
@@ -208,13 +208,13 @@ def select_mixture(
     with progress(progressbar) as bar:
         n_fits = len(ks) * len(chosen) * (1 + len(folds))
         advance = partial(bar.advance, bar.add_task("Fitting the grid", total=n_fits))
-        cells = _search(x, ks, chosen, notes, eigenvalue_ratio, generator, advance)
+        models = _search(x, ks, chosen, notes, eigenvalue_ratio, generator, advance)
         names = data.feature_names
         held_out = [
             _held_out(x, test, ks, chosen, names, eigenvalue_ratio, generator, advance)
             for test in folds
         ]
-    records = [_record(cell, x) for cell in cells]
+    records = [_record(model, x) for model in models]
     for i, record in enumerate(records):
         if criterion == "cv":
             record["cv_log_likelihood"] = sum(each[i] for each in held_out)
@@ -222,24 +222,25 @@ def select_mixture(
     columns += ["icl", *(["cv_log_likelihood"] if criterion == "cv" else []), "converged", "note"]
     table = pd.DataFrame(records, columns=columns)
     while True:
-        winner = _winner(cells, table, criterion)
+        selected = _best_model(models, table, criterion)
         try:
-            best = _fit_best(X, cells[winner], eigenvalue_ratio)
+            best = _fit_best(X, models[selected], eigenvalue_ratio)
             break
         except FitError:
-            # Nearer its optimum it is no mixture: the next may be.
-            cells[winner] = replace(cells[winner], note="collapsed on the way to its optimum")
-            table.loc[winner, "note"] = cells[winner].note
-    _warn_at_edge(cells[winner], ks)
+            # Collapsed nearer to convergence than the search went: the next model is tried.
+            note = "collapsed on the way to its maximum"
+            models[selected] = replace(models[selected], note=note)
+            table.loc[selected, "note"] = note
+    _warn_at_edge(models[selected], ks)
     return Selection(table, best, criterion, len(x))
 
 
 def _check_components(n_components: int | Iterable[int]) -> list[int]:
-    words = "an integer or a sequence of integers, the K to try"
+    words = "an integer or a sequence of integers, the K of the grid"
     single = isinstance(n_components, Integral)
     ks = [n_components] if single else check_members("n_components", n_components, words)
     if not ks:
-        raise InvalidParameterError("n_components is empty. Name at least one K to try.")
+        raise InvalidParameterError("n_components is empty. Give at least one K.")
     return sorted({check_count("n_components", k) for k in ks})
 
 
@@ -256,17 +257,17 @@ def _check_structures(
     )
     found = [as_structure(each, d) for each in members]
     if not found:
-        raise InvalidParameterError("covariance_type is empty. Name at least one, or 'all'.")
+        raise InvalidParameterError("covariance_type is empty. Give at least one, or 'all'.")
     return list(dict.fromkeys(found))
 
 
 def _impossible(
     x: Array, names: tuple[str, ...] | None, ks: Sequence[int], chosen: Sequence[Structure]
 ) -> dict[tuple[int, Structure], str]:
-    """The cells that the data do not allow, and why."""
+    """The models that cannot be fitted to the data, each with the reason."""
     n, d = x.shape
     if n < 2:
-        raise InputError(f"X has {n} row: one row has no variance.")
+        raise InputError(f"X has {n} row, and one row has no variance. Give at least 2 rows.")
     check_spread(x, names)
     dependent = ""
     if any(not each.diagonal for each in chosen) and n > d:
@@ -274,25 +275,25 @@ def _impossible(
             check_full_rank(x, names)
         except InputError as error:
             dependent = str(error)
-    apart = {each: str(why) for each in chosen if (why := _too_far_apart(x, each))}
+    unscalable = {each: str(refusal) for each in chosen if (refusal := _scaling_error(x, each))}
     distinct = len(np.unique(x, axis=0))
     notes: dict[tuple[int, Structure], str] = {}
     for k in ks:
         for each in chosen:
             needed = _rows_needed(each, k, d)
             if k > distinct:
-                notes[k, each] = f"X has {distinct} distinct rows: fewer than components"
+                notes[k, each] = f"X has only {distinct} distinct rows"
             elif n < needed:
                 notes[k, each] = f"X has {n} rows: the structure needs at least {needed}"
             elif dependent and not each.diagonal:
                 notes[k, each] = dependent
-            elif each in apart:
-                notes[k, each] = apart[each]
+            elif each in unscalable:
+                notes[k, each] = unscalable[each]
     return notes
 
 
-def _too_far_apart(x: Array, structure: Structure) -> InputError | None:
-    """Why one unit for all columns does not serve this structure, if it needs one."""
+def _scaling_error(x: Array, structure: Structure) -> InputError | None:
+    """The error of columns whose sizes differ too much for the structure; None if they do not."""
     try:
         check_common_unit(x, None, structure)
     except InputError as error:
@@ -301,10 +302,10 @@ def _too_far_apart(x: Array, structure: Structure) -> InputError | None:
 
 
 def _rows_needed(structure: Structure, k: int, d: int) -> int:
-    """Fewest rows from which every covariance of the structure has full rank.
+    """Minimum number of rows for covariances of full rank.
 
-    Where nothing ties a component's covariance to those of the others it needs D + 1 rows of its
-    own, or 2 if it is diagonal; else all share what the means leave.
+    A component whose shape is not shared needs D + 1 rows of its own, or 2 if diagonal; otherwise
+    the components share the rows that the means leave.
     """
     own = structure.code[1:] in ("VV", "VI") or structure.code in ("VII", "V", "VVE", "EVE")
     if own:
@@ -320,44 +321,44 @@ def _search(
     ratio: float,
     rng: np.random.Generator,
     advance: Callable[[], None],
-) -> list[Cell]:
-    """Cells in the order of K, and of the structures within; empty ones with their note."""
+) -> list[Candidate]:
+    """Models in the order of K, then of the structures; those in `notes` without a fit."""
     wanted = {k: [each for each in chosen if (k, each) not in notes] for k in ks}
     found = {
-        (cell.n_components, cell.structure): cell
-        for cell in search_grid(x, wanted, rng, ratio=ratio, threads=n_threads(), advance=advance)
+        model.key: model
+        for model in search_grid(x, wanted, rng, ratio=ratio, threads=n_threads(), advance=advance)
     }
     return [
-        found.get((k, each)) or Cell(k, each, None, np.nan, False, notes[k, each])
+        found.get((k, each)) or Candidate(k, each, None, np.nan, False, notes[k, each])
         for k in ks
         for each in chosen
     ]
 
 
-def _record(cell: Cell, x: Array) -> dict[str, Any]:
-    """A row of the table."""
+def _record(model: Candidate, x: Array) -> dict[str, Any]:
+    """A model's row of the table."""
     n, d = x.shape
-    nu = cell.structure.n_parameters(cell.n_components, d)
-    value = cell.log_likelihood
+    nu = model.structure.n_parameters(model.n_components, d)
+    value = model.log_likelihood
     bic = -2.0 * value + nu * float(np.log(n))
     icl = np.nan
-    if cell.parameters is not None:
-        joint = _log_joint(x, cell.parameters)
+    if model.parameters is not None:
+        joint = _log_joint(x, model.parameters)
         largest = joint.max(axis=0)
-        sure = -np.log(np.exp(joint - largest).sum(axis=0))
-        icl = bic - 2.0 * float(sure.sum())
+        certainty = -np.log(np.exp(joint - largest).sum(axis=0))
+        icl = bic - 2.0 * float(certainty.sum())
     return {
-        "n_components": cell.n_components,
-        "covariance_type": cell.structure.code,
+        "n_components": model.n_components,
+        "covariance_type": model.structure.code,
         "log_likelihood": value,
         "n_parameters": nu,
         "bic": bic,
         "aic": -2.0 * value + 2.0 * nu,
         "icl": icl,
-        "converged": cell.converged,
+        "converged": model.converged,
         "note": "inherited from a nested structure: no admissible fit of this model is more likely"
-        if cell.borrowed
-        else cell.note,
+        if model.inherited
+        else model.note,
     }
 
 
@@ -394,52 +395,52 @@ def _held_out(
     rng: np.random.Generator,
     advance: Callable[[], None],
 ) -> list[float]:
-    """Log-likelihood of the held-out rows under each cell fitted to the others; NaN if unsound."""
+    """Log-likelihood of the held-out rows under each model; NaN without an admissible fit."""
     train = np.ascontiguousarray(np.delete(x, test, axis=0))
     notes = _impossible(train, names, ks, chosen)
     values = []
-    for cell in _search(train, ks, chosen, notes, ratio, rng, advance):
-        if cell.parameters is None or not cell.sound:
+    for model in _search(train, ks, chosen, notes, ratio, rng, advance):
+        if model.parameters is None or not model.admissible:
             values.append(np.nan)
             continue
-        joint = _log_joint(x[test], cell.parameters)
+        joint = _log_joint(x[test], model.parameters)
         largest = joint.max(axis=0)
         values.append(float((largest + np.log(np.exp(joint - largest).sum(axis=0))).sum()))
     return values
 
 
-def _winner(cells: Sequence[Cell], table: "pd.DataFrame", criterion: str) -> int:
-    """The index of the best cell that can be trusted."""
+def _best_model(models: Sequence[Candidate], table: "pd.DataFrame", criterion: str) -> int:
+    """The index of the best admissible model."""
     name, sign = _column(criterion)
     values = sign * table[name].to_numpy(dtype=np.float64)
-    sound = np.array([each.sound for each in cells]) & np.isfinite(values)
-    if not sound.any():
+    admissible = np.array([each.admissible for each in models]) & np.isfinite(values)
+    if not admissible.any():
         reasons = "\n".join(
-            f"  {each.structure.code}, {each.n_components}: {each.note}" for each in cells
+            f"  {each.structure.code}, {each.n_components}: {each.note}" for each in models
         )
         raise FitError(
-            f"No cell of the grid leads to a mixture that can be trusted:\n{reasons}\n"
+            f"No model of the grid has an admissible fit:\n{reasons}\n"
             "Use fewer components, structures that share covariances, or more rows."
         )
-    return int(np.argmin(np.where(sound, values, np.inf)))
+    return int(np.argmin(np.where(admissible, values, np.inf)))
 
 
-def _fit_best(X: Any, cell: Cell, ratio: float) -> GaussianMixture:
-    """The winning cell run to its optimum, components in the order of their means."""
-    assert cell.parameters is not None
-    start = cell.parameters.permuted(np.lexsort(cell.parameters.means.T[::-1]))
-    model = GaussianMixture(
-        cell.n_components, covariance_type=cell.structure.name, eigenvalue_ratio=ratio
+def _fit_best(X: Any, model: Candidate, ratio: float) -> GaussianMixture:
+    """The selected model fitted to convergence, its components in the order of their means."""
+    assert model.parameters is not None
+    start = model.parameters.permuted(np.lexsort(model.parameters.means.T[::-1]))
+    fit = GaussianMixture(
+        model.n_components, covariance_type=model.structure.name, eigenvalue_ratio=ratio
     )
-    return model._fit(X, None, start)
+    return fit._fit(X, None, start)
 
 
-def _warn_at_edge(cell: Cell, ks: Sequence[int]) -> None:
-    if len(ks) > 1 and cell.n_components in (ks[0], ks[-1]) and cell.n_components > 1:
-        more = cell.n_components == ks[-1]
+def _warn_at_edge(model: Candidate, ks: Sequence[int]) -> None:
+    if len(ks) > 1 and model.n_components in (ks[0], ks[-1]) and model.n_components > 1:
+        more = model.n_components == ks[-1]
         warnings.warn(
-            f"The best cell, {cell.structure.code} with {cell.n_components} components, lies at "
-            f"the edge of the grid. Try {'more' if more else 'fewer'} components.",
+            f"The selected model, {model.structure.code} with {model.n_components} components, "
+            f"lies at the edge of the grid. Try {'more' if more else 'fewer'} components.",
             BayesGMMWarning,
             stacklevel=3,
         )

@@ -1,8 +1,8 @@
-"""Where EM begins in one cell of a grid, made from the optimum of a neighbouring cell.
+"""Starts for a candidate model, made from the maximum of a neighbouring one.
 
-A mixture of one structure becomes one of another by its M-step, one of K components one of K + 1 or
-K - 1 by dividing one or putting two together (Ueda, Nakano, Ghahramani & Hinton 2000, Neural
-Computation 12, 2109-2128). Such starts end at the best optimum several times as often as k-means.
+The neighbours are the same K under another covariance structure (one M-step), and K ± 1 after
+splitting one component or merging two (Ueda, Nakano, Ghahramani & Hinton 2000, Neural Computation
+12, 2109-2128). Such starts reach the best maximum several times as often as k-means.
 """
 
 from collections.abc import Iterator
@@ -16,17 +16,16 @@ from bayesgmm.likelihood.statistics import Parameters, Statistics
 
 type Array = NDArray[np.float64]
 
-# The two halves of a normal distribution: their means, in standard deviations from the centre, and
-# the variance that lies between them.
+# Means of the two halves of a standard normal, without sign, and the variance between them.
 _HALF_MEAN, _BETWEEN_HALVES = np.sqrt(2.0 / np.pi), 2.0 / np.pi
 
 
-def as_member(
+def projected(
     structure: Structure, n: float, weights: Array, means: Array, covariances: Array
 ) -> Parameters | None:
-    """The mixture of a structure that the M-step makes of n rows in these components.
+    """Project a mixture onto a structure, by the M-step for n rows; None if that is singular.
 
-    Full covariances (K, D, D) serve a diagonal structure too. None if one is singular.
+    Full covariances (K, D, D) may be projected onto a diagonal structure.
     """
     if structure.diagonal and covariances.ndim == 3:
         covariances = np.einsum("kii->ki", covariances)
@@ -38,18 +37,17 @@ def as_member(
         return None
 
 
-def divided(
+def splits(
     structure: Structure, parameters: Parameters, statistics: Statistics, metric: Array | None
 ) -> Iterator[Parameters]:
-    """Each component in turn as two halves, across the direction in which its rows spread most.
+    """Split each component in turn into halves, across the direction of its largest variance.
 
     Parameters
     ----------
     statistics : Statistics
-        Of a pass at `parameters`: its second moments say how rows spread where a structure does
-        not.
+        At `parameters`. The second moments supply the variances, which the structure may constrain.
     metric : ndarray of shape (D, D) or None
-        Lower Cholesky factor of the covariance that lengths are measured by; None for the identity.
+        Lower Cholesky factor of the covariance that defines lengths; None for the identity.
     """
     weights, means, covariances = parameters
     k, d = means.shape
@@ -78,15 +76,15 @@ def divided(
         centres[j] -= _HALF_MEAN * along[j]
         twice = np.concatenate((own, halves[j : j + 1]))
         twice[j] = halves[j]
-        made = as_member(structure, statistics.weight, shares, centres, twice)
+        made = projected(structure, statistics.weight, shares, centres, twice)
         if made is not None:
             yield made
 
 
-def joined(
+def merges(
     structure: Structure, parameters: Parameters, n: float, most: int
 ) -> Iterator[Parameters]:
-    """Two components put together: the pairs by which the classification loses least."""
+    """Merge two components: the `most` pairs of least loss in classification likelihood."""
     weights, means, covariances = parameters
     k = len(weights)
     if k < 2:
@@ -104,7 +102,7 @@ def joined(
     loss = total * (0.5 * _log_determinants(merged) - np.log(total)) - own[first] - own[second]
     for pair in np.argsort(loss, kind="stable")[:most]:
         keep = np.delete(np.arange(k), (first[pair], second[pair]))
-        made = as_member(
+        made = projected(
             structure,
             n,
             np.append(weights[keep], total[pair]),

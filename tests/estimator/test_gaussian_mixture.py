@@ -265,7 +265,7 @@ def test_an_untrustworthy_fit_warns_once():
 
 
 def test_too_few_passes_warn_once_and_say_what_is_left():
-    with pytest.warns(ConvergenceWarning, match="still to be gained") as caught:
+    with pytest.warns(ConvergenceWarning, match="remain to be gained") as caught:
         fit = GaussianMixture(2, max_iter=2, random_state=0).fit(overlapping(0))
     assert len(caught) == 1
     assert issubclass(caught[0].category, SklearnConvergenceWarning)

@@ -10,7 +10,7 @@ from tolerances import ASCENT, SAME_OPTIMUM
 from bayesgmm import GaussianMixture, bootstrap_lrt, select_mixture
 from bayesgmm.covariance.structures import as_structure, structures
 from bayesgmm.errors import BayesGMMError
-from bayesgmm.selection.grid_search import contained
+from bayesgmm.selection.grid_search import is_nested
 
 CHOICES = st.sampled_from(
     [
@@ -80,7 +80,7 @@ NESTED = [
     (a.code, b.code)
     for a in structures()
     for b in structures()
-    if len(a.code) == len(b.code) == 3 and a.code != b.code and contained(a, b)
+    if len(a.code) == len(b.code) == 3 and a.code != b.code and is_nested(a, b)
 ]
 
 
@@ -124,7 +124,7 @@ def test_a_selection_is_a_table_or_a_sentence(data, x):
         values = cells.set_index("covariance_type")["log_likelihood"].dropna()
         for a in values.index:
             for b in values.index:
-                if a != b and contained(as_structure(a), as_structure(b)):
+                if a != b and is_nested(as_structure(a), as_structure(b)):
                     # A search that ends below has missed what it was given for a start.
                     slack = 1e-6 + 1e-12 * abs(values[a])
                     assert values[b] >= values[a] - slack, (k, a, b)

@@ -1,4 +1,4 @@
-"""The merge tree against criteria computed from their definition, and against Ward's of scipy."""
+"""The dendrogram against criteria computed from their definition, and against Ward's of scipy."""
 
 import numpy as np
 import pytest

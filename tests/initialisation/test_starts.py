@@ -5,7 +5,7 @@ import pytest
 
 from bayesgmm import GaussianMixture, Mixture, load_dataset, random_mixture, simulate
 from bayesgmm.covariance.structures import as_structure
-from bayesgmm.initialisation.starts import Sample, Views, exchanged, from_labels, portfolio
+from bayesgmm.initialisation.starts import Sample, Views, from_labels, portfolio, split_and_merge
 from bayesgmm.priors.objective import Objective
 
 
@@ -57,9 +57,9 @@ def test_the_four_kinds_come_first_then_each_merge_tree_once():
     first = ["k-means", "random rows", "k-means", "k-means, whitened"]
     for each in names.values():
         assert each[:4] == first
-        assert all(name.startswith("merge tree") for name in each[4:7])
-        assert not any(name.startswith("merge tree") for name in each[7:])
-    assert names["VVV"][4:7] == ["merge tree, VVV", "merge tree, EEE", "merge tree, EII"]
+        assert all(name.startswith("hierarchical") for name in each[4:7])
+        assert not any(name.startswith("hierarchical") for name in each[7:])
+    assert names["VVV"][4:7] == ["hierarchical, VVV", "hierarchical, EEE", "hierarchical, EII"]
 
 
 def test_trees_are_made_of_a_part_of_many_rows_chosen_by_the_seed():
@@ -83,7 +83,7 @@ def test_an_exchange_is_a_mixture_of_the_structure_with_two_components_elsewhere
     theta = from_labels(sample, labels, 5, Objective(structure))
     rng = np.random.default_rng(0)
     for _ in range(20):
-        made = exchanged(sample, theta, Objective(structure), rng)
+        made = split_and_merge(sample, theta, Objective(structure), rng)
         assert made is not None
         weights, means, covariances = made.parameters
         if structure.diagonal:
@@ -95,7 +95,7 @@ def test_an_exchange_is_a_mixture_of_the_structure_with_two_components_elsewhere
         member = structure.covariances(len(x) * weights, counts * made.parameters.covariances)
         np.testing.assert_allclose(member, made.parameters.covariances, rtol=1e-6, atol=1e-9)
     two = from_labels(sample, np.minimum(labels, 1), 2, Objective(structure))
-    assert exchanged(sample, two, Objective(structure), rng) is None
+    assert split_and_merge(sample, two, Objective(structure), rng) is None
 
 
 def simulated(seed):
@@ -145,7 +145,7 @@ def test_merge_trees_that_collapse_are_discarded_with_their_reason():
     rng = np.random.default_rng(5)
     x = np.concatenate((rng.standard_normal((100, 2)), np.full((6, 2), 1.5)))
     fit = GaussianMixture(4, random_state=0).fit(x)
-    trees = fit.starts_[fit.starts_["start"].str.startswith("merge tree")]
+    trees = fit.starts_[fit.starts_["start"].str.startswith("hierarchical")]
     lost = trees["outcome"].str.contains("collapsed onto too few distinct rows")
     assert lost.any()
     assert np.isnan(trees["log_likelihood"][lost]).all()

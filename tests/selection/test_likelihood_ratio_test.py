@@ -19,7 +19,7 @@ def test_old_faithful_has_more_than_one_component():
     assert found.replicates.shape == (39,)
     assert (found.replicates >= 0.0).all()
     assert found.replicates.max() < found.statistic
-    assert found.verdict.startswith("2 components fit better than 1 by more than chance explains")
+    assert found.verdict.startswith("2 components fit significantly better than 1")
     np.testing.assert_allclose(found.null.mean(), FAITHFUL.mean(axis=0), rtol=1e-12)
 
 
@@ -40,7 +40,7 @@ def test_p_value_and_its_error_count_replicates_that_are_at_least_as_large():
     found = BootstrapLRT(1, "full", 5.0, replicates, null)
     assert found.p_value == 3 / 5
     assert found.standard_error == pytest.approx(np.sqrt(0.6 * 0.4 / 5))
-    assert "do not call for 2 components rather than 1" in found.verdict
+    assert "2 components do not fit significantly better than 1" in found.verdict
     near = BootstrapLRT(1, "full", 5.0, np.arange(19.0) / 4.0, null)
     assert near.p_value == 1 / 20
     assert "p is near .05" in near.verdict

@@ -28,10 +28,10 @@ from bayesgmm.errors import (
     InputError,
     InvalidParameterError,
 )
-from bayesgmm.selection.grid_search import contained
+from bayesgmm.selection.grid_search import is_nested
 
 # Where the best lies is not what most of these tests are about.
-pytestmark = pytest.mark.filterwarnings("ignore:The best cell")
+pytestmark = pytest.mark.filterwarnings("ignore:The selected model")
 
 FAITHFUL, IRIS = load_dataset("faithful").X, load_dataset("iris").X
 
@@ -50,7 +50,7 @@ def lattice_violations(table):
         values = dict(zip(group["covariance_type"], group["log_likelihood"], strict=True))
         for small in values:
             for large in values:
-                if contained(as_structure(small), as_structure(large)):
+                if is_nested(as_structure(small), as_structure(large)):
                     gap = values[small] - values[large]
                     if np.isfinite(gap):
                         found.append((gap, k, small, large))

@@ -9,7 +9,7 @@ from bayesgmm.em.loop import Outcome, StopRule, maximise
 from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.priors.objective import Objective
-from bayesgmm.selection.split_merge import as_member, divided, joined
+from bayesgmm.selection.split_merge import merges, projected, splits
 
 CODES = [each.code for each in structures() if len(each.code) == 3]
 IRIS = load_dataset("iris").X - load_dataset("iris").X.mean(axis=0)
@@ -43,7 +43,7 @@ def test_halves_have_the_moments_of_the_whole(code):
     """A component's first two moments are its halves', where the structure leaves them."""
     structure, run = as_structure(code), optimum(code, 3, IRIS)
     centre, spread = moments(run.parameters)
-    made = list(divided(structure, run.parameters, run.statistics, None))
+    made = list(splits(structure, run.parameters, run.statistics, None))
     assert len(made) == 3
     for each in made:
         assert len(each.weights) == 4
@@ -64,8 +64,8 @@ def test_division_across_the_same_direction_in_any_coordinates():
     weights, means, covariances = run.parameters
     start = Parameters(weights, means @ change.T, change @ covariances @ change.T)
     there = maximise(Rows(rows), Objective(structure), start, StopRule(max_passes=1))
-    here = divided(structure, run.parameters, run.statistics, metric_of(IRIS))
-    mapped = divided(structure, there.parameters, there.statistics, metric_of(rows))
+    here = splits(structure, run.parameters, run.statistics, metric_of(IRIS))
+    mapped = splits(structure, there.parameters, there.statistics, metric_of(rows))
     for one, other in zip(here, mapped, strict=True):
         # Which half comes first is the sign of an eigenvector.
         apart = np.abs((one.means @ change.T)[:, np.newaxis] - other.means).max(axis=2)
@@ -80,7 +80,7 @@ def metric_of(rows):
 def test_joining_keeps_the_moments(code):
     structure, run = as_structure(code), optimum(code, 4, IRIS)
     centre, spread = moments(run.parameters)
-    made = list(joined(structure, run.parameters, 150.0, 99))
+    made = list(merges(structure, run.parameters, 150.0, 99))
     assert len(made) == 6
     for each in made:
         assert len(each.weights) == 3
@@ -93,7 +93,7 @@ def test_the_halves_of_one_group_are_joined_first():
     weights = np.array([0.3, 0.2, 0.2, 0.3])
     means = np.array([[0.0, 0.0], [10.0, 0.0], [10.5, 0.0], [0.0, 10.0]])
     parameters = Parameters(weights, means, np.tile(np.eye(2), (4, 1, 1)))
-    first = next(joined(as_structure("VVV"), parameters, 100.0, 1))
+    first = next(merges(as_structure("VVV"), parameters, 100.0, 1))
     np.testing.assert_allclose(first.weights, [0.3, 0.3, 0.4])
     np.testing.assert_allclose(first.means[2], [10.25, 0.0])
     np.testing.assert_allclose(first.covariances[2], [[1.0 + 0.0625, 0.0], [0.0, 1.0]])
@@ -102,18 +102,18 @@ def test_the_halves_of_one_group_are_joined_first():
 @pytest.mark.parametrize("code", CODES)
 def test_a_member_stays_itself_and_others_become_members(code):
     structure, run = as_structure(code), optimum(code, 3, IRIS)
-    again = as_member(structure, 150.0, *run.parameters)
+    again = projected(structure, 150.0, *run.parameters)
     np.testing.assert_allclose(again.covariances, run.parameters.covariances, rtol=1e-5, atol=1e-9)
     other = optimum("VVV", 3, IRIS).parameters
-    made = as_member(structure, 150.0, *other)
-    twice = as_member(structure, 150.0, *made)
+    made = projected(structure, 150.0, *other)
+    twice = projected(structure, 150.0, *made)
     np.testing.assert_allclose(twice.covariances, made.covariances, rtol=1e-3, atol=1e-6)
 
 
 def test_a_singular_covariance_is_no_start():
     weights, means = np.array([0.5, 0.5]), np.zeros((2, 2))
     covariances = np.array([np.eye(2), np.ones((2, 2))])
-    assert as_member(as_structure("EVV"), 10.0, weights, means, covariances) is None
+    assert projected(as_structure("EVV"), 10.0, weights, means, covariances) is None
 
 
 def test_a_run_gives_way_to_a_rival_that_it_will_not_reach():
@@ -140,7 +140,7 @@ def test_a_run_gives_way_to_a_rival_that_it_will_not_reach():
     assert same.trace[-1] <= whole.trace[-1]
 
 
-@pytest.mark.filterwarnings("ignore:The best cell")
+@pytest.mark.filterwarnings("ignore:The selected model")
 def test_no_seed_changes_a_grid():
     first, second = (
         select_mixture(IRIS, [2, 4], ["EEE", "VEV", "VVV"], rng=seed).table for seed in (0, 1)
@@ -148,7 +148,7 @@ def test_no_seed_changes_a_grid():
     assert first.equals(second)
 
 
-@pytest.mark.filterwarnings("ignore:The best cell")
+@pytest.mark.filterwarnings("ignore:The selected model")
 def test_a_k_alone_is_reached_by_those_below_it():
     alone = select_mixture(IRIS, [4], "VVV", rng=0).table
     among = select_mixture(IRIS, range(1, 5), "VVV", rng=0).table
@@ -156,7 +156,7 @@ def test_a_k_alone_is_reached_by_those_below_it():
     assert alone["log_likelihood"].item() == among["log_likelihood"].iloc[-1]
 
 
-@pytest.mark.filterwarnings("ignore:The best cell")
+@pytest.mark.filterwarnings("ignore:The selected model")
 def test_a_grid_of_many_rows_ends_on_all_of_them():
     """Optima are looked for on 2000 rows; what is reported is the optimum of all."""
     rng = np.random.default_rng(5)
