@@ -75,10 +75,10 @@ def plot_recovery(result: Recovery | pd.DataFrame, *, ax: "Axes | None" = None) 
             f"{stated}: {covered} of {len(kept)} contain the truth", loc="left", fontsize="medium"
         )
         posterior = attributes.get("kind") == "quantile"
-        scale = "posterior standard deviations" if posterior else "standard errors"
-        ax.set_xlabel(f"estimate minus truth, in {scale}")
+        scale = "posterior s.d." if posterior else "standard errors"
+        ax.set_xlabel(f"estimate minus truth ({scale})")
     else:
-        ax.set_xlabel("estimate minus truth, in the data's units (no standard errors)")
+        ax.set_xlabel("estimate minus truth, without standard errors (data's units)")
     if len(kept) < total:
         ax.set_ylabel(f"{len(kept)} of {total} parameters")
     return ax
@@ -137,7 +137,7 @@ def plot_engines(result: Agreement | pd.DataFrame, *, ax: "Axes | None" = None) 
     )  # fmt: skip
     _name_rows(ax, kept, places)
     ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, frameon=False, fontsize="small")
-    ax.set_xlabel("difference from EM's estimate, in posterior standard deviations")
+    ax.set_xlabel("difference from EM (posterior s.d.)")
     if len(kept) < len(table):
         ax.set_ylabel(f"{len(kept)} of {len(table)} parameters")
     return ax

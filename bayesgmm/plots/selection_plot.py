@@ -29,7 +29,7 @@ def plot_selection(selection: Selection | pd.DataFrame, *, ax: "Axes | None" = N
     """Plot the criterion of every admissible model against the number of components.
 
     The colour and the line show whether volumes are equal or vary, the marker the shape and
-    orientation. The axis covers the better three quarters of the models; the others may lie
+    orientation. The axis covers the better two thirds of the models; the others may lie
     outside.
 
     Parameters
@@ -90,9 +90,9 @@ def plot_selection(selection: Selection | pd.DataFrame, *, ax: "Axes | None" = N
 
 
 def _limit_to_competitors(ax: "Axes", values: np.ndarray, *, larger: bool) -> None:
-    """Limit the axis to the better three quarters of the models."""
+    """Limit the axis to the better two thirds of the models."""
     sign = -1.0 if larger else 1.0
-    best, far = np.min(sign * values), np.quantile(sign * values, 0.75)
+    best, far = np.min(sign * values), np.quantile(sign * values, 2 / 3)
     margin = 0.06 * max(far - best, 1.0)
     low, high = sorted((sign * (best - margin), sign * (far + margin)))
     ax.set_ylim(low, high)

@@ -51,7 +51,7 @@ def fit_section(inputs: Inputs) -> Section:
     }
     return Section(
         "fit",
-        "Fit to the data",
+        "Goodness of fit",
         state,
         verdict,
         figures,
@@ -78,7 +78,7 @@ def _judge(inputs: Inputs, features: list[int], found: Check) -> tuple[State, st
     if found.p_value >= _DOUBTFUL:
         return "good", (
             f"Replicates drawn from the mixture are consistent with the data (p = {text}): the "
-            f"most extreme statistic is {where}, by {off_by} standard deviations."
+            f"most extreme statistic, {where}, is {off_by} standard deviations from their mean."
         )
     off = float(found.observed[:, 0].max())
     state: State = "bad" if off > _PLAIN else "care"

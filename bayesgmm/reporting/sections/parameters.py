@@ -100,9 +100,8 @@ def _judge(inputs: Inputs, fit: GaussianMixture) -> tuple[State, list[str], dict
     sizes = mixture.weights * n
     if k > 1:
         nearest = max(pairs, key=lambda pair: nearness[pair])
-        apart = "The components are well separated" if not close else "Components overlap"
         sentences.append(
-            f"{apart}: the closest two, {nearest[0]} and {nearest[1]}, have a Bhattacharyya "
+            f"The closest components, {nearest[0]} and {nearest[1]}, have a Bhattacharyya "
             f"coefficient of {fixed(nearness[nearest], 2).text} (0: disjoint, 1: identical)."
         )
     if close:
