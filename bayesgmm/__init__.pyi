@@ -11,6 +11,8 @@ from .diagnostics.switching import LabelSwitching as LabelSwitching
 from .diagnostics.switching import label_switching as label_switching
 from .diagnostics.truth_recovery import Recovery as Recovery
 from .diagnostics.truth_recovery import recovery as recovery
+from .em.spurious import Degeneracy as Degeneracy
+from .em.spurious import Fault as Fault
 from .estimator.alignment import align as align
 from .estimator.gaussian_mixture import GaussianMixture as GaussianMixture
 from .mixture.decision_boundaries import Boundaries as Boundaries
@@ -23,12 +25,12 @@ from .plots.label_plots import plot_ambiguity as plot_ambiguity
 from .plots.label_plots import plot_label_switching as plot_label_switching
 from .plots.mixture_plots import plot_mixture as plot_mixture
 from .plots.selection_plot import plot_selection as plot_selection
+from .posterior.mixture_distribution import marginal_mixture as marginal_mixture
 from .posterior.predictions import co_clustering as co_clustering
 from .posterior.predictions import log_likelihood as log_likelihood
 from .posterior.predictions import posterior_predictive as posterior_predictive
 from .posterior.predictions import responsibilities as responsibilities
 from .posterior.pymc_model import mixture_model as mixture_model
-from .posterior.pytensor_op import marginal_mixture as marginal_mixture
 from .posterior.sampling import sample_posterior as sample_posterior
 from .priors.families import LKJ as LKJ
 from .priors.families import Gamma as Gamma
@@ -61,6 +63,8 @@ __all__ = [
     "Boundaries",
     "ConditionalMoments",
     "Dataset",
+    "Degeneracy",
+    "Fault",
     "Gamma",
     "GaussianMixture",
     "HighestDensityRegion",

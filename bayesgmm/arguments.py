@@ -1,4 +1,4 @@
-"""Checks of arguments that every public function shares: one kind of argument, one function.
+"""Checks of arguments: one function for each kind of argument of the public functions.
 
 Each returns the value in the form that the caller works with, or raises `InvalidParameterError`
 with the argument's name, what it must be, and what was given.
@@ -16,60 +16,55 @@ import numpy as np
 
 from bayesgmm.errors import InvalidParameterError
 
-# Beyond the memory of any machine.
+# Larger counts are beyond the memory of any machine.
 _MOST = 2**53
 
 
 def shown(value: Any) -> str:
-    """Return a value as messages show it: short, and also where its own text fails."""
+    """Return a value as messages show it: shortened, and also if its repr fails."""
     try:
         return f"{value!r:.80}"
     except Exception:  # any object may be given, and its repr may do anything
         return f"an object of type {type(value).__name__}"
 
 
+def _refused(name: str, requirement: str, value: Any) -> InvalidParameterError:
+    return InvalidParameterError(f"{name} must be {requirement}, not {shown(value)}.")
+
+
 def check_count(name: str, value: Any, least: int = 1) -> int:
-    """Return an integer of at least `least`; truth values and floats are not integers."""
-    if isinstance(value, bool | np.bool_) or not hasattr(value, "__index__"):
-        raise InvalidParameterError(
-            f"{name} must be an integer of at least {least}, not {shown(value)}."
-        )
+    """Return an integer of at least `least`; booleans and floats are refused."""
     try:
-        count = operator.index(value)
+        count = least - 1 if isinstance(value, bool | np.bool_) else operator.index(value)
     except TypeError:
-        # An array has the method, and refuses unless it is a single integer.
-        raise InvalidParameterError(
-            f"{name} must be an integer of at least {least}, not {shown(value)}."
-        ) from None
-    if not least <= count <= _MOST:
-        raise InvalidParameterError(
-            f"{name} must be an integer of at least {least}, not {shown(value)}."
-            if count < least
-            else f"{name} must be at most 2**53, not {shown(value)}."
-        )
+        count = least - 1
+    if count < least:
+        raise _refused(name, f"an integer of at least {least}", value)
+    if count > _MOST:
+        raise _refused(name, "at most 2**53", value)
     return count
 
 
 def check_number(
     name: str, value: Any, requirement: str = "a finite number", *, infinite: bool = False
 ) -> float:
-    """Return a finite float; `requirement` ends the sentence of the error."""
+    """Return a finite float; `requirement` is what the error says that it must be."""
     sound = isinstance(value, Real) and not isinstance(value, bool | np.bool_)
     try:
         number = float(value) if sound else math.nan
     except (OverflowError, ValueError, TypeError):
         number = math.nan
     if math.isnan(number) or (math.isinf(number) and not infinite):
-        raise InvalidParameterError(f"{name} must be {requirement}, not {shown(value)}.")
+        raise _refused(name, requirement, value)
     return number
 
 
 def check_probability(name: str, value: Any) -> float:
-    """Return a number between 0 and 1, neither of them."""
+    """Return a number between 0 and 1, both excluded."""
     requirement = "a number between 0 and 1"
     number = check_number(name, value, requirement)
     if not 0.0 < number < 1.0:
-        raise InvalidParameterError(f"{name} must be {requirement}, not {shown(value)}.")
+        raise _refused(name, requirement, value)
     return number
 
 
@@ -80,14 +75,12 @@ def check_rng(value: Any, name: str = "rng") -> np.random.Generator:
             return np.random.default_rng(value)
     except Exception:  # of several types, and one more where the value has no text
         pass
-    raise InvalidParameterError(
-        f"{name} must be a seed (an integer of at least 0, or a sequence of them), a numpy "
-        f"Generator or SeedSequence, or None, not {shown(value)}."
-    )
+    requirement = "a seed (an integer of at least 0, or a sequence of them), a numpy Generator or "
+    raise _refused(name, requirement + "SeedSequence, or None", value)
 
 
 def check_choice(name: str, value: Any, known: Iterable[str]) -> str:
-    """Return one of the words that are known."""
+    """Return a word of a list of known ones."""
     words = list(known)
     if isinstance(value, str) and value in words:
         return value
@@ -99,47 +92,47 @@ def check_choice(name: str, value: Any, known: Iterable[str]) -> str:
 
 
 def check_kind(name: str, value: Any, kinds: type | UnionType, words: str) -> None:
-    """Refuse what is not of some kinds; `words` name them in the error."""
+    """Raise an error for a value of another type; `words` name the types in it."""
     if not isinstance(value, kinds):
-        raise InvalidParameterError(f"{name} must be {words}, not {shown(value)}.")
+        raise _refused(name, words, value)
 
 
 def check_axes(ax: Any) -> None:
-    """Refuse what is neither None nor matplotlib's Axes, by what a plot needs of it."""
+    """Raise an error for a value other than None and matplotlib Axes (recognised by methods)."""
     if ax is not None and not (hasattr(ax, "plot") and hasattr(ax, "get_figure")):
-        raise InvalidParameterError(f"ax must be matplotlib Axes or None, not {shown(ax)}.")
+        raise _refused("ax", "matplotlib Axes or None", ax)
 
 
 def check_text(name: str, value: Any) -> str | None:
-    """Return a text, or None."""
+    """Return a string or None."""
     if value is None or isinstance(value, str):
         return value
-    raise InvalidParameterError(f"{name} must be a text, not {shown(value)}.")
+    raise _refused(name, "a string", value)
 
 
 def check_names(name: str, value: Any) -> dict[str, str]:
-    """Return a mapping of texts to texts; empty for None."""
+    """Return a mapping of strings to strings, empty for None."""
     if value is None:
         return {}
     if not isinstance(value, Mapping) or not all(
         isinstance(each, str) for pair in value.items() for each in pair
     ):
-        raise InvalidParameterError(f"{name} must map texts to texts, not be {shown(value)}.")
+        raise _refused(name, "a mapping of strings to strings", value)
     return dict(value)
 
 
 def check_members(name: str, value: Any, words: str) -> list[Any]:
-    """Return the members of a sequence or another iterable that is not a text or a mapping."""
+    """Return the members of a sequence or other iterable; strings and mappings are refused."""
     if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping):
         try:
             return list(value)
         except TypeError:  # an array without axes
             pass
-    raise InvalidParameterError(f"{name} must be {words}, not {shown(value)}.")
+    raise _refused(name, words, value)
 
 
 def unknown_name(kind: str, name: Any, known: Iterable[str]) -> str:
-    """Return the sentence for a name that is not known, with the nearest one that is."""
+    """Return the sentence for an unknown name, with the nearest known one."""
     names = list(known)
     by_folded = {each.casefold(): each for each in names}
     wanted = name if isinstance(name, str) else shown(name)

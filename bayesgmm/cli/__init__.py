@@ -9,6 +9,7 @@ import click
 from bayesgmm.cli.datasets import datasets
 from bayesgmm.cli.fit import fit
 from bayesgmm.cli.group import Commands
+from bayesgmm.cli.options import debug_option
 from bayesgmm.cli.report import report
 from bayesgmm.cli.sample import sample
 from bayesgmm.cli.select import select
@@ -26,4 +27,6 @@ def main() -> None:
 
 
 for command in (report, fit, select, sample, simulate, datasets):
-    main.add_command(command)
+    # click keeps the lines of a paragraph that begins with a backspace.
+    command.help = (command.help or "").replace(r"\b", "\b")
+    main.add_command(debug_option(command))

@@ -1,4 +1,4 @@
-"""`bayesgmm datasets`: the real data that ship with the package."""
+"""`bayesgmm datasets`: the real data shipped with the package."""
 
 import json
 from typing import Any
@@ -6,16 +6,14 @@ from typing import Any
 import click
 
 import bayesgmm
-from bayesgmm.cli.options import debug_option
 
 
 @click.command()
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
-@debug_option
 def datasets(name: str | None, as_json: bool) -> None:
     """List the shipped data sets with their sizes and sources, or print one as CSV."""
-    from bayesgmm.data.table_files import csv_text
+    from bayesgmm.data.csv_files import csv_text
     from bayesgmm.datasets.load import dataset_names
 
     if name is None:

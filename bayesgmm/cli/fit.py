@@ -1,31 +1,16 @@
 """`bayesgmm fit`: one mixture by maximum likelihood, as text or JSON."""
 
-import json
-import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 import bayesgmm
 from bayesgmm.cli.input_rows import Rows, read_rows
-from bayesgmm.cli.messages import heard_warnings, write_results
-from bayesgmm.cli.options import (
-    components_option,
-    covariance_option,
-    data_options,
-    debug_option,
-    force_option,
-    json_option,
-    output_option,
-    quiet_option,
-    seed_option,
-)
+from bayesgmm.cli.options import components_option, covariance_option, data_options, result_options
+from bayesgmm.cli.results import Results, heard_warnings, json_text
 
 if TYPE_CHECKING:
     from bayesgmm.diagnostics.known_groups import CrossTable
-
-_SCHEMA, _VERSION = "bayesgmm.fit", 1
 
 
 @click.command()
@@ -39,48 +24,33 @@ _SCHEMA, _VERSION = "bayesgmm.fit", 1
     show_default=True,
     help="Number components by ascending means, descending weights or ascending variances.",
 )
-@seed_option("Seed of the starts.")
-@json_option
-@output_option("Also write the mixture, as JSON.")
-@force_option
-@quiet_option
-@debug_option
+@result_options("Seed of the starts.", "Also write the mixture, as JSON.")
 def fit(
-    components: int,
-    covariance: str,
-    order_by: str,
-    seed: int,
-    as_json: bool,
-    output: Path | None,
-    force: bool,
-    quiet: bool,
-    **source: Any,
+    components: int, covariance: str, order_by: str, seed: int, results: Results, **source: Any
 ) -> None:
     r"""Fit a mixture to DATA by maximum likelihood.
 
     DATA is a shipped data set (faithful, galaxies, iris) or a file: CSV, Parquet or NPY, or - for
-    standard input. Write ./iris for a file of a data set's name.
+    standard input. Write ./iris for a file that is named like a data set.
 
     \b
     Examples:
       bayesgmm fit faithful -k 2
       bayesgmm fit measurements.csv -k 3 --columns width,height --json
     """
-    from bayesgmm.data.table_files import check_target
     from bayesgmm.diagnostics.known_groups import cross_table
 
-    if output is not None:
-        check_target(output, force=force)
-    rows = read_rows(quiet=quiet, **source)
-    with heard_warnings(quiet) as heard:
+    results.check_target()
+    rows = read_rows(quiet=results.quiet, **source)
+    with heard_warnings(results.quiet) as heard:
         model = bayesgmm.GaussianMixture(
             components, covariance_type=covariance, random_state=seed, order_by=order_by
         ).fit(rows.X)
     table = None
     if rows.labels is not None:
         table = cross_table(rows.labels, model.predict(rows.X), components)
-    if as_json:
-        text = json.dumps(_fit_document(model, rows, table, seed, heard), allow_nan=False, indent=2)
+    if results.as_json:
+        text = json_text("fit", rows.name, _fields(model, rows, table, seed), heard)
     else:
         text = f"Data: {rows.name}\n\n{model.summary(rows.X)}"
         if table is not None:
@@ -88,33 +58,22 @@ def fit(
                 f"\n\nKnown groups and components: {table.agreement:.2%} of rows agree, adjusted "
                 f"Rand index {table.adjusted_rand_index:.4f}\n{table}"
             )
-    write_results(
-        text,
-        "The mixture was",
-        output,
-        lambda: model.mixture_.to_json().encode() + b"\n",
-        force=force,
-        quiet=quiet,
-    )
+    results.write(text, "The mixture was", lambda: model.mixture_.to_json().encode() + b"\n")
 
 
-def _fit_document(
-    model: "bayesgmm.GaussianMixture",
-    rows: Rows,
-    table: "CrossTable | None",
-    seed: int,
-    heard: list[str],
+def _fields(
+    model: "bayesgmm.GaussianMixture", rows: Rows, table: "CrossTable | None", seed: int
 ) -> dict[str, Any]:
-    """Everything that the summary shows, at full precision."""
+    """Return all that the summary shows, at full precision."""
     import numpy as np
 
     from bayesgmm.covariance.structures import as_structure
-    from bayesgmm.estimator.fit_summary import agreement
+    from bayesgmm.estimator.fit_summary import agreed_starts
     from bayesgmm.mixture.bhattacharyya_distance import bhattacharyya
 
     mixture, structure = model.mixture_, as_structure(model.covariance_type)
     starts = model.starts_.to_dict("records")
-    agreed, made = agreement(starts)
+    agreed, made = agreed_starts(model)
     groups = None
     if table is not None:
         groups = {
@@ -125,10 +84,6 @@ def _fit_document(
             "adjusted_rand_index": table.adjusted_rand_index,
         }
     return {
-        "schema": _SCHEMA,
-        "version": _VERSION,
-        "program": f"bayesgmm {bayesgmm.__version__}",
-        "data": rows.name,
         "n_rows": len(rows.X),
         "n_features": mixture.n_features,
         "n_components": mixture.n_components,
@@ -143,7 +98,7 @@ def _fit_document(
         "icl": model.icl(rows.X),
         "converged": bool(model.converged_),
         "n_iter": model.n_iter_,
-        "remaining": _plain(model.remaining_),
+        "remaining": model.remaining_,
         "sizes": np.bincount(model.predict(rows.X), minlength=mixture.n_components).tolist(),
         "feature_names": mixture.feature_names,
         "weights": mixture.weights.tolist(),
@@ -152,14 +107,6 @@ def _fit_document(
         "bhattacharyya": bhattacharyya(mixture).tolist(),
         "starts_made": made,
         "starts_agreed": agreed,
-        "starts": [{key: _plain(value) for key, value in start.items()} for start in starts],
+        "starts": starts,
         "known_groups": groups,
-        "warnings": heard,
     }
-
-
-def _plain(value: Any) -> Any:
-    """Return a value that JSON can hold: a number that is none becomes null."""
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
-    return value

@@ -1,4 +1,4 @@
-"""The group of commands: their errors as sentences, their ends as exit statuses."""
+"""The group of commands: errors become sentences and exit statuses."""
 
 import contextlib
 import errno
@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-# What takes time to import is loaded where it is used: help and usage errors come at once.
+# Slow imports are made where they are used, so that help and usage errors come at once.
 import bayesgmm
 from bayesgmm.cli.options import DEBUG
 
@@ -17,15 +17,15 @@ _OUTPUT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 class Commands(click.Group):
-    """A group whose commands end in a sentence and an exit status, not in a traceback."""
+    """Commands that report an error by a sentence and an exit status, not by a traceback."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command line."""
-        # Letters that the terminal's encoding lacks are written as escapes.
+        # Characters outside the terminal's encoding are written as escapes.
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
-        if sys.stdout is None:  # Python would let the results vanish.
+        if sys.stdout is None:  # Python would discard the results silently.
             click.echo(
                 "Error: Standard output is closed. Redirect it to a file, or to /dev/null.",
                 err=True,
@@ -48,7 +48,7 @@ class Commands(click.Group):
             click.echo("Interrupted.", err=True)
             ctx.exit(130)
         except BrokenPipeError:
-            # Whoever read the results has enough.
+            # The reader of the results has closed the pipe.
             _discard_output()
             ctx.exit(1)
         except (click.ClickException, click.Abort, click.exceptions.Exit):
@@ -62,13 +62,13 @@ class Commands(click.Group):
 
 
 def _discard_output() -> None:
-    """Let nothing more be written to standard output; Python would complain when it exits."""
+    """Discard further output, of whose failure Python would complain at its exit."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _is_of_output(error: Exception) -> bool:
-    """Whether an error came from writing to standard output: files' errors name the file."""
+    """Return whether an error is of standard output: errors of files name the file."""
     return isinstance(error, OSError) and error.filename is None and error.errno in _OUTPUT_ERRORS
 
 
@@ -88,6 +88,6 @@ def _as_sentence(error: Exception) -> click.ClickException:
     if isinstance(error, MemoryError):
         return click.ClickException("The data do not fit into memory.")
     return click.ClickException(
-        f"{type(error).__name__}: {error}\nThis is an error of the program, not of yours. Run it "
-        "again with --debug to see where it happened."
+        f"{type(error).__name__}: {error}\nThis is an error of the program, not of the user. Run "
+        "it again with --debug for the traceback."
     )

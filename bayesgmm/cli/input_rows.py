@@ -1,4 +1,4 @@
-"""The rows that a command works on."""
+"""Input of the commands: rows of data, and mixtures."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -6,13 +6,11 @@ from typing import Any, NamedTuple
 import click
 
 import bayesgmm
-from bayesgmm.cli.messages import shown
-
-_LARGEST_MODEL = 2**26
+from bayesgmm.cli.results import printable
 
 
 class Rows(NamedTuple):
-    """What is fitted: a frame where columns have names, and the groups that are known."""
+    """Rows to fit (a frame if the columns have names), and their known groups."""
 
     name: str
     X: Any
@@ -29,49 +27,47 @@ def read_rows(
     header: bool | None,
     quiet: bool,
 ) -> Rows:
-    """Read a file or a shipped data set, as `options.data_options` names it."""
+    """Read a file or a shipped data set, as `options.data_options` describe it."""
     import pandas as pd
 
-    from bayesgmm.data.table_files import Table, Text, read_table, row_counter, select
+    from bayesgmm.data.table_files import read_table
+    from bayesgmm.data.tables import Table, Text, row_counter, select
     from bayesgmm.datasets.load import dataset_names
 
     if data in dataset_names():
         shipped = bayesgmm.load_dataset(data)
         table = Table(shipped.feature_names, list(shipped.X.T))
         if shipped.labels is not None:
-            table = Table(
-                (*shipped.feature_names, "label"),
-                [*table.columns, Text(shipped.labels.tolist(), 0)],
-            )
+            groups = Text(shipped.labels.tolist(), 0)
+            table = Table((*shipped.feature_names, "label"), [*table.columns, groups])
             label_column = label_column or "label"
         name = f"{data} (shipped with bayesgmm)"
     else:
         if data != "-" and not Path(data).exists():
             raise bayesgmm.errors.InputError(_no_such_data(data, dataset_names()))
         table = read_table(data, delimiter=delimiter, header=header)
-        name = "standard input" if data == "-" else shown(data)
+        name = "standard input" if data == "-" else printable(data)
         counter = row_counter(table)
         if counter is not None and columns is None and label_column is None and not quiet:
             click.echo(
-                f"Note: {counter} only counts the rows. If it is no measurement, name those to "
-                "fit with --columns.",
+                f"Note: {counter} only numbers the rows. If it is not a measurement, name the "
+                "columns to fit with --columns.",
                 err=True,
             )
-    chosen = select(table, columns, label_column)
-    X: Any = chosen.X
-    if chosen.feature_names is not None:
-        X = pd.DataFrame(chosen.X, columns=list(chosen.feature_names), copy=False)
-    return Rows(name, X, chosen.labels, label_column)
+    X, names, labels = select(table, columns, label_column)
+    frame = X if names is None else pd.DataFrame(X, columns=list(names), copy=False)
+    return Rows(name, frame, labels, label_column)
 
 
 def read_mixture(path: str) -> "bayesgmm.Mixture":
     """Read a mixture from a file of `fit -o`; "-" is standard input."""
+    from bayesgmm.data.json_document import LARGEST
     from bayesgmm.data.table_files import open_binary
 
     if path != "-":
         return bayesgmm.Mixture.from_json(Path(path))
     with open_binary(path) as (_, file):
-        return bayesgmm.Mixture.from_json(file.read(_LARGEST_MODEL + 1))
+        return bayesgmm.Mixture.from_json(file.read(LARGEST + 1))
 
 
 def _no_such_data(data: str, known: tuple[str, ...]) -> str:

@@ -1,5 +1,7 @@
-"""Options that several commands share, and the words that they take."""
+"""Options that several commands share, and the checks of their values."""
 
+import csv
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,9 +9,11 @@ from typing import Any
 import click
 
 import bayesgmm
+from bayesgmm.cli.results import STANDARD_OUTPUT, Results
 
 DEBUG = "bayesgmm.debug"
-STANDARD_OUTPUT = Path("/dev/stdout")
+
+type Decorator = Callable[[Any], Any]
 
 
 def _remember_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
@@ -27,12 +31,8 @@ def _check_structure(_ctx: click.Context, _parameter: click.Parameter, value: st
 
 
 def split(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> list[str] | None:
-    """Cut a list of names at its commas; names that hold a comma stand in double quotes."""
-    if value is None:
-        return None
-    import csv
-
-    return next(csv.reader([value], skipinitialspace=True), [])
+    """Cut a list of names at its commas; names with a comma are in double quotes."""
+    return None if value is None else next(csv.reader([value], skipinitialspace=True), [])
 
 
 def _delimiter(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
@@ -42,15 +42,25 @@ def _delimiter(_ctx: click.Context, _parameter: click.Parameter, value: str | No
     return value
 
 
-def seed_option(what: str) -> Callable[[Any], Any]:
-    """`--seed`, whose help begins with `what`."""
-    return click.option(
-        "--seed",
-        type=click.IntRange(min=0),
-        default=0,
-        show_default=True,
-        help=f"{what} The same seed gives the same result.",
-    )
+def _output(_ctx: click.Context, _parameter: click.Parameter, value: Path | None) -> Path | None:
+    return STANDARD_OUTPUT if value == Path("-") else value
+
+
+def count_option(name: str, default: int, what: str, least: int = 1) -> Decorator:
+    """Return an option for an integer of at least `least`."""
+    kind = click.IntRange(min=least)
+    return click.option(name, type=kind, default=default, show_default=True, help=what)
+
+
+def seed_option(what: str) -> Decorator:
+    """Return `--seed`, whose help begins with `what`."""
+    return count_option("--seed", 0, f"{what} The same seed gives the same result.", least=0)
+
+
+def output_option(what: str, **more: Any) -> Decorator:
+    """Return `-o`: a path to write to; - is standard output."""
+    kind = click.Path(path_type=Path)
+    return click.option("-o", "--output", type=kind, callback=_output, help=what, **more)
 
 
 debug_option = click.option(
@@ -62,12 +72,6 @@ debug_option = click.option(
     help="Show the traceback of an error.",
 )
 force_option = click.option("--force", is_flag=True, help="Replace an output file that exists.")
-quiet_option = click.option(
-    "--quiet", is_flag=True, help="No warnings, messages and progress; errors are still shown."
-)
-json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print a JSON object instead of the summary."
-)
 components_option = click.option(
     "-k", "--components", type=click.IntRange(min=1), required=True, help="Number of components."
 )
@@ -80,31 +84,20 @@ covariance_option = click.option(
 )
 
 
-def _output(_ctx: click.Context, _parameter: click.Parameter, value: Path | None) -> Path | None:
-    return STANDARD_OUTPUT if value == Path("-") else value
-
-
-def output_option(what: str, **more: Any) -> Callable[[Any], Any]:
-    """`-o`: a path to write to; - is standard output."""
-    return click.option(
-        "-o", "--output", type=click.Path(path_type=Path), callback=_output, help=what, **more
-    )
-
-
 def data_options(command: Any) -> Any:
-    """Add the argument DATA and what says how to read it: the arguments of `read_rows`."""
+    """Add the argument DATA and the options for reading it: the arguments of `read_rows`."""
     for add in (
         click.option(
             "--header/--no-header",
             default=None,
-            help="Whether a CSV begins with names.  [default: found]",
+            help="Whether the first line of a CSV holds names.  [default: found]",
         ),
         click.option(
             "--delimiter",
             callback=_delimiter,
             help="One character, tab or space.  [default: found]",
         ),
-        click.option("--label-column", help="A column of known groups: not fitted, but compared."),
+        click.option("--label-column", help="Column of known groups: compared, not fitted."),
         click.option(
             "--columns", callback=split, help="Columns to fit: names or positions, as a,b,2."
         ),
@@ -112,3 +105,38 @@ def data_options(command: Any) -> Any:
     ):
         command = add(command)
     return command
+
+
+def result_options(seed: str, output: str, **more: Any) -> Decorator:
+    """Return a decorator that adds --seed and the options of `Results`, passed as `results`.
+
+    Parameters
+    ----------
+    seed, output : str
+        Help for --seed and -o.
+    **more
+        Further settings of -o.
+    """
+
+    def add(command: Any) -> Any:
+        @functools.wraps(command)
+        def run(
+            *, as_json: bool, output: Path | None, force: bool, quiet: bool, **rest: Any
+        ) -> Any:
+            return command(results=Results(as_json, output, force, quiet), **rest)
+
+        for option in (
+            click.option(
+                "--quiet", is_flag=True, help="Show errors only: no warnings, messages or progress."
+            ),
+            force_option,
+            output_option(output, **more),
+            click.option(
+                "--json", "as_json", is_flag=True, help="Print a JSON object, not the summary."
+            ),
+            seed_option(seed),
+        ):
+            run = option(run)
+        return run
+
+    return add

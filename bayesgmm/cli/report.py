@@ -1,4 +1,4 @@
-"""`bayesgmm report`: fit, sample, relabel, diagnose, and say it all on one page."""
+"""`bayesgmm report`: fit, posterior, relabelling and diagnostics on one page."""
 
 import csv
 import io
@@ -10,18 +10,8 @@ import click
 
 import bayesgmm
 from bayesgmm.cli.input_rows import read_mixture, read_rows
-from bayesgmm.cli.messages import heard_warnings, shown, write_results
-from bayesgmm.cli.options import (
-    covariance_option,
-    data_options,
-    debug_option,
-    force_option,
-    json_option,
-    output_option,
-    quiet_option,
-    seed_option,
-)
-from bayesgmm.cli.progress import stages
+from bayesgmm.cli.options import count_option, covariance_option, data_options, result_options
+from bayesgmm.cli.results import Results, heard_warnings, printable
 
 _MOST_COMPONENTS = 9
 _NOT_THE_PAGE = {"output", "force", "quiet", "as_json"}
@@ -42,30 +32,18 @@ _NOT_THE_PAGE = {"output", "force", "quiet", "as_json"}
     "sampled",
     default=True,
     show_default=True,
-    help="Whether to sample the posterior too.",
+    help="Sample the posterior too, or not.",
 )
-@click.option(
-    "--draws",
-    type=click.IntRange(min=4),
-    default=1000,
-    show_default=True,
-    help="Draws that are kept of each chain.",
-)
-@click.option(
-    "--chains",
-    type=click.IntRange(min=1),
-    default=4,
-    show_default=True,
-    help="Chains of the sampler.",
-)
-@click.option("--truth", help="The mixture that the rows were drawn from: a file of `fit -o`.")
+@count_option("--draws", 1000, "Draws kept of each chain.", least=4)
+@count_option("--chains", 4, "Number of chains.")
+@click.option("--truth", help="Mixture from which the rows were drawn: a file of `fit -o`.")
 @click.option("--title", help="Heading of the page.  [default: the data's name]")
-@seed_option("Seed of the starts and of the sampler.")
-@json_option
-@output_option("The page to write.", default="report.html", show_default=True)
-@force_option
-@quiet_option
-@debug_option
+@result_options(
+    "Seed of the starts and of the sampler.",
+    "The page to write.",
+    default="report.html",
+    show_default=True,
+)
 def report(
     components: int | None,
     covariance: str,
@@ -76,16 +54,13 @@ def report(
     truth: str | None,
     title: str | None,
     seed: int,
-    as_json: bool,
-    output: Path,
-    force: bool,
-    quiet: bool,
+    results: Results,
     **source: Any,
 ) -> None:
-    r"""Write one HTML page that says which mixture describes DATA, and whether to believe it.
+    r"""Write one HTML page on the mixture that describes DATA, and on whether to believe it.
 
     DATA is a shipped data set (faithful, galaxies, iris) or a file: CSV, Parquet or NPY, or - for
-    standard input. The page is one file that needs nothing else.
+    standard input. The page is one self-contained file.
 
     \b
     Examples:
@@ -93,17 +68,17 @@ def report(
       bayesgmm report faithful --select --no-posterior
       bayesgmm report measurements.csv -k 3 --label-column species -o page.html
     """
-    from bayesgmm.data.table_files import check_target
+    from bayesgmm.display import stages
 
     if components is None and not chosen:
-        raise click.UsageError("Say how many components, -k, or let --select choose.")
+        raise click.UsageError("Give the number of components, -k, or choose it by --select.")
     if truth == source["data"] == "-":
-        raise click.UsageError("Standard input is read once: either DATA or --truth can be -.")
-    check_target(output, force=force)
+        raise click.UsageError("Standard input is read once: use - for DATA or --truth alone.")
+    results.check_target()
     known = None if truth is None else read_mixture(truth)
-    with heard_warnings(quiet), stages(quiet) as stage:
+    with heard_warnings(results.quiet), stages(not results.quiet) as stage:
         with stage("Reading the rows"):
-            rows = read_rows(quiet=quiet, **source)
+            rows = read_rows(quiet=results.quiet, **source)
         if chosen:
             with stage("Choosing K and the structure"):
                 selection = bayesgmm.select_mixture(
@@ -131,16 +106,16 @@ def report(
                 truth=known,
                 labels=rows.labels,
                 selection=selection,
-                title=shown(title or _title(source["data"])),
+                title=printable(title or _title(source["data"])),
                 source=rows.name,
                 command=_command(),
             )
-    text = page.to_json() if as_json else str(page)
-    write_results(text, "The report was", output, page.html.encode, force=force, quiet=quiet)
+    text = page.to_json() if results.as_json else str(page)
+    results.write(text, "The report was", page.html.encode)
 
 
 def _sampled(X: Any, em: "bayesgmm.GaussianMixture", draws: int, chains: int, seed: int) -> Any:
-    """Draw from the posterior; None, with a word, where a structure has no sampler."""
+    """Draw from the posterior; return None, with a note, if the structure has no sampler."""
     try:
         posterior = bayesgmm.sample_posterior(
             X,
@@ -155,7 +130,7 @@ def _sampled(X: Any, em: "bayesgmm.GaussianMixture", draws: int, chains: int, se
         click.echo(f"Note: the posterior was not sampled. {error}", err=True)
         return None
     if posterior.attrs.get("interrupted"):
-        # The sampler hands over what it has; a page of half a posterior is not asked for.
+        # The sampler returns the draws so far, and half a posterior makes no page.
         raise KeyboardInterrupt
     return posterior
 
@@ -165,7 +140,7 @@ def _title(data: str) -> str:
 
 
 def _command() -> str:
-    """Return the command line that makes the same page, without what only says where to put it."""
+    """Return the command line of the page, without the options that concern its file alone."""
     context = click.get_current_context()
     words = ["bayesgmm", str(context.info_name)]
     for parameter in context.command.params:
@@ -177,11 +152,11 @@ def _command() -> str:
 
 
 def _quoted(word: str) -> str:
-    r"""Quote a word for a shell; bytes that are not UTF-8 are written as $'\xff'."""
-    text = shown(word)
+    r"""Quote a word for a shell; write bytes that are not UTF-8 as $'\xff'."""
+    text = printable(word)
     if text == word:
         return shlex.quote(word)
-    escaped = shown(word.replace("\\", "\\\\").replace("'", "\\'"))
+    escaped = printable(word.replace("\\", "\\\\").replace("'", "\\'"))
     return f"$'{escaped}'"
 
 

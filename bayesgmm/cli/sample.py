@@ -1,43 +1,30 @@
 """`bayesgmm sample`: draws from the posterior of a mixture, written as NetCDF."""
 
 import json
-import math
-from pathlib import Path
 from typing import Any
 
 import click
 
 import bayesgmm
 from bayesgmm.cli.input_rows import read_rows
-from bayesgmm.cli.messages import heard_warnings, write_results
 from bayesgmm.cli.options import (
     components_option,
+    count_option,
     covariance_option,
     data_options,
-    debug_option,
-    force_option,
-    json_option,
-    output_option,
-    quiet_option,
-    seed_option,
+    result_options,
 )
-
-_SCHEMA, _VERSION = "bayesgmm.sample", 1
+from bayesgmm.cli.results import Results, heard_warnings, json_text
 
 
 @click.command()
 @data_options
 @components_option
 @covariance_option
-@click.option("--draws", type=click.IntRange(min=1), default=1000, show_default=True)
-@click.option("--tune", type=click.IntRange(min=1), default=1000, show_default=True)
-@click.option("--chains", type=click.IntRange(min=1), default=4, show_default=True)
-@seed_option("Seed of the starts and the chains.")
-@json_option
-@output_option("Also write the draws, as NetCDF.")
-@force_option
-@quiet_option
-@debug_option
+@count_option("--draws", 1000, "Draws kept of each chain.")
+@count_option("--tune", 1000, "Draws of each chain that tune the sampler and are discarded.")
+@count_option("--chains", 4, "Number of chains.")
+@result_options("Seed of the starts and the chains.", "Also write the draws, as NetCDF.")
 def sample(
     components: int,
     covariance: str,
@@ -45,28 +32,22 @@ def sample(
     tune: int,
     chains: int,
     seed: int,
-    as_json: bool,
-    output: Path | None,
-    force: bool,
-    quiet: bool,
+    results: Results,
     **source: Any,
 ) -> None:
     r"""Draw from the posterior of a mixture of DATA by NUTS.
 
     DATA is a shipped data set (faithful, galaxies, iris) or a file: CSV, Parquet or NPY, or - for
-    standard input. The summary has EM's estimate beside the posterior.
+    standard input. The summary shows the estimate by EM beside the posterior.
 
     \b
     Examples:
       bayesgmm sample faithful -k 2 -o posterior.nc
       bayesgmm sample measurements.csv -k 3 --covariance diag --draws 2000
     """
-    from bayesgmm.data.table_files import check_target
-
-    if output is not None:
-        check_target(output, force=force)
-    rows = read_rows(quiet=quiet, **source)
-    with heard_warnings(quiet) as heard:
+    results.check_target()
+    rows = read_rows(quiet=results.quiet, **source)
+    with heard_warnings(results.quiet) as heard:
         posterior = bayesgmm.sample_posterior(
             rows.X,
             components,
@@ -75,75 +56,52 @@ def sample(
             tune=tune,
             chains=chains,
             rng=seed,
-            progressbar=not quiet,
+            progressbar=not results.quiet,
         )
     comparison = bayesgmm.compare_engines(None, bayesgmm.relabel(posterior))
-    if as_json:
-        document = {
-            "schema": _SCHEMA,
-            "version": _VERSION,
-            "data": rows.name,
-            **{name: _plain(value) for name, value in posterior.attrs.items()},
-            "divergences": int(posterior["sample_stats"]["diverging"].sum()),
-            "verdict": comparison.verdict,
-            "parameters": [
-                {name: _or_null(value) for name, value in row.items()}
-                for row in comparison.table.reset_index().to_dict("records")
-            ],
-            "notes": list(comparison.notes),
-            "warnings": heard,
-        }
-        text = json.dumps(document, allow_nan=False, indent=2)
+    if results.as_json:
+        fields = {str(name): _nested(value) for name, value in posterior.attrs.items()}
+        fields["divergences"] = int(posterior["sample_stats"]["diverging"].sum())
+        fields["verdict"], fields["notes"] = comparison.verdict, comparison.notes
+        fields["parameters"] = comparison.table.reset_index().to_dict("records")
+        text = json_text("sample", rows.name, fields, heard)
     else:
         text = f"Data: {rows.name}\n\n{_summary(posterior, comparison)}"
-    write_results(
-        text,
-        "The draws were",
-        output,
-        lambda: bytes(posterior.to_netcdf()),
-        force=force,
-        quiet=quiet,
-    )
+    results.write(text, "The draws were", lambda: bytes(posterior.to_netcdf()))
     if posterior.attrs["interrupted"]:
         raise KeyboardInterrupt
 
 
 def _summary(posterior: Any, comparison: "bayesgmm.Agreement") -> str:
-    """The sampling, and EM's estimate beside the posterior, as text."""
+    """Return the sampling, and EM's estimate beside the posterior, as text."""
     from bayesgmm.results import as_text
 
     attributes, sizes = posterior.attrs, posterior["posterior"].sizes
-    k = attributes["n_components"]
+    k, chains = attributes["n_components"], sizes["chain"]
     title = (
         f"Posterior of a Gaussian mixture: {attributes['covariance_type']} with {k} component"
         + "s" * (k > 1)
     )
     divergences = int(posterior["sample_stats"]["diverging"].sum())
-    drawn = (
-        f"{sizes['chain']} chain{'s' * (sizes['chain'] > 1)} of {sizes['draw']} draws by "
-        f"{attributes['sampler']} in {attributes['sampling_time']:.1f} s; {divergences} divergences"
+    sampling = (
+        f"{chains} chain{'s' * (chains > 1)} of {sizes['draw']} draws by {attributes['sampler']} "
+        f"in {attributes['sampling_time']:.1f} s; {divergences} divergences"
     )
-    interrupted = "INTERRUPTED: fewer draws than requested" if attributes["interrupted"] else None
     columns = ["em", "standard_error", "posterior_mean", "posterior_sd"]
     table = comparison.table[columns].set_axis(["EM", "SE", "mean", "sd"], axis="columns")
-    table.index.name = None
-    parts = [
-        f"{title}\n{'=' * len(title)}",
-        drawn,
-        interrupted,
-        comparison.verdict,
-        "EM's estimate with its standard error, and the relabelled posterior:",
-        table,
-        *comparison.notes,
-    ]
-    return as_text([part for part in parts if part is not None])
+    return as_text(
+        [
+            f"{title}\n{'=' * len(title)}",
+            sampling,
+            *["INTERRUPTED: fewer draws than requested"] * bool(attributes["interrupted"]),
+            comparison.verdict,
+            "EM's estimate with its standard error, and the relabelled posterior:",
+            table.rename_axis(index=None),
+            *comparison.notes,
+        ]
+    )
 
 
-def _plain(value: Any) -> Any:
-    """Priors and versions are stored as JSON texts, since NetCDF has no nested attributes."""
+def _nested(value: Any) -> Any:
+    """Return an attribute's value; NetCDF has no nested ones, and keeps them as JSON texts."""
     return json.loads(value) if isinstance(value, str) and value[:1] == "{" else value
-
-
-def _or_null(value: Any) -> Any:
-    """NaN becomes null in JSON."""
-    return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,48 +1,22 @@
 """`bayesgmm select`: the choice of K and covariance structure, as text or JSON."""
 
-import json
-import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 import bayesgmm
-from bayesgmm.cli.input_rows import Rows, read_rows
-from bayesgmm.cli.messages import heard_warnings, write_results
-from bayesgmm.cli.options import (
-    data_options,
-    debug_option,
-    force_option,
-    json_option,
-    output_option,
-    quiet_option,
-    seed_option,
-    split,
-)
+from bayesgmm.cli.input_rows import read_rows
+from bayesgmm.cli.options import count_option, data_options, result_options, split
+from bayesgmm.cli.results import Results, heard_warnings, json_text
 
 if TYPE_CHECKING:
     from bayesgmm.selection.model_selection import Selection
 
-_SCHEMA, _VERSION = "bayesgmm.selection", 1
-
 
 @click.command()
 @data_options
-@click.option(
-    "--max-components",
-    type=click.IntRange(min=1),
-    default=9,
-    show_default=True,
-    help="The largest number of components to try.",
-)
-@click.option(
-    "--min-components",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="The smallest.",
-)
+@count_option("--max-components", 9, "The largest number of components to try.")
+@count_option("--min-components", 1, "The smallest.")
 @click.option(
     "--structures",
     callback=split,
@@ -53,17 +27,10 @@ _SCHEMA, _VERSION = "bayesgmm.selection", 1
     type=click.Choice(["bic", "icl", "aic", "cv"]),
     default="bic",
     show_default=True,
-    help="What ranks; cv is the log-likelihood of held-out rows.",
+    help="Criterion of the ranking; cv is the log-likelihood of held-out rows.",
 )
-@click.option(
-    "--top", type=click.IntRange(min=1), default=5, show_default=True, help="Cells to print."
-)
-@seed_option("Seed of the starts and folds.")
-@json_option
-@output_option("Also write the best mixture, as JSON.")
-@force_option
-@quiet_option
-@debug_option
+@count_option("--top", 5, "Number of models to print.")
+@result_options("Seed of the starts and folds.", "Also write the best mixture, as JSON.")
 def select(
     max_components: int,
     min_components: int,
@@ -71,66 +38,51 @@ def select(
     criterion: str,
     top: int,
     seed: int,
-    as_json: bool,
-    output: Path | None,
-    force: bool,
-    quiet: bool,
+    results: Results,
     **source: Any,
 ) -> None:
     r"""Choose the number of components and the covariance structure for DATA.
 
-    DATA is as for `fit`. A cell that cannot be trusted never wins; --json gives all, with notes.
+    DATA is as for `fit`. A model that cannot be trusted is never chosen; --json lists all of them,
+    with notes.
 
     \b
     Examples:
       bayesgmm select faithful
       bayesgmm select measurements.csv --max-components 5 --structures EEE,VVV -o best.json
     """
-    from bayesgmm.data.table_files import check_target
-
     if min_components > max_components:
         raise click.UsageError(
             f"--min-components {min_components} is more than --max-components {max_components}."
         )
-    if output is not None:
-        check_target(output, force=force)
-    rows = read_rows(quiet=quiet, **source)
-    with heard_warnings(quiet) as heard:
+    results.check_target()
+    rows = read_rows(quiet=results.quiet, **source)
+    with heard_warnings(results.quiet) as heard:
         found = bayesgmm.select_mixture(
             rows.X,
             range(min_components, max_components + 1),
             "all" if structures is None else structures,
             criterion=criterion,
             rng=seed,
-            progressbar=not quiet,
+            progressbar=not results.quiet,
         )
-    if as_json:
-        text = json.dumps(_document(found, rows, seed, heard), allow_nan=False, indent=2)
+    if results.as_json:
+        text = json_text("selection", rows.name, _fields(found, seed), heard)
     else:
         text = f"Data: {rows.name}\n\n{found.summary(top)}"
-    write_results(
-        text,
-        "The best mixture was",
-        output,
-        lambda: found.best.mixture_.to_json().encode() + b"\n",
-        force=force,
-        quiet=quiet,
+    results.write(
+        text, "The best mixture was", lambda: found.best.mixture_.to_json().encode() + b"\n"
     )
 
 
-def _document(found: "Selection", rows: Rows, seed: int, heard: list[str]) -> dict[str, Any]:
-    """The whole table and the best mixture, at full precision."""
+def _fields(found: "Selection", seed: int) -> dict[str, Any]:
+    """Return the whole table and the best mixture, at full precision."""
     best = found.best
-    cells = found.table.to_dict("records")
     return {
-        "schema": _SCHEMA,
-        "version": _VERSION,
-        "program": f"bayesgmm {bayesgmm.__version__}",
-        "data": rows.name,
         "n_rows": found.n_rows,
         "criterion": found.criterion,
         "seed": seed,
-        "cells": [{str(key): _plain(value) for key, value in cell.items()} for cell in cells],
+        "cells": found.table.to_dict("records"),
         "best": {
             "n_components": best.mixture_.n_components,
             "covariance_type": found.ranked().iloc[0]["covariance_type"],
@@ -141,12 +93,4 @@ def _document(found: "Selection", rows: Rows, seed: int, heard: list[str]) -> di
             "covariances": best.mixture_.covariances.tolist(),
             "feature_names": best.mixture_.feature_names,
         },
-        "warnings": heard,
     }
-
-
-def _plain(value: Any) -> Any:
-    """Return a value that JSON can hold: a number that is none becomes null."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value

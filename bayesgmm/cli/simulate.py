@@ -7,13 +7,8 @@ import click
 
 import bayesgmm
 from bayesgmm.cli.input_rows import read_mixture
-from bayesgmm.cli.options import (
-    STANDARD_OUTPUT,
-    debug_option,
-    force_option,
-    output_option,
-    seed_option,
-)
+from bayesgmm.cli.options import force_option, output_option, seed_option
+from bayesgmm.cli.results import STANDARD_OUTPUT
 
 
 @click.command()
@@ -28,10 +23,9 @@ from bayesgmm.cli.options import (
     default=0.0,
     help="Share of entries to remove completely at random.",
 )
-@click.option("--labels", is_flag=True, help="Add a last column: the component of each row.")
+@click.option("--labels", is_flag=True, help="Add a last column with the component of each row.")
 @output_option("File to write, .csv or .npy.  [default: CSV on standard output]")
 @force_option
-@debug_option
 def simulate(
     model: str,
     rows: int,
@@ -43,7 +37,7 @@ def simulate(
 ) -> None:
     r"""Draw rows from MODEL: a worked example, or a file that `fit -o` wrote.
 
-    - reads that file from standard input.
+    With - the file is read from standard input.
 
     \b
     Worked examples: rusty_machine, heights, overlapping_ellipses, blobs
@@ -55,7 +49,9 @@ def simulate(
     """
     import numpy as np
 
-    from bayesgmm.data.table_files import check_target, csv_text, npy_bytes, write_atomically
+    from bayesgmm.data.csv_files import csv_text
+    from bayesgmm.data.file_access import check_target, write_atomically
+    from bayesgmm.data.table_files import npy_bytes
 
     if output == STANDARD_OUTPUT:
         output = None
@@ -69,16 +65,15 @@ def simulate(
         mixture = read_mixture(model)
     drawn = bayesgmm.simulate(mixture, rows, rng=seed, missing=missing)
     if output is not None and output.suffix.lower() == ".npy":
-        array = np.column_stack([drawn.X, drawn.labels]) if labels else drawn.X
-        write_atomically(output, npy_bytes(array), force=force)
-        return
-    names = list(mixture.feature_names or (f"x{j}" for j in range(mixture.n_features)))
-    columns: list[Any] = list(drawn.X.T)
-    if labels:
-        names.append("component")
-        columns.append(drawn.labels)
-    content = csv_text(names, columns).encode()
+        content = npy_bytes(np.column_stack([drawn.X, drawn.labels]) if labels else drawn.X)
+    else:
+        names = list(mixture.feature_names or (f"x{j}" for j in range(mixture.n_features)))
+        columns: list[Any] = list(drawn.X.T)
+        if labels:
+            names.append("component")
+            columns.append(drawn.labels)
+        content = csv_text(names, columns).encode()
     if output is None:
-        click.echo(content, nl=False)  # in UTF-8 whatever the terminal has
+        click.echo(content, nl=False)  # in UTF-8, whatever the terminal's encoding
     else:
         write_atomically(output, content, force=force)

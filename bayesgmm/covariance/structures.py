@@ -1,11 +1,10 @@
-"""Covariance structures: what the components' covariances share, as objects.
+"""Covariance structures: constraints that the components' covariances share.
 
-A structure says how covariances follow from the scatter matrices W_k and counts N_k of a pass
-(its M-step), and how many free parameters they have. Everything else (the kernel, the EM loop,
+A structure gives the covariances that follow from the scatter matrices W_k and counts N_k of a
+pass (its M-step), and their number of free parameters. Everything else (the kernel, the EM loop,
 the posterior) treats all structures alike.
 
-Covariances, and the scatter that a structure wants, are (K, D, D), or (K, D) variances where
-`diagonal` is true.
+Covariances and scatter matrices are (K, D, D), or (K, D) variances where `diagonal` is true.
 
 References
 ----------
@@ -14,7 +13,7 @@ Celeux, G. and Govaert, G. (1995). Gaussian parsimonious clustering models. Patt
 """
 
 import difflib
-from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,29 +24,63 @@ from bayesgmm.errors import InvalidParameterError, SingularCovarianceError
 type Array = NDArray[np.float64]
 
 # The letters as the core takes them.
-IDENTITY, EQUAL, VARYING = 0, 1, 2
-_LETTERS = {"I": IDENTITY, "E": EQUAL, "V": VARYING}
+_IDENTITY, _EQUAL, _VARYING = 0, 1, 2
+_LETTERS = {"I": _IDENTITY, "E": _EQUAL, "V": _VARYING}
 
 
-class Structure(ABC):
-    """A covariance structure: a value without state, equal to any other of its code."""
+@dataclass(frozen=True, repr=False)
+class Structure:
+    """Sigma_k = lambda_k D_k A_k D_k': volume, shape (|A_k| = 1) and orientation.
+
+    Attributes
+    ----------
+    code : str
+        mclust's three letters, one for each part: equal for all components (E), varying (V), or
+        that of the identity (I: spherical shape, axis-aligned orientation). One letter for one
+        feature, which has a volume alone. Structures of equal code are equal.
+    words : str
+        The meaning of the code, for summaries.
+    scikit_name : str or None
+        scikit-learn's name, if it has one.
+    """
 
     code: str
-    """mclust's three letters: volume, shape and orientation, each E(qual), V(arying) or I."""
-    name: str
-    """scikit-learn's word where it has one, else the code."""
-    words: str
-    """What the letters mean, for summaries."""
-    diagonal: bool
-    """Whether covariances and scatter are (K, D) variances."""
-    scales_by_column: bool
-    """Whether columns may be scaled one by one without leaving the structure."""
-    letters: tuple[int, int, int]
-    """The code as the core takes it."""
-    features: int | None = None
-    """The number of features for which the structure is meant, if it is meant for one alone."""
+    words: str = field(compare=False)
+    scikit_name: str | None = field(default=None, compare=False)
 
-    @abstractmethod
+    @property
+    def name(self) -> str:
+        """scikit-learn's name if it has one, else the code."""
+        return self.scikit_name or self.code
+
+    @property
+    def letters(self) -> tuple[int, int, int]:
+        """The code as the core takes it."""
+        volume, shape, orientation = (_LETTERS[letter] for letter in self.code.ljust(3, "I"))
+        return volume, shape, orientation
+
+    @property
+    def diagonal(self) -> bool:
+        """Whether covariances and scatter matrices are (K, D) variances."""
+        return self.letters[2] == _IDENTITY
+
+    @property
+    def spherical(self) -> bool:
+        """Whether all features of a component have one variance."""
+        return self.letters[1] == _IDENTITY
+
+    @property
+    def shared(self) -> bool:
+        """Whether all components have one covariance."""
+        return _VARYING not in self.letters
+
+    @property
+    def scales_by_column(self) -> bool:
+        """Whether columns may be scaled one by one without leaving the structure."""
+        # A scaled sphere is an ellipsoid, and axes that turn do not stay common.
+        _, shape, orientation = self.letters
+        return shape != _IDENTITY and orientation in (_IDENTITY, shape)
+
     def covariances(self, counts: Array, scatters: Array, near: Array | None = None) -> Array:
         """Maximise the expected log-likelihood over the covariances.
 
@@ -58,8 +91,8 @@ class Structure(ABC):
         scatters : ndarray of shape (K, D, D), or (K, D) if `diagonal`
             W_k about the new means.
         near : ndarray of the shape of `scatters`, optional
-            Covariances of the structure that the result must not be worse than. Only common axes
-            have several maxima; the others do not look at it.
+            Covariances of the structure that the result must not be worse than. It matters for
+            common axes alone, whose M-step has several maxima.
 
         Returns
         -------
@@ -68,69 +101,14 @@ class Structure(ABC):
         Raises
         ------
         SingularCovarianceError
-            If a component's scatter leaves no covariance of the structure.
+            If a component's scatter matrix leaves no covariance of the structure.
         """
-
-    def nearest(self, weights: Array, covariances: Array) -> Array:
-        """The covariances of this structure that are nearest to any given ones.
-
-        Nearest in the weighted Kullback-Leibler divergence of the components from the given ones:
-        what the M-step would make of rows with those weights and covariances.
-        """
-        sizes = weights.reshape(-1, *(1,) * (covariances.ndim - 1))
-        return self.covariances(weights, sizes * covariances)
-
-    def compact(self, covariances: Array) -> Array:
-        """Covariances without repetition, in the shape of scikit-learn's `covariances_`."""
-        return covariances
-
-    def expand(self, compact: Array, n_components: int, n_features: int) -> Array:
-        """The inverse of `compact`."""
-        return compact
-
-    @abstractmethod
-    def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
-        """Free parameters of the K covariances."""
-
-    def n_parameters(self, n_components: int, n_features: int) -> int:
-        """Free parameters of the mixture: weights, means and covariances."""
-        covariances = self.n_covariance_parameters(n_components, n_features)
-        return n_components - 1 + n_components * n_features + covariances
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Structure) and self.code == other.code
-
-    def __hash__(self) -> int:
-        return hash(self.code)
-
-    def __repr__(self) -> str:
-        return f"<covariance structure {self.code}: {self.words}>"
-
-
-class Decomposed(Structure):
-    """Sigma_k = lambda_k D_k A_k D_k': volume, shape (|A_k| = 1) and orientation.
-
-    Each letter of the code says whether its part is equal for all components (E), varies (V), or
-    is none (I: a sphere's shape, the axes of the data).
-    """
-
-    def __init__(self, code: str, words: str, name: str | None = None) -> None:
-        self.code, self.name, self.words = code, name or code, words
-        # One feature has a volume alone.
-        volume, shape, orientation = (_LETTERS[each] for each in code.ljust(3, "I"))
-        self.letters = volume, shape, orientation
-        self.diagonal = orientation == IDENTITY
-        self.features = 1 if len(code) == 1 else None
-        # A sphere whose axes are scaled apart is no sphere, and axes that turn do not stay common.
-        self.scales_by_column = shape != IDENTITY and orientation in (IDENTITY, shape)
-
-    def covariances(self, counts: Array, scatters: Array, near: Array | None = None) -> Array:
         return self._maximised(counts, scatters, near, 0)
 
     def about(self, counts: Array, scatters: Array) -> Array:
-        """Covariances of the structure that are about those of the M-step, by less work.
+        """Approximate covariances of the M-step, as initial values.
 
-        A step or two of the iterations of those structures that need any: to begin from.
+        Where the M-step iterates, one or two of its iterations.
         """
         return self._maximised(counts, scatters, scatters, 2)
 
@@ -142,69 +120,75 @@ class Decomposed(Structure):
             raise SingularCovarianceError(bad - 1)
         return out.reshape(scatters.shape)
 
-    def nearest(self, weights: Array, covariances: Array) -> Array:
-        """As for every structure; combinations of its members may be members already."""
-        volume, shape, orientation = self.letters
-        all_vary = volume == VARYING and EQUAL not in (shape, orientation)
-        if all_vary or VARYING not in self.letters:
-            return covariances
-        return super().nearest(weights, covariances)
-
     def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
-        k, d = n_components, n_features
-        times = {IDENTITY: 0, EQUAL: 1, VARYING: k}
-        volume, shape, orientation = (times[each] for each in self.letters)
+        """Free parameters of the K covariances."""
+        d = n_features
+        times = {_IDENTITY: 0, _EQUAL: 1, _VARYING: n_components}
+        volume, shape, orientation = (times[letter] for letter in self.letters)
         return volume + shape * (d - 1) + orientation * (d * (d - 1) // 2)
 
+    def n_variances(self, n_features: int) -> int | None:
+        """Free variances of a component: D, or 1 for all features; None for a covariance matrix."""
+        free = self.n_covariance_parameters(1, n_features)
+        return free if free in (1, n_features) else None
+
+    def n_parameters(self, n_components: int, n_features: int) -> int:
+        """Free parameters of the mixture: weights, means and covariances."""
+        covariances = self.n_covariance_parameters(n_components, n_features)
+        return n_components - 1 + n_components * n_features + covariances
+
     def compact(self, covariances: Array) -> Array:
-        _, shape, _ = self.letters
-        out = covariances[0] if VARYING not in self.letters else covariances
-        return out[..., 0] if shape == IDENTITY else out
+        """Covariances without repetition, in the shape of scikit-learn's `covariances_`."""
+        out = covariances[0] if self.shared else covariances
+        return out[..., 0] if self.spherical else out
 
     def expand(self, compact: Array, n_components: int, n_features: int) -> Array:
-        _, shape, _ = self.letters
-        if shape == IDENTITY:
+        """The inverse of `compact`."""
+        if self.spherical:
             compact = np.repeat(compact[..., np.newaxis], n_features, axis=-1)
-        if VARYING not in self.letters:
+        if self.shared:
             compact = np.repeat(compact[np.newaxis], n_components, axis=0)
         return compact
 
+    def __repr__(self) -> str:
+        return f"<covariance structure {self.code}: {self.words}>"
+
 
 _STRUCTURES: tuple[Structure, ...] = (
-    Decomposed("VVV", "ellipsoidal, varying volume, shape, and orientation", "full"),
-    Decomposed("EVV", "ellipsoidal, equal volume"),
-    Decomposed("VEV", "ellipsoidal, equal shape"),
-    Decomposed("EEV", "ellipsoidal, equal volume and shape"),
-    Decomposed("VVE", "ellipsoidal, equal orientation"),
-    Decomposed("EVE", "ellipsoidal, equal volume and orientation"),
-    Decomposed("VEE", "ellipsoidal, equal shape and orientation"),
-    Decomposed("EEE", "ellipsoidal, equal volume, shape, and orientation", "tied"),
-    Decomposed("VVI", "diagonal, varying volume and shape", "diag"),
-    Decomposed("EVI", "diagonal, equal volume, varying shape"),
-    Decomposed("VEI", "diagonal, varying volume, equal shape"),
-    Decomposed("EEI", "diagonal, equal volume and shape"),
-    Decomposed("VII", "spherical, varying volume", "spherical"),
-    Decomposed("EII", "spherical, equal volume"),
+    Structure("VVV", "ellipsoidal, varying volume, shape, and orientation", "full"),
+    Structure("EVV", "ellipsoidal, equal volume"),
+    Structure("VEV", "ellipsoidal, equal shape"),
+    Structure("EEV", "ellipsoidal, equal volume and shape"),
+    Structure("VVE", "ellipsoidal, equal orientation"),
+    Structure("EVE", "ellipsoidal, equal volume and orientation"),
+    Structure("VEE", "ellipsoidal, equal shape and orientation"),
+    Structure("EEE", "ellipsoidal, equal volume, shape, and orientation", "tied"),
+    Structure("VVI", "diagonal, varying volume and shape", "diag"),
+    Structure("EVI", "diagonal, equal volume, varying shape"),
+    Structure("VEI", "diagonal, varying volume, equal shape"),
+    Structure("EEI", "diagonal, equal volume and shape"),
+    Structure("VII", "spherical, varying volume", "spherical"),
+    Structure("EII", "spherical, equal volume"),
 )
 _UNIVARIATE = (
-    Decomposed("V", "one feature, varying variance"),
-    Decomposed("E", "one feature, equal variance"),
+    Structure("V", "one feature, varying variance"),
+    Structure("E", "one feature, equal variance"),
 )
 _BY_WORD = {word: each for each in _STRUCTURES + _UNIVARIATE for word in (each.name, each.code)}
 
 
 def structures() -> tuple[Structure, ...]:
-    """All structures that exist, the least constrained first."""
+    """All fourteen structures, the least constrained first."""
     return _STRUCTURES
 
 
 def structure_words() -> tuple[str, ...]:
-    """Every word that `as_structure` knows."""
+    """All names and codes that `as_structure` accepts."""
     return tuple(_BY_WORD)
 
 
 def as_structure(covariance_type: str | Structure, n_features: int | None = None) -> Structure:
-    """The structure that a user's word stands for: the one place where the word is looked at.
+    """The structure of a name or code.
 
     Parameters
     ----------
@@ -212,13 +196,12 @@ def as_structure(covariance_type: str | Structure, n_features: int | None = None
         scikit-learn's name ("full", "tied", "diag", "spherical") or mclust's code ("VVV", ...);
         "E" and "V" for one feature.
     n_features : int, optional
-        Columns of the data, which a structure for one feature is then checked against.
+        Columns of the data. A structure for one feature is refused for more.
 
     Raises
     ------
     InvalidParameterError
-        For an unknown word (the message offers the nearest), and for "E" or "V" with more than one
-        feature.
+        For an unknown name or code, and for "E" or "V" with more than one feature.
     """
     if isinstance(covariance_type, Structure):
         structure = covariance_type
@@ -230,7 +213,7 @@ def as_structure(covariance_type: str | Structure, n_features: int | None = None
             f"covariance_type={covariance_type!r} is not a covariance structure. "
             f"Did you mean {near[0]!r}? Known are: {', '.join(_BY_WORD)}."
         )
-    if n_features is not None and structure.features not in (None, n_features):
+    if len(structure.code) == 1 and n_features not in (None, 1):
         raise InvalidParameterError(
             f"covariance_type={structure.code!r} is for one column, but X has {n_features}. Use "
             f"{structure.code + 'II'!r} for spheres, or {structure.code * 3!r}."

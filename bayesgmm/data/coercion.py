@@ -1,8 +1,8 @@
-"""Turn what users hand over (arrays, lists, data frames) into numbers, or say what is not one."""
+"""Coercion of arrays, lists and data frames to float64; errors name the entry at fault."""
 
 import numbers
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -14,24 +14,24 @@ from bayesgmm.errors import InputError, InputTypeError
 Floats = NDArray[np.float64]
 Names = tuple[str, ...] | None
 
-# The largest integer below which float64 holds them all.
-_EXACT = 2**53
+# float64 holds every integer up to this one.
+EXACT = 2**53
 
-# What NumPy makes of lists that hold such an integer beside a fraction.
+# The types that NumPy gives to lists with larger integers beside fractions.
 _WIDE = (np.dtype(np.float64), np.dtype(np.longdouble))
 
-_UNMASK = "Drop their rows, or fill them with NaN where missing values are taken."
+_UNMASK = "Drop their rows, or fill them with NaN where missing values are allowed."
 
 
 def to_floats(X: Any, name: str) -> tuple[Floats, Names]:
-    """Return X as a C-ordered float64 array of its own shape, and its column names if it has some.
+    """Return X as a C-ordered float64 array of its own shape, and its column names, if any.
 
     Missing values (None, pd.NA) become NaN.
 
     Raises
     ------
     InputTypeError
-        For text, times, categories, masked entries, sparse and other things that are no numbers.
+        For text, times, categories, masked entries, sparse input and other non-numeric values.
     InputError
         For ragged lists, complex numbers, and integers that float64 cannot hold.
     """
@@ -49,25 +49,26 @@ def to_floats(X: Any, name: str) -> tuple[Floats, Names]:
 
 
 def label(names: Names, column: int) -> str:
-    """Name a column in a message: its name in quotes, or its index."""
+    """Return the words for a column in a message: its name in quotes, or its index."""
     return f"column {column}" if names is None else f"column {names[column]!r:.80}"
 
 
-def integers_too_large(where: str, row: int) -> InputError:
-    """Return the error for a file's integers that float64 would round."""
+def integers_too_large(place: str, name: str | None = None) -> InputError:
+    """Return the error for integers of a file, or of the input `name`, that float64 would round."""
+    subject = "Integers" if name is None else f"Input {name} has integers"
     return InputError(
-        f"Integers beyond 2**53 in {where} (first: row {row}), which float64 cannot hold. Subtract "
-        "an offset from them first."
+        f"{subject} beyond 2**53 in {place}, which float64 cannot hold. Subtract an offset from "
+        "them first."
     )
 
 
 def unique_names(columns: Iterable[Any]) -> Names:
-    """Return a string for each column, repeated ones numbered; None if no name is text."""
+    """Return a string for each column, with repeated names numbered; None if no name is text."""
     columns = list(columns)
     if not any(isinstance(column, str) for column in columns):
         return None
     given = set(map(str, columns))
-    names: dict[str, None] = {}  # in their order
+    names: dict[str, None] = {}  # ordered, unlike a set
     counts: dict[str, int] = {}
     for text in map(str, columns):
         name, count = text, counts.get(text, 1)
@@ -80,7 +81,7 @@ def unique_names(columns: Iterable[Any]) -> Names:
 
 
 def unwritable(names: Iterable[str]) -> int | None:
-    """Return the position of the first name that no file of results can hold, or None."""
+    """Return the position of the first name that files of results cannot hold, or None."""
     for j, name in enumerate(names):
         if "\0" in name or any("\ud800" <= letter <= "\udfff" for letter in name):
             return j
@@ -88,7 +89,7 @@ def unwritable(names: Iterable[str]) -> int | None:
 
 
 def has_masked(values: Any, depth: int = 4) -> bool:
-    """Whether masked entries stand in an array, or in nested lists, where NumPy drops masks."""
+    """Return whether an array has masked entries, or nested lists do, where NumPy drops masks."""
     if isinstance(values, np.ma.MaskedArray):
         mask = np.ma.getmaskarray(values)
         return mask.dtype == np.bool and bool(mask.any())
@@ -102,34 +103,40 @@ def has_masked(values: Any, depth: int = 4) -> bool:
 
 
 def rounded_integer(values: Any, array: NDArray[Any]) -> tuple[int, ...] | None:
-    """Return where an integer is that float64 would round, or None.
+    """Return the index of the first integer that float64 would round, or None.
 
     Parameters
     ----------
     values : array-like
-        What `array` was made from. Among fractions, NumPy has made floats of a list's integers.
+        The source of `array`. Beside fractions, NumPy turns the integers of a list into floats.
     array : ndarray
     """
     if array.dtype.kind in "iu" and array.dtype.itemsize == 8:
-        if array.size and (array.max() > _EXACT or array.min() < -_EXACT):
-            return tuple(int(i) for i in np.argwhere((array > _EXACT) | (array < -_EXACT))[0])
+        if array.size and (array.max() > EXACT or array.min() < -EXACT):
+            return tuple(np.argwhere((array > EXACT) | (array < -EXACT))[0].tolist())
     elif array.dtype in _WIDE and isinstance(values, list | tuple):
-        candidates = np.argwhere(np.abs(array) >= _EXACT)
+        candidates = np.argwhere(np.abs(array) >= EXACT)
         if len(candidates):
             entries = np.asarray(values, dtype=object)
-            for index in candidates:
+            for index in candidates.tolist():
                 if is_large_integer(entries[tuple(index)]):
-                    return tuple(int(i) for i in index)
+                    return tuple(index)
     return None
 
 
 def is_large_integer(value: Any) -> bool:
-    """Whether a number is an integer beyond 2**53, written as one."""
+    """Return whether a number is an integer beyond 2**53, written as one."""
     if isinstance(value, Decimal):
         whole = value.as_tuple().exponent == 0
     else:
         whole = isinstance(value, numbers.Rational) and value.denominator == 1
-    return whole and abs(int(value)) > _EXACT
+    return whole and abs(int(value)) > EXACT
+
+
+def _place(index: tuple[int, ...], where: str = "") -> str:
+    """Return the words for an entry's column (`where`, if it is known) and row."""
+    where = where or (label(None, index[1]) if len(index) == 2 else "its entries")
+    return f"{where} (first: row {index[0]})" if index else where
 
 
 def _as_array(X: Any, name: str) -> NDArray[Any]:
@@ -138,18 +145,18 @@ def _as_array(X: Any, name: str) -> NDArray[Any]:
     try:
         array = np.asarray(X)
         if array.dtype.kind in "USMm" and not isinstance(X, np.ndarray):
-            # Lists of numbers beside text turn into text: look at the entries themselves.
+            # NumPy turns numbers beside text into text: the entries themselves are examined.
             array = np.asarray(X, dtype=object)
     except ValueError as error:
         raise InputError(f"Input {name} is ragged: its rows differ in length.") from error
-    except Exception as error:  # Foreign containers fail in ways of their own.
+    except Exception as error:  # Containers of other packages raise errors of any type.
         raise InputTypeError(
             f"Input {name} is a {type(X).__name__!r}, which NumPy cannot read: {error}. Convert it "
             "to a NumPy array first."
         ) from error
-    where = None if array is X else rounded_integer(X, array)
-    if where is not None:
-        raise _too_large(name, label(None, where[1]) if len(where) == 2 else "", where)
+    index = None if array is X else rounded_integer(X, array)
+    if index is not None:
+        raise integers_too_large(_place(index), name)
     return array
 
 
@@ -173,17 +180,9 @@ def _array_to_floats(array: NDArray[Any], name: str) -> Floats:
 
 
 def _check_exact(array: NDArray[Any], name: str, where: str = "") -> None:
-    first = rounded_integer(None, array)
-    if first is not None:
-        raise _too_large(name, where or (label(None, first[1]) if len(first) == 2 else ""), first)
-
-
-def _too_large(name: str, where: str, index: tuple[int, ...]) -> InputError:
-    first = f" (first: row {index[0]})" if index else ""
-    return InputError(
-        f"Input {name} has integers beyond 2**53 in {where or 'its only dimension'}{first}, which "
-        "float64 cannot hold. Subtract an offset from them first."
-    )
+    index = rounded_integer(None, array)
+    if index is not None:
+        raise integers_too_large(_place(index, where), name)
 
 
 def _not_numbers(kind_name: str, name: str, where: str, kind: str) -> InputError | InputTypeError:
@@ -191,7 +190,7 @@ def _not_numbers(kind_name: str, name: str, where: str, kind: str) -> InputError
     if kind == "c":
         return InputError(f"Complex data not supported: input {name} has {kind_name}{place}.")
     words = {"M": "times", "m": "time spans", "U": "text", "T": "text", "S": "bytes"}
-    what = words.get(kind, "no numbers")
+    what = words.get(kind, "non-numeric values")
     return InputTypeError(
         f"Input {name} has {what} ({kind_name}){place}. Convert it to numbers or drop it."
     )
@@ -202,32 +201,28 @@ def _objects_to_floats(array: NDArray[Any], name: str, where: str = "") -> Float
     for index, value in np.ndenumerate(array):
         if type(value) is float:
             floats[index] = value
-            continue
-        place = where or (label(None, index[1]) if len(index) == 2 else "")
-        if value is None or type(value).__name__ == "NAType":
+        elif value is None or type(value).__name__ == "NAType":
             floats[index] = np.nan
         elif isinstance(value, numbers.Real | Decimal | np.bool):
-            floats[index] = _object_to_float(value, name, place, index)
+            floats[index] = _object_to_float(value, name, _place(index, where))
         else:
-            raise _foreign_entry(value, name, place, index[0] if index else 0)
+            raise _foreign_entry(value, name, _place(index or (0,), where))
     return floats
 
 
-def _object_to_float(value: Any, name: str, where: str, index: tuple[int, ...]) -> float:
+def _object_to_float(value: Any, name: str, place: str) -> float:
     try:
         if not is_large_integer(value):
             return float(value)
     except Exception as error:  # Numbers of other packages run code of their own.
-        first = f" (first: row {index[0]})" if index else ""
         raise InputError(
-            f"Input {name} has a {type(value).__name__} in {where or 'its entries'}{first} that "
-            f"float64 cannot hold: {error}."
+            f"Input {name} has a {type(value).__name__} in {place} that float64 cannot hold: "
+            f"{error}."
         ) from error
-    raise _too_large(name, where, index)
+    raise integers_too_large(place, name)
 
 
-def _foreign_entry(value: Any, name: str, where: str, row: int) -> InputError | InputTypeError:
-    place = f"{where or 'its entries'} (first: row {row})"
+def _foreign_entry(value: Any, name: str, place: str) -> InputError | InputTypeError:
     if isinstance(value, numbers.Complex):
         return InputError(f"Complex data not supported: input {name} has them in {place}.")
     if isinstance(value, np.ma.MaskedArray):
@@ -236,15 +231,15 @@ def _foreign_entry(value: Any, name: str, where: str, row: int) -> InputError | 
         return InputTypeError(
             f"Input {name} has text in {place}. Convert it to numbers or drop it."
         )
-    # The words of float() are those that scikit-learn's users know.
+    # scikit-learn's checks look for these words of float().
     return InputTypeError(
-        f"Input {name} has no number in {place}: float() argument must be a string or a real "
-        f"number, not {type(value).__name__!r}."
+        f"Input {name} has a non-numeric entry in {place}: float() argument must be a string "
+        f"or a real number, not {type(value).__name__!r}."
     )
 
 
 def _columns_to_floats(columns: list[tuple[Any, Any]], n: int, name: str) -> tuple[Floats, Names]:
-    """Convert columns of a pandas frame, one by one, straight into their places."""
+    """Convert the columns of a pandas frame, one by one, straight into their places."""
     names = unique_names(key for key, _ in columns)
     floats = np.empty((n, len(columns)))
     for j, (key, column) in enumerate(columns):
@@ -272,20 +267,14 @@ def _is_other_frame(X: Any) -> bool:
 
 def _other_frame_to_floats(X: Any, name: str) -> tuple[Floats, Names]:
     """Convert polars, pyarrow and other frames through narwhals."""
-    try:
-        import narwhals as nw
-    except ImportError:
-        raise InputTypeError(
-            f"Input {name} is a {type(X).__name__}, which takes the package narwhals to read. "
-            f"Install it or convert {name} to a NumPy array."
-        ) from None
-    names = None
+    import narwhals as nw  # a tenth of a second, needed for such frames alone
+
     if type(X).__module__.partition(".")[0] == "pyarrow" and hasattr(X, "rename_columns"):
-        names = unique_names(X.column_names)  # which narwhals needs
-        X = X.rename_columns(list(names or ()))
+        # narwhals takes only tables whose names differ.
+        X = X.rename_columns(list(unique_names(X.column_names) or ()))
     try:
         frame = nw.from_native(X, eager_only=True, pass_through=True)
-    except Exception as error:  # Packages of frames fail in ways of their own.
+    except Exception as error:  # Packages of frames raise errors of any type.
         raise InputTypeError(
             f"Input {name} is a {type(X).__name__} that cannot be read: {error}. Convert it to a "
             "NumPy array first."
@@ -295,7 +284,8 @@ def _other_frame_to_floats(X: Any, name: str) -> tuple[Floats, Names]:
             f"Input {name} is a {type(X).__name__}. Convert it to a table or array in memory."
         )
     floats = np.empty(frame.shape)
-    for j, column in enumerate(_narwhals_columns(frame)):
+    for j in range(frame.shape[1]):
+        column: Any = frame[:, j]
         where = f"column {column.name!r:.80}"
         if column.dtype.is_integer():
             _check_exact(column.fill_null(0).to_numpy(), name, where)
@@ -308,7 +298,3 @@ def _other_frame_to_floats(X: Any, name: str) -> tuple[Floats, Names]:
             raise _not_numbers(str(column.dtype), name, where, kind)
         floats[:, j] = column.cast(nw.Float64).to_numpy()
     return floats, unique_names(frame.columns)
-
-
-def _narwhals_columns(frame: Any) -> Iterator[Any]:
-    return (frame[:, j] for j in range(frame.shape[1]))

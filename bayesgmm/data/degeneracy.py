@@ -1,4 +1,4 @@
-"""Data that no covariance fits: too few distinct rows, constant and dependent columns."""
+"""Degenerate data: too few distinct rows, and constant or linearly dependent columns."""
 
 import math
 from collections.abc import Iterator
@@ -13,14 +13,14 @@ from bayesgmm.errors import InputError
 
 _EPS = float(np.finfo(np.float64).eps)
 _BLOCK = 2**16
-# Spreads outside these have variances that do not fit into float64.
+# Ranges of a column beyond which its variance does not fit into float64.
 _LEAST_SPREAD, _LARGEST_SPREAD = 1e-160, 1e153
 
 
 def check_enough_rows(X: Floats, n_components: int) -> None:
     """Raise InputError unless X (n, D) has at least ``n_components`` distinct rows.
 
-    Reads only as far as it must.
+    Rows are read only until enough distinct ones are found.
     """
     n = len(X)
     if n_components > n:
@@ -45,36 +45,50 @@ def check_enough_rows(X: Floats, n_components: int) -> None:
         )
 
 
-def check_spread(X: Floats, names: Names = None, *, some: bool = True) -> None:
-    """Raise InputError if a column is constant to rounding, or its variance leaves float64.
+def check_spread(X: Floats, names: Names = None, *, some: bool = True) -> tuple[Floats, Floats]:
+    """Raise InputError if a column is constant up to rounding, or its variance is beyond float64.
 
     Parameters
     ----------
     X : (n, D)
-        NaN are passed over.
+        NaN are ignored.
     names : tuple of str, optional
-        For the messages.
+        Names of the columns in messages.
     some : bool
-        Whether there must be some variance: there need not where a constant is added to it.
+        Refuse constant columns. False where a constant is added to the variances.
+
+    Returns
+    -------
+    least, largest : (D,)
+        Extremes of the columns.
     """
-    _spread(X, names, some=some)
+    least = largest = np.full(X.shape[1], np.nan)
+    for block in _columns(X):
+        least = np.fmin(least, np.fmin.reduce(block, axis=1))
+        largest = np.fmax(largest, np.fmax.reduce(block, axis=1))
+    spread = 0.5 * largest - 0.5 * least
+    rounding = 2 * _EPS * np.maximum(np.abs(least), np.abs(largest))
+    low = np.maximum(rounding, 0.5 * _LEAST_SPREAD) if some else -1.0
+    if not ((low < spread) & (spread <= 0.5 * _LARGEST_SPREAD)).all():
+        raise _bad_spread(X, least, largest, (spread <= rounding) & some, names)
+    return least, largest
 
 
 def check_full_rank(X: Floats, names: Names = None) -> None:
-    """Raise InputError if a column is constant, or depends on others linearly to rounding.
+    """Raise InputError if a column is constant or depends linearly on others, up to rounding.
 
     Dependence means that the residual of a column on the others, by QR of the centred and scaled
     columns, is at most 8 D ε of the columns' magnitude (offset included) in the root mean square.
-    The cheap test comes first: a cross-product with no eigenvalue near 0 settles it.
+    A cheaper test comes first: the smallest eigenvalue of the covariance matrix is far from 0.
 
     Parameters
     ----------
     X : (n, D)
-        With NaN, only constant columns are looked for.
+        With NaN, only constant columns are detected.
     names : tuple of str, optional
-        For the messages.
+        Names of the columns in messages.
     """
-    least, largest = _spread(X, names)
+    least, largest = check_spread(X, names)
     n, d = X.shape
     if n <= d:
         raise InputError(
@@ -93,23 +107,9 @@ def check_full_rank(X: Floats, names: Names = None) -> None:
 
 
 def _columns(X: Floats) -> Iterator[Floats]:
-    """Transposed blocks (D, b): NumPy reduces short rows slowly and long ones fast."""
+    """Yield transposed blocks (D, b), since NumPy reduces long rows faster than short ones."""
     step = max(_BLOCK // X.shape[1], X.shape[1])
     return (X[start : start + step].T.copy() for start in range(0, len(X), step))
-
-
-def _spread(X: Floats, names: Names, *, some: bool = True) -> tuple[Floats, Floats]:
-    """Least and largest value of each column, (D,), after checking their difference."""
-    least = largest = np.full(X.shape[1], np.nan)
-    for block in _columns(X):
-        least = np.fmin(least, np.fmin.reduce(block, axis=1))
-        largest = np.fmax(largest, np.fmax.reduce(block, axis=1))
-    spread = 0.5 * largest - 0.5 * least
-    rounding = 2 * _EPS * np.maximum(np.abs(least), np.abs(largest))
-    low = np.maximum(rounding, 0.5 * _LEAST_SPREAD) if some else -1.0
-    if not ((low < spread) & (spread <= 0.5 * _LARGEST_SPREAD)).all():
-        raise _bad_spread(X, least, largest, (spread <= rounding) & some, names)
-    return least, largest
 
 
 def _bad_spread(
@@ -118,10 +118,11 @@ def _bad_spread(
     n, d = X.shape
     if constant.any():
         columns = ", ".join(label(names, int(j)) for j in np.flatnonzero(constant)[:8])
+        count = int(constant.sum())
         return InputError(
-            f"X has rank {min(d - int(constant.sum()), n - 1)} after centring, with {d} columns "
-            f"and n_samples={n}: {columns} constant to rounding "
-            f"(at {least[np.argmax(constant)]:.6g}). Drop what is constant."
+            f"X has rank {min(d - count, n - 1)} after centring, with {d} columns and "
+            f"n_samples={n}: {columns} {'is' if count == 1 else 'are'} constant up to rounding (at "
+            f"{least[np.argmax(constant)]:.6g}). Drop constant columns."
         )
     spread = 0.5 * largest - 0.5 * least
     odd = spread > 0.5 * _LARGEST_SPREAD
@@ -141,7 +142,7 @@ def _clearly_independent(X: Floats, middle: Floats, unit: Floats, tolerance: flo
         Z = (block - middle[:, None]) * unit[:, None]
         cross = cross + Z @ Z.T
         total = total + np.add.reduce(Z, axis=1)
-    # The columns lie in [-1, 1], so taking the mean out afterwards costs digits but no meaning.
+    # The columns lie in [-1, 1], so that subtracting the mean afterwards costs few digits.
     covariance = cross / len(X) - np.multiply.outer(total, total) / len(X) ** 2
     if math.isnan(covariance.sum()):
         return True
@@ -156,7 +157,7 @@ def _check_dependence(
     R = np.empty((0, d + 1))
     for block in _columns(X):
         Z = (block - middle[:, None]) * unit[:, None]
-        # The column of ones takes up the column's mean.
+        # The column of ones absorbs the means.
         R = np.linalg.qr(np.vstack([R, np.vstack([np.ones(Z.shape[1]), Z]).T]), mode="r")
     _, pivoted, order = qr(R[1:, 1:], mode="economic", pivoting=True)
     residuals = np.abs(pivoted.diagonal()) / np.sqrt(n)
@@ -171,5 +172,5 @@ def _check_dependence(
         sentences.append(f"{label(names, int(column))} depends linearly on {others}")
     raise InputError(
         f"X has rank {rank} after centring, with {d} columns: {'; '.join(sentences[:4])}. Drop one "
-        "column of each, or use a diagonal covariance."
+        "column of each relation, or use a diagonal covariance."
     )

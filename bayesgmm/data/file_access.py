@@ -1,6 +1,6 @@
-"""Files as they are found: links, devices, streams and modes are kept, errors are sentences.
+"""Reading and atomic writing of files: links, devices and modes are kept, errors are sentences.
 
-`write_atomically` is the one way in which the package writes.
+All files of the package are written by `write_atomically`.
 """
 
 import contextlib
@@ -10,6 +10,7 @@ import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -40,7 +41,7 @@ _ADVICE = {
     errno.EACCES: _CLOSED,
     errno.EPERM: _CLOSED,
 }
-# How file systems say that they have no files without a name, or no hard links to them.
+# Errors of file systems that lack files without a name, or hard links to them.
 _NO_UNNAMED = {
     errno.EOPNOTSUPP,
     errno.EISDIR,
@@ -54,16 +55,16 @@ _MOST_LINKS = 40
 
 
 class _Target(NamedTuple):
-    """What a path to write to leads to.
+    """Target of a path to write to.
 
     Attributes
     ----------
     path : Path
         Without links, if it is a file.
     found : os.stat_result or None
-        None where there is nothing yet.
+        None if it does not exist.
     descriptor : int or None
-        The open stream of this process that the path stands for, as /dev/stdout does.
+        The open stream of this process that the path denotes, as /dev/stdout does.
     """
 
     path: Path
@@ -72,7 +73,7 @@ class _Target(NamedTuple):
 
     @property
     def is_stream(self) -> bool:
-        """Whether it is written into as it stands: a stream, a pipe or a character device."""
+        """True for a stream, a pipe or a character device, which are never replaced."""
         if self.descriptor is not None:
             return True
         mode = 0 if self.found is None else self.found.st_mode
@@ -85,7 +86,7 @@ def as_path(path: PathLike) -> Path:
     Raises
     ------
     InvalidParameterError
-        If it is not one, or has characters that no file's name has.
+        If it is of another type, or has characters that no file name has.
     """
     text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
     if not isinstance(text, str):
@@ -118,7 +119,7 @@ def opened(path: PathLike) -> Iterator[BinaryIO]:
 
 
 def check_target(path: PathLike, *, force: bool) -> None:
-    """Raise at once what would keep `write_atomically` from writing, before a long computation.
+    """Raise the errors of `write_atomically` in advance, before a long computation.
 
     Raises
     ------
@@ -133,15 +134,15 @@ def write_atomically(path: PathLike, content: bytes, *, force: bool) -> None:
     """Write a file in one step: it appears whole or not at all.
 
     A link is written through, and a file that is replaced keeps its mode. Pipes, character devices
-    and streams (/dev/stdout) are written into, never replaced; they need no `force`, since they
-    keep nothing that could be lost.
+    and streams (/dev/stdout) are written into, never replaced; they need no `force`, since no
+    content can be lost.
 
     Parameters
     ----------
     path : path
     content : bytes
     force : bool
-        Replace a file that is there.
+        Replace an existing file.
 
     Raises
     ------
@@ -152,12 +153,18 @@ def write_atomically(path: PathLike, content: bytes, *, force: bool) -> None:
     """
     with _errors_as_sentences(path, "written"):
         target = _accepted(path, force)
-        if target.descriptor is not None:
-            _fill_and_close(os.dup(target.descriptor), content)
-        elif target.is_stream:
-            _fill_and_close(os.open(target.path, os.O_WRONLY), content)
-        else:
-            _replace(target, content, force)
+        if target.is_stream:
+            number = target.descriptor
+            handle = os.open(target.path, os.O_WRONLY) if number is None else os.dup(number)
+            with open(handle, "wb") as file:
+                file.write(content)
+            return
+        try:  # A file without a name vanishes with its process, however that ends.
+            _replace_by_unnamed(target, content, force)
+        except OSError as error:
+            if error.errno not in _NO_UNNAMED:
+                raise
+            _replace_by_named(target, content, force)
 
 
 @contextmanager
@@ -175,13 +182,13 @@ def _errors_as_sentences(path: PathLike, done: str) -> Iterator[None]:
 
 
 def _accepted(path: PathLike, force: bool) -> _Target:
-    """Return what `path` leads to, if it may be written."""
+    """Return the target of `path`, if it may be written."""
     given = as_path(path)
     try:
         found = given.stat()
     except FileNotFoundError:
         found = None
-    # The way through /proc to another process's pipe has no real path.
+    # A path through /proc to another process's pipe has no real path.
     is_file = found is None or stat.S_ISREG(found.st_mode)
     path = Path(os.path.realpath(given)) if is_file else given
     target = _Target(path, found, _descriptor(given))
@@ -202,9 +209,9 @@ def _check_found(target: _Target, mode: int, force: bool) -> None:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, "Is a directory")
     if not (stat.S_ISREG(mode) or target.is_stream):
-        raise OSError(errno.EINVAL, "It is a disk or a socket, and results are not written there")
+        raise OSError(errno.EINVAL, "It is a disk or a socket, which cannot hold results")
     if stat.S_ISREG(mode) and not force:
-        raise FileExistsError(errno.EEXIST, "There is such a file already; --force replaces it")
+        raise FileExistsError(errno.EEXIST, "The file exists already; --force replaces it")
     if not _may_write(target.path):
         raise PermissionError(errno.EACCES, "It is read-only")
 
@@ -214,7 +221,7 @@ def _may_write(path: Path) -> bool:
 
 
 def _descriptor(path: Path) -> int | None:
-    """Return the number of this process's descriptor that a path stands for, or None."""
+    """Return the descriptor of this process that a path denotes, or None."""
     own = {"/dev/fd", os.path.realpath("/proc/self/fd")}
     for _ in range(_MOST_LINKS):
         folder = os.path.realpath(path.parent)
@@ -226,60 +233,41 @@ def _descriptor(path: Path) -> int | None:
     return None
 
 
-def _replace(target: _Target, content: bytes, force: bool) -> None:
-    # A file without a name vanishes with its process, however that ends.
-    try:
-        _replace_by_unnamed(target, content, force)
-    except OSError as error:
-        if error.errno not in _NO_UNNAMED:
-            raise
-        _replace_by_named(target, content, force)
-
-
 def _replace_by_unnamed(target: _Target, content: bytes, force: bool) -> None:
     if not hasattr(os, "O_TMPFILE"):
         raise OSError(errno.EOPNOTSUPP, "This system has no files without a name")
-    flags = os.O_TMPFILE | os.O_WRONLY
-    handle = os.open(target.path.parent, flags, _mode_of_new(target))
-    try:
-        _fill(handle, content, target.found)
-        links = os.open("/proc/self/fd", os.O_RDONLY)
-        try:
-            if not force:
-                os.link(str(handle), target.path, src_dir_fd=links)
-                return
-            with _temporary_name(target) as name:
-                os.link(str(handle), name, src_dir_fd=links)
-                name.replace(target.path)
-        finally:
-            os.close(links)
-    finally:
-        os.close(handle)
+    folder, flags = target.path.parent, os.O_TMPFILE | os.O_WRONLY
+    with open(os.open(folder, flags, _mode_of_new(target)), "wb") as file:
+        _fill(file, content, target.found)
+        # os.link follows links only if it is given a descriptor, which absolute paths then ignore.
+        link = partial(os.link, f"/proc/self/fd/{file.fileno()}", src_dir_fd=file.fileno())
+        if not force:
+            link(target.path)
+            return
+        with _temporary_name(target) as name:
+            link(name)
+            name.replace(target.path)
 
 
 def _replace_by_named(target: _Target, content: bytes, force: bool) -> None:
     with _temporary_name(target) as name:
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
-        handle = os.open(name, flags, _mode_of_new(target))
-        try:
-            _fill(handle, content, target.found)
-        finally:
-            os.close(handle)
-        if force:
-            name.replace(target.path)
-            return
-        try:
-            os.link(name, target.path)
-        except FileExistsError:
-            raise
-        except OSError:  # A file system without hard links: the check is as good as it gets.
-            _accepted(target.path, force=False)
-            name.replace(target.path)
+        with open(os.open(name, flags, _mode_of_new(target)), "wb") as file:
+            _fill(file, content, target.found)
+        if not force:
+            try:
+                os.link(name, target.path)
+                return
+            except FileExistsError:
+                raise
+            except OSError:  # Without hard links, no more than another check is possible.
+                _accepted(target.path, force=False)
+        name.replace(target.path)
 
 
 @contextmanager
 def _temporary_name(target: _Target) -> Iterator[Path]:
-    """Yield a short name in the target's folder, and leave no file of that name."""
+    """Yield a short name in the target's folder; remove any file of that name at the end."""
     name = target.path.parent / f".bayesgmm-{secrets.token_hex(8)}"
     try:
         yield name
@@ -289,13 +277,16 @@ def _temporary_name(target: _Target) -> Iterator[Path]:
 
 
 def _mode_of_new(target: _Target) -> int:
-    # A file's content is never open to more readers than the file that it replaces; a new one gets
-    # what the umask leaves.
+    # The content is never open to more readers than the file that it replaces; a new file gets
+    # the mode that the umask leaves.
     return 0o666 if target.found is None else 0o600
 
 
-def _fill(handle: int, content: bytes, like: os.stat_result | None) -> None:
-    _write_all(handle, content)
+def _fill(file: BinaryIO, content: bytes, like: os.stat_result | None) -> None:
+    """Write a file through to the disk, with the owner and mode of the one that it replaces."""
+    file.write(content)
+    file.flush()
+    handle = file.fileno()
     os.fsync(handle)
     if like is not None and hasattr(os, "fchmod"):
         made = os.fstat(handle)
@@ -303,16 +294,3 @@ def _fill(handle: int, content: bytes, like: os.stat_result | None) -> None:
             with contextlib.suppress(OSError):  # Only the superuser can give files away.
                 os.fchown(handle, like.st_uid, like.st_gid)
         os.fchmod(handle, stat.S_IMODE(like.st_mode) & 0o777)
-
-
-def _fill_and_close(handle: int, content: bytes) -> None:
-    try:
-        _write_all(handle, content)
-    finally:
-        os.close(handle)
-
-
-def _write_all(handle: int, content: bytes) -> None:
-    rest = memoryview(content)
-    while rest:
-        rest = rest[os.write(handle, rest) :]

@@ -1,4 +1,4 @@
-"""A model as a JSON document: floats to the last bit, a checksum, and no code on the way in."""
+"""Models as JSON documents: floats to the last bit, a checksum, and nothing that could run."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from bayesgmm.data.file_access import as_path, opened, write_atomically
 from bayesgmm.errors import InvalidParameterError, ModelFormatError
 
-_LARGEST = 64 * 2**20
+LARGEST = 64 * 2**20  # bytes
 _ENVELOPE = ("schema", "version", "checksum")
 
 
@@ -28,24 +28,24 @@ def write_document(path: str | os.PathLike[str], text: str) -> None:
 
     Links are written through, and modes kept; see `file_access.write_atomically`.
     """
-    # Halves of surrogate pairs are shown as escapes; UTF-8 has no other place for them.
+    # Halves of surrogate pairs, which UTF-8 cannot hold, become escapes.
     write_atomically(path, text.encode("utf-8", "backslashreplace"), force=True)
 
 
 def read_text(source: str | bytes | os.PathLike[str]) -> str:
-    """Return the JSON text that ``source`` is or, if it is a path, that its file holds.
+    """Return ``source`` if it is JSON text, and the content of its file if it is a path.
 
     A pipe is read once.
 
     Raises
     ------
     ModelFormatError
-        If it is longer than 64 MB, no text, or a string that is neither JSON nor a file's path.
+        If it is longer than 64 MB, not text, or a string that is neither JSON nor a file's path.
     FileError
-        If ``source`` is a ``Path`` whose file cannot be read; also a FileNotFoundError if there is
-        none.
+        If ``source`` is a ``Path`` whose file cannot be read; also a FileNotFoundError if it does
+        not exist.
     InvalidParameterError
-        If it is none of these kinds.
+        If it is of another type.
     """
     if isinstance(source, bytes):
         return _decode(source)
@@ -68,7 +68,7 @@ def read_text(source: str | bytes | os.PathLike[str]) -> str:
     if path.is_dir():
         raise ModelFormatError(f"{str(path)!r} is a folder, not a regular file.")
     with opened(path) as file:
-        return _decode(file.read(_LARGEST + 1))
+        return _decode(file.read(LARGEST + 1))
 
 
 def load_document(text: str, schema: str, version: int, fields: set[str]) -> dict[str, Any]:
@@ -77,14 +77,14 @@ def load_document(text: str, schema: str, version: int, fields: set[str]) -> dic
     Raises
     ------
     ModelFormatError
-        If anything is not as ``dump_document`` left it.
+        If anything differs from the output of ``dump_document``.
     """
     try:
         document = json.loads(
             text, parse_constant=_refuse_constant, object_pairs_hook=_without_repeats
         )
     except RecursionError:
-        raise ModelFormatError("The model is nested too deeply to be one.") from None
+        raise ModelFormatError("The model is not valid: it is nested too deeply.") from None
     except ValueError as error:
         raise ModelFormatError(f"The model is not valid JSON: {error}") from error
     if not isinstance(document, dict) or document.get("schema") != schema:
@@ -100,7 +100,7 @@ def load_document(text: str, schema: str, version: int, fields: set[str]) -> dic
     names = fields | set(_ENVELOPE)
     if document.keys() != names:
         odd = sorted(document.keys() ^ names)
-        raise ModelFormatError(f"The model lacks a field or has one too many: {odd!r:.200}")
+        raise ModelFormatError(f"The model lacks fields or has unknown ones: {odd!r:.200}")
     try:
         intact = document.pop("checksum") == _checksum(document)
     except (RecursionError, ValueError):
@@ -119,8 +119,8 @@ def _checksum(document: dict[str, Any]) -> str:
 
 
 def _decode(content: str | bytes) -> str:
-    if len(content) > _LARGEST:
-        raise ModelFormatError(f"The model is longer than {_LARGEST // 2**20} MB.")
+    if len(content) > LARGEST:
+        raise ModelFormatError(f"The model is longer than {LARGEST // 2**20} MB.")
     try:
         return content if isinstance(content, str) else content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -135,4 +135,4 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number of a model")
+    raise ValueError(f"{name} is not a finite number")

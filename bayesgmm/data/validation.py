@@ -1,4 +1,4 @@
-"""The one check that guards every entry: data and their weights, in the same words everywhere."""
+"""The one check of data and of their weights, and the checked value that travels."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
@@ -14,17 +14,20 @@ _BLOCK = 2**17
 
 
 class Data(NamedTuple):
-    """Checked data.
+    """Checked data: whatever takes rows takes these, and does not check them again.
 
     Attributes
     ----------
     X : (n, D)
-        C-ordered, aligned float64; the caller's own array where it is that already.
+        C-ordered, aligned float64; the user's own array if it has this form.
     feature_names : tuple of D different str, or None
+    has_missing : bool
+        Whether entries are NaN.
     """
 
     X: Floats
     feature_names: Names
+    has_missing: bool = False
 
 
 def check_data(
@@ -38,15 +41,15 @@ def check_data(
 
     Parameters
     ----------
-    X : array-like or data frame of shape (n, D)
-        Never modified. A frame without a text column name has no feature names; repeated names are
-        numbered.
+    X : array-like, data frame or Data of shape (n, D)
+        Never modified. A frame has feature names if any of its column names is text; repeated names
+        are numbered.
     feature_names : sequence of str, optional
-        Instead of the names that X brings.
+        Names in place of those of X.
     allow_nan : bool
-        Take NaN (and None, pd.NA) as missing values, unless a whole column is missing.
+        Allow NaN (and None, pd.NA) as missing values, unless a whole column is missing.
     name : str
-        What messages call X.
+        Name of X in messages.
 
     Raises
     ------
@@ -57,7 +60,11 @@ def check_data(
         infinities, or a column name that no file can hold; the message names the column.
     """
     names: Names = None
-    if type(X) is np.ndarray and X.dtype == _DOUBLE and X.flags.c_contiguous and X.flags.aligned:
+    if isinstance(X, Data):
+        if feature_names is None and (allow_nan or not X.has_missing):
+            return X
+        array, names, _ = X
+    elif type(X) is np.ndarray and X.dtype == _DOUBLE and X.flags.c_contiguous and X.flags.aligned:
         array = X
     else:
         array, names = to_floats(X, name)
@@ -70,7 +77,7 @@ def check_data(
             )
     _check_names(names, name)
     _check_finite(array, names, allow_nan, name)
-    return Data(array, names)
+    return Data(array, names, allow_nan and bool(np.isnan(array).any()))
 
 
 def check_sample_weight(weights: Any, n: int) -> Floats | None:
@@ -79,9 +86,9 @@ def check_sample_weight(weights: Any, n: int) -> Floats | None:
     Raises
     ------
     InputTypeError
-        If they are no numbers.
+        If they are not numbers.
     InputError
-        If their number is not n, or one is negative or not finite, or all are zero.
+        If they are not n weights, or one is negative or not finite, or all are zero.
     """
     if weights is None:
         return None
@@ -116,7 +123,7 @@ def _check_shape(array: Floats, name: str) -> None:
 
 
 def _as_names(names: Any) -> tuple[str, ...]:
-    """Return a caller's names as a tuple of different strings."""
+    """Return names given by the user as a tuple of different strings."""
     sound = isinstance(names, Iterable) and not isinstance(names, str | bytes | Mapping | Set)
     sound = sound and getattr(names, "ndim", 1) > 0
     result = tuple(names) if sound else ()
@@ -129,7 +136,7 @@ def _as_names(names: Any) -> tuple[str, ...]:
 
 
 def _check_names(names: Names, name: str) -> None:
-    """Refuse column names that no file of results can hold."""
+    """Raise InputError for a column name that files of results cannot hold."""
     j = unwritable(names or ())
     if names is not None and j is not None:
         raise InputError(
@@ -139,7 +146,7 @@ def _check_names(names: Names, name: str) -> None:
 
 
 def _check_finite(array: Floats, names: Names, allow_nan: bool, name: str) -> None:
-    # Least and largest need no array of n x D, and cannot overflow as a sum can.
+    # Extremes take no array of n x D, and do not overflow as a sum does.
     if allow_nan:
         extremes = np.fmin.reduce(array, axis=0), np.fmax.reduce(array, axis=0)
         missing = np.isnan(extremes[0])

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score
 
+from bayesgmm.display import text_table
+
 
 @dataclass(frozen=True, eq=False)
 class CrossTable:
@@ -33,13 +35,8 @@ class CrossTable:
 
     def __str__(self) -> str:
         heads = ["", *(f"component {k}" for k in range(self.counts.shape[1]))]
-        lines = [heads]
-        for group, row in zip(self.groups, self.counts.tolist(), strict=True):
-            lines.append([group[:40], *map(str, row)])
-        first, *rest = (max(map(len, column)) for column in zip(*lines, strict=True))
-        return "\n".join(
-            "  ".join([f"{line[0]:<{first}}", *map(str.rjust, line[1:], rest)]) for line in lines
-        )
+        counts = zip(self.groups, self.counts.tolist(), strict=True)
+        return text_table([heads, *([group[:40], *map(str, row)] for group, row in counts)])
 
 
 def cross_table(

@@ -1,7 +1,5 @@
 """The order in which components are numbered, and what follows from another one."""
 
-import re
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -79,8 +77,8 @@ def check_reference(
     """
     if reference.means.shape != shape:
         raise InvalidParameterError(
-            f"{name} has {_size(reference.means.shape)}, but the fit has {_size(shape)}. Give a "
-            "reference of the same size: components are matched one to one."
+            f"{name} has {_size(reference.means.shape)}, but {_size(shape)} are needed, since "
+            "components are matched one to one."
         )
     if None not in (reference.feature_names, feature_names) and (
         reference.feature_names != feature_names
@@ -95,12 +93,3 @@ def check_reference(
 def _size(shape: tuple[int, ...]) -> str:
     k, d = shape
     return f"{k} component{'s' * (k != 1)} of {d} feature{'s' * (d != 1)}"
-
-
-def renumbered(reason: str | None, order: Indices) -> str | None:
-    """What became of a run, where the component that it begins with has its new number."""
-    if reason is None:
-        return None
-    return re.sub(
-        r"(?<=^component )\d+", lambda found: str(order.tolist().index(int(found[0]))), reason
-    )

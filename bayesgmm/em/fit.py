@@ -1,6 +1,5 @@
 """From data and settings to a fitted mixture: values in, values out."""
 
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -9,21 +8,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bayesgmm.covariance.ridge import Regularised
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.coercion import label
 from bayesgmm.data.degeneracy import check_enough_rows, check_full_rank, check_spread
-from bayesgmm.em.component_order import check_reference, component_order, renumbered
+from bayesgmm.em.component_order import check_reference, component_order
 from bayesgmm.em.loop import Run, StopRule
 from bayesgmm.em.multistart import Attempt, attempt, explore, finish
-from bayesgmm.errors import DegeneracyWarning, FitError, InputError, InvalidParameterError
+from bayesgmm.em.spurious import Degeneracy, Fault
+from bayesgmm.errors import FitError, InputError, InvalidParameterError
 from bayesgmm.initialisation.starts import Sample, Start, Views, portfolio, sample_size
 from bayesgmm.initialisation.user_given import chosen_starts, given_parameters
 from bayesgmm.likelihood.em_steps import Rows, n_threads
 from bayesgmm.likelihood.scaling import Units, about_one, check_common_unit, fit_units
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.priors.penalised_likelihood import Penalised, check_penalty
+from bayesgmm.priors.objective import Objective, check_penalty
 from bayesgmm.priors.priors import Priors, ResolvedPriors
 
 type Array = NDArray[np.float64]
@@ -76,6 +75,42 @@ class Settings:
     order_by: str | Mixture | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class StartRecord:
+    """What became of one start.
+
+    Attributes
+    ----------
+    start : str
+        How it was made.
+    log_likelihood : float
+        Nats, of `n_rows` rows; NaN where the run ended in no mixture.
+    iterations : int
+    degeneracy : Degeneracy or None
+    converged : bool
+    n_rows : int
+        Of the data, or of the sample on which the run was made.
+    """
+
+    start: str
+    log_likelihood: float
+    iterations: int
+    degeneracy: Degeneracy | None
+    converged: bool
+    n_rows: int
+
+    @property
+    def outcome(self) -> str:
+        """The end of the run in words."""
+        return str(self.degeneracy or ("converged" if self.converged else "stopped"))
+
+    def permuted(self, order: NDArray[np.intp]) -> "StartRecord":
+        """The same beside a fit whose component k was component ``order[k]``."""
+        if self.degeneracy is None:
+            return self
+        return replace(self, degeneracy=self.degeneracy.permuted(order))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
     """The outcome of a fit.
@@ -87,10 +122,9 @@ class Fit:
     run : Run
         The winning run, in the units of the fit and under labels of its own.
     units : Units
-    reason : str or None
+    degeneracy : Degeneracy or None
         Why the fit is degenerate, if it is.
-    starts : list of dict
-        A record of each start.
+    starts : list of StartRecord
     priors : ResolvedPriors or None
         What penalised the likelihood, in the user's units.
     weight_unit : float
@@ -100,8 +134,8 @@ class Fit:
     parameters: Parameters
     run: Run
     units: Units
-    reason: str | None
-    starts: list[dict[str, Any]]
+    degeneracy: Degeneracy | None
+    starts: list[StartRecord]
     priors: ResolvedPriors | None = None
     weight_unit: float = 1.0
 
@@ -141,21 +175,23 @@ def fit_mixture(
     ridge = _check_rows(x, names, settings)
     check_common_unit(x, row_weights, settings.structure, settings.reg_covar or 0.0)
     units = fit_units(x, row_weights, settings.structure, settings.reg_covar or 0.0)
-    structure = settings.structure
     priors = None
+    objective = Objective(settings.structure)
     if settings.priors is not None:
         priors = _resolve(x, row_weights, settings)
-        structure = Penalised(structure, priors.transformed(units.shift, units.scale))
+        penalty = priors.transformed(units.shift, units.scale)
+        objective = Objective(settings.structure, priors=penalty)
     elif settings.reg_covar:
-        structure = Regularised(structure, settings.reg_covar * units.scale**2)
+        amounts = settings.reg_covar * units.scale**2
+        objective = Objective(settings.structure, ridge=tuple(amounts.tolist()))
     elif ridge:
-        structure = Regularised(structure, np.full(x.shape[1], ridge))
-    given = given_parameters(settings, x.shape[1], structure, units)
+        objective = Objective(settings.structure, ridge=(ridge,) * x.shape[1])
+    given = given_parameters(settings, x.shape[1], settings.structure, units)
     begun = settings.previous is not None or any(each is not None for each in given)
     if begun or settings.init_params is not None or settings.max_iter is not None:
-        best, attempts = _run_given(x, row_weights, kept, units, structure, settings, given)
+        best, attempts = _run_given(x, row_weights, kept, units, objective, settings, given)
     else:
-        best, attempts = _run_portfolio(x, row_weights, units, structure, settings)
+        best, attempts = _run_portfolio(x, row_weights, units, objective, settings)
     if best is None or best.run is None or best.collapsed:
         raise _all_collapsed(attempts, settings, x, names, units)
     parameters = units.to_user(best.run.parameters)
@@ -167,12 +203,12 @@ def fit_mixture(
         order = np.arange(settings.n_components)
     else:
         order = np.lexsort(parameters.means.T[::-1])
-    records = [
-        _record(replace(each, reason=renumbered(each.reason, order)), units, weight_unit)
-        for each in attempts
-    ]
-    reason = renumbered(best.reason, order)
-    return Fit(parameters.permuted(order), best.run, units, reason, records, priors, weight_unit)
+    records = [_record(each, units, weight_unit).permuted(order) for each in attempts]
+    degeneracy = None if best.degeneracy is None else best.degeneracy.permuted(order)
+    if ridge and degeneracy is None:
+        degeneracy = Degeneracy(Fault.FEW_ROWS, None, x.shape)
+    parameters = parameters.permuted(order)
+    return Fit(parameters, best.run, units, degeneracy, records, priors, weight_unit)
 
 
 def _counted(
@@ -248,13 +284,6 @@ def _check_rows(x: Array, names: tuple[str, ...] | None, settings: Settings) -> 
         check_full_rank(x, names)
     if diagonal or n > d:
         return 0.0
-    warnings.warn(
-        f"X has {n} rows and {d} columns: a full covariance needs at least {d + 1} rows. "
-        f"{_FEW_ROWS:g} times each column's variance was added to the diagonals. Use more "
-        "rows, fewer columns, or covariance_type='diag'.",
-        DegeneracyWarning,
-        stacklevel=4,
-    )
     return _FEW_ROWS
 
 
@@ -269,7 +298,7 @@ def _run_given(
     weights: Array | None,
     kept: NDArray[np.bool] | None,
     units: Units,
-    structure: Structure,
+    objective: Objective,
     settings: Settings,
     given: tuple[Array | None, Array | None, Array | None],
 ) -> tuple[Attempt | None, list[Attempt]]:
@@ -279,13 +308,13 @@ def _run_given(
     if settings.previous is not None:
         starts = iter([Start("previous solution", units.from_user(settings.previous))])
     else:
-        starts = chosen_starts(settings, x, weights, kept, units, structure, given, rng)
+        starts = chosen_starts(settings, x, weights, kept, units, objective, given, rng)
     attempts = []
     rows = Rows(x, weights, units.shift, units.scale)
     for start in starts:
         found = attempt(
             rows,
-            structure,
+            objective,
             start,
             _rule(settings),
             settings.accelerate,
@@ -301,22 +330,22 @@ def _run_portfolio(
     x: Array,
     weights: Array | None,
     units: Units,
-    structure: Structure,
+    objective: Objective,
     settings: Settings,
 ) -> tuple[Attempt | None, list[Attempt]]:
     """First runs from many starts, on a sample where there are many rows; the best goes on."""
     rng = np.random.default_rng(settings.random_state)
     k, fast = settings.n_components, settings.accelerate
     sample = _sample(x, weights, units, sample_size(k, x.shape[1]), rng)
-    starts = portfolio(Views(sample, rng), k, structure, rng)
+    starts = portfolio(Views(sample, rng), k, objective, rng)
     rows = Rows(x, weights, units.shift, units.scale, n_threads())
     few = rows if sample.whole else Rows(sample.rows, sample.weights, threads=rows.threads)
-    attempts = explore(few, structure, starts, sample, rng, fewest=settings.n_init, fast=fast)
+    attempts = explore(few, objective, starts, sample, rng, fewest=settings.n_init, fast=fast)
     for each in attempts:
         _say(each, units, settings)
     return finish(
         rows,
-        structure,
+        objective,
         attempts,
         _rule(settings),
         fast=fast,
@@ -341,7 +370,7 @@ def _sample(
 def _say(found: Attempt, units: Units, settings: Settings) -> None:
     if settings.verbose:
         record = _record(found, units, 1.0)
-        print(f"{record['start']}: {record['log_likelihood']:.6f} nats, {record['outcome']}")
+        print(f"{record.start}: {record.log_likelihood:.6f} nats, {record.outcome}")
 
 
 def _all_collapsed(
@@ -352,7 +381,9 @@ def _all_collapsed(
     units: Units,
 ) -> FitError:
     k, structure = settings.n_components, settings.structure
-    outcomes = Counter(each.reason or "collapsed on the way to its optimum" for each in attempts)
+    outcomes = Counter(
+        str(each.degeneracy or "collapsed on the way to its maximum") for each in attempts
+    )
     table = [f"  {count} x {reason}" for reason, count in outcomes.most_common(4)]
     if len(outcomes) > len(table):
         table.append(f"  and {len(outcomes) - len(table)} other outcomes")
@@ -398,19 +429,13 @@ def _heaps(x: Array, names: tuple[str, ...] | None, units: Units) -> list[str]:
     return lines
 
 
-def _record(found: Attempt, units: Units, weight_unit: float) -> dict[str, Any]:
+def _record(found: Attempt, units: Units, weight_unit: float) -> StartRecord:
     """A line of `starts_`; a run that ended in no mixture has no log-likelihood."""
     run = found.run
-    value, passes, outcome = np.nan, 0, found.reason
+    value, iterations = np.nan, 0
     if run is not None:
-        passes = run.n_passes - 1
+        iterations = run.n_passes - 1
         if not found.collapsed:
             value = units.log_likelihood(run.log_likelihood, run.statistics.weight) * weight_unit
-        outcome = outcome or ("converged" if run.converged else "stopped")
-    return {
-        "start": found.name,
-        "log_likelihood": value,
-        "iterations": passes,
-        "outcome": outcome,
-        "n_rows": found.n_rows,
-    }
+    converged = run is not None and run.converged
+    return StartRecord(found.name, value, iterations, found.degeneracy, converged, found.n_rows)

@@ -7,11 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.core import native
-from bayesgmm.covariance.ridge import Regularised
-from bayesgmm.covariance.structures import Structure
 from bayesgmm.likelihood.em_steps import Rows, statistics_of
 from bayesgmm.likelihood.statistics import Parameters, Statistics
-from bayesgmm.priors.penalised_likelihood import Penalised
+from bayesgmm.priors.objective import Objective
+from bayesgmm.priors.prior_numbers import prior_numbers
 
 type Array = NDArray[np.float64]
 
@@ -99,7 +98,7 @@ class Run:
 
 def maximise(
     rows: Rows,
-    structure: Structure,
+    objective: Objective,
     start: Parameters,
     rule: StopRule,
     *,
@@ -107,17 +106,16 @@ def maximise(
 ) -> Run:
     """Run EM from one start: pass, M-step, and again.
 
-    With `accelerate`, a combination of the last steps is tried first; where it loses likelihood
+    With `accelerate`, a combination of the last steps is tried first; where it lowers the objective
     or is not a mixture, the plain EM step takes its place, and M-steps that iterate take one step a
-    pass. Either way no step loses likelihood. Without it, every step is that of EM itself.
-    Where the structure is `Penalised`, that is the penalised likelihood throughout.
+    pass. Without it, every step is a plain EM step. No step lowers the objective either way.
     """
     k, d = start.means.shape
     theta, sums, trace, n_passes, remaining, outcome, bad = native.run_em(
         *rows.arguments,
-        structure.letters,
-        structure.amounts if isinstance(structure, Regularised) else None,
-        structure.numbers if isinstance(structure, Penalised) else None,
+        objective.structure.letters,
+        None if objective.ridge is None else np.array(objective.ridge),
+        None if objective.priors is None else prior_numbers(objective.priors),
         *start,
         rule.remaining,
         np.nan if rule.change is None else rule.change,

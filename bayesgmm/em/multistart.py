@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.covariance.structures import Structure
 from bayesgmm.em.loop import Run, StopRule, maximise
-from bayesgmm.em.spurious import too_few_rows, why_spurious
+from bayesgmm.em.spurious import Degeneracy, Fault, too_few_rows, why_spurious
 from bayesgmm.initialisation.starts import Sample, Start, exchanged
 from bayesgmm.likelihood.em_steps import Rows
-from bayesgmm.priors.penalised_likelihood import Penalised
+from bayesgmm.priors.objective import Objective
 
 type Array = NDArray[np.float64]
 
@@ -36,7 +35,7 @@ class Attempt:
         How the start was made.
     run : Run or None
         None if not even the first pass could be made.
-    reason : str or None
+    degeneracy : Degeneracy or None
         Why the run is degenerate or spurious, if it is; it then loses to every run that is not.
     n_rows : int
         Of the data, or of the sample on which the run was made.
@@ -44,7 +43,7 @@ class Attempt:
 
     name: str
     run: Run | None
-    reason: str | None
+    degeneracy: Degeneracy | None
     n_rows: int
 
     @property
@@ -59,12 +58,12 @@ class Attempt:
 
     def merit(self) -> tuple[bool, float]:
         """What ranks attempts: sound ones before spurious ones, then likelihood."""
-        return self.reason is None, self.value
+        return self.degeneracy is None, self.value
 
 
 def attempt(
     rows: Rows,
-    structure: Structure,
+    objective: Objective,
     start: Start,
     rule: StopRule,
     fast: bool,
@@ -74,29 +73,27 @@ def attempt(
 ) -> Attempt:
     """Run EM from a start and judge where it ended."""
     n = len(rows.x)
-    run = maximise(rows, structure, start.parameters, rule, accelerate=fast)
+    run = maximise(rows, objective, start.parameters, rule, accelerate=fast)
     if not run.n_passes:
-        return Attempt(
-            start.name, None, f"component {run.collapsed} began without rows or spread", n
-        )
-    return Attempt(start.name, run, why_spurious(run, structure, ratio) if judged else None, n)
+        assert run.collapsed is not None
+        return Attempt(start.name, None, Degeneracy(Fault.SINGULAR_START, run.collapsed), n)
+    return Attempt(start.name, run, why_spurious(run, objective, ratio) if judged else None, n)
 
 
-def first_run(rows: Rows, structure: Structure, start: Start, fast: bool) -> Attempt:
+def first_run(rows: Rows, objective: Objective, start: Start, fast: bool) -> Attempt:
     """A run that ends near its optimum; a short one is looked at for the grossest faults alone."""
-    found = attempt(rows, structure, start, _FIRST, fast, judged=False)
+    found = attempt(rows, objective, start, _FIRST, fast, judged=False)
     run = found.run
     if run is None:
         return found
-    brief = run.n_passes <= _FIRST.plain and not isinstance(structure, Penalised)
-    return replace(
-        found, reason=too_few_rows(run, structure) if brief else why_spurious(run, structure)
-    )
+    if run.n_passes <= _FIRST.plain and objective.priors is None:
+        return replace(found, degeneracy=too_few_rows(run, objective.structure))
+    return replace(found, degeneracy=why_spurious(run, objective))
 
 
 def explore(
     rows: Rows,
-    structure: Structure,
+    objective: Objective,
     starts: Iterable[Start],
     sample: Sample,
     rng: np.random.Generator,
@@ -116,15 +113,15 @@ def explore(
     optima: list[float] = []
     m, d = sample.rows.shape
     least = fewest or 1
-    for start in _with_exchanges(starts, attempts, sample, structure, rng):
+    for start in _with_exchanges(starts, attempts, sample, objective, rng):
         twin = next((i for i, seen in enumerate(begun) if seen.same(start)), None)
         if twin is None:
-            found = first_run(rows, structure, start, fast)
+            found = first_run(rows, objective, start, fast)
         else:
             found = replace(attempts[twin], name=start.name)
         begun.append(start)
         attempts.append(found)
-        if found.reason is None:
+        if found.degeneracy is None:
             value = found.value
             if not any(abs(value - each) < _SAME for each in optima):
                 optima.append(value)
@@ -139,27 +136,27 @@ def _with_exchanges(
     starts: Iterable[Start],
     attempts: list[Attempt],
     sample: Sample,
-    structure: Structure,
+    objective: Objective,
     rng: np.random.Generator,
 ) -> Iterator[Start]:
     """Starts; from the eighth on, every other one is made of the best attempt so far."""
     for start in starts:
         yield start
-        sound = [each for each in attempts if each.reason is None]
+        sound = [each for each in attempts if each.degeneracy is None]
         if len(attempts) <= _FRESH or not sound:
             continue
         most = max(each.value for each in sound)
         # The first of those at the best optimum, not the one that rounding left on top.
         best = next(each for each in sound if each.value >= most - _SAME)
         assert best.run is not None
-        made = exchanged(sample, best.run.parameters, structure, rng)
+        made = exchanged(sample, best.run.parameters, objective, rng)
         if made is not None:
             yield made
 
 
 def _settled(attempts: list[Attempt], w: int, n_components: int) -> bool:
     """Whether `w` different optima are all that these runs let one expect."""
-    r = sum(each.reason is None for each in attempts)
+    r = sum(each.degeneracy is None for each in attempts)
     if n_components == 1 or (w == 1 and r >= _FEWEST):
         return r > 0
     return r > w + 2 and w * (r - 1) / (r - w - 2) < w + 0.5
@@ -167,7 +164,7 @@ def _settled(attempts: list[Attempt], w: int, n_components: int) -> bool:
 
 def finish(
     rows: Rows,
-    structure: Structure,
+    objective: Objective,
     attempts: list[Attempt],
     rule: StopRule,
     *,
@@ -188,20 +185,20 @@ def finish(
         for _, first in ranked[:3]:
             assert first.run is not None
             start = Start(first.name, first.run.parameters)
-            compared.append((attempt(rows, structure, start, brief, fast, ratio), first))
+            compared.append((attempt(rows, objective, start, brief, fast, ratio), first))
         compared.sort(key=lambda pair: pair[0].merit(), reverse=True)
         ranked = compared + ranked[3:]
     spurious: list[Attempt] = []
     for each, first in ranked:
         assert each.run is not None
-        last = attempt(rows, structure, Start(each.name, each.run.parameters), rule, fast, ratio)
+        last = attempt(rows, objective, Start(each.name, each.run.parameters), rule, fast, ratio)
         if whole and last.run is not None:
             last = replace(last, run=_joined(each.run, last.run))
-        if last.reason is None:
+        if last.degeneracy is None:
             return last, attempts
         attempts = [
-            replace(other, run=last.run or other.run, reason=last.reason)
-            if other.reason is None and abs(other.value - first.value) < _SAME
+            replace(other, run=last.run or other.run, degeneracy=last.degeneracy)
+            if other.degeneracy is None and abs(other.value - first.value) < _SAME
             else other
             for other in attempts
         ]

@@ -1,4 +1,7 @@
-"""Degenerate and spurious maxima of the likelihood: which runs are not to count, and why."""
+"""Degenerate and spurious maxima of the likelihood: which runs do not count, and why."""
+
+from dataclasses import dataclass, replace
+from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,7 +10,7 @@ from scipy.special import gammaln
 from bayesgmm.core import native
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.em.loop import Run
-from bayesgmm.priors.penalised_likelihood import Penalised
+from bayesgmm.priors.objective import Objective
 
 type Array = NDArray[np.float64]
 
@@ -15,8 +18,67 @@ type Array = NDArray[np.float64]
 _FLAT = 1e-3
 
 
-def why_spurious(run: Run, structure: Structure, ratio: float = np.inf) -> str | None:
-    """Why a run is degenerate or spurious; None if it is neither.
+_FEWER = "Use fewer components, or a structure that shares covariances."
+
+
+class Fault(Enum):
+    """The ways in which a fit is degenerate or spurious: a sentence, and what to do."""
+
+    FEW_ROWS = (
+        "X has {1:.0f} rows and {2:.0f} columns, but a full covariance needs more rows than "
+        "columns, so that a small constant was added to each variance",
+        "Use more rows, fewer columns, or covariance_type='diag'.",
+    )
+    SINGULAR_START = "component {0} had no rows, or a singular covariance, at the start", _FEWER
+    COLLAPSED = "component {0} collapsed onto too few distinct rows", _FEWER
+    TOO_FEW_ROWS = "component {0} has an effective size of only {1:.1f} observations", _FEWER
+    EIGENVALUE_RATIO = (
+        "component {0} is too flat beside the others: the ratio of eigenvalues is {1:.1e}, above "
+        "{2:.1e} ({3:.1f} rows)",
+        _FEWER,
+    )
+    CHANCE = (
+        "component {0} is probably spurious: {1:.1f} observations this close to a plane are "
+        "expected by chance (least relative variance {2:.1e})",
+        _FEWER,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Degeneracy:
+    """Why a fit is not to be trusted; as text, a sentence.
+
+    Attributes
+    ----------
+    fault : Fault
+    component : int or None
+        The component that is at fault.
+    figures : tuple of float
+        The numbers of the sentence.
+    """
+
+    fault: Fault
+    component: int | None
+    figures: tuple[float, ...] = ()
+
+    def __str__(self) -> str:
+        sentence: str = self.fault.value[0]
+        return sentence.format(self.component, *self.figures)
+
+    @property
+    def advice(self) -> str:
+        """What to do about it, as a sentence."""
+        return self.fault.value[1]
+
+    def permuted(self, order: NDArray[np.intp]) -> "Degeneracy":
+        """The same of the fit whose component k is this one's component ``order[k]``."""
+        if self.component is None:
+            return self
+        return replace(self, component=order.tolist().index(self.component))
+
+
+def why_spurious(run: Run, objective: Objective, ratio: float = np.inf) -> Degeneracy | None:
+    """The reason why a run is degenerate or spurious; None if it is neither.
 
     A mixture's likelihood can be made as high as one likes by a component on a few rows that
     happen to lie close together or on a plane (Day 1969; McLachlan & Peel 2000, section 3.10).
@@ -25,9 +87,11 @@ def why_spurious(run: Run, structure: Structure, ratio: float = np.inf) -> str |
     covariances bounds it too (Hathaway 1985); here they are taken in coordinates in which the
     covariances have the identity on average, so that no unit matters.
     """
-    if isinstance(structure, Penalised) and run.collapsed is None:
-        found = _eigenvalue_ratio_exceeded(run, structure, ratio)
-        return found or (_flat_by_chance(run, structure) if structure.learns_scale else None)
+    structure, priors = objective.structure, objective.priors
+    if priors is not None and run.collapsed is None:
+        reason = _eigenvalue_ratio_exceeded(run, structure, ratio)
+        learns_scale = priors.covariances.hierarchical
+        return reason or (_flat_by_chance(run, structure) if learns_scale else None)
     return (
         too_few_rows(run, structure)
         or _eigenvalue_ratio_exceeded(run, structure, ratio)
@@ -35,8 +99,8 @@ def why_spurious(run: Run, structure: Structure, ratio: float = np.inf) -> str |
     )
 
 
-def _eigenvalue_ratio_exceeded(run: Run, structure: Structure, ratio: float) -> str | None:
-    """Whether components' variances differ by more, where they have the identity on average."""
+def _eigenvalue_ratio_exceeded(run: Run, structure: Structure, ratio: float) -> Degeneracy | None:
+    """A component whose variances differ by more, where they have the identity on average."""
     if not np.isfinite(ratio):
         return None
     weights, _, covariances = run.parameters
@@ -51,26 +115,23 @@ def _eigenvalue_ratio_exceeded(run: Run, structure: Structure, ratio: float) -> 
     least, most = float(spread[k].min()), float(spread.max())
     if most <= ratio * least:
         return None
-    found = f"{most / least:.1e}" if least > 0.0 else "infinite"
-    return (
-        f"component {k} is too flat beside the others: the ratio of eigenvalues is {found}, above "
-        f"{ratio:.1e} ({run.statistics.counts[k]:.1f} rows)"
-    )
+    figures = most / least if least > 0.0 else np.inf, ratio, float(run.statistics.counts[k])
+    return Degeneracy(Fault.EIGENVALUE_RATIO, k, figures)
 
 
-def too_few_rows(run: Run, structure: Structure) -> str | None:
-    """Whether the run ended in no mixture, or a component has too few rows."""
+def too_few_rows(run: Run, structure: Structure) -> Degeneracy | None:
+    """A component that collapsed, or has too few rows."""
     if run.collapsed is not None:
-        return f"component {run.collapsed} collapsed onto too few distinct rows"
+        return Degeneracy(Fault.COLLAPSED, run.collapsed)
     counts = run.statistics.counts
     k = int(counts.argmin())
     if counts[k] < _defining(run, structure) and len(counts) > 1 and not _shared(run):
-        return f"component {k} has an effective size of only {counts[k]:.1f} observations"
+        return Degeneracy(Fault.TOO_FEW_ROWS, k, (float(counts[k]),))
     return None
 
 
-def _flat_by_chance(run: Run, structure: Structure) -> str | None:
-    """Whether a flat or tiny component is no more than chance brings about somewhere.
+def _flat_by_chance(run: Run, structure: Structure) -> Degeneracy | None:
+    """A flat or tiny component such as chance brings about somewhere.
 
     As few as D + 1 rows span an ellipsoid. One of relative axes sqrt(v_j) (in units of all rows)
     holds another row by chance with probability at most prod min(1, 2 sqrt(v_j)); that m further
@@ -89,10 +150,7 @@ def _flat_by_chance(run: Run, structure: Structure) -> str | None:
         if expected < more:
             chance = more - expected + more * np.log(max(expected, 1e-300) / more)
         if ellipsoids + chance > np.log(0.01):
-            return (
-                f"component {k} is probably spurious: {rows:.1f} observations this close to a "
-                f"plane are expected by chance (least relative variance {spread[k].min():.1e})"
-            )
+            return Degeneracy(Fault.CHANCE, int(k), (float(rows), float(spread[k].min())))
     return None
 
 

@@ -1,10 +1,11 @@
 """A fit in words and numbers, in the manner of mclust's summary."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesgmm.display import text_table
 from bayesgmm.mixture.bhattacharyya_distance import bhattacharyya
 from bayesgmm.mixture.mixture import Mixture
 
@@ -15,12 +16,13 @@ if TYPE_CHECKING:
 _HARDLY_APART = 0.88
 
 
-def agreement(starts: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
-    """How many starts ended at the best optimum (within .01 nats), and of how many.
+def agreed_starts(fit: "GaussianMixture") -> tuple[int, int]:
+    """The number of starts that ended at the best maximum (within .01 nats), and of all starts.
 
     They are compared with one another: where there are many rows, all were made on one sample.
     """
-    sound = [each["log_likelihood"] for each in starts if each["outcome"] == "converged"]
+    starts = fit._records
+    sound = [each.log_likelihood for each in starts if each.converged and not each.degeneracy]
     best = max(sound, default=np.nan)
     return sum(abs(value - best) < 1e-2 for value in sound), len(starts)
 
@@ -37,7 +39,7 @@ def summarise(fit: "GaussianMixture", X: Any) -> str:
             letters, "univariate, unequal variance"
         )
     sizes = np.bincount(fit.predict(X), minlength=k)
-    agreed, made = agreement(fit._records)
+    agreed, made = agreed_starts(fit)
     found = fit._criteria(X, None)
     title = f"Gaussian mixture fitted by EM: {letters} ({words}) with {k} component" + "s" * (k > 1)
     figures = {
@@ -47,10 +49,7 @@ def summarise(fit: "GaussianMixture", X: Any) -> str:
         "BIC": f"{found.bic:.4f}",
         "ICL": f"{found.icl:.4f}",
     }
-    widths = [max(len(name), len(value)) for name, value in figures.items()]
-    lines = [title, "=" * len(title), ""]
-    for row in (figures.keys(), figures.values()):
-        lines.append("  ".join(f"{cell:>{w}}" for cell, w in zip(row, widths, strict=True)))
+    lines = [title, "=" * len(title), "", text_table([[*figures], [*figures.values()]], left=0)]
     state = "converged" if fit.converged_ else f"NOT converged, {fit.remaining_:.1e} nats short"
     lines += [
         "",
@@ -61,12 +60,12 @@ def summarise(fit: "GaussianMixture", X: Any) -> str:
     ]
     names = mixture.feature_names or tuple(f"x{j}" for j in range(d))
     heads = [f"component {i}" for i in range(k)]
-    lines += _table("", heads, [("size", sizes), ("weight", mixture.weights)])
+    lines.append(_table(heads, [("size", sizes), ("weight", mixture.weights)]))
     lines += ["", "Means"]
-    lines += _table("", heads, list(zip(names, mixture.means.T, strict=True)))
+    lines.append(_table(heads, zip(names, mixture.means.T, strict=True)))
     for i in range(k):
         lines += ["", f"Covariance of component {i}"]
-        lines += _table("", list(names), list(zip(names, mixture.covariances[i], strict=True)))
+        lines.append(_table(names, zip(names, mixture.covariances[i], strict=True)))
     return "\n".join(lines)
 
 
@@ -82,14 +81,6 @@ def _overlapping(mixture: Mixture) -> list[str]:
     ]
 
 
-def _table(corner: str, heads: list[str], rows: list[tuple[str, Any]]) -> list[str]:
-    """Right-aligned columns under their heads."""
-    cells = [[name, *(f"{value:.7g}" for value in values)] for name, values in rows]
-    columns = list(zip([corner, *heads], *cells, strict=True))
-    widths = [max(map(len, column)) for column in columns]
-    lines = []
-    for line in [[corner, *heads], *cells]:
-        first = f"{line[0]:<{widths[0]}}"
-        rest = (f"{cell:>{w}}" for cell, w in zip(line[1:], widths[1:], strict=True))
-        lines.append("  ".join([first, *rest]))
-    return lines
+def _table(heads: Sequence[str], rows: Iterable[tuple[str, Any]]) -> str:
+    lines = ([name, *(f"{value:.7g}" for value in values)] for name, values in rows)
+    return text_table([["", *heads], *lines])

@@ -23,12 +23,11 @@ from sklearn.utils._param_validation import (
 from sklearn.utils._param_validation import (
     InvalidParameterError as SklearnInvalidParameterError,
 )
-from sklearn.utils.validation import _check_feature_names, _check_n_features, check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from bayesgmm.arguments import check_choice, check_count, check_kind, check_number
 from bayesgmm.covariance.structures import Structure, as_structure, structure_words
-from bayesgmm.data.validation import check_data, check_sample_weight
-from bayesgmm.em.component_order import renumbered
+from bayesgmm.data.validation import Data, check_data, check_sample_weight
 from bayesgmm.em.fit import Fit, Settings, fit_mixture
 from bayesgmm.errors import (
     ConvergenceWarning,
@@ -134,8 +133,12 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         With `priors`, every number of it.
     n_parameters_ : int
         Free parameters.
+    n_rows_ : float
+        The number of rows, or the sum of their weights.
     converged_ : bool
         Whether the stop rule was met.
+    degeneracy_ : Degeneracy or None
+        Why the fit is not to be trusted: its `fault`, the `component` and, as text, a sentence.
     n_iter_ : int
         Passes of the winning run.
     remaining_ : float
@@ -287,7 +290,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             self.__dict__.pop("feature_names_in_", None)
         else:
             self.feature_names_in_ = np.array(data.feature_names, dtype=object)
-        _check_n_features(self, data.X, reset=True)
+        self.n_features_in_ = data.X.shape[1]
         self._store(found, settings.structure, data.feature_names)
         self._weighted = None if weights is None else (_digest(data.X), weights.copy())
         return self
@@ -392,18 +395,18 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         reached = self.log_likelihood_ if self.log_posterior_ is None else self.log_posterior_
         traced = (run.trace - run.objective) * found.weight_unit
         self.lower_bounds_ = ((traced + reached) / weight).tolist()
-        self._warn(found.reason)
+        self.degeneracy_ = found.degeneracy
+        self._warn()
 
     def _store_mixture(self, parameters: Parameters, mixture: Mixture) -> None:
         self._parameters, self.mixture_ = parameters, mixture
         self.weights_, self.means_ = parameters.weights, parameters.means
         self.covariances_ = self._structure.compact(parameters.covariances)
 
-    def _warn(self, reason: str | None) -> None:
-        if reason is not None:
+    def _warn(self) -> None:
+        if self.degeneracy_ is not None:
             warnings.warn(
-                f"The fit is degenerate: {reason}. Use fewer components, or a structure "
-                "that shares covariances.",
+                f"The fit is degenerate: {self.degeneracy_}. {self.degeneracy_.advice}",
                 DegeneracyWarning,
                 stacklevel=4,
             )
@@ -420,9 +423,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self._check_fitted()
         mixture, made, indices = self.mixture_.permuted(order), copy(self), np.array(order)
         made._store_mixture(self._parameters.permuted(indices), mixture)
-        made._records = [
-            each | {"outcome": renumbered(each["outcome"], indices)} for each in self._records
-        ]
+        made._records = [each.permuted(indices) for each in self._records]
+        made.degeneracy_ = self.degeneracy_ and self.degeneracy_.permuted(indices)
         return made
 
     # --- what a fit tells ---------------------------------------------------------------------
@@ -438,7 +440,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
         self._check_fitted()
         columns = ["start", "log_likelihood", "iterations", "outcome", "n_rows"]
-        return pd.DataFrame(self._records, columns=columns)
+        rows = [[getattr(each, name) for name in columns] for each in self._records]
+        return pd.DataFrame(rows, columns=columns)
 
     @property
     def precisions_cholesky_(self) -> Array:
@@ -676,6 +679,11 @@ def _as_float(name: str, value: Any) -> float | None:
     return None if value is None else check_number(name, value, infinite=True)
 
 
+def _check_feature_names(estimator: GaussianMixture, X: Any, *, reset: bool) -> None:
+    """Store the names of X's columns if `reset`, or compare them with those of the fit."""
+    validate_data(estimator, X, reset=reset, skip_check_array=True, ensure_2d=False)
+
+
 def _digest(x: Array) -> bytes:
     """What tells rows from others."""
     return blake2b(np.ascontiguousarray(x), digest_size=16).digest()
@@ -686,6 +694,8 @@ def _are_plain(X: Any) -> bool:
 
     It refuses frames with repeated names, or names of several types, that a file may well have.
     """
+    if isinstance(X, Data):
+        return X.feature_names is None
     names = getattr(X, "columns", None)
     if names is None:
         return True

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.core import native
-from bayesgmm.covariance.structures import Structure
 from bayesgmm.errors import SingularCovarianceError
 from bayesgmm.initialisation.hierarchical_clustering import MergeTree, agglomerate
 from bayesgmm.likelihood.statistics import Parameters
+from bayesgmm.priors.objective import Objective
 
 type Array = NDArray[np.float64]
 
@@ -58,22 +58,23 @@ def sample_size(n_components: int, n_features: int) -> int:
 
 
 def from_labels(
-    sample: Sample, labels: NDArray[np.int64], n_components: int, structure: Structure
+    sample: Sample, labels: NDArray[np.int64], n_components: int, objective: Objective
 ) -> Parameters | None:
     """Weights and means of a partition, with its pooled covariance; None if a part is empty.
 
     The covariance within all parts together does not collapse where one part is small.
     """
     whole, counts, means, pooled = native.partition_start(
-        sample.rows, sample.weights, labels, n_components, structure.diagonal
+        sample.rows, sample.weights, labels, n_components, objective.structure.diagonal
     )
     if not whole:
         return None
-    return _with_pooled(counts, means, pooled[0] if structure.diagonal else pooled, structure)
+    pooled = pooled[0] if objective.structure.diagonal else pooled
+    return _with_pooled(counts, means, pooled, objective)
 
 
 def from_responsibilities(
-    rows: Array, responsibilities: Array, structure: Structure
+    rows: Array, responsibilities: Array, objective: Objective
 ) -> Parameters | None:
     """As `from_labels`, for responsibilities (K, n)."""
     counts = responsibilities.sum(axis=1)
@@ -82,21 +83,21 @@ def from_responsibilities(
     means = responsibilities @ rows / counts[:, np.newaxis]
     # Rows are centred and scaled here: enough digits are left for a start.
     row_weights = responsibilities.sum(axis=0)
-    if structure.diagonal:
+    if objective.structure.diagonal:
         pooled = row_weights @ rows**2 - counts @ means**2
     else:
         pooled = (rows.T * row_weights) @ rows - (means.T * counts) @ means
-    return _with_pooled(counts, means, pooled, structure)
+    return _with_pooled(counts, means, pooled, objective)
 
 
-def without_rows(rows: Array, k: int, structure: Structure) -> Parameters:
+def without_rows(rows: Array, k: int, objective: Objective) -> Parameters:
     """A start that left a component without rows: a run from there ends before it begins."""
     d = rows.shape[1]
-    empty = np.zeros((k, d) if structure.diagonal else (k, d, d))
+    empty = np.zeros((k, d) if objective.structure.diagonal else (k, d, d))
     return Parameters(np.full(k, 1.0 / k), np.zeros((k, d)), empty)
 
 
-def _with_pooled(counts: Array, means: Array, pooled: Array, structure: Structure) -> Parameters:
+def _with_pooled(counts: Array, means: Array, pooled: Array, objective: Objective) -> Parameters:
     """The mixture of the structure whose components all have the pooled scatter.
 
     Without covariances where that leaves none: a run from there ends before it begins.
@@ -104,7 +105,7 @@ def _with_pooled(counts: Array, means: Array, pooled: Array, structure: Structur
     total = counts.sum()
     scatters = counts.reshape(-1, *(1,) * pooled.ndim) * (pooled / total)
     try:
-        covariances = structure.covariances(counts, scatters)
+        covariances = objective.covariances(counts, scatters)
     except SingularCovarianceError:
         covariances = np.zeros_like(scatters)
     return Parameters(counts / total, means, covariances)
@@ -163,7 +164,7 @@ class Views:
         return np.sort(self._rng.choice(n, size, replace=False))
 
     def cut(
-        self, criterion: str, view: str, n_components: int, structure: Structure
+        self, criterion: str, view: str, n_components: int, objective: Objective
     ) -> Start | None:
         """A start from a merge tree; None if it has fewer rows than components."""
         rows, weights = self.sample.rows[self.chosen], self.sample.weights[self.chosen]
@@ -174,12 +175,12 @@ class Views:
             self._trees[criterion, view] = agglomerate(z, criterion, weights)
         labels = self._trees[criterion, view].labels(n_components)
         part = Sample(rows, weights, whole=False)
-        parameters = from_labels(part, labels, n_components, structure)
+        parameters = from_labels(part, labels, n_components, objective)
         return None if parameters is None else Start(f"merge tree, {criterion}", parameters)
 
 
 def portfolio(
-    views: Views, n_components: int, structure: Structure, rng: np.random.Generator
+    views: Views, n_components: int, objective: Objective, rng: np.random.Generator
 ) -> Iterator[Start]:
     """Starts without end, of several kinds.
 
@@ -187,9 +188,9 @@ def portfolio(
     rows, groups whatever the correlations; nearest of random rows, the rest. Where four of these
     do not settle it come the merge trees, once each, and then the others again.
     """
-    if n_components == 1 or not structure.scales_by_column:
+    if n_components == 1 or not objective.structure.scales_by_column:
         metric, trees = "rows", (("EII", "rows"), ("VVV", "rows"), ("VII", "whitened"))
-    elif structure.diagonal:
+    elif objective.structure.diagonal:
         metric, trees = "scaled", (("EII", "scaled"), ("VVV", "scaled"), ("EEE", "whitened"))
     else:
         metric, trees = "near", (("VVV", "whitened"), ("EEE", "whitened"), ("EII", "near"))
@@ -207,22 +208,22 @@ def portfolio(
             arrivals = rng.exponential(size=len(z)) / sample.weights
             chosen = np.argpartition(arrivals, n_components - 1)[:n_components]
             labels = native.nearest_of(z, chosen)
-        parameters = from_labels(sample, labels, n_components, structure)
+        parameters = from_labels(sample, labels, n_components, objective)
         in_vain = in_vain + 1 if parameters is None else 0
         if in_vain > len(order):
             # Beside a far row others may be all but equal, and no such groups: a start that fails.
-            parameters = without_rows(sample.rows, n_components, structure)
+            parameters = without_rows(sample.rows, n_components, objective)
         if parameters is not None:
             yield Start(name, parameters)
         if turn == len(order) - 1:
             for criterion, view in trees:
-                start = views.cut(criterion, view, n_components, structure)
+                start = views.cut(criterion, view, n_components, objective)
                 if start is not None:
                     yield start
 
 
 def exchanged(
-    sample: Sample, parameters: Parameters, structure: Structure, rng: np.random.Generator
+    sample: Sample, parameters: Parameters, objective: Objective, rng: np.random.Generator
 ) -> Start | None:
     """A mixture with two components put together and another one divided; None for K < 3.
 
@@ -272,7 +273,7 @@ def exchanged(
     counts = weights * sample.weights.sum()
     scatters = counts.reshape(-1, *(1,) * (covariances.ndim - 1)) * covariances
     try:
-        covariances = structure.covariances(counts, scatters)
+        covariances = objective.covariances(counts, scatters)
     except SingularCovarianceError:
         return None
     return Start("exchange", Parameters(weights, means, covariances))

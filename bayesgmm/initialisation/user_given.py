@@ -15,6 +15,7 @@ from bayesgmm.initialisation.starts import Start, from_responsibilities, without
 from bayesgmm.likelihood.scaling import Units
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.parameter_checks import as_floats
+from bayesgmm.priors.objective import Objective
 
 type Array = NDArray[np.float64]
 type Given = tuple[Array | None, Array | None, Array | None]
@@ -78,7 +79,7 @@ def chosen_starts(
     weights: Array | None,
     kept: NDArray[np.bool] | None,
     units: Units,
-    structure: Structure,
+    objective: Objective,
     given: Given,
     rng: np.random.Generator,
 ) -> Iterator[Start]:
@@ -105,11 +106,11 @@ def chosen_starts(
                 responsibilities = responsibilities[:, kept]
         if weights is not None:
             responsibilities = responsibilities * weights
-        made = from_responsibilities(rows, responsibilities, structure)
+        made = from_responsibilities(rows, responsibilities, objective)
         if made is None or not np.isfinite(made.means).all():
-            made = without_rows(rows, k, structure)
+            made = without_rows(rows, k, objective)
         else:
-            made = _with_spread(made, rows, structure)
+            made = _with_spread(made, rows, objective)
         parts = [part if part is not None else own for part, own in zip(given, made, strict=True)]
         yield Start(name, Parameters(*parts))
 
@@ -171,14 +172,14 @@ def _responsibilities(
     return out
 
 
-def _with_spread(made: Parameters, rows: Array, structure: Structure) -> Parameters:
+def _with_spread(made: Parameters, rows: Array, objective: Objective) -> Parameters:
     """The rows' own covariance, where single rows were chosen and leave none."""
     k = len(made.weights)
     diagonals = made.covariances
-    if not structure.diagonal:
+    if not objective.structure.diagonal:
         diagonals = np.diagonal(diagonals, axis1=1, axis2=2)
     if diagonals.min() > 1e-10:
         return made
-    whole = from_responsibilities(rows, np.ones((1, len(rows))), structure)
+    whole = from_responsibilities(rows, np.ones((1, len(rows))), objective)
     assert whole is not None
     return made._replace(covariances=np.repeat(whole.covariances, k, axis=0))

@@ -1,4 +1,4 @@
-"""The coordinates in which a posterior is sampled, and the way there from a mixture."""
+"""The unconstrained coordinates in which a posterior is sampled."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from bayesgmm.mixture.mixture import Mixture
 
 type Array = NDArray[np.float64]
 
-# Weights below this start a chain here: the coordinates of a weight of 0 are infinite.
+# The least weight at which a chain starts: the coordinates of a weight of 0 are infinite.
 _LEAST_WEIGHT = 1e-6
 
 
@@ -25,12 +25,13 @@ class Coordinates:
     shift, scale : ndarray of shape (D,)
         Rows are read as (x - shift) * scale.
     frame : ndarray of shape (D, D), lower triangular, or (D,)
-        What components look like in those units: coordinates are relative to it.
+        A Cholesky factor of a typical covariance of components, in those units. Means and
+        covariances are whitened by it.
     n_components : int
     groups : int
-        Covariances: K, or 1 where all components share one.
+        Number of free covariances: K, or 1 where all components share one.
     axes : int
-        Variances of a covariance: D, or 1 where all features share one; 0 for matrices.
+        Free variances of a covariance: D, or 1 where all features share one; 0 for matrices.
     """
 
     shift: Array
@@ -47,13 +48,13 @@ class Coordinates:
 
     @property
     def block(self) -> int:
-        """Coordinates of one covariance."""
+        """The number of coordinates of one covariance."""
         d = self.n_features
         return self.axes or d * (d + 1) // 2
 
     @property
     def size(self) -> int:
-        """All coordinates: K - 1 of weights, K D of means, and those of the covariances."""
+        """The number of coordinates: K - 1 of weights, K D of means, and those of covariances."""
         k, d = self.n_components, self.n_features
         return k - 1 + k * d + self.groups * self.block
 
@@ -64,7 +65,7 @@ class Coordinates:
         return frame / self.scale[:, np.newaxis]
 
     def of(self, mixture: Mixture) -> Array:
-        """The coordinates of a mixture (of the nearest one of the structure), (size,)."""
+        """The coordinates of a mixture, projected onto the structure, (size,)."""
         logs = np.log(np.maximum(mixture.weights, _LEAST_WEIGHT))
         frame = self.user_frame
         means = np.linalg.solve(frame, (mixture.means - self.shift).T).T
@@ -117,13 +118,13 @@ def coordinates(
     n_components : int
     structure : Structure
     near : Mixture, optional
-        A mixture where the posterior is large: its covariance within components makes the frame.
-        Without it the columns' standard deviations do.
+        A mixture of high posterior density, whose pooled covariance within components makes the
+        frame. None: the columns' standard deviations make it.
 
     Raises
     ------
     InvalidParameterError
-        If the structure ties a part of the covariances alone (their volumes, shapes or axes).
+        If components share a part of their covariances alone (volumes, shapes or axes).
     """
     d = x.shape[1]
     groups, axes = free_blocks(structure, n_components, d)
@@ -146,21 +147,21 @@ def free_blocks(structure: Structure, n_components: int, n_features: int) -> tup
     Raises
     ------
     InvalidParameterError
-        If the structure ties a part of the covariances alone.
+        If components share a part of their covariances alone.
     """
     if not _whole(structure, n_components, n_features):
         known = [each.name for each in structures() if _whole(each, 2, 2)]
         raise InvalidParameterError(
-            f"covariance_type={structure.name!r} ties parts of the covariances together, for which "
-            f"there is no posterior. Use one of {', '.join(known)}."
+            f"Under covariance_type={structure.name!r} components share parts of their "
+            f"covariances, which posteriors do not support. Use one of {', '.join(known)}."
         )
-    each = structure.n_covariance_parameters(1, n_features)
-    groups = structure.n_covariance_parameters(n_components, n_features) // each
-    return groups, {1: 1, n_features: n_features}.get(each, 0)
+    free = structure.n_covariance_parameters(n_components, n_features)
+    groups = free // structure.n_covariance_parameters(1, n_features)
+    return groups, structure.n_variances(n_features) or 0
 
 
 def _whole(structure: Structure, n_components: int, n_features: int) -> bool:
-    """Whether components have covariances of their own, or all have one."""
+    """Whether each component has its own covariance, or all share one."""
     each = structure.n_covariance_parameters(1, n_features)
     free = structure.n_covariance_parameters(n_components, n_features)
     return free in (each, n_components * each)

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.covariance.structures import Structure
-from bayesgmm.data.validation import check_data
+from bayesgmm.data.validation import Data
 from bayesgmm.errors import DegeneracyWarning, FitError
-from bayesgmm.estimator.gaussian_mixture import GaussianMixture
+from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
+from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.priors.families import LKJ, Gamma, InverseGamma, InverseWishart, Wishart
+from bayesgmm.priors.families import LKJ
 from bayesgmm.priors.priors import Priors, ResolvedPriors
 
 type Array = NDArray[np.float64]
@@ -45,24 +46,27 @@ class Estimate:
 
 
 def estimate(
-    X: Any,
+    data: Data,
     n_components: int,
     structure: Structure,
     priors: Priors,
     rng: np.random.Generator,
+    init: GaussianMixture | Mixture | None = None,
 ) -> Estimate:
-    """EM's maximum of the likelihood; where it has none to be trusted, that of the posterior.
+    """The maximum of the likelihood, as EM finds it or as given; if degenerate, the posterior mode.
 
     A likelihood grows without bound where a component shrinks onto too few rows; a posterior under
     conjugate priors does not. Warns once in that case.
 
     Parameters
     ----------
-    X : array-like of shape (n, D)
+    data : Data
     n_components : int
     structure : Structure
     priors : Priors
     rng : Generator
+    init : GaussianMixture or Mixture, optional
+        In place of a fit of its own.
 
     Raises
     ------
@@ -72,38 +76,47 @@ def estimate(
         If every start collapsed under priors that do not keep covariances from collapsing: LKJ,
         or a learned scale where a row is repeated too often.
     """
-    options: dict[str, Any] = {"covariance_type": structure.code}
     first, second = rng.spawn(2)
-    with warnings.catch_warnings(record=True) as heard:
-        warnings.simplefilter("always")
-        try:
-            fit = GaussianMixture(n_components, **options, random_state=first).fit(X)
-            failure = None
-        except FitError as error:
-            failure = error
-    doubts = [str(each.message) for each in heard if issubclass(each.category, DegeneracyWarning)]
+    options: dict[str, Any] = {"covariance_type": structure}
+    fit, failure, heard = init, None, []
+    if fit is None:
+        fit = GaussianMixture(n_components, **options, random_state=first)
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always")
+            try:
+                fit.fit(data)
+            except FitError as error:
+                failure = error
+    degeneracy = None if failure or isinstance(fit, Mixture) else fit.degeneracy_
     resolved = None
-    if failure is not None or doubts:
-        resolved = priors.for_data(X, n_components, structure)
+    if failure or degeneracy:
+        resolved = priors.for_data(data, n_components, structure)
     if resolved is None or isinstance(resolved.covariances, LKJ):
-        if failure is not None:
+        if failure:
             raise failure
         for each in heard:
             warnings.warn(each.message, stacklevel=3)
-        return Estimate(fit.mixture_, fit.log_likelihood_)
-    _check_repeats(np.asarray(check_data(X).X), resolved)
-    reason = str(failure).partition(":\n")[0] if failure else doubts[0].partition(". ")[0]
+        mixture = fitted_mixture("init", fit)
+        likelihood = float(membership(data.X, mixture, densities_alone=True)[0].sum())
+        penalty = None if isinstance(fit, Mixture) else fit.priors_
+        note = "" if penalty is None else "The estimate is the posterior mode under init's priors."
+        return Estimate(mixture, likelihood, penalty, note)
+    _check_repeats(data.X, resolved)
+    reason = (
+        f"Every start of EM with {n_components} components collapsed"
+        if failure
+        else f"The maximum-likelihood fit is degenerate: {degeneracy}"
+    )
     note = (
         f"{reason}. The posterior mode is used instead; where the data carry little information "
         "it reflects the priors."
     )
     warnings.warn(note, DegeneracyWarning, stacklevel=3)
+    fit = GaussianMixture(n_components, **options, priors=as_penalty(resolved), random_state=second)
     with warnings.catch_warnings():
         # What is to be said of few rows has been said.
         warnings.simplefilter("ignore", DegeneracyWarning)
-        fit = GaussianMixture(
-            n_components, **options, priors=as_penalty(resolved), random_state=second
-        ).fit(X)
+        fit.fit(data)
     return Estimate(fit.mixture_, fit.log_likelihood_, fit.priors_, note)
 
 
@@ -116,21 +129,18 @@ def _check_repeats(x: Array, priors: ResolvedPriors) -> None:
     e^((p + (m - 1) nu - N - 1) / 2) near e = 0, which has a finite integral for N < p +
     (m - 1) nu + 1 alone. A row and D - 1 others always lie in a plane.
     """
-    family, d, m = priors.covariances, priors.n_features, priors.n_covariances
-    if m == 1:
+    assert not isinstance(priors.covariances, LKJ)
+    nu, p, _ = priors.covariances.terms
+    d, m = priors.n_features, priors.n_covariances
+    if p is None or m == 1:
         return
     rows, counts = np.unique(x, axis=0, return_counts=True)
     repeats = int(counts.max())
-    if isinstance(family, InverseWishart) and isinstance(family.scale, Wishart):
-        assert family.df is not None
-        assert family.scale.df is not None
-        strength, learned, held = family.df, family.scale.df, repeats + d - 1
-    elif isinstance(family, InverseGamma) and isinstance(family.scale, Gamma):
-        strength, learned = 2.0 * family.shape, 2.0 * family.scale.shape
-        held = 1 + (repeats - 1) * (d if priors.n_axes == 1 else 1)
+    if priors.n_axes is None:
+        held = repeats + d - 1
     else:
-        return
-    if repeats > 1 and held >= learned + (m - 1) * strength + 1.0:
+        held = 1 + (repeats - 1) * (d if priors.n_axes == 1 else 1)
+    if repeats > 1 and held >= p + (m - 1) * nu + 1.0:
         raise FitError(
             f"X repeats the row {rows[counts.argmax()].tolist()!r:.80} {repeats} times. Under "
             "priors whose scale of the covariances is learned a component may shrink onto it "
@@ -147,12 +157,9 @@ def as_penalty(priors: ResolvedPriors) -> Priors:
     """
     family = priors.covariances
     assert not isinstance(family, LKJ)
-    scale: Any = family.scale
-    if isinstance(scale, Gamma | Wishart):
-        family = replace(family, scale=scale.mean)  # type: ignore[arg-type]
     return Priors(
         concentration=max(priors.concentration[0], 1.0),
         mean_location=priors.mean_location,
         mean_sd=priors.mean_sd,
-        covariances=family,
+        covariances=replace(family, scale=family.mean_scale),  # type: ignore[arg-type]
     )

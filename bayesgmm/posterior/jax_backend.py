@@ -1,9 +1,8 @@
 """The likelihood in PyTensor's JAX backend: calls of the core's C functions by XLA, on the CPU.
 
-XLA hands a foreign function one argument, the call's frame, laid out as its C interface says
-(`xla/ffi/api/c_api.h`, which comes with jaxlib). Handlers compiled by numba read the addresses and
-sizes of arrays from there. No Python runs in a call, so that chains in several threads do not wait
-for one another.
+XLA passes a foreign function one argument, the frame of the call, laid out as in its C API
+(`xla/ffi/api/c_api.h`, part of jaxlib). Handlers compiled by numba read the addresses and sizes of
+arrays from it. No Python code runs in a call, so that chains run in parallel threads.
 """
 
 from functools import partial
@@ -18,21 +17,21 @@ from numba.core.types import ExternalFunction
 from numba.extending import intrinsic
 from pytensor.link.jax.dispatch import jax_funcify
 
-import bayesgmm.posterior.numba_backend  # noqa: F401  # makes the core's symbols known
+import bayesgmm.posterior.numba_backend  # noqa: F401  # registers the core's symbols
 from bayesgmm.errors import DerivativeError, InvalidParameterError
 from bayesgmm.posterior.pytensor_op import MixtureLogDensity, MixtureLogLikelihood
 
 # --- the handlers ---------------------------------------------------------------------------------
 
-# Where fields stand in the structures of c_api.h, in words of 8 bytes. Versions of one major number
-# only add fields.
+# Positions of fields in the structures of c_api.h, in words of 8 bytes. Minor versions only add
+# fields.
 _EXTENSION, _API, _ARGUMENTS, _RESULTS = 1, 2, 9, 14  # XLA_FFI_CallFrame
 _DATA, _SHAPE = 3, 5  # XLA_FFI_Buffer
 _METADATA = 3  # XLA_FFI_Metadata_Extension
 _API_VERSION, _HANDLER_VERSION = 4, 3  # XLA_FFI_Api, XLA_FFI_Metadata: two 4-byte numbers
 _OLDEST = 1 << 32  # version 0.1 has all of these fields
 
-# Addresses are integers here: both are words, and are passed alike.
+# Addresses are passed as integers, which are words, too.
 _log_likelihood: Any = ExternalFunction("bayesgmm_log_likelihood", types.void(*(types.int64,) * 15))
 _log_densities: Any = ExternalFunction("bayesgmm_log_densities", types.void(*(types.int64,) * 10))
 
@@ -49,15 +48,15 @@ def _words(typing_context: Any, address: Any) -> Any:
 
 @njit  # type: ignore[untyped-decorator]
 def _version_wanted(frame: Any) -> Any:
-    """Whether the call is for the interface's version and not for a result: it is told then."""
+    """Answer a call that queries the interface's version; return whether it was one."""
     extension = _words(frame)[_EXTENSION]
     if extension == 0:
         return False
     metadata = _words(_words(extension)[_METADATA])
     metadata[_HANDLER_VERSION] = _OLDEST
     api = _words(frame)[_API]
-    # Told XLA's own version where only the minor number differs, as XLA drops old ones in time.
-    # With another major number fields may have moved: XLA refuses the oldest version then.
+    # Within major version 0 the answer is XLA's own version, because XLA drops old minor versions.
+    # For another major version, whose layout may differ, it is the oldest, which XLA then refuses.
     if api != 0 and _words(api)[_API_VERSION] & 0xFFFFFFFF == 0:
         metadata[_HANDLER_VERSION] = _words(api)[_API_VERSION]
     return True
@@ -110,23 +109,23 @@ for _name, _handler in (
     jax.ffi.register_ffi_target(_name, jax.ffi.pycapsule(_handler.ctypes), platform="cpu")
 
 
-# --- what JAX may differentiate -------------------------------------------------------------------
+# --- derivatives in JAX ---------------------------------------------------------------------------
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2))
 def _call(name: str, code: int, shapes: Any, *inputs: Any) -> Any:
-    """Results in float64 of these shapes, by a handler."""
+    """Results of a handler, in float64 and of the given shapes."""
     settings = jnp.asarray([code, inputs[2].ndim - 2], dtype=np.int64)
     results = [jax.ShapeDtypeStruct(shape, np.float64) for shape in shapes]
-    # One call after the other where chains are vectorised: the core's functions take one mixture.
+    # Vectorised chains are called one by one: the core's functions take one mixture.
     return jax.ffi.ffi_call(name, results, vmap_method="sequential")(settings, *inputs)
 
 
 @_call.defjvp  # type: ignore[untyped-decorator]
 def _refused(*_: Any) -> Any:
     raise DerivativeError(
-        "The likelihood of a mixture has first derivatives alone, by jax.grad: forward-mode and "
-        "second derivatives are not offered. Use differences of gradients."
+        "The likelihood of a mixture has first derivatives alone, by jax.grad; forward-mode and "
+        "second derivatives are not available. Use differences of gradients."
     )
 
 
@@ -136,11 +135,11 @@ def _value_and_gradients(code: int, *inputs: Any) -> Any:
 
 
 def _plain(inputs: Any) -> Any:
-    """Inputs that `custom_vjp` has marked, without their marks."""
+    """The arrays inside the inputs that `custom_vjp` passes; refuse derivatives in data."""
     if any(each.perturbed for each in inputs[3:]):
         raise DerivativeError(
-            "The likelihood of a mixture has no derivative in rows or their weights: rows are data "
-            "here, not parameters."
+            "The likelihood of a mixture has no derivative in rows or row weights, which are data. "
+            "Differentiate in weights, means or matrices."
         )
     return [each.value for each in inputs]
 
@@ -184,13 +183,13 @@ def _densities_in_jax(op: MixtureLogDensity, **_: Any) -> Any:
 
 
 def _in_float64(function: Any) -> Any:
-    """The function of arrays that the handlers can read."""
+    """The function, with its arguments converted to float64; refuse JAX's 32-bit mode."""
 
     def converted(*inputs: Any) -> Any:
         if not jax.config.jax_enable_x64:
             raise InvalidParameterError(
-                "The likelihood of a mixture takes numbers of 64 bits, and JAX is set to 32. Call "
-                'jax.config.update("jax_enable_x64", True), and leave PyTensor\'s floatX as it is.'
+                "The likelihood of a mixture needs 64-bit numbers, but JAX is set to 32 bits. Call "
+                'jax.config.update("jax_enable_x64", True), and do not change PyTensor\'s floatX.'
             )
         return function(*(jnp.asarray(each, dtype=np.float64) for each in inputs))
 

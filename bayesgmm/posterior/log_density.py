@@ -1,4 +1,4 @@
-"""A posterior as the core takes it: rows, priors and coordinates."""
+"""The log posterior density of a mixture, computed by the core."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bayesgmm.core import native
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.coordinates import Coordinates
-from bayesgmm.priors.core_arguments import prior_numbers
+from bayesgmm.priors.prior_numbers import prior_numbers
 from bayesgmm.priors.priors import ResolvedPriors
 
 type Array = NDArray[np.float64]
@@ -24,9 +24,9 @@ class Problem:
     coordinates : Coordinates
     rows : ndarray of shape (n, D)
     arrays : tuple
-        Rows, units, priors and frame: the header points into them.
+        Rows, scaling, priors and frame, which the header points into.
     header : ndarray of int64
-        What the core's C functions take.
+        The core's ``struct Problem``, as an argument of its C functions.
     """
 
     coordinates: Coordinates
@@ -37,7 +37,7 @@ class Problem:
     def log_density(self, u: Array) -> tuple[float, Array]:
         """Log posterior density at u with respect to u, nats, and its gradient.
 
-        NaN or infinite where float64 does not reach.
+        NaN or infinite outside the range of float64.
         """
         return native.log_density(self.header, u)
 
@@ -59,7 +59,7 @@ def problem(x: Array, priors: ResolvedPriors, coordinates: Coordinates) -> Probl
     priors : ResolvedPriors
     coordinates : Coordinates
     """
-    # What the core leaves out, from the priors' own density at one point.
+    # The normalising constant, which the core omits, from the priors' own density at one point.
     alone = _assemble(x[:0], priors, coordinates, 0.0)
     origin = np.zeros(coordinates.size)
     kernel, _ = alone.log_density(origin)
@@ -74,7 +74,7 @@ def _assemble(
     x: Array, priors: ResolvedPriors, coordinates: Coordinates, constant: float
 ) -> Problem:
     shift, scale, frame = coordinates.shift, coordinates.scale, coordinates.frame
-    # Arrays of its own, of the type and layout that the core points to.
+    # Copies, of the type and layout that the core points to.
     prior = prior_numbers(priors.transformed(shift, scale))
     inverse = 1.0 / frame if frame.ndim == 1 else np.linalg.solve(frame, np.eye(len(frame)))
     arrays = (np.ascontiguousarray(x), np.array(shift), np.array(scale), np.array(frame), inverse)

@@ -1,7 +1,7 @@
 """The likelihood in PyTensor's numba backend: calls of the core's C functions by symbol.
 
-PyTensor keeps compiled graphs on disk. They name these symbols and hold no address, so they are
-good in another process once the symbols are registered there: as soon as this module is imported.
+PyTensor caches compiled graphs on disk. They contain these symbols but no addresses, and so remain
+valid in another process once the symbols are registered there, by the import of this module.
 """
 
 from typing import Any
@@ -18,14 +18,14 @@ from pytensor.link.numba.dispatch.basic import (
 from bayesgmm.core import native
 from bayesgmm.posterior.pytensor_op import MixtureLogDensity, MixtureLogLikelihood
 
-# A part of the keys of PyTensor's cache: another number when what is called has changed.
+# Part of the keys of PyTensor's cache. Increase it when the signature of a C function changes.
 _VERSION = 1
 
 for _name, _address in native.addresses().items():
     add_symbol(_name, _address)
 
 _SIZES = (types.int64,) * 5
-# numba's types say that these cannot be called: only compiled code calls them.
+# Typed as Any, because numba's own types allow calls by compiled code alone.
 _log_likelihood: Any = ExternalFunction(
     "bayesgmm_log_likelihood",
     types.void(*_SIZES, *(types.voidptr,) * 4, types.int64, *(types.voidptr,) * 5),

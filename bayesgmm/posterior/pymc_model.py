@@ -1,7 +1,7 @@
-"""The posterior as a PyMC model: to look at, to change, to draw from before there are data.
+"""The posterior as a PyMC model, for inspection, extension and prior predictive draws.
 
-The same priors, coordinates and likelihood as ``log_posterior.hpp`` of the core has in compiled
-code, written down a second time in PyTensor: a test holds the two equal.
+Priors, coordinates and likelihood are those of the core's ``log_posterior.hpp``. The densities of
+the priors are those of `bayesgmm.priors.families`, applied to PyTensor's tensors.
 """
 
 from typing import Any
@@ -16,10 +16,12 @@ from bayesgmm.arguments import check_count, check_kind
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.degeneracy import check_enough_rows
 from bayesgmm.data.validation import check_data
+from bayesgmm.em.component_order import check_reference
+from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.coordinates import Coordinates, coordinates
-from bayesgmm.posterior.pytensor_op import marginal_mixture
-from bayesgmm.priors.families import LKJ, Gamma, InverseGamma, InverseWishart, Wishart
+from bayesgmm.posterior.mixture_distribution import marginal_mixture
+from bayesgmm.priors.families import LKJ, Family
 from bayesgmm.priors.priors import Priors, ResolvedPriors
 
 type Array = NDArray[np.float64]
@@ -31,7 +33,7 @@ def mixture_model(
     *,
     covariance_type: str | Structure = "full",
     priors: Priors | None = None,
-    near: Mixture | None = None,
+    init: GaussianMixture | Mixture | None = None,
 ) -> pm.Model:
     """The posterior that `sample_posterior` draws from, as a PyMC model.
 
@@ -45,9 +47,9 @@ def mixture_model(
         "full", "tied", "diag", "spherical", or mclust's code of one of these.
     priors : Priors, optional
         None: the defaults of `Priors`, in the data's own units.
-    near : Mixture, optional
-        A fit of these rows. Its covariance within components makes the coordinates in which
-        samplers move; the posterior is the same.
+    init : GaussianMixture or Mixture, optional
+        A fit of these rows. Its pooled covariance within components scales the coordinates in
+        which samplers move; the posterior is the same.
 
     Returns
     -------
@@ -75,14 +77,17 @@ def mixture_model(
     """
     n_components = check_count("n_components", n_components)
     check_kind("priors", priors, Priors | None, "a Priors or None")
-    check_kind("near", near, Mixture | None, "a Mixture or None")
-    priors = priors or Priors()
+    words = "a fitted GaussianMixture, a Mixture or None"
+    check_kind("init", init, GaussianMixture | Mixture | None, words)
     data = check_data(X)
     structure = as_structure(covariance_type)
     check_enough_rows(data.X, n_components)
-    resolved = priors.for_data(X, n_components, structure)
-    frame = coordinates(data.X, n_components, structure, near)
+    resolved = (priors or Priors()).for_data(data, n_components, structure)
     d = data.X.shape[1]
+    near = None if init is None else fitted_mixture("init", init)
+    if near is not None:
+        check_reference("init", near, (n_components, d), data.feature_names)
+    frame = coordinates(data.X, n_components, structure, near)
     names = list(data.feature_names or (f"x{j}" for j in range(d)))
     coords = {"component": np.arange(n_components), "feature": names, "feature_bis": names}
     with pm.Model(coords=coords) as model:
@@ -103,35 +108,32 @@ def mixture_model(
 
 
 def free_covariances_name(frame: Coordinates) -> str:
-    """What the variable is called that holds the free covariances, or variances."""
+    """The name of the variable of free covariances, or variances."""
     shared = "shared_" if frame.groups < frame.n_components else ""
     return shared + ("variances" if frame.axes else "covariances")
 
 
 def _free_covariances(priors: ResolvedPriors, frame: Coordinates) -> Any:
     """The variable of free covariances (G, D, D), or variances (G, J)."""
-    core = "(g,j)" if frame.axes else "(g,d,e)"
-    d = frame.n_features
-    shape = (frame.groups, frame.axes) if frame.axes else (frame.groups, d, d)
-    prior = _prior(priors, frame)
-    middle = np.square(frame.user_frame[:1, :1]) if frame.axes else None
-    start = (
-        np.full(shape, middle[0, 0])
-        if middle is not None
-        else np.array([frame.user_frame @ frame.user_frame.T] * frame.groups)
-    )
-    dims = None
-    if not frame.axes and frame.groups == frame.n_components:
-        dims = ("component", "feature", "feature_bis")
+    family, d, groups = priors.covariances, frame.n_features, frame.groups
+    if frame.axes:
+        start = np.full((groups, frame.axes), frame.user_frame[0, 0] ** 2)
+        transform: Transform = VariancesTransform(frame)
+    else:
+        start = np.tile(frame.user_frame @ frame.user_frame.T, (groups, 1, 1))
+        transform = CovariancesTransform(frame)
+    layout: dict[str, Any] = {"shape": start.shape}
+    if not frame.axes and groups == frame.n_components:
+        layout = {"dims": ("component", "feature", "feature_bis")}
     return pm.CustomDist(
         free_covariances_name(frame),
-        dist=lambda size: prior.draw(),
-        logp=prior.log_density,
+        dist=lambda size: _draw(family, groups, d),
+        logp=lambda value: family.log_density(value, count=groups, xp=pt),
         support_point=lambda rv, size: pt.constant(start),
-        signature=f"->{core}",
-        class_name=type(priors.covariances).__name__,
-        transform=VariancesTransform(frame) if frame.axes else CovariancesTransform(frame),
-        **({"dims": dims} if dims else {"shape": shape}),
+        signature="->(g,j)" if frame.axes else "->(g,d,e)",
+        class_name=type(family).__name__,
+        transform=transform,
+        **layout,
     )
 
 
@@ -168,7 +170,7 @@ class FrameTransform(Transform):  # type: ignore[misc]
         self._inverse = np.linalg.solve(self._frame, np.eye(len(self._frame)))
 
     def forward(self, value: Any, *inputs: Any) -> Any:
-        """M."""
+        """Coordinates m of means."""
         return (value - self._shift) @ self._inverse.T
 
     def backward(self, value: Any, *inputs: Any) -> Any:
@@ -176,12 +178,12 @@ class FrameTransform(Transform):  # type: ignore[misc]
         return self._shift + value @ self._frame.T
 
     def log_jac_det(self, value: Any, *inputs: Any) -> Any:
-        """Log of |A|, for each component."""
+        """Log |A| for each component."""
         return pt.zeros(value.shape[:-1]) + np.log(np.diagonal(self._frame)).sum()
 
 
 class CovariancesTransform(Transform):  # type: ignore[misc]
-    """Sigma = A (Q' Q)^-1 A', with Q in rows, logs in the place of its diagonal."""
+    """Sigma = A (Q' Q)^-1 A'; the coordinates are the rows of Q, with logs of its diagonal."""
 
     name = "frame"
 
@@ -192,7 +194,7 @@ class CovariancesTransform(Transform):  # type: ignore[misc]
         self._identity = np.eye(d)
 
     def forward(self, value: Any, *inputs: Any) -> Any:
-        """Rows of Q, (G, D (D + 1) / 2)."""
+        """Coordinates of covariances: rows of Q, (G, D (D + 1) / 2)."""
         inverse = np.linalg.solve(self._frame, self._identity)
         lower = inverse @ pt.linalg.cholesky(value)
         factors = pt.linalg.solve_triangular(lower, self._identity, lower=True, b_ndim=2)
@@ -210,7 +212,7 @@ class CovariancesTransform(Transform):  # type: ignore[misc]
         return lower @ lower.mT
 
     def log_jac_det(self, value: Any, *inputs: Any) -> Any:
-        """Of all groups: |dSigma / dq| = 2^D prod_i P_ii^(i - 2 (D + 1)) Q_ii |dP / dQ|."""
+        """Log of |dSigma / dq| = 2^D prod_i P_ii^(i - 2 (D + 1)) Q_ii |dP / dQ|, summed."""
         d = len(self._identity)
         logs = np.log(np.diagonal(self._frame))
         diagonal = value[..., self._rows == self._columns]
@@ -236,87 +238,31 @@ class VariancesTransform(Transform):  # type: ignore[misc]
         return pt.exp(2.0 * (self._logs - value))
 
     def log_jac_det(self, value: Any, *inputs: Any) -> Any:
-        """Of all variances together."""
+        """Log |d sigma^2 / dq| of all variances together."""
         return (np.log(2.0) + 2.0 * (self._logs - value)).sum()
 
 
 # --- priors of covariances ------------------------------------------------------------------------
 
 
-class _Variances:
-    """Inverse-gamma variances (G, J); a gamma-distributed scale is integrated out."""
-
-    def __init__(self, family: InverseGamma, groups: int, axes: int) -> None:
-        self._a, self._shape = family.shape, (groups, axes)
-        self._hyper = family.scale if isinstance(family.scale, Gamma) else None
-        given = family.scale if self._hyper is None else self._hyper.rate
-        self._rates = np.broadcast_to(np.asarray(given, dtype=np.float64), (axes,))
-        self._constant = family.log_density(np.ones(self._shape), None) - self._kernel(
-            np.full(axes, float(groups))
-        )
-
-    def _kernel(self, sums: Any) -> Any:
-        """Of the scale's part, given sums of 1 / sigma^2 (J,)."""
-        if self._hyper is None:
-            return -(self._rates * sums).sum()
-        shape = self._hyper.shape + self._shape[0] * self._a
-        log = np.log if isinstance(sums, np.ndarray) else pt.log
-        return -shape * log(self._rates + sums).sum()
-
-    def log_density(self, value: Any) -> Any:
-        return (
-            self._constant
-            - (self._a + 1.0) * pt.log(value).sum()
-            + self._kernel((1.0 / value).sum(axis=0))
-        )
-
-    def draw(self) -> Any:
-        scale = self._rates
-        if self._hyper is not None:
-            scale = pm.Gamma.dist(self._hyper.shape, self._rates, size=(self._shape[1],))
-        return scale / pm.Gamma.dist(self._a, 1.0, size=self._shape)
-
-
-class _Matrices:
-    """Inverse-Wishart covariances (G, D, D); a Wishart-distributed scale is integrated out."""
-
-    def __init__(self, family: InverseWishart, groups: int, d: int) -> None:
-        assert family.df is not None
-        self._df, self._groups, self._d = family.df, groups, d
-        self._hyper = family.scale if isinstance(family.scale, Wishart) else None
-        given = family.scale if self._hyper is None else self._hyper.scale
-        self._scale = np.asarray(given, dtype=np.float64)
-        identity = np.array([np.eye(d)] * groups)
-        at_identity = -0.5 * groups * np.trace(self._scale)
-        if self._hyper is not None:
-            assert self._hyper.df is not None
-            self._inverse = np.linalg.inv(self._scale)
-            self._post = self._hyper.df + groups * self._df
-            total = self._inverse + groups * np.eye(d)
-            at_identity = -0.5 * self._post * np.linalg.slogdet(total)[1]
-        self._constant = family.log_density(identity, None) - at_identity
-
-    def log_density(self, value: Any) -> Any:
-        lower = pt.linalg.cholesky(value)
-        factors = pt.linalg.solve_triangular(lower, np.eye(self._d), lower=True, b_ndim=2)
-        logs = pt.log(pt.diagonal(factors, axis1=-2, axis2=-1)).sum()
-        inverses = (factors.mT @ factors).sum(axis=0)
-        if self._hyper is None:
-            scale = -0.5 * (self._scale * inverses).sum()
-        else:
-            total = pt.linalg.cholesky(self._inverse + inverses)
-            scale = -self._post * pt.log(pt.diagonal(total)).sum()
-        return self._constant + (self._df + self._d + 1.0) * logs + scale
-
-    def draw(self) -> Any:
-        half = np.linalg.cholesky(self._scale)
-        if self._hyper is not None:
-            assert self._hyper.df is not None
-            half = half @ _bartlett(self._hyper.df, 1, self._d)[0]
-        factors = _bartlett(self._df, self._groups, self._d)
-        inverse = pt.linalg.solve_triangular(factors, np.eye(self._d), lower=True, b_ndim=2)
-        lower = half @ inverse.mT
+def _draw(family: Family, groups: int, d: int) -> Any:
+    """Covariances (G, D, D), or variances (G, J), from their prior."""
+    if isinstance(family, LKJ):
+        location = np.asarray(family.log_scale_location)
+        sds = pt.exp(pm.Normal.dist(location, family.log_scale_spread, size=(groups, d)))
+        lower = sds[:, :, np.newaxis] * pm.LKJCorr.dist(n=d, eta=family.eta, size=(groups,))
         return lower @ lower.mT
+    nu, p, scale = family.terms
+    if scale.ndim == 1:
+        c = scale if p is None else pm.ChiSquared.dist(p, size=scale.shape) / scale
+        return c / pm.ChiSquared.dist(nu, size=(groups, len(scale)))
+    if p is None:
+        half = np.linalg.cholesky(scale)
+    else:
+        half = np.linalg.cholesky(np.linalg.inv(scale)) @ _bartlett(p, 1, d)[0]
+    inverse = pt.linalg.solve_triangular(_bartlett(nu, groups, d), np.eye(d), lower=True, b_ndim=2)
+    lower = half @ inverse.mT
+    return lower @ lower.mT
 
 
 def _bartlett(df: float, groups: int, d: int) -> Any:
@@ -324,44 +270,3 @@ def _bartlett(df: float, groups: int, d: int) -> Any:
     chi = pt.sqrt(pm.ChiSquared.dist(df - np.arange(d), size=(groups, d)))
     noise = pm.Normal.dist(size=(groups, d, d)) * np.tril(np.ones((d, d)), -1)
     return noise + chi[:, :, np.newaxis] * np.eye(d)
-
-
-class _Separate:
-    """Log-normal standard deviations and LKJ correlations, (G, D, D)."""
-
-    def __init__(self, family: LKJ, groups: int, d: int) -> None:
-        self._eta, self._spread = family.eta, family.log_scale_spread
-        self._groups, self._d = groups, d
-        self._location = np.asarray(family.log_scale_location, dtype=np.float64)
-        identity = np.array([np.eye(d)] * groups)
-        at_identity = -0.5 * groups * np.square(self._location / self._spread).sum()
-        self._constant = family.log_density(identity) - at_identity
-
-    def log_density(self, value: Any) -> Any:
-        lower = pt.linalg.cholesky(value)
-        log_det = 2.0 * pt.log(pt.diagonal(lower, axis1=-2, axis2=-1)).sum()
-        logs = 0.5 * pt.log(pt.diagonal(value, axis1=-2, axis2=-1))
-        z = (logs - self._location) / self._spread
-        drift = 2.0 * (self._eta - 1.0) + self._d + 1.0
-        return (
-            self._constant
-            + (self._eta - 1.0) * log_det
-            - drift * logs.sum()
-            - 0.5 * pt.square(z).sum()
-        )
-
-    def draw(self) -> Any:
-        sds = pt.exp(pm.Normal.dist(self._location, self._spread, size=(self._groups, self._d)))
-        lower = sds[:, :, np.newaxis] * pm.LKJCorr.dist(
-            n=self._d, eta=self._eta, size=(self._groups,)
-        )
-        return lower @ lower.mT
-
-
-def _prior(priors: ResolvedPriors, frame: Coordinates) -> _Variances | _Matrices | _Separate:
-    family = priors.covariances
-    if isinstance(family, InverseGamma):
-        return _Variances(family, frame.groups, frame.axes)
-    if isinstance(family, InverseWishart):
-        return _Matrices(family, frame.groups, frame.n_features)
-    return _Separate(family, frame.groups, frame.n_features)

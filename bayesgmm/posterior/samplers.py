@@ -1,6 +1,5 @@
 """Chains by nutpie over a compiled posterior: no interpreter runs while they are drawn."""
 
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +13,9 @@ import xarray as xr
 from numpy.typing import NDArray
 from nutpie.compile_pymc import CompiledPyMCModel
 from nutpie.compiled_pyfunc import from_pyfunc
-from nutpie.sample import in_notebook
 
 from bayesgmm.core import native
+from bayesgmm.display import is_watched
 from bayesgmm.posterior.log_density import Problem
 
 type Array = NDArray[np.float64]
@@ -73,11 +72,6 @@ def whole_draws(tree: xr.DataTree) -> xr.DataTree:
     return xr.DataTree.from_dict(groups)
 
 
-def shows_progress(wanted: bool) -> bool:
-    """Whether a progress bar has a reader: a terminal, or a notebook."""
-    return wanted and (sys.stderr.isatty() or bool(in_notebook()))
-
-
 def draw_by_nutpie(
     problem: Problem,
     starts: Array,
@@ -108,7 +102,7 @@ def draw_by_nutpie(
         chains=chains,
         seed=seed,
         save_warmup=False,
-        progress_bar=shows_progress(progressbar),
+        progress_bar=is_watched(progressbar),
         blocking=False,
         **options,
     )
@@ -161,7 +155,7 @@ def draw_by_pymc(
             nuts_sampler="pymc",
             nuts=options,
             random_seed=seed % 2**32,
-            progressbar=shows_progress(progressbar),
+            progressbar=is_watched(progressbar),
             compute_convergence_checks=False,
             model=model,
         )

@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from bayesgmm.arguments import check_choice, check_count, check_kind, check_probability, check_rng
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.validation import Data, check_data
+from bayesgmm.em.component_order import check_reference
 from bayesgmm.errors import InvalidParameterError
+from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
+from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.chain_starts import chain_starts, distinct_optima
 from bayesgmm.posterior.coordinates import coordinates, free_blocks
 from bayesgmm.posterior.initial_estimate import Estimate, estimate
@@ -35,14 +38,14 @@ _NO_MORE = 2**36
 
 def sample_posterior(
     X: Any,
-    n_components: int,
+    n_components: int | None = None,
     *,
-    covariance_type: str | Structure = "full",
+    covariance_type: str | Structure | None = None,
     priors: Priors | None = None,
     draws: int = 1000,
     tune: int = 1000,
     chains: int = 4,
-    init: str = "em",
+    init: str | GaussianMixture | Mixture = "em",
     nuts_sampler: str = "nutpie",
     target_accept: float | None = None,
     with_log_likelihood: bool | None = None,
@@ -56,18 +59,20 @@ def sample_posterior(
     ----------
     X : array-like or data frame of shape (n, D)
         Finite numbers.
-    n_components : int
-        K.
-    covariance_type : str or Structure
-        "full", "tied", "diag", "spherical", or mclust's code of one of these.
+    n_components : int, optional
+        K; that of `init` where this is a fit or a mixture.
+    covariance_type : str or Structure, optional
+        "full", "tied", "diag", "spherical", or mclust's code of one of these. None: that of
+        `init` where this is a fit, else "full".
     priors : Priors, optional
         None: the defaults of `Priors`, in the data's own units.
     draws, tune, chains : int
         Draws that are kept of each chain, draws before them that adapt the sampler, and chains.
-    init : {"em", "starts"}
-        Where chains begin. "em": near EM's best optimum, each chain under a random order of the
-        components and moved by about two posterior standard deviations, so that R-hat before
-        relabelling is honest. "starts": at EM's distinct optima in turn.
+    init : {"em", "starts"}, GaussianMixture or Mixture
+        Where chains begin. "em": near the best maximum that EM finds, each chain under a random
+        order of the components and moved by about two posterior standard deviations, so that R-hat
+        before relabelling is honest. "starts": at EM's distinct maxima in turn. A fit to the same
+        rows, or a mixture: near it, in place of a maximum that EM finds.
     nuts_sampler : {"nutpie", "pymc"}
         "nutpie" runs a log density that was compiled beforehand; "pymc" runs PyMC's own NUTS on
         `mixture_model`, which has to be compiled. They draw from the same posterior.
@@ -109,11 +114,11 @@ def sample_posterior(
     >>> posterior = sample_posterior(load_dataset("faithful").X, 2, rng=1)  # doctest: +SKIP
     """
     began = time.perf_counter()
-    structure = as_structure(covariance_type)
     check_kind("priors", priors, Priors | None, "a Priors or None")
     priors = priors or Priors()
-    _check_arguments(n_components, draws, tune, chains, init, nuts_sampler, target_accept)
+    _check_arguments(draws, tune, chains, nuts_sampler, target_accept)
     data = check_data(X)
+    n_components, structure, given = _model(n_components, covariance_type, init, data)
     free_blocks(structure, n_components, data.X.shape[1])
     _check_room(chains * draws, n_components, data.X.shape[1])
     generator = check_rng(rng)
@@ -121,8 +126,8 @@ def sample_posterior(
         # Of a RandomState, which has no children.
         generator = np.random.default_rng(int(generator.integers(2**63)))
     for_em, for_starts, for_chains, for_new_rows = generator.spawn(4)
-    em = estimate(X, n_components, structure, priors, for_em)
-    resolved = priors.for_data(X, n_components, structure)
+    em = estimate(data, n_components, structure, priors, for_em, given)
+    resolved = priors.for_data(data, n_components, structure)
     frame = coordinates(data.X, n_components, structure, em.mixture)
     optima = [em.mixture]
     if init == "starts":
@@ -146,7 +151,7 @@ def sample_posterior(
         from bayesgmm.posterior.pymc_model import mixture_model
 
         model = mixture_model(
-            X, n_components, covariance_type=structure, priors=priors, near=em.mixture
+            data, n_components, covariance_type=structure, priors=priors, init=em.mixture
         )
         drawn = draw_by_pymc(model, target, starts, **run)
     ended = time.perf_counter()
@@ -154,7 +159,7 @@ def sample_posterior(
         **_versions(),
         "seed": _seed_of(generator),
         "sampler": nuts_sampler,
-        "init": init,
+        "init": "given" if given else init,
         "n_components": n_components,
         "covariance_type": structure.name,
         "priors": json.dumps(resolved.to_dict()),
@@ -179,23 +184,47 @@ def sample_posterior(
     return tree
 
 
+def _model(
+    n_components: int | None,
+    covariance_type: str | Structure | None,
+    init: str | GaussianMixture | Mixture,
+    data: Data,
+) -> tuple[int, Structure, GaussianMixture | Mixture | None]:
+    """The size and structure that are asked for, by name or by a fit; and that fit."""
+    words = "'em', 'starts', a fitted GaussianMixture or a Mixture"
+    check_kind("init", init, str | GaussianMixture | Mixture, words)
+    if isinstance(init, str):
+        check_choice("init", init, _INITS)
+        structure = as_structure("full" if covariance_type is None else covariance_type)
+        return check_count("n_components", n_components), structure, None
+    mixture = fitted_mixture("init", init)
+    k = mixture.n_components
+    if n_components is not None:
+        k = check_count("n_components", n_components)
+    check_reference("init", mixture, (k, data.X.shape[1]), data.feature_names)
+    if isinstance(init, Mixture):
+        return k, as_structure("full" if covariance_type is None else covariance_type), init
+    if init.weights_of(data.X) is not None:
+        raise InvalidParameterError(
+            "init was fitted with sample_weight, but the posterior counts every row once. Fit "
+            "without weights."
+        )
+    structure = as_structure(init.covariance_type)
+    if covariance_type is not None and as_structure(covariance_type) != structure:
+        raise InvalidParameterError(
+            f"init was fitted with covariance_type={structure.name!r}, but "
+            f"covariance_type={as_structure(covariance_type).name!r} is asked for. Leave it out, "
+            "or refit."
+        )
+    return k, structure, init
+
+
 def _check_arguments(
-    n_components: Any,
-    draws: Any,
-    tune: Any,
-    chains: Any,
-    init: Any,
-    nuts_sampler: Any,
-    target_accept: Any,
+    draws: Any, tune: Any, chains: Any, nuts_sampler: Any, target_accept: Any
 ) -> None:
-    counts = {"n_components": n_components, "draws": draws, "tune": tune, "chains": chains}
-    for name, value in counts.items():
+    for name, value in {"draws": draws, "tune": tune, "chains": chains}.items():
         check_count(name, value)
-    for name, word, known in (
-        ("init", init, _INITS),
-        ("nuts_sampler", nuts_sampler, _SAMPLERS),
-    ):
-        check_choice(name, word, known)
+    check_choice("nuts_sampler", nuts_sampler, _SAMPLERS)
     if target_accept is not None:
         check_probability("target_accept", target_accept)
 

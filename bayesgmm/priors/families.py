@@ -1,85 +1,44 @@
-"""Priors of covariances as values: inverse-gamma, inverse-Wishart, and separate scales (LKJ).
+"""Prior families of covariances: inverse-gamma, inverse-Wishart, and separate scales (LKJ).
 
 A family is a frozen object of plain numbers and tuples, so that it can be compared, hashed and
-written as JSON. A number that is None is filled from the data by `bayesgmm.priors.priors`. The
-scale of the conjugate families is itself given a prior unless it is a number (a hierarchical
-prior: Richardson & Green 1997, section 2.4): what spread a component has is then learned from the
-other components.
+written as JSON. `resolved` replaces a None by numbers that follow from the data. The scale of the
+conjugate families has a prior of its own unless it is given (a hierarchical prior: Richardson &
+Green 1997, section 2.4).
 
-All densities are in the covariances themselves: sigma^2 ~ InverseGamma(a, beta) says the same as
-1 / sigma^2 ~ Gamma(a, beta), but its density is that of sigma^2.
+All densities are in the covariances themselves: sigma^2 ~ InverseGamma(a, beta) is equivalent to
+1 / sigma^2 ~ Gamma(a, beta), but its density is that of sigma^2. A density takes arrays of NumPy,
+or tensors of a module `xp` with NumPy's functions (PyTensor's). The core has the same densities in
+``prior.hpp``.
 """
 
 import math
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, multigammaln
 
 from bayesgmm.errors import InvalidParameterError
+from bayesgmm.priors.column_scales import ColumnScales
+from bayesgmm.priors.number_checks import (
+    Matrix,
+    Vector,
+    check_matrix,
+    check_number,
+    check_positive,
+    check_size,
+    degrees_of_freedom,
+    freeze,
+    frozen,
+    vector_of,
+)
 
 type Array = NDArray[np.float64]
-type Vector = tuple[float, ...]
-type Matrix = tuple[Vector, ...]
 
 _LOG_2 = math.log(2.0)
 _LOG_2_PI = math.log(2.0 * math.pi)
-
-
-def frozen(value: Any) -> Any:
-    """Numbers and arrays as floats and nested tuples of floats; what is neither stays as it is."""
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        return frozen(value.item())
-    if isinstance(value, np.ndarray | list | tuple):
-        return tuple(frozen(each) for each in value)
-    if isinstance(value, np.number | int) and not isinstance(value, bool):
-        return float(value)
-    return value
-
-
-def _check_positive(owner: Any, name: str, value: Any, least: float = 0.0) -> None:
-    """Refuse anything but finite numbers above `least`."""
-    try:
-        array = np.asarray(value, dtype=np.float64)
-        sound = bool(array.size and np.isfinite(array).all() and (array > least).all())
-    except (TypeError, ValueError):
-        sound = False
-    if not sound or isinstance(value, bool | str):
-        raise InvalidParameterError(
-            f"{type(owner).__name__}({name}=...) must be finite and greater than {least:g}, not "
-            f"{value!r:.80}."
-        )
-
-
-def _check_matrix(owner: Any, name: str, value: Any) -> None:
-    """Refuse anything but a symmetric positive definite matrix."""
-    try:
-        matrix = np.asarray(value, dtype=np.float64)
-        sound = matrix.ndim == 2 and bool((matrix == matrix.T).all())
-        np.linalg.cholesky(matrix)
-    except (TypeError, ValueError, np.linalg.LinAlgError):
-        sound = False
-    if not sound:
-        raise InvalidParameterError(
-            f"{type(owner).__name__}({name}=...) must be a symmetric positive definite matrix "
-            f"(D, D), not {value!r:.120}."
-        )
-
-
-def _freeze(owner: Any, **checks: Callable[[Any, str, Any], None]) -> None:
-    """Turn the fields named in `checks` into plain values and check those that are numbers."""
-    for name, check in checks.items():
-        value = frozen(getattr(owner, name))
-        object.__setattr__(owner, name, value)
-        if value is not None and not isinstance(value, Gamma | Wishart):
-            check(owner, name, value)
-
-
-def _above(least: float) -> Callable[[Any, str, Any], None]:
-    return lambda owner, name, value: _check_positive(owner, name, value, least)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +57,7 @@ class Gamma:
     rate: float | Vector | None = None
 
     def __post_init__(self) -> None:
-        _freeze(self, shape=_check_positive, rate=_check_positive)
+        freeze(self, shape=check_positive, rate=check_positive)
 
     @property
     def mean(self) -> Array:
@@ -106,7 +65,7 @@ class Gamma:
         return self.shape / np.atleast_1d(np.asarray(self.rate, dtype=np.float64))
 
     def log_density(self, beta: Array) -> float:
-        """Of scales (J,), nats."""
+        """Log density of scales (J,), nats."""
         rate = np.broadcast_to(np.asarray(self.rate, dtype=np.float64), beta.shape)
         g = self.shape
         each = g * np.log(rate) - gammaln(g) + (g - 1.0) * np.log(beta) - rate * beta
@@ -131,7 +90,7 @@ class Wishart:
     scale: Matrix | None = None
 
     def __post_init__(self) -> None:
-        _freeze(self, df=_check_positive, scale=_check_matrix)
+        freeze(self, df=check_positive, scale=check_matrix)
 
     @property
     def mean(self) -> Array:
@@ -140,15 +99,112 @@ class Wishart:
         return self.df * np.asarray(self.scale, dtype=np.float64)
 
     def log_density(self, c: Array) -> float:
-        """Of a scale (D, D), nats."""
+        """Log density of a scale (D, D), nats."""
         assert self.df is not None
         v, p, d = np.asarray(self.scale, dtype=np.float64), self.df, len(c)
         exponent = 0.5 * (p - d - 1.0) * _log_det(c) - 0.5 * np.trace(np.linalg.solve(v, c))
         return float(exponent - 0.5 * p * (d * _LOG_2 + _log_det(v)) - multigammaln(0.5 * p, d))
 
 
+class Terms(NamedTuple):
+    """The numbers of a conjugate prior, Sigma ~ InverseWishart(nu, C).
+
+    Variances are the case of one feature: InverseGamma(a, beta) has nu = 2 a and C = 2 beta.
+
+    Attributes
+    ----------
+    nu : float
+        Degrees of freedom.
+    p : float or None
+        Degrees of freedom of C ~ Wishart(p, V), that is 2 g for beta ~ Gamma(g, h). None if C is
+        given.
+    scale : ndarray of shape (D, D), or (J,) for J variances
+        C if it is given, else V^-1, that is h.
+    """
+
+    nu: float
+    p: float | None
+    scale: Array
+
+    @property
+    def size(self) -> int:
+        """D for matrices, 1 for variances."""
+        return self.scale.shape[0] if self.scale.ndim == 2 else 1
+
+
+class ConjugateFamily(ABC):
+    """Inverse-gamma or inverse-Wishart, with a scale that is given or has a prior of its own.
+
+    Covariances are (m, D, D), or (m, J) variances, and the scale is (D, D) or (J,).
+    """
+
+    __slots__ = ()
+    scale: Any
+    factor: ClassVar[float]
+    """C over the scale: 2 for C = 2 beta, 1 for matrices."""
+
+    @property
+    @abstractmethod
+    def terms(self) -> Terms:
+        """The numbers of a resolved prior."""
+
+    @property
+    def hierarchical(self) -> bool:
+        """Whether the scale has a prior of its own."""
+        return isinstance(self.scale, Gamma | Wishart)
+
+    @property
+    def mean_scale(self) -> Array:
+        """The given scale, or the prior mean of a random one."""
+        if isinstance(self.scale, Gamma | Wishart):
+            return self.scale.mean
+        return np.asarray(self.scale, dtype=np.float64)
+
+    def expected_scale(self, covariances: Array) -> Array:
+        """The given scale, or the mean of a random one given the covariances.
+
+        C | Sigma ~ Wishart(p + m nu, (V^-1 + sum_k Sigma_k^-1)^-1).
+        """
+        nu, p, inverse_v = self.terms
+        if p is None:
+            return self.mean_scale
+        total = inverse_v + _inverse(covariances, inverse_v.ndim).sum(axis=0)
+        post = p + len(covariances) * nu
+        return np.asarray(post / self.factor * _inverse(total, inverse_v.ndim))
+
+    def log_density(
+        self,
+        covariances: Any,
+        scale: Array | None = None,
+        *,
+        count: int | None = None,
+        xp: Any = np,
+    ) -> Any:
+        """Joint log density of covariances and the scale, nats.
+
+        With `scale` None a random scale is integrated out. `count` is m, where the tensors of `xp`
+        do not have it.
+        """
+        nu, p, own = terms = self.terms
+        m, d, ndim = count or len(covariances), terms.size, own.ndim
+        # Independent covariances of a component: J variances, or one matrix.
+        blocks = own.size // d**2
+        value = -0.5 * (nu + d + 1.0) * _log_det(covariances, ndim, xp).sum()
+        value -= m * blocks * multigammaln(0.5 * nu, d)
+        inverses = _inverse(covariances, ndim, xp).sum(axis=0)
+        if p is not None and scale is None:
+            post = p + m * nu
+            value += blocks * (multigammaln(0.5 * post, d) - multigammaln(0.5 * p, d))
+            value += 0.5 * p * _log_det(own, ndim).sum()
+            return value - 0.5 * post * _log_det(own + inverses, ndim, xp).sum()
+        c = own if scale is None else self.factor * scale
+        hyper = self.scale.log_density(scale) if p is not None else 0.0
+        log_det = _log_det(c, ndim).sum() - blocks * d * _LOG_2
+        return value + 0.5 * m * nu * log_det - 0.5 * (c * inverses).sum() + hyper
+
+
 @dataclass(frozen=True, slots=True)
-class InverseGamma:
+class InverseGamma(ConjugateFamily):
     """sigma^2 ~ InverseGamma(shape, scale), for every variance of a component on its own.
 
     p(sigma^2) = scale^shape / Gamma(shape) (sigma^2)^-(shape + 1) exp(-scale / sigma^2).
@@ -159,66 +215,52 @@ class InverseGamma:
     ----------
     shape : float
     scale : float, tuple of float (D,), Gamma, or None
-        In data units squared. None: Gamma(0.2, 10 / R^2), learned with the rest.
+        In data units squared. None: Gamma(0.2, 10 / R^2), estimated with the other parameters.
     """
 
     shape: float = 2.0
     scale: float | Vector | Gamma | None = None
+    factor = 2.0
 
     def __post_init__(self) -> None:
-        _freeze(self, shape=_check_positive, scale=_check_positive)
+        freeze(self, Gamma, shape=check_positive, scale=check_positive)
 
     @property
-    def hierarchical(self) -> bool:
-        """Whether the scale has a prior of its own."""
-        return isinstance(self.scale, Gamma)
-
-    def pseudo_count(self, n_features: int) -> float:
-        """Rows that the prior counts for in an M-step of the variances: 2 (shape + 1) / axes.
-
-        `n_features` is the number of axes that share one variance: 1 unless spherical.
-        """
-        return 2.0 * (self.shape + 1.0) / n_features
-
-    def expected_scale(self, variances: Array) -> Array:
-        """The scale (J,): the given one, or its mean given the variances (m, J) of m components.
-
-        beta | sigma^2 ~ Gamma(g + m a, h + sum_k 1 / sigma_k^2).
-        """
+    def terms(self) -> Terms:
+        """The numbers of a resolved prior, with J variances."""
         if isinstance(self.scale, Gamma):
-            rate = np.asarray(self.scale.rate, dtype=np.float64)
-            total = rate + (1.0 / variances).sum(axis=0)
-            return (self.scale.shape + len(variances) * self.shape) / total
-        given = np.asarray(self.scale, dtype=np.float64)
-        return np.broadcast_to(given, variances.shape[1:])
+            rate = np.atleast_1d(np.asarray(self.scale.rate, dtype=np.float64))
+            return Terms(2.0 * self.shape, 2.0 * self.scale.shape, rate)
+        return Terms(2.0 * self.shape, None, 2.0 * np.atleast_1d(self.mean_scale))
 
-    def log_density(self, variances: Array, scale: Array | None) -> float:
-        """Joint density of variances (m, J) and the scale (J,), nats.
-
-        With `scale` None a hierarchical scale is integrated out.
-        """
-        a, (m, axes) = self.shape, variances.shape
-        base = -(a + 1.0) * np.log(variances).sum() - m * axes * gammaln(a)
-        sums = (1.0 / variances).sum(axis=0)
-        if scale is None and isinstance(self.scale, Gamma):
-            rate = np.broadcast_to(np.asarray(self.scale.rate, dtype=np.float64), (axes,))
-            g = self.scale.shape
-            each = g * np.log(rate) - gammaln(g) + gammaln(m * a + g)
-            return float(base + (each - (m * a + g) * np.log(rate + sums)).sum())
-        beta = np.broadcast_to(self.expected_scale(variances) if scale is None else scale, (axes,))
-        hyper = self.scale.log_density(beta) if isinstance(self.scale, Gamma) else 0.0
-        return float(base + (m * a * np.log(beta) - beta * sums).sum() + hyper)
+    def resolved(
+        self, columns: ColumnScales, *, hierarchical: bool, spherical: bool
+    ) -> "InverseGamma":
+        """The prior with every number, for columns of data."""
+        scale = Gamma() if self.scale is None else self.scale
+        r = columns.range
+        if spherical:
+            # One variance for all features: the geometric mean of their ranges.
+            r = np.exp(np.log(r).mean(keepdims=True))
+        if isinstance(scale, Gamma):
+            rate = 10.0 / r**2 if scale.rate is None else scale.rate
+            scale = replace(scale, rate=vector_of("rate", rate, len(r)))
+            if self.scale is None and not hierarchical:
+                scale = frozen(scale.mean)
+        else:
+            scale = vector_of("scale", scale, len(r))
+        return replace(self, scale=scale)
 
     def scaled(self, factor: Array) -> "InverseGamma":
         """The prior of the variances of rows multiplied by `factor` (J,)."""
         if isinstance(self.scale, Gamma):
             rate = np.asarray(self.scale.rate, dtype=np.float64) / factor**2
             return replace(self, scale=replace(self.scale, rate=frozen(rate)))
-        return replace(self, scale=frozen(np.asarray(self.scale, dtype=np.float64) * factor**2))
+        return replace(self, scale=frozen(self.mean_scale * factor**2))
 
 
 @dataclass(frozen=True, slots=True)
-class InverseWishart:
+class InverseWishart(ConjugateFamily):
     """Sigma ~ InverseWishart(df, scale).
 
     p(Sigma) is proportional to det(Sigma)^-((df + D + 1) / 2) exp(-tr(scale Sigma^-1) / 2); the
@@ -229,7 +271,8 @@ class InverseWishart:
     df : float or None
         Greater than D - 1. None: D + 4.
     scale : matrix (D, D), Wishart, or None
-        In data units squared. None: Wishart(D, diag(R^2) (D + 4) / (100 D)), learned with the rest.
+        In data units squared. None: Wishart(D, diag(R^2) (D + 4) / (100 D)), estimated with the
+        other parameters.
 
     References
     ----------
@@ -240,64 +283,37 @@ class InverseWishart:
 
     df: float | None = None
     scale: Matrix | Wishart | None = None
+    factor = 1.0
 
     def __post_init__(self) -> None:
-        _freeze(self, df=_check_positive, scale=_check_matrix)
+        freeze(self, Wishart, df=check_positive, scale=check_matrix)
 
     @property
-    def hierarchical(self) -> bool:
-        """Whether the scale has a prior of its own."""
-        return isinstance(self.scale, Wishart)
-
-    def pseudo_count(self, n_features: int) -> float:
-        """Rows that the prior counts for in an M-step of the covariances: df + D + 1."""
+    def terms(self) -> Terms:
+        """The numbers of a resolved prior."""
         assert self.df is not None
-        return self.df + n_features + 1.0
-
-    def expected_scale(self, covariances: Array) -> Array:
-        """The scale (D, D): the given one, or its mean given the covariances (m, D, D).
-
-        C | Sigma ~ Wishart(p + m nu, (V^-1 + sum_k Sigma_k^-1)^-1).
-        """
         if isinstance(self.scale, Wishart):
-            assert self.df is not None
-            assert self.scale.df is not None
-            total = self._inverses(covariances)
-            lower = np.linalg.cholesky(total)
-            half = np.linalg.solve(lower, np.eye(len(lower)))
-            return (self.scale.df + len(covariances) * self.df) * (half.T @ half)
-        return np.asarray(self.scale, dtype=np.float64)
+            v = np.asarray(self.scale.scale, dtype=np.float64)
+            return Terms(self.df, self.scale.df, _inverse(v))
+        return Terms(self.df, None, self.mean_scale)
 
-    def _inverses(self, covariances: Array) -> Array:
-        """V^-1 + sum_k Sigma_k^-1."""
-        assert isinstance(self.scale, Wishart)
-        each = np.concatenate((np.asarray(self.scale.scale)[np.newaxis], covariances))
-        identity = np.broadcast_to(np.eye(each.shape[-1]), each.shape)
-        half = np.linalg.solve(np.linalg.cholesky(each), identity)
-        total: Array = np.einsum("kij,kil->jl", half, half)
-        return total
-
-    def log_density(self, covariances: Array, scale: Array | None) -> float:
-        """Joint density of covariances (m, D, D) and the scale (D, D), nats.
-
-        With `scale` None a hierarchical scale is integrated out.
-        """
-        assert self.df is not None
-        m, d, _ = covariances.shape
-        nu = self.df
-        base = -0.5 * (nu + d + 1.0) * _log_det(covariances).sum()
-        base -= m * (0.5 * nu * d * _LOG_2 + multigammaln(0.5 * nu, d))
-        if scale is None and isinstance(self.scale, Wishart):
-            assert self.scale.df is not None
-            p, v = self.scale.df, np.asarray(self.scale.scale, dtype=np.float64)
-            post = p + m * nu
-            base += multigammaln(0.5 * post, d) - multigammaln(0.5 * p, d)
-            base += 0.5 * m * nu * d * _LOG_2 - 0.5 * p * _log_det(v)
-            return float(base - 0.5 * post * _log_det(self._inverses(covariances)))
-        c = self.expected_scale(covariances) if scale is None else scale
-        hyper = self.scale.log_density(c) if isinstance(self.scale, Wishart) else 0.0
-        traces = np.trace(np.linalg.solve(covariances, c), axis1=1, axis2=2)
-        return float(base + 0.5 * m * nu * _log_det(c) - 0.5 * traces.sum() + hyper)
+    def resolved(self, columns: ColumnScales, *, hierarchical: bool) -> "InverseWishart":
+        """The prior with every number, for columns of data."""
+        d = len(columns.range)
+        df = degrees_of_freedom("InverseWishart", d + 4.0 if self.df is None else self.df, d)
+        scale = Wishart() if self.scale is None else self.scale
+        if isinstance(scale, Wishart):
+            default = np.diag(columns.range**2) * (d + 4.0) / (100.0 * d)
+            scale = Wishart(
+                degrees_of_freedom("Wishart", float(d) if scale.df is None else scale.df, d),
+                frozen(default) if scale.scale is None else scale.scale,
+            )
+            check_size("Wishart scale", scale.scale, d)
+            if self.scale is None and not hierarchical:
+                scale = frozen(scale.mean)
+        else:
+            check_size("InverseWishart scale", scale, d)
+        return replace(self, df=df, scale=scale)
 
     def scaled(self, factor: Array) -> "InverseWishart":
         """The prior of the covariances of rows multiplied by `factor` (D,)."""
@@ -332,31 +348,46 @@ class LKJ:
     log_scale_spread: float = 0.7
 
     def __post_init__(self) -> None:
-        _freeze(
+        freeze(
             self,
-            eta=_check_positive,
-            log_scale_location=_above(-math.inf),
-            log_scale_spread=_check_positive,
+            eta=check_positive,
+            log_scale_location=check_number,
+            log_scale_spread=check_positive,
         )
 
     @property
     def hierarchical(self) -> bool:
-        """False: there is no scale to learn."""
+        """False: an LKJ prior has no scale."""
         return False
 
-    def log_density(self, covariances: Array, scale: Array | None = None) -> float:
-        """Of covariances (m, D, D), nats.
+    def resolved(self, columns: ColumnScales, n_components: int) -> "LKJ":
+        """The prior with every number, for columns of data."""
+        d, location = len(columns.range), self.log_scale_location
+        if location is None:
+            location = frozen(np.log(columns.deviation) - np.log(n_components) / d)
+        return replace(self, log_scale_location=vector_of("log_scale_location", location, d))
 
-        In the entries of the covariances: p(sd) p(R) / (2^D prod sd_j^D).
+    def log_density(
+        self,
+        covariances: Any,
+        scale: Array | None = None,
+        *,
+        count: int | None = None,
+        xp: Any = np,
+    ) -> Any:
+        """Log density of covariances (m, D, D), nats; there is no scale.
+
+        In the entries of the covariances: p(sd) p(R) / (2^D prod sd_j^D). `count` is m, where the
+        tensors of `xp` do not have it.
         """
-        m, d, _ = covariances.shape
-        sd = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
-        z = (np.log(sd) - np.asarray(self.log_scale_location)) / self.log_scale_spread
-        scales = -0.5 * (z**2 + _LOG_2_PI) - np.log(self.log_scale_spread) - np.log(sd)
-        log_det_r = _log_det(covariances) - 2.0 * np.log(sd).sum(axis=1)
-        jacobian = d * _LOG_2 + d * np.log(sd).sum(axis=1)
-        each = scales.sum(axis=1) + (self.eta - 1.0) * log_det_r - jacobian
-        return float(each.sum() - m * self._log_normaliser(d))
+        location = np.asarray(self.log_scale_location, dtype=np.float64)
+        m, d = count or len(covariances), len(location)
+        log_sd = 0.5 * xp.log(xp.diagonal(covariances, axis1=-2, axis2=-1))
+        z = (log_sd - location) / self.log_scale_spread
+        value = (self.eta - 1.0) * _log_det(covariances, 2, xp).sum()
+        value -= 0.5 * (z**2).sum() + (2.0 * self.eta - 1.0 + d) * log_sd.sum()
+        normaliser = d * (0.5 * _LOG_2_PI + math.log(self.log_scale_spread) + _LOG_2)
+        return value - m * (normaliser + self._log_normaliser(d))
 
     def _log_normaliser(self, d: int) -> float:
         """Log of the integral of |R|^(eta - 1) over correlation matrices (their theorem 5)."""
@@ -375,10 +406,21 @@ class LKJ:
 type Family = InverseGamma | InverseWishart | LKJ
 
 
-def _log_det(matrices: Array) -> Any:
-    """Log determinants of positive definite matrices."""
-    lower = np.linalg.cholesky(matrices)
-    return 2.0 * np.log(np.diagonal(lower, axis1=-2, axis2=-1)).sum(axis=-1)
+def _log_det(matrices: Any, ndim: int = 2, xp: Any = np) -> Any:
+    """Log determinants of positive definite matrices, or logs of variances (`ndim` 1)."""
+    if ndim == 1:
+        return xp.log(matrices)
+    lower = xp.linalg.cholesky(matrices)
+    return 2.0 * xp.log(xp.diagonal(lower, axis1=-2, axis2=-1)).sum(axis=-1)
+
+
+def _inverse(matrices: Any, ndim: int = 2, xp: Any = np) -> Any:
+    """Inverses of positive definite matrices, or of variances (`ndim` 1)."""
+    if ndim == 1:
+        return 1.0 / matrices
+    lower = xp.linalg.cholesky(matrices)
+    half = xp.linalg.solve(lower, xp.eye(matrices.shape[-1]))
+    return half.mT @ half
 
 
 _FAMILIES: dict[str, Any] = {
@@ -401,12 +443,12 @@ def family_from_dict(fields: dict[str, Any]) -> Any:
     Raises
     ------
     InvalidParameterError
-        If the fields are no family's.
+        If the fields are not those of a family.
     """
     made = dict(fields)
     kind = _FAMILIES.get(str(made.pop("family", None)))
     if kind is None or made.keys() != set(kind.__dataclass_fields__):
-        raise InvalidParameterError(f"No prior of covariances has the fields {fields!r:.200}.")
+        raise InvalidParameterError(f"A prior of covariances cannot be read from {fields!r:.200}.")
     for name, value in made.items():
         if isinstance(value, dict):
             made[name] = family_from_dict(value)

@@ -1,8 +1,7 @@
-"""Priors of a mixture's parameters: plain values that penalise EM and make the posterior.
+"""Priors of a mixture's parameters, for penalised likelihood and for posteriors.
 
-`Priors` says what is believed before the data; what is left None follows from the data's units.
-`ResolvedPriors`, made by `Priors.for_data`, has every number. Both are exchangeable: no component
-is told from another before the data speak.
+`Priors` may leave numbers to follow from the data's location and scale; `ResolvedPriors`, made by
+`Priors.for_data`, has every number. Both are exchangeable: the components have one prior.
 
     weights ~ Dirichlet(concentration, ..., concentration)
     mu_k    ~ N(mean_location, diag(mean_sd^2))
@@ -24,40 +23,37 @@ from scipy.special import gammaln
 
 from bayesgmm.arguments import check_count, check_kind, shown
 from bayesgmm.covariance.structures import Structure, as_structure
-from bayesgmm.data.coercion import label
 from bayesgmm.data.validation import check_data, check_sample_weight
-from bayesgmm.errors import InputError, InvalidParameterError
+from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.mixture.parameter_checks import as_floats
+from bayesgmm.priors.column_scales import ColumnScales
 from bayesgmm.priors.families import (
     LKJ,
     Family,
     Gamma,
     InverseGamma,
     InverseWishart,
-    Wishart,
     family_from_dict,
     family_to_dict,
-    frozen,
 )
+from bayesgmm.priors.number_checks import frozen, vector, vector_of
 
 type Array = NDArray[np.float64]
 
 _LOG_2_PI = float(np.log(2.0 * np.pi))
 _NAMES = {"inverse-gamma": InverseGamma, "inverse-wishart": InverseWishart, "lkj": LKJ}
-# Ranges whose squares float64 holds with all digits.
-_LEAST, _MOST = 1e-150, 1e150
 
 
 @dataclass(frozen=True, slots=True)
 class Priors:
-    """What is believed of a mixture before the data; the defaults follow the data's units.
+    """Priors of a mixture; the defaults follow from the data's location and scale.
 
     Parameters
     ----------
     concentration : float
-        Of the weights' Dirichlet distribution, the same for all components. 2 keeps weights off
-        zero by one pseudo-row each; 1 is uniform.
+        Concentration of the weights' Dirichlet distribution, the same for all components. 2 is
+        equivalent to one additional row in each component; 1 is uniform.
     mean_location : array-like of shape (D,), optional
         Data units. None: the middle of the range for one feature, else the medians.
     mean_sd : array-like of shape (D,), optional
@@ -66,8 +62,8 @@ class Priors:
         None: inverse-gamma for one feature, diagonal and spherical structures, else
         inverse-Wishart. The numbers of a family that are None follow from the data.
     hierarchical : bool
-        Whether a scale of the covariances that is not given is learned with the rest; else it is
-        fixed at the mean of its prior.
+        Whether a scale of the covariances that is not given is estimated with the other
+        parameters; else it is fixed at the mean of its prior.
 
     Raises
     ------
@@ -99,10 +95,11 @@ class Priors:
         for name in ("mean_location", "mean_sd"):
             value = getattr(self, name)
             if value is not None:
-                object.__setattr__(self, name, _vector(name, value, positive=name == "mean_sd"))
+                object.__setattr__(self, name, vector(name, value, positive=name == "mean_sd"))
         if isinstance(self.covariances, str) and self.covariances not in _NAMES:
             raise InvalidParameterError(
-                f"covariances={self.covariances!r} names no prior. Known are: {', '.join(_NAMES)}."
+                f"covariances={self.covariances!r} is not the name of a prior. Use one of "
+                f"{', '.join(_NAMES)}."
             )
         if not isinstance(self.covariances, str | InverseGamma | InverseWishart | LKJ | None):
             raise InvalidParameterError(
@@ -127,16 +124,16 @@ class Priors:
         *,
         sample_weight: ArrayLike | None = None,
     ) -> "ResolvedPriors":
-        """Every number of these priors, for this data.
+        """Resolve these priors: every number, for given data.
 
         Parameters
         ----------
         X : array-like or data frame of shape (n, D)
-            NaN are left aside.
+            NaN are ignored.
         n_components : int
         covariance_type : str or Structure
         sample_weight : array-like of shape (n,), optional
-            Integers count a row so many times; rows of weight 0 do not count.
+            An integer weight is a number of repetitions.
 
         Raises
         ------
@@ -149,79 +146,45 @@ class Priors:
         structure = as_structure(covariance_type)
         data = check_data(X, allow_nan=True)
         weights = check_sample_weight(sample_weight, len(data.X))
-        shape = _Shape(data.X, weights, data.feature_names)
+        columns = ColumnScales(data.X, weights, data.feature_names)
         d = data.X.shape[1]
-        location = self.mean_location
+        location, sd = self.mean_location, self.mean_sd
         if location is None:
-            location = shape.midrange if d == 1 else shape.median
+            location = columns.midrange if d == 1 else columns.median
         return ResolvedPriors(
             concentration=(self.concentration,) * n_components,
-            mean_location=_fit("mean_location", location, d),
-            mean_sd=_fit("mean_sd", shape.range if self.mean_sd is None else self.mean_sd, d),
-            covariances=self._family(structure, shape, n_components),
-            structure=structure.code,
+            mean_location=vector_of("mean_location", location, d),
+            mean_sd=vector_of("mean_sd", columns.range if sd is None else sd, d),
+            covariances=self._family(structure, columns, n_components),
+            covariance_type=structure.code,
         )
 
-    def _family(self, structure: Structure, shape: "_Shape", n_components: int) -> Family:
-        d = len(shape.range)
-        axes = _axes(structure, d)
-        family: Family = self.covariances
+    def _family(self, structure: Structure, columns: ColumnScales, n_components: int) -> Family:
+        d = len(columns.range)
+        axes = structure.n_variances(d)
+        family: Family | None = self.covariances
         if isinstance(self.covariances, str):
             family = _NAMES[self.covariances]()
-        if self.covariances is None:
-            family = InverseGamma() if axes is not None else InverseWishart()
-        if (axes is not None) != isinstance(family, InverseGamma):
+        if family is None:
+            family = InverseWishart() if axes is None else InverseGamma()
+        if isinstance(family, InverseGamma) == (axes is None):
+            kind, use = "variances", "InverseGamma"
+            if axes is None:
+                kind, use = "covariance matrices", "InverseWishart or LKJ"
             raise InvalidParameterError(
-                f"covariance_type={structure.name!r} of {d} features has "
-                f"{'variances' if axes is not None else 'covariance matrices'}, which "
-                f"{type(family).__name__} is no prior of. Use "
-                f"{'InverseGamma' if axes is not None else 'InverseWishart or LKJ'}, or "
-                "covariances=None."
+                f"covariance_type={structure.name!r} of {d} features has {kind}, and "
+                f"{type(family).__name__} is not a prior of those. Use {use}, or covariances=None."
             )
-        if isinstance(family, InverseGamma):
-            assert axes is not None
-            return self._inverse_gamma(family, shape, axes)
+        if isinstance(family, LKJ):
+            return family.resolved(columns, n_components)
         if isinstance(family, InverseWishart):
-            return self._inverse_wishart(family, shape)
-        log_scales = family.log_scale_location
-        if log_scales is None:
-            log_scales = frozen(np.log(shape.deviation) - np.log(n_components) / d)
-        return replace(family, log_scale_location=_fit("log_scale_location", log_scales, d))
-
-    def _inverse_gamma(self, family: InverseGamma, shape: "_Shape", axes: int) -> InverseGamma:
-        scale = Gamma() if family.scale is None else family.scale
-        if isinstance(scale, Gamma):
-            # One variance for all features: the geometric mean of their ranges.
-            r = shape.range if axes > 1 else np.exp(np.log(shape.range).mean(keepdims=True))
-            rate = 10.0 / r**2 if scale.rate is None else scale.rate
-            scale = replace(scale, rate=_fit("rate", rate, axes))
-            if family.scale is None and not self.hierarchical:
-                scale = frozen(scale.mean)
-        if not isinstance(scale, Gamma):
-            scale = _fit("scale", scale, axes)
-        return replace(family, scale=scale)
-
-    def _inverse_wishart(self, family: InverseWishart, shape: "_Shape") -> InverseWishart:
-        d = len(shape.range)
-        df = _freedom("InverseWishart", d + 4.0 if family.df is None else family.df, d)
-        scale = Wishart() if family.scale is None else family.scale
-        if isinstance(scale, Wishart):
-            default = np.diag(shape.range**2) * (d + 4.0) / (100.0 * d)
-            scale = Wishart(
-                _freedom("Wishart", float(d) if scale.df is None else scale.df, d),
-                frozen(default) if scale.scale is None else scale.scale,
-            )
-            _check_square("Wishart scale", scale.scale, d)
-            if family.scale is None and not self.hierarchical:
-                scale = frozen(scale.mean)
-        else:
-            _check_square("InverseWishart scale", scale, d)
-        return replace(family, df=df, scale=scale)
+            return family.resolved(columns, hierarchical=self.hierarchical)
+        return family.resolved(columns, hierarchical=self.hierarchical, spherical=axes == 1)
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedPriors:
-    """Priors with every number, for one number of components, of features, and one structure.
+    """Priors with every number, for given numbers of components and features, and a structure.
 
     Attributes
     ----------
@@ -230,7 +193,7 @@ class ResolvedPriors:
         Data units.
     covariances : InverseGamma, InverseWishart or LKJ
         The prior of each covariance; of the one covariance where components share it.
-    structure : str
+    covariance_type : str
         Code of the covariance structure.
     """
 
@@ -238,7 +201,7 @@ class ResolvedPriors:
     mean_location: tuple[float, ...]
     mean_sd: tuple[float, ...]
     covariances: Family
-    structure: str
+    covariance_type: str
 
     @property
     def n_components(self) -> int:
@@ -252,27 +215,26 @@ class ResolvedPriors:
 
     @property
     def n_covariances(self) -> int:
-        """Covariances that the family is the prior of: K, or 1 where components share one."""
-        structure, d = as_structure(self.structure), self.n_features
+        """Covariances with a prior: K, or 1 where components share one."""
+        structure, d = as_structure(self.covariance_type), self.n_features
         grows = structure.n_covariance_parameters(2, d) > structure.n_covariance_parameters(1, d)
         return self.n_components if grows else 1
 
     @property
     def n_axes(self) -> int | None:
         """Variances of a component: D, 1 where all features share one; None for matrices."""
-        return _axes(as_structure(self.structure), self.n_features)
+        return as_structure(self.covariance_type).n_variances(self.n_features)
 
     def parts(self, covariances: Array) -> Array:
-        """What the family is the prior of, from covariances (K, D, D) or variances (K, D).
+        """The independent parts of covariances (K, D, D): those that the family is the prior of.
 
         (m, D, D) matrices or (m, J) variances, with m = `n_covariances` and J = `n_axes`.
         """
         out = covariances[: self.n_covariances]
         if self.n_axes is None:
             return out
-        if out.ndim == 3:
-            out = np.diagonal(out, axis1=1, axis2=2)
-        return out.mean(axis=1, keepdims=True) if self.n_axes < out.shape[1] else out
+        variances = np.diagonal(out, axis1=1, axis2=2)
+        return variances.mean(axis=1, keepdims=True) if self.n_axes == 1 else variances
 
     def expected_scale(self, mixture: Mixture) -> Array:
         """The scale of the covariances' family, or its mean given the mixture's covariances.
@@ -309,34 +271,30 @@ class ResolvedPriors:
                 f"The priors are for {self.n_components} components of {self.n_features} "
                 f"features, but the mixture has {k} of {d}."
             )
-        given = None
-        if scale is not None:
-            given = as_floats("scale", scale)
-            shape = (d, d) if self.n_axes is None else (self.n_axes,)
-            sizes = np.linalg.eigvalsh(given) if given.shape == (d, d) else given
-            if given.shape != shape or sizes.min() <= 0.0:
-                words = "a positive definite matrix" if self.n_axes is None else "positive numbers"
-                raise InvalidParameterError(
-                    f"scale must be {words} of shape {shape}, not {shown(scale)}."
-                )
-        return self.log_density_of(mixture.weights, mixture.means, mixture.covariances, given)
-
-    def log_density_of(
-        self, weights: Array, means: Array, covariances: Array, scale: Array | None = None
-    ) -> float:
-        """As `log_density`, unchecked: covariances are (K, D, D), or (K, D) variances."""
-        k, d = means.shape
-        a = np.asarray(self.concentration)
-        # A concentration of 1 says nothing, also of a weight of 0.
+        given = None if scale is None else self._checked_scale(scale)
+        weights, means, a = mixture.weights, mixture.means, np.asarray(self.concentration)
+        # The density under a concentration of 1 is flat, also at a weight of 0.
         with np.errstate(divide="ignore", invalid="ignore"):
-            prior = float(np.where(a == 1.0, 0.0, (a - 1.0) * np.log(weights)).sum())
-        prior += gammaln(a.sum()) - gammaln(a).sum()
+            value = float(np.where(a == 1.0, 0.0, (a - 1.0) * np.log(weights)).sum())
+        value += gammaln(a.sum()) - gammaln(a).sum()
         z = (means - np.asarray(self.mean_location)) / np.asarray(self.mean_sd)
-        prior -= 0.5 * (z**2).sum() + k * np.log(self.mean_sd).sum() + 0.5 * k * d * _LOG_2_PI
-        return float(prior + self.covariances.log_density(self.parts(covariances), scale))
+        value -= 0.5 * (z**2).sum() + k * np.log(self.mean_sd).sum() + 0.5 * k * d * _LOG_2_PI
+        value += self.covariances.log_density(self.parts(mixture.covariances), given)
+        return float(value)
+
+    def _checked_scale(self, scale: ArrayLike) -> Array:
+        d, given = self.n_features, as_floats("scale", scale)
+        shape = (d, d) if self.n_axes is None else (self.n_axes,)
+        sizes = np.linalg.eigvalsh(given) if given.shape == (d, d) else given
+        if given.shape != shape or sizes.min() <= 0.0:
+            kind = "a positive definite matrix" if self.n_axes is None else "positive numbers"
+            raise InvalidParameterError(
+                f"scale must be {kind} of shape {shape}, not {shown(scale)}."
+            )
+        return given
 
     def transformed(self, shift: Array, scale: Array) -> "ResolvedPriors":
-        """The same beliefs about rows (x - shift) * scale; shift and scale (D,)."""
+        """The same priors for rows (x - shift) * scale; shift and scale (D,)."""
         factor = scale if self.n_axes != 1 else scale[:1]
         return replace(
             self,
@@ -346,13 +304,13 @@ class ResolvedPriors:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """These priors as plain values that JSON can hold."""
+        """Plain values for JSON."""
         return {
             "concentration": list(self.concentration),
             "mean_location": list(self.mean_location),
             "mean_sd": list(self.mean_sd),
             "covariances": family_to_dict(self.covariances),
-            "structure": self.structure,
+            "covariance_type": self.covariance_type,
         }
 
     @classmethod
@@ -362,105 +320,15 @@ class ResolvedPriors:
         Raises
         ------
         InvalidParameterError
-            If a field is missing, too many, or out of its range.
+            If a field is missing, unknown, or out of its range.
         """
         if not isinstance(fields, dict) or fields.keys() != set(cls.__dataclass_fields__):
             raise InvalidParameterError(f"Priors cannot be read from {fields!r:.200}.")
-        concentration = _vector("concentration", fields["concentration"], positive=True)
-        location = _vector("mean_location", fields["mean_location"], positive=False)
-        sd = _fit("mean_sd", _vector("mean_sd", fields["mean_sd"], positive=True), len(location))
-        structure = as_structure(fields["structure"])
+        concentration = vector("concentration", fields["concentration"], positive=True)
+        location = vector("mean_location", fields["mean_location"], positive=False)
+        sd = vector_of(
+            "mean_sd", vector("mean_sd", fields["mean_sd"], positive=True), len(location)
+        )
+        structure = as_structure(fields["covariance_type"])
         family = family_from_dict(fields["covariances"])
         return cls(concentration, location, sd, family, structure.code)
-
-
-class _Shape:
-    """Ranges, medians and standard deviations of the columns of weighted rows, NaN left aside."""
-
-    def __init__(self, x: Array, weights: Array | None, names: tuple[str, ...] | None) -> None:
-        if weights is not None:
-            x, weights = x[weights > 0.0], weights[weights > 0.0]
-        least, most = np.nanmin(x, axis=0), np.nanmax(x, axis=0)
-        # Halves, as a difference may overflow where its half does not.
-        self.range = 2.0 * (0.5 * most - 0.5 * least)
-        self.midrange = 0.5 * least + 0.5 * most
-        for j, r in enumerate(self.range):
-            if r == 0.0:
-                raise InputError(
-                    f"X is constant in {label(names, j)}, so its range gives the priors no scale. "
-                    "Drop the column."
-                )
-            if not _LEAST < r < _MOST:
-                raise InputError(
-                    f"X has range {r:.3g} in {label(names, j)}, whose square float64 does not "
-                    "hold. Rescale the column."
-                )
-        columns = [_column(x[:, j], weights) for j in range(x.shape[1])]
-        self.median = np.array([median for median, _ in columns])
-        self.deviation = np.array([deviation for _, deviation in columns])
-
-
-def _column(x: Array, weights: Array | None) -> tuple[float, float]:
-    """Weighted median and standard deviation of a column; integer weights repeat rows."""
-    seen = ~np.isnan(x)
-    x = x[seen]
-    if weights is None:
-        return float(np.median(x)), float(x.std())
-    v = weights[seen] / weights[seen].max()
-    order = np.argsort(x)
-    below = np.cumsum(v[order]) / v.sum()
-    low = int(np.searchsorted(below, 0.5))
-    # Exactly one half on either side: the middle of the two neighbours.
-    high = min(low + 1, len(x) - 1) if below[low] == 0.5 else low
-    middle = 0.5 * (x[order[low]] + x[order[high]])
-    mean = np.average(x, weights=v)
-    return float(middle), float(np.sqrt(np.average((x - mean) ** 2, weights=v)))
-
-
-def _axes(structure: Structure, n_features: int) -> int | None:
-    """Variances of a component under a structure; None where it has covariance matrices."""
-    if n_features == 1 or structure.n_covariance_parameters(1, n_features) == 1:
-        return 1
-    return n_features if structure.diagonal else None
-
-
-def _vector(name: str, value: Any, *, positive: bool) -> tuple[float, ...]:
-    try:
-        array = np.atleast_1d(np.asarray(value, dtype=np.float64))
-    except (TypeError, ValueError):
-        array = np.empty(0)
-    if array.ndim != 1 or not array.size or not np.isfinite(array).all():
-        raise InvalidParameterError(f"{name} must be finite numbers (D,), not {value!r:.80}.")
-    if positive and array.min() <= 0.0:
-        raise InvalidParameterError(f"{name} must be greater than 0, not {value!r:.80}.")
-    return tuple(array.tolist())
-
-
-def _fit(name: str, value: Any, size: int) -> tuple[float, ...]:
-    """Numbers as a tuple of `size`; a single number serves all features."""
-    array = np.atleast_1d(np.asarray(value, dtype=np.float64))
-    if array.shape == (1,):
-        array = np.repeat(array, size)
-    if array.shape != (size,):
-        raise _misfit(name, array.shape, (size,))
-    return tuple(array.tolist())
-
-
-def _freedom(name: str, df: float, n_features: int) -> float:
-    if df <= n_features - 1:
-        raise InvalidParameterError(
-            f"{name} of {n_features} features needs df > {n_features - 1}, not {df:g}."
-        )
-    return df
-
-
-def _check_square(name: str, matrix: Any, n_features: int) -> None:
-    found = np.asarray(matrix).shape
-    if found != (n_features, n_features):
-        raise _misfit(name, found, (n_features, n_features))
-
-
-def _misfit(name: str, found: tuple[int, ...], wanted: tuple[int, ...]) -> InvalidParameterError:
-    return InvalidParameterError(
-        f"The priors' {name} has shape {found}, but the data ask for {wanted}."
-    )

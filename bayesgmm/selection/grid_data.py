@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.covariance.structures import Decomposed
+from bayesgmm.covariance.structures import Structure
 from bayesgmm.initialisation.hierarchical_clustering import MergeTree, agglomerate
 from bayesgmm.initialisation.starts import whitened
 from bayesgmm.likelihood.scaling import Units, fit_units
@@ -42,7 +42,7 @@ class Grounds:
     trees: list[MergeTree]
 
     @classmethod
-    def of(cls, x: Array, structures: Iterable[Decomposed], rng: np.random.Generator) -> "Grounds":
+    def of(cls, x: Array, structures: Iterable[Structure], rng: np.random.Generator) -> "Grounds":
         """Prepare rows for a search over these structures; `rng` chooses a sample of many."""
         n = len(x)
         kinds = {each.scales_by_column: each for each in structures}

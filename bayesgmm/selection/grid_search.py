@@ -17,17 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.core import native
-from bayesgmm.covariance.structures import Decomposed
+from bayesgmm.covariance.structures import Structure
 from bayesgmm.em.loop import Run, StopRule, maximise
 from bayesgmm.em.spurious import relative_variances, why_spurious
 from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.likelihood.statistics import Parameters
+from bayesgmm.priors.objective import Objective
 from bayesgmm.selection.grid_data import Grounds
 from bayesgmm.selection.split_merge import as_member, divided, joined
 
 type Array = NDArray[np.float64]
 type Labels = NDArray[np.int64]
-type Key = tuple[int, Decomposed]
+type Key = tuple[int, Structure]
 
 # Nats still to be gained, by estimate, at which a run is done; passes after which it is given up.
 _ENOUGH, _MOST_PASSES = 1e-6, 500
@@ -48,7 +49,7 @@ class Cell:
     Attributes
     ----------
     n_components : int
-    structure : Decomposed
+    structure : Structure
     parameters : Parameters or None
         None if there is no mixture.
     log_likelihood : float
@@ -63,7 +64,7 @@ class Cell:
     """
 
     n_components: int
-    structure: Decomposed
+    structure: Structure
     parameters: Parameters | None
     log_likelihood: float
     converged: bool
@@ -83,13 +84,13 @@ class Cell:
 
 
 @cache
-def contained(small: Decomposed, large: Decomposed) -> bool:
+def contained(small: Structure, large: Structure) -> bool:
     """Whether every mixture of `small` is one of `large`: I(dentity) < E(qual) < V(arying)."""
     pairs = zip(small.code, large.code, strict=True)
     return small != large and all("IEV".index(a) <= "IEV".index(b) for a, b in pairs)
 
 
-def parents(structure: Decomposed, among: Sequence[Decomposed]) -> list[Decomposed]:
+def parents(structure: Structure, among: Sequence[Structure]) -> list[Structure]:
     """The largest of the structures that this one contains."""
     inside = [each for each in among if contained(each, structure)]
     return [each for each in inside if not any(contained(each, other) for other in inside)]
@@ -97,7 +98,7 @@ def parents(structure: Decomposed, among: Sequence[Decomposed]) -> list[Decompos
 
 def search_grid(
     x: Array,
-    wanted: Mapping[int, Sequence[Decomposed]],
+    wanted: Mapping[int, Sequence[Structure]],
     rng: np.random.Generator,
     *,
     ratio: float,
@@ -110,7 +111,7 @@ def search_grid(
     ----------
     x : ndarray of shape (n, D)
         float64, C-ordered, finite, of full rank.
-    wanted : mapping of int to sequence of Decomposed
+    wanted : mapping of int to sequence of Structure
         The structures of each K, which is at most the number of distinct rows.
     ratio : float
         The largest ratio of eigenvalues of a mixture that can be trusted.
@@ -124,7 +125,7 @@ def search_grid(
     if not asked:
         return []
     # A K that nobody asked for is a step on the way to the next.
-    largest: dict[Decomposed, int] = {}
+    largest: dict[Structure, int] = {}
     for k, each in asked:
         largest[each] = max(k, largest.get(each, 0))
     keys = [(k, each) for k in range(1, max(wanted) + 1) for each in largest if k <= largest[each]]
@@ -171,7 +172,7 @@ class _Search:
         self._ratio = ratio
         self._moments: dict[tuple[bool, int], list[tuple[Array, Array, Array]]] = {}
         self._grounds, self._rows = grounds, rows
-        columns: dict[int, list[Decomposed]] = {}
+        columns: dict[int, list[Structure]] = {}
         for k, structure in keys:
             columns.setdefault(k, []).append(structure)
         self._inside = {(k, s): [(k, p) for p in parents(s, columns[k])] for k, s in keys}
@@ -230,7 +231,7 @@ class _Search:
         pool: Executor,
         order: Sequence[Key],
         look: Callable[[Key], None],
-        before: Callable[[int, Decomposed], list[Key]],
+        before: Callable[[int, Structure], list[Key]],
     ) -> None:
         """Look at the cells in order, each after those `before` it, which come earlier in it."""
         begun: dict[Key, Future[None]] = {}
@@ -254,7 +255,7 @@ class _Search:
         return new
 
     def _begun(
-        self, structure: Decomposed, k: int, partitions: Sequence[Labels]
+        self, structure: Structure, k: int, partitions: Sequence[Labels]
     ) -> Iterator[Parameters]:
         """A mixture of the structure from each partition.
 
@@ -281,7 +282,7 @@ class _Search:
             ]
         return self._moments[by_column, k]
 
-    def _member(self, structure: Decomposed, cell: Cell) -> Parameters | None:
+    def _member(self, structure: Structure, cell: Cell) -> Parameters | None:
         """A cell's mixture in the units of a structure, and as one of its members.
 
         None where these units do not hold it: columns may differ by more than float64's range.
@@ -304,14 +305,14 @@ class _Search:
             return Parameters(weights, means * ratio, covariances)
         return as_member(structure, self._grounds.n_rows, weights, means * ratio, covariances)
 
-    def _divided(self, structure: Decomposed, cell: Cell) -> Iterator[Parameters]:
+    def _divided(self, structure: Structure, cell: Cell) -> Iterator[Parameters]:
         assert cell.parameters is not None
         assert cell.run is not None
         whiten = structure.scales_by_column and not structure.diagonal
         metric = self._grounds.metric if whiten else None
         return divided(structure, cell.parameters, cell.run.statistics, metric)
 
-    def _joined(self, structure: Decomposed, cell: Cell) -> Iterator[Parameters]:
+    def _joined(self, structure: Structure, cell: Cell) -> Iterator[Parameters]:
         assert cell.parameters is not None
         return joined(structure, cell.parameters, self._grounds.n_rows, _PAIRS)
 
@@ -329,7 +330,7 @@ class _Search:
                 continue
             rival = best.run.objective if best and best.sound and best.run else -np.inf
             rule = StopRule(remaining=_ENOUGH, max_passes=_MOST_PASSES, rival=rival)
-            run = maximise(rows, structure, start, rule)
+            run = maximise(rows, Objective(structure), start, rule)
             if not run.n_passes or run.objective <= rival + _BETTER:
                 continue
             cell = self._judged(structure, run)
@@ -343,17 +344,17 @@ class _Search:
             best = self._borrowed(rows, structure, most) or best
         self.cells[key] = best or Cell(k, structure, None, np.nan, False, "every start collapsed")
 
-    def _borrowed(self, rows: Rows, structure: Decomposed, cell: Cell) -> Cell | None:
+    def _borrowed(self, rows: Rows, structure: Structure, cell: Cell) -> Cell | None:
         """The mixture of a structure contained; None if these units or this pass do not hold it."""
         start = self._member(structure, cell)
         if start is None:
             return None
-        run = maximise(rows, structure, start, StopRule(max_passes=1))
+        run = maximise(rows, Objective(structure), start, StopRule(max_passes=1))
         if not run.n_passes:
             return None
         return Cell(cell.n_components, structure, start, cell.log_likelihood, False, "", True, run)
 
-    def _judged(self, structure: Decomposed, run: Run) -> Cell:
+    def _judged(self, structure: Structure, run: Run) -> Cell:
         """A run's end as a cell, with what is wrong with it."""
         units = self._grounds.units[structure.scales_by_column]
         return Cell(
@@ -362,12 +363,12 @@ class _Search:
             run.parameters,
             units.log_likelihood(run.log_likelihood, run.statistics.weight),
             run.converged,
-            why_spurious(run, structure, self._ratio) or _flat(run) or "",
+            str(why_spurious(run, Objective(structure), self._ratio) or _flat(run) or ""),
             run=run,
         )
 
 
-def _freedom(structure: Decomposed) -> int:
+def _freedom(structure: Structure) -> int:
     """More than that of all structures contained."""
     return sum("IEV".index(each) for each in structure.code)
 

@@ -1,8 +1,6 @@
 """Is one more component needed? The likelihood-ratio test by parametric bootstrap."""
 
-from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +10,7 @@ from numpy.typing import NDArray
 from bayesgmm.arguments import check_count, check_rng
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.validation import check_data
+from bayesgmm.display import progress
 from bayesgmm.em.fit import Settings, fit_mixture
 from bayesgmm.errors import FitError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
@@ -154,8 +153,9 @@ def bootstrap_lrt(
     def replicate(seed: np.random.Generator) -> float:
         return _statistic(null.sample(n, seed)[0], n_components, structure, seed)
 
-    with ThreadPoolExecutor(n_jobs) as pool, _progress(progressbar, n_resamples) as watch:
-        replicates = np.array(list(watch(pool.map(replicate, seeds))))
+    with ThreadPoolExecutor(n_jobs) as pool, progress(progressbar) as bar:
+        made = bar.track(pool.map(replicate, seeds), total=n_resamples, description="Bootstrap")
+        replicates = np.array(list(made))
     if np.isnan(replicates).all():
         raise FitError(
             f"None of {n_resamples} data sets drawn from the fit with {n_components} components "
@@ -179,20 +179,3 @@ def _statistic(x: Array, k: int, structure: Structure, seed: np.random.Generator
         weight = fit.run.statistics.weight
         values.append(fit.units.log_likelihood(fit.run.log_likelihood, weight))
     return max(2.0 * (values[1] - values[0]), 0.0)
-
-
-@contextmanager
-def _progress(wanted: bool, total: int) -> Iterator[Any]:
-    """What wraps an iterable in a progress bar, on a terminal; else leaves it as it is."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(
-        console=console, transient=True, disable=not (wanted and console.is_terminal)
-    ) as bar:
-
-        def watch(each: Iterable[float]) -> Iterable[float]:
-            return bar.track(each, total=total, description="bootstrap")
-
-        yield watch

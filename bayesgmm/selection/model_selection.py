@@ -1,10 +1,9 @@
 """The choice of K and covariance structure: a grid of fits, ranked by a criterion."""
 
-import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_choice, check_count, check_members, check_number, check_rng
-from bayesgmm.covariance.structures import Decomposed, Structure, as_structure
+from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.degeneracy import check_full_rank, check_spread
 from bayesgmm.data.validation import check_data
+from bayesgmm.display import progress
 from bayesgmm.errors import BayesGMMWarning, FitError, InputError, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.likelihood.em_steps import n_threads
@@ -184,8 +184,8 @@ def select_mixture(
     --------
     >>> from bayesgmm import load_dataset, select_mixture
     >>> chosen = select_mixture(load_dataset("faithful").X, range(1, 5), rng=0)
-    >>> chosen
-    <Selection of 56 cells by bic: EEE, 3>
+    >>> chosen.ranked()["covariance_type"][0]
+    'EEE'
     """
     import pandas as pd
 
@@ -205,7 +205,9 @@ def select_mixture(
     chosen = _check_structures(covariance_type, x.shape[1])
     notes = _impossible(x, data.feature_names, ks, chosen)
     folds = _folds(len(x), generator) if criterion == "cv" else []
-    with _progress(progressbar, len(ks) * len(chosen) * (1 + len(folds))) as advance:
+    with progress(progressbar) as bar:
+        n_fits = len(ks) * len(chosen) * (1 + len(folds))
+        advance = partial(bar.advance, bar.add_task("Fitting the grid", total=n_fits))
         cells = _search(x, ks, chosen, notes, eigenvalue_ratio, generator, advance)
         names = data.feature_names
         held_out = [
@@ -243,7 +245,7 @@ def _check_components(n_components: int | Iterable[int]) -> list[int]:
 
 def _check_structures(
     words: str | Structure | Iterable[str | Structure], d: int
-) -> list[Decomposed]:
+) -> list[Structure]:
     if isinstance(words, str) and words == "all":
         words = ("E", "V") if d == 1 else (*_DIAGONAL, *_FULL)
     kinds = "'all', a covariance structure or a sequence of them"
@@ -255,12 +257,12 @@ def _check_structures(
     found = [as_structure(each, d) for each in members]
     if not found:
         raise InvalidParameterError("covariance_type is empty. Name at least one, or 'all'.")
-    return [each for each in dict.fromkeys(found) if isinstance(each, Decomposed)]
+    return list(dict.fromkeys(found))
 
 
 def _impossible(
-    x: Array, names: tuple[str, ...] | None, ks: Sequence[int], chosen: Sequence[Decomposed]
-) -> dict[tuple[int, Decomposed], str]:
+    x: Array, names: tuple[str, ...] | None, ks: Sequence[int], chosen: Sequence[Structure]
+) -> dict[tuple[int, Structure], str]:
     """The cells that the data do not allow, and why."""
     n, d = x.shape
     if n < 2:
@@ -274,7 +276,7 @@ def _impossible(
             dependent = str(error)
     apart = {each: str(why) for each in chosen if (why := _too_far_apart(x, each))}
     distinct = len(np.unique(x, axis=0))
-    notes: dict[tuple[int, Decomposed], str] = {}
+    notes: dict[tuple[int, Structure], str] = {}
     for k in ks:
         for each in chosen:
             needed = _rows_needed(each, k, d)
@@ -289,7 +291,7 @@ def _impossible(
     return notes
 
 
-def _too_far_apart(x: Array, structure: Decomposed) -> InputError | None:
+def _too_far_apart(x: Array, structure: Structure) -> InputError | None:
     """Why one unit for all columns does not serve this structure, if it needs one."""
     try:
         check_common_unit(x, None, structure)
@@ -298,7 +300,7 @@ def _too_far_apart(x: Array, structure: Decomposed) -> InputError | None:
     return None
 
 
-def _rows_needed(structure: Decomposed, k: int, d: int) -> int:
+def _rows_needed(structure: Structure, k: int, d: int) -> int:
     """Fewest rows from which every covariance of the structure has full rank.
 
     Where nothing ties a component's covariance to those of the others it needs D + 1 rows of its
@@ -313,8 +315,8 @@ def _rows_needed(structure: Decomposed, k: int, d: int) -> int:
 def _search(
     x: Array,
     ks: Sequence[int],
-    chosen: Sequence[Decomposed],
-    notes: dict[tuple[int, Decomposed], str],
+    chosen: Sequence[Structure],
+    notes: dict[tuple[int, Structure], str],
     ratio: float,
     rng: np.random.Generator,
     advance: Callable[[], None],
@@ -386,7 +388,7 @@ def _held_out(
     x: Array,
     test: NDArray[np.intp],
     ks: Sequence[int],
-    chosen: Sequence[Decomposed],
+    chosen: Sequence[Structure],
     names: tuple[str, ...] | None,
     ratio: float,
     rng: np.random.Generator,
@@ -441,17 +443,3 @@ def _warn_at_edge(cell: Cell, ks: Sequence[int]) -> None:
             BayesGMMWarning,
             stacklevel=3,
         )
-
-
-@contextmanager
-def _progress(wanted: bool, total: int) -> Iterator[Callable[[], None]]:
-    """A bar on a terminal, or nothing; yields what is to be called for each cell that is done."""
-    if not (wanted and sys.stderr.isatty()):
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Fitting the grid", total=total)
-        yield lambda: bar.advance(task)

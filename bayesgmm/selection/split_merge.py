@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.covariance.structures import Decomposed
+from bayesgmm.covariance.structures import Structure
 from bayesgmm.errors import SingularCovarianceError
 from bayesgmm.likelihood.statistics import Parameters, Statistics
 
@@ -22,7 +22,7 @@ _HALF_MEAN, _BETWEEN_HALVES = np.sqrt(2.0 / np.pi), 2.0 / np.pi
 
 
 def as_member(
-    structure: Decomposed, n: float, weights: Array, means: Array, covariances: Array
+    structure: Structure, n: float, weights: Array, means: Array, covariances: Array
 ) -> Parameters | None:
     """The mixture of a structure that the M-step makes of n rows in these components.
 
@@ -39,7 +39,7 @@ def as_member(
 
 
 def divided(
-    structure: Decomposed, parameters: Parameters, statistics: Statistics, metric: Array | None
+    structure: Structure, parameters: Parameters, statistics: Statistics, metric: Array | None
 ) -> Iterator[Parameters]:
     """Each component in turn as two halves, across the direction in which its rows spread most.
 
@@ -84,7 +84,7 @@ def divided(
 
 
 def joined(
-    structure: Decomposed, parameters: Parameters, n: float, most: int
+    structure: Structure, parameters: Parameters, n: float, most: int
 ) -> Iterator[Parameters]:
     """Two components put together: the pairs by which the classification loses least."""
     weights, means, covariances = parameters

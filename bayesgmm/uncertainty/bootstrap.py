@@ -1,7 +1,6 @@
 """Standard errors from refits: rows drawn anew, or weighted at random."""
 
 import os
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -9,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_count, check_rng
+from bayesgmm.display import progress
 from bayesgmm.em.fit import Settings, fit_mixture
+from bayesgmm.em.spurious import Fault
 from bayesgmm.errors import BayesGMMError, FitError, InputError
 from bayesgmm.mixture.matching import match_components
 from bayesgmm.mixture.mixture import Mixture
@@ -65,13 +66,15 @@ def bootstrap_errors(
         except BayesGMMError:
             # A draw on which no mixture exists is counted and reported, not dropped in silence.
             return None
-        if found.reason is not None:
+        if found.degeneracy is not None and found.degeneracy.fault is not Fault.FEW_ROWS:
             return None
         made = found.parameters.mixture()
         made = made.permuted(match_components(made, mixture).order)
         return flatten(made.weights, made.means, made.covariances)
 
-    found = list(_in_parallel(refit, seeds, n_jobs, progressbar))
+    with ThreadPoolExecutor(n_jobs or os.cpu_count()) as pool, progress(progressbar) as bar:
+        refits = pool.map(refit, seeds)
+        found = list(bar.track(refits, total=n_resamples, description="Refitting"))
     kept = [each for each in found if each is not None]
     failed = n_resamples - len(kept)
     if failed > _MOST_FAILED * n_resamples:
@@ -96,23 +99,3 @@ def _draw(
         return counts.astype(np.float64)
     weights = rng.exponential(size=n) * own
     return np.asarray(weights * (total / weights.sum()))
-
-
-def _in_parallel(
-    call: Callable[[Any], Any], arguments: list[Any], n_jobs: int | None, progressbar: bool
-) -> Iterator[Any]:
-    """Results in the order of the arguments; a bar on standard error if that is a terminal."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    with ThreadPoolExecutor(n_jobs or os.cpu_count()) as pool:
-        results = pool.map(call, arguments)
-        yield from track(
-            results,
-            description="Refitting",
-            total=len(arguments),
-            console=console,
-            transient=True,
-            disable=not (progressbar and console.is_terminal),
-        )

@@ -3,11 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.covariance.structures import as_structure
 from bayesgmm.likelihood.information import symmetric_basis
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.priors.families import Gamma, InverseGamma, InverseWishart, Wishart
-from bayesgmm.priors.penalised_likelihood import Penalised
+from bayesgmm.priors.families import ConjugateFamily
+from bayesgmm.priors.objective import pseudo_data
 from bayesgmm.priors.priors import ResolvedPriors
 
 type Array = NDArray[np.float64]
@@ -16,7 +15,7 @@ type Array = NDArray[np.float64]
 def prior_derivatives(
     priors: ResolvedPriors, mixture: Mixture, roots: Array
 ) -> tuple[Array, Array]:
-    """First (K q,) and second (K q, K q) derivatives, with a learned scale integrated out.
+    """First (K q,) and second (K q, K q) derivatives, with a random scale integrated out.
 
     Given its scale a conjugate prior has the derivatives of as many rows. Integrating the scale out
     puts its mean in its place, and adds the variance of the first derivatives under the scale's
@@ -33,17 +32,13 @@ def prior_derivatives(
     k, d = mixture.means.shape
     basis = symmetric_basis(d)
     q = 1 + d + len(basis)
-    penalty = Penalised(as_structure(priors.structure), priors)
-    scale = priors.expected_scale(mixture)
-    scatter = penalty.pseudo_scatter(scale)
-    scatter = np.diag(scatter) if scatter.ndim == 1 else scatter
+    count, scatter = pseudo_data(priors, priors.expected_scale(mixture))
     excess = np.asarray(priors.concentration) - 1.0
     precision = 1.0 / np.asarray(priors.mean_sd) ** 2
     pull = precision * (np.asarray(priors.mean_location) - mixture.means)
     half = np.linalg.solve(roots, np.broadcast_to(scatter, roots.shape))
     whitened = np.linalg.solve(roots, half.mT)
-    counts = penalty.pseudo_counts
-    slopes = 0.5 * (whitened - counts[:, np.newaxis, np.newaxis] * np.eye(d))
+    slopes = 0.5 * (whitened - count * np.eye(d))
     gradient = np.concatenate(
         (
             (excess / mixture.weights)[:, np.newaxis],
@@ -57,37 +52,33 @@ def prior_derivatives(
     blocks[:, 1 : 1 + d, 1 : 1 + d] = -np.einsum("kji,j,kjl->kil", roots, precision, roots)
     gram = np.einsum("eij,fij->ef", basis, basis)
     products = np.einsum("eij,kjl,fil->kef", basis, whitened, basis, optimize=True)
-    blocks[:, 1 + d :, 1 + d :] = 0.5 * counts[:, np.newaxis, np.newaxis] * gram
+    blocks[:, 1 + d :, 1 + d :] = 0.5 * count * gram
     blocks[:, 1 + d :, 1 + d :] -= 0.5 * (products + products.mT)
     hessian = np.zeros((k, q, k, q))
     each = np.arange(k)
     hessian[each, :, each, :] = blocks
-    lines = _scale_lines(priors, mixture, roots, scale)
+    lines = _scale_lines(priors, mixture, roots)
     if lines is not None:
         hessian[:, 1 + d :, :, 1 + d :] += np.einsum("kem,lfm->kelf", lines, lines, optimize=True)
     return gradient.ravel(), hessian.reshape(k * q, k * q)
 
 
-def _scale_lines(
-    priors: ResolvedPriors, mixture: Mixture, roots: Array, scale: Array
-) -> Array | None:
-    """Rows (K, entries of E, m) whose products are the variance that a learned scale adds."""
+def _scale_lines(priors: ResolvedPriors, mixture: Mixture, roots: Array) -> Array | None:
+    """Rows (K, entries of E, m) whose products are the variance that a random scale adds."""
     family, copies = priors.covariances, priors.n_covariances
+    assert isinstance(family, ConjugateFamily)
+    nu, p, _ = family.terms
+    if p is None:
+        return None
     k, d = mixture.means.shape
     basis = symmetric_basis(d)
-    # A covariance that all components share is counted once.
-    share = copies / k
-    if isinstance(family, InverseGamma) and isinstance(family.scale, Gamma):
-        post = family.scale.shape + copies * family.shape
-        moved = np.einsum("ejj->ej", basis) / mixture.variances[:, np.newaxis, :]
+    c = family.factor * priors.expected_scale(mixture)
+    if c.ndim == 1:
+        moved = np.einsum("ejj->ej", basis) * c / mixture.variances[:, np.newaxis, :]
         if priors.n_axes == 1:
             moved = moved.mean(axis=2, keepdims=True)
-        return np.asarray(share * moved * scale / np.sqrt(post))
-    if isinstance(family, InverseWishart) and isinstance(family.scale, Wishart):
-        assert family.df is not None
-        assert family.scale.df is not None
-        post = family.scale.df + copies * family.df
-        inner = np.linalg.solve(roots, np.linalg.cholesky(scale))[:, np.newaxis]
-        moved = inner.mT @ basis @ inner
-        return np.asarray(share * moved.reshape(k, len(basis), d * d) / np.sqrt(2.0 * post))
-    return None
+    else:
+        inner = np.linalg.solve(roots, np.linalg.cholesky(c))[:, np.newaxis]
+        moved = (inner.mT @ basis @ inner).reshape(k, len(basis), d * d)
+    # A covariance that all components share is counted once.
+    return np.asarray(copies / k * moved / np.sqrt(2.0 * (p + copies * nu)))

@@ -27,6 +27,7 @@ from bayesgmm.covariance.structures import as_structure
 from bayesgmm.em.loop import StopRule, maximise
 from bayesgmm.likelihood.em_steps import Rows, n_threads
 from bayesgmm.likelihood.statistics import Parameters
+from bayesgmm.priors.objective import Objective
 
 # n, d, K, structure, target, and by how many passes our and their fits differ.
 CASES = [
@@ -122,12 +123,12 @@ def test_time_of_an_iteration(
 
 def test_two_threads_against_one(benchmark, report):
     x, weights, means, precisions = overlapping(100_000, 1, 3, "full")
-    passes, structure = 400, as_structure("V")
+    passes, objective = 400, Objective(as_structure("V"))
     start = Parameters(weights, means, precisions[:, :, 0].copy())
 
     def run(threads):
         rule = StopRule(remaining=-1.0, max_passes=passes)
-        maximise(Rows(x, threads=threads), structure, start, rule, accelerate=False)
+        maximise(Rows(x, threads=threads), objective, start, rule, accelerate=False)
 
     one, two = partial(run, 1), partial(run, 2)
     one()

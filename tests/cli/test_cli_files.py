@@ -10,7 +10,7 @@ import sys
 import pytest
 
 import bayesgmm
-from bayesgmm.cli.messages import shown
+from bayesgmm.cli.results import printable
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="streams, links and names of POSIX")
 
@@ -107,7 +107,7 @@ def test_every_command_writes_through_links_and_keeps_modes(folder, bayesgmm_com
         link.symlink_to(target.name)
         result = bayesgmm_command(*command, "-o", link)
         assert result.exit_code == 1
-        assert "There is such a file already; --force replaces it." in result.stderr
+        assert "The file exists already; --force replaces it." in result.stderr
         result = bayesgmm_command(*command, "-o", link, "--force")
         assert result.exit_code == 0, result.stderr
         assert link.is_symlink()
@@ -207,7 +207,7 @@ def test_words_as_text():
         (os.fsdecode(b"m\xff"), r"m\xff"),
         ("\ud800 \udcff", r"\ud800 \udcff"),
     ]:
-        assert shown(word) == text
+        assert printable(word) == text
 
 
 def test_a_terminal_without_the_letters(folder):

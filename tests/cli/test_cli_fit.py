@@ -1,13 +1,14 @@
 import errno
 import json
+import os
 import warnings
 
 import numpy as np
 import pytest
 
 import bayesgmm
-from bayesgmm.data import table_files as files
-from bayesgmm.data.table_files import csv_text, npy_bytes
+from bayesgmm.data.csv_files import csv_text
+from bayesgmm.data.table_files import npy_bytes
 from bayesgmm.errors import ConvergenceWarning
 
 
@@ -133,6 +134,11 @@ def test_hostile_column_names_survive(bayesgmm_command, tmp_path):
     assert not drawn.stdout.startswith("=")
 
 
+def test_help_keeps_the_lines_of_examples(bayesgmm_command):
+    lines = bayesgmm_command("fit", "--help").stdout.splitlines()
+    assert "    bayesgmm fit faithful -k 2" in lines
+
+
 def test_usage_errors(bayesgmm_command):
     for arguments, words in [
         (("fit", "faithful", "-k", 2, "--covariance", "fulll"), "'full'"),
@@ -174,7 +180,7 @@ def test_a_full_disk_loses_neither_summary_nor_old_model(bayesgmm_command, tmp_p
 
     output = tmp_path / "model.json"
     output.write_text("old")
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     result = bayesgmm_command("fit", "faithful", "-k", 2, "-o", output, "--force")
     assert result.exit_code == 1
     assert "No space left" in result.stderr

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import bayesgmm
-from bayesgmm.data.table_files import csv_text
+from bayesgmm.data.csv_files import csv_text
 
 
 @pytest.fixture
@@ -146,5 +146,5 @@ def test_a_structure_without_a_sampler_still_has_a_page(bayesgmm_command, tmp_pa
     output = tmp_path / "page.html"
     result = bayesgmm_command("report", "faithful", "-k", 2, "--covariance", "VEE", "-o", output)
     assert result.exit_code == 0, result.output
-    assert "Note: the posterior was not sampled. covariance_type='VEE'" in result.stderr
+    assert "Note: the posterior was not sampled. Under covariance_type='VEE'" in result.stderr
     assert "no posterior was given" in output.read_text("utf-8")

@@ -22,7 +22,7 @@ def test_json_holds_every_parameter(bayesgmm_command):
     result = bayesgmm_command("sample", "faithful", "-k", 2, *SHORT, "--json", "--quiet")
     found = json.loads(result.stdout)
     assert (found["schema"], found["version"], found["seed"]) == ("bayesgmm.sample", 1, "0")
-    assert found["priors"]["structure"] == "VVV"
+    assert found["priors"]["covariance_type"] == "VVV"
     # Weights, means, standard deviations and correlations.
     assert len(found["parameters"]) == 2 + 4 + 4 + 2
     means = [each for each in found["parameters"] if each["parameter"].startswith("mean")]

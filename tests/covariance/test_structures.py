@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bayesgmm import GaussianMixture, load_dataset, structures
-from bayesgmm.covariance.structures import as_structure, structure_words
+from bayesgmm.covariance.structures import Structure, as_structure, structure_words
 from bayesgmm.errors import InvalidParameterError, SingularCovarianceError
 
 CODES = [each.code for each in structures()]
@@ -32,6 +32,11 @@ def test_there_are_mclusts_fourteen():
     full = ["EEE", "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV"]
     assert sorted(CODES) == sorted(diagonal + full)
     assert {"full", "tied", "diag", "spherical", "E", "V"} <= set(structure_words())
+
+
+def test_structures_are_equal_if_their_codes_are():
+    assert as_structure("tied") == Structure("EEE", "in other words")
+    assert len({each for each in structures() for _ in range(2)}) == 14
 
 
 @pytest.mark.parametrize(("word", "near"), [("VVW", "VVE"), ("fulll", "full"), ("eee", "tied")])

@@ -88,7 +88,7 @@ def test_constant_columns(check, value):
     X = normal(9, 50, 3)
     X[:, 1] = value
     X[7, 1] = np.nextafter(value, 1) if value else 0.0
-    with pytest.raises(InputError, match=r"rank 2 .*n_samples=50: column 'b' constant"):
+    with pytest.raises(InputError, match=r"rank 2 .*n_samples=50: column 'b' is constant"):
         check(X, NAMES[:3])
 
 
@@ -119,5 +119,5 @@ def test_missing_values_leave_constant_columns_to_be_found():
     check_full_rank(X)
     X[:, 1] = 5.0
     X[6, 1] = np.nan
-    with pytest.raises(InputError, match="column 1 constant"):
+    with pytest.raises(InputError, match="column 1 is constant"):
         check_full_rank(X)

@@ -62,6 +62,41 @@ def mounted(options):
             subprocess.run(["umount", folder], check=True)
 
 
+def test_writing_replaces_only_when_asked(tmp_path):
+    target = tmp_path / "out.json"
+    write_atomically(target, b"one", force=False)
+    with pytest.raises(FileExistsError):
+        write_atomically(target, b"two", force=False)
+    with pytest.raises(FileExistsError):
+        check_target(target, force=False)
+    assert target.read_bytes() == b"one"
+    check_target(target, force=True)
+    write_atomically(target, b"two", force=True)
+    assert target.read_bytes() == b"two"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_failed_write_leaves_nothing_behind(tmp_path, monkeypatch):
+    target = tmp_path / "out.json"
+    target.write_bytes(b"old")
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_atomically(target, b"new", force=True)
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_targets_that_cannot_be_written_are_found_beforehand(tmp_path):
+    with pytest.raises(IsADirectoryError):
+        check_target(tmp_path, force=True)
+    with pytest.raises(FileNotFoundError):
+        check_target(tmp_path / "none" / "x.json", force=True)
+
+
 @pytest.mark.parametrize("force", [False, True])
 def test_a_new_file_has_the_content_and_the_mode_of_the_umask(tmp_path, way, force):
     before = os.umask(0o027)

@@ -1,129 +1,17 @@
 import contextlib
-import csv
-import errno
 import io
 import os
 import threading
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
+from written_tables import ROWS, values, written
 
-from bayesgmm.data import table_files as files
-from bayesgmm.data.table_files import (
-    Text,
-    check_target,
-    csv_text,
-    npy_bytes,
-    read_table,
-    row_counter,
-    select,
-    write_atomically,
-)
+from bayesgmm.data.table_files import npy_bytes, read_table
+from bayesgmm.data.tables import select
 from bayesgmm.errors import InputError, InputTypeError
-
-ROWS = [[1.5, -2.0], [3.25, 4e-300], [0.1, 5.0]]
-
-
-def written(tmp_path, text, name="data.csv"):
-    path = tmp_path / name
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return path
-
-
-def values(table):
-    return np.column_stack(table.columns).tolist()
-
-
-@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", " "])
-@pytest.mark.parametrize("header", [True, False])
-def test_delimiter_and_header_are_found(tmp_path, delimiter, header):
-    lines = [delimiter.join(map(repr, row)) for row in ROWS]
-    if header:
-        lines.insert(0, delimiter.join("ab"))
-    table = read_table(written(tmp_path, "\n".join(lines) + "\n\n"))
-    assert values(table) == ROWS
-    assert table.names == (("a", "b") if header else None)
-
-
-def test_one_column_and_a_byte_order_mark(tmp_path):
-    table = read_table(
-        written(tmp_path, "\ufeffheight, cm\r\n1\r\n2\r\n", "one.txt"), delimiter=";"
-    )
-    assert table.names == ("height, cm",)
-    assert values(table) == [[1.0], [2.0]]
-
-
-def test_a_header_of_numbers_can_be_declared(tmp_path):
-    path = written(tmp_path, "2001,2002\n1,2\n")
-    assert read_table(path).names is None
-    assert read_table(path, header=True).names == ("2001", "2002")
-
-
-def test_missing_cells_are_nan_and_a_blank_line_among_one_column_too(tmp_path):
-    table = read_table(written(tmp_path, "a,b\n1,\nNA,2\n\n3,n/a\n"))
-    assert np.isnan(values(table)).tolist() == [[False, True], [True, False], [False, True]]
-    table = read_table(written(tmp_path, "a\n1\n\n3\n\n"))
-    assert np.isnan(values(table)).ravel().tolist() == [False, True, False]
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("a,b\n1,2\n3\n", "Line 3 .* has 1 cells, but the header has 2"),
-        ("1,2\n3,4\n5,6,7\n", "Line 3 .* has 3 cells, but the first line has 2"),
-        ("", "no rows"),
-        ("a,b\n", "no rows below its header"),
-        (b"a,b\n\xff\xfe,1\n", "UTF-8"),
-        ('a,b\n"' + "x" * 200_000 + '",1\n', "CSV"),
-    ],
-)
-def test_what_is_no_table_is_refused_with_its_line(tmp_path, text, message):
-    with pytest.raises(InputError, match=message):
-        read_table(written(tmp_path, text))
-
-
-@pytest.mark.parametrize("cell", ["setosa", "1_000", "1,5", "2024-01-01", "True", "0x10"])
-def test_text_is_named_and_never_cast(tmp_path, cell):
-    table = read_table(written(tmp_path, f'a,b\n1,2\n3,"{cell}"\n'))
-    assert isinstance(table.columns[1], Text)
-    with pytest.raises(InputTypeError, match=r"Column 'b' holds text \(first: row 1.*--columns"):
-        select(table)
-    chosen = select(table, label_column="b")
-    assert chosen.X.tolist() == [[1.0], [3.0]]
-    assert chosen.labels == ["2", cell]
-
-
-def test_text_far_down_a_long_file(tmp_path):
-    n = files._CHUNK + 5
-    lines = [f"{i}" for i in range(n)]
-    lines[-1] = "oops"
-    table = read_table(written(tmp_path, "a\n" + "\n".join(lines)))
-    assert isinstance(table.columns[0], Text)
-    assert table.columns[0].row == n - 1
-    assert len(table.columns[0].cells) == n
-    assert table.columns[0].cells[3] == "3"
-
-
-def test_columns_by_name_and_position(tmp_path):
-    table = read_table(written(tmp_path, "a,b,a\n1,2,3\n4,5,6\n"))
-    assert table.names == ("a", "b", "a (2)")
-    chosen = select(table, ["a (2)", "0"])
-    assert chosen.X.tolist() == [[3.0, 1.0], [6.0, 4.0]]
-    assert chosen.feature_names == ("a (2)", "a")
-    assert select(table, ["a"], "b").labels == ["2", "5"]
-    for bad in (["c"], ["3"], ["a", "0"]):
-        with pytest.raises(InputError):
-            select(table, bad)
-    with pytest.raises(InputError, match="twice"):
-        select(table, ["a"], "a")
-
-
-def test_a_column_that_only_counts_rows_is_noticed(tmp_path):
-    counted = read_table(written(tmp_path, ",a\n1,2.5\n2,3.5\n3,1.5\n"))
-    assert row_counter(counted) == "column ''"
-    measured = read_table(written(tmp_path, "x,a\n1,2.5\n2,3.5\n3,1.5\n"))
-    assert row_counter(measured) is None
 
 
 def test_npy(tmp_path):
@@ -162,10 +50,8 @@ def test_npy_never_unpickles(tmp_path):
 
 
 def test_parquet(tmp_path):
-    pandas = pytest.importorskip("pandas")
-    pytest.importorskip("pyarrow")
     path = tmp_path / "x.parquet"
-    pandas.DataFrame({"a": [1, 2], "b": [0.5, None], "c": ["u", "v"]}).to_parquet(path)
+    pd.DataFrame({"a": [1, 2], "b": [0.5, None], "c": ["u", "v"]}).to_parquet(path)
     table = read_table(path)
     assert table.names == ("a", "b", "c")
     assert table.columns[0].tolist() == [1.0, 2.0]
@@ -173,172 +59,14 @@ def test_parquet(tmp_path):
     assert select(table, ["a"], "c").labels == ["u", "v"]
     with pytest.raises(InputError, match="Parquet"):
         read_table(written(tmp_path, b"PAR1 and then nothing", "bad.parquet"))
-    pandas.DataFrame({"a": [1], "big": [2**60]}).to_parquet(path)
+    pd.DataFrame({"a": [1], "big": [2**60]}).to_parquet(path)
     with pytest.raises(InputError, match=r"2\*\*53 in column 'big'"):
         select(read_table(path))
 
 
-def test_csv_text_keeps_numbers_and_disarms_formulas():
-    text = csv_text(
-        ["=cmd|x", "@a", "-1", "plain"],
-        [np.array([-1.5, np.nan]), ["+cmd", "+5"], [1, -2], ["a,b", "-x"]],
-    )
-    assert list(csv.reader(io.StringIO(text))) == [
-        ["'=cmd|x", "'@a", "-1", "plain"],
-        ["-1.5", "'+cmd", "1", "a,b"],
-        ["", "+5", "-2", "'-x"],
-    ]
-
-
-def test_csv_is_exact_to_the_last_bit(tmp_path):
-    rng = np.random.default_rng(0)
-    X = rng.standard_normal((50, 2)) * 10.0 ** rng.integers(-300, 300, (50, 2))
-    table = read_table(written(tmp_path, csv_text(["a", "b"], list(X.T))))
-    assert np.array_equal(np.column_stack(table.columns), X)
-
-
-def test_writing_replaces_only_when_asked(tmp_path):
-    target = tmp_path / "out.json"
-    write_atomically(target, b"one", force=False)
-    with pytest.raises(FileExistsError):
-        write_atomically(target, b"two", force=False)
-    with pytest.raises(FileExistsError):
-        check_target(target, force=False)
-    assert target.read_bytes() == b"one"
-    check_target(target, force=True)
-    write_atomically(target, b"two", force=True)
-    assert target.read_bytes() == b"two"
-    assert list(tmp_path.iterdir()) == [target]
-
-
-def test_a_failed_write_leaves_nothing_behind(tmp_path, monkeypatch):
-    target = tmp_path / "out.json"
-    target.write_bytes(b"old")
-
-    def full(_):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(files.os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        write_atomically(target, b"new", force=True)
-    assert target.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [target]
-
-
-def test_targets_that_cannot_be_written_are_found_beforehand(tmp_path):
-    with pytest.raises(IsADirectoryError):
-        check_target(tmp_path, force=True)
-    with pytest.raises(FileNotFoundError):
-        check_target(tmp_path / "none" / "x.json", force=True)
-
-
-LARGE = 2**53 + 1
-
-
-def all_written(tmp_path, column):
-    """The same column as CSV, NPY and Parquet."""
-    pandas, _ = pytest.importorskip("pandas"), pytest.importorskip("pyarrow")
-    yield written(tmp_path, "b\n" + "\n".join(map(str, column)), "x.csv")
-    yield written(tmp_path, npy_bytes(np.array(column, dtype=np.int64)), "x.npy")
-    pandas.DataFrame({"b": column}).to_parquet(tmp_path / "x.parquet")
-    yield tmp_path / "x.parquet"
-
-
-@pytest.mark.parametrize("large", [LARGE, -LARGE, 2**53 + 2, 2**60])
-def test_every_kind_of_file_refuses_integers_that_float64_would_round(tmp_path, large):
-    for path in all_written(tmp_path, [1, 2**53, -(2**53), large]):
-        message = r"^Integers beyond 2\*\*53 in column .* \(first: row 3\), .*Subtract an offset"
-        with pytest.raises(InputError, match=message):
-            select(read_table(path))
-    for path in all_written(tmp_path, [1, 2**53, -(2**53), 7]):
-        assert select(read_table(path)).X.ravel().tolist() == [1, 2.0**53, -(2.0**53), 7]
-
-
-@pytest.mark.parametrize(
-    "cell", [f"+{LARGE}", f" {LARGE} ", f"000{LARGE}", "9" * 400, "0" * 5000 + str(LARGE)]
-)
-def test_large_integers_of_a_csv_in_every_form(tmp_path, cell):
-    table = read_table(written(tmp_path, f'a,b\n1,2\n3,"{cell}"\n'))
-    with pytest.raises(InputError, match=r"2\*\*53 in column 'b' \(first: row 1\)"):
-        select(table)
-    # A column of identifiers is left out, or read as labels to the last digit.
-    assert select(table, ["a"], "b").labels == ["2", cell]
-
-
-def test_large_numbers_that_are_no_integers_are_rounded_as_all_decimals_are(tmp_path):
-    table = read_table(written(tmp_path, "a\n9007199254740993.0\n1e20\n-1.5e300\n"))
-    assert values(table) == [[9007199254740992.0], [1e20], [-1.5e300]]
-
-
-@pytest.mark.parametrize("kind", ["csv", "npy", "parquet"])
-def test_a_large_integer_in_a_column_that_is_not_fitted(tmp_path, kind):
-    path = tmp_path / f"two.{kind}"
-    if kind == "csv":
-        written(tmp_path, f"a,b\n1,{LARGE}\n5,2\n", path.name)
-    elif kind == "npy":
-        np.save(path, np.array([[1, LARGE], [5, 2]]))
-    else:
-        pytest.importorskip("pyarrow")
-        pytest.importorskip("pandas").DataFrame({"a": [1, 5], "b": [LARGE, 2]}).to_parquet(path)
-    table = read_table(path)
-    assert select(table, ["0"]).X.tolist() == [[1.0], [5.0]]
-    assert select(table, ["0"], "1").labels == [str(LARGE), "2"]
-    with pytest.raises(InputError, match=r"^Integers beyond 2\*\*53 in column .* \(first: row 0\)"):
-        select(table)
-
-
-def test_a_large_integer_far_down(tmp_path):
-    n = files._CHUNK + 5
-    table = read_table(written(tmp_path, "a\n" + "0.5\n" * n + f"007\n{LARGE}\n"))
-    with pytest.raises(InputError, match=rf"first: row {n + 1}\)"):
-        select(table)
-    assert table.columns[0].cells[-2:] == ["7", str(LARGE)]
-
-
-def test_labels_keep_every_digit_and_do_not_depend_on_where_the_first_text_is(tmp_path):
-    rows = ["0.1,1", "0.10000000000000002,2", "0.1000,3"]
-    labels = select(read_table(written(tmp_path, "g,x\n" + "\n".join(rows))), ["x"], "g").labels
-    assert labels == ["0.1", "0.10000000000000002", "0.1"]
-    rows = ["7"] * files._CHUNK + ["007", "x"]
-    table = read_table(written(tmp_path, "g\n" + "\n".join(rows)))
-    assert table.columns[0].cells[-3:] == ["7", "7", "x"]
-
-
-@pytest.mark.parametrize("name", ["Date", "RETURN", "éÉ", "ß", "iPhone", "'Q' \"Z\""])
-def test_messages_keep_the_case_of_names_and_advise_what_works(tmp_path, name):
-    table = read_table(written(tmp_path, csv_text([name, "x"], [["u", "v"], ["1", "2"]])))
-    name = table.names[0]
-    with pytest.raises(InputTypeError) as caught:
-        select(table)
-    assert str(caught.value).startswith(f"Column {name!r} holds text (first: row 0, 'u')")
-    assert select(table, None, name).labels == ["u", "v"]
-
-
-def test_positions_of_any_length(tmp_path):
-    table = read_table(written(tmp_path, "a,b\n1,2\n"))
-    for word in ("9" * 5000, "-1", "²", "1.0", ""):
-        with pytest.raises(InputError, match="There is no column"):
-            select(table, [word])
-
-
-def test_many_columns_of_one_name_are_numbered_quickly(tmp_path):
-    start = time.perf_counter()
-    table = read_table(
-        written(tmp_path, ",".join(["a"] * 20_000) + "\n" + ",".join(["1"] * 20_000))
-    )
-    assert time.perf_counter() - start < 2
-    assert table.names[-1] == "a (20000)"
-    assert len(set(table.names)) == 20_000
-
-
-# --- streams --------------------------------------------------------------------------------------
-
-
 def contents():
-    pandas = pytest.importorskip("pandas")
-    pytest.importorskip("pyarrow")
     buffer = io.BytesIO()
-    pandas.DataFrame(ROWS, columns=["a", "b"]).to_parquet(buffer)
+    pd.DataFrame(ROWS, columns=["a", "b"]).to_parquet(buffer)
     lines = "".join(f"{x!r},{y!r}\n" for x, y in ROWS)
     return [
         b"\xef\xbb\xbfa,b\n" + lines.encode(),
@@ -386,17 +114,6 @@ def test_standard_input_that_is_closed_or_empty(monkeypatch):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO()))
     with pytest.raises(InputError, match="standard input has no rows"):
         read_table("-")
-
-
-def test_a_line_without_an_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "_LONGEST_LINE", 1000)
-    assert values(read_table(written(tmp_path, "a\n" + "1\n" * 400))) == [[1.0]] * 400
-    if os.path.exists("/dev/zero"):
-        with pytest.raises(InputError, match="Line 1 of '/dev/zero' is longer"):
-            read_table("/dev/zero")
-
-
-# --- damaged files --------------------------------------------------------------------------------
 
 
 def with_header(header, version=(1, 0)):

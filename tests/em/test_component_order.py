@@ -223,8 +223,8 @@ def fit():
 @pytest.mark.parametrize(
     ("k", "d", "words"),
     [
-        (2, 2, "2 components of 2 features, but the fit has 3 components of 2 features"),
-        (3, 1, "3 components of 1 feature, but the fit has 3 components of 2 features"),
+        (2, 2, "2 components of 2 features, but 3 components of 2 features are needed"),
+        (3, 1, "3 components of 1 feature, but 3 components of 2 features are needed"),
     ],
 )
 def test_another_size_is_refused(fit, k, d, words):

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from bayesgmm.data.csv_files import csv_text
 from bayesgmm.data.json_document import dump_document
-from bayesgmm.data.table_files import csv_text, npy_bytes, read_table, select
+from bayesgmm.data.table_files import npy_bytes, read_table
+from bayesgmm.data.tables import select
 from bayesgmm.errors import BayesGMMError, InputError, InputTypeError
 from bayesgmm.mixture.mixture import Mixture
 

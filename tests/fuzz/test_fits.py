@@ -31,7 +31,7 @@ CHOICES = st.sampled_from(
 @fuzz(80)
 @given(st.data(), rows(), st.integers(1, 4), CHOICES)
 def test_a_fit_is_finite_or_refused_in_words(data, x, k, choice):
-    code = data.draw(codes(x.shape[1]))
+    code = data.draw(codes)
     fit = GaussianMixture(k, covariance_type=code, random_state=0, **choice)
     fit = outcome(fit.fit, x)
     if isinstance(fit, BayesGMMError):
@@ -57,7 +57,7 @@ def test_a_fit_is_finite_or_refused_in_words(data, x, k, choice):
 def test_a_fit_follows_its_columns_and_their_units(data, drawn, rng):
     x, labels = drawn
     d = x.shape[1]
-    code = data.draw(codes(d))
+    code = data.draw(codes)
     scale = 2.0 ** rng.integers(-300, 300, d if as_structure(code).scales_by_column else 1)
     order = rng.permutation(d)
     here = outcome(GaussianMixture(2, covariance_type=code, init_params=labels).fit, x)
@@ -111,7 +111,7 @@ def test_more_freedom_begun_at_the_optimum_of_less_never_loses(drawn, pair):
 @fuzz(6)
 @given(st.data(), rows(most=20))
 def test_a_selection_is_a_table_or_a_sentence(data, x):
-    chosen = data.draw(st.lists(codes(x.shape[1]), min_size=1, max_size=4, unique=True))
+    chosen = data.draw(st.lists(codes, min_size=1, max_size=4, unique=True))
     found = outcome(select_mixture, x, [1, 2, 3], chosen, rng=0, progressbar=False)
     if isinstance(found, BayesGMMError):
         return
@@ -133,7 +133,7 @@ def test_a_selection_is_a_table_or_a_sentence(data, x):
 @fuzz(4)
 @given(st.data(), rows(most=15, features=2))
 def test_a_bootstrap_test_has_a_p_value_or_a_sentence(data, x):
-    code = data.draw(codes(x.shape[1]))
+    code = data.draw(codes)
     found = outcome(
         bootstrap_lrt, x, 1, covariance_type=code, n_resamples=3, rng=0, progressbar=False
     )

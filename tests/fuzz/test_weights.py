@@ -33,7 +33,7 @@ def assert_same(here, there, unit=1.0):
 @fuzz(40)
 @given(st.data(), rows(), generators, st.integers(-900, 900), st.integers(1, 3))
 def test_the_unit_of_weights_changes_no_bit(data, x, rng, power, k):
-    code = data.draw(codes(x.shape[1]))
+    code = data.draw(codes)
     v, unit = rng.uniform(0.1, 3.0, len(x)), 2.0**power
     here, there = fitted(k, code, x, v), fitted(k, code, x, unit * v)
     assert_same(here, there, unit)
@@ -54,7 +54,7 @@ def test_the_unit_of_weights_changes_no_bit(data, x, rng, power, k):
 @given(st.data(), groups(), generators)
 def test_integer_weights_are_repeated_rows(data, drawn, rng):
     x, labels = drawn
-    code = data.draw(codes(x.shape[1]))
+    code = data.draw(codes)
     times = rng.integers(0, 4, len(x))
     assume(len(set(labels[times > 0])) == 2)
     here = fitted(2, code, x, times.astype(float), init_params=labels)
@@ -71,7 +71,7 @@ def test_integer_weights_are_repeated_rows(data, drawn, rng):
 @fuzz(30)
 @given(st.data(), rows(), generators, st.integers(1, 3), st.sampled_from([0.0, 1e12, -1e300]))
 def test_a_row_of_weight_zero_is_not_there(data, x, rng, k, value):
-    code = data.draw(codes(x.shape[1]))
+    code = data.draw(codes)
     v = rng.uniform(0.5, 2.0, len(x))
     at = rng.integers(0, len(x) + 1)
     there = np.insert(x, at, value, axis=0)

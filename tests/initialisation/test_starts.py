@@ -6,6 +6,7 @@ import pytest
 from bayesgmm import GaussianMixture, Mixture, load_dataset, random_mixture, simulate
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.initialisation.starts import Sample, Views, exchanged, from_labels, portfolio
+from bayesgmm.priors.objective import Objective
 
 
 def views_of(x, seed=0):
@@ -51,7 +52,7 @@ def test_the_four_kinds_come_first_then_each_merge_tree_once():
     for code in ("VVV", "EEE", "VVI", "VII"):
         structure = as_structure(code)
         rng = np.random.default_rng(0)
-        starts = portfolio(views_of(x), 3, structure, rng)
+        starts = portfolio(views_of(x), 3, Objective(structure), rng)
         names[code] = [next(starts).name for _ in range(20)]
     first = ["k-means", "random rows", "k-means", "k-means, whitened"]
     for each in names.values():
@@ -67,11 +68,11 @@ def test_trees_are_made_of_a_part_of_many_rows_chosen_by_the_seed():
     assert len(one.chosen) == 1000
     np.testing.assert_array_equal(one.chosen, again.chosen)
     assert not np.array_equal(one.chosen, other.chosen)
-    made = one.cut("EEE", "whitened", 4, as_structure("VVV"))
+    made = one.cut("EEE", "whitened", 4, Objective(as_structure("VVV")))
     assert made is not None
     assert made.parameters.weights.sum() == pytest.approx(1.0, abs=1e-14)
     few = views_of(x[:30] @ np.ones((2, 40)) + np.random.default_rng(3).standard_normal((30, 40)))
-    assert few.cut("VVV", "whitened", 31, as_structure("VVV")) is None
+    assert few.cut("VVV", "whitened", 31, Objective(as_structure("VVV"))) is None
 
 
 @pytest.mark.parametrize("code", ["VVV", "EEE", "VVI", "VII", "VEV"])
@@ -79,10 +80,10 @@ def test_an_exchange_is_a_mixture_of_the_structure_with_two_components_elsewhere
     x, structure = load_dataset("iris").X, as_structure(code)
     sample = Sample(x, np.ones(len(x)), whole=True)
     labels = np.repeat(np.arange(5), 30)
-    theta = from_labels(sample, labels, 5, structure)
+    theta = from_labels(sample, labels, 5, Objective(structure))
     rng = np.random.default_rng(0)
     for _ in range(20):
-        made = exchanged(sample, theta, structure, rng)
+        made = exchanged(sample, theta, Objective(structure), rng)
         assert made is not None
         weights, means, covariances = made.parameters
         if structure.diagonal:
@@ -93,8 +94,8 @@ def test_an_exchange_is_a_mixture_of_the_structure_with_two_components_elsewhere
         counts = len(x) * weights.reshape(-1, *(1,) * (made.parameters.covariances.ndim - 1))
         member = structure.covariances(len(x) * weights, counts * made.parameters.covariances)
         np.testing.assert_allclose(member, made.parameters.covariances, rtol=1e-6, atol=1e-9)
-    two = from_labels(sample, np.minimum(labels, 1), 2, structure)
-    assert exchanged(sample, two, structure, rng) is None
+    two = from_labels(sample, np.minimum(labels, 1), 2, Objective(structure))
+    assert exchanged(sample, two, Objective(structure), rng) is None
 
 
 def simulated(seed):

@@ -15,6 +15,7 @@ from bayesgmm import (
     sample_posterior,
 )
 from bayesgmm.covariance.structures import as_structure
+from bayesgmm.data.validation import Data
 from bayesgmm.errors import DegeneracyWarning, FitError
 from bayesgmm.posterior.initial_estimate import as_penalty, estimate
 from bayesgmm.priors.priors import ResolvedPriors
@@ -68,7 +69,7 @@ def test_a_maximum_of_the_likelihood_is_left_alone():
     x = load_dataset("faithful").X
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = estimate(x, 2, as_structure("full"), Priors(), np.random.default_rng(0))
+        found = estimate(Data(x, None), 2, as_structure("full"), Priors(), np.random.default_rng(0))
     assert found.log_likelihood == pytest.approx(-1130.26396, abs=1e-4)
     assert (found.priors, found.note, found.penalty) == (None, "", None)
 
@@ -86,7 +87,13 @@ def test_priors_under_which_a_component_shrinks_are_refused():
 def test_how_many_equal_rows_a_learned_scale_bears(copies, proper):
     """2g + (m - 1) 2a + 1 = 0.4 + 2 * 4 + 1 = 9.4 of them, by Richardson and Green's priors."""
     x = np.repeat([[0.0], [1.0], [5.0]], copies, axis=0)
-    action = (x, 3, as_structure("full"), Priors.richardson_green(), np.random.default_rng(0))
+    action = (
+        Data(x, None),
+        3,
+        as_structure("full"),
+        Priors.richardson_green(),
+        np.random.default_rng(0),
+    )
     if proper:
         with pytest.warns(DegeneracyWarning):
             assert estimate(*action).priors is not None

@@ -107,7 +107,7 @@ def test_far_out_the_density_is_no_number_and_nothing_crashes():
 def test_a_structure_that_ties_parts_has_no_posterior():
     words = "full, tied, diag, EEI, spherical, EII"
     for word in ("EVE", "VEI"):
-        with pytest.raises(InvalidParameterError, match=f"no posterior. Use one of {words}"):
+        with pytest.raises(InvalidParameterError, match=f"do not support. Use one of {words}"):
             coordinates(rows(20, 2), 2, as_structure(word))
     # One component, or one feature, has nothing to tie.
     assert coordinates(rows(20, 2), 1, as_structure("EVE")).size == 5

@@ -4,8 +4,8 @@ import pytensor
 import pytest
 from problems import CASES, built, case_name, rows, somewhere
 
-from bayesgmm import Priors, load_dataset, mixture_model, sample_posterior
-from bayesgmm.errors import InputError, InvalidParameterError
+from bayesgmm import GaussianMixture, Priors, load_dataset, mixture_model, sample_posterior
+from bayesgmm.errors import InputError, InvalidParameterError, NotFittedError
 
 # Compiling each of these graphs takes longer than all the rest.
 INTERPRETED = pytensor.compile.mode.Mode(linker="py", optimizer="fast_compile")
@@ -70,7 +70,39 @@ def test_shared_and_one_dimensional_covariances_are_expanded():
     assert tuple(pm.draw(model["covariances"], random_seed=0, mode=INTERPRETED).shape) == (1, 1, 1)
 
 
-@pytest.mark.slow  # PyMC compiles the model
+def test_a_fit_makes_the_coordinates():
+    x = load_dataset("faithful").X
+    fit = GaussianMixture(2, random_state=0).fit(x)
+    models = [mixture_model(x, 2, init=init) for init in (fit, fit.mixture_)]
+    frames = [each.rvs_to_transforms[each["means"]]._frame for each in models]
+    np.testing.assert_array_equal(frames[0], frames[1])
+    within = np.tensordot(fit.weights_, fit.covariances_, 1)
+    np.testing.assert_allclose(frames[0] @ frames[0].T, within, rtol=1e-12)
+    with pytest.raises(InvalidParameterError, match="init has 2 components"):
+        mixture_model(x, 3, init=fit)
+    with pytest.raises(NotFittedError):
+        mixture_model(x, 2, init=GaussianMixture(2))
+
+
+# PyMC's LKJ draws compile a graph of their own.
+@pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS")
+@pytest.mark.parametrize("case", CASES, ids=case_name)
+def test_draws_from_the_prior_have_its_density(case):
+    """The mean of d/dt log p(e^t Sigma) at t = 0 is minus the free entries of Sigma."""
+    word, d, how = case
+    model = model_of(case, k=1)
+    family = Priors(**how).for_data(rows(150, d), 1, word).covariances
+    name = next(each.name for each in model.free_RVs if "mean" not in each.name)
+    draws = pm.draw(model[name], 2000, random_seed=3, mode=INTERPRETED)
+    h = 1e-4
+    up, down = (np.array([family.log_density(np.exp(t) * each) for each in draws]) for t in (h, -h))
+    slopes = (up - down) / (2 * h)
+    free = draws[0].shape[-1] if draws[0].ndim == 2 else d * (d + 1) / 2
+    error = slopes.std() / np.sqrt(len(slopes))
+    assert abs(slopes.mean() + free) < 5 * error
+    assert slopes.std() > 0.0
+
+
 def test_pymcs_own_sampler_draws_from_the_same_posterior():
     x = load_dataset("faithful").X
     short = {"draws": 150, "tune": 200, "chains": 1, "progressbar": False}
@@ -91,7 +123,7 @@ def test_bad_input_is_refused_before_there_is_a_model():
         mixture_model(x, 40)
     with pytest.raises(InputError, match="NaN"):
         mixture_model(np.where(x == x[3, 1], np.nan, x), 2)
-    with pytest.raises(InvalidParameterError, match="no posterior"):
+    with pytest.raises(InvalidParameterError, match="posteriors do not support"):
         mixture_model(x, 2, covariance_type="VVE")
 
 

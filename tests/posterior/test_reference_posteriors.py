@@ -60,7 +60,6 @@ def test_richardson_and_green_on_galaxies():
         assert abs(z).max() < 4.4, (name, z)
 
 
-@pytest.mark.slow
 def test_low_dim_gauss_mix_of_posteriordb():
     """Means within 4 Monte Carlo errors, standard deviations within 5 percent.
 

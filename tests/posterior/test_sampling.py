@@ -17,7 +17,7 @@ from bayesgmm import (
     relabel,
     sample_posterior,
 )
-from bayesgmm.errors import BayesGMMError, InputError, InvalidParameterError
+from bayesgmm.errors import BayesGMMError, InputError, InvalidParameterError, NotFittedError
 from bayesgmm.mixture.matching import match_components
 from bayesgmm.priors.priors import ResolvedPriors
 
@@ -179,8 +179,8 @@ def test_few_draws_have_no_spread_and_no_warnings(faithful, chains, draws):
         ({"priors": "flat"}, "priors must be a Priors or None"),
         ({"target_accept": 1.5}, "target_accept must be a number between 0 and 1"),
         ({"draws": 10**13}, "take .* GiB, but this machine has"),
-        ({"covariance_type": "VEV"}, "ties parts of the covariances together"),
-        ({"covariance_type": "round"}, "names no covariance structure"),
+        ({"covariance_type": "VEV"}, "share parts of their covariances"),
+        ({"covariance_type": "round"}, "is not a covariance structure"),
         ({"priors": Priors(mean_sd=[1.0, 2.0, 3.0])}, "shape"),
         ({"priors": Priors(covariances="inverse-gamma")}, "covariance"),
     ],
@@ -257,3 +257,39 @@ def test_any_source_of_random_numbers(faithful):
     for rng in (np.random.RandomState(1), np.random.default_rng(1), np.random.SeedSequence(1)):
         tree = sample_posterior(faithful, 2, draws=5, tune=5, chains=1, rng=rng, progressbar=False)
         assert tree["posterior"].sizes["draw"] == 5
+
+
+def test_chains_begin_at_a_fit_or_a_mixture_that_is_given(monkeypatch):
+    X = load_dataset("faithful").X
+    fit = GaussianMixture(2, covariance_type="diag", random_state=3).fit(X)
+
+    def refuse(*_):
+        raise AssertionError("EM ran again")
+
+    monkeypatch.setattr(GaussianMixture, "fit", refuse)
+    short = {"draws": 20, "tune": 50, "chains": 2, "rng": 1, "progressbar": False}
+    tree = sample_posterior(X, init=fit, **short)
+    assert tree.attrs["covariance_type"] == "diag"
+    assert tree.attrs["init"] == "given"
+    np.testing.assert_array_equal(tree["constant_data"]["em_means"], fit.means_)
+    assert float(tree["constant_data"]["em_log_likelihood"]) == pytest.approx(fit.log_likelihood_)
+    mixture = fit.mixture_
+    tree = sample_posterior(X, init=mixture, **short)
+    assert tree.attrs["covariance_type"] == "full"
+    np.testing.assert_array_equal(tree["constant_data"]["em_means"], mixture.means)
+
+
+def test_a_fit_that_does_not_suit_is_refused():
+    X = load_dataset("faithful").X
+    fit = GaussianMixture(2, random_state=0).fit(X)
+    with pytest.raises(InvalidParameterError, match="init has 2 components of 2 features"):
+        sample_posterior(X, 3, init=fit)
+    with pytest.raises(InvalidParameterError, match="fitted with covariance_type='full'"):
+        sample_posterior(X, init=fit, covariance_type="diag")
+    with pytest.raises(InvalidParameterError, match="n_components must be"):
+        sample_posterior(X)
+    with pytest.raises(NotFittedError):
+        sample_posterior(X, init=GaussianMixture(2))
+    weighted = GaussianMixture(2, random_state=0).fit(X, sample_weight=np.arange(1.0, 273.0))
+    with pytest.raises(InvalidParameterError, match="sample_weight"):
+        sample_posterior(X, init=weighted)

@@ -65,7 +65,6 @@ def test_bad_rows_and_unfittable_rows_are_refused():
         bootstrap_lrt([[1.0], [1.0], [2.0]], 2)
 
 
-@pytest.mark.slow
 def test_p_values_are_uniform_where_the_null_hypothesis_is_true():
     """40 data sets of one Gaussian, 9 replicates each: P(p <= m / 10) = m / 10.
 

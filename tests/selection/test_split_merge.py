@@ -8,6 +8,7 @@ from bayesgmm.covariance.structures import as_structure, structures
 from bayesgmm.em.loop import Outcome, StopRule, maximise
 from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.likelihood.statistics import Parameters
+from bayesgmm.priors.objective import Objective
 from bayesgmm.selection.split_merge import as_member, divided, joined
 
 CODES = [each.code for each in structures() if len(each.code) == 3]
@@ -22,7 +23,9 @@ def optimum(code, k, rows):
     if structure.diagonal:
         covariances = np.einsum("kii->ki", covariances)
     start = Parameters(fit.weights_, fit.means_, np.ascontiguousarray(covariances))
-    return maximise(Rows(rows), structure, start, StopRule(remaining=1e-10, max_passes=200))
+    return maximise(
+        Rows(rows), Objective(structure), start, StopRule(remaining=1e-10, max_passes=200)
+    )
 
 
 def moments(parameters):
@@ -60,7 +63,7 @@ def test_division_across_the_same_direction_in_any_coordinates():
     rows = np.ascontiguousarray(IRIS @ change.T)
     weights, means, covariances = run.parameters
     start = Parameters(weights, means @ change.T, change @ covariances @ change.T)
-    there = maximise(Rows(rows), structure, start, StopRule(max_passes=1))
+    there = maximise(Rows(rows), Objective(structure), start, StopRule(max_passes=1))
     here = divided(structure, run.parameters, run.statistics, metric_of(IRIS))
     mapped = divided(structure, there.parameters, there.statistics, metric_of(rows))
     for one, other in zip(here, mapped, strict=True):
@@ -124,7 +127,7 @@ def test_a_run_gives_way_to_a_rival_that_it_will_not_reach():
 
     def run(rival):
         rule = StopRule(remaining=1e-6, max_passes=500, rival=rival)
-        return maximise(Rows(IRIS), structure, start, rule)
+        return maximise(Rows(IRIS), Objective(structure), start, rule)
 
     whole = run(-np.inf)
     same = run(whole.objective)

@@ -7,6 +7,7 @@ from bayesgmm.em.loop import StopRule, maximise
 from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.priors.objective import Objective
 
 # Structures for one feature have codes of one letter.
 STRUCTURES = [each for each in structures() if len(each.code) == 3]
@@ -69,7 +70,7 @@ def one_step(x, theta, structure):
 
 
 def fit(x, theta, structure, rule=IN_NO_TIME, *, accelerate=True, row_weights=None):
-    return maximise(Rows(x, row_weights), structure, theta, rule, accelerate=accelerate)
+    return maximise(Rows(x, row_weights), Objective(structure), theta, rule, accelerate=accelerate)
 
 
 def overlapping(rng, n, d, separation=2.0):

@@ -43,6 +43,7 @@ def outcome(call, *args, **kwargs):
 
 
 generators = st.integers(0, 2**32 - 1).map(np.random.default_rng)
+codes = st.sampled_from([each.code for each in structures()])
 
 
 @st.composite
@@ -86,12 +87,6 @@ def groups(draw, fewest=20, most=60, features=3, separation=4.0):
     rng = draw(generators)
     labels = np.arange(n) % 2
     return rng.standard_normal((n, d)) + separation * labels[:, np.newaxis], labels
-
-
-def codes(features):
-    """Structures for so many features."""
-    fit = [s.code for s in structures() if s.features in (None, features)]
-    return st.sampled_from(fit)
 
 
 @st.composite

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesgmm.estimator.fit_summary import agreement
+from bayesgmm.estimator.fit_summary import agreed_starts
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import (
     NOTHING,
@@ -42,7 +42,7 @@ def starts_section(inputs: Inputs) -> Section:
     best = float(np.max(values[good], initial=-np.inf))
     # If there are many rows, starts use a sample, and their log-likelihoods are smaller.
     sampled = int(starts["n_rows"].max()) < len(inputs.rows)
-    agreed, made = agreement(starts.to_dict("records"))
+    agreed, made = agreed_starts(fit)
     state, sentences = _judge(fit, agreed, made, degenerate)
     if sampled:
         sentences.append("The starts ran on a sample of the rows, and the best then on all rows.")

@@ -9,6 +9,7 @@ from bayesgmm.covariance.structures import as_structure, structures
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.likelihood import e_step, score
 from bayesgmm.priors.families import LKJ, InverseGamma, InverseWishart
+from bayesgmm.priors.objective import Objective
 
 FAITHFUL = load_dataset("faithful").X
 GALAXIES = load_dataset("galaxies").X
@@ -51,6 +52,32 @@ def slopes_at(fit, x, structure, rng):
     ]
     prior = slope([fit.priors_.log_density(p) for p in points], h)
     return sum(p.sum() for p in parts), prior, sum(abs(p).sum() for p in parts)
+
+
+def test_objectives_are_equal_if_all_that_is_maximised_is():
+    structure, fixed = as_structure("VVV"), Priors(hierarchical=False).for_data(FAITHFUL, 2)
+    different = {
+        structure,
+        Objective(structure),
+        Objective(as_structure("EEE")),
+        Objective(structure, priors=fixed),
+        Objective(structure, priors=Priors().for_data(FAITHFUL, 2)),
+        Objective(structure, ridge=(1e-6, 1e-6)),
+    }
+    assert len(different) == 6
+    again = Priors(hierarchical=False).for_data(FAITHFUL, 2)
+    assert Objective(structure, priors=again) in different
+
+
+def test_each_fit_has_its_own_priors():
+    weak, strong = Priors(hierarchical=False), Priors(concentration=30.0, mean_sd=[0.05, 1.0])
+    fits = [
+        GaussianMixture(2, priors=priors, random_state=0).fit(FAITHFUL).mixture_
+        for priors in (weak, strong, weak, None)
+    ]
+    assert fits[0] == fits[2]
+    assert abs(fits[1].means - fits[0].means).max() > 1e-3
+    assert abs(fits[3].means - fits[0].means).max() > 1e-6
 
 
 PRIORS = {

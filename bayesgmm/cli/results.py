@@ -1,0 +1,91 @@
+"""Results of a command: its file, its summary or JSON object, and its warnings as sentences."""
+
+import json
+import math
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+import bayesgmm
+
+STANDARD_OUTPUT = Path("/dev/stdout")
+
+
+class Results(NamedTuple):
+    """Form and target of a command's results, as `options.result_options` names them."""
+
+    as_json: bool
+    output: Path | None
+    force: bool
+    quiet: bool
+
+    def check_target(self) -> None:
+        """Raise at once what would keep the file from being written."""
+        from bayesgmm.data.file_access import check_target
+
+        if self.output is not None:
+            check_target(self.output, force=self.force)
+
+    def write(self, text: str, what: str, content: Callable[[], bytes]) -> None:
+        """Write the file and print the text, also if the file cannot be written.
+
+        Where the file goes to standard output, the text goes to standard error.
+        """
+        from bayesgmm.data.file_access import write_atomically
+
+        try:
+            if self.output is not None:
+                write_atomically(self.output, content(), force=self.force)
+                if not self.quiet:
+                    click.echo(f"{what} written to {printable(self.output)}.", err=True)
+        finally:
+            click.echo(text, err=self.output == STANDARD_OUTPUT)
+
+
+def json_text(schema: str, data: str, fields: dict[str, Any], heard: list[str]) -> str:
+    """Return a command's JSON object; numbers that are not finite become null."""
+    head = {"schema": f"bayesgmm.{schema}", "version": 1, "data": data}
+    head["program"] = f"bayesgmm {bayesgmm.__version__}"
+    return json.dumps(_finite({**head, **fields, "warnings": heard}), allow_nan=False, indent=2)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+@contextmanager
+def heard_warnings(quiet: bool) -> Iterator[list[str]]:
+    """Collect the package's warnings as sentences, and print them unless `quiet`."""
+    heard: list[str] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", bayesgmm.errors.BayesGMMWarning)
+        plain = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
+            if not issubclass(category, bayesgmm.errors.BayesGMMWarning):
+                plain(message, category, *rest, **more)
+                return
+            heard.append(str(message))
+            if not quiet:
+                click.echo(f"Warning: {message}", err=True)
+
+        warnings.showwarning = show
+        yield heard
+
+
+def printable(word: str | os.PathLike[str]) -> str:
+    """Return a word of the command line as text, with bytes that are not UTF-8 as escapes."""
+    text = os.fspath(word)
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # halves of surrogate pairs that do not stand for bytes
+        return text.encode("utf-8", "backslashreplace").decode()

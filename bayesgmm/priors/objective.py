@@ -1,0 +1,99 @@
+"""The objective of EM: the log-likelihood within a covariance structure, or a penalised one.
+
+A penalised likelihood adds the log prior density of weights, means and covariances. A scale of the
+covariances that has a prior of its own is integrated out. (Jointly with the covariances it has no
+mode: with two components of one feature the joint density under Richardson and Green's prior grows
+without bound as the scale and one variance go to zero together, whatever the data.)
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesgmm.covariance.structures import Structure
+from bayesgmm.errors import InvalidParameterError
+from bayesgmm.priors.families import LKJ, ConjugateFamily
+from bayesgmm.priors.priors import ResolvedPriors
+
+type Array = NDArray[np.float64]
+
+
+def check_penalty(priors: ResolvedPriors) -> None:
+    """Refuse priors under which the penalised likelihood has no maximum or no closed M-step."""
+    if isinstance(priors.covariances, LKJ):
+        raise InvalidParameterError(
+            "EM has no closed M-step under an LKJ prior. Use covariances='inverse-wishart' for a "
+            "penalised fit, or sample_posterior for this prior."
+        )
+    if priors.concentration[0] < 1.0:
+        raise InvalidParameterError(
+            f"Under concentration={priors.concentration[0]:g} < 1 the density of the weights has "
+            "no maximum: it grows without bound as a weight goes to 0. Use at least 1."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A covariance structure, with priors or a ridge if there are any, in the units of the fit.
+
+    Attributes
+    ----------
+    structure : Structure
+    priors : ResolvedPriors or None
+        Conjugate priors that penalise the likelihood.
+    ridge : tuple of float (D,), or None
+        In each M-step, N_k times these amounts are added to the diagonals of the scatter matrices.
+        For scikit-learn's structures that adds the amounts to the covariances' diagonals
+        (`reg_covar`); in all, the covariances stay in the structure.
+    """
+
+    structure: Structure
+    priors: ResolvedPriors | None = None
+    ridge: tuple[float, ...] | None = None
+
+    def covariances(self, counts: Array, scatters: Array) -> Array:
+        """M-step of the covariances for a start, with their prior's scale at its prior mean.
+
+        Parameters and errors are those of `Structure.covariances`.
+        """
+        diagonal = self.structure.diagonal
+        if self.ridge is not None:
+            added = counts[:, np.newaxis] * np.array(self.ridge)
+            if not diagonal:
+                added = added[:, :, np.newaxis] * np.eye(len(self.ridge))
+            scatters = scatters + added
+        if self.priors is not None:
+            assert isinstance(self.priors.covariances, ConjugateFamily)
+            count, scatter = pseudo_data(self.priors, self.priors.covariances.mean_scale)
+            counts = counts + count
+            scatters = scatters + (np.diagonal(scatter) if diagonal else scatter)
+        return self.structure.covariances(counts, scatters)
+
+
+def pseudo_data(priors: ResolvedPriors, scale: Array) -> tuple[float, Array]:
+    """The observations that a conjugate prior of covariances is equivalent to, in each component.
+
+    Parameters
+    ----------
+    priors : ResolvedPriors
+    scale : ndarray of shape (J,) or (D, D)
+        Of the covariances' family.
+
+    Returns
+    -------
+    count : float
+        Added to N_k in an M-step of the covariances.
+    scatter : ndarray of shape (D, D)
+        Added to W_k.
+    """
+    d = priors.n_features
+    # A shared covariance counts once for K components, a spherical variance once for D features.
+    copies = priors.n_covariances / priors.n_components
+    together = d if priors.n_axes == 1 else 1
+    family = priors.covariances
+    assert isinstance(family, ConjugateFamily)
+    c = family.factor * scale
+    if c.ndim == 1:
+        c = np.diag(np.broadcast_to(c / together, d))
+    return copies * (family.terms.nu + family.terms.size + 1.0) / together, copies * c

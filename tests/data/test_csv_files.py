@@ -1,0 +1,141 @@
+import csv
+import io
+import os
+import time
+
+import numpy as np
+import pytest
+from written_tables import ROWS, values, written
+
+from bayesgmm.data import csv_files
+from bayesgmm.data.csv_files import csv_text
+from bayesgmm.data.table_files import read_table
+from bayesgmm.data.tables import Text, select
+from bayesgmm.errors import InputError
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", " "])
+@pytest.mark.parametrize("header", [True, False])
+def test_delimiter_and_header_are_found(tmp_path, delimiter, header):
+    lines = [delimiter.join(map(repr, row)) for row in ROWS]
+    if header:
+        lines.insert(0, delimiter.join("ab"))
+    table = read_table(written(tmp_path, "\n".join(lines) + "\n\n"))
+    assert values(table) == ROWS
+    assert table.names == (("a", "b") if header else None)
+
+
+def test_one_column_and_a_byte_order_mark(tmp_path):
+    table = read_table(
+        written(tmp_path, "\ufeffheight, cm\r\n1\r\n2\r\n", "one.txt"), delimiter=";"
+    )
+    assert table.names == ("height, cm",)
+    assert values(table) == [[1.0], [2.0]]
+
+
+def test_blank_lines_at_the_beginning_are_passed_over(tmp_path):
+    table = read_table(written(tmp_path, "\n \na,b\n1,2\n"))
+    assert (table.names, values(table)) == (("a", "b"), [[1.0, 2.0]])
+    with pytest.raises(InputError, match=r"Line 5 .* has 1 cell"):
+        read_table(written(tmp_path, "\n\na,b\n1,2\n3\n"))
+    with pytest.raises(InputError, match="has no rows"):
+        read_table(written(tmp_path, "\n\n"))
+
+
+def test_a_header_of_numbers_can_be_declared(tmp_path):
+    path = written(tmp_path, "2001,2002\n1,2\n")
+    assert read_table(path).names is None
+    assert read_table(path, header=True).names == ("2001", "2002")
+
+
+def test_missing_cells_are_nan_and_a_blank_line_among_one_column_too(tmp_path):
+    table = read_table(written(tmp_path, "a,b\n1,\nNA,2\n\n3,n/a\n"))
+    assert np.isnan(values(table)).tolist() == [[False, True], [True, False], [False, True]]
+    table = read_table(written(tmp_path, "a\n1\n\n3\n\n"))
+    assert np.isnan(values(table)).ravel().tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b\n1,2\n3\n", "Line 3 .* has 1 cell, but the header has 2"),
+        ("1,2\n3,4\n5,6,7\n", "Line 3 .* has 3 cells, but the first line has 2"),
+        ("", "no rows"),
+        ("a,b\n", "no rows below its header"),
+        (b"a,b\n\xff\xfe,1\n", "UTF-8"),
+        ('a,b\n"' + "x" * 200_000 + '",1\n', "CSV"),
+    ],
+)
+def test_what_is_no_table_is_refused_with_its_line(tmp_path, text, message):
+    with pytest.raises(InputError, match=message):
+        read_table(written(tmp_path, text))
+
+
+def test_text_far_down_a_long_file(tmp_path):
+    n = csv_files._CHUNK + 5
+    lines = [f"{i}" for i in range(n)]
+    lines[-1] = "oops"
+    table = read_table(written(tmp_path, "a\n" + "\n".join(lines)))
+    assert isinstance(table.columns[0], Text)
+    assert table.columns[0].row == n - 1
+    assert len(table.columns[0].cells) == n
+    assert table.columns[0].cells[3] == "3"
+
+
+def test_large_numbers_that_are_no_integers_are_rounded_as_all_decimals_are(tmp_path):
+    table = read_table(written(tmp_path, "a\n9007199254740993.0\n1e20\n-1.5e300\n"))
+    assert values(table) == [[9007199254740992.0], [1e20], [-1.5e300]]
+
+
+def test_a_large_integer_far_down(tmp_path):
+    n = csv_files._CHUNK + 5
+    table = read_table(written(tmp_path, "a\n" + "0.5\n" * n + f"007\n{2**53 + 1}\n"))
+    with pytest.raises(InputError, match=rf"first: row {n + 1}\)"):
+        select(table)
+    assert table.columns[0].cells[-2:] == ["7", str(2**53 + 1)]
+
+
+def test_labels_keep_every_digit_and_do_not_depend_on_where_the_first_text_is(tmp_path):
+    rows = ["0.1,1", "0.10000000000000002,2", "0.1000,3"]
+    labels = select(read_table(written(tmp_path, "g,x\n" + "\n".join(rows))), ["x"], "g").labels
+    assert labels == ["0.1", "0.10000000000000002", "0.1"]
+    rows = ["7"] * csv_files._CHUNK + ["007", "x"]
+    table = read_table(written(tmp_path, "g\n" + "\n".join(rows)))
+    assert table.columns[0].cells[-3:] == ["7", "7", "x"]
+
+
+def test_many_columns_of_one_name_are_numbered_quickly(tmp_path):
+    start = time.perf_counter()
+    table = read_table(
+        written(tmp_path, ",".join(["a"] * 20_000) + "\n" + ",".join(["1"] * 20_000))
+    )
+    assert time.perf_counter() - start < 2
+    assert table.names[-1] == "a (20000)"
+    assert len(set(table.names)) == 20_000
+
+
+def test_a_line_without_an_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(csv_files, "_LONGEST_LINE", 1000)
+    assert values(read_table(written(tmp_path, "a\n" + "1\n" * 400))) == [[1.0]] * 400
+    if os.path.exists("/dev/zero"):
+        with pytest.raises(InputError, match="Line 1 of '/dev/zero' is longer"):
+            read_table("/dev/zero")
+
+
+def test_csv_text_keeps_numbers_and_disarms_formulas():
+    text = csv_text(
+        ["=cmd|x", "@a", "-1", "plain"],
+        [np.array([-1.5, np.nan]), ["+cmd", "+5"], [1, -2], ["a,b", "-x"]],
+    )
+    assert list(csv.reader(io.StringIO(text))) == [
+        ["'=cmd|x", "'@a", "-1", "plain"],
+        ["-1.5", "'+cmd", "1", "a,b"],
+        ["", "+5", "-2", "'-x"],
+    ]
+
+
+def test_csv_is_exact_to_the_last_bit(tmp_path):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((50, 2)) * 10.0 ** rng.integers(-300, 300, (50, 2))
+    table = read_table(written(tmp_path, csv_text(["a", "b"], list(X.T))))
+    assert np.array_equal(np.column_stack(table.columns), X)

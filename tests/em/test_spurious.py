@@ -1,0 +1,66 @@
+import warnings
+
+import numpy as np
+import pytest
+
+from bayesgmm import Degeneracy, Fault, GaussianMixture, load_dataset
+
+
+def fitted(k, x, **settings):
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        fit = GaussianMixture(k, random_state=0, **settings).fit(x)
+    return fit, [str(each.message) for each in heard]
+
+
+def hostile():
+    rng = np.random.default_rng(0)
+    far = np.vstack((rng.standard_normal((60, 1)), [[5.0], [5.4]]))
+    pair = np.vstack((rng.standard_normal((60, 1)), [[9.0], [9.0 + 1e-7], [9.0 - 1e-7]]))
+    return {
+        "two rows": (2, far, {"means_init": [[0.0], [5.2]], "max_iter": 5}, Fault.TOO_FEW_ROWS),
+        "close by chance": (2, pair, {"means_init": [[0.0], [9.0]]}, Fault.CHANCE),
+        "few rows": (1, rng.standard_normal((4, 6)), {}, Fault.FEW_ROWS),
+        "flat": (
+            2,
+            load_dataset("faithful").X,
+            {"eigenvalue_ratio": 1.0, "covariance_type": "VVV"},
+            Fault.EIGENVALUE_RATIO,
+        ),
+    }
+
+
+@pytest.mark.parametrize("kind", list(hostile()))
+def test_the_reason_is_a_value_and_the_warning_its_sentence(kind):
+    k, x, settings, fault = hostile()[kind]
+    fit, heard = fitted(k, x, **settings)
+    assert isinstance(fit.degeneracy_, Degeneracy)
+    assert fit.degeneracy_.fault is fault
+    assert heard == [f"The fit is degenerate: {fit.degeneracy_}. {fit.degeneracy_.advice}"]
+    if fit.degeneracy_.component is not None:
+        order = np.roll(np.arange(k), 1)
+        moved = fit.permuted(order).degeneracy_
+        assert order[moved.component] == fit.degeneracy_.component
+        assert f"component {moved.component} " in str(moved)
+
+
+def test_a_sound_fit_has_none():
+    fit, heard = fitted(2, load_dataset("faithful").X)
+    assert fit.degeneracy_ is None
+    assert not heard
+
+
+def test_every_fault_has_a_sentence_and_advice():
+    for fault in Fault:
+        text = str(Degeneracy(fault, 3, (1.0, 2.0, 3.0)))
+        assert "{" not in text
+        assert Degeneracy(fault, 3).advice.endswith(".")
+
+
+def test_labels_of_a_start_follow_the_fit():
+    k, x, settings, _ = hostile()["two rows"]
+    fit, _ = fitted(k, x, **settings)
+    assert fit.starts_["outcome"].tolist() == [str(fit.degeneracy_)]
+    moved = fit.permuted([1, 0])
+    assert moved.starts_["outcome"].tolist() == [str(moved.degeneracy_)]
+    assert moved.degeneracy_.component == 1 - fit.degeneracy_.component
