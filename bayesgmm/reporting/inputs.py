@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_kind
 from bayesgmm.data.validation import check_data
-from bayesgmm.diagnostics.point_estimates import standard_errors_of
+from bayesgmm.diagnostics.point_estimates import point_estimate
 from bayesgmm.diagnostics.switching import LabelSwitching, label_switching
 from bayesgmm.errors import BayesGMMError, InputError, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
@@ -119,11 +119,11 @@ class Inputs:
             # In units beyond 1e75 the fourth powers of covariances overflow; only the standard
             # errors that depend on them are then unknown.
             with np.errstate(over="ignore", invalid="ignore"):
-                errors = standard_errors_of(self.em, self.rows)
+                errors = point_estimate("em", self.em, self.rows)[1]
         except BayesGMMError as error:
             return None, f"Standard errors could not be computed: {error}"
         note = "Standard errors are from the observed information, valid if the model is correct."
-        return errors, " ".join([note, *errors.notes])
+        return errors, " ".join([note, *(errors.notes if errors else ())])
 
     @property
     def em_estimate(self) -> StandardErrors | Mixture:

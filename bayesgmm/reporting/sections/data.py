@@ -66,7 +66,7 @@ def data_section(inputs: Inputs) -> Section:
         "n_distinct_rows": distinct,
         "columns": list(inputs.names),
     }
-    return Section("data", "Data", state, " ".join(sentences), tables=(table,), numbers=numbers)
+    return Section(state, " ".join(sentences), tables=(table,), numbers=numbers)
 
 
 def _row(inputs: Inputs, j: int, missing: int) -> tuple[str | Shown, ...]:

@@ -61,8 +61,6 @@ def engines_section(inputs: Inputs) -> Section:
     if len(table) < len(found.table):
         note += f" Shown are the {len(table)} of {len(found.table)} parameters that differ most."
     return Section(
-        "engines",
-        "EM and the posterior",
         state,
         found.verdict,
         (_figure(table),),

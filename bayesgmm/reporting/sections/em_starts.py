@@ -65,9 +65,7 @@ def starts_section(inputs: Inputs) -> Section:
         "starts": starts.to_dict("records"),
     }
     figures = () if agreed == made else (_figure(values, good, best),)
-    return Section(
-        "starts", "Starts", state, " ".join(sentences), figures, (_table(maxima),), (), numbers
-    )
+    return Section(state, " ".join(sentences), figures, (_table(maxima),), (), numbers)
 
 
 def _judge(fit: Any, agreed: int, made: int, degenerate: int) -> tuple[State, list[str]]:

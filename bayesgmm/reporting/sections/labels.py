@@ -52,8 +52,6 @@ def switching_section(inputs: Inputs) -> Section:
         for chain, row in found.chains.iterrows()
     ]
     return Section(
-        "switching",
-        "Label switching",
         state,
         f"{_SHORT.get(found.verdict, '')} {found.explanation}".strip(),
         (_figure(inputs, found),),

@@ -64,8 +64,6 @@ def methods_section(inputs: Inputs) -> Section:
     if inputs.command:
         listings.insert(0, ("Command line for this page", inputs.command))
     return Section(
-        "methods",
-        "Methods",
         None,
         " ".join(sentences),
         (),

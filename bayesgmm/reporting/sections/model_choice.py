@@ -30,8 +30,6 @@ def choice_section(inputs: Inputs) -> Section:
     """The models that BIC and ICL select, and the strength of the evidence."""
     if inputs.selection is None:
         return Section(
-            "choice",
-            "Choice of K and structure",
             None,
             "K and the structure were given, and not compared with other models.",
         )
@@ -61,8 +59,6 @@ def choice_section(inputs: Inputs) -> Section:
     if failed:
         sentences.append(f"No admissible fit was found for {plural(failed, 'model')} of the grid.")
     return Section(
-        "choice",
-        "Choice of K and structure",
         state,
         " ".join(sentences),
         (_figure(fitted),),

@@ -55,8 +55,6 @@ def mixture_section(inputs: Inputs) -> Section:
         )
     reason = " ".join(sentences[1:]) or sentences[0]
     return Section(
-        "mixture",
-        "The mixture",
         state,
         " ".join(sentences),
         (_profile(inputs, mixture, features),),

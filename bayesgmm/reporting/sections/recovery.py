@@ -33,7 +33,7 @@ def recovery_section(inputs: Inputs) -> Section:
     """Comparison of the fit with the known truth."""
     if inputs.truth is None:
         reason = "The truth is known for simulated rows only, and none was given."
-        return Section("recovery", "Recovery of the truth", None, reason)
+        return Section(None, reason)
     fit: Any = inputs.em_estimate
     kind = "normal 90 % intervals of EM's estimates"
     if inputs.posterior is not None:
@@ -60,8 +60,6 @@ def recovery_section(inputs: Inputs) -> Section:
         for name, row in found.whole.iterrows()
     ]
     return Section(
-        "recovery",
-        "Recovery of the truth",
         state,
         " ".join(sentences),
         (_figure(known.head(_MOST_ROWS)),) if len(known) else (),
