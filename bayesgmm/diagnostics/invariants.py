@@ -77,8 +77,7 @@ def invariants(draws: Draws, rows: Array | None) -> dict[str, Array]:
         terms = np.where(draws.weights > 0, draws.weights * np.log(draws.weights), 0.0)
     found = {"entropy of weights": -terms.sum(axis=-1)}
     found |= _sorted("weight", draws.weights)
-    names = draws.feature_names or [str(j) for j in range(draws.n_features)]
-    for j, name in enumerate(names):
+    for j, name in enumerate(draws.feature_words):
         found |= _sorted(f"mean of {name}", draws.means[..., j])
     found |= _sorted("log det of covariance", np.linalg.slogdet(draws.covariances)[1])
     if rows is None:

@@ -16,7 +16,6 @@ from bayesgmm.diagnostics.memberships import Allocations, Memberships, Responsib
 from bayesgmm.diagnostics.posterior_means import deviations
 from bayesgmm.errors import InputError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
-from bayesgmm.mixture.features import feature_indices
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.draws import (
     Draws,
@@ -252,7 +251,7 @@ def label_draws(
     pivot, origin = _reference(posterior, reference, draws)
     problem = Problem(draws, rows, z, pivot)
     if method == "ordered":
-        best = methods.ordered(_order_parameter(draws, by, feature))
+        best = methods.ordered(draws.parameter(by, feature).reshape(-1, draws.n_components))
         common = np.arange(draws.n_components)
     else:
         best = _METHODS[method](problem)
@@ -329,14 +328,6 @@ def _common_order(problem: Problem, method: str, permutations: Permutations) -> 
     wanted = _parameters_of(problem.reference) / units
     common: Permutations = methods.pra(means[np.newaxis], wanted).permutations[0]
     return common
-
-
-def _order_parameter(draws: Draws, by: str, feature: int | str) -> Array:
-    weights, means, covariances = draws.stacked()
-    if by == "weights":
-        return weights
-    (j,) = feature_indices([feature], draws.feature_names, draws.n_features)
-    return means[..., j] if by == "means" else covariances[..., j, j]
 
 
 def _allocations(

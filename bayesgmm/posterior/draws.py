@@ -13,6 +13,7 @@ from bayesgmm.arguments import check_names
 from bayesgmm.data.coercion import label
 from bayesgmm.data.validation import check_data
 from bayesgmm.errors import InputError, InputTypeError, InvalidParameterError
+from bayesgmm.mixture.features import feature_indices
 from bayesgmm.mixture.mixture import Mixture
 
 type Array = NDArray[np.float64]
@@ -68,6 +69,11 @@ class Draws:
         """The number of features, D."""
         return int(self.means.shape[3])
 
+    @property
+    def feature_words(self) -> tuple[str, ...]:
+        """The features' names, or x0, x1, ..."""
+        return self.feature_names or tuple(f"x{j}" for j in range(self.n_features))
+
     def stacked(self) -> tuple[Array, Array, Array]:
         """Weights (T, K), means (T, K, D) and covariances (T, K, D, D), T = chains x draws."""
         arrays = (self.weights, self.means, self.covariances)
@@ -97,6 +103,19 @@ class Draws:
             self.covariances[chain, draw],
             self.feature_names,
         )
+
+    def parameter(self, word: str, feature: int | str = 0) -> Array:
+        """The weights, or the means or variances of a feature, (chain, draw, K).
+
+        Raises
+        ------
+        InputError
+            If the feature does not exist.
+        """
+        (j,) = feature_indices([feature], self.feature_names, self.n_features)
+        if word == "weights":
+            return self.weights
+        return self.means[..., j] if word == "means" else self.covariances[..., j, j]
 
     def permuted(self, permutations: Permutations) -> "Draws":
         """The draws whose component k is component ``permutations[chain, draw, k]`` of these."""
