@@ -148,7 +148,7 @@ def _draw_traces(ax: "Axes", values: Array) -> None:
     for i in range(k):
         for c, chain in enumerate(values[:, ::step, i]):
             ax.plot(
-                c * n_draws + step * np.arange(len(chain)), chain, color=colour(i), lw=0.5,
+                c * n_draws + step * np.arange(len(chain)), chain, color=colour(i), lw=0.7,
                 alpha=0.8, label=str(i) if c == 0 else None,
             )  # fmt: skip
 
