@@ -62,8 +62,9 @@ def sample(
     if results.as_json:
         fields = {str(name): _nested(value) for name, value in posterior.attrs.items()}
         fields["divergences"] = int(posterior["sample_stats"]["diverging"].sum())
-        fields["verdict"], fields["notes"] = comparison.verdict, comparison.notes
+        fields["verdict"] = comparison.verdict
         fields["parameters"] = comparison.table.reset_index().to_dict("records")
+        fields["notes"] = list(comparison.notes)
         text = json_text("sample", rows.name, fields, heard)
     else:
         text = f"Data: {rows.name}\n\n{_summary(posterior, comparison)}"
@@ -72,36 +73,37 @@ def sample(
         raise KeyboardInterrupt
 
 
+def _nested(value: Any) -> Any:
+    """Return an attribute's value; NetCDF has no nested ones, and keeps them as JSON texts."""
+    return json.loads(value) if isinstance(value, str) and value[:1] == "{" else value
+
+
 def _summary(posterior: Any, comparison: "bayesgmm.Agreement") -> str:
-    """Return the sampling, and EM's estimate beside the posterior, as text."""
+    """The sampling, and EM's estimate beside the posterior, as text."""
     from bayesgmm.results import as_text
 
     attributes, sizes = posterior.attrs, posterior["posterior"].sizes
-    k, chains = attributes["n_components"], sizes["chain"]
+    k = attributes["n_components"]
     title = (
         f"Posterior of a Gaussian mixture: {attributes['covariance_type']} with {k} component"
         + "s" * (k > 1)
     )
     divergences = int(posterior["sample_stats"]["diverging"].sum())
-    sampling = (
-        f"{chains} chain{'s' * (chains > 1)} of {sizes['draw']} draws by {attributes['sampler']} "
-        f"in {attributes['sampling_time']:.1f} s; {divergences} divergences"
+    drawn = (
+        f"{sizes['chain']} chain{'s' * (sizes['chain'] > 1)} of {sizes['draw']} draws by "
+        f"{attributes['sampler']} in {attributes['sampling_time']:.1f} s; {divergences} divergences"
     )
+    interrupted = "INTERRUPTED: fewer draws than requested" if attributes["interrupted"] else None
     columns = ["em", "standard_error", "posterior_mean", "posterior_sd"]
     table = comparison.table[columns].set_axis(["EM", "SE", "mean", "sd"], axis="columns")
-    return as_text(
-        [
-            f"{title}\n{'=' * len(title)}",
-            sampling,
-            *["INTERRUPTED: fewer draws than requested"] * bool(attributes["interrupted"]),
-            comparison.verdict,
-            "EM's estimate with its standard error, and the relabelled posterior:",
-            table.rename_axis(index=None),
-            *comparison.notes,
-        ]
-    )
-
-
-def _nested(value: Any) -> Any:
-    """Return an attribute's value; NetCDF has no nested ones, and keeps them as JSON texts."""
-    return json.loads(value) if isinstance(value, str) and value[:1] == "{" else value
+    table.index.name = None
+    parts = [
+        f"{title}\n{'=' * len(title)}",
+        drawn,
+        interrupted,
+        comparison.verdict,
+        "EM's estimate with its standard error, and the relabelled posterior:",
+        table,
+        *comparison.notes,
+    ]
+    return as_text([part for part in parts if part is not None])
