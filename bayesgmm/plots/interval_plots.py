@@ -7,11 +7,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from bayesgmm.arguments import check_axes, check_kind
+from bayesgmm.arguments import check_axes
 from bayesgmm.diagnostics.em_vs_posterior import Agreement
 from bayesgmm.diagnostics.truth_recovery import Recovery
 from bayesgmm.errors import InputError
-from bayesgmm.plots.style import FAINT, INK, colour, legend_beside, new_axes, short
+from bayesgmm.plots.style import FAINT, INK, colour, legend_beside, new_axes, short, table_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +48,7 @@ def plot_recovery(result: Recovery | pd.DataFrame, *, ax: "Axes | None" = None) 
         If `result` is of another kind.
     """
     check_axes(ax)
-    table = _table(result, Recovery, _OF_RECOVERY)
+    table = table_of("result", result, Recovery, _OF_RECOVERY)
     total = len(table)
     kept = table[table["estimate"].notna()]
     if kept.empty:
@@ -110,7 +110,7 @@ def plot_engines(result: Agreement | pd.DataFrame, *, ax: "Axes | None" = None) 
         If `result` is of another kind.
     """
     check_axes(ax)
-    table = _table(result, Agreement, _OF_ENGINES)
+    table = table_of("result", result, Agreement, _OF_ENGINES)
     attributes = dict(table.attrs)
     kept = table[table["posterior_sd"] > 0]
     if kept.empty:
@@ -141,18 +141,6 @@ def plot_engines(result: Agreement | pd.DataFrame, *, ax: "Axes | None" = None) 
     if len(kept) < len(table):
         ax.set_ylabel(f"{len(kept)} of {len(table)} parameters")
     return ax
-
-
-def _table(
-    result: Recovery | Agreement | pd.DataFrame, kind: type, needed: tuple[str, ...]
-) -> pd.DataFrame:
-    """The table of a result, checked for the columns that are needed."""
-    check_kind("result", result, kind | pd.DataFrame, f"a {kind.__name__} or its table")
-    table: pd.DataFrame = getattr(result, "table", result)
-    missing = [name for name in needed if name not in table.columns]
-    if missing:
-        raise InputError(f"The table has no column {', '.join(map(repr, missing))}.")
-    return table
 
 
 def _farthest(table: pd.DataFrame, off: "pd.Series[float]") -> pd.DataFrame:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bayesgmm.arguments import check_axes, check_kind
+from bayesgmm.arguments import check_axes
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.errors import InputError
-from bayesgmm.plots.style import INK, PAPER, colour, legend_beside, new_axes
+from bayesgmm.plots.style import INK, PAPER, colour, legend_beside, new_axes, table_of
 from bayesgmm.selection.model_selection import Selection
 
 if TYPE_CHECKING:
@@ -45,16 +45,15 @@ def plot_selection(selection: Selection | pd.DataFrame, *, ax: "Axes | None" = N
     Raises
     ------
     InputError
-        If the table has no admissible model.
+        If a column is missing, or the table has no admissible model.
     InvalidParameterError
         If `selection` is of another kind.
     """
     check_axes(ax)
-    kinds = Selection | pd.DataFrame
-    check_kind("selection", selection, kinds, "a Selection, the result of select_mixture")
     criterion = selection.criterion if isinstance(selection, Selection) else "bic"
-    table = selection.table if isinstance(selection, Selection) else selection
     name, label = _CRITERIA[criterion]
+    columns = ("n_components", "covariance_type", name, "note")
+    table = table_of("selection", selection, Selection, columns)
     admissible = table[(table["note"] == "") & np.isfinite(table[name])]
     if admissible.empty:
         raise InputError("The table has no admissible model to plot.")
