@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from numpy.typing import NDArray
-
 from bayesgmm.data.validation import Data
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
 from bayesgmm.mixture.mixture import Mixture
@@ -11,7 +9,7 @@ from bayesgmm.uncertainty.standard_errors import StandardErrors
 
 
 def point_estimate(
-    name: str, fit: Any, rows: NDArray[Any] | None = None
+    name: str, fit: Any, rows: Data | None = None
 ) -> tuple[Mixture, StandardErrors | None]:
     """The mixture of a fit, and its standard errors where they are given or `rows` allow them.
 
@@ -27,4 +25,4 @@ def point_estimate(
     mixture = fitted_mixture(name, fit)
     if rows is None or not isinstance(fit, GaussianMixture):
         return mixture, None
-    return mixture, fit.standard_errors(Data(rows, mixture.feature_names))
+    return mixture, fit.standard_errors(Data(rows.X, mixture.feature_names))

@@ -187,7 +187,8 @@ def label_switching(
     if not has_rows(posterior, X) and method != "ordered":
         method = "pra"
     labelling = label_draws(posterior, method, reference, X, variables=variables)
-    draws, rows = labelling.draws, labelling.rows
+    draws = labelling.draws
+    rows = None if labelling.rows is None else labelling.rows.X
     spare = None if rows is None else redundancy(draws, rows)
     statistics = pd.concat(
         [

@@ -12,6 +12,7 @@ from scipy.stats import norm
 from sklearn.metrics import adjusted_rand_score
 
 from bayesgmm.arguments import check_kind, check_probability, check_rng
+from bayesgmm.data.validation import check_data
 from bayesgmm.diagnostics.point_estimates import point_estimate
 from bayesgmm.diagnostics.posterior_means import consistent_draws, summarised
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
@@ -144,7 +145,7 @@ def _estimate(
     mixture, errors = point_estimate("fit", fit)
     reason = None if errors is not None else _why_no_errors(fit, mixture, simulation)
     if errors is None and reason is None and simulation is not None:
-        _, errors = point_estimate("fit", fit, simulation.X)
+        _, errors = point_estimate("fit", fit, check_data(simulation.X))
     values = reported(mixture)[1]
     if errors is None:
         unknown = np.full(len(values), np.nan)

@@ -176,7 +176,7 @@ def sample_posterior(
         else (with_log_likelihood)
     )
     if kept:
-        tree["log_likelihood"] = xr.DataTree(xr.Dataset({"X": log_likelihood(tree)}))
+        tree["log_likelihood"] = xr.DataTree(xr.Dataset({"X": log_likelihood(tree, data)}))
     if with_posterior_predictive:
         new_rows = posterior_predictive(tree, rng=for_new_rows)
         tree["posterior_predictive"] = xr.DataTree(xr.Dataset({"X": new_rows}))

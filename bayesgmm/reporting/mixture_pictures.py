@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesgmm.data.validation import Data
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.plots.mixture_plots import plot_mixture
 from bayesgmm.reporting.parts import Figure, percent
@@ -65,14 +66,14 @@ def mixture_figure(rows: Array, mixture: Mixture) -> Figure:
 
 def _single(rows: Array, mixture: Mixture, height: float) -> "Canvas":
     figure, axes = panel(5.6, height)
-    plot_mixture(mixture, rows, ax=axes)
+    plot_mixture(mixture, Data(rows, None), ax=axes)
     legend_below(figure, axes, most=_LEGIBLE)
     _light(figure, len(rows))
     return figure
 
 
 def _pairs(rows: Array, mixture: Mixture) -> "Canvas":
-    axes: Any = plot_mixture(mixture, rows, features=range(mixture.n_features))
+    axes: Any = plot_mixture(mixture, Data(rows, None), features=range(mixture.n_features))
     figure: Canvas = axes[0, 0].figure
     side = min(9.0, 2.1 * mixture.n_features)
     figure.set_size_inches(side, side)

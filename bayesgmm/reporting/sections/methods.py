@@ -4,7 +4,6 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from bayesgmm.covariance.structures import as_structure
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import Section, Shown, Table
 
@@ -113,9 +112,8 @@ def _python(inputs: Inputs) -> str:
         lines.append(f"em = bg.GaussianMixture({', '.join(words)}).fit(X)")
         arguments.append("em=em")
     if inputs.posterior is not None:
-        code = as_structure(inputs.em.covariance_type).name if inputs.em is not None else "full"
-        k = inputs.em.n_components if inputs.em is not None else "..."
-        lines.append(f'posterior = bg.sample_posterior(X, {k}, covariance_type="{code}", rng=...)')
+        model = "init=em" if inputs.em is not None else str(inputs.mixture.n_components)
+        lines.append(f"posterior = bg.sample_posterior(X, {model}, rng=...)")
         arguments.append("posterior=posterior")
     if inputs.truth is not None:
         lines.append('truth = bg.Mixture.from_json("truth.json")')

@@ -65,7 +65,7 @@ def choice_section(inputs: Inputs) -> Section:
         (_table(ranked),),
         (
             "BIC is minus twice the log-likelihood plus the number of parameters times log n; ICL "
-            "adds twice the entropy of the classification. Smaller is better. A difference above 6 "
+            "adds a penalty for uncertain classification. Smaller is better. A difference above 6 "
             "is strong evidence (Kass & Raftery 1995, J. Am. Stat. Assoc. 90, 773-795).",
         ),
         {"grid": table.to_dict("records"), "n_failed": failed},
