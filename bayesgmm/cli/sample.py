@@ -45,8 +45,6 @@ def sample(
       bayesgmm sample faithful -k 2 -o posterior.nc
       bayesgmm sample measurements.csv -k 3 --covariance diag --draws 2000
     """
-    from bayesgmm.posterior.posterior_summary import beside_em, summarise_posterior
-
     results.check_target()
     rows = read_rows(quiet=results.quiet, **source)
     with heard_warnings(results.quiet) as heard:
@@ -60,13 +58,16 @@ def sample(
             rng=seed,
             progressbar=not results.quiet,
         )
+    comparison = bayesgmm.compare_engines(None, bayesgmm.relabel(posterior))
     if results.as_json:
         fields = {str(name): _nested(value) for name, value in posterior.attrs.items()}
         fields["divergences"] = int(posterior["sample_stats"]["diverging"].sum())
-        fields["parameters"] = beside_em(posterior).to_dict("records")
+        fields["verdict"] = comparison.verdict
+        fields["parameters"] = comparison.table.reset_index().to_dict("records")
+        fields["notes"] = list(comparison.notes)
         text = json_text("sample", rows.name, fields, heard)
     else:
-        text = f"Data: {rows.name}\n\n{summarise_posterior(posterior)}"
+        text = f"Data: {rows.name}\n\n{_summary(posterior, comparison)}"
     results.write(text, "The draws were", lambda: bytes(posterior.to_netcdf()))
     if posterior.attrs["interrupted"]:
         raise KeyboardInterrupt
@@ -75,3 +76,34 @@ def sample(
 def _nested(value: Any) -> Any:
     """Return an attribute's value; NetCDF has no nested ones, and keeps them as JSON texts."""
     return json.loads(value) if isinstance(value, str) and value[:1] == "{" else value
+
+
+def _summary(posterior: Any, comparison: "bayesgmm.Agreement") -> str:
+    """The sampling, and EM's estimate beside the posterior, as text."""
+    from bayesgmm.results import as_text
+
+    attributes, sizes = posterior.attrs, posterior["posterior"].sizes
+    k = attributes["n_components"]
+    title = (
+        f"Posterior of a Gaussian mixture: {attributes['covariance_type']} with {k} component"
+        + "s" * (k > 1)
+    )
+    divergences = int(posterior["sample_stats"]["diverging"].sum())
+    drawn = (
+        f"{sizes['chain']} chain{'s' * (sizes['chain'] > 1)} of {sizes['draw']} draws by "
+        f"{attributes['sampler']} in {attributes['sampling_time']:.1f} s; {divergences} divergences"
+    )
+    interrupted = "INTERRUPTED: fewer draws than requested" if attributes["interrupted"] else None
+    columns = ["em", "standard_error", "posterior_mean", "posterior_sd"]
+    table = comparison.table[columns].set_axis(["EM", "SE", "mean", "sd"], axis="columns")
+    table.index.name = None
+    parts = [
+        f"{title}\n{'=' * len(title)}",
+        drawn,
+        interrupted,
+        comparison.verdict,
+        "EM's estimate with its standard error, and the relabelled posterior:",
+        table,
+        *comparison.notes,
+    ]
+    return as_text([part for part in parts if part is not None])

@@ -1,7 +1,4 @@
-"""Quantities of a draw that do not depend on how its components are labelled.
-
-Whether a sampler has converged can be judged by these alone: labels may switch, they do not move.
-"""
+"""Label-invariant quantities of draws, which measure convergence even if labels switch."""
 
 from itertools import pairwise
 from typing import NamedTuple
@@ -15,21 +12,21 @@ from bayesgmm.posterior.draws import Draws
 
 type Array = NDArray[np.float64]
 
-# Points at which the predictive density is followed; neighbours among them are the pairs.
+# Points of the predictive density; pairs of neighbours are co-clustered.
 _POINTS = 12
-# Densities formed to judge redundancy: a fraction of a second.
+# Number of densities computed for redundancy: a fraction of a second.
 _BUDGET = 2e8
 _LEAST_DRAWS, _MOST_DRAWS = 25, 200
 
 
 class Redundancy(NamedTuple):
-    """Whether a draw needs all of its components, on some draws spread over the chains.
+    """Losses of merging two components, for some draws spread over the chains.
 
     Attributes
     ----------
     losses : ndarray of shape (chain, some draws)
-        What log-likelihood is lost, in nats, where the two components that can best spare each
-        other are merged into one of the same weight, mean and covariance. Negative if it rises.
+        Loss of log-likelihood, in nats, if the two components of least loss are merged into one of
+        the same weight, mean and covariance. Negative for a gain.
     parameters : int
         The number of a component's parameters, p.
     n_rows : int
@@ -41,19 +38,19 @@ class Redundancy(NamedTuple):
 
     @property
     def redundant(self) -> Array:
-        """The share of each chain's draws that lose less than p nats, (chain,).
+        """Proportion of each chain's draws with a loss below p nats, (chain,).
 
-        Akaike's price of a component, and about what one more than there are clusters gains by
-        chance: twice the gain of its best fit has a mean near 2 p (McLachlan 1987).
+        This is the AIC penalty for a component, and about the gain by chance of one component more
+        than there are clusters: twice the gain has a mean near 2 p (McLachlan 1987).
         """
         shares: Array = (self.losses < self.parameters).mean(axis=1)
         return shares
 
     @property
     def unsupported(self) -> Array:
-        """The share of each chain's draws that lose less than p/2 log n nats, (chain,).
+        """Proportion of each chain's draws with a loss below p/2 log n nats, (chain,).
 
-        Schwarz's price of a component.
+        This is the BIC penalty for a component.
         """
         shares: Array = (self.losses < 0.5 * self.parameters * np.log(self.n_rows)).mean(axis=1)
         return shares
@@ -66,22 +63,21 @@ def invariants(draws: Draws, rows: Array | None) -> dict[str, Array]:
     ----------
     draws : Draws
     rows : ndarray of shape (n, D), or None
-        Without rows those that need them are left out.
+        Without rows, only the functionals of the parameters.
 
     Returns
     -------
     dict from name to ndarray of shape (chain, draw)
         Entropy of the weights (nats); weights, means and log determinants of the covariances, each
-        sorted; the log-likelihood; log predictive densities at some rows, evenly spread along the
-        data's first principal axis; and the probability that neighbours among these share a
-        component.
+        sorted; the log-likelihood; log predictive densities at some rows, at even ranks along the
+        first principal axis; and the probability that neighbours among these rows belong to the
+        same component.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = np.where(draws.weights > 0, draws.weights * np.log(draws.weights), 0.0)
     found = {"entropy of weights": -terms.sum(axis=-1)}
     found |= _sorted("weight", draws.weights)
-    names = draws.feature_names or [str(j) for j in range(draws.n_features)]
-    for j, name in enumerate(names):
+    for j, name in enumerate(draws.feature_words):
         found |= _sorted(f"mean of {name}", draws.means[..., j])
     found |= _sorted("log det of covariance", np.linalg.slogdet(draws.covariances)[1])
     if rows is None:
@@ -101,11 +97,11 @@ def invariants(draws: Draws, rows: Array | None) -> dict[str, Array]:
 
 
 def redundancy(draws: Draws, rows: Array) -> Redundancy:
-    """What merging two components costs, for the pair that costs least.
+    """Loss of log-likelihood of merging two components, for the pair of least loss.
 
     Components i and j become one of weight w = w_i + w_j, mean m = (w_i m_i + w_j m_j) / w and
     covariance sum_k w_k (S_k + (m_k - m)(m_k - m)') / w, the Gaussian nearest to the two by KL
-    divergence. An empty component is merged for nothing, and so are two that share one cluster.
+    divergence. The loss is 0 for an empty component and for two equal ones.
 
     References
     ----------
@@ -133,7 +129,7 @@ def redundancy(draws: Draws, rows: Array) -> Redundancy:
 def _merged(
     weights: Array, means: Array, covariances: Array, i: int, j: int
 ) -> tuple[Array, Array, Array]:
-    """Mixtures whose component i is i and j merged, and which have no component j."""
+    """Mixtures with components i and j merged into component i."""
     both = weights[:, i] + weights[:, j]
     share = np.divide(weights[:, i], both, out=np.full(len(both), 0.5), where=both > 0)
     share = share[:, np.newaxis]
@@ -166,10 +162,10 @@ def _spread_rows(rows: Array) -> NDArray[np.intp]:
     apart = rows - rows.mean(axis=0)
     scale = np.sqrt(np.square(apart).mean(axis=0))
     if not np.isfinite(scale).all():
-        raise InputError("X has values so large that their squares overflow. Rescale its columns.")
+        raise InputError("The squares of values of X overflow. Rescale its columns.")
     apart /= np.where(scale > 0, scale, 1.0)
     axis = np.linalg.eigh(apart.T @ apart / len(rows))[1][:, -1]
-    # The axis has no sign of its own: the largest entry is made positive.
+    # The sign of the axis is arbitrary: its largest entry is made positive.
     along = apart @ (axis * np.sign(axis[np.abs(axis).argmax()]))
     ranks = np.unique(np.linspace(0, len(rows) - 1, _POINTS + 2).round().astype(np.int64))
     inner = ranks[1:-1] if len(ranks) > 2 else ranks

@@ -1,4 +1,4 @@
-"""How the components of a fit compare with groups that are known."""
+"""Cross-tabulation of components and known groups."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ class CrossTable:
         In alphabetical order.
     counts : ndarray of shape (groups, K)
     agreement : float
-        Share of rows in the component that stands for their group, where components stand for
-        groups one to one so that the share is largest.
+        Proportion of rows in the component matched to their group, with the one-to-one matching
+        that maximises it.
     adjusted_rand_index : float
         1 for equal partitions, 0 on average for independent ones (Hubert & Arabie 1985, Journal of
         Classification 2, 193-218).

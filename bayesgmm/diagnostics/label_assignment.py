@@ -1,4 +1,4 @@
-"""Which label each component of a draw gets: the assignment of least cost, draw by draw."""
+"""Labels of the components of each draw: the assignment of least cost."""
 
 from typing import NamedTuple
 
@@ -20,23 +20,30 @@ class Assignment(NamedTuple):
     permutations : ndarray of shape (T, K)
         ``permutations[t, j]`` is the component of draw t that gets label j.
     costs : ndarray of shape (T,)
-        What these labels cost.
+        Cost of these labels.
     ambiguity : ndarray of shape (T,)
-        How much more the second best labels cost: 0 for a tie, infinite for one component.
+        Cost of the second best labels less that of the best: 0 for a tie, infinite for one
+        component.
+    rounds : int
+        Rounds of an iterative method; 1 for other methods.
+    settled : bool
+        True if the last round changed no label.
     """
 
     permutations: Permutations
     costs: Array
     ambiguity: Array
+    rounds: int = 1
+    settled: bool = True
 
 
 def assign(costs: Array) -> Assignment:
-    """Find the permutation of least cost for each draw, and how far ahead of all others it is.
+    """Find the permutation of least cost for each draw, and the excess cost of the second best.
 
     Parameters
     ----------
     costs : ndarray of shape (T, K, K)
-        ``costs[t, j, k]``: what it costs to give label j to component k of draw t.
+        ``costs[t, j, k]`` is the cost of giving label j to component k of draw t.
 
     Raises
     ------
@@ -45,8 +52,8 @@ def assign(costs: Array) -> Assignment:
 
     Notes
     -----
-    One compiled solver for every K: at five components it takes less than a microsecond a draw,
-    less than it takes to add up all 120 permutations.
+    One compiled solver serves every K. At five components it takes less than a microsecond for
+    each draw, less than the sum over all 120 permutations.
     """
     bad = ~np.isfinite(costs).all(axis=(1, 2))
     if bad.any():
@@ -54,18 +61,18 @@ def assign(costs: Array) -> Assignment:
             f"The labels of {bad.sum()} of {len(costs)} draws have costs that are not finite "
             f"(first: draw {int(np.argmax(bad))})."
         )
-    found = Assignment(*native.assign_all(np.ascontiguousarray(costs, dtype=np.float64)))
-    # Whole numbers tie. A draw whose own labels are as good as any keeps them.
-    own = np.trace(costs, axis1=1, axis2=2) <= found.costs
-    found.permutations[own] = np.arange(costs.shape[1])
-    return found
+    best = Assignment(*native.assign_all(np.ascontiguousarray(costs, dtype=np.float64)))
+    # Integer costs tie. A draw keeps its own labels if they are among the best.
+    own = np.trace(costs, axis1=1, axis2=2) <= best.costs
+    best.permutations[own] = np.arange(costs.shape[1])
+    return best
 
 
 def composed(first: Permutations, then: Permutations) -> Permutations:
-    """The permutations that are `first` followed by `then`: label j gets ``first[then[j]]``."""
+    """The permutations `first` followed by `then`: label j gets ``first[then[j]]``."""
     return np.take_along_axis(first, then, axis=-1)
 
 
 def inverse(permutations: Permutations) -> Permutations:
-    """The label that each component got: ``inverse[permutations[j]] = j``."""
+    """The label of each component: ``inverse[permutations[j]] = j``."""
     return np.argsort(permutations, axis=-1)

@@ -1,9 +1,9 @@
-"""Who belongs where, draw by draw, behind one interface: allocations, probabilities, parameters.
+"""Memberships of rows in the components of each draw, from allocations or from parameters.
 
-Relabelling needs two sums of the memberships p_tik of row i in component k of draw t (1 or 0 for
+Relabelling needs two sums of the memberships p_tik of row i in component k of draw t (0 or 1 for
 allocations): sum_i p_tik q_ij for each draw, and the average over draws of p_t,i,perm_t(j) for
-each row. Where a posterior has its parameters alone, p_tik is formed from them and the rows as it
-is needed, and never kept.
+each row. For a posterior without allocations, p_tik is computed from parameters and rows in blocks,
+and never stored.
 """
 
 from typing import Protocol
@@ -20,7 +20,7 @@ type Permutations = NDArray[np.intp]
 
 
 class Memberships(Protocol):
-    """What every form of memberships can do."""
+    """Interface of all forms of memberships."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -34,7 +34,7 @@ class Memberships(Protocol):
 
 
 class Allocations:
-    """Memberships of 1 and 0: the component that each row was drawn into.
+    """Memberships of 0 and 1: the sampled component of each row.
 
     Parameters
     ----------
@@ -68,55 +68,12 @@ class Allocations:
         return tally(self._z, q, self.shape[2])
 
     def average(self, permutations: Permutations) -> Array:
-        """The share of draws in which a row has a label, (n, K)."""
+        """Proportion of draws in which a row has a label, (n, K)."""
         return tally_permuted(self._z, permutations)
 
 
-class Probabilities:
-    """Memberships given as probabilities.
-
-    Parameters
-    ----------
-    p : array-like of shape (T, n, K)
-        Rows sum to 1 over components.
-
-    Raises
-    ------
-    InputError
-        If they are no probabilities.
-    """
-
-    def __init__(self, p: ArrayLike) -> None:
-        array = np.asarray(p, dtype=np.float64)
-        if (
-            array.ndim != 3
-            or array.size == 0
-            or not (array >= 0).all()
-            or np.abs(array.sum(axis=2) - 1.0).max() > 1e-6
-        ):
-            raise InputError(
-                "Probabilities must have the shape (draws, rows, components), be at least 0 and "
-                f"sum to 1 over components; these have the shape {array.shape}."
-            )
-        self._p = array
-        self.shape = array.shape
-
-    def tables(self, q: Array) -> Array:
-        """Sums over rows of probabilities times q, (T, K, J)."""
-        sums: Array = np.matmul(np.swapaxes(self._p, 1, 2), q)
-        return sums
-
-    def average(self, permutations: Permutations) -> Array:
-        """Averages of permuted probabilities, (n, K)."""
-        total = np.zeros(self.shape[1:])
-        for p, permutation in zip(self._p, permutations, strict=True):
-            total += p[:, permutation]
-        total /= self.shape[0]
-        return total
-
-
 class Responsibilities:
-    """Memberships of rows under each draw's parameters, formed as they are needed.
+    """Memberships of rows under the parameters of each draw, computed when needed.
 
     Parameters
     ----------

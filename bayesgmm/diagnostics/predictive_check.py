@@ -1,4 +1,4 @@
-"""Does the mixture make data like these? Replicates beside the rows, by one calibrated test."""
+"""Predictive check: the rows against replicates of a mixture, by one calibrated test."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,31 +12,32 @@ from bayesgmm.mixture.mixture import Mixture
 type Array = NDArray[np.float64]
 
 STATISTICS = (
-    "distance to the mixture",
+    "Kolmogorov distance",
     "skewness",
     "kurtosis",
     "smallest value",
     "largest value",
 )
-# Rows that are compared, and replicates of them: enough to show a misfit that anybody would mind.
+# Numbers of rows compared and of replicates, sufficient to detect a relevant misfit.
 _MOST_ROWS = 2000
 _REPLICATES = 199
 
 
 @dataclass(frozen=True)
 class Check:
-    """Statistics of the rows beside those of replicates.
+    """Statistics of the rows and of replicates.
 
     Attributes
     ----------
     observed : (D, 5)
         For each column, in the order of `STATISTICS`.
     low, high : (D, 5)
-        Between these lie 95 % of the replicates.
+        Limits of the central 95 % of the replicates.
     z : (D, 5)
-        Standard deviations of the replicates from their mean to the observed.
+        Observed minus mean of the replicates, in their standard deviations.
     p_value : float
-        Share of replicates, the rows among them, whose largest |z| is at least that of the rows.
+        Proportion of the replicates, including the rows, whose largest |z| is at least that of
+        the rows.
     n_rows, n_replicates : int
     """
 
@@ -58,11 +59,11 @@ def check(
 ) -> Check:
     """Compare rows with replicates drawn from the mixture, or from draws of its posterior.
 
-    Each column is described by the Kolmogorov distance to its marginal, by its skewness and
-    kurtosis, and by its extremes. Each statistic is put in units of its spread over the replicates;
-    the largest of all is the test statistic, and its tail area over the replicates the one p-value
-    (a "max-T" test: it allows for having looked at many). Parameters that were fitted to the same
-    rows bring the replicates nearer to them: the test errs on the side of the mixture.
+    Each column is described by its Kolmogorov distance to the marginal distribution, its skewness,
+    kurtosis and extremes. Each statistic is standardised by its mean and standard deviation over
+    the replicates; the largest is the test statistic, and its tail area over the replicates the
+    p-value (a "max-T" test, which adjusts for multiplicity). The test is conservative, as the
+    parameters were estimated from the same rows.
 
     References
     ----------
@@ -100,7 +101,7 @@ def _statistics(x: Array, mixture: Mixture, mean: Array, unit: Array) -> Array:
     z = (x - mean) / unit
     ordered = np.sort(z, axis=0)
     centred = z - z.mean(axis=0)
-    # Powers by products: pow takes most of the time otherwise.
+    # Products are faster than powers.
     square = centred * centred
     variance = square.mean(axis=0)
     skewness = (square * centred).mean(axis=0) / variance**1.5

@@ -1,13 +1,12 @@
-"""The methods of relabelling, each as a cost of giving label j to component k of draw t.
+"""Methods of relabelling, each defined by the cost of giving label j to component k of draw t.
 
-All take plain arrays or `Memberships` and return permutations of the draws' components, T of them.
-Those that iterate alternate between a description of the labels, made from all draws as they are
-labelled, and the assignment of least cost of each draw to it; what they find is unique up to one
+The arguments are arrays or `Memberships`; the result has a permutation for each of T draws.
+Iterative methods alternate between a description of the labels, computed from all draws with their
+current labels, and the assignment of least cost of each draw to it. Their result is unique up to a
 permutation common to all draws.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,41 +18,18 @@ from bayesgmm.errors import InvalidParameterError
 type Array = NDArray[np.float64]
 type Permutations = NDArray[np.intp]
 
-# Rounds of an iteration; it ends when no label changes, as a rule after three to ten.
+# Maximum number of rounds; iterations usually settle after three to ten.
 _MAX_ROUNDS = 100
-# Stephens' classification probabilities are kept away from 0, as label.switching does.
+# Lower bound of Stephens' classification probabilities, as in label.switching.
 _LEAST_PROBABILITY = 1e-6
 
 
-class Labels(NamedTuple):
-    """What a method found.
-
-    Attributes
-    ----------
-    permutations : ndarray of shape (T, K)
-        ``permutations[t, j]`` is the component of draw t that gets label j.
-    costs : ndarray of shape (T,)
-    ambiguity : ndarray of shape (T,)
-        Cost of the second best labels less that of the best.
-    rounds : int
-        Rounds of the iteration; 1 for methods that need none.
-    settled : bool
-        Whether the last round changed no label.
-    """
-
-    permutations: Permutations
-    costs: Array
-    ambiguity: Array
-    rounds: int = 1
-    settled: bool = True
-
-
-def ecr(memberships: Memberships, pivot: NDArray[np.integer]) -> Labels:
+def ecr(memberships: Memberships, pivot: NDArray[np.integer]) -> Assignment:
     """Equivalence classes representatives: the labels under which most rows agree with a pivot.
 
-    The cost is the number of rows that are not where the pivot has them, n - sum_j S_t,perm(j),j
-    with S_tkj = sum_i p_tik 1(pivot_i = j). Where memberships are probabilities that is its
-    expectation over the allocations.
+    The cost is the number of rows that disagree with the pivot, n - sum_j S_t,perm(j),j with
+    S_tkj = sum_i p_tik 1(pivot_i = j). If memberships are probabilities, it is the expectation
+    over the allocations.
 
     Parameters
     ----------
@@ -68,17 +44,17 @@ def ecr(memberships: Memberships, pivot: NDArray[np.integer]) -> Labels:
     """
     _, n, k = memberships.shape
     tables = memberships.tables(_indicators(pivot, k))
-    found = assign(-np.swapaxes(tables, 1, 2))
-    return Labels(found.permutations, n + found.costs, found.ambiguity)
+    best = assign(-np.swapaxes(tables, 1, 2))
+    return best._replace(costs=n + best.costs)
 
 
 def ecr_iterative(
     memberships: Memberships, averaged: Memberships, start: Permutations | None = None
-) -> Labels:
-    """ECR whose pivot is each row's most probable label over the draws as they are labelled.
+) -> Assignment:
+    """ECR with a pivot of each row's most probable label over the draws with current labels.
 
-    With `averaged` the allocations themselves this is the first iterative version, with
-    classification probabilities the second.
+    If `averaged` are allocations, this is the first iterative version; if classification
+    probabilities, the second.
 
     References
     ----------
@@ -89,18 +65,17 @@ def ecr_iterative(
 
     def round_(permutations: Permutations) -> Assignment:
         pivot = averaged.average(permutations).argmax(axis=1)
-        found = ecr(memberships, pivot)
-        return Assignment(found.permutations, found.costs, found.ambiguity)
+        return ecr(memberships, pivot)
 
     return _iterate(round_, memberships.shape, start)
 
 
-def stephens(memberships: Memberships, start: Permutations | None = None) -> Labels:
+def stephens(memberships: Memberships, start: Permutations | None = None) -> Assignment:
     """Labels that bring classification probabilities nearest to their mean, by KL divergence.
 
     With q the mean of the permuted probabilities, sum_i sum_j p_i,perm(j) log(p_i,perm(j) / q_ij)
-    is least where -sum_i p_i,perm(j) log q_ij is, since the entropy of p has no labels. Costs are
-    the latter, in nats.
+    and -sum_i p_i,perm(j) log q_ij have the same minimum, since the entropy of p does not depend
+    on labels. Costs are the latter, in nats.
 
     References
     ----------
@@ -115,12 +90,14 @@ def stephens(memberships: Memberships, start: Permutations | None = None) -> Lab
     return _iterate(round_, memberships.shape, start)
 
 
-def data_based(memberships: Memberships, rows: Array, start: Permutations | None = None) -> Labels:
+def data_based(
+    memberships: Memberships, rows: Array, start: Permutations | None = None
+) -> Assignment:
     """Labels that bring rows nearest to the mean of their label, in its standard deviations.
 
     The cost is sum_i p_i,perm(j) sum_g ((x_ig - m_jg) / s_jg)^2 with the mean m_j and the
-    standard deviation s_j of the rows that have label j in all draws. Both are renewed after each
-    round of all draws, not after each draw: the result does not depend on the draws' order.
+    standard deviation s_j of the rows with label j over all draws. Both are updated after each
+    round of all draws, not after each draw, so the result does not depend on the order of draws.
 
     Parameters
     ----------
@@ -132,7 +109,7 @@ def data_based(memberships: Memberships, rows: Array, start: Permutations | None
     Rodriguez & Walker (2014), as above, section 3.
     """
     d = rows.shape[1]
-    # About the columns' means and in their units, squares lose no digits that a cost could miss.
+    # Standardised columns, so that squares do not lose the digits of the costs.
     x = rows - rows.mean(axis=0)
     x /= np.maximum(np.sqrt(np.square(x).mean(axis=0)), np.finfo(np.float64).tiny)
     tables = memberships.tables(np.hstack([np.ones((len(x), 1)), x, np.square(x)]))
@@ -142,7 +119,7 @@ def data_based(memberships: Memberships, rows: Array, start: Permutations | None
         moved = np.take_along_axis(tables, permutations[..., np.newaxis], axis=1).sum(axis=0)
         count = np.maximum(moved[:, 0], np.finfo(np.float64).tiny)[:, np.newaxis]
         m = moved[:, 1 : 1 + d] / count
-        # A label without rows, or with one value, keeps away from a division by zero.
+        # The bound avoids a division by zero for a label without rows, or with equal rows.
         v = np.maximum(moved[:, 1 + d :] / count - np.square(m), 1e-8)
         costs = (
             np.einsum("tkg,jg->tjk", seconds, 1.0 / v)
@@ -154,7 +131,7 @@ def data_based(memberships: Memberships, rows: Array, start: Permutations | None
     return _iterate(round_, memberships.shape, start)
 
 
-def pra(parameters: Array, pivot: Array) -> Labels:
+def pra(parameters: Array, pivot: Array) -> Assignment:
     """Pivotal reordering: labels that bring the parameters nearest to a pivot's.
 
     The cost is sum_j |pivot_j - parameters_perm(j)|^2, least where the scalar product of the two is
@@ -171,10 +148,10 @@ def pra(parameters: Array, pivot: Array) -> Labels:
     Marin, Mengersen & Robert (2005), Handbook of Statistics 25, 459-507, section 3.4.
     """
     apart = parameters[:, np.newaxis] - pivot[:, np.newaxis]
-    return Labels(*assign(np.square(apart).sum(axis=-1)))
+    return assign(np.square(apart).sum(axis=-1))
 
 
-def ordered(values: Array) -> Labels:
+def ordered(values: Array) -> Assignment:
     """Labels in ascending order of one parameter.
 
     Parameters
@@ -183,12 +160,12 @@ def ordered(values: Array) -> Labels:
 
     Returns
     -------
-    Labels
+    Assignment
         As an assignment of cost -sum_j j values_perm(j): the ambiguity is the smallest distance of
         two neighbours, in the parameter's units.
     """
     k = values.shape[1]
-    return Labels(*assign(-np.arange(k)[:, np.newaxis] * values[:, np.newaxis, :]))
+    return assign(-np.arange(k)[:, np.newaxis] * values[:, np.newaxis, :])
 
 
 def _indicators(pivot: NDArray[np.integer], n_components: int) -> Array:
@@ -206,13 +183,13 @@ def _iterate(
     round_: Callable[[Permutations], Assignment],
     shape: tuple[int, int, int],
     start: Permutations | None,
-) -> Labels:
+) -> Assignment:
     draws, _, k = shape
     permutations = np.tile(np.arange(k), (draws, 1)) if start is None else start
     rounds, settled = 0, False
     while not settled and rounds < _MAX_ROUNDS:
-        found = round_(permutations)
+        best = round_(permutations)
         rounds += 1
-        settled = np.array_equal(found.permutations, permutations)
-        permutations = found.permutations
-    return Labels(*found, rounds, settled)
+        settled = np.array_equal(best.permutations, permutations)
+        permutations = best.permutations
+    return best._replace(rounds=rounds, settled=settled)

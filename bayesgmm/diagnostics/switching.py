@@ -1,4 +1,4 @@
-"""Whether labels switched, where, and whether the chains agree once that is undone."""
+"""Diagnosis of label switching and convergence: R-hat before and after relabelling, a verdict."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,40 +6,30 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from arviz_stats.base.array import array_stats
 from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_choice
 from bayesgmm.diagnostics.invariants import Redundancy, invariants, redundancy
-from bayesgmm.diagnostics.relabelling import (
-    Problem,
-    Reference,
-    check_method,
-    chosen_reference,
-    find_labels,
-    original_labels,
-    rows_or_none,
-)
+from bayesgmm.diagnostics.labelling import Labelling, Reference, check_method, label_draws
 from bayesgmm.diagnostics.verdicts import Evidence, Verdict, reach_verdict
-from bayesgmm.posterior.draws import Draws, Posterior, read_draws
+from bayesgmm.posterior.draws import Draws, Posterior, has_rows
 from bayesgmm.results import Result
 
 type Array = NDArray[np.float64]
 type Permutations = NDArray[np.intp]
 
 SAMPLED, RELABELLED, INVARIANT = "as sampled", "relabelled", "label-invariant"
-# A draw is ambiguous if its second best labels move fewer than this share of an average
-# component's rows.
-_CLEAR = 0.05
-# The quantiles whose ESS the tail ESS is the lesser of (Vehtari et al. 2021).
+# The tail ESS is the lesser of the ESS at these quantiles (Vehtari et al. 2021).
 _TAILS = (0.05, 0.95)
-# ArviZ defines R-hat and ESS from four draws on.
+# ArviZ defines R-hat and ESS for four draws or more.
 _LEAST_DRAWS = 4
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LabelSwitching(Result):
-    """What `label_switching` found.
+    """Result of `label_switching`.
 
     Attributes
     ----------
@@ -47,26 +37,20 @@ class LabelSwitching(Result):
         "no switching", "between chains", "within chains", "genuine multimodality or no
         convergence", or "overfitted or unidentified component".
     explanation, advice, caveat : str
-        What the verdict rests on, what to do, and what it cannot say.
+        The evidence for the verdict, a recommendation, and the verdict's limits.
     statistics : DataFrame
-        A row for each quantity: parameters as sampled and relabelled, and label-invariant
-        functionals; columns form, quantity, r_hat (rank-normalised split), ess_bulk, ess_tail.
+        A row for each quantity: weights, means and standard deviations as sampled and relabelled,
+        and label-invariant functionals; columns form, quantity, r_hat (rank-normalised, split),
+        ess_bulk, ess_tail.
     chains : DataFrame
-        A row for each chain: its modal labelling, the share of draws in it, switches between
-        successive unambiguous draws, share of ambiguous draws and of draws with a redundant
-        component.
+        A row for each chain: its modal labelling, the proportion of its draws with that labelling,
+        switches between successive unambiguous draws, proportions of ambiguous draws and of draws
+        with a redundant component.
     labellings : DataFrame
-        A row for each labelling that occurs: its share of all draws and the Monte Carlo standard
-        error of that.
-    permutations : ndarray of shape (chain, draw, K)
-        ``permutations[c, s, j]`` is the component, as sampled, that has label j.
-    ambiguity : ndarray of shape (chain, draw)
-        How much more the second best labels of a draw cost, in the method's units (`relabel`).
-    ambiguous : ndarray of bool of shape (chain, draw)
-        Whether they are nearly as good: with ECR, they move less than 5 % of n / K rows; with
-        other methods, they cost less than 5 % of the median ambiguity more.
-    method : str
-        How the draws were relabelled.
+        A row for each labelling that occurs: its proportion of all draws, and the Monte Carlo
+        standard error of the proportion.
+    labelling : Labelling
+        The draws and their labels.
     notes : tuple of str
         What could not be computed, and why.
     """
@@ -78,11 +62,36 @@ class LabelSwitching(Result):
     statistics: pd.DataFrame
     chains: pd.DataFrame
     labellings: pd.DataFrame
-    permutations: Permutations
-    ambiguity: Array
-    ambiguous: NDArray[np.bool_]
-    method: str
+    labelling: Labelling
     notes: tuple[str, ...]
+
+    @property
+    def permutations(self) -> Permutations:
+        """Component, as sampled, that has label j: ``permutations[c, s, j]``, (chain, draw, K)."""
+        return self.labelling.permutations
+
+    @property
+    def ambiguity(self) -> Array:
+        """Excess cost of the second best labels, (chain, draw), in the units of `relabel`."""
+        return self.labelling.ambiguity
+
+    @property
+    def ambiguous(self) -> NDArray[np.bool_]:
+        """True for draws that other labels fit nearly as well, (chain, draw).
+
+        With ECR, other labels change the component of less than 5 % of n / K rows; with other
+        methods, their excess cost is below 5 % of the median ambiguity.
+        """
+        return self.labelling.ambiguous
+
+    @property
+    def method(self) -> str:
+        """The relabelling method."""
+        return self.labelling.method
+
+    def relabelled(self) -> xr.DataTree:
+        """The posterior with one labelling, as `relabel` returns it, at no further computation."""
+        return self.labelling.tree()
 
     def r_hat(self, form: str) -> float:
         """The largest R-hat of a form: "as sampled", "relabelled" or "label-invariant"."""
@@ -91,7 +100,7 @@ class LabelSwitching(Result):
 
     @property
     def table(self) -> pd.DataFrame:
-        """The worst of each form: quantity, R-hat and effective sample sizes."""
+        """For each form the quantity of largest R-hat, and the least effective sample sizes."""
         rows = []
         for form, part in self.statistics.groupby("form", sort=False):
             worst = part["r_hat"].idxmax() if part["r_hat"].notna().any() else part.index[0]
@@ -107,7 +116,7 @@ class LabelSwitching(Result):
         return pd.DataFrame(rows).set_index("form")
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for a report: verdict, texts, tables as lists of records."""
+        """Plain values for a report: verdict, sentences, and tables as lists of records."""
         return {
             "verdict": self.verdict,
             "explanation": self.explanation,
@@ -129,7 +138,7 @@ class LabelSwitching(Result):
             self.table,
             self.chains,
             f"Ambiguous draws: {100 * self.ambiguous.mean():.2g} %. Relabelled by {self.method}.",
-            *(f"Not computed: {note}" for note in self.notes),
+            *(f"Not computed: {note}." for note in self.notes),
             f"Note: {self.caveat}",
         ]
 
@@ -142,62 +151,54 @@ def label_switching(
     X: Any = None,
     variables: Mapping[str, str] | None = None,
 ) -> LabelSwitching:
-    """Say whether labels switched, and whether the chains agree once that is undone.
+    """Diagnose label switching, and convergence apart from it.
 
-    R-hat and effective sample sizes are formed three ways: of the parameters as they were sampled,
-    of the parameters after `relabel`, and of functionals that do not depend on labels. Only the
-    last two say anything of convergence. A posterior that was relabelled before is looked at under
-    the labels that it was sampled with.
+    R-hat and effective sample sizes are computed for the parameters as sampled, for the relabelled
+    parameters, and for functionals that do not depend on labels. Only the last two measure
+    convergence. A relabelled posterior is examined with the labels as sampled.
 
     Parameters
     ----------
     posterior : DataTree or Dataset
     method : str
-        Of `relabel`; without rows "pra" takes the place of "ecr".
+        As for `relabel`; without rows "pra" replaces all methods but "ordered".
     reference : Mixture or fitted GaussianMixture, optional
     X : (n, D), optional
-        The rows that were fitted, by default those in ``observed_data``.
+        The fitted rows; by default those in ``observed_data``.
     variables : mapping, optional
-        What the posterior calls weights, means and covariances, as for `relabel`.
+        Names of weights, means and covariances in the posterior, as for `relabel`.
 
     Returns
     -------
     LabelSwitching
+        Its ``relabelled()`` is the posterior with one labelling.
 
     Raises
     ------
     InputError
-        If a group or variable is missing, or the reference has another shape than the draws.
+        If a group or variable is missing, or the reference has another size than the draws.
 
     Notes
     -----
     R-hat is rank-normalised and split (Vehtari et al. 2021, Bayesian Analysis 16, 667-718), as
-    ArviZ has it; chains agree if none exceeds 1.01.
+    computed by ArviZ; chains agree if no R-hat exceeds 1.01.
     """
-    labelled = labels_of(posterior, method, reference, X, variables)
-    draws, rows, permutations = labelled.draws, labelled.rows, labelled.permutations
-    notes = []
-    if rows is None:
-        notes.append(
-            "the log-likelihood, predictive densities, who shares a component, and whether a "
-            "component is redundant: the posterior has no observed_data (give X)"
-        )
+    check_method(method)
+    if not has_rows(posterior, X) and method != "ordered":
+        method = "pra"
+    labelling = label_draws(posterior, method, reference, X, variables=variables)
+    draws, rows = labelling.draws, labelling.rows
     spare = None if rows is None else redundancy(draws, rows)
-
     statistics = pd.concat(
         [
             _statistics(SAMPLED, _parameters(draws)),
-            _statistics(RELABELLED, _parameters(draws.permuted(permutations))),
+            _statistics(RELABELLED, _parameters(labelling.relabelled)),
             _statistics(INVARIANT, invariants(draws, rows)),
         ],
         ignore_index=True,
     )
-    if draws.n_chains == 1:
-        notes.append("R-hat: it compares chains, and there is one")
-    if draws.n_draws < _LEAST_DRAWS:
-        notes.append(f"R-hat and ESS: they need {_LEAST_DRAWS} draws a chain, and there are fewer")
-    chains = _chains(permutations, labelled.ambiguous, spare)
-    verdict = reach_verdict(_evidence(draws, statistics, chains, labelled.ambiguous, spare))
+    chains = _chains(labelling.permutations, labelling.ambiguous, spare)
+    verdict = reach_verdict(_evidence(draws, statistics, chains, labelling.ambiguous, spare))
     return LabelSwitching(
         verdict=verdict.name,
         explanation=verdict.explanation,
@@ -205,75 +206,39 @@ def label_switching(
         caveat=Verdict.CAVEAT,
         statistics=statistics,
         chains=chains,
-        labellings=_labellings(permutations),
-        permutations=permutations,
-        ambiguity=labelled.ambiguity,
-        ambiguous=labelled.ambiguous,
-        method=labelled.method,
-        notes=tuple(notes),
+        labellings=_labellings(labelling.permutations),
+        labelling=labelling,
+        notes=tuple(_notes(draws, rows)),
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Labelled:
-    """Draws as they were sampled, and the labels that a method gives them.
-
-    Attributes
-    ----------
-    draws : Draws
-    rows : ndarray of shape (n, D), or None
-    permutations : ndarray of shape (chain, draw, K)
-    ambiguity : ndarray of shape (chain, draw)
-    least : float
-        An ambiguity below this makes a draw ambiguous.
-    method : str
-    """
-
-    draws: Draws
-    rows: Array | None
-    permutations: Permutations
-    ambiguity: Array
-    least: float
-    method: str
-
-    @property
-    def ambiguous(self) -> NDArray[np.bool_]:
-        """Whether other labels fit a draw nearly as well, (chain, draw)."""
-        return self.ambiguity < self.least
-
-
-def labels_of(
-    posterior: Posterior,
-    method: str,
-    reference: Reference | None,
-    X: Any,
-    variables: Mapping[str, str] | None,
-) -> Labelled:
-    """Label the draws as `label_switching` does; "pra" takes the place of what needs rows."""
-    check_method(method)
-    draws = original_labels(posterior, read_draws(posterior, variables))
-    rows = rows_or_none(posterior, draws.n_features, X)
-    if rows is None and method != "ordered":
-        method = "pra"
-    problem = Problem(draws, rows, None, chosen_reference(posterior, reference, draws)[0])
-    permutations, labels = find_labels(problem, method)
-    ambiguity = labels.ambiguity.reshape(permutations.shape[:2])
-    least = _CLEAR * _clear_gap(method, ambiguity, rows, draws)
-    return Labelled(draws, rows, permutations, ambiguity, least, method)
+def _notes(draws: Draws, rows: Array | None) -> list[str]:
+    """Quantities that cannot be computed, with the reasons."""
+    notes = []
+    if rows is None:
+        notes.append(
+            "log-likelihood, predictive densities, co-clustering and redundancy of components: "
+            "the posterior has no observed_data (give X)"
+        )
+    if draws.n_chains == 1:
+        notes.append("R-hat: it compares chains, and there is only one")
+    if draws.n_draws < _LEAST_DRAWS:
+        notes.append(f"R-hat and ESS: they need at least {_LEAST_DRAWS} draws in each chain")
+    return notes
 
 
 def r_hat_and_ess(values: Array) -> tuple[float, float, float]:
-    """R-hat, bulk and tail ESS of one quantity (chain, draw), as ArviZ has them.
+    """R-hat, bulk and tail ESS of one quantity (chain, draw), as computed by ArviZ.
 
-    NaN where they are not defined: fewer than four draws, a quantity that never moves, and R-hat
-    of a single chain. Chains that stand still at different values have an infinite R-hat.
+    NaN where they are not defined: fewer than four draws, a constant quantity, and R-hat of a
+    single chain. Chains that are constant at different values have an infinite R-hat.
     """
     moves = np.ptp(values, axis=1) > 0
     if values.shape[1] < _LEAST_DRAWS or not np.isfinite(values).all():
         return np.nan, np.nan, np.nan
     if not moves.any():
         return (np.nan if np.ptp(values) == 0 else np.inf), np.nan, np.nan
-    # A chain that stands still in both halves has no variance to divide by, which R-hat takes.
+    # R-hat divides by the variance within half-chains, which may be 0.
     with np.errstate(divide="ignore", invalid="ignore"):
         r_hat = float(array_stats.rhat(values)) if len(values) > 1 else np.nan
         bulk = float(array_stats.ess(values, method="bulk"))
@@ -281,17 +246,23 @@ def r_hat_and_ess(values: Array) -> tuple[float, float, float]:
     return r_hat, bulk, tail
 
 
+def parameter_name(draws: Draws, word: str, component: int, feature: int | None = None) -> str:
+    """A parameter's name in `LabelSwitching.statistics`: "weight [0]", "mean of x [0]"."""
+    of = "" if feature is None else f" of {draws.feature_words[feature]}"
+    return f"{word}{of} [{component}]"
+
+
 def _parameters(draws: Draws) -> dict[str, Array]:
-    """Weights, means and variances of each component by name, (chain, draw)."""
-    names = draws.feature_names or [str(j) for j in range(draws.n_features)]
-    found = {}
+    """Weights, means and standard deviations of each component by name, (chain, draw)."""
+    values = {}
     for k in range(draws.n_components):
-        found[f"weight [{k}]"] = draws.weights[..., k]
-        for j, name in enumerate(names):
-            found[f"mean of {name} [{k}]"] = draws.means[..., k, j]
-        for j, name in enumerate(names):
-            found[f"variance of {name} [{k}]"] = draws.covariances[..., k, j, j]
-    return found
+        values[parameter_name(draws, "weight", k)] = draws.weights[..., k]
+        for j in range(draws.n_features):
+            values[parameter_name(draws, "mean", k, j)] = draws.means[..., k, j]
+        for j in range(draws.n_features):
+            variance = draws.covariances[..., k, j, j]
+            values[parameter_name(draws, "sd", k, j)] = np.sqrt(variance)
+    return values
 
 
 def _statistics(form: str, quantities: Mapping[str, Array]) -> pd.DataFrame:
@@ -303,18 +274,10 @@ def _largest(statistics: pd.DataFrame, form: str) -> float:
     return float(statistics.loc[statistics["form"] == form, "r_hat"].max())
 
 
-def _clear_gap(method: str, ambiguity: Array, rows: Array | None, draws: Draws) -> float:
-    """The excess of the second best labels beside which an ambiguous draw's is small."""
-    if rows is not None and method.startswith("ecr"):
-        return len(rows) / draws.n_components
-    finite = ambiguity[np.isfinite(ambiguity)]
-    return float(np.median(finite)) if finite.size else 0.0
-
-
 def _chains(
     permutations: Permutations, ambiguous: NDArray[np.bool_], spare: Redundancy | None
 ) -> pd.DataFrame:
-    """One line a chain."""
+    """Labels of each chain."""
     rows = []
     for c, (chain, unclear) in enumerate(zip(permutations, ambiguous, strict=True)):
         clear = chain[~unclear] if not unclear.all() else chain
@@ -323,7 +286,7 @@ def _chains(
             {
                 "chain": c,
                 "modal labelling": tuple(int(k) for k in modal),
-                "share in it": share,
+                "proportion": share,
                 "switches": int((clear[1:] != clear[:-1]).any(axis=1).sum()),
                 "ambiguous": unclear.mean(),
                 "redundant": np.nan if spare is None else spare.redundant[c],
@@ -333,32 +296,32 @@ def _chains(
 
 
 def _modal(permutations: Permutations) -> tuple[Permutations, float]:
-    found, counts = np.unique(permutations, axis=0, return_counts=True)
+    labellings, counts = np.unique(permutations, axis=0, return_counts=True)
     best = int(counts.argmax())
-    return found[best], float(counts[best] / counts.sum())
+    return labellings[best], float(counts[best] / counts.sum())
 
 
 def _labellings(permutations: Permutations) -> pd.DataFrame:
-    """Every labelling that occurs, the most frequent first."""
+    """All labellings that occur, in descending order of frequency."""
     k = permutations.shape[2]
-    found, index = np.unique(permutations.reshape(-1, k), axis=0, return_inverse=True)
+    labellings, index = np.unique(permutations.reshape(-1, k), axis=0, return_inverse=True)
     index = index.reshape(permutations.shape[:2])
     rows = []
-    for i, labelling in enumerate(found):
+    for i, labelling in enumerate(labellings):
         inside = (index == i).astype(np.float64)
         rows.append(
             {
                 "labelling": tuple(int(each) for each in labelling),
-                "share": inside.mean(),
+                "proportion": inside.mean(),
                 "mcse": _mcse(inside),
             }
         )
-    frame = pd.DataFrame(rows).sort_values("share", ascending=False, kind="stable")
+    frame = pd.DataFrame(rows).sort_values("proportion", ascending=False, kind="stable")
     return frame.set_index("labelling")
 
 
 def _mcse(inside: Array) -> float:
-    """Monte Carlo standard error of a share, NaN if every draw is inside or there are too few."""
+    """Monte Carlo standard error of a proportion; NaN for 0 and 1, and for too few draws."""
     if np.ptp(inside) == 0 or inside.shape[1] < _LEAST_DRAWS:
         return np.nan
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -379,7 +342,7 @@ def _evidence(
         relabelled=_largest(statistics, RELABELLED),
         invariant=_largest(statistics, INVARIANT),
         labellings=chains["modal labelling"].nunique(),
-        outside=float(1.0 - chains["share in it"].min()),
+        outside=float(1.0 - chains["proportion"].min()),
         switches=int(chains["switches"].sum()),
         ambiguous=float(ambiguous.mean()),
         redundant=np.nan if spare is None else float(spare.redundant.mean()),

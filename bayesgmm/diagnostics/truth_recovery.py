@@ -1,4 +1,4 @@
-"""How well a known truth was recovered: parameter by parameter, and as a density."""
+"""Recovery of a known truth: parameter by parameter, and as a density."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from scipy.stats import norm
 from sklearn.metrics import adjusted_rand_score
 
 from bayesgmm.arguments import check_kind, check_probability, check_rng
-from bayesgmm.diagnostics.posterior_means import consistent_draws, deviations, mean_mixture
-from bayesgmm.errors import InvalidParameterError, NotFittedError
+from bayesgmm.diagnostics.point_estimates import point_estimate
+from bayesgmm.diagnostics.posterior_means import consistent_draws, summarised
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.mixture.matching import match_components
 from bayesgmm.mixture.mixture import Mixture
@@ -22,7 +22,6 @@ from bayesgmm.results import Result
 from bayesgmm.simulation.simulate import Simulation
 from bayesgmm.uncertainty.standard_errors import (
     StandardErrors,
-    quantities,
     reported,
     reported_errors,
 )
@@ -30,28 +29,28 @@ from bayesgmm.uncertainty.standard_errors import (
 type Array = NDArray[np.float64]
 type Fit = GaussianMixture | StandardErrors | Mixture | Posterior
 
-# Rows drawn from the truth for distances between densities and rates of error.
+# Rows drawn from the truth, for distances between densities and error rates.
 _DRAWS = 20_000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Recovery(Result):
-    """What `recovery` found.
+    """Result of `recovery`.
 
     Attributes
     ----------
     table : DataFrame
-        A row for each weight, mean, standard deviation and correlation of the truth, under the
-        truth's labels: truth, estimate, error (estimate less truth), spread (standard error or
-        posterior standard deviation), lower, upper, covered, z (error / spread). NaN where there
-        is nothing to compare with. `attrs` say the intervals' probability and kind.
+        A row for each weight, mean, standard deviation and correlation of the truth, with the
+        truth's labels: truth, estimate, error (estimate minus truth), spread (standard error or
+        posterior standard deviation), lower, upper, covered, z (error / spread). NaN for components
+        without a counterpart. `attrs` give the probability and the kind of the intervals.
     whole : DataFrame
-        Index: quantity; columns value and error (Monte Carlo standard error; NaN where the value
-        is not random). KL divergence of the fitted density from the true one (nats), their
-        Hellinger distance, adjusted Rand index of fitted and true labels, error rate, and the
-        least error rate that any classifier can have.
+        Index: quantity; columns value and error (Monte Carlo standard error; NaN if the value is
+        not random). KL divergence of the fitted density from the true one (nats), their Hellinger
+        distance, adjusted Rand index of fitted and true labels, error rate, and the least error
+        rate of any classifier.
     order : ndarray of shape (K,)
-        The fit's component that is matched to each of the truth's; -1 for none.
+        The component of the fit matched to each true component; -1 for none.
     notes : tuple of str
         What could not be compared, and why.
     """
@@ -73,22 +72,22 @@ def recovery(
     variables: Mapping[str, str] | None = None,
     rng: Any = None,
 ) -> Recovery:
-    """Compare a fit with the truth that its data were drawn from.
+    """Compare a fit with the mixture that its data were drawn from.
 
     Parameters
     ----------
     fit : GaussianMixture, StandardErrors, Mixture, DataTree or Dataset
         A fitted estimator; its standard errors by any method; a bare mixture; or a posterior,
-        whose draws must be under one labelling (`relabel`).
+        whose draws must have one labelling (`relabel`).
     truth : Mixture or Simulation
-        With a simulation, a fitted estimator's standard errors are made from its rows, and labels
-        are compared on them; else on rows drawn from the truth.
+        With a simulation, the standard errors of a fitted estimator are computed from its rows,
+        and labels are compared on them; otherwise on rows drawn from the truth.
     prob : float
-        Probability of the intervals: normal ones about estimates, equal-tailed ones of posteriors.
+        Probability of the intervals: normal for estimates, equal-tailed for posteriors.
     variables : mapping, optional
-        What the posterior calls its variables.
-    rng : anything that `numpy.random.default_rng` takes
-        Of the rows drawn from the truth.
+        Names of weights, means and covariances in the posterior, as for `relabel`.
+    rng : anything that `numpy.random.default_rng` accepts
+        Source of the rows drawn from the truth.
 
     Raises
     ------
@@ -99,32 +98,33 @@ def recovery(
 
     Notes
     -----
-    Components are matched to the truth's by assignment on the Hellinger distances of the
-    Gaussians. Matching uses the truth: it is for looking at recovery, not for calibration.
-    Of a posterior, the mixture of posterior means stands for the density.
+    Components are matched to true components by assignment on the Hellinger distances of the
+    Gaussians. As matching uses the truth, it suits the study of recovery, but not calibration.
+    The density of a posterior is that of the posterior means.
     """
     prob, generator = check_probability("prob", prob), check_rng(rng)
     check_kind("truth", truth, Mixture | Simulation, "a Mixture or a Simulation")
     simulation = truth if isinstance(truth, Simulation) else None
     true = truth.mixture if isinstance(truth, Simulation) else truth
-    found = _estimate(fit, true, simulation, prob, variables)
-    matching = match_components(found.mixture, true)
-    notes = [*found.notes]
+    estimate = _estimate(fit, simulation, prob, variables)
+    matching = match_components(estimate.mixture, true)
+    notes = [*estimate.notes]
     if matching.unmatched:
         names = ", ".join(map(str, matching.unmatched))
-        notes.append(f"The fit's components {names} have no counterpart in the truth.")
+        notes.append(f"Components without a counterpart in the truth: {names}.")
     missing = np.flatnonzero(matching.order < 0)
     if missing.size:
-        notes.append(f"The truth's components {', '.join(map(str, missing))} were not found.")
-    table = _table(found, true, matching.order)
-    table.attrs = {"prob": prob, "kind": found.kind}
-    whole = _whole(found.mixture, true, matching.order, simulation, generator)
+        names = ", ".join(map(str, missing))
+        notes.append(f"True components without a counterpart in the fit: {names}.")
+    table = _table(estimate, true, matching.order)
+    table.attrs = {"prob": prob, "kind": estimate.kind}
+    whole = _whole(estimate.mixture, true, matching.order, simulation, generator)
     return Recovery(table, whole, matching.order, tuple(notes))
 
 
 @dataclass(frozen=True, eq=False)
 class _Estimate:
-    """A mixture, with spread and interval of each of its reported numbers."""
+    """A mixture, with the spread and interval of each of its reported quantities."""
 
     mixture: Mixture
     spread: Array
@@ -135,57 +135,43 @@ class _Estimate:
 
 
 def _estimate(
-    fit: Any,
-    true: Mixture,
-    simulation: Simulation | None,
-    prob: float,
-    variables: Mapping[str, str] | None,
+    fit: Any, simulation: Simulation | None, prob: float, variables: Mapping[str, str] | None
 ) -> _Estimate:
     if isinstance(fit, xr.DataTree | xr.Dataset):
         draws = consistent_draws(fit, variables)
-        values = quantities(*draws.stacked())
-        tails = 0.5 - 0.5 * prob, 0.5 + 0.5 * prob
-        lower, upper = np.quantile(values, tails, axis=0)
-        return _Estimate(mean_mixture(draws), deviations(values), lower, upper, "quantile")
-    if isinstance(fit, GaussianMixture):
-        if not hasattr(fit, "mixture_"):
-            raise NotFittedError("This GaussianMixture is not fitted yet. Call its fit first.")
-        why = _why_no_errors(fit, simulation)
-        if why is not None or simulation is None:
-            return _bare(fit.mixture_, why)
-        fit = fit.standard_errors(simulation.X)
-    if isinstance(fit, StandardErrors):
-        errors = reported_errors(fit)
-        reach = norm.ppf(0.5 + 0.5 * prob) * errors
-        values = reported(fit.estimate)[1]
-        return _Estimate(fit.estimate, errors, values - reach, values + reach, "normal", fit.notes)
+        _, sd, lower, upper = summarised(draws, prob)
+        return _Estimate(draws.mean(), sd, lower, upper, "quantile")
+    mixture, errors = point_estimate("fit", fit)
+    reason = None if errors is not None else _why_no_errors(fit, mixture, simulation)
+    if errors is None and reason is None and simulation is not None:
+        _, errors = point_estimate("fit", fit, simulation.X)
+    values = reported(mixture)[1]
+    if errors is None:
+        unknown = np.full(len(values), np.nan)
+        return _Estimate(mixture, unknown, unknown, unknown, "none", (reason or "",))
+    spread = reported_errors(errors)
+    reach = norm.ppf(0.5 + 0.5 * prob) * spread
+    return _Estimate(mixture, spread, values - reach, values + reach, "normal", errors.notes)
+
+
+def _why_no_errors(fit: Any, mixture: Mixture, simulation: Simulation | None) -> str | None:
+    """The reason why standard errors cannot be computed from the simulation; None if they can."""
     if isinstance(fit, Mixture):
-        return _bare(fit, "A bare mixture has no standard errors.")
-    raise InvalidParameterError(
-        "fit must be a fitted GaussianMixture, its StandardErrors, a Mixture or a posterior, not "
-        f"{type(fit).__name__}."
-    )
-
-
-def _why_no_errors(fit: GaussianMixture, simulation: Simulation | None) -> str | None:
-    """Why standard errors cannot be made from the simulation's rows; None if they can."""
+        return "No standard errors: a bare mixture was given."
     if simulation is None:
-        return "Standard errors need the rows: give the Simulation as truth, or StandardErrors."
+        return (
+            "No standard errors without the rows: give the Simulation as truth, or StandardErrors."
+        )
     if np.isnan(simulation.X).any():
-        return "Rows with missing entries give no standard errors from the information."
-    if fit.mixture_.n_features != simulation.mixture.n_features:
-        return "The fit has other features than the truth."
+        return "No standard errors: the information needs rows without missing entries."
+    if mixture.n_features != simulation.mixture.n_features:
+        return "No standard errors: the fit has other features than the truth."
     return None
-
-
-def _bare(mixture: Mixture, note: str | None) -> _Estimate:
-    nothing = np.full(len(reported(mixture)[1]), np.nan)
-    return _Estimate(mixture, nothing, nothing, nothing, "none", (note,) if note else ())
 
 
 def _table(found: _Estimate, true: Mixture, order: NDArray[np.intp]) -> pd.DataFrame:
     names, truth = reported(true)
-    estimate = quantities(*_parameters(found.mixture))
+    estimate = reported(found.mixture)[1]
     at = _positions(found.mixture, order)
     columns = {"truth": truth}
     for name, values in (
@@ -197,7 +183,7 @@ def _table(found: _Estimate, true: Mixture, order: NDArray[np.intp]) -> pd.DataF
         columns[name] = np.where(at < 0, np.nan, values[at])
     table = pd.DataFrame(columns, index=pd.Index(names, name="parameter"))
     table.insert(2, "error", table.estimate - table.truth)
-    # A weight that is 1 whatever the data has an error and a spread of 0.
+    # The weight of a single component has an error and a spread of 0.
     with np.errstate(divide="ignore", invalid="ignore"):
         table["z"] = table.error / table.spread
     inside = (table.lower <= table.truth) & (table.truth <= table.upper)
@@ -205,12 +191,8 @@ def _table(found: _Estimate, true: Mixture, order: NDArray[np.intp]) -> pd.DataF
     return table
 
 
-def _parameters(mixture: Mixture) -> tuple[Array, Array, Array]:
-    return mixture.weights, mixture.means, mixture.covariances
-
-
 def _positions(mixture: Mixture, order: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Where each reported number of the truth stands among the fit's; -1 for nowhere."""
+    """Index of each reported quantity of the truth among those of the fit; -1 for none."""
     k, d = mixture.means.shape
     at, start = [], 0
     for width in (1, d, d, d * (d - 1) // 2):
@@ -227,11 +209,11 @@ def _whole(
     simulation: Simulation | None,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Distances of the densities, and how alike the labels are."""
+    """Distances between the densities, and agreement of the labels."""
     x, labels = true.sample(_DRAWS, rng=rng)
     ratio = fitted.log_density(x) - true.log_density(x)
     error = ratio.std(ddof=1) / np.sqrt(_DRAWS)
-    # 1 - E sqrt(q / p) = H^2; its error in H by the delta method.
+    # 1 - E sqrt(q / p) = H^2; the error of H by the delta method.
     affinity = np.exp(0.5 * ratio)
     square = max(1.0 - affinity.mean(), 0.0)
     hellinger = np.sqrt(square)

@@ -1,4 +1,4 @@
-"""From figures to a verdict in words."""
+"""Verdicts on label switching and convergence, from summary figures."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -7,19 +7,19 @@ import numpy as np
 
 # Chains agree if no R-hat exceeds this (Vehtari et al. 2021).
 AGREE = 1.01
-# Beyond this no length of chain that anybody has time for is likely to help.
+# R-hat above which longer chains are unlikely to help.
 _APART = 1.1
-# More draws than this share outside a chain's modal labelling: labels switch within it.
+# Proportion of a chain's draws outside its modal labelling above which labels switch within it.
 _STRAY = 0.01
-# More ambiguous draws than this share: labels cannot be told apart well.
+# Proportion of ambiguous draws above which components are not identified.
 _UNCLEAR = 0.05
-# More draws than this share that could spare a component: the model has one too many.
+# Proportion of draws with a redundant component above which the model is overfitted.
 _SPARE = 0.5
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """The figures that a verdict rests on.
+    """Evidence for a verdict.
 
     Attributes
     ----------
@@ -28,16 +28,16 @@ class Evidence:
         Largest R-hat of the parameters as sampled, of the relabelled ones, and of label-invariant
         functionals; NaN if none is defined.
     labellings : int
-        How many different labellings are modal in some chain.
+        Number of different modal labellings of the chains.
     outside : float
-        Largest share of a chain's unambiguous draws that are not in its modal labelling.
+        Largest proportion of a chain's unambiguous draws outside its modal labelling.
     switches : int
         Changes of labelling between successive unambiguous draws, over all chains.
     ambiguous : float
-        Share of draws whose second best labels are nearly as good as the best.
+        Proportion of draws whose second best labels fit nearly as well as the best.
     redundant, unsupported : float
-        Share of draws in which merging two components loses less than Akaike's, and Schwarz's,
-        price of a component; NaN if not known.
+        Proportion of draws in which two components can be merged at a loss of log-likelihood below
+        the AIC penalty, and the BIC penalty, for one component; NaN if not known.
     """
 
     n_components: int
@@ -54,155 +54,152 @@ class Evidence:
 
     @property
     def within(self) -> bool:
-        """Whether labels switch within a chain."""
+        """True if labels switch within a chain."""
         return self.outside > _STRAY
 
     @property
     def between(self) -> bool:
-        """Whether chains have different labels."""
+        """True if chains have different labels."""
         return self.labellings > 1
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A name, what it rests on, and what to do."""
+    """A verdict with its explanation and advice."""
 
     name: str
     explanation: str
     advice: str
 
     CAVEAT: ClassVar[str] = (
-        "An R-hat near 1 says that these chains agree with one another. It cannot say that they "
-        "have seen all of the posterior: a mode that every chain missed, or that all visited too "
-        "rarely, leaves R-hat at 1. Starts of their own for each chain, more chains, and EM's "
-        "other optima (starts_) are the way to look for one."
+        "An R-hat near 1 shows that the chains agree with one another, not that they cover the "
+        "whole posterior: R-hat does not detect a mode that no chain reached, or that all chains "
+        "visit too rarely. To look for one, use more chains with separate starts, and compare EM's "
+        "other local maxima (starts_)."
     )
 
 
 def reach_verdict(evidence: Evidence) -> Verdict:
-    """Judge in the order of what would mislead most.
+    """Reach a verdict; the first of these that applies is the one that would mislead most.
 
-    A component too many comes first, because its labels and its parameters mean nothing whatever
-    R-hat is; then chains that disagree on what has no labels; then labels that cannot be told
-    apart; then where they switch.
+    A superfluous component, whose labels and parameters are meaningless whatever R-hat is; chains
+    that disagree on label-invariant quantities; components that are not identified; label
+    switching within or between chains.
     """
     e = evidence
     if e.redundant > _SPARE:
-        return _overfitted(e, e.redundant, "Akaike's")
+        return _overfitted(e, e.redundant, "AIC")
     if not e.invariant <= AGREE:
-        # Chains that differ in how they place a component which the data do not pay for differ
-        # because of it.
+        # Chains may differ only in the placement of a component that the data do not support.
         if e.invariant > AGREE and e.unsupported > _SPARE:
-            return _overfitted(e, e.unsupported, "Schwarz's")
+            return _overfitted(e, e.unsupported, "BIC")
         return _not_converged(e)
     if not e.relabelled <= AGREE:
         return _unidentified(e) if e.ambiguous > _UNCLEAR else _not_converged(e)
-    return _where(e)
+    return _switching(e)
 
 
-def _where(e: Evidence) -> Verdict:
-    """Where labels switch, if all else is well."""
+def _switching(e: Evidence) -> Verdict:
+    """The verdict on converged chains."""
     if e.within:
-        return _within(e)
+        return Verdict(
+            "within chains",
+            f"Labels switch {_times(e.switches)} within the chains; up to {100 * e.outside:.0f} % "
+            "of the draws of a chain are outside its most frequent labelling. R-hat as sampled "
+            f"({e.sampled:.3f}) is therefore not meaningful; it is at most {e.relabelled:.3f} "
+            f"after relabelling, and at most {e.invariant:.3f} for label-invariant quantities.",
+            "Summarise single components only after relabelling, and check the "
+            "ambiguity: where components overlap this much, relabelling separates them at the "
+            "overlap.",
+        )
     if e.between:
-        return _between(e)
+        return Verdict(
+            "between chains",
+            f"Each chain keeps one labelling, but there are {e.labellings} different labellings. "
+            f"R-hat is up to {e.sampled:.3f} as sampled, at most {e.relabelled:.3f} after "
+            f"relabelling, and at most {e.invariant:.3f} for label-invariant quantities, so the "
+            "chains agree.",
+            "Summarise single components only after relabelling.",
+        )
     return Verdict(
         "no switching",
-        f"Every chain keeps one labelling, the same in all {e.n_chains} chains. R-hat is at most "
-        f"{e.sampled:.3f} as sampled, {e.relabelled:.3f} relabelled and {e.invariant:.3f} for "
-        "label-invariant quantities.",
-        "Summaries of single components can be read as they are.",
+        f"All {e.n_chains} chains keep the same labelling. R-hat is at most {e.sampled:.3f} as "
+        f"sampled, {e.relabelled:.3f} after relabelling, and {e.invariant:.3f} for label-invariant "
+        "quantities.",
+        "Single components can be summarised without relabelling.",
     )
 
 
-def _overfitted(e: Evidence, share: float, price: str) -> Verdict:
+def _overfitted(e: Evidence, share: float, criterion: str) -> Verdict:
     agreement = (
-        f"Label-invariant quantities have R-hat up to {e.invariant:.3f}"
+        f"R-hat of label-invariant quantities is up to {e.invariant:.3f}"
         if np.isfinite(e.invariant)
-        else "R-hat of label-invariant quantities is not defined here"
+        else "R-hat of label-invariant quantities is not defined"
     )
     return Verdict(
         "overfitted or unidentified component",
-        f"In {100 * share:.0f} % of the draws two of the {e.n_components} components can be merged "
-        f"into one for less likelihood than {price} price of a component's parameters: one is "
-        f"empty, or two share a cluster. {agreement}.",
-        f"Fit {e.n_components - 1} components, or compare numbers of components. Quantities that "
-        "do not depend on labels, such as the density, remain usable if their R-hat is near 1.",
+        f"In {100 * share:.0f} % of the draws, two of the {e.n_components} components can be "
+        f"merged at a loss of log-likelihood below the {criterion} penalty for one component: a "
+        f"component is empty, or two describe the same cluster. {agreement}.",
+        f"Fit {e.n_components - 1} components, or compare numbers of components. Label-invariant "
+        "quantities, such as the density, remain valid if their R-hat is near 1.",
     )
 
 
 def _unidentified(e: Evidence) -> Verdict:
     return Verdict(
         "overfitted or unidentified component",
-        f"The chains agree on what has no labels (R-hat at most {e.invariant:.3f}), but not on "
-        f"single components after relabelling ({e.relabelled:.3f}): in {100 * e.ambiguous:.0f} % "
-        "of the draws other labels fit about as well.",
-        "Use label-invariant quantities, or fit fewer components, or a prior that tells the "
-        "components apart.",
+        f"The chains agree on label-invariant quantities (R-hat at most {e.invariant:.3f}), but "
+        f"not on single components after relabelling (up to {e.relabelled:.3f}): in "
+        f"{100 * e.ambiguous:.0f} % of the draws, other labels fit about as well.",
+        "Use label-invariant quantities, fewer components, or a prior that separates the "
+        "components.",
     )
 
 
 def _not_converged(e: Evidence) -> Verdict:
     if np.isnan(e.invariant) or np.isnan(e.relabelled):
-        chains = "there is one chain" if e.n_chains == 1 else "there are too few draws"
-        seen = f"Convergence cannot be judged: {chains}, so R-hat is not defined.{_labels(e)}"
-        return Verdict(
-            "genuine multimodality or no convergence",
-            seen,
-            "Draw at least four chains of some hundred draws, each from a start of its own.",
+        reason = "with a single chain" if e.n_chains == 1 else "with so few draws"
+        explanation = f"R-hat is not defined {reason}, so convergence cannot be assessed."
+        advice = "Draw at least four chains of several hundred draws from separate starts."
+    elif e.invariant <= AGREE:
+        explanation = (
+            f"R-hat is at most {e.invariant:.3f} for label-invariant quantities, but up to "
+            f"{e.relabelled:.3f} for relabelled parameters, although labels are unambiguous."
         )
-    if e.invariant <= AGREE:
-        return Verdict(
-            "genuine multimodality or no convergence",
-            f"Label-invariant quantities have R-hat of at most {e.invariant:.3f}, but relabelled "
-            f"parameters up to {e.relabelled:.3f}, though labels are clear.{_labels(e)}",
-            "Draw longer chains before single components are summarised.",
+        advice = "Draw longer chains before single components are summarised."
+    elif e.invariant <= _APART:
+        explanation = (
+            "The chains do not yet agree on label-invariant quantities: R-hat is up to "
+            f"{e.invariant:.3f}, and up to {e.relabelled:.3f} for relabelled parameters."
         )
-    if e.invariant <= _APART:
-        return Verdict(
-            "genuine multimodality or no convergence",
-            "The chains do not agree yet on quantities that do not depend on labels: R-hat up to "
-            f"{e.invariant:.3f}, and {e.relabelled:.3f} for relabelled parameters.{_labels(e)}",
-            "Draw longer chains. If R-hat stays above 1.01, look for a mode that the chains visit "
-            "rarely: traces of the log-likelihood and of the sorted means show it.",
+        advice = (
+            "Draw longer chains. If R-hat stays above 1.01, examine traces of the log-likelihood "
+            "and of the sorted means for a mode that the chains visit rarely."
         )
-    return Verdict(
-        "genuine multimodality or no convergence",
-        f"The chains disagree on quantities that do not depend on labels: R-hat up to "
-        f"{e.invariant:.3f}. Relabelling cannot mend this ({e.relabelled:.3f} after it)."
-        f"{_labels(e)}",
-        "Do not average over these chains. Compare their log-likelihoods: chains that stay at "
-        "different values sit at different modes, and how many start at each says nothing of the "
-        "modes' probabilities. Draw longer chains, or start every chain at EM's best optimum.",
-    )
+    else:
+        explanation = (
+            f"The chains disagree on label-invariant quantities: R-hat is up to {e.invariant:.3f}. "
+            f"Relabelling cannot correct this (up to {e.relabelled:.3f} after relabelling)."
+        )
+        advice = (
+            "Do not average over these chains. Compare their log-likelihoods: chains that remain "
+            "at different values are at different modes, and the number of chains at a mode does "
+            "not estimate its probability. Draw longer chains, or start every chain at EM's "
+            "highest maximum."
+        )
+    name = "genuine multimodality or no convergence"
+    return Verdict(name, explanation + _also_labels(e), advice)
 
 
-def _labels(e: Evidence) -> str:
-    """A sentence on labels for verdicts that are about something else."""
+def _also_labels(e: Evidence) -> str:
+    """A sentence on label switching for verdicts on something else."""
     if e.within:
-        return f" Labels also switch within chains ({e.switches} times)."
+        return f" Labels also switch within chains ({_times(e.switches)})."
     if e.between:
         return f" Labels also differ between chains ({e.labellings} labellings)."
     return ""
 
 
-def _within(e: Evidence) -> Verdict:
-    return Verdict(
-        "within chains",
-        f"Labels switch {e.switches} times within the chains; up to {100 * e.outside:.0f} % of a "
-        f"chain lies outside its most frequent labelling. R-hat as sampled is {e.sampled:.3f}, "
-        f"which here means nothing; relabelled it is at most {e.relabelled:.3f}, and "
-        f"{e.invariant:.3f} for label-invariant quantities.",
-        "Summarise single components after `relabel` only, and look at the ambiguity: where "
-        "components overlap this much, relabelled components are cut at the overlap.",
-    )
-
-
-def _between(e: Evidence) -> Verdict:
-    return Verdict(
-        "between chains",
-        f"Each chain keeps one labelling, but the chains have {e.labellings} different ones. R-hat "
-        f"as sampled is {e.sampled:.3f}; relabelled it is at most {e.relabelled:.3f}, and "
-        f"{e.invariant:.3f} for label-invariant quantities: the chains agree.",
-        "Summarise single components after `relabel`.",
-    )
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

@@ -1,6 +1,6 @@
-"""Intervals drawn, in units that make all parameters comparable."""
+"""Plots of estimates with intervals, in units that make all parameters comparable."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -8,30 +8,32 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from bayesgmm.arguments import check_axes
+from bayesgmm.diagnostics.em_vs_posterior import Agreement
+from bayesgmm.diagnostics.truth_recovery import Recovery
 from bayesgmm.errors import InputError
-from bayesgmm.plots.style import FAINT, INK, colour, new_axes, shown
+from bayesgmm.plots.style import FAINT, INK, colour, legend_beside, new_axes, short, table_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Parameters that one picture shows: those farthest off where there are more.
+# Parameters in one plot; of more, those with the largest differences.
 _SHOWN = 60
 _OF_RECOVERY = ("truth", "estimate", "spread", "lower", "upper", "covered")
 _OF_ENGINES = ("em", "standard_error", "posterior_mean", "posterior_sd", "lower", "upper")
 
 
-def plot_recovery(found: Any, *, ax: "Axes | None" = None) -> "Axes":
-    """Draw estimates and intervals about a known truth.
+def plot_recovery(result: Recovery | pd.DataFrame, *, ax: "Axes | None" = None) -> "Axes":
+    """Plot estimates and intervals about a known truth.
 
-    Each parameter is a line: its estimate and interval, less the truth, in standard errors or
-    posterior standard deviations; those whose interval misses the truth stand out. Without
-    standard errors the errors are drawn in the data's units.
+    Each parameter has a line: its estimate and interval minus the truth, in standard errors or
+    posterior standard deviations. Intervals that miss the truth have another colour and marker.
+    Without standard errors, the errors are shown in the data's units.
 
     Parameters
     ----------
-    found : Recovery or DataFrame
-        What `recovery` returned, or its table. Of more than 60 parameters the 60 farthest off are
-        shown.
+    result : Recovery or DataFrame
+        Result of `recovery`, or its table. Of more than 60 parameters, the 60 with the largest
+        errors are shown.
     ax : matplotlib Axes, optional
 
     Returns
@@ -41,18 +43,20 @@ def plot_recovery(found: Any, *, ax: "Axes | None" = None) -> "Axes":
     Raises
     ------
     InputError
-        If a column is missing, or nothing was estimated.
+        If a column is missing, or the table has no estimates.
+    InvalidParameterError
+        If `result` is of another kind.
     """
     check_axes(ax)
-    table = _table(found, _OF_RECOVERY, "recovery")
+    table = table_of("result", result, Recovery, _OF_RECOVERY)
     total = len(table)
     kept = table[table["estimate"].notna()]
     if kept.empty:
-        raise InputError("The table has no estimates to draw.")
+        raise InputError("The table has no estimates to plot.")
     attributes = dict(table.attrs)
     known = bool((kept["spread"] > 0).any())
     if known:
-        # A weight of 1 has no spread, and nothing to draw.
+        # The weight of a single component is 1 without error.
         kept = kept[kept["spread"] > 0]
     error = kept["estimate"] - kept["truth"]
     unit = kept["spread"] if known else pd.Series(1.0, index=kept.index)
@@ -62,34 +66,36 @@ def plot_recovery(found: Any, *, ax: "Axes | None" = None) -> "Axes":
         ax = new_axes(figsize=(7.2, 1.4 + 0.24 * len(kept)))
     _draw_intervals(ax, kept, error, unit, known=known)
     if known:
-        names = {"normal": "normal interval", "quantile": "equal-tailed posterior interval"}
-        kind = names.get(str(attributes.get("kind")), "interval")
+        kinds = {"normal": "normal intervals", "quantile": "equal-tailed posterior intervals"}
+        kind = kinds.get(str(attributes.get("kind")), "intervals")
         prob = attributes.get("prob")
         covered = int(kept["covered"].fillna(False).sum())
         stated = f"{100 * prob:g} % {kind}" if prob is not None else kind
         ax.set_title(
-            f"{stated}: {covered} of {len(kept)} hold the truth", loc="left", fontsize="medium"
+            f"{stated}: {covered} of {len(kept)} contain the truth", loc="left", fontsize="medium"
         )
-        ax.set_xlabel("estimate less truth, in its standard error or posterior sd")
+        posterior = attributes.get("kind") == "quantile"
+        scale = "posterior s.d." if posterior else "standard errors"
+        ax.set_xlabel(f"estimate minus truth ({scale})")
     else:
-        ax.set_xlabel("estimate less truth, in the data's units (no standard errors)")
+        ax.set_xlabel("estimate minus truth, without standard errors (data's units)")
     if len(kept) < total:
         ax.set_ylabel(f"{len(kept)} of {total} parameters")
     return ax
 
 
-def plot_engines(found: Any, *, ax: "Axes | None" = None) -> "Axes":
-    """Draw maximum likelihood beside the posterior, parameter by parameter.
+def plot_engines(result: Agreement | pd.DataFrame, *, ax: "Axes | None" = None) -> "Axes":
+    """Plot maximum likelihood and the posterior, parameter by parameter.
 
-    All values are less EM's estimate, in posterior standard deviations. Above stands EM's estimate
-    with its normal interval, below it the posterior mean with its equal-tailed one, both of the
-    same probability.
+    All values are minus EM's estimate, in posterior standard deviations. Each parameter has two
+    lines: EM's estimate with its normal interval, and below it the posterior mean with its
+    equal-tailed interval of the same probability.
 
     Parameters
     ----------
-    found : Agreement or DataFrame
-        What `compare_engines` returned, or its table. Of more than 60 parameters the 60 that
-        differ most are shown.
+    result : Agreement or DataFrame
+        Result of `compare_engines`, or its table. Of more than 60 parameters, the 60 with the
+        largest differences are shown.
     ax : matplotlib Axes, optional
 
     Returns
@@ -99,14 +105,16 @@ def plot_engines(found: Any, *, ax: "Axes | None" = None) -> "Axes":
     Raises
     ------
     InputError
-        If a column is missing, or no parameter has a posterior standard deviation.
+        If a column is missing, or every posterior standard deviation is 0.
+    InvalidParameterError
+        If `result` is of another kind.
     """
     check_axes(ax)
-    table = _table(found, _OF_ENGINES, "compare_engines")
+    table = table_of("result", result, Agreement, _OF_ENGINES)
     attributes = dict(table.attrs)
     kept = table[table["posterior_sd"] > 0]
     if kept.empty:
-        raise InputError("No parameter of the table has a posterior standard deviation.")
+        raise InputError("Every posterior standard deviation of the table is 0.")
     kept = _farthest(kept, (kept["posterior_mean"] - kept["em"]) / kept["posterior_sd"])
     prob = float(attributes.get("prob", 0.9))
     if ax is None:
@@ -129,25 +137,14 @@ def plot_engines(found: Any, *, ax: "Axes | None" = None) -> "Axes":
     )  # fmt: skip
     _name_rows(ax, kept, places)
     ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, frameon=False, fontsize="small")
-    ax.set_xlabel("less EM's estimate, in posterior standard deviations")
+    ax.set_xlabel("difference from EM (posterior s.d.)")
     if len(kept) < len(table):
         ax.set_ylabel(f"{len(kept)} of {len(table)} parameters")
     return ax
 
 
-def _table(found: Any, needed: tuple[str, ...], source: str) -> pd.DataFrame:
-    """The table of a result, with all columns that are needed."""
-    table = getattr(found, "table", found)
-    if not isinstance(table, pd.DataFrame):
-        raise InputError(f"found must be what {source} returned, not {type(found).__name__}.")
-    missing = [name for name in needed if name not in table.columns]
-    if missing:
-        raise InputError(f"The table has no column {', '.join(map(repr, missing))}.")
-    return table
-
-
 def _farthest(table: pd.DataFrame, off: "pd.Series[float]") -> pd.DataFrame:
-    """The rows that are farthest off, if there are too many to draw."""
+    """The rows with the largest differences, if there are too many to plot."""
     if len(table) <= _SHOWN:
         return table
     farthest = off.abs().sort_values(ascending=False, kind="stable").index[:_SHOWN]
@@ -155,8 +152,8 @@ def _farthest(table: pd.DataFrame, off: "pd.Series[float]") -> pd.DataFrame:
 
 
 def _name_rows(ax: "Axes", table: pd.DataFrame, places: NDArray[np.int64]) -> None:
-    """Parameters down the axis, as they are written."""
-    ax.set_yticks(places, [shown(str(name)) for name in table.index], fontsize="small")
+    """Write the parameters' names down the axis, literally."""
+    ax.set_yticks(places, [short(str(name), 40) for name in table.index], fontsize="small")
     for tick in ax.get_yticklabels():
         tick.set_parse_math(False)
     ax.set_ylim(-0.8, len(table) - 0.2)
@@ -167,13 +164,13 @@ def _draw_intervals(
     ax: "Axes", table: pd.DataFrame, error: "pd.Series[float]", unit: "pd.Series[float]", *,
     known: bool,
 ) -> None:  # fmt: skip
-    """One line a parameter, the first on top."""
+    """Draw a line for each parameter, the first on top."""
     places = np.arange(len(table))[::-1]
     ax.axvline(0.0, color=FAINT, lw=1.2, zorder=1)
     hit = table["covered"].fillna(True).to_numpy(dtype=bool)
     for mask, shade, mark, label in (
-        (hit, colour(0), "o", "holds the truth"),
-        (~hit, colour(1), "D", "misses it"),
+        (hit, colour(0), "o", "contains the truth"),
+        (~hit, colour(1), "D", "misses the truth"),
     ):
         if not mask.any():
             continue
@@ -186,5 +183,5 @@ def _draw_intervals(
             ax.hlines(at, low, high, color=shade, lw=1.8, zorder=2)
         ax.plot(middle, at, ls="", marker=mark, ms=5, color=shade, zorder=3, label=label)
     if known:
-        ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, fontsize="small")
+        legend_beside(ax)
     _name_rows(ax, table, places)

@@ -1,4 +1,4 @@
-"""A mixture drawn over its data: densities, ellipses, and how sure each row's component is."""
+"""Plots of a mixture over its rows: densities, ellipses, uncertainty of classification."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -9,42 +9,55 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from bayesgmm.arguments import check_axes, check_names, check_probability
-from bayesgmm.errors import InputError, InputTypeError, InvalidParameterError, NotFittedError
+from bayesgmm.diagnostics.point_estimates import point_estimate
+from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
+from bayesgmm.mixture.features import feature_indices
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.plots.style import FAINT, INK, colour, feature_labels, marker, name_axes, new_axes
-from bayesgmm.posterior.draws import Posterior, read_draws, read_rows, rows_of
+from bayesgmm.plots.style import (
+    FAINT,
+    INK,
+    RULE,
+    colour,
+    feature_labels,
+    legend_beside,
+    marker,
+    name_axes,
+    new_axes,
+)
+from bayesgmm.posterior.draws import Posterior, read_draws, rows_if_known, rows_of
+from bayesgmm.uncertainty.standard_errors import StandardErrors
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 type Array = NDArray[np.float64]
-type Fit = Mixture | GaussianMixture | Posterior
+type Fit = Mixture | GaussianMixture | StandardErrors | Posterior
 
-# Shares of the whole density that contours enclose.
+# Probabilities that contours enclose.
 _CONTOURS = (0.5, 0.8, 0.95)
-# At most: rows drawn, draws of a posterior drawn, features in a grid of pairs.
+# Maximum numbers of rows, of posterior draws, and of features in a grid of pairs.
 _ROWS, _DRAWS, _FEATURES = 3000, 60, 5
 _GRID = 120
 _SMALLEST, _LARGEST = 8.0, 70.0
 
 
 class _Picture(NamedTuple):
-    """What is drawn: a mixture, draws around it (none for a point estimate), rows (or none)."""
+    """Content of a plot: a mixture, its posterior draws (if any), and rows (if any)."""
 
     mixture: Mixture
     draws: tuple[Mixture, ...]
     rows: Array
-    # Each row's most probable component, and 0 (sure) to 1 (all components are as probable).
+    # Each row's most probable component, and its uncertainty from 0 to 1 (equal probabilities).
     labels: NDArray[np.int64]
-    unsure: Array
+    uncertainty: Array
     n_rows: int
     prob: float
-    # Where the most probable component changes, for a mixture of one feature.
+    # Points at which the most probable component changes, for a mixture of one feature.
     boundaries: Array
 
     def of(self, features: Sequence[int]) -> "_Picture":
-        """The picture of some features."""
+        """The content for some of the features."""
         keep = list(features)
         return self._replace(
             mixture=self.mixture.marginal(keep),
@@ -53,7 +66,7 @@ class _Picture(NamedTuple):
         )
 
     def density(self, points: Array) -> Array:
-        """The mixture's density; a posterior's is the mean over its draws, whatever the labels."""
+        """Density of the mixture, or its mean over the posterior draws."""
         each = [np.exp(one.log_density(points)) for one in self.draws or (self.mixture,)]
         mean: Array = np.mean(each, axis=0)
         return mean
@@ -68,29 +81,30 @@ def plot_mixture(
     variables: Mapping[str, str] | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes | NDArray[Any]":
-    """Draw a mixture over the rows that it was fitted to.
+    """Plot a mixture over the rows.
 
-    Two features: contours that enclose 50, 80 and 95 % of the density, an ellipse that holds
-    `prob` of each component, and the rows: each in the colour and marker of its most probable
-    component, the larger the less sure that is. One feature: the density and its components over
-    a histogram, and a dashed line where the most probable component changes. More: both, pair by
-    pair. Of a posterior, ellipses or densities of up to 60 draws are drawn thinly, and the density
-    is their mean; its labels should not switch (see `relabel`).
+    Two features: contours that enclose 50, 80 and 95 % of the density, an ellipse that contains
+    `prob` of each component, and the rows, each in the colour and with the marker of its most
+    probable component; the size of a point increases with the uncertainty of the classification.
+    One feature: the density and its components over a histogram, and a dashed line where the most
+    probable component changes. More features: both, pair by pair. For a posterior, up to 60 draws
+    are shown by thin lines, and the density is the mean over them; its labels should not switch
+    (see `relabel`).
 
     Parameters
     ----------
-    fit : Mixture, fitted GaussianMixture, or posterior (DataTree or Dataset)
+    fit : Mixture, fitted GaussianMixture, StandardErrors, or posterior (DataTree or Dataset)
     X : (n, D), optional
-        The rows; of a posterior by default those in ``observed_data``. At most 3,000 are drawn.
+        The rows; for a posterior by default those in ``observed_data``. At most 3,000 are shown.
     features : sequence of int or str, optional
-        Which features, by index or name. By default all, or of more than five those by which the
-        components' means lie farthest apart.
+        Features by index or name. By default all; of more than five, those in which the means of
+        the components differ most relative to the variance.
     prob : float
-        Probability that a component's ellipse holds.
+        Probability that an ellipse contains.
     variables : mapping, optional
-        What the posterior calls its variables, as `relabel` takes it.
+        Names of weights, means and covariances in the posterior, as for `relabel`.
     ax : matplotlib Axes, optional
-        Where to draw; for one or two features only.
+        For one or two features.
 
     Returns
     -------
@@ -99,9 +113,12 @@ def plot_mixture(
     Raises
     ------
     InputError, InputTypeError
-        If the fit is none of these, or X does not fit it.
+        If X or the posterior cannot be used, or their numbers of features differ.
     InvalidParameterError
-        If `prob` is not between 0 and 1, or `ax` is given for more than two features.
+        If `fit` is of another kind, `prob` is not between 0 and 1, or `ax` is given for more than
+        two features.
+    NotFittedError
+        If `fit` is an estimator that was not fitted.
     """
     prob = check_probability("prob", prob)
     check_names("variables", variables)
@@ -114,7 +131,7 @@ def plot_mixture(
     if len(kept) > 2:
         if ax is not None:
             raise InvalidParameterError(
-                f"{len(kept)} features need a grid of axes of their own: give no ax, or two "
+                f"{len(kept)} features need a grid of axes. Omit ax, or choose at most two "
                 "features."
             )
         return _draw_pairs(picture, names)
@@ -126,38 +143,28 @@ def plot_mixture(
     else:
         _draw_plane(ax, picture, names)
     handles, title = _legend(picture, plane=not one)
-    ax.legend(
-        handles=handles, title=title, loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False,
-        alignment="left", fontsize="small", title_fontsize="small",
-    )  # fmt: skip
+    legend_beside(ax, handles=handles, title=title)
     return ax
 
 
-# --- what is drawn --------------------------------------------------------------------------------
+# --- content --------------------------------------------------------------------------------------
 
 
 def _picture(fit: Fit, X: Any, prob: float, variables: Mapping[str, str] | None) -> _Picture:
     draws: tuple[Mixture, ...] = ()
     if isinstance(fit, xr.DataTree | xr.Dataset):
         posterior = read_draws(fit, variables)
-        cells = posterior.n_chains * posterior.n_draws
-        chosen = np.unique(np.linspace(0, cells - 1, min(_DRAWS, cells)).astype(np.int64))
-        draws = tuple(posterior.mixture(*divmod(int(t), posterior.n_draws)) for t in chosen)
-        weights, means, covariances = (each.mean(axis=0) for each in posterior.stacked())
-        mixture = Mixture(weights / weights.sum(), means, covariances, posterior.feature_names)
-        has_rows = isinstance(fit, xr.DataTree) and "observed_data" in fit.children
-        rows = read_rows(fit, mixture.n_features, X) if X is not None or has_rows else None
+        draws, mixture = tuple(posterior.mixtures(_DRAWS)), posterior.mean()
+        rows = rows_if_known(fit, mixture.n_features, X)
     else:
-        mixture = _as_mixture(fit)
-        rows = None
-        if X is not None:
-            rows = rows_of(X, mixture.n_features, "the mixture has")
+        mixture, _ = point_estimate("fit", fit)
+        rows = None if X is None else rows_of(X, mixture.n_features, "the mixture has")
     rows = np.empty((0, mixture.n_features)) if rows is None else rows
     n = len(rows)
     if n > _ROWS:
         rows = rows[np.sort(np.random.default_rng(0).choice(n, _ROWS, replace=False))]
     responsibilities = mixture.responsibilities(rows) if n else np.empty((0, mixture.n_components))
-    # The least sure a row can be is equal shares for all.
+    # The uncertainty is largest if all components are equally probable.
     worst = 1.0 - 1.0 / max(mixture.n_components, 2)
     return _Picture(
         mixture,
@@ -171,29 +178,9 @@ def _picture(fit: Fit, X: Any, prob: float, variables: Mapping[str, str] | None)
     )
 
 
-def _as_mixture(fit: Any) -> Mixture:
-    if isinstance(fit, Mixture):
-        return fit
-    if isinstance(fit, GaussianMixture):
-        if not hasattr(fit, "mixture_"):
-            raise NotFittedError("The GaussianMixture is not fitted yet. Call fit first.")
-        return fit.mixture_
-    raise InputTypeError(
-        "fit must be a Mixture, a fitted GaussianMixture or a posterior (DataTree), not "
-        f"{type(fit).__name__}."
-    )
-
-
 def _kept_features(mixture: Mixture, features: Iterable[int | str] | None) -> list[int]:
     if features is not None:
-        every = Mixture(
-            [1.0],
-            np.arange(mixture.n_features)[np.newaxis],
-            np.eye(mixture.n_features)[np.newaxis],
-            mixture.feature_names,
-        )
-        # `marginal` knows how to look features up and what to say of those that do not exist.
-        return [int(j) for j in every.marginal(features).means[0]]
+        return feature_indices(features, mixture.feature_names, mixture.n_features)
     if mixture.n_features <= _FEATURES:
         return list(range(mixture.n_features))
     between = mixture.weights @ np.square(mixture.means - mixture.mean())
@@ -205,13 +192,13 @@ def _kept_features(mixture: Mixture, features: Iterable[int | str] | None) -> li
 
 
 def _draw_plane(ax: "Axes", picture: _Picture, names: Sequence[str]) -> None:
-    """Contours, ellipses and rows of two features."""
+    """Draw contours, ellipses and rows of two features."""
     mixture = picture.mixture
     low, high = _limits(picture)
     x, y = (np.linspace(low[j], high[j], _GRID) for j in range(2))
     points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
     density = picture.density(points).reshape(_GRID, _GRID)
-    # A component narrower than the grid may leave no point above a level.
+    # The density on the grid may miss a level that a narrow component exceeds.
     levels = [each for each in _levels(picture) if each < density.max()]
     if levels:
         widths = np.linspace(0.7, 1.3, len(levels))
@@ -235,8 +222,8 @@ def _draw_plane(ax: "Axes", picture: _Picture, names: Sequence[str]) -> None:
 
 
 def _draw_rows(ax: "Axes", picture: _Picture) -> None:
-    """Rows in their component's colour, the larger the less sure it is."""
-    sizes = _SMALLEST + (_LARGEST - _SMALLEST) * picture.unsure
+    """Draw rows in the colours of their components, larger if more uncertain."""
+    sizes = _SMALLEST + (_LARGEST - _SMALLEST) * picture.uncertainty
     alpha = float(np.clip(40.0 / np.sqrt(max(len(sizes), 1)), 0.25, 0.8))
     for k in range(picture.mixture.n_components):
         mine = picture.labels == k
@@ -248,7 +235,7 @@ def _draw_rows(ax: "Axes", picture: _Picture) -> None:
 
 
 def _ellipse(mixture: Mixture, component: int, radius: float) -> Array:
-    """The points (2, m) at a Mahalanobis distance from a component's mean."""
+    """Points (2, m) at Mahalanobis distance `radius` from a component's mean."""
     angle = np.linspace(0.0, 2.0 * np.pi, 100)
     factor = np.linalg.cholesky(mixture.covariances[component])
     circle = radius * np.array([np.cos(angle), np.sin(angle)])
@@ -257,7 +244,7 @@ def _ellipse(mixture: Mixture, component: int, radius: float) -> Array:
 
 
 def _levels(picture: _Picture) -> Array:
-    """Densities whose contours enclose the shares: quantiles of the density at its own draws."""
+    """Levels of the contours: quantiles of the density at draws from itself."""
     mixtures = picture.draws or (picture.mixture,)
     size = -(-4000 // len(mixtures))
     points = np.vstack([each.sample(size, rng=t)[0] for t, each in enumerate(mixtures)])
@@ -266,7 +253,7 @@ def _levels(picture: _Picture) -> Array:
 
 
 def _limits(picture: _Picture) -> tuple[Array, Array]:
-    """Least and largest coordinates of all rows and of the components' ellipses."""
+    """Smallest and largest coordinates of all rows and ellipses, with a margin."""
     mixture = picture.mixture
     heavy = mixture.weights > 0.01
     reach = np.sqrt(chi2.ppf(picture.prob, 2) * mixture.variances[heavy])
@@ -275,8 +262,8 @@ def _limits(picture: _Picture) -> tuple[Array, Array]:
     with np.errstate(over="ignore"):
         span = high - low
     if not np.isfinite(span).all():
-        raise InputError("The mixture is wider than a picture can be. Rescale the columns.")
-    # At a great offset the next numbers are farther away than that.
+        raise InputError("The range of the mixture overflows. Rescale the columns.")
+    # At a large offset the spacing of floating-point numbers may exceed this margin.
     margin = np.maximum(0.05 * span, 8.0 * np.spacing(np.maximum(np.abs(low), np.abs(high))))
     return low - margin, high + margin
 
@@ -285,9 +272,9 @@ def _limits(picture: _Picture) -> tuple[Array, Array]:
 
 
 def _bin_edges(values: Array, span: float) -> list[float]:
-    """Ends of 10 to 80 bins, as wide as Freedman and Diaconis (1981) have them, of all values.
+    """Edges of 10 to 80 bins by the rule of Freedman and Diaconis (1981).
 
-    Values that are all but equal beside the span of the picture stand in one bin.
+    Values nearly equal relative to the span of the plot are in one bin.
     """
     lower, upper = np.quantile(values, (0.25, 0.75))
     least, largest = values.min(), values.max()
@@ -295,27 +282,27 @@ def _bin_edges(values: Array, span: float) -> list[float]:
         half = np.maximum(0.01 * span, np.spacing(np.abs(least)))
         return [float(least - half), float(largest + half)]
     width = max(2.0 * (upper - lower) / np.cbrt(len(values)), (largest - least) / 80.0)
-    # At a great offset some ends are the same number.
+    # At a large offset some edges coincide.
     count = max(round((largest - least) / width), 10)
     return sorted(set(np.linspace(least, largest, count + 1).tolist()))
 
 
 def _draw_line(ax: "Axes", picture: _Picture, name: str) -> None:
-    """The density and its components over a histogram."""
+    """Draw the density and its components over a histogram."""
     mixture = picture.mixture
     low, high = _limits(picture)
     x = np.linspace(low[0], high[0], 400)
     if len(picture.rows):
         values = picture.rows[:, 0]
         bins = _bin_edges(values, high[0] - low[0])
-        ax.hist(values, bins=bins, density=True, color="#DDDDDD", edgecolor="white", zorder=1)
-    # Broad and below the others, or it would hide a component that stands alone.
+        ax.hist(values, bins=bins, density=True, color=RULE, edgecolor="white", zorder=1)
+    # Broad and below the others, so as not to hide an isolated component.
     ax.plot(x, picture.density(x[:, np.newaxis]), color=INK, lw=3.5, alpha=0.6, zorder=2)
     for k in range(mixture.n_components):
         for draw in picture.draws:
             ax.plot(x, _component(draw, k, x), color=colour(k), alpha=0.15, lw=0.6, zorder=3)
         ax.plot(x, _component(mixture, k, x), color=colour(k), lw=1.6, zorder=4)
-    seen = _seen_boundaries(picture)
+    seen = _visible_boundaries(picture)
     ax.vlines(
         seen, 0.0, 1.0, transform=ax.get_xaxis_transform(), color=INK, lw=0.8, ls=(0, (4, 3)),
         zorder=3.5,
@@ -325,8 +312,8 @@ def _draw_line(ax: "Axes", picture: _Picture, name: str) -> None:
     ax.set_xlabel(name, parse_math=False)
 
 
-def _seen_boundaries(picture: _Picture) -> Array:
-    """The boundaries within the limits of the picture."""
+def _visible_boundaries(picture: _Picture) -> Array:
+    """The boundaries within the limits of the plot."""
     low, high = _limits(picture)
     x = picture.boundaries
     seen: Array = x[(x > low[0]) & (x < high[0])]
@@ -342,7 +329,7 @@ def _component(mixture: Mixture, component: int, x: Array) -> Array:
 
 
 def _draw_pairs(picture: _Picture, names: Sequence[str]) -> "NDArray[Any]":
-    """Pairs of features below the diagonal, single ones on it."""
+    """Draw pairs of features below the diagonal, single features on it."""
     d = len(names)
     axes: NDArray[Any] = new_axes(d, d, figsize=(2.3 * d + 1.5, 2.1 * d))
     for i in range(d):
@@ -373,7 +360,7 @@ def _draw_pairs(picture: _Picture, names: Sequence[str]) -> "NDArray[Any]":
 
 
 def _legend(picture: _Picture, *, plane: bool) -> tuple[list[Any], str]:
-    """Handles of the components, and a title that says what shares and sizes mean."""
+    """Handles of the components, and a title that explains probabilities and sizes."""
     from matplotlib.lines import Line2D
 
     drawn = len(picture.rows)
@@ -392,10 +379,10 @@ def _legend(picture: _Picture, *, plane: bool) -> tuple[list[Any], str]:
             f"contours: {shares} % of the density",
         ]
         if drawn:
-            lines.append("larger point: less sure component")
+            lines.append("larger points: more uncertain")
     else:
         handles.append(Line2D([], [], color=INK, lw=3.5, alpha=0.6, label="mixture"))
-        if len(_seen_boundaries(picture)):
+        if len(_visible_boundaries(picture)):
             line = Line2D([], [], color=INK, lw=0.8, ls=(0, (4, 3)), label="boundary")
             handles.append(line)
     if picture.draws:

@@ -1,95 +1,97 @@
-"""A selection as lines: the criterion by K, one line for each structure."""
+"""Plot of a model selection: the criterion by K, a line for each covariance structure."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
-from bayesgmm.arguments import check_axes, shown
-from bayesgmm.errors import InvalidParameterError
+from bayesgmm.arguments import check_axes
+from bayesgmm.covariance.structures import as_structure
+from bayesgmm.errors import InputError
+from bayesgmm.plots.style import INK, PAPER, colour, legend_beside, new_axes, table_of
+from bayesgmm.selection.model_selection import Selection
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from bayesgmm.selection.model_selection import Selection
-
-# Okabe and Ito's colours, which the colour-blind tell apart.
-_COLOURS = {"E": "#0072B2", "V": "#D55E00", "I": "#009E73"}
+_COLOURS = {"E": colour(0), "V": colour(1)}
 _MARKERS = {"II": "o", "EI": "s", "VI": "D", "EE": "^", "VE": "v", "EV": "P", "VV": "X", "": "o"}
-_LABELS = {
-    "bic": "BIC, smaller is better",
-    "icl": "ICL, smaller is better",
-    "aic": "AIC, smaller is better",
-    "cv": "held-out log-likelihood in nats, larger is better",
+# Column of the table and label of the axis, by criterion.
+_CRITERIA = {
+    "bic": ("bic", "BIC (smaller is better)"),
+    "icl": ("icl", "ICL (smaller is better)"),
+    "aic": ("aic", "AIC (smaller is better)"),
+    "cv": ("cv_log_likelihood", "held-out log-likelihood, nats (larger is better)"),
 }
 
 
-def plot_selection(selection: "Selection", *, ax: "Axes | None" = None) -> "Axes":
-    """Draw the criterion of every trustworthy cell against the number of components.
+def plot_selection(selection: Selection | pd.DataFrame, *, ax: "Axes | None" = None) -> "Axes":
+    """Plot the criterion of every admissible model against the number of components.
 
-    Colour says whether volumes are equal or vary, the marker which shape and orientation. The axis
-    spans what competes: cells far behind the best may lie outside.
+    The colour and the line show whether volumes are equal or vary, the marker the shape and
+    orientation. The axis covers the better two thirds of the models; the others may lie
+    outside.
 
     Parameters
     ----------
-    selection : Selection
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure if None.
+    selection : Selection or DataFrame
+        Result of `select_mixture`, or its table, of which BIC is plotted.
+    ax : matplotlib Axes, optional
 
     Returns
     -------
-    matplotlib.axes.Axes
-    """
-    import matplotlib.pyplot as plt
+    matplotlib Axes
 
+    Raises
+    ------
+    InputError
+        If a column is missing, or the table has no admissible model.
+    InvalidParameterError
+        If `selection` is of another kind.
+    """
     check_axes(ax)
-    if not hasattr(selection, "to_mclust"):
-        raise InvalidParameterError(
-            f"selection must be what select_mixture returned, not {shown(selection)}."
-        )
+    criterion = selection.criterion if isinstance(selection, Selection) else "bic"
+    name, label = _CRITERIA[criterion]
+    columns = ("n_components", "covariance_type", name, "note")
+    table = table_of("selection", selection, Selection, columns)
+    admissible = table[(table["note"] == "") & np.isfinite(table[name])]
+    if admissible.empty:
+        raise InputError("The table has no admissible model to plot.")
     if ax is None:
-        ax = plt.subplots(figsize=(7.5, 4.8), layout="constrained")[1]
-    name = "cv_log_likelihood" if selection.criterion == "cv" else selection.criterion
-    wide = selection.table.assign(
-        value=selection.table[name].where(selection.table["note"] == "")
-    ).pivot(index="n_components", columns="covariance_type", values="value")
-    order = [code for code in selection.to_mclust().columns if code in wide.columns]
-    for code in order:
+        ax = new_axes(figsize=(7.5, 4.8))
+    codes = admissible["covariance_type"].map(lambda each: as_structure(str(each)).code)
+    wide = admissible.assign(code=codes).pivot_table(
+        index="n_components", columns="code", values=name, aggfunc="first"
+    )
+    # In mclust's order.
+    for code in [volume + rest for rest in _MARKERS for volume in _COLOURS]:
+        if code not in wide.columns:
+            continue
         equal = code[0] == "E"
         ax.plot(
-            wide.index,
-            wide[code],
-            color=_COLOURS[code[0]],
-            marker=_MARKERS[code[1:]],
-            linestyle="-" if equal else "--",
-            linewidth=1.0,
-            markersize=5.0,
-            markerfacecolor=_COLOURS[code[0]] if equal else "white",
-            label=code,
-        )
-    first = selection.ranked().iloc[0]
+            wide.index, wide[code], color=_COLOURS[code[0]], marker=_MARKERS[code[1:]],
+            linestyle="-" if equal else "--", linewidth=1.0, markersize=5.0,
+            markerfacecolor=_COLOURS[code[0]] if equal else PAPER, label=code,
+        )  # fmt: skip
+    larger = criterion == "cv"
+    best = admissible[name].idxmax() if larger else admissible[name].idxmin()
+    k, value = admissible.loc[best, "n_components"], admissible.loc[best, name]
     ax.plot(
-        first["n_components"],
-        first[name],
-        marker="o",
-        markersize=15.0,
-        markerfacecolor="none",
-        markeredgecolor="black",
-        linestyle="none",
-        label=f"best: {first['covariance_type']}, {first['n_components']}",
-    )
-    _frame_what_competes(ax, wide.to_numpy(dtype=np.float64), larger=selection.criterion == "cv")
+        k, value, marker="o", markersize=15.0, markerfacecolor="none", markeredgecolor=INK,
+        linestyle="none", label=f"best: {codes[best]}, {k}",
+    )  # fmt: skip
+    _limit_to_competitors(ax, admissible[name].to_numpy(dtype=np.float64), larger=larger)
     ax.set_xlabel("number of components K")
-    ax.set_ylabel(_LABELS[selection.criterion])
+    ax.set_ylabel(label)
     ax.set_xticks(list(wide.index))
-    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=9)
+    legend_beside(ax)
     return ax
 
 
-def _frame_what_competes(ax: "Axes", values: np.ndarray, *, larger: bool) -> None:
-    """Limit the axis to the better three quarters of the cells."""
-    found = values[np.isfinite(values)]
+def _limit_to_competitors(ax: "Axes", values: np.ndarray, *, larger: bool) -> None:
+    """Limit the axis to the better two thirds of the models."""
     sign = -1.0 if larger else 1.0
-    best, far = np.min(sign * found), np.quantile(sign * found, 0.75)
+    best, far = np.min(sign * values), np.quantile(sign * values, 2 / 3)
     margin = 0.06 * max(far - best, 1.0)
     low, high = sorted((sign * (best - margin), sign * (far + margin)))
     ax.set_ylim(low, high)

@@ -1,19 +1,25 @@
-"""What all plots share: colours and markers of components, names on axes, figures."""
+"""Shared by all plots: colours and markers of components, names on axes, new figures, tables."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
+from bayesgmm.arguments import check_kind
+from bayesgmm.errors import InputError
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe & Ito's colours, which the colour-blind tell apart; yellow, faint on white, comes last.
+# The colour-blind-safe colours of Okabe and Ito; yellow, faint on white, comes last.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#F0E442")
 # Five markers beside seven colours: thirty-five components before a pair repeats.
 _MARKERS = ("o", "s", "^", "D", "v")
 N_COLOURS = len(_COLOURS)
-_LONGEST_NAME = 40
 INK = "#333333"
 FAINT = "#999999"
+RULE = "#dddddd"
+PAPER = "#ffffff"
 
 
 def colour(component: int) -> str:
@@ -26,26 +32,53 @@ def marker(component: int) -> str:
     return _MARKERS[component % len(_MARKERS)]
 
 
-def shown(name: str) -> str:
-    """A name cut to a length that fits an axis."""
-    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
+def short(name: str, length: int = 28) -> str:
+    """A name for a label: without control characters, and cut if it is long."""
+    clean = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in name)
+    return clean if len(clean) <= length else f"{clean[: length - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def feature_labels(names: Sequence[str] | None, n_features: int) -> list[str]:
-    """What axes are called: the features' names, or their indices."""
+    """Labels of axes: the features' names, or their indices."""
     if names is None:
         return ["x"] if n_features == 1 else [f"feature {j}" for j in range(n_features)]
-    return [shown(name) for name in names]
+    return [short(name, 40) for name in names]
 
 
 def name_axes(ax: "Axes", x: str, y: str) -> None:
-    """Write axis labels as they are: a $ in a name starts no formula."""
+    """Label axes literally: a $ in a name does not start a formula."""
     ax.set_xlabel(x, parse_math=False)
     ax.set_ylabel(y, parse_math=False)
 
 
 def new_axes(rows: int = 1, columns: int = 1, **options: Any) -> Any:
-    """Axes of a new figure that keeps labels and legends apart; no display is needed."""
+    """Axes of a new figure, laid out so that labels and legends do not overlap."""
     import matplotlib.pyplot as plt
 
     return plt.subplots(rows, columns, layout="constrained", **options)[1]
+
+
+def legend_beside(ax: "Axes", **options: Any) -> Any:
+    """A legend to the right of the axes."""
+    return ax.legend(
+        **{"loc": "upper left", "bbox_to_anchor": (1.01, 1.0)} | options,
+        frameon=False, alignment="left", fontsize="small", title_fontsize="small",
+    )  # fmt: skip
+
+
+def table_of(name: str, result: Any, kind: type, columns: Sequence[str]) -> pd.DataFrame:
+    """The table of a result of some kind, or a table, with the columns that are needed.
+
+    Raises
+    ------
+    InputError
+        If a column is missing.
+    InvalidParameterError
+        If the result is of another kind; `name` is the argument's name.
+    """
+    check_kind(name, result, kind | pd.DataFrame, f"a {kind.__name__} or its table")
+    table: pd.DataFrame = getattr(result, "table", result)
+    missing = [column for column in columns if column not in table.columns]
+    if missing:
+        raise InputError(f"The table has no column {', '.join(map(repr, missing))}.")
+    return table

@@ -1,6 +1,6 @@
-"""A posterior's draws of a mixture, read by name from an ArviZ tree into arrays."""
+"""The reader of posteriors: draws of a mixture's parameters, by name, as arrays."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -13,6 +13,7 @@ from bayesgmm.arguments import check_names
 from bayesgmm.data.coercion import label
 from bayesgmm.data.validation import check_data
 from bayesgmm.errors import InputError, InputTypeError, InvalidParameterError
+from bayesgmm.mixture.features import feature_indices
 from bayesgmm.mixture.mixture import Mixture
 
 type Array = NDArray[np.float64]
@@ -21,10 +22,11 @@ type Posterior = xr.DataTree | xr.Dataset
 
 _SAMPLE_DIMS = ("chain", "draw")
 _DEFAULT = {"weights": "weights", "means": "means", "covariances": "covariances"}
-# A component's scale by any one of these words.
+# The words for a component's scale, of which a posterior has one.
 _SCALES = ("covariances", "variances", "standard_deviations")
+_EM = ("em_weights", "em_means", "em_covariances")
 _SUM_TOLERANCE = 1e-6
-# Between the largest distance and the least standard deviation.
+# Largest ratio of distances to standard deviations, or of either to 1.
 _RANGE = 1e150
 
 
@@ -67,13 +69,30 @@ class Draws:
         """The number of features, D."""
         return int(self.means.shape[3])
 
+    @property
+    def feature_words(self) -> tuple[str, ...]:
+        """The features' names, or x0, x1, ..."""
+        return self.feature_names or tuple(f"x{j}" for j in range(self.n_features))
+
     def stacked(self) -> tuple[Array, Array, Array]:
         """Weights (T, K), means (T, K, D) and covariances (T, K, D, D), T = chains x draws."""
         arrays = (self.weights, self.means, self.covariances)
         weights, means, covariances = (
-            np.ascontiguousarray(each.reshape(-1, *each.shape[2:])) for each in arrays
+            np.ascontiguousarray(array.reshape(-1, *array.shape[2:])) for array in arrays
         )
         return weights, means, covariances
+
+    def mean(self) -> Mixture:
+        """The mixture of the posterior means of weights, means and covariances."""
+        weights, means, covariances = (array.mean(axis=0) for array in self.stacked())
+        return Mixture(weights / weights.sum(), means, covariances, self.feature_names)
+
+    def mixtures(self, most: int | None = None) -> Iterator[Mixture]:
+        """All draws as mixtures, chain by chain; or at most `most`, evenly spaced."""
+        total = self.n_chains * self.n_draws
+        size = total if most is None else min(most, total)
+        for t in np.unique(np.linspace(0, total - 1, size).astype(np.int64)).tolist():
+            yield self.mixture(*divmod(t, self.n_draws))
 
     def mixture(self, chain: int, draw: int) -> Mixture:
         """One draw as a Mixture."""
@@ -84,6 +103,19 @@ class Draws:
             self.covariances[chain, draw],
             self.feature_names,
         )
+
+    def parameter(self, word: str, feature: int | str = 0) -> Array:
+        """The weights, or the means or variances of a feature, (chain, draw, K).
+
+        Raises
+        ------
+        InputError
+            If the feature does not exist.
+        """
+        (j,) = feature_indices([feature], self.feature_names, self.n_features)
+        if word == "weights":
+            return self.weights
+        return self.means[..., j] if word == "means" else self.covariances[..., j, j]
 
     def permuted(self, permutations: Permutations) -> "Draws":
         """The draws whose component k is component ``permutations[chain, draw, k]`` of these."""
@@ -103,20 +135,20 @@ def read_draws(posterior: Posterior, variables: Mapping[str, str] | None = None)
     posterior : DataTree or Dataset
         A tree with a group ``posterior``, or that group alone.
     variables : mapping, optional
-        What the tree calls them. Keys: "weights", "means" and one of "covariances", "variances"
-        and "standard_deviations"; the defaults are the names themselves. After (chain, draw)
-        means have the axes (component, feature), or (component) for one feature; covariances
-        (component, feature, feature), or (feature, feature) if all components share one, or
-        (component) for one feature; variances and standard deviations (component, feature),
-        (component), or none if they are shared.
+        Names of the variables in the tree. Keys: "weights", "means" and one of "covariances",
+        "variances" and "standard_deviations"; the keys themselves are the default names. After
+        (chain, draw) means have the axes (component, feature), or (component) for one feature;
+        covariances (component, feature, feature), or (feature, feature) if all components share
+        one, or (component) for one feature; variances and standard deviations
+        (component, feature), (component), or none if they are shared.
 
     Raises
     ------
     InputTypeError
-        If `posterior` is no DataTree or Dataset.
+        If `posterior` is neither a DataTree nor a Dataset.
     InputError
-        If a group, a variable or an axis is missing, shapes do not fit one another, or a draw is
-        no mixture; the message says which draw.
+        If a group, a variable or an axis is missing, if shapes are inconsistent, or if a draw does
+        not describe a mixture; the message says which draw.
     """
     group = posterior_group(posterior)
     names = variable_names(variables)
@@ -142,19 +174,19 @@ def read_draws(posterior: Posterior, variables: Mapping[str, str] | None = None)
             f"The variable {names[word]!r} has {_axes(group, names[word])}, which does not fit "
             f"{word} of {means.shape[2]} components in {means.shape[3]} features."
         )
-    draws = Draws(weights, means, covariances, _feature_names(group, names["means"]))
+    draws = Draws(weights, means, covariances, _feature_names(group[names["means"]]))
     _check(draws, names, word)
     return draws
 
 
 def read_rows(posterior: Posterior, n_features: int, X: Any = None) -> Array:
-    """The rows that were fitted: X, or the variable of the group ``observed_data``; (n, D).
+    """The fitted rows: X, or the variable of the group ``observed_data``; (n, D).
 
     Raises
     ------
     InputError
-        If there is no such group, none or several of its variables could be the rows, or the
-        columns are not `n_features`.
+        If the group is missing, if none or several of its variables could be the rows, or if the
+        number of columns is not `n_features`.
     """
     if X is None:
         candidates = _observed(posterior, n_features)
@@ -168,8 +200,31 @@ def read_rows(posterior: Posterior, n_features: int, X: Any = None) -> Array:
     return rows_of(X, n_features, "the posterior's means have")
 
 
+def rows_if_known(posterior: Posterior, n_features: int, X: Any = None) -> Array | None:
+    """The fitted rows as `read_rows` returns them; None if they are not known."""
+    return read_rows(posterior, n_features, X) if has_rows(posterior, X) else None
+
+
+def has_rows(posterior: Posterior, X: Any = None) -> bool:
+    """True if the fitted rows are given or stored in the posterior."""
+    return X is not None or (
+        isinstance(posterior, xr.DataTree) and "observed_data" in posterior.children
+    )
+
+
+def read_estimate(posterior: Posterior) -> Mixture | None:
+    """EM's estimate that `sample_posterior` stores in ``constant_data``; None if it is missing."""
+    if isinstance(posterior, xr.Dataset) or "constant_data" not in posterior.children:
+        return None
+    group = posterior["constant_data"].to_dataset()
+    if not all(name in group.data_vars for name in _EM):
+        return None
+    weights, means, covariances = (group[name].values for name in _EM)
+    return Mixture(weights, means, covariances, _feature_names(group["em_means"]))
+
+
 def rows_of(X: Any, n_features: int, owner: str) -> Array:
-    """Return rows (n, D) that fit `owner`, which ends a sentence before D; for D = 1 also (n,).
+    """Rows (n, D); for D = 1 also from (n,). `owner` precedes D in the error message.
 
     Raises
     ------
@@ -192,7 +247,7 @@ def posterior_group(posterior: Posterior) -> xr.Dataset:
     Raises
     ------
     InputTypeError
-        If `posterior` is no DataTree or Dataset.
+        If `posterior` is neither a DataTree nor a Dataset.
     InputError
         If the tree has no group ``posterior``.
     """
@@ -201,7 +256,7 @@ def posterior_group(posterior: Posterior) -> xr.Dataset:
     if not isinstance(posterior, xr.DataTree):
         raise InputTypeError(
             f"posterior must be an xarray DataTree or Dataset, not {type(posterior).__name__}. "
-            "ArviZ's convert_to_datatree makes one of most other forms."
+            "arviz.convert_to_datatree converts most other forms."
         )
     if "posterior" not in posterior.children:
         groups = ", ".join(sorted(posterior.children)) or "none"
@@ -210,7 +265,7 @@ def posterior_group(posterior: Posterior) -> xr.Dataset:
 
 
 def variable_names(variables: Mapping[str, str] | None) -> dict[str, str]:
-    """The names by which weights, means and one kind of scale are found.
+    """Names of the variables that hold weights, means and one kind of scale.
 
     Raises
     ------
@@ -230,11 +285,7 @@ def variable_names(variables: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def component_dims(group: xr.Dataset, variables: Mapping[str, str] | None = None) -> set[str]:
-    """The names of the axes along which components are counted.
-
-    Weights and means have one. A scale has one if its first axis counts components, and not if it
-    is shared by all.
-    """
+    """Names of the axes of components: one each of weights, of means and of a scale not shared."""
     names = variable_names(variables)
     dims = {str(_sample_first(group, names[each], each).dims[2]) for each in ("weights", "means")}
     n_components = group[names["weights"]].size // _n_samples(group)
@@ -255,8 +306,8 @@ def _sample_first(group: xr.Dataset, name: str, word: str) -> xr.DataArray:
     if name not in group.data_vars:
         known = ", ".join(map(str, group.data_vars)) or "none"
         raise InputError(
-            f"The posterior has no variable {name!r}. Its variables: {known}. Say what it calls "
-            f"its {word} by variables={{{word!r}: ...}}."
+            f"The posterior has no variable {name!r}. Its variables: {known}. Name the one that "
+            f"holds its {word} by variables={{{word!r}: ...}}."
         )
     array = group[name]
     missing = [each for each in _SAMPLE_DIMS if each not in array.dims]
@@ -308,24 +359,25 @@ def _covariances(word: str, values: Array, shape: tuple[int, ...]) -> Array | No
     return diagonals
 
 
-def _feature_names(group: xr.Dataset, means: str) -> tuple[str, ...] | None:
-    array = group[means].transpose(*_SAMPLE_DIMS, ...)
-    if array.ndim < 4 or array.dims[3] not in array.coords:
+def _feature_names(means: xr.DataArray) -> tuple[str, ...] | None:
+    """Names on the axis after that of the components."""
+    dims = [dim for dim in means.dims if dim not in _SAMPLE_DIMS]
+    if len(dims) < 2 or dims[1] not in means.coords:
         return None
-    labels = array.coords[array.dims[3]].values
+    labels = means.coords[dims[1]].values
     return tuple(map(str, labels)) if labels.dtype.kind in "OUT" else None
 
 
 def _check(draws: Draws, names: Mapping[str, str], word: str) -> None:
-    """Refuse draws that are no mixture, by what a sampler or a wrong name can do to them."""
+    """Refuse draws with invalid weights or variances, as of a variable of another meaning."""
     off = np.abs(draws.weights.sum(axis=-1) - 1.0)
     wrong = (off > _SUM_TOLERANCE) | (draws.weights < 0).any(axis=-1)
     if wrong.any():
         chain, draw = np.argwhere(wrong)[0]
         raise InputError(
-            f"The variable {names['weights']!r} holds no mixing proportions: in {wrong.sum()} of "
-            f"{wrong.size} draws one is negative or their sum is not 1 (first: chain {chain}, draw "
-            f"{draw}: sum {draws.weights[chain, draw].sum():.6g})."
+            f"The variable {names['weights']!r} does not hold mixing proportions: in {wrong.sum()} "
+            f"of {wrong.size} draws one is negative or their sum is not 1 (first: chain {chain}, "
+            f"draw {draw}, sum {draws.weights[chain, draw].sum():.6g})."
         )
     variances = np.diagonal(draws.covariances, axis1=-2, axis2=-1)
     flat = ~(variances > 0).all(axis=-1)
@@ -334,14 +386,14 @@ def _check(draws: Draws, names: Mapping[str, str], word: str) -> None:
         raise InputError(
             f"The variable {names[word]!r} has a variance that is not positive in "
             f"{flat.any(axis=-1).sum()} draws (first: chain {chain}, draw {draw}, component "
-            f"{component}). Say by variables={{...}} whether it holds covariances, variances or "
+            f"{component}). State by variables={{...}} whether it holds covariances, variances or "
             "standard deviations."
         )
     _check_range(draws, variances)
 
 
 def _check_range(draws: Draws, variances: Array) -> None:
-    """Refuse draws whose standard deviations and distances have squares beyond float64."""
+    """Refuse draws whose squared standard deviations or distances overflow or underflow."""
     d = draws.n_features
     means = draws.means.reshape(-1, d)
     scales = np.sqrt(variances).reshape(-1, d)
@@ -353,16 +405,15 @@ def _check_range(draws: Draws, variances: Array) -> None:
         raise InputError(
             f"The draws of {label(draws.feature_names, j)} have standard deviations from "
             f"{least[j]:.3g} to {scales[:, j].max():.3g} and means from "
-            f"{means[:, j].min():.3g} to {means[:, j].max():.3g}, whose squares do not fit into "
-            "float64. Rescale the column and fit again."
+            f"{means[:, j].min():.3g} to {means[:, j].max():.3g}; their squares exceed the range "
+            "of float64. Rescale the column and fit again."
         )
 
 
 def _observed(posterior: Posterior, n_features: int) -> dict[str, NDArray[Any]]:
-    if isinstance(posterior, xr.Dataset) or "observed_data" not in posterior.children:
+    if not has_rows(posterior):
         raise InputError(
-            "The posterior comes without the group 'observed_data', which holds the rows that "
-            "were fitted. Give them as X."
+            "The posterior has no group 'observed_data' with the fitted rows. Give them as X."
         )
     group = posterior["observed_data"].to_dataset()
     return {

@@ -1,6 +1,6 @@
-"""What a posterior says of rows: densities, memberships, who belongs together, new data."""
+"""Quantities of rows under a posterior: densities, responsibilities, co-clustering, new rows."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,11 +8,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_count, check_rng
-from bayesgmm.data.validation import check_data
-from bayesgmm.errors import InputError, InputTypeError
+from bayesgmm.errors import InputError
 from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.likelihood.responsibilities_of_draws import DrawnRows
-from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.posterior.draws import Posterior, posterior_group, read_draws, read_rows
 
 type Array = NDArray[np.float64]
 
@@ -20,175 +19,149 @@ type Array = NDArray[np.float64]
 _MOST_PAIRS = 200_000_000
 
 
-def log_likelihood(posterior: xr.DataTree, X: Any = None) -> xr.DataArray:
-    """Log density of each row under each draw, nats.
+def log_likelihood(
+    posterior: Posterior, X: Any = None, *, variables: Mapping[str, str] | None = None
+) -> xr.DataArray:
+    """Log density of each row under each draw, in nats.
 
     Parameters
     ----------
-    posterior : DataTree
-        As `sample_posterior` returns it.
+    posterior : DataTree or Dataset
+        Of `sample_posterior`, or any with weights, means and covariances.
     X : array-like of shape (n, D), optional
-        Rows; the fitted ones by default.
+        Rows; by default the fitted ones.
+    variables : mapping, optional
+        Names of weights, means and covariances in the posterior, as for `relabel`.
 
     Returns
     -------
     DataArray of dims (chain, draw, row)
-        What ``az.loo`` needs, in the group ``log_likelihood``.
-    """
-    group = _group(posterior)
-    x = _rows(posterior, X)
-    out = DrawnRows(x, *_stacked(group)).densities()
-    shape = (group.sizes["chain"], group.sizes["draw"], len(x))
-    coords = {"chain": group["chain"], "draw": group["draw"], "row": np.arange(len(x))}
-    return xr.DataArray(out.reshape(shape), coords, ("chain", "draw", "row"), name="X")
-
-
-def responsibilities(posterior: xr.DataTree, X: Any = None) -> xr.DataArray:
-    """Posterior probability that a row belongs to each component, averaged over draws.
-
-    Means something only if components keep their labels: relabel the posterior before, or see that
-    they did not switch.
-
-    Parameters
-    ----------
-    posterior : DataTree
-    X : array-like of shape (n, D), optional
-        Rows; the fitted ones by default.
-
-    Returns
-    -------
-    DataArray of dims (row, component)
-        Rows sum to 1.
-    """
-    group = _group(posterior)
-    drawn = DrawnRows(_rows(posterior, X), *_stacked(group))
-    as_they_are = np.tile(np.arange(drawn.n_components), (drawn.n_draws, 1))
-    return xr.DataArray(
-        drawn.average(as_they_are),
-        {"row": np.arange(drawn.n_rows), "component": group["component"]},
-        ("row", "component"),
-        name="responsibilities",
-    )
-
-
-def co_clustering(posterior: xr.DataTree, X: Any = None) -> xr.DataArray:
-    """Posterior probability that two rows belong to the same component, for all pairs.
-
-    Does not depend on labels: it needs no relabelling.
-
-    Parameters
-    ----------
-    posterior : DataTree
-    X : array-like of shape (n, D), optional
-        Rows; the fitted ones by default.
-
-    Returns
-    -------
-    DataArray of dims (row, row_bis)
-        Symmetric, 1 on the diagonal (a row belongs where it belongs).
+        The input of ``az.loo``, in the group ``log_likelihood``.
 
     Raises
     ------
     InputError
-        If there are more than 14,000 rows: the result has n^2 numbers.
+        If a group or variable is missing, or X has another number of features.
     """
-    x = _rows(posterior, X)
+    draws = read_draws(posterior, variables)
+    x = read_rows(posterior, draws.n_features, X)
+    values = DrawnRows(x, *draws.stacked()).densities()
+    return _by_draw(posterior, values.reshape(draws.n_chains, draws.n_draws, len(x)), {})
+
+
+def responsibilities(
+    posterior: Posterior, X: Any = None, *, variables: Mapping[str, str] | None = None
+) -> xr.DataArray:
+    """Posterior probability that a row belongs to each component, averaged over draws.
+
+    The average is meaningful only if every component keeps its label: relabel the posterior first,
+    or check that labels did not switch.
+
+    Parameters
+    ----------
+    posterior, X, variables
+        As for `log_likelihood`.
+
+    Returns
+    -------
+    DataArray of dims (row, component)
+        Each row sums to 1.
+
+    Raises
+    ------
+    InputError
+        If a group or variable is missing, or X has another number of features.
+    """
+    draws = read_draws(posterior, variables)
+    drawn = DrawnRows(read_rows(posterior, draws.n_features, X), *draws.stacked())
+    own_labels = np.tile(np.arange(drawn.n_components), (drawn.n_draws, 1))
+    coords = {"row": np.arange(drawn.n_rows), "component": np.arange(drawn.n_components)}
+    return xr.DataArray(drawn.average(own_labels), coords, list(coords), name="responsibilities")
+
+
+def co_clustering(
+    posterior: Posterior, X: Any = None, *, variables: Mapping[str, str] | None = None
+) -> xr.DataArray:
+    """Posterior probability that two rows belong to the same component, for all pairs.
+
+    It does not depend on labels, so relabelling is not necessary.
+
+    Parameters
+    ----------
+    posterior, X, variables
+        As for `log_likelihood`.
+
+    Returns
+    -------
+    DataArray of dims (row, row_bis)
+        Symmetric, with 1 on the diagonal.
+
+    Raises
+    ------
+    InputError
+        If a group or variable is missing, X has another number of features, or there are more than
+        14,000 rows: the result has n^2 entries.
+    """
+    draws = read_draws(posterior, variables)
+    x = read_rows(posterior, draws.n_features, X)
     n = len(x)
     if n * n > _MOST_PAIRS:
         raise InputError(
-            f"X has {n} rows, whose {n * n:.3g} pairs are too many to keep. Give some of the rows "
-            "as X."
+            f"X has {n} rows, whose {n * n:.3g} pairs exceed the memory set aside for them. Give "
+            "a subset of the rows as X."
         )
-    out, draws = np.zeros((n, n)), 0
-    for mixture in mixtures(posterior):
-        shares = membership(x, mixture)[1]
-        out += shares @ shares.T
-        draws += 1
-    out /= draws
+    out = np.zeros((n, n))
+    for mixture in draws.mixtures():
+        r = membership(x, mixture)[1]
+        out += r @ r.T
+    out /= draws.n_chains * draws.n_draws
     np.fill_diagonal(out, 1.0)
-    names = {"row": np.arange(n), "row_bis": np.arange(n)}
-    return xr.DataArray(out, names, ("row", "row_bis"), name="co_clustering")
+    coords = {"row": np.arange(n), "row_bis": np.arange(n)}
+    return xr.DataArray(out, coords, list(coords), name="co_clustering")
 
 
 def posterior_predictive(
-    posterior: xr.DataTree, n_samples: int | None = None, *, rng: Any = None
+    posterior: Posterior,
+    n_samples: int | None = None,
+    *,
+    variables: Mapping[str, str] | None = None,
+    rng: Any = None,
 ) -> xr.DataArray:
     """New rows from each draw of the posterior.
 
     Parameters
     ----------
-    posterior : DataTree
+    posterior, variables
+        As for `log_likelihood`.
     n_samples : int, optional
-        Rows for each draw; as many as were fitted by default.
-    rng : anything that ``numpy.random.default_rng`` takes
+        Rows for each draw; by default the number of fitted rows.
+    rng : anything that ``numpy.random.default_rng`` accepts
 
     Returns
     -------
     DataArray of dims (chain, draw, row, feature)
+        In the data's units.
+
+    Raises
+    ------
+    InputError
+        If a group or variable is missing.
     """
-    group = _group(posterior)
-    n = len(_rows(posterior, None)) if n_samples is None else check_count("n_samples", n_samples)
+    draws = read_draws(posterior, variables)
+    d = draws.n_features
+    given = n_samples is not None
+    n = check_count("n_samples", n_samples) if given else len(read_rows(posterior, d))
     generator = check_rng(rng)
-    drawn = np.array([each.sample(n, rng=generator)[0] for each in mixtures(posterior)])
-    shape = (group.sizes["chain"], group.sizes["draw"], *drawn.shape[1:])
-    coords = {
-        "chain": group["chain"],
-        "draw": group["draw"],
-        "row": np.arange(n),
-        "feature": group["feature"],
-    }
-    return xr.DataArray(drawn.reshape(shape), coords, ("chain", "draw", "row", "feature"), name="X")
-
-
-def mixtures(posterior: xr.DataTree) -> Iterator[Mixture]:
-    """Each draw of a posterior as a Mixture, chain by chain."""
-    for weights, means, covariances in zip(*_stacked(_group(posterior)), strict=True):
-        yield Mixture(weights / weights.sum(), means, covariances)
-
-
-def _group(posterior: xr.DataTree) -> xr.Dataset:
-    if not isinstance(posterior, xr.DataTree) or "posterior" not in posterior.children:
-        raise InputTypeError(
-            "posterior must be a DataTree with a group 'posterior', as sample_posterior returns "
-            f"it, not {type(posterior).__name__}."
-        )
-    group = posterior["posterior"].to_dataset()
-    needed = {"chain", "draw", "component", "feature", "feature_bis"}
-    missing = sorted({"weights", "means", "covariances"} - set(map(str, group.data_vars)))
-    missing += sorted(needed - set(map(str, group.sizes)))
-    if missing:
-        raise InputError(
-            f"The group 'posterior' has no {', '.join(map(repr, missing))}. It needs the variables "
-            "weights, means and covariances, with the axes (chain, draw, component, feature, "
-            "feature_bis), as sample_posterior makes it."
-        )
-    return group
-
-
-def _rows(posterior: xr.DataTree, X: Any) -> Array:
-    d = _group(posterior).sizes["feature"]
-    if X is None:
-        if "observed_data" not in posterior.children:
-            raise InputError("The posterior has no group 'observed_data'. Give the rows as X.")
-        X = np.ascontiguousarray(posterior["observed_data"]["X"].values)
-    rows: Array = check_data(X).X
-    if rows.shape[1] != d:
-        raise InputError(f"X has {rows.shape[1]} features, but the posterior has {d}.")
-    return rows
-
-
-def _stacked(group: xr.Dataset) -> tuple[Array, Array, Array]:
-    """Weights (T, K), means (T, K, D) and covariances (T, K, D, D), T = chains x draws."""
-    sample = ("chain", "draw")
-    dims = {
-        "weights": ("component",),
-        "means": ("component", "feature"),
-        "covariances": ("component", "feature", "feature_bis"),
-    }
-    weights, means, covariances = (
-        np.ascontiguousarray(group[name].transpose(*sample, *each).values).reshape(
-            -1, *(group.sizes[dim] for dim in each)
-        )
-        for name, each in dims.items()
+    rows = np.array([each.sample(n, rng=generator)[0] for each in draws.mixtures()])
+    features = list(draws.feature_names or range(d))
+    return _by_draw(
+        posterior, rows.reshape(draws.n_chains, draws.n_draws, n, d), {"feature": features}
     )
-    return weights, means, covariances
+
+
+def _by_draw(posterior: Posterior, values: Array, coords: Mapping[str, Any]) -> xr.DataArray:
+    """Values (chain, draw, row, ...) under the posterior's numbers of chains and draws."""
+    group = posterior_group(posterior)
+    labels = {name: group[name].values for name in ("chain", "draw")}
+    labels |= {"row": np.arange(values.shape[2]), **coords}
+    return xr.DataArray(values, labels, list(labels), name="X")

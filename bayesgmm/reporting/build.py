@@ -1,7 +1,8 @@
-"""`report`: sections from whatever was given, each whole or saying why it is not."""
+"""`report`: all sections, or the reasons why they could not be made."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bayesgmm.errors import BayesGMMError, BayesGMMWarning, InvalidParameterError
@@ -13,14 +14,14 @@ from bayesgmm.reporting.parts import Section, UnavailableError, plural
 from bayesgmm.reporting.sections.classification import membership_section
 from bayesgmm.reporting.sections.data import data_section
 from bayesgmm.reporting.sections.em_and_posterior import engines_section
+from bayesgmm.reporting.sections.em_starts import starts_section
 from bayesgmm.reporting.sections.goodness_of_fit import fit_section
+from bayesgmm.reporting.sections.labels import switching_section
 from bayesgmm.reporting.sections.methods import methods_section
-from bayesgmm.reporting.sections.mixture import mixture_section
 from bayesgmm.reporting.sections.model_choice import choice_section
+from bayesgmm.reporting.sections.parameters import mixture_section
 from bayesgmm.reporting.sections.posterior import posterior_section
 from bayesgmm.reporting.sections.recovery import recovery_section
-from bayesgmm.reporting.sections.starts import starts_section
-from bayesgmm.reporting.sections.switching import switching_section
 from bayesgmm.reporting.verdict_box import summarise
 
 _SECTIONS: tuple[tuple[str, str, Callable[[Inputs], Section]], ...] = (
@@ -30,10 +31,10 @@ _SECTIONS: tuple[tuple[str, str, Callable[[Inputs], Section]], ...] = (
     ("choice", "Choice of K and structure", choice_section),
     ("posterior", "Posterior", posterior_section),
     ("switching", "Label switching", switching_section),
-    ("engines", "EM against the posterior", engines_section),
+    ("engines", "EM and the posterior", engines_section),
     ("recovery", "Recovery of the truth", recovery_section),
-    ("fit", "Fit to the data", fit_section),
-    ("membership", "Membership", membership_section),
+    ("fit", "Goodness of fit", fit_section),
+    ("membership", "Classification", membership_section),
     ("methods", "Methods", methods_section),
 )
 
@@ -43,6 +44,7 @@ def report(
     *,
     em: GaussianMixture | None = None,
     posterior: Any = None,
+    variables: Mapping[str, str] | None = None,
     truth: Mixture | None = None,
     labels: Sequence[Any] | None = None,
     selection: Any = None,
@@ -50,45 +52,47 @@ def report(
     source: str | None = None,
     command: str | None = None,
 ) -> Report:
-    """Say in one page what was fitted to data, and whether to believe it.
+    """One page on a fit: its parameters, diagnostics, and an overall verdict.
 
     Parameters
     ----------
     X : array-like or data frame of shape (n, D)
-        The rows that were fitted.
+        The fitted rows.
     em : GaussianMixture, optional
         Fitted to X.
-    posterior : xarray.DataTree, optional
-        Of `sample_posterior` or another sampler, relabelled or not.
+    posterior : DataTree or Dataset, optional
+        Of `sample_posterior`, or any with weights, means and covariances, relabelled or not.
+    variables : mapping, optional
+        Names of weights, means and covariances in the posterior, as for `relabel`.
     truth : Mixture, optional
-        What the rows were drawn from.
+        The mixture that the rows were drawn from.
     labels : sequence of length n, optional
-        Known groups: compared with the components.
+        Known groups, compared with the components.
     selection : Selection or data frame, optional
-        What `select_mixture` returned: the choice of K and structure.
+        Result of `select_mixture`, or its table.
     title : str, optional
     source : str, optional
-        Where the rows came from, in words.
+        Origin of the rows, in words.
     command : str, optional
-        A command line that makes the same page, to be shown in it.
+        A command line that produces the same page, shown in it.
 
     Returns
     -------
     Report
-        Shown by a notebook as it is; `save` writes one file, `numbers` has every number.
+        Displayed by notebooks; `save` writes one file, and `numbers` has every number.
 
     Raises
     ------
     InputError, InputTypeError
-        If the rows cannot be used, or the parts do not belong to one another.
+        If the rows cannot be used, or the arguments do not fit one another.
     InvalidParameterError
-        If a part is of another kind than it must be.
+        If an argument is of another kind.
     NotFittedError
         If `em` was not fitted.
 
     Notes
     -----
-    A section whose input is absent, or for which something could not be computed, says so and why.
+    A section whose input is missing, or which could not be computed, states the reason.
 
     Examples
     --------
@@ -102,7 +106,7 @@ def report(
     for name, text in (("title", title), ("source", source), ("command", command)):
         if not isinstance(text, str | None):
             raise InvalidParameterError(f"{name} must be a text, not a {type(text).__name__}.")
-    inputs = gather(X, em, posterior, truth, labels, selection, source, command)
+    inputs = gather(X, em, posterior, variables, truth, labels, selection, source, command)
     sections = [_made(key, name, make, inputs) for key, name, make in _SECTIONS]
     n, d = inputs.X.shape
     subtitle = f"{plural(n, 'row')}, {plural(d, 'column')}, {inputs.source}"
@@ -110,19 +114,18 @@ def report(
 
 
 def _made(key: str, title: str, make: Callable[[Inputs], Section], inputs: Inputs) -> Section:
-    """Make a section, or one that says why it is missing."""
+    """Make a section, or one that states why it is missing."""
     try:
-        return make(inputs)
+        section = make(inputs)
     except UnavailableError as reason:
-        return Section(key, title, "unknown", f"Not computed: {reason}.")
+        section = Section("unknown", f"Not computed: {reason}.")
     except BayesGMMError as error:
-        return Section(key, title, "unknown", f"Could not be computed: {error}")
+        section = Section("unknown", f"Could not be computed: {error}")
     except Exception as error:
-        # One part of a page must not take the others with it; the reader and the caller are told.
-        said = f"{type(error).__name__}: {error}"
+        # An error in one section must not prevent the others; the page and a warning report it.
+        message = f"omitted because of an internal error ({type(error).__name__}: {error})."
         warnings.warn(
-            f"The report's section {title!r} was left out, by an error of the program ({said}).",
-            BayesGMMWarning,
-            stacklevel=3,
+            f"The report's section {title!r} was {message}", BayesGMMWarning, stacklevel=3
         )
-        return Section(key, title, "unknown", f"Left out, by an error of the program ({said}).")
+        section = Section("unknown", f"This section was {message}")
+    return replace(section, key=key, title=title)

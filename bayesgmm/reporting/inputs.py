@@ -1,50 +1,54 @@
-"""What a report is made from, checked once."""
+"""The input of a report, checked once, and the quantities that several sections use."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
+from bayesgmm.arguments import check_kind
 from bayesgmm.data.validation import check_data
-from bayesgmm.diagnostics.relabelling import relabel
-from bayesgmm.errors import InputError, InvalidParameterError
-from bayesgmm.estimator.gaussian_mixture import GaussianMixture
+from bayesgmm.diagnostics.point_estimates import point_estimate
+from bayesgmm.diagnostics.switching import LabelSwitching, label_switching
+from bayesgmm.errors import BayesGMMError, InputError, InvalidParameterError
+from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
 from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.reporting.displayed_errors import Errors, errors_of
-from bayesgmm.reporting.parts import UnavailableError, short
-from bayesgmm.reporting.relabelled_draws import Relabelled, relabelled
+from bayesgmm.plots.style import short
+from bayesgmm.posterior.draws import Draws, variable_names
+from bayesgmm.reporting.parts import UnavailableError
+from bayesgmm.uncertainty.standard_errors import StandardErrors
 
 if TYPE_CHECKING:
     import pandas as pd
 
 type Array = NDArray[np.float64]
 
-# Draws of the posterior from which replicates are made.
+# Posterior draws from which replicates are simulated.
 _REPLICATED = 199
-# What a table of select_mixture has at the least.
+# Columns that the table of select_mixture has at least.
 _SELECTED = {"n_components", "covariance_type", "log_likelihood", "bic", "icl", "note"}
 
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """The rows, and whatever was computed from them.
+    """The rows, and the results computed from them.
 
     Attributes
     ----------
     X : (n, D)
-        With NaN where an entry is missing.
+        NaN for missing entries.
     names : tuple of D str
-        x0, x1, ... where the columns have none.
+        x0, x1, ... for columns without names.
     source : str
-        Where the rows came from, in words.
-    em, posterior, truth, labels, selection
-        As `report` takes them; None where not given. Labels are text.
+        Origin of the rows, in words.
+    em, posterior, variables, truth, labels, selection
+        As for `report`; None if not given. Labels are text, and the selection is its table.
     command : str or None
-        The command line that makes the same page.
+        The command line that produces the same page.
     """
 
     X: Array
@@ -52,6 +56,7 @@ class Inputs:
     source: str
     em: GaussianMixture | None
     posterior: Any
+    variables: Mapping[str, str] | None
     truth: Mixture | None
     labels: tuple[str, ...] | None
     selection: "pd.DataFrame | None"
@@ -64,63 +69,79 @@ class Inputs:
 
     @cached_property
     def labels_short(self) -> tuple[str, ...]:
-        """The columns' names as figures and tables have them."""
+        """The columns' names for figures and tables."""
         return tuple(short(name) for name in self.names)
 
     @cached_property
     def unique_labels(self) -> tuple[str, ...] | None:
-        """The same where they differ, for a mixture's names; else None."""
+        """The same if they differ, as the names of a mixture's features; otherwise None."""
         return self.labels_short if len(set(self.labels_short)) == self.n_features else None
 
     @cached_property
     def complete(self) -> NDArray[np.bool_]:
-        """Which rows miss nothing, (n,)."""
+        """True for rows without missing entries, (n,)."""
         return np.asarray(~np.isnan(self.X).any(axis=1))
 
     @cached_property
     def rows(self) -> Array:
-        """The rows that miss nothing."""
+        """The rows without missing entries."""
         return self.X if self.complete.all() else np.ascontiguousarray(self.X[self.complete])
 
-    @property
+    @cached_property
     def mixture(self) -> Mixture:
-        """The mixture that the report describes: EM's, or else the posterior's mean."""
+        """The mixture that the report describes: EM's estimate, or else the posterior mean."""
         if self.em is not None:
             return self.em.mixture_
         if self.posterior is not None:
-            return self.relabelled.mean()
+            return self.draws.mean()
         raise UnavailableError("neither an EM fit nor a posterior was given")
 
     @cached_property
-    def relabelled(self) -> Relabelled:
-        """The posterior's draws under one labelling."""
+    def switching(self) -> LabelSwitching:
+        """The diagnosis of label switching, with the relabelled posterior."""
         if self.posterior is None:
             raise UnavailableError("no posterior was given")
-        return relabelled(self.posterior, self.em, self.rows)
+        return label_switching(
+            self.posterior, reference=self.em, X=self.rows, variables=self.variables
+        )
 
     @cached_property
-    def relabelled_tree(self) -> Any:
-        """The posterior as a tree under one labelling, for what compares its components."""
-        if self.posterior is None:
-            raise UnavailableError("no posterior was given")
-        return relabel(self.posterior, reference=self.em, X=self.rows)
+    def draws(self) -> Draws:
+        """The relabelled draws, with the labels of EM's estimate if there is one."""
+        return self.switching.labelling.relabelled
 
     @cached_property
-    def standard_errors(self) -> Errors:
-        """Standard errors of what the mixture section shows."""
-        return errors_of(self.em, self.rows)
+    def standard_errors(self) -> tuple[StandardErrors | None, str]:
+        """Standard errors of EM's estimate by the observed information, and a note on them."""
+        if self.em is None:
+            return None, ""
+        try:
+            # In units beyond 1e75 the fourth powers of covariances overflow; only the standard
+            # errors that depend on them are then unknown.
+            with np.errstate(over="ignore", invalid="ignore"):
+                errors = point_estimate("em", self.em, self.rows)[1]
+        except BayesGMMError as error:
+            return None, f"Standard errors could not be computed: {error}"
+        note = "Standard errors are from the observed information, valid if the model is correct."
+        return errors, " ".join([note, *(errors.notes if errors else ())])
+
+    @property
+    def em_estimate(self) -> StandardErrors | Mixture:
+        """EM's estimate, with standard errors where they exist."""
+        errors = self.standard_errors[0]
+        return self.mixture if errors is None else errors
 
     def predictive_draws(self, features: Sequence[int]) -> list[Mixture] | None:
-        """Mixtures to draw replicates from, of some columns; None for the fitted one alone."""
+        """Posterior draws for replicates, in some columns; None for the fitted mixture alone."""
         if self.posterior is None:
             return None
-        return self.relabelled.mixtures(_REPLICATED, features)
+        return [each.marginal(list(features)) for each in self.draws.mixtures(_REPLICATED)]
 
     @cached_property
     def memberships(self) -> tuple[Array, Array]:
         """Log densities and responsibilities of `rows`."""
         if not len(self.rows):
-            raise UnavailableError("every row misses an entry")
+            raise UnavailableError("every row has a missing entry")
         return membership(self.rows, self.mixture)
 
 
@@ -128,66 +149,81 @@ def gather(
     X: Any,
     em: GaussianMixture | None,
     posterior: Any,
+    variables: Mapping[str, str] | None,
     truth: Mixture | None,
     labels: Sequence[Any] | None,
     selection: Any,
     source: str | None,
     command: str | None,
 ) -> Inputs:
-    """Check what was given to `report`.
+    """Check the arguments of `report`.
 
     Raises
     ------
     InputError, InputTypeError
-        If the rows cannot be used, or the parts do not belong to one another.
+        If the rows cannot be used, or the arguments do not fit one another.
     InvalidParameterError
-        If a part is of another kind than it must be.
+        If an argument is of another kind.
     NotFittedError
         If `em` was not fitted.
     """
-    for name, value, kind in (("em", em, GaussianMixture), ("truth", truth, Mixture)):
-        if value is not None and not isinstance(value, kind):
-            raise InvalidParameterError(
-                f"{name} must be a {kind.__name__}, not a {type(value).__name__}."
-            )
-    if posterior is not None and not hasattr(posterior, "children"):
-        raise InvalidParameterError(
-            f"posterior must be an xarray.DataTree, not a {type(posterior).__name__}."
-        )
+    check_kind("em", em, GaussianMixture | None, "a GaussianMixture or None")
+    check_kind("truth", truth, Mixture | None, "a Mixture or None")
+    kinds = xr.DataTree | xr.Dataset | None
+    check_kind("posterior", posterior, kinds, "an xarray DataTree or Dataset, or None")
+    variable_names(variables)
     data = check_data(X, allow_nan=True)
     n, d = data.X.shape
-    mixtures = {"truth": truth}
-    if em is not None:
-        em._check_fitted()
-        mixtures["em"] = em.mixture_
+    mixtures = {} if em is None else {"em": fitted_mixture("em", em)}
+    mixtures |= {} if truth is None else {"truth": truth}
     for name, mixture in mixtures.items():
-        if mixture is not None and mixture.n_features != d:
-            raise InputError(f"X has {d} columns, but {name} has {mixture.n_features}.")
-    known = [data.feature_names, *(each.feature_names for each in mixtures.values() if each)]
+        if mixture.n_features != d:
+            raise InputError(f"X has {d} columns, but {name} has {mixture.n_features} features.")
+    known = [data.feature_names, *(each.feature_names for each in mixtures.values())]
     names = next((each for each in known if each is not None), None)
-    if labels is not None and (isinstance(labels, str) or not np.iterable(labels)):
-        raise InvalidParameterError(
-            f"labels must be a sequence of one label for each row, not a {type(labels).__name__}."
-        )
-    words = None if labels is None else tuple(str(each) for each in labels)
-    if words is not None and len(words) != n:
-        raise InputError(f"X has {n} rows, but there are {len(words)} labels.")
-    table = getattr(selection, "table", selection)
-    missing = _SELECTED - set(getattr(table, "columns", ()))
-    if table is not None and (missing or not len(table)):
-        raise InvalidParameterError(
-            "selection must be what select_mixture returned, or its table, not "
-            + (f"a {type(table).__name__}" if len(missing) == len(_SELECTED) else "a part of one")
-            + "."
-        )
     return Inputs(
         X=data.X,
         names=names or tuple(f"x{j}" for j in range(d)),
         source=source or "rows given to report()",
         em=em,
         posterior=posterior,
+        variables=variables,
         truth=truth,
-        labels=words,
-        selection=table,
+        labels=_labels(labels, n),
+        selection=_selection(selection),
         command=command,
     )
+
+
+def _labels(labels: Any, n: int) -> tuple[str, ...] | None:
+    """Labels as text, one for each row."""
+    if labels is None:
+        return None
+    if isinstance(labels, str) or not np.iterable(labels):
+        raise InvalidParameterError(
+            f"labels must be a sequence with a label for each row, not a {type(labels).__name__}."
+        )
+    words = tuple(str(each) for each in labels)
+    if len(words) != n:
+        raise InputError(f"X has {n} rows, but there are {len(words)} labels.")
+    return words
+
+
+def _selection(selection: Any) -> "pd.DataFrame | None":
+    """The table of a selection."""
+    if selection is None:
+        return None
+    table: pd.DataFrame = getattr(selection, "table", selection)
+    missing = _SELECTED - set(getattr(table, "columns", ()))
+    if missing or not len(table):
+        reason = (
+            f"a {type(table).__name__}"
+            if len(missing) == len(_SELECTED)
+            else f"a table without {', '.join(sorted(missing))}"
+            if missing
+            else "an empty table"
+        )
+        raise InvalidParameterError(
+            f"selection must be the result of select_mixture, or its table, not {reason}."
+        )
+    return table

@@ -1,14 +1,14 @@
-"""The mixture drawn over its rows, for any number of columns, fit for a page."""
+"""Figures of the mixture and the rows for a page, for any number of columns."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.plots.mixture_plots import plot_mixture
-from bayesgmm.reporting.parts import percent
-from bayesgmm.reporting.svg import RASTER_FROM, panel, released
+from bayesgmm.reporting.parts import Figure, percent
+from bayesgmm.reporting.svg import RASTER_FROM, legend_below, panel, released, to_svg
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -18,55 +18,47 @@ type Array = NDArray[np.float64]
 _MOST_PAIRED = 6
 _COMPONENTS = 4
 _LEGIBLE = 12
-# Principal components are found on so many rows.
+# Maximum number of rows from which principal components are computed.
 _ROWS = 20_000
-# Rows and contours are drawn below this, ellipses and means above.
+# Rows and contours have a smaller zorder, ellipses and means a larger one.
 _ABOVE_ROWS = 2.5
 
 
-class Picture(NamedTuple):
-    """A figure with its words."""
+def mixture_figure(rows: Array, mixture: Mixture) -> Figure:
+    """Plot rows and mixture: one column, two, pairs of up to six, or principal components.
 
-    figure: "Canvas"
-    alt: str
-    caption: str
-    wide: bool
-
-
-def picture(rows: Array, mixture: Mixture) -> Picture:
-    """Draw rows and mixture: one column, two, pairs of up to six, or principal components."""
+    To be called in the page's style.
+    """
     d = mixture.n_features
     if d == 1:
-        return Picture(
-            _single(rows, mixture, 3.6),
+        return Figure(
+            to_svg(_single(rows, mixture, 3.6)),
             "Histogram of the column with the density of the mixture and of each component.",
-            "Each component has the area of its weight; the grey line is their sum.",
-            False,
+            "Histogram and density (grey line). The area under a component is its weight.",
         )
     what = (
-        "A row has the colour of its likeliest component, and is the larger the less sure that is. "
-        "An ellipse holds 90 % of its component; contours enclose 50, 80 and 95 % of the density."
+        "Rows in the colour of their most probable component; larger points are more uncertain. "
+        "An ellipse contains 90 % of a component; contours enclose 50, 80 and 95 % of the density."
     )
     if d == 2:
-        return Picture(
-            _single(rows, mixture, 4.8),
-            "Rows as points, with density contours and an ellipse for each component.",
+        return Figure(
+            to_svg(_single(rows, mixture, 4.8)),
+            "Scatter plot of the rows with density contours and an ellipse for each component.",
             what,
-            False,
         )
     if d <= _MOST_PAIRED:
-        return Picture(
-            _pairs(rows, mixture),
-            f"Each pair of the {d} columns as points with the components' ellipses.",
-            f"{what} On the diagonal, each column alone.",
+        return Figure(
+            to_svg(_pairs(rows, mixture)),
+            f"Scatter plots of all pairs of the {d} columns with the components' ellipses.",
+            f"{what} The diagonal shows single columns.",
             True,
         )
     turned, seen, share = _principal(rows, mixture)
-    return Picture(
-        _pairs(turned, seen),
-        f"Rows and components on the first {_COMPONENTS} principal components.",
-        f"Of {d} columns at unit variance, the first {seen.n_features} principal components, which "
-        f"carry {percent(share, 0).text} of the variance. {what}",
+    return Figure(
+        to_svg(_pairs(turned, seen)),
+        f"Scatter plots of the rows on the first {seen.n_features} principal components.",
+        f"The first {seen.n_features} principal components of {d} standardised columns, which "
+        f"explain {percent(share, 0).text} of the variance. {what}",
         True,
     )
 
@@ -74,13 +66,7 @@ def picture(rows: Array, mixture: Mixture) -> Picture:
 def _single(rows: Array, mixture: Mixture, height: float) -> "Canvas":
     figure, axes = panel(5.6, height)
     plot_mixture(mixture, rows, ax=axes)
-    legend = axes.get_legend()
-    handles: Any = legend.legend_handles if legend is not None else []
-    if legend is not None:
-        legend.remove()
-    # Below and not beside: there is no room beside on a phone.
-    if len(handles) <= _LEGIBLE:
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(2, len(handles)))
+    legend_below(figure, axes, most=_LEGIBLE)
     _light(figure, len(rows))
     return figure
 
@@ -98,7 +84,7 @@ def _pairs(rows: Array, mixture: Mixture) -> "Canvas":
 
 
 def _light(figure: "Canvas", n: int) -> None:
-    """Make an image of the rows where there are many, or each would stand in the file."""
+    """Store many rows as an image, and not as a path for each."""
     if n > RASTER_FROM:
         for axes in figure.axes:
             axes.set_rasterization_zorder(_ABOVE_ROWS)
@@ -111,7 +97,7 @@ def _principal(rows: Array, mixture: Mixture) -> tuple[Array, Mixture, float]:
     some = z[np.unique(np.linspace(0, len(z) - 1, min(len(z), _ROWS)).astype(np.int64))]
     _, values, vectors = np.linalg.svd(some, full_matrices=False)
     axes = vectors[:_COMPONENTS]
-    # The sign of a principal component is free: its largest loading is positive.
+    # The sign of a principal component is arbitrary: its largest loading is made positive.
     largest = np.abs(axes).argmax(axis=1)
     axes = axes * np.sign(axes[np.arange(len(axes)), largest])[:, np.newaxis]
     seen = mixture.transformed(1.0 / unit, -mean / unit).transformed(axes)

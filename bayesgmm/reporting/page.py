@@ -1,4 +1,4 @@
-"""Sections as one HTML page that needs nothing else, and as a document of numbers."""
+"""Sections as one self-contained HTML page, and as a document of numbers."""
 
 import html
 import json
@@ -12,7 +12,8 @@ import jinja2
 
 import bayesgmm
 from bayesgmm.data.json_document import write_document
-from bayesgmm.reporting.parts import Section, Shown, short
+from bayesgmm.plots.style import short
+from bayesgmm.reporting.parts import Section, Shown
 from bayesgmm.reporting.svg import with_own_ids
 from bayesgmm.reporting.verdict_box import Summary
 
@@ -21,7 +22,7 @@ _BADGES = {
     "good": ("\N{CHECK MARK}", "good"),
     "care": ("!", "with care"),
     "bad": ("\N{MULTIPLICATION X}", "bad"),
-    "unknown": ("?", "not known"),
+    "unknown": ("?", "not checked"),
 }
 
 
@@ -29,24 +30,24 @@ _BADGES = {
 class Report:
     """A report: one page of HTML, and every number on it.
 
-    A notebook shows the page as it is. Equal inputs give the same bytes.
+    Notebooks display the page. Equal inputs give the same bytes.
 
     Attributes
     ----------
     html : str
-        The page: self-contained, without scripts and without addresses.
+        The page: self-contained, without scripts or links to other pages.
     numbers : dict
-        Every number that is shown, at full precision, and the sentences around them. What could
-        not be computed is None.
+        Every number shown, at full precision, and all sentences. None for what could not be
+        computed.
     """
 
     html: str
     numbers: dict[str, Any]
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the page to a file, which appears whole or not at all.
+        """Write the page to a file, completely or not at all.
 
-        A file that is there is replaced and keeps its mode; a link is written through.
+        An existing file is replaced and keeps its mode; symbolic links are followed.
 
         Raises
         ------
@@ -85,7 +86,7 @@ class Report:
         return f"<Report: {self.numbers['verdict']}>"
 
     def _repr_html_(self) -> str:
-        """Return the page in a frame of its own: neither its style nor its names leave it."""
+        """Return the page in a frame, which keeps its style and names apart from the notebook."""
         return (
             f'<iframe sandbox srcdoc="{html.escape(self.html)}" '
             f'title="{html.escape(self.numbers["title"])}" '
@@ -94,7 +95,7 @@ class Report:
 
 
 def assemble(title: str, subtitle: str, summary: Summary, sections: Sequence[Section]) -> Report:
-    """Return the report that has these parts, in this order."""
+    """Return the report of these sections, in this order."""
     page = _environment().get_template("page.html.j2")
     text = page.render(
         title=short(title, 200),

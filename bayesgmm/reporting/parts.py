@@ -1,4 +1,4 @@
-"""What a page is made of: numbers with their texts, tables, figures and sections."""
+"""Parts of a page: numbers with their texts, tables, figures and sections."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-# How a section judges what it shows; None where there is nothing to judge.
+# Judgement of a section; None if there is nothing to judge.
 type State = Literal["good", "care", "bad", "unknown"]
 
 NOTHING = "\N{EN DASH}"
@@ -15,17 +15,17 @@ _MINUS = "\N{MINUS SIGN}"
 
 
 class UnavailableError(Exception):
-    """Raised where a section cannot be made from what was given; the message says why."""
+    """Raised if a section cannot be made from the input; the message says why."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A number as a machine takes it and as a reader sees it.
+    """A number with its text.
 
     Attributes
     ----------
     value : JSON value
-        None where the number is none.
+        None for NaN and infinities.
     text : str
     """
 
@@ -35,7 +35,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells under heads; the first cell of a row names it.
+    """A table; the first cell of a row is its name.
 
     Attributes
     ----------
@@ -64,12 +64,12 @@ class Figure:
     Attributes
     ----------
     svg : str
-        As `drawing.to_svg` makes it.
+        As returned by `svg.to_svg`.
     alt : str
-        What it shows, for who cannot see it.
+        Alternative text.
     caption : str
     wide : bool
-        Whether it has several panels side by side, and may be scrolled on a phone.
+        True for several panels side by side, which may be scrolled on a phone.
     """
 
     svg: str
@@ -80,27 +80,25 @@ class Figure:
 
 @dataclass(frozen=True)
 class Section:
-    """A verdict first, then the pictures, then the tables.
+    """A section: verdict, figures, tables.
 
     Attributes
     ----------
-    key : str
-        Its anchor in the page and its name among the numbers.
-    title : str
     state : State or None
     verdict : str
-        One plain sentence, or a few.
+        One or more sentences.
     reason : str
-        The verdict for the head of the page, where it is to be shorter.
+        A shorter verdict for the head of the page, if any.
     figures, tables, notes
     numbers : mapping
-        Every number in the sentences and figures that no table has.
+        Numbers of the sentences and figures that are not in a table.
     listings : sequence of (str, str)
         Code with its heading.
+    key : str
+        Anchor in the page, and name among the numbers.
+    title : str
     """
 
-    key: str
-    title: str
     state: State | None
     verdict: str
     figures: Sequence[Figure] = ()
@@ -109,9 +107,11 @@ class Section:
     numbers: Mapping[str, Any] = field(default_factory=dict)
     listings: Sequence[tuple[str, str]] = ()
     reason: str = ""
+    key: str = ""
+    title: str = ""
 
     def document(self) -> dict[str, Any]:
-        """Return every number of the section, for machines."""
+        """Return every number of the section."""
         return {
             "title": self.title,
             "state": self.state,
@@ -124,7 +124,7 @@ class Section:
 
 
 def plain(value: Any) -> Any:
-    """Return a value that JSON can hold: arrays become lists, a number that is none null."""
+    """Return a value for JSON: arrays become lists, NaN and infinities null."""
     match value:
         case Shown():
             out = plain(value.value)
@@ -146,24 +146,26 @@ def plain(value: Any) -> Any:
 # --- numbers and their texts ----------------------------------------------------------------------
 
 
-def count(value: int | np.integer[Any]) -> Shown:
-    """Return a whole number, its thousands apart."""
+def count(value: float | np.integer[Any]) -> Shown:
+    """Return a number truncated to an integer, with separators of thousands."""
+    if not math.isfinite(value):
+        return Shown(None, NOTHING)
     return Shown(int(value), f"{int(value):,}".replace("-", _MINUS))
 
 
 def fixed(value: float, decimals: int) -> Shown:
-    """Return a number with so many decimals."""
+    """Return a number with fixed decimals."""
     return Shown(plain(float(value)), _fixed_text(float(value), decimals))
 
 
 def significant(value: float, digits: int = 4) -> Shown:
-    """Return a number with so many significant digits."""
+    """Return a number with significant digits."""
     value = float(value)
     return Shown(plain(value), _fixed_text(value, digits - 1 - _exponent(value)))
 
 
 def percent(value: float, decimals: int = 1) -> Shown:
-    """Return a share as a percentage."""
+    """Return a proportion as a percentage."""
     value = float(value)
     text = f"{value:.{decimals}%}" if math.isfinite(value) else NOTHING
     return Shown(plain(value), text.replace("%", " %").replace("-", _MINUS))
@@ -190,7 +192,7 @@ def between(value: float, low: float, high: float) -> Shown:
 
 
 def decimals_for(spread: float, digits: int) -> int:
-    """Return the decimals that show numbers of this spread to so many digits of it."""
+    """Return the number of decimals that shows `digits` significant digits of a spread."""
     return digits - 1 - _exponent(spread)
 
 
@@ -204,7 +206,7 @@ def _fixed_text(value: float, decimals: int) -> str:
     if not math.isfinite(value):
         return NOTHING
     exponent = _exponent(value)
-    # Beyond these, digits would be zeros that say nothing.
+    # Beyond these limits digits would be insignificant zeros.
     if exponent >= 9 or decimals > 9:
         text = f"{value:.{min(max(decimals + exponent, 0), 6)}e}"
     else:
@@ -245,9 +247,3 @@ def listed(words: Sequence[str]) -> str:
     """Return "a", "a and b", "a, b and c"."""
     *first, last = words
     return f"{', '.join(first)} and {last}" if first else last
-
-
-def short(name: str, length: int = 28) -> str:
-    """Return a name for a label: without control characters, cut where it is long."""
-    clean = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in name)
-    return clean if len(clean) <= length else f"{clean[: length - 1]}\N{HORIZONTAL ELLIPSIS}"

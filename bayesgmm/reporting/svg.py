@@ -1,4 +1,4 @@
-"""Figures as inline SVG in the page's colours and type, of the same bytes each time."""
+"""Figures as inline SVG in the page's colours and fonts, reproducible byte for byte."""
 
 import io
 import re
@@ -8,17 +8,19 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-from bayesgmm.plots.style import N_COLOURS, colour
+from bayesgmm.plots import style as plots
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-# Stand-ins that are replaced by the page's own colours, which differ by day and by night.
-INK, MUTED, RULE, PAPER = "#333333", "#999999", "#dddddd", "#ffffff"
+# Placeholders for colours of the page, which depend on its light or dark scheme.
+INK, MUTED, RULE, PAPER = plots.INK, plots.FAINT, plots.RULE, plots.PAPER
 _VARIABLES = {INK: "--ink", MUTED: "--muted", RULE: "--rule", PAPER: "--paper"}
-_VARIABLES |= {each.lower(): f"--c{i}" for i, each in enumerate(map(colour, range(N_COLOURS)))}
-# More points than this are drawn as an image, or the file would hold a path for each.
+_VARIABLES |= {
+    each.lower(): f"--c{i}" for i, each in enumerate(map(plots.colour, range(plots.N_COLOURS)))
+}
+# Number of points above which they are stored as an image and not as paths.
 RASTER_FROM = 2000
 
 _STYLE: dict[Any, Any] = {
@@ -56,17 +58,17 @@ _STYLE: dict[Any, Any] = {
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw in the page's style: all figures are made and written inside."""
+    """Set the page's style, in which figures are made and written."""
     import matplotlib as mpl
 
     with mpl.rc_context(_STYLE), warnings.catch_warnings():
-        # The reader's browser has the letters that the font of the layout may lack.
+        # The browser has glyphs that the font used for the layout may lack.
         warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)
         yield
 
 
 def canvas(width: float, height: float) -> "Canvas":
-    """Return an empty figure, in inches, that belongs to no display."""
+    """Return an empty figure, in inches, that is not registered with pyplot."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
@@ -79,18 +81,33 @@ def panel(width: float = 5.6, height: float = 3.4) -> "tuple[Canvas, Axes]":
 
 
 def released(figure: "Canvas") -> "Canvas":
-    """Return a figure that pyplot made and no longer keeps."""
+    """Return a figure of pyplot, removed from its register."""
     import matplotlib.pyplot as plt
 
     plt.close(figure)
     return figure
 
 
-def to_svg(figure: "Canvas") -> str:
-    """Return a figure as an SVG element for the inside of a page.
+def legend_below(figure: "Canvas", axes: "Axes", columns: int = 2, most: int = 20) -> None:
+    """Move the legend of the axes below the figure; remove it if it has more than `most` entries.
 
-    Without metadata and namespaces, which HTML does not need; with the page's colours and type in
-    the place of their stand-ins. Only attributes are looked at: what a user wrote stays as it is.
+    A phone has no room for a legend beside the axes.
+    """
+    legend = axes.get_legend()
+    if legend is None:
+        return
+    handles: Any = legend.legend_handles
+    legend.remove()
+    if len(handles) <= most:
+        columns = min(columns, len(handles))
+        figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+
+
+def to_svg(figure: "Canvas") -> str:
+    """Return a figure as an SVG element for an HTML page.
+
+    Metadata and namespaces are removed, and placeholders replaced by the colours and fonts of the
+    page. Only attributes are changed, not the user's text.
     """
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
@@ -114,7 +131,7 @@ def to_svg(figure: "Canvas") -> str:
 
 
 def with_own_ids(svg: str, prefix: str) -> str:
-    """Return the SVG with a prefix before each id, so that figures of a page do not share any."""
+    """Return the SVG with a prefix before each id, so that ids are unique on a page."""
     root = ElementTree.fromstring(svg)
     for element in root.iter():
         for name, value in element.attrib.items():
@@ -132,8 +149,8 @@ def _plain_name(name: str) -> str:
 
 
 def _in_page(value: str) -> str:
-    """Return an attribute with the page's colours and type."""
+    """Return an attribute with the page's colours and fonts."""
     value = re.sub(r"font: ([\d.]+px) [^;]*", r"font: \1 var(--sans)", value)
-    for stand_in, variable in _VARIABLES.items():
-        value = value.replace(stand_in, f"var({variable})")
+    for placeholder, variable in _VARIABLES.items():
+        value = value.replace(placeholder, f"var({variable})")
     return value

@@ -137,7 +137,7 @@ def test_select_chooses_k_and_structure(bayesgmm_command, tmp_path):
     assert result.exit_code == 0, result.output
     sections = json.loads(result.stdout)["sections"]
     # mclust 6.0.0: BIC of faithful for K = 1..3 is best at EEE,3, 2314.316 in our sign.
-    assert sections["choice"]["verdict"].startswith("BIC chooses EEE with 3 components: 2,314.3")
+    assert sections["choice"]["verdict"].startswith("BIC selects EEE with 3 components (2,314.3")
     assert sections["mixture"]["numbers"]["covariance_code"] == "EEE"
     assert sections["mixture"]["numbers"]["bic"] == pytest.approx(2314.3, abs=0.1)
 

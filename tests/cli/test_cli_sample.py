@@ -10,7 +10,7 @@ def test_a_summary_with_em_beside_the_posterior(bayesgmm_command, tmp_path):
     output = tmp_path / "posterior.nc"
     result = bayesgmm_command("sample", "faithful", "-k", 2, *SHORT, "-o", output)
     assert result.exit_code == 0
-    for word in ("EM", "SE", "mean", "sd", "eruptions", "waiting", "2 chains of 50 draws"):
+    for word in ("EM", "SE", "mean", "sd", "mean[1, waiting]", "2 chains of 50 draws", "differ"):
         assert word in result.stdout
     assert "written" in result.stderr
     with xr.open_datatree(output) as found:
@@ -23,12 +23,31 @@ def test_json_holds_every_parameter(bayesgmm_command):
     found = json.loads(result.stdout)
     assert (found["schema"], found["version"], found["seed"]) == ("bayesgmm.sample", 1, "0")
     assert found["priors"]["covariance_type"] == "VVV"
-    assert len(found["parameters"]) == 2 + 4 + 6
-    means = [each for each in found["parameters"] if each["parameter"] == "means"]
+    # Weights, means, standard deviations and correlations.
+    assert len(found["parameters"]) == 2 + 4 + 4 + 2
+    means = [each for each in found["parameters"] if each["parameter"].startswith("mean")]
+    assert len(means) == 4
     for each in means:
-        assert abs(each["mean"] - each["em"]) < each["sd"]
-        # With 272 rows the likelihood tells nearly all: the posterior is about as wide.
-        assert 0.7 < each["em_se"] / each["sd"] < 1.4
+        assert abs(each["posterior_mean"] - each["em"]) < each["posterior_sd"]
+        # With 272 rows the prior has little influence: the posterior is about as wide.
+        assert 0.7 < each["standard_error"] / each["posterior_sd"] < 1.4
+    assert found["verdict"].startswith("EM and the posterior")
+
+
+def test_a_short_run_is_marked(bayesgmm_command, monkeypatch):
+    import bayesgmm
+
+    plain = bayesgmm.sample_posterior
+
+    def interrupted(*args, **kwargs):
+        tree = plain(*args, **kwargs)
+        tree.attrs["interrupted"] = 1
+        return tree
+
+    monkeypatch.setattr(bayesgmm, "sample_posterior", interrupted)
+    result = bayesgmm_command("sample", "faithful", "-k", 2, *SHORT)
+    assert "INTERRUPTED: fewer draws than requested" in result.stdout
+    assert result.exit_code != 0
 
 
 def test_a_file_is_not_overwritten(bayesgmm_command, tmp_path):

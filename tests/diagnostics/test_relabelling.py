@@ -74,6 +74,13 @@ def test_relabelling_twice_is_relabelling_once(overlapping, method):
     np.testing.assert_array_equal(permutations(once), permutations(twice))
 
 
+def test_allocations_of_a_relabelled_posterior(galaxies, fit):
+    once = relabel(galaxies, reference=fit, allocations="z")
+    turned = fit.mixture_.permuted([2, 0, 1])
+    twice = relabel(once, reference=turned, allocations="z")
+    xr.testing.assert_identical(twice, relabel(galaxies, reference=turned, allocations="z"))
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_neither_the_order_of_chains_nor_the_sampled_labels_matter(overlapping, method):
     found = read_draws(relabel(overlapping, method=method))
@@ -183,7 +190,7 @@ def test_without_rows_parameters_will_do(galaxies):
     found = relabel(bare, method="pra")
     assert az.rhat(found, var_names="means")["means"].max() <= 1.01
     for method in ("ecr", "stephens", "ecr-iterative-1", "data-based"):
-        with pytest.raises(InputError, match="needs the rows"):
+        with pytest.raises(InputError, match="needs the fitted rows"):
             relabel(bare, method=method)
 
 
@@ -203,15 +210,17 @@ def test_what_cannot_be_relabelled_is_said(galaxies, fit):
         relabel(galaxies, reference=bayesgmm.Mixture([0.5, 0.5], [0.0, 1.0], [1.0, 1.0]))
     with pytest.raises(NotFittedError):
         relabel(galaxies, reference=bayesgmm.GaussianMixture(3))
-    with pytest.raises(InvalidParameterError, match="not ndarray"):
+    with pytest.raises(
+        InvalidParameterError, match="reference must be a Mixture or a fitted GaussianMixture"
+    ):
         relabel(galaxies, reference=fit.means_)
     with pytest.raises(InvalidParameterError, match="by must be"):
         relabel(galaxies, method="ordered", by="size")
-    with pytest.raises(InvalidParameterError, match=r"no feature 'width'\. There are: 0 to 0"):
+    with pytest.raises(InputError, match=r"'width' is not a feature"):
         relabel(galaxies, method="ordered", feature="width")
     with pytest.raises(InputError, match="no variable 'y' of allocations"):
         relabel(galaxies, allocations="y")
-    with pytest.raises(InputError, match="with a row for each one fitted"):
+    with pytest.raises(InputError, match="with as many rows as were fitted"):
         relabel(galaxies, allocations="means")
 
 

@@ -5,8 +5,10 @@ import json
 import arviz as az
 import numpy as np
 import pytest
+import xarray as xr
 
 import bayesgmm
+from bayesgmm.diagnostics import labelling
 from bayesgmm.diagnostics.invariants import invariants, redundancy
 from bayesgmm.diagnostics.relabelling import relabel
 from bayesgmm.diagnostics.switching import (
@@ -27,9 +29,9 @@ def test_between_chains(galaxies):
     assert found.r_hat(RELABELLED) <= 1.01
     assert found.r_hat(INVARIANT) <= 1.01
     assert found.chains["modal labelling"].nunique() == 4
-    assert (found.chains["share in it"] > 0.99).all()
+    assert (found.chains["proportion"] > 0.99).all()
     modal = found.labellings.iloc[:4]
-    np.testing.assert_allclose(modal["share"], 0.25, atol=0.005)
+    np.testing.assert_allclose(modal["proportion"], 0.25, atol=0.005)
     # A labelling that a chain never leaves is known no better than by four coin throws.
     assert (modal["mcse"] > 0.1).all()
 
@@ -41,7 +43,7 @@ def test_within_chains(overlapping):
     assert found.r_hat(RELABELLED) <= 1.01
     assert found.chains["switches"].sum() >= 4
     assert found.ambiguous.mean() > 0
-    assert found.labellings["share"].sum() == pytest.approx(1.0)
+    assert found.labellings["proportion"].sum() == pytest.approx(1.0)
 
 
 def test_two_optima_are_never_repaired(two_optima):
@@ -71,6 +73,18 @@ def test_a_relabelled_posterior_is_seen_as_it_was_sampled(galaxies):
     assert relabelled.verdict == raw.verdict
     np.testing.assert_array_equal(relabelled.permutations, raw.permutations)
     assert relabelled.statistics.equals(raw.statistics)
+
+
+def test_one_labelling_serves_diagnosis_and_relabelling(galaxies, monkeypatch):
+    calls = []
+    plain = labelling._METHODS["ecr"]
+    monkeypatch.setitem(labelling._METHODS, "ecr", lambda p: calls.append(1) or plain(p))
+    found = label_switching(galaxies)
+    tree = found.relabelled()
+    assert len(calls) == 1
+    xr.testing.assert_identical(tree, relabel(galaxies))
+    again = label_switching(tree)
+    xr.testing.assert_identical(again.relabelled(), tree)
 
 
 def test_invariants_do_not_depend_on_labels(two_optima):
@@ -130,7 +144,7 @@ def test_tables_and_texts(galaxies):
     text = found.summary()
     for said in (found.verdict, found.explanation, found.advice, found.caveat, "modal labelling"):
         assert said in text
-    assert "cannot say that they have seen all" in found.caveat
+    assert "not that they cover the whole posterior" in found.caveat
     assert json.loads(json.dumps(found.to_dict(), default=float))["verdict"] == "between chains"
 
 
@@ -157,7 +171,7 @@ def test_r_hat_where_it_is_not_defined():
 def test_one_chain(galaxies):
     found = label_switching(galaxies.isel(chain=[0]))
     assert found.verdict == "genuine multimodality or no convergence"
-    assert "there is one chain" in found.explanation
+    assert "with a single chain" in found.explanation
     assert any("compares chains" in note for note in found.notes)
     assert "nan" in found.summary().lower()
 
@@ -167,7 +181,7 @@ def test_few_draws(galaxies, draws):
     found = label_switching(galaxies.isel(draw=slice(draws)))
     assert found.permutations.shape == (4, draws, 3)
     assert found.verdict == "genuine multimodality or no convergence"
-    assert any("need 4 draws" in note for note in found.notes) == (draws < 4)
+    assert any("at least 4 draws" in note for note in found.notes) == (draws < 4)
     found.summary()
 
 

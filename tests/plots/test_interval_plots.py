@@ -7,7 +7,7 @@ import pytest
 from matplotlib import pyplot as plt
 
 from bayesgmm import plot_engines, plot_recovery
-from bayesgmm.errors import InputError
+from bayesgmm.errors import InputError, InvalidParameterError
 
 mpl.use("Agg")
 
@@ -55,7 +55,7 @@ def test_estimates_and_intervals_stand_where_they_should():
     hits = int(frame["covered"].sum())
     assert hits < 6
     title = ax.get_title(loc="left")
-    assert title == f"90 % normal interval: {hits} of 6 hold the truth"
+    assert title == f"90 % normal intervals: {hits} of 6 contain the truth"
     assert [each.get_text() for each in ax.get_yticklabels()] == list(frame.index)
 
 
@@ -80,7 +80,7 @@ def test_without_standard_errors():
 def test_what_cannot_be_drawn_is_said():
     with pytest.raises(InputError, match="no column 'covered'"):
         plot_recovery(table().drop(columns="covered"))
-    with pytest.raises(InputError, match="not list"):
+    with pytest.raises(InvalidParameterError, match="result must be a Recovery or its table"):
         plot_recovery([1])
     with pytest.raises(InputError, match="no estimates"):
         plot_recovery(table().assign(estimate=np.nan))

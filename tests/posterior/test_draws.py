@@ -109,13 +109,21 @@ def test_permuted_draws_move_whole_components():
             assert moved.mixture(c, s) == draws.mixture(c, s).permuted(permutations[c, s])
 
 
+def test_mixtures_of_all_draws_or_of_some():
+    draws = read_draws(tree(arrays()))
+    every = list(draws.mixtures())
+    assert every == [draws.mixture(c, s) for c in range(C) for s in range(S)]
+    assert list(draws.mixtures(4)) == [every[t] for t in (0, 3, 6, 9)]
+    np.testing.assert_allclose(draws.mean().means, draws.means.mean((0, 1)), rtol=1e-12)
+
+
 def test_rows_of_the_posterior_or_given():
     rows = np.random.default_rng(4).standard_normal((7, D))
     posterior = tree(arrays(), {"X": rows, "names": np.array(list("abcdefg"))})
     np.testing.assert_array_equal(read_rows(posterior, D), rows)
     np.testing.assert_array_equal(read_rows(tree(arrays()), D, rows), rows)
     np.testing.assert_array_equal(read_rows(posterior, 1, rows[:, 0]), rows[:, :1])
-    with pytest.raises(InputError, match="without the group 'observed_data'"):
+    with pytest.raises(InputError, match="no group 'observed_data'"):
         read_rows(tree(arrays()), D)
     with pytest.raises(InputError, match="has 2 variables with 2 columns"):
         read_rows(tree(arrays(), {"X": rows, "Z": rows}), D)

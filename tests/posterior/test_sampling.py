@@ -19,7 +19,6 @@ from bayesgmm import (
 )
 from bayesgmm.errors import BayesGMMError, InputError, InvalidParameterError, NotFittedError
 from bayesgmm.mixture.matching import match_components
-from bayesgmm.posterior.posterior_summary import beside_em, summarise_posterior
 from bayesgmm.priors.priors import ResolvedPriors
 
 HOSTILE = ["km/h", "<script>alert(1)</script>=cmd"]
@@ -165,7 +164,7 @@ def test_few_draws_have_no_spread_and_no_warnings(faithful, chains, draws):
     table = compare_engines(GaussianMixture(2, random_state=0).fit(faithful), relabelled).table
     assert table["posterior_sd"].isna().all() == (chains * draws == 1)
     label_switching(tree)
-    assert f"{chains} chain" in summarise_posterior(tree)
+    assert compare_engines(None, relabelled).table["standard_error"].notna().all()
 
 
 @pytest.mark.parametrize(
@@ -224,16 +223,17 @@ def test_missing_values_are_never_imputed():
         sample_posterior(x, 2)
 
 
-def test_the_summary_says_why_there_is_no_standard_error(posterior):
-    table = beside_em(posterior)
-    assert table["em_se"].notna().all()
-    assert table.attrs["notes"] == ()
+def test_the_comparison_says_why_there_is_no_standard_error(posterior):
+    found = compare_engines(None, relabel(posterior))
+    assert found.table["standard_error"].notna().all()
+    assert found.notes == ()
     elsewhere = posterior.copy()
     constant = posterior["constant_data"].to_dataset()
     constant["em_means"] = constant["em_means"] + 0.1
     elsewhere["constant_data"] = xr.DataTree(constant)
-    assert beside_em(elsewhere)["em_se"].isna().all()
-    assert "No standard error: This mixture is not a maximum" in summarise_posterior(elsewhere)
+    found = compare_engines(None, relabel(elsewhere))
+    assert found.table["standard_error"].isna().all()
+    assert found.notes[0].startswith("No standard errors: This mixture is not a maximum")
 
 
 def test_units_whose_squares_float64_does_not_hold(posterior):
@@ -247,9 +247,9 @@ def test_units_whose_squares_float64_does_not_hold(posterior):
             group[each] = group[each] * unit**power
         groups[name] = group
     far = xr.DataTree.from_dict({"/": posterior.to_dataset(), **groups})
-    plain, found = beside_em(posterior), beside_em(far)
-    powers = plain["parameter"].map({"weights": 0, "means": 1, "covariances": 2})
-    for column in ("em", "em_se", "mean", "sd"):
+    plain, found = (compare_engines(None, relabel(each)).table for each in (posterior, far))
+    powers = plain.index.str.startswith(("mean", "sd")).astype(int)
+    for column in ("em", "standard_error", "posterior_mean", "posterior_sd"):
         np.testing.assert_allclose(found[column] / unit**powers, plain[column], rtol=1e-9)
 
 

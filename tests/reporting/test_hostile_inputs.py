@@ -23,7 +23,7 @@ def test_rows_that_each_miss_an_entry():
     found = sections(x, em=FIT)
     assert found["data"]["verdict"]
     assert found["mixture"]["state"] == "unknown"
-    assert "misses an entry" in found["mixture"]["verdict"]
+    assert "has a missing entry" in found["mixture"]["verdict"]
 
 
 @pytest.mark.filterwarnings("ignore::bayesgmm.errors.BayesGMMWarning")
@@ -70,5 +70,5 @@ def test_a_section_that_fails_leaves_the_others_and_is_named(monkeypatch):
 
 
 def test_the_error_says_what_a_selection_is():
-    with pytest.raises(InvalidParameterError, match="what select_mixture returned"):
+    with pytest.raises(InvalidParameterError, match="the result of select_mixture"):
         report(X, em=FIT, selection="table")

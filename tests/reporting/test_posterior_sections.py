@@ -7,6 +7,7 @@ import xarray as xr
 
 import bayesgmm
 from bayesgmm import GaussianMixture, report
+from bayesgmm.diagnostics import labelling
 
 FAITHFUL_ROWS = 272
 
@@ -45,10 +46,36 @@ def test_nothing_is_missing_but_what_was_not_asked_for(made):
     assert made.numbers["sections"]["choice"]["state"] is None
 
 
+def test_a_report_labels_the_posterior_once(faithful, faithful_em, posterior_of, monkeypatch):
+    calls = []
+    plain = labelling._METHODS["ecr"]
+    monkeypatch.setitem(labelling._METHODS, "ecr", lambda p: calls.append(1) or plain(p))
+    posterior = posterior_of(faithful_em, FAITHFUL_ROWS, draws=100)
+    made = report(faithful, em=faithful_em, posterior=posterior, truth=faithful_em.mixture_)
+    assert len(calls) == 1
+    for key in ("posterior", "switching", "engines", "recovery", "fit"):
+        assert not made.numbers["sections"][key]["verdict"].startswith(("Could not", "Omitted"))
+
+
+def test_names_of_variables_do_not_matter(faithful, faithful_em, posterior_of):
+    posterior = posterior_of(faithful_em, FAITHFUL_ROWS, draws=100)
+    names = {"weights": "w", "means": "mu", "covariances": "sigma"}
+    foreign = posterior["posterior"].to_dataset().rename(names)
+    pages = [
+        report(faithful, em=faithful_em, posterior=tree, truth=faithful_em.mixture_, **variables)
+        for tree, variables in (
+            (posterior, {}),
+            (xr.DataTree.from_dict({"posterior": foreign}), {"variables": names}),
+            (foreign, {"variables": names}),
+        )
+    ]
+    assert pages[0].html == pages[1].html == pages[2].html
+
+
 def test_a_posterior_alone_is_enough(faithful, faithful_em, posterior_of):
     numbers = report(faithful, posterior=posterior_of(faithful_em, FAITHFUL_ROWS)).numbers
     assert numbers["headline"] == "Two components for 272 rows of 2 columns"
-    assert numbers["sections"]["membership"]["numbers"]["n_unsure"] <= 2
+    assert numbers["sections"]["membership"]["numbers"]["n_uncertain"] <= 2
     assert numbers["sections"]["mixture"]["state"] == "unknown"
 
 
@@ -56,7 +83,7 @@ def test_one_chain_of_four_draws_is_not_called_converged(faithful, faithful_em, 
     posterior = posterior_of(faithful_em, FAITHFUL_ROWS, chains=1, draws=4)
     sections = report(faithful, em=faithful_em, posterior=posterior).numbers["sections"]
     assert sections["posterior"]["state"] == "care"
-    assert "too few to say whether" in sections["posterior"]["verdict"]
+    assert "too few to assess convergence" in sections["posterior"]["verdict"]
     assert sections["posterior"]["numbers"]["largest_r_hat"] is None
     assert sections["switching"]["state"] == "care"
 
@@ -136,7 +163,7 @@ def test_the_choice_is_said_and_compared_with_the_fit(faithful, faithful_em):
     table = pd.DataFrame([*records, failed])
     section = report(faithful, em=faithful_em, selection=table).numbers["sections"]["choice"]
     # mclust's BIC of faithful is largest at EEE,3: -2314.316 from its default start.
-    assert section["verdict"].startswith("BIC chooses EEE with 3 components: 2,314.3")
+    assert section["verdict"].startswith("BIC selects EEE with 3 components (2,314.3")
     assert section["state"] == "care"
     assert "not the selected model" in section["verdict"]
     assert section["numbers"]["n_failed"] == 1

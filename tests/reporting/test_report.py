@@ -200,7 +200,7 @@ def test_units_of_any_size(faithful, unit):
     em = GaussianMixture(2, random_state=0).fit(X)
     made = report(X, em=em)
     assert made.numbers["sections"]["fit"]["state"] == "good"
-    assert made.numbers["sections"]["membership"]["numbers"]["n_unsure"] == 1
+    assert made.numbers["sections"]["membership"]["numbers"]["n_uncertain"] == 1
 
 
 def test_known_groups_are_compared():

@@ -341,10 +341,10 @@ def table():
     }  # fmt: skip
     for name in ("co_clustering", "log_likelihood", "responsibilities"):
         yield name, getattr(bayesgmm, name), posterior, {
-            "posterior": POSTERIOR, "X": optional(ROWS),
+            "posterior": POSTERIOR, "X": optional(ROWS), "variables": VARIABLES,
         }  # fmt: skip
     yield "posterior_predictive", bayesgmm.posterior_predictive, posterior, {
-        "posterior": POSTERIOR, "n_samples": THREADS, "rng": RNG,
+        "posterior": POSTERIOR, "n_samples": THREADS, "rng": RNG, "variables": VARIABLES,
     }  # fmt: skip
     yield "relabel", bayesgmm.relabel, posterior, relabelling | {
         "by": WORD, "allocations": TEXT,
@@ -358,8 +358,9 @@ def table():
         {"form": WORD},
     )
     yield "LabelSwitching.to_dict", owned("switching", "to_dict"), {}, {}
+    yield "LabelSwitching.relabelled", owned("switching", "relabelled"), {}, {}
     yield "compare_engines", bayesgmm.compare_engines, {"em": t.mixture, **posterior}, {
-        "em": MIXTURE, "posterior": POSTERIOR, "X": optional(ROWS), "prob": PROBABILITY,
+        "em": optional(MIXTURE), "posterior": POSTERIOR, "X": optional(ROWS), "prob": PROBABILITY,
         "variables": VARIABLES,
     }  # fmt: skip
     yield "recovery", bayesgmm.recovery, {"fit": t.posterior, "truth": t.mixture}, {
@@ -369,17 +370,21 @@ def table():
         "fit": MIXTURE, "X": optional(ROWS), "features": optional(FEATURES), "prob": PROBABILITY,
         "variables": VARIABLES, "ax": AXES,
     }  # fmt: skip
-    yield "plot_ambiguity", bayesgmm.plot_ambiguity, posterior, relabelling | {"ax": AXES}
-    yield "plot_label_switching", bayesgmm.plot_label_switching, posterior, relabelling | {
-        "parameter": WORD, "feature": FEATURE,
+    results = [*MIXTURE, pd.DataFrame()]
+    switching = {"result": t.switching}
+    yield "plot_ambiguity", bayesgmm.plot_ambiguity, switching, {"result": results, "ax": AXES}
+    yield "plot_label_switching", bayesgmm.plot_label_switching, switching, {
+        "result": results, "parameter": WORD, "feature": FEATURE,
     }  # fmt: skip
-    found = [*MIXTURE, pd.DataFrame()]
-    yield "plot_engines", bayesgmm.plot_engines, {"found": t.engines}, {"found": found, "ax": AXES}
-    yield "plot_recovery", bayesgmm.plot_recovery, {"found": t.recovery}, {
-        "found": found, "ax": AXES,
+    yield "plot_engines", bayesgmm.plot_engines, {"result": t.engines}, {
+        "result": results, "ax": AXES,
+    }  # fmt: skip
+    yield "plot_recovery", bayesgmm.plot_recovery, {"result": t.recovery}, {
+        "result": results, "ax": AXES,
     }  # fmt: skip
     yield "report", bayesgmm.report, {"X": t.X, "em": t.fit}, {
         "X": _but_nan(ROWS), "em": optional(MIXTURE), "posterior": optional(POSTERIOR[:5]),
+        "variables": [each for each in VARIABLES if each != {"means": "zzz"}],
         "truth": optional(MIXTURE), "labels": [5, ["a"], "a"], "selection": ["a", 5, []],
         "title": TEXT, "source": TEXT, "command": TEXT,
     }  # fmt: skip

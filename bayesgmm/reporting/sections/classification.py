@@ -1,4 +1,4 @@
-"""Which rows belong where, how surely, and which are hardest to place."""
+"""Classification of the rows: sizes, uncertainty, known groups."""
 
 from typing import Any
 
@@ -20,40 +20,40 @@ from bayesgmm.reporting.parts import (
     plural,
     significant,
 )
-from bayesgmm.reporting.sections.mixture import shown_features
+from bayesgmm.reporting.sections.parameters import shown_features
 from bayesgmm.reporting.svg import panel, style, to_svg
 
 type Array = NDArray[np.float64]
 
-_SURE = 0.9
-_HARDEST = 10
+_CERTAIN = 0.9
+_MOST_UNCERTAIN = 10
 _MOST_GROUPS = 20
 
 
 def membership_section(inputs: Inputs) -> Section:
-    """Say where the rows belong."""
+    """Classification of the rows by their most probable component."""
     responsibilities = inputs.memberships[1]
     k = responsibilities.shape[1]
     labels = responsibilities.argmax(axis=1)
     largest = responsibilities.max(axis=1)
-    unsure = int((largest < _SURE).sum())
+    uncertain = int((largest < _CERTAIN).sum())
     mistaken = float((1.0 - largest).mean())
-    sure = f"All rows but {unsure:,} have a component" if unsure else "Every row has a component"
+    rows = f"All rows but {uncertain:,} have" if uncertain else "Every row has"
     sentences = [
-        f"{sure} of probability at least {percent(_SURE, 0).text}. If the mixture holds, "
-        f"{percent(mistaken, 2).text} of the rows are expected to be in the wrong component."
+        f"{rows} a component of probability at least {percent(_CERTAIN, 0).text}. If the mixture "
+        f"is correct, the expected misclassification rate is {percent(mistaken, 2).text}."
     ]
     state: State = "good" if mistaken < 0.05 else "care"
     tables = [_sizes(responsibilities, labels, largest)]
     numbers: dict[str, Any] = {
-        "n_unsure": unsure,
+        "n_uncertain": uncertain,
         "expected_misclassified": mistaken,
-        "threshold": _SURE,
+        "threshold": _CERTAIN,
     }
     if k == 1:
-        sentences = ["One component takes every row."]
+        sentences = ["All rows belong to the single component."]
     else:
-        tables.append(_hardest(inputs, responsibilities, largest))
+        tables.append(_most_uncertain(inputs, responsibilities, largest))
     if inputs.labels is not None:
         known = [each for each, whole in zip(inputs.labels, inputs.complete, strict=True) if whole]
         table = cross_table(known, labels, k)
@@ -63,14 +63,13 @@ def membership_section(inputs: Inputs) -> Section:
             "adjusted_rand_index": table.adjusted_rand_index,
         }
         sentences.append(
-            f"Of the rows, {percent(table.agreement).text} lie in the component that stands for "
-            f"their known group (adjusted Rand index {fixed(table.adjusted_rand_index, 3).text})."
+            f"The component agrees with the known group, after matching, for "
+            f"{percent(table.agreement).text} of the rows (adjusted Rand index "
+            f"{fixed(table.adjusted_rand_index, 3).text})."
         )
         tables.insert(1, _groups(table, k))
     figures = (_figure(labels, largest, k),) if k > 1 else ()
-    return Section(
-        "membership", "Membership", state, " ".join(sentences), figures, tables, (), numbers
-    )
+    return Section(state, " ".join(sentences), figures, tables, (), numbers)
 
 
 def _sizes(responsibilities: Array, labels: NDArray[np.int64], largest: Array) -> Table:
@@ -83,23 +82,24 @@ def _sizes(responsibilities: Array, labels: NDArray[np.int64], largest: Array) -
                 count(len(mine)),
                 fixed(float(expected), 1),
                 percent(float(mine.mean()) if len(mine) else float("nan")),
-                count(int((mine < _SURE).sum())),
+                count(int((mine < _CERTAIN).sum())),
             )
         )
     return Table(
         "Sizes",
-        ("", "rows", "expected rows", "mean probability", f"below {_SURE:.0%}"),
+        ("", "rows", "expected rows", "mean probability", f"below {_CERTAIN:.0%}"),
         tuple(rows),
-        "Rows are counted in their likeliest component; expected rows are sums of probabilities.",
+        "Rows are counted in their most probable component; expected rows are sums of "
+        "probabilities.",
     )
 
 
-def _hardest(inputs: Inputs, responsibilities: Array, largest: Array) -> Table:
-    """The rows whose likeliest component is least likely, with their two likeliest."""
+def _most_uncertain(inputs: Inputs, responsibilities: Array, largest: Array) -> Table:
+    """The rows of greatest uncertainty, with their two most probable components."""
     features = shown_features(inputs, 4)
     places = np.flatnonzero(inputs.complete)
     rows: list[tuple[str | Shown, ...]] = []
-    for b in np.argsort(largest, kind="stable")[:_HARDEST].tolist():
+    for b in np.argsort(largest, kind="stable")[:_MOST_UNCERTAIN].tolist():
         first, second = np.argsort(-responsibilities[b], kind="stable")[:2].tolist()
         rows.append(
             (
@@ -113,10 +113,10 @@ def _hardest(inputs: Inputs, responsibilities: Array, largest: Array) -> Table:
         )
     heads = (*(inputs.labels_short[j] for j in features),)
     return Table(
-        "The rows that are hardest to place",
-        ("", *heads, "likeliest", "probability", "next", "its probability"),
+        "The most uncertain rows",
+        ("", *heads, "component", "probability", "second", "its probability"),
         tuple(rows),
-        "Rows are counted from 0.",
+        "Rows are numbered from 0.",
     )
 
 
@@ -135,7 +135,7 @@ def _groups(table: CrossTable, k: int) -> Table:
 
 
 def _figure(labels: NDArray[np.int64], largest: Array, k: int) -> Figure:
-    """How sure the rows are: a histogram of the largest responsibility, by component."""
+    """Histogram of the largest responsibility of each row, by component."""
     edges = np.linspace(min(0.5, np.floor(largest.min() * 20) / 20), 1.0, 21)
     with style():
         figure, axes = panel(5.6, 2.8)
@@ -148,7 +148,9 @@ def _figure(labels: NDArray[np.int64], largest: Array, k: int) -> Figure:
             )  # fmt: skip
             bottom = bottom + heights[i]
         axes.set_yscale("symlog", linthresh=10)
-        axes.set(xlabel="probability of the likeliest component", ylabel="rows", xlim=(edges[0], 1))
+        axes.set(
+            xlabel="probability of the most probable component", ylabel="rows", xlim=(edges[0], 1)
+        )
         axes.set_ylim(bottom=0)
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         if k <= 8:
@@ -156,6 +158,7 @@ def _figure(labels: NDArray[np.int64], largest: Array, k: int) -> Figure:
         svg = to_svg(figure)
     return Figure(
         svg,
-        "Histogram of the probability of each row's likeliest component, stacked by component.",
-        "Rows on the right are placed surely. The scale of rows is linear to 10, then logarithmic.",
+        "Histogram of the probability of each row's most probable component, stacked by component.",
+        "Rows by the probability of their most probable component. The vertical scale is linear to "
+        "10 and logarithmic above.",
     )

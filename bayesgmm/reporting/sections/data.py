@@ -1,4 +1,4 @@
-"""The data: rows, columns, ranges, what is missing and what was set aside."""
+"""The data: rows, columns, ranges, missing entries, known groups."""
 
 import numpy as np
 
@@ -21,7 +21,7 @@ _MOST_COLUMNS = 30
 
 
 def data_section(inputs: Inputs) -> Section:
-    """Describe the rows."""
+    """Description of the rows."""
     X, (n, d) = inputs.X, inputs.X.shape
     missing = np.isnan(X).sum(axis=0)
     incomplete = n - int(inputs.complete.sum())
@@ -31,19 +31,22 @@ def data_section(inputs: Inputs) -> Section:
     if missing.any():
         entries = "entry" if missing.sum() == 1 else "entries"
         sentences[0] += f"; {missing.sum():,} {entries} missing in {plural(incomplete, 'row')}."
-        sentences.append("Figures, checks and membership below are of the complete rows.")
+        sentences.append("All figures and checks below use the complete rows.")
     else:
-        sentences[0] += ", none missing."
+        sentences[0] += ", without missing entries."
     if distinct < n:
-        sentences.append(f"{plural(distinct, 'row')} are distinct; ties are kept.")
+        sentences.append(f"{distinct:,} of them are distinct.")
     if inputs.labels is not None:
         groups = len(set(inputs.labels))
         sentences.append(
-            f"A column of {plural(groups, 'known group')} was set aside: compared, not fitted."
+            f"A column of {plural(groups, 'known group')} is compared with the components, and was "
+            "not fitted."
         )
     if n <= 10 * d:
         state = "care"
-        sentences.append("So few rows for so many columns say little about covariances.")
+        sentences.append(
+            "At no more than ten rows for each column, covariances are poorly determined."
+        )
     shown = min(d, _MOST_COLUMNS)
     rows = [_row(inputs, j, int(missing[j])) for j in range(shown)]
     note = ""
@@ -63,13 +66,13 @@ def data_section(inputs: Inputs) -> Section:
         "n_distinct_rows": distinct,
         "columns": list(inputs.names),
     }
-    return Section("data", "Data", state, " ".join(sentences), tables=(table,), numbers=numbers)
+    return Section(state, " ".join(sentences), tables=(table,), numbers=numbers)
 
 
 def _row(inputs: Inputs, j: int, missing: int) -> tuple[str | Shown, ...]:
     column = inputs.X[:, j]
     column = column[~np.isnan(column)]
-    # In units of the largest entry, or squares would overflow.
+    # In units of the largest entry, as squares may overflow.
     unit = float(np.abs(column).max()) or 1.0
     scaled = column / unit
     spread = float(scaled.std(ddof=1)) * unit if len(column) > 1 else float("nan")

@@ -1,11 +1,11 @@
-"""The mixture beside the rows: density, contours, pairs, and a predictive check."""
+"""Goodness of fit: the mixture over the rows, and a predictive check."""
 
 import numpy as np
 
 from bayesgmm.diagnostics.predictive_check import STATISTICS, Check, check
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.reporting.inputs import Inputs
-from bayesgmm.reporting.mixture_pictures import picture
+from bayesgmm.reporting.mixture_pictures import mixture_figure
 from bayesgmm.reporting.parts import (
     Figure,
     Section,
@@ -19,21 +19,19 @@ from bayesgmm.reporting.parts import (
     plural,
     significant,
 )
-from bayesgmm.reporting.sections.mixture import shown_features
+from bayesgmm.reporting.sections.parameters import shown_features
 from bayesgmm.reporting.svg import INK, MUTED, RULE, panel, style, to_svg
 
 _DOUBTFUL = 0.05
-# A distance between distributions that anybody would see.
+# A distance between distributions that is visible in a plot.
 _PLAIN = 0.1
 
 
 def fit_section(inputs: Inputs) -> Section:
-    """Say whether the mixture describes the rows."""
+    """Agreement of the mixture with the rows."""
     mixture, rows = inputs.mixture, inputs.rows
     if inputs.em is not None and inputs.em.weights_of(rows) is not None:
-        raise UnavailableError(
-            "the rows of the fit have weights, and replicates to compare them with have none"
-        )
+        raise UnavailableError("the fit has row weights, which replicates lack")
     if (rows == rows[:1]).all(axis=0).any():
         raise UnavailableError(f"a column is constant in {plural(len(rows), 'complete row')}")
     features = shown_features(inputs)
@@ -52,8 +50,6 @@ def fit_section(inputs: Inputs) -> Section:
         "replicates_from": "posterior" if inputs.posterior is not None else "em",
     }
     return Section(
-        "fit",
-        "Fit to the data",
         state,
         verdict,
         figures,
@@ -65,9 +61,8 @@ def fit_section(inputs: Inputs) -> Section:
                 if inputs.posterior is not None
                 else "from the fitted mixture. "
             )
-            + "The p-value is that of the most extreme statistic of all, calibrated by the "
-            "replicates; since the parameters come from the same rows, it errs on the side of the "
-            "mixture.",
+            + "The p-value is that of the most extreme statistic, calibrated by the replicates; it "
+            "is conservative, since the parameters were estimated from the same rows.",
         ),
         numbers,
     )
@@ -80,15 +75,15 @@ def _judge(inputs: Inputs, features: list[int], found: Check) -> tuple[State, st
     off_by = significant(abs(found.z[place, statistic]), 2).text
     if found.p_value >= _DOUBTFUL:
         return "good", (
-            f"Rows drawn from the mixture look like the data (p = {text}): what differs most is "
-            f"{where}, by {off_by} standard deviations."
+            f"Replicates drawn from the mixture are consistent with the data (p = {text}): the "
+            f"most extreme statistic, {where}, is {off_by} standard deviations from their mean."
         )
     off = float(found.observed[:, 0].max())
     state: State = "bad" if off > _PLAIN else "care"
     return state, (
-        f"Rows drawn from the mixture differ from the data (p = {text}): {where} lies "
-        f"{off_by} standard deviations from what the "
-        f"mixture makes. The distribution of no column is off by more than {percent(off, 1).text}."
+        f"Replicates drawn from the mixture differ from the data (p = {text}): {where} is {off_by} "
+        "standard deviations from their mean. The largest distance between the distribution "
+        f"functions of a column is {percent(off, 1).text}."
     )
 
 
@@ -96,13 +91,11 @@ def _picture(inputs: Inputs) -> Figure:
     mixture = inputs.mixture
     named = Mixture(mixture.weights, mixture.means, mixture.covariances, inputs.unique_labels)
     with style():
-        drawn = picture(inputs.rows, named)
-        svg = to_svg(drawn.figure)
-    return Figure(svg, drawn.alt, drawn.caption, drawn.wide)
+        return mixture_figure(inputs.rows, named)
 
 
 def _check_figure(inputs: Inputs, features: list[int], found: Check) -> Figure:
-    """Each statistic in standard deviations of the replicates."""
+    """The statistics in standard deviations of the replicates."""
     d = len(features)
     with style():
         figure, axes = panel(5.6, 1.3 + 0.24 * d)
@@ -124,9 +117,10 @@ def _check_figure(inputs: Inputs, features: list[int], found: Check) -> Figure:
     worst = float(np.abs(found.z).max())
     return Figure(
         svg,
-        f"Five statistics of each column against replicates; the most extreme is "
-        f"{worst:.1f} standard deviations off.",
-        "Statistics of the data beside those of replicates; about 95 % belong in the grey band.",
+        "Five statistics of each column, in standard deviations of the replicates; the most "
+        f"extreme is {worst:.1f} from their mean.",
+        "Statistics of the data in standard deviations of the replicates. If the mixture is "
+        "correct, about 95 % are in the grey band.",
     )
 
 
@@ -142,7 +136,7 @@ def _table(inputs: Inputs, features: list[int], found: Check) -> Table:
         for place, j in enumerate(features)
     ]
     return Table(
-        "Statistics of the data, and where 95 % of the replicates lie",
+        "Statistics of the data, with the central 95 % of the replicates",
         ("column", *STATISTICS),
         tuple(rows),
     )

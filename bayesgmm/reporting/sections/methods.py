@@ -1,4 +1,4 @@
-"""How the page was made, and how to make it again."""
+"""Methods, settings and versions, and code that reproduces the page."""
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -32,21 +32,22 @@ _CITATIONS = {
 
 
 def methods_section(inputs: Inputs) -> Section:
-    """Say what was done, with which settings, and how to repeat it."""
+    """Methods, settings and references."""
     sentences: list[str] = []
     citations: list[str] = []
     rows: list[tuple[str | Shown, ...]] = []
     if inputs.em is not None:
-        sentences.append(
-            "The mixture maximises the likelihood: EM with Anderson acceleration from several "
-            "starts, on one pass of one kernel over the rows, in float64."
-        )
+        estimate = "was fitted by maximum likelihood, using"
+        if inputs.em.priors is not None:
+            estimate = "is the posterior mode under the given priors, computed by"
+        sentences.append(f"The mixture {estimate} accelerated EM from several starts.")
         citations += _CITATIONS["em"]
         rows += [(f"em: {name}", _setting(value)) for name, value in _settings(inputs.em).items()]
     if inputs.posterior is not None:
         sentences.append(
-            "The posterior is of the marginalised mixture, sampled by NUTS on the same kernel's "
-            "likelihood and gradient."
+            "The posterior was sampled by NUTS, with allocations integrated out."
+            if "sampler" in inputs.posterior.attrs
+            else "The posterior was given without a record of its sampler."
         )
         citations += _CITATIONS["posterior"]
         rows += [
@@ -54,17 +55,15 @@ def methods_section(inputs: Inputs) -> Section:
             for name, value in sorted(_attributes(inputs).items())
         ]
     if not sentences:
-        sentences.append("Nothing was fitted.")
+        sentences.append("No model was fitted.")
     versions = [("Python", platform.python_version()), *((p, _version(p)) for p in _PACKAGES)]
     tables = [Table("Versions", ("package", "version"), tuple(versions))]
     if rows:
         tables.insert(0, Table("Settings", ("setting", "value"), tuple(rows)))
-    listings = [("The same in Python", _python(inputs))]
+    listings = [("Python code for this page", _python(inputs))]
     if inputs.command:
-        listings.insert(0, ("The same on the command line", inputs.command))
+        listings.insert(0, ("Command line for this page", inputs.command))
     return Section(
-        "methods",
-        "Methods",
         None,
         " ".join(sentences),
         (),
@@ -76,7 +75,7 @@ def methods_section(inputs: Inputs) -> Section:
 
 
 def _settings(em: Any) -> dict[str, Any]:
-    """The parameters that were set, and those that say most."""
+    """The parameters that differ from their defaults, and the most important ones."""
     default = type(em)()
     return {
         name: value
@@ -91,9 +90,9 @@ def _setting(value: Any) -> str:
 
 
 def _attributes(inputs: Inputs) -> dict[str, Any]:
-    attributes = dict(getattr(inputs.posterior, "attrs", {}))
-    # Times differ from run to run, and say nothing about the result.
-    return {k: v for k, v in attributes.items() if "time" not in k and k != "created_at"}
+    attributes = inputs.posterior.attrs
+    # Times differ from run to run.
+    return {str(k): v for k, v in attributes.items() if "time" not in str(k) and k != "created_at"}
 
 
 def _version(package: str) -> str:

@@ -1,4 +1,4 @@
-"""The choice of K and of the covariance structure, over the grid that was fitted."""
+"""Choice of K and of the covariance structure over a grid of models."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bayesgmm.covariance.structures import as_structure
-from bayesgmm.plots.style import colour, marker
+from bayesgmm.plots.selection_plot import plot_selection
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import (
     Figure,
@@ -19,29 +19,26 @@ from bayesgmm.reporting.parts import (
     fixed,
     plural,
 )
-from bayesgmm.reporting.svg import INK, panel, style, to_svg
+from bayesgmm.reporting.svg import legend_below, panel, style, to_svg
 
 _MOST = 10
-_NAMED = 7
-# From these differences of BIC on Kass & Raftery (1995) speak of positive and strong evidence.
+# Differences of BIC above which Kass & Raftery (1995) call evidence positive and strong.
 _POSITIVE, _STRONG = 2.0, 6.0
 
 
 def choice_section(inputs: Inputs) -> Section:
-    """Say which K and structure the criteria choose, and by how much."""
+    """The models that BIC and ICL select, and the strength of the evidence."""
     if inputs.selection is None:
         return Section(
-            "choice",
-            "Choice of K and structure",
             None,
-            "K and the structure were given, and not compared with others.",
+            "K and the structure were given, and not compared with other models.",
         )
     table = inputs.selection
-    # A note says why a cell's likelihood is unreliable.
+    # A note explains why a fit is not admissible.
     trusted = np.isfinite(table["bic"].to_numpy(dtype=np.float64)) & (table["note"] == "")
     fitted = table[trusted]
     if fitted.empty:
-        raise UnavailableError("no mixture of the grid can be trusted")
+        raise UnavailableError("no model of the grid has an admissible fit")
     ranked = fitted.sort_values("bic", kind="stable")
     best = ranked.iloc[0]
     state, sentences = _judge(ranked)
@@ -50,7 +47,7 @@ def choice_section(inputs: Inputs) -> Section:
     sentences.append(
         "ICL, which favours well-separated clusters, selects the same model."
         if agree
-        else f"ICL, which favours well-separated clusters, prefers {_words(by_icl)}."
+        else f"ICL, which favours well-separated clusters, selects {_words(by_icl)}."
     )
     if inputs.em is not None and (
         inputs.em.n_components != best["n_components"]
@@ -60,18 +57,16 @@ def choice_section(inputs: Inputs) -> Section:
         sentences.append("The mixture in this report is not the selected model.")
     failed = len(table) - len(fitted)
     if failed:
-        sentences.append(f"{plural(failed, 'cell')} of the grid are not trusted, or have no fit.")
+        sentences.append(f"No admissible fit was found for {plural(failed, 'model')} of the grid.")
     return Section(
-        "choice",
-        "Choice of K and structure",
         state,
         " ".join(sentences),
         (_figure(fitted),),
         (_table(ranked),),
         (
             "BIC is minus twice the log-likelihood plus the number of parameters times log n; ICL "
-            "also charges for rows that could be in several components. Smaller is better. Kass & "
-            "Raftery (1995), J. Am. Stat. Assoc. 90, 773-795, call a difference above 6 strong.",
+            "adds twice the entropy of the classification. Smaller is better. A difference above 6 "
+            "is strong evidence (Kass & Raftery 1995, J. Am. Stat. Assoc. 90, 773-795).",
         ),
         {"grid": table.to_dict("records"), "n_failed": failed},
     )
@@ -85,17 +80,18 @@ def _words(row: Any) -> str:
 
 def _judge(ranked: pd.DataFrame) -> tuple[State, list[str]]:
     best = ranked.iloc[0]
-    sentences = [f"BIC chooses {_words(best)}: {fixed(best['bic'], 2).text}."]
+    sentences = [f"BIC selects {_words(best)} ({fixed(best['bic'], 2).text})."]
     if len(ranked) == 1:
-        return "unknown", [*sentences, "Nothing else was fitted."]
+        return "unknown", [*sentences, "It is the only model of the grid with an admissible fit."]
     second = ranked.iloc[1]
     gap = float(second["bic"] - best["bic"])
-    near = f"{_words(second)} comes next, {fixed(gap, 2).text} behind"
-    if gap < _POSITIVE:
-        return "care", [*sentences, f"{near}: too little to tell them apart."]
-    if gap < _STRONG:
-        return "good", [*sentences, f"{near}: in its favour, but not strongly."]
-    return "good", [*sentences, f"{near}: strongly in its favour."]
+    state: State = "care" if gap < _POSITIVE else "good"
+    strength = "weak" if gap < _POSITIVE else "positive" if gap < _STRONG else "strong"
+    sentences.append(
+        f"{_words(second)} is next, with a BIC larger by {fixed(gap, 2).text}: {strength} evidence "
+        "for the selected model."
+    )
+    return state, sentences
 
 
 def _table(ranked: pd.DataFrame) -> Table:
@@ -112,40 +108,24 @@ def _table(ranked: pd.DataFrame) -> Table:
         for _, row in ranked.head(_MOST).iterrows()
     ]
     return Table(
-        f"The best {len(rows)} of {plural(len(ranked), 'mixture')} by BIC",
-        ("", "BIC", "behind", "ICL", "log-likelihood", "parameters"),
+        f"The best {len(rows)} of {plural(len(ranked), 'model')} by BIC",
+        ("", "BIC", "difference", "ICL", "log-likelihood", "parameters"),
         tuple(rows),
     )
 
 
 def _figure(fitted: pd.DataFrame) -> Figure:
-    """BIC against K, a line for each structure; the best few in colour and named."""
-    lowest = fitted.groupby("covariance_type")["bic"].min().sort_values(kind="stable")
+    best = fitted.loc[fitted["bic"].idxmin()]
     with style():
-        figure, axes = panel(5.6, 3.6)
-        for place, name in enumerate(lowest.index):
-            line = fitted[fitted["covariance_type"] == name].sort_values("n_components")
-            named = place < _NAMED
-            axes.plot(
-                line["n_components"], line["bic"],
-                color=colour(place) if named else "#999999", marker=marker(place), markersize=4,
-                linewidth=1.3 if named else 0.7, alpha=1.0 if named else 0.5,
-                label=as_structure(str(name)).code if named else None,
-            )  # fmt: skip
-        best = fitted.loc[fitted["bic"].idxmin()]
-        axes.plot(best["n_components"], best["bic"], "o", markersize=11, mfc="none", mec=INK)
-        axes.set(xlabel="components", ylabel="BIC (smaller is better)")
-        # Mixtures that are far behind would flatten the rest.
-        gaps = fitted["bic"].to_numpy(dtype=np.float64) - best["bic"]
-        reach = max(1.2 * float(np.quantile(gaps, 0.7)), _STRONG)
-        axes.set_ylim(best["bic"] - 0.08 * reach, best["bic"] + reach)
-        axes.set_xticks(np.unique(fitted["n_components"].to_numpy()))
-        figure.legend(loc="outside lower center", ncols=min(len(lowest), _NAMED))
+        figure, axes = panel(5.6, 4.2)
+        plot_selection(fitted, ax=axes)
+        legend_below(figure, axes, columns=5)
         svg = to_svg(figure)
+    structures = fitted["covariance_type"].nunique()
     return Figure(
         svg,
-        f"BIC against the number of components for {plural(len(lowest), 'structure')}; the least "
-        f"is {_words(best)}.",
-        "The circle is BIC's choice"
-        + (f"; the {_NAMED} best structures are named." if len(lowest) > _NAMED else "."),
+        f"BIC against the number of components for {plural(structures, 'structure')}; the smallest "
+        f"is that of {_words(best)}.",
+        "BIC against the number of components, a line for each covariance structure. The circle "
+        "marks the selected model.",
     )

@@ -1,4 +1,4 @@
-"""The truth, where it is known, beside what was found."""
+"""Recovery of a known truth."""
 
 import math
 from typing import Any
@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 
 from bayesgmm.diagnostics.truth_recovery import recovery
+from bayesgmm.plots.interval_plots import plot_recovery
+from bayesgmm.plots.style import short
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import (
     Figure,
@@ -17,38 +19,29 @@ from bayesgmm.reporting.parts import (
     fixed,
     percent,
     plural,
-    short,
     significant,
 )
-from bayesgmm.reporting.svg import INK, RULE, panel, style, to_svg
+from bayesgmm.reporting.svg import legend_below, panel, style, to_svg
 
 _PROBABILITY = 0.9
 _MOST_ROWS = 40
-# Standard deviations below the nominal share of intervals that would hold the truth by chance.
-_SHORT = 3.0
+# Standard deviations below the nominal proportion that chance does not explain.
+_TOO_FEW = 3.0
 
 
 def recovery_section(inputs: Inputs) -> Section:
-    """Say whether the truth was found."""
+    """Comparison of the fit with the known truth."""
     if inputs.truth is None:
-        return Section(
-            "recovery",
-            "Recovery of the truth",
-            None,
-            "The truth is not known, as it is of simulated rows, and there is nothing to compare.",
-        )
-    fit: Any
+        reason = "The truth is known for simulated rows only, and none was given."
+        return Section(None, reason)
+    fit: Any = inputs.em_estimate
+    kind = "normal 90 % intervals of EM's estimates"
     if inputs.posterior is not None:
-        fit = inputs.relabelled_tree
-        source = "the posterior's intervals"
-    elif inputs.standard_errors.found is not None:
-        fit, source = inputs.standard_errors.found, "EM's estimates and standard errors"
-    else:
-        fit, source = inputs.mixture, "EM's estimates"
-    found = recovery(fit, inputs.truth, prob=_PROBABILITY, rng=0)
+        fit, kind = inputs.switching.relabelled(), "equal-tailed 90 % posterior intervals"
+    found = recovery(fit, inputs.truth, prob=_PROBABILITY, variables=inputs.variables, rng=0)
     table = found.table
     known = table[np.isfinite(table["z"].to_numpy(dtype=np.float64))]
-    state, sentences = _judge(known, source)
+    state, sentences = _judge(known, kind)
     rows: list[tuple[str | Shown, ...]] = [
         (
             short(str(name), 40),
@@ -66,66 +59,61 @@ def recovery_section(inputs: Inputs) -> Section:
         (str(name), significant(row["value"]), significant(row["error"], 2))
         for name, row in found.whole.iterrows()
     ]
-    numbers = {
-        "matched_to": found.order,
-        "n_compared": len(known),
-        "share_covered": _share(known),
-        "interval_probability": _PROBABILITY,
-    }
     return Section(
-        "recovery",
-        "Recovery of the truth",
         state,
         " ".join(sentences),
         (_figure(known.head(_MOST_ROWS)),) if len(known) else (),
         (
             Table(
-                "The truth and what was found",
+                "True and estimated parameters",
                 ("", "truth", "estimate", "spread", "from", "to (90 %)", "z"),
                 tuple(rows),
-                f"{hidden} more parameters are not shown." if hidden > 0 else "",
+                f"Not shown: {plural(hidden, 'more parameter')}." if hidden > 0 else "",
             ),
-            Table("The density as a whole", ("", "value", "Monte Carlo error"), tuple(whole)),
+            Table("Density and classification", ("", "value", "Monte Carlo error"), tuple(whole)),
         ),
         found.notes,
-        numbers,
+        {
+            "matched_to": found.order,
+            "n_compared": len(known),
+            "share_covered": _covered(known),
+            "interval_probability": _PROBABILITY,
+        },
     )
 
 
-def _share(known: pd.DataFrame) -> float:
+def _covered(known: pd.DataFrame) -> float:
+    """Proportion of intervals that contain the truth."""
     return float(known["covered"].astype(bool).mean()) if len(known) else float("nan")
 
 
-def _judge(known: pd.DataFrame, source: str) -> tuple[State, list[str]]:
+def _judge(known: pd.DataFrame, kind: str) -> tuple[State, list[str]]:
     if not len(known):
-        return "unknown", ["There are no intervals to judge by; errors are in the table."]
-    share, n = _share(known), len(known)
+        return "unknown", ["Coverage cannot be assessed without standard errors."]
+    covered, n = _covered(known), len(known)
     worst = float(np.abs(known["z"].to_numpy(dtype=np.float64)).max())
     sentences = [
-        f"By {source}, {percent(share, 0).text} of {plural(n, 'interval')} of 90 % hold the truth; "
-        f"the largest error is {significant(worst, 2).text} standard deviations."
+        f"Of {n:,} {kind}, {percent(covered, 0).text} contain the truth; the largest error is "
+        f"{significant(worst, 2).text} standard deviations."
     ]
     expected_spread = math.sqrt(_PROBABILITY * (1 - _PROBABILITY) / n)
-    if share < _PROBABILITY - _SHORT * expected_spread:
-        return "care", [*sentences, "That is fewer than chance would explain."]
+    if covered < _PROBABILITY - _TOO_FEW * expected_spread:
+        return "care", [*sentences, "This is fewer than chance would explain."]
     return "good", sentences
 
 
 def _figure(known: pd.DataFrame) -> Figure:
-    z = known["z"].to_numpy(dtype=np.float64)
     with style():
-        figure, axes = panel(5.8, 0.9 + 0.19 * len(known))
-        place = np.arange(len(known))
-        axes.axvline(0.0, color=RULE, linewidth=1.2)
-        axes.hlines(place, z - 1.645, z + 1.645, color=INK, linewidth=1.2, alpha=0.6)
-        axes.plot(z, place, "o", color=INK, markersize=4)
-        axes.set_yticks(place, [short(str(name), 40) for name in known.index], fontsize=8)
-        axes.set(xlabel="error, in standard deviations", ylim=(len(known) - 0.5, -0.5))
-        axes.tick_params(axis="y", length=0)
-        axes.spines["left"].set_visible(False)
+        figure, axes = panel(5.8, 1.5 + 0.2 * len(known))
+        plot_recovery(known, ax=axes)
+        legend_below(figure, axes)
+        # The section's first sentence gives the number of intervals that contain the truth.
+        axes.set_title("")
         svg = to_svg(figure)
     return Figure(
         svg,
-        f"Errors of {len(known)} parameters in units of their spread, with 90 % intervals.",
-        "A line that crosses zero holds the truth.",
+        f"Errors of {plural(len(known), 'parameter')} in units of their spread, with 90 % "
+        "intervals.",
+        "Estimates minus the truth with 90 % intervals; intervals that include 0 contain the "
+        "truth.",
     )

@@ -1,4 +1,4 @@
-"""The mixture in words and numbers: weights, means, standard deviations, correlations."""
+"""The fitted mixture: weights, means, standard deviations, correlations."""
 
 import itertools
 
@@ -34,12 +34,12 @@ type Array = NDArray[np.float64]
 _MOST_FEATURES = 12
 _MOST_COMPONENTS = 30
 _MOST_CORRELATED = 6
-# Of this coefficient are two equal spheres whose centres are one standard deviation apart.
+# The coefficient of two equal spheres with centres one standard deviation apart.
 _HARDLY_APART = 0.88
 
 
 def mixture_section(inputs: Inputs) -> Section:
-    """Say what the fitted mixture is."""
+    """Parameters of the fitted mixture, and separation of its components."""
     if inputs.em is None:
         raise UnavailableError("no EM fit was given")
     fit, mixture = inputs.em, inputs.mixture
@@ -50,13 +50,11 @@ def mixture_section(inputs: Inputs) -> Section:
     left_out = inputs.n_features - len(features)
     if left_out:
         notes.append(
-            f"Shown are the {len(features)} columns in which the components differ most beside "
-            f"their spread; {left_out} more are in the model file."
+            f"Shown are the {len(features)} columns in which the components differ most relative "
+            f"to their standard deviations. Not shown: {plural(left_out, 'more column')}."
         )
     reason = " ".join(sentences[1:]) or sentences[0]
     return Section(
-        "mixture",
-        "The mixture",
         state,
         " ".join(sentences),
         (_profile(inputs, mixture, features),),
@@ -68,43 +66,56 @@ def mixture_section(inputs: Inputs) -> Section:
 
 
 def shown_features(inputs: Inputs, most: int = _MOST_FEATURES) -> list[int]:
-    """Return the columns that tables have room for: those that tell components apart, in order."""
+    """Return the columns, at most `most`, that separate the components best, in order."""
     mixture = inputs.mixture
     apart = mixture.means - mixture.mean()
-    telling = (mixture.weights @ apart**2) / (mixture.weights @ mixture.variances)
-    return sorted(np.argsort(-telling, kind="stable")[:most].tolist())
+    separation = (mixture.weights @ apart**2) / (mixture.weights @ mixture.variances)
+    return sorted(np.argsort(-separation, kind="stable")[:most].tolist())
 
 
 def _judge(inputs: Inputs, fit: GaussianMixture) -> tuple[State, list[str], dict[str, object]]:
     mixture, structure = fit.mixture_, as_structure(fit.covariance_type)
     k, d = mixture.n_components, mixture.n_features
-    n = fit.n_rows_
     words = structure.words if d > 1 else "one variance each" if k > 1 else "one variance"
     densities, responsibilities = inputs.memberships
-    found = information_criteria(
+    criteria = information_criteria(
         densities, responsibilities, fit.weights_of(inputs.rows), fit.n_parameters_
     )
+    nearness, sizes = bhattacharyya(mixture), mixture.weights * fit.n_rows_
+    state, doubts = _doubts(nearness, sizes, d)
     sentences = [
         f"{numeral(k).capitalize()} {'component' if k == 1 else 'components'}, "
         f"{structure.code} ({words}): log-likelihood {fixed(fit.log_likelihood_, 4).text} nats "
-        f"with {plural(fit.n_parameters_, 'free parameter')}, BIC {fixed(found.bic, 2).text}, ICL "
-        f"{fixed(found.icl, 2).text} (smaller is better)."
+        f"with {plural(fit.n_parameters_, 'free parameter')}, BIC {fixed(criteria.bic, 2).text}, "
+        f"ICL {fixed(criteria.icl, 2).text} (smaller is better).",
+        *doubts,
     ]
+    numbers = {
+        "covariance_type": structure.name,
+        "covariance_code": structure.code,
+        "log_likelihood": fit.log_likelihood_,
+        "n_parameters": fit.n_parameters_,
+        "bic": criteria.bic,
+        "aic": criteria.aic,
+        "icl": criteria.icl,
+        "bhattacharyya": nearness,
+        "effective_sizes": sizes,
+    }
+    return state, sentences, numbers
+
+
+def _doubts(nearness: Array, sizes: Array, n_features: int) -> tuple[State, list[str]]:
+    """Sentences on components that are close to one another, or small."""
     state: State = "good"
-    nearness = bhattacharyya(mixture)
-    pairs = [(i, j) for j in range(k) for i in range(j)]
-    close = sorted(
-        ((i, j) for i, j in pairs if nearness[i, j] > _HARDLY_APART),
-        key=lambda pair: -nearness[pair],
-    )
-    worth = mixture.weights * n
-    thin = np.flatnonzero(worth < 10 * (d + 1))
-    if k > 1:
-        nearest = max(pairs, key=lambda pair: nearness[pair])
-        apart = "The components are well separated" if not close else "Components overlap"
+    sentences = []
+    k = len(sizes)
+    pairs = sorted(itertools.combinations(range(k), 2), key=lambda pair: -nearness[pair])
+    close = [pair for pair in pairs if nearness[pair] > _HARDLY_APART]
+    if pairs:
+        i, j = pairs[0]
         sentences.append(
-            f"{apart}: the nearest two, {nearest[0]} and {nearest[1]}, have a Bhattacharyya "
-            f"coefficient of {fixed(nearness[nearest], 2).text} (0 apart, 1 the same)."
+            f"The closest components, {i} and {j}, have a Bhattacharyya coefficient of "
+            f"{fixed(nearness[i, j], 2).text} (0: disjoint, 1: identical)."
         )
     if close:
         state = "care"
@@ -114,32 +125,25 @@ def _judge(inputs: Inputs, fit: GaussianMixture) -> tuple[State, list[str], dict
             + (" and others" if len(close) > 5 else "")
             + ". One of each pair may be superfluous."
         )
-    if thin.size:
-        state = "bad" if worth.min() < d + 1 else "care"
-        smallest = int(worth.argmin())
+    smallest = int(sizes.argmin())
+    if sizes[smallest] < 10 * (n_features + 1):
+        state = "bad" if sizes[smallest] < n_features + 1 else "care"
         sentences.append(
             f"Component {smallest} has an effective size of only "
-            f"{significant(worth[smallest], 3).text} observations, few for {plural(d, 'column')}."
+            f"{significant(sizes[smallest], 3).text} observations, few for "
+            f"{plural(n_features, 'column')}."
         )
-    numbers = {
-        "covariance_type": structure.name,
-        "covariance_code": structure.code,
-        "log_likelihood": fit.log_likelihood_,
-        "n_parameters": fit.n_parameters_,
-        "bic": found.bic,
-        "aic": found.aic,
-        "icl": found.icl,
-        "bhattacharyya": nearness,
-        "rows_worth": worth,
-    }
-    return state, sentences, numbers
+    return state, sentences
 
 
 def _tables(inputs: Inputs, mixture: Mixture, features: list[int]) -> tuple[Table, ...]:
-    errors = inputs.standard_errors
+    errors, note = inputs.standard_errors
     chosen = range(min(mixture.n_components, _MOST_COMPONENTS))
     heads = ("", *(f"component {k}" for k in chosen))
     deviations = np.sqrt(mixture.variances)
+
+    def spread_of(name: str) -> Array | None:
+        return None if errors is None else getattr(errors, name)
 
     def cells(values: Array, spread: Array | None) -> tuple[Shown, ...]:
         return tuple(estimate(values[k], None if spread is None else spread[k]) for k in chosen)
@@ -153,27 +157,27 @@ def _tables(inputs: Inputs, mixture: Mixture, features: list[int]) -> tuple[Tabl
             for j in features
         ]
 
-    rows: list[tuple[str | Shown, ...]] = [("weight", *cells(mixture.weights, errors.weights))]
-    rows += block("mean", mixture.means, errors.means)
-    rows += block("s.d.", deviations, errors.deviations)
+    rows: list[tuple[str | Shown, ...]] = [
+        ("weight", *cells(mixture.weights, spread_of("weights")))
+    ]
+    rows += block("mean", mixture.means, spread_of("means"))
+    rows += block("s.d.", deviations, spread_of("standard_deviations"))
     pairs = list(itertools.combinations(features[:_MOST_CORRELATED], 2))
     if pairs and not as_structure(inputs.em.covariance_type).diagonal:  # type: ignore[union-attr]
         scale = deviations[:, :, np.newaxis] * deviations[:, np.newaxis, :]
-        correlations = mixture.covariances / scale
+        correlations, spread = mixture.covariances / scale, spread_of("correlations")
         rows += [
             (
                 f"correlation of {inputs.labels_short[i]}, {inputs.labels_short[j]}",
                 *cells(
                     correlations[:, i, j],
-                    None if errors.correlations is None else errors.correlations[:, i, j],
+                    None if spread is None else spread[:, i, j],
                 ),
             )
             for i, j in pairs
         ]
-    caption = (
-        "Parameters, standard errors in brackets" if errors.found is not None else "Parameters"
-    )
-    parameters = Table(caption, heads, tuple(rows), errors.note)
+    caption = "Parameters" if errors is None else "Parameters, with standard errors in brackets"
+    parameters = Table(caption, heads, tuple(rows), note)
     if mixture.n_features > 1 or mixture.n_components == 1:
         return (parameters,)
     return parameters, _landmarks(mixture, inputs.labels_short[0])
@@ -198,18 +202,18 @@ def _landmarks(mixture: Mixture, name: str) -> Table:
         for x, kind, below, above in places[: 3 * _MOST_COMPONENTS]
     )
     left = len(places) - len(rows)
-    more = f" {left} more, to the right of these, are not shown." if left else ""
+    more = f" Not shown: {plural(left, 'more point')} to the right." if left else ""
     return Table(
         "Boundaries between components, and modes of the density",
         ("", name, "most probable below", "most probable above"),
         rows,
-        "At a boundary two components are equally probable. At a mode the density of the mixture "
-        "is highest, at an antimode lowest, in a neighbourhood." + more,
+        "At a boundary two components are equally probable. Modes are local maxima of the density "
+        "of the mixture, antimodes local minima." + more,
     )
 
 
 def _profile(inputs: Inputs, mixture: Mixture, features: list[int]) -> Figure:
-    """Means and standard deviations of the components, column by column."""
+    """Means and standard deviations of the components in each column."""
     k, features = mixture.n_components, features[:6]
     height = 0.9 + 0.22 * min(k, _MOST_COMPONENTS)
     columns = min(3, len(features))
@@ -240,5 +244,5 @@ def _profile(inputs: Inputs, mixture: Mixture, features: list[int]) -> Figure:
         svg,
         f"Mean and standard deviation of each component in {plural(len(features), 'column')}. "
         f"Weights are {weights}.",
-        "A dot is a component's mean, the line through it one standard deviation to each side.",
+        "Means of the components (points), plus and minus one standard deviation (lines).",
     )

@@ -1,0 +1,30 @@
+"""Point estimates and their standard errors, from a fit of any kind."""
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from bayesgmm.data.validation import Data
+from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
+from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.uncertainty.standard_errors import StandardErrors
+
+
+def point_estimate(
+    name: str, fit: Any, rows: NDArray[Any] | None = None
+) -> tuple[Mixture, StandardErrors | None]:
+    """The mixture of a fit, and its standard errors where they are given or `rows` allow them.
+
+    Raises
+    ------
+    InvalidParameterError
+        If `fit` is not a GaussianMixture, StandardErrors or Mixture; `name` is the argument's name.
+    NotFittedError
+        If it is an estimator that was not fitted.
+    """
+    if isinstance(fit, StandardErrors):
+        return fit.estimate, fit
+    mixture = fitted_mixture(name, fit)
+    if rows is None or not isinstance(fit, GaussianMixture):
+        return mixture, None
+    return mixture, fit.standard_errors(Data(rows, mixture.feature_names))

@@ -1,0 +1,103 @@
+"""Label switching, and agreement of the chains after relabelling."""
+
+import math
+
+from bayesgmm.diagnostics.switching import LabelSwitching
+from bayesgmm.plots.label_plots import plot_label_switching
+from bayesgmm.plots.style import short
+from bayesgmm.reporting.inputs import Inputs
+from bayesgmm.reporting.parts import Figure, Section, Shown, State, Table, count, fixed, percent
+from bayesgmm.reporting.sections.parameters import shown_features
+from bayesgmm.reporting.svg import RASTER_FROM, released, style, to_svg
+
+_STATES: dict[str, State] = {
+    "no switching": "good",
+    "between chains": "good",
+    "within chains": "good",
+    "overfitted or unidentified component": "care",
+    "genuine multimodality or no convergence": "bad",
+}
+_SHORT = {
+    "no switching": "Labels did not switch, and the chains agree.",
+    "between chains": "Labels differ between the chains, which agree after relabelling.",
+    "within chains": "Labels switch within the chains, which agree after relabelling.",
+}
+
+
+def switching_section(inputs: Inputs) -> Section:
+    """Diagnosis of label switching."""
+    found = inputs.switching
+    state = _STATES.get(found.verdict, "care")
+    if state == "bad" and not math.isfinite(found.r_hat("label-invariant")):
+        # One chain or too few draws are not evidence against convergence.
+        state = "care"
+    forms: list[tuple[str | Shown, ...]] = [
+        (
+            str(row["form"]),
+            fixed(row["largest r_hat"], 3),
+            short(str(row["of"]), 60),
+            count(row["least ess_bulk"]),
+            count(row["least ess_tail"]),
+        )
+        for row in found.table.reset_index().to_dict("records")
+    ]
+    chains: list[tuple[str | Shown, ...]] = [
+        (
+            f"chain {chain}",
+            " ".join(str(each) for each in row["modal labelling"]),
+            percent(row["proportion"]),
+            count(row["switches"]),
+            percent(row["ambiguous"]),
+        )
+        for chain, row in found.chains.iterrows()
+    ]
+    return Section(
+        state,
+        f"{_SHORT.get(found.verdict, '')} {found.explanation}".strip(),
+        (_figure(inputs, found),),
+        (
+            Table(
+                "Largest R-hat and least effective sample sizes of each form of the draws",
+                ("", "largest R-hat", "of", "least bulk ESS", "least tail ESS"),
+                tuple(forms),
+            ),
+            Table(
+                "Chains",
+                ("", "modal labelling", "draws with it", "switches", "ambiguous draws"),
+                tuple(chains),
+                f"Relabelled by {found.method}.",
+            ),
+        ),
+        (
+            f"Advice: {found.advice}",
+            found.caveat,
+            *(f"Not computed: {note}." for note in found.notes),
+        ),
+        found.to_dict(),
+        reason=_SHORT.get(found.verdict, "") if state == "good" else found.explanation,
+    )
+
+
+def _figure(inputs: Inputs, found: LabelSwitching) -> Figure:
+    """Traces of the means in the column that separates the components best."""
+    (j,) = shown_features(inputs, 1)
+    name = inputs.labels_short[j]
+    with style():
+        axes = plot_label_switching(found, feature=j)
+        figure = axes[0].figure
+        figure.set_size_inches(7.6, 5.2)
+        for ax in axes[:2]:
+            ax.set_ylabel(f"mean of {name}")
+            for line in ax.lines:
+                line.set_rasterized(
+                    len(line.get_xdata()) * found.permutations.shape[0] > RASTER_FROM
+                )
+        svg = to_svg(released(figure))
+    return Figure(
+        svg,
+        f"Traces of the components' means of {name}, chain by chain, before and after "
+        "relabelling, and the labelling of each draw.",
+        "Traces of the means, one colour for each label, as sampled and after relabelling. The "
+        "ribbon shows the labelling of each draw; ticks below it mark ambiguous draws.",
+        wide=True,
+    )

@@ -1,0 +1,50 @@
+"""What is computed from a posterior and rows does not depend on the names of its variables."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bayesgmm import co_clustering, log_likelihood, posterior_predictive, responsibilities
+from bayesgmm.errors import InputError, InputTypeError
+
+NAMES = {"weights": "w", "means": "mu", "standard_deviations": "sigma"}
+
+
+@pytest.fixture(scope="module")
+def posteriors(galaxies):
+    """One posterior of one feature under the package's names, and under those of another model."""
+    some = galaxies.isel(draw=slice(20))
+    group = some["posterior"].to_dataset()
+    foreign = xr.Dataset(
+        {
+            "w": group["weights"].rename(component="cluster"),
+            "mu": group["means"].isel(feature=0, drop=True).rename(component="cluster"),
+            "sigma": np.sqrt(group["covariances"].isel(feature=0, feature_bis=0, drop=True)),
+        }
+    )
+    observed = some["observed_data"].to_dataset().rename(X="velocity")
+    return some, xr.DataTree.from_dict({"posterior": foreign, "observed_data": observed})
+
+
+@pytest.mark.parametrize("function", [log_likelihood, responsibilities, co_clustering])
+def test_names_of_variables_do_not_matter(posteriors, function):
+    own, foreign = posteriors
+    expected, found = function(own), function(foreign, variables=NAMES)
+    assert found.dims == expected.dims
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+    rows = own["observed_data"]["X"].values
+    alone = function(own["posterior"].to_dataset(), rows)
+    xr.testing.assert_identical(alone, expected)
+    with pytest.raises(InputError, match="no variable 'weights'"):
+        function(foreign)
+    with pytest.raises(InputTypeError, match="posterior must be"):
+        function(rows)
+
+
+def test_new_rows(posteriors):
+    own, foreign = posteriors
+    expected = posterior_predictive(own, rng=1)
+    assert expected.shape == (4, 20, 82, 1)
+    found = posterior_predictive(foreign, rng=1, variables=NAMES)
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+    assert posterior_predictive(own["posterior"].to_dataset(), 3).shape == (4, 20, 3, 1)
