@@ -113,7 +113,7 @@ def _turning(
     if (shapes.min(axis=1) <= _FLATTEST * shapes.max(axis=1)).any():
         raise InputError(
             "A covariance matrix is too close to singular for second derivatives in its axes: its "
-            f"eigenvalues differ by a factor of {1.0 / _FLATTEST:.0e} or more. Rescale the columns, "
+            f"eigenvalues differ by a factor of {1.0 / _FLATTEST:.0e} or more. Rescale the columns "
             "or use method='bootstrap'."
         )
     scalings = np.concatenate((volumes, _over_components(_traceless(d), k, common=common_shape)))
