@@ -38,9 +38,9 @@ def test_a_start_that_collapses_later_is_not_called_converged():
     starts = fit.starts_
     sound = starts[starts["outcome"] == "converged"]
     assert (sound["log_likelihood"] <= fit.log_likelihood_ + 1e-6).all()
-    # The next best optimum, if the page speaks of one, is lower indeed.
+    # The second highest maximum, if the page names one, is lower indeed.
     optima = [each for each in sound["log_likelihood"] if each < fit.log_likelihood_ - 1e-2]
-    said = report(HEAPED, em=fit).html.count("next best optimum")
+    said = report(HEAPED, em=fit).html.count("second highest maximum")
     assert bool(said) == bool(optima)
 
 

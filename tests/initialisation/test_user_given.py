@@ -71,5 +71,5 @@ def test_a_start_that_leaves_a_component_without_rows_is_one_start():
     fit.fit(IRIS.X)
     assert fit.log_likelihood_ == pytest.approx(OPTIMUM, abs=1e-5)
     assert list(fit.starts_["outcome"]) == [
-        "component 0 began without rows or spread", "converged",
+        "component 0 had no rows, or a singular covariance, at the start", "converged",
     ]  # fmt: skip
