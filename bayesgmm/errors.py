@@ -81,7 +81,7 @@ class NotFittedError(BayesGMMError, _SklearnNotFittedError):
 
 
 class SingularCovarianceError(BayesGMMError, ValueError):
-    """Raised by a pass at a covariance that is not positive definite; `component` says whose."""
+    """Raised by a pass at a covariance that is not positive definite, that of `component`."""
 
     def __init__(self, component: int) -> None:
         super().__init__(
@@ -96,7 +96,7 @@ class BayesGMMWarning(UserWarning):
 
 
 class ConvergenceWarning(BayesGMMWarning, _SklearnConvergenceWarning):
-    """Issued, once a fit, when the result is not the optimum that was asked for."""
+    """Issued, once a fit, when the result is not the maximum."""
 
 
 class DegeneracyWarning(BayesGMMWarning):

@@ -17,7 +17,7 @@ type Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class StopRule:
-    """When a run ends.
+    """The stopping rule of a run.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class StopRule:
 
 
 class Outcome(IntEnum):
-    """Why a run ended; the numbers are those of the core."""
+    """The reason for which a run ended; the numbers are those of the core."""
 
     CONVERGED = 0
     STOPPED = 1
@@ -53,7 +53,7 @@ class Outcome(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Where one run of EM ended.
+    """The end of one run of EM.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class Run:
 
     @property
     def converged(self) -> bool:
-        """Whether the run ended because it was done."""
+        """True if the run met the stopping rule."""
         return self.outcome is Outcome.CONVERGED
 
     @property
@@ -92,7 +92,7 @@ class Run:
 
     @property
     def objective(self) -> float:
-        """What was maximised: the log-likelihood, plus the log prior density where there is one."""
+        """The maximised function: log-likelihood, plus log prior density if there is a prior."""
         return float(self.trace[-1])
 
 

@@ -1,4 +1,4 @@
-"""Where EM begins: mixtures made from a sample of the rows."""
+"""Starts of EM: mixtures made from a sample of the rows."""
 
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
@@ -48,12 +48,12 @@ class Start(NamedTuple):
     parameters: Parameters
 
     def same(self, other: "Start") -> bool:
-        """Whether both begin at one point."""
+        """True if both have the same parameters."""
         return np.array_equal(self.parameters.means, other.parameters.means)
 
 
 def sample_size(n_components: int, n_features: int) -> int:
-    """How many rows suffice to make and compare starts."""
+    """The number of rows that suffices to make and compare starts."""
     return max(_SAMPLE, _SAMPLE_PER_PARAMETER * n_components * n_features)
 
 

@@ -42,7 +42,7 @@ class Rows:
         How often each row counts.
     shift, scale : ndarray of shape (D,), optional
     threads : int, optional
-        At most so many; None for `n_threads`. No bit of a result depends on it.
+        An upper limit; None for `n_threads`. Results do not depend on it, bit for bit.
     """
 
     x: Array
@@ -60,7 +60,7 @@ class Rows:
 
     @property
     def most_threads(self) -> int:
-        """How many threads a pass may use."""
+        """The number of threads that a pass may use."""
         return n_threads() if self.threads is None else self.threads
 
     def e_step(self, weights: Array, means: Array, covariances: Array) -> Statistics:
@@ -75,7 +75,7 @@ class Rows:
         Raises
         ------
         SingularCovarianceError
-            If a covariance is not positive definite; `component` says which.
+            If a covariance is not positive definite, that of `component`.
         """
         bad, sums = native.e_step(*self.arguments, weights, means, covariances, self.most_threads)
         if bad:

@@ -20,8 +20,8 @@ class Score:
     Attributes
     ----------
     weights : ndarray of shape (K,)
-        In the weights as if they were free (not held to a sum of 1); NaN for a weight of 0, of
-        which the statistics know nothing.
+        In the weights as if they were free (not held to a sum of 1); NaN for a weight of 0,
+        for which the statistics carry no information.
     means : ndarray of shape (K, D)
     covariances : ndarray of shape (K, D, D)
         Symmetric: the derivative in entry (i, j) as if (j, i) were another number. Along a

@@ -55,7 +55,7 @@ class DrawnRows:
     hard : bool
         Replace each row's responsibilities by 1 for the largest and 0 for the others.
     threads : int, optional
-        At most so many; None for as many as there are processors.
+        An upper limit; None for the number of processors.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""How near components are to one another: within a mixture, or of one mixture to another's."""
+"""Distances between components, within a mixture or between two mixtures."""
 
 import numpy as np
 from numpy.typing import NDArray

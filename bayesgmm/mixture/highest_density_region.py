@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class HighestDensityRegion(Result):
-    """Where the density is at least a threshold: the smallest region of that probability.
+    """The smallest region of a given probability: the density is at least a threshold.
 
     Attributes
     ----------

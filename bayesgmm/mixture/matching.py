@@ -1,4 +1,4 @@
-"""Which component of one mixture is which of another's: an assignment of least total distance."""
+"""Matching of the components of two mixtures: the assignment of least total distance."""
 
 from dataclasses import dataclass
 

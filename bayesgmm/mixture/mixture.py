@@ -411,7 +411,7 @@ class Mixture:
         prob : float
             Between 0 and 1.
         n_draws : int
-            For several features the border's density is estimated from so many draws, at least
+            Draws from which the border's density is estimated for several features; at least
             1000.
         rng : anything that ``numpy.random.default_rng`` takes
 

@@ -29,7 +29,7 @@ class Points(NamedTuple):
 
 
 class Turns(NamedTuple):
-    """Where the density turns.
+    """The turning points of a density.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ def modes(mixture: "Mixture", *, peaks: bool = True) -> Floats:
 
 
 def turning_points(line: LineDensity) -> Turns:
-    """Where the density turns, in order.
+    """The turning points of the density, in order.
 
     All turns lie between the least and the largest mean. There are at most K modes: blurring, in
     one dimension, creates none.

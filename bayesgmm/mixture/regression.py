@@ -1,4 +1,4 @@
-"""What some features of a mixture say of the others: Gaussian mixture regression."""
+"""Gaussian mixture regression: moments of some features given the others."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -21,7 +21,7 @@ type Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Estimate:
-    """Where chains begin.
+    """The estimate near which chains begin.
 
     Attributes
     ----------

@@ -17,7 +17,7 @@ from bayesgmm.em.component_order import check_reference
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.posterior.chain_starts import chain_starts, distinct_optima
+from bayesgmm.posterior.chain_starts import chain_starts, distinct_maxima
 from bayesgmm.posterior.coordinates import coordinates, free_blocks
 from bayesgmm.posterior.initial_estimate import Estimate, estimate
 from bayesgmm.posterior.log_density import problem
@@ -129,10 +129,10 @@ def sample_posterior(
     em = estimate(data, n_components, structure, priors, for_em, given)
     resolved = priors.for_data(data, n_components, structure)
     frame = coordinates(data.X, n_components, structure, em.mixture)
-    optima = [em.mixture]
+    maxima = [em.mixture]
     if init == "starts":
-        optima = distinct_optima(data.X, em, structure, for_starts)
-    starts = chain_starts(optima, len(data.X), frame, chains, for_starts)
+        maxima = distinct_maxima(data.X, em, structure, for_starts)
+    starts = chain_starts(maxima, len(data.X), frame, chains, for_starts)
     seed = int(for_chains.integers(2**63))
     options = {} if target_accept is None else {"target_accept": target_accept}
     target = problem(data.X, resolved, frame)
@@ -253,7 +253,7 @@ def _versions() -> dict[str, str]:
 
 
 def _seed_of(generator: np.random.Generator) -> str:
-    """What makes the same generator again, where that is a number or several."""
+    """The entropy that makes the same generator again, if it is known."""
     entropy = getattr(generator.bit_generator.seed_seq, "entropy", None)
     return "unknown" if entropy is None else str(entropy)
 

@@ -135,7 +135,7 @@ class ConjugateFamily(ABC):
 
     @property
     def hierarchical(self) -> bool:
-        """Whether the scale has a prior of its own."""
+        """True if the scale has a prior of its own."""
         return isinstance(self.scale, Gamma | Wishart)
 
     @property

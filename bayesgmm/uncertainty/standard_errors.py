@@ -1,6 +1,6 @@
-"""How sure a fit is of its parameters: standard errors from the information, or from refits.
+"""Standard errors of a fit from its information.
 
-At an optimum theta of the log-likelihood, in any chart psi of the structure's parameters,
+At a maximum theta of the log-likelihood, in any chart psi of the structure's parameters,
 
     information           I = -(J' H J + sum_i (dl/dphi_i) d2 phi_i / dpsi dpsi')
     "information"         cov(psi) = I^-1
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 type Array = NDArray[np.float64]
 
-# Share of a direction's complete-data information below which the data say nothing about it.
+# Share of a direction's complete-data information below which it is not identified.
 _NOTHING = 1e-8
 # Nats that may be left to gain where derivatives are taken.
 _SUMMIT = 1e-4
@@ -152,7 +152,7 @@ def curvature_errors(
     method: str,
     priors: ResolvedPriors | None = None,
 ) -> StandardErrors:
-    """Standard errors from second derivatives at an optimum.
+    """Standard errors from second derivatives at a maximum.
 
     Parameters
     ----------
@@ -160,16 +160,16 @@ def curvature_errors(
         The rows that were fitted.
     row_weights : ndarray of shape (n,), optional
     mixture : Mixture
-        The optimum on these rows.
+        The maximum for these rows.
     structure : Structure
     method : {"information", "sandwich"}
     priors : ResolvedPriors, optional
-        Of a penalised fit, whose optimum is that of the posterior.
+        Of a penalised fit, whose maximum is that of the posterior.
 
     Raises
     ------
     InputError
-        If the mixture is no optimum for the rows, or has too many parameters.
+        If the mixture is not a maximum for the rows, or has too many parameters.
     """
     k, d = mixture.means.shape
     size = k * (1 + d + d * (d + 1) // 2)

@@ -49,7 +49,7 @@ def test_starts_on_a_sample_say_so_and_agree_among_themselves():
     x = np.concatenate((rng.normal(0, 1, (3000, 2)), rng.normal(8, 1, (3000, 2))))
     fit = GaussianMixture(2, random_state=0).fit(x)
     assert (fit.starts_["n_rows"] == 2048).all()
-    assert "4 of 4 starts agreed" in fit.summary(x)
+    assert "4 of 4 starts reached this maximum" in fit.summary(x)
     assert report(x, em=fit).numbers["sections"]["starts"]["numbers"]["starts_agreed"] == 4
     small = GaussianMixture(2, random_state=0).fit(x[::10])
     assert (small.starts_["n_rows"] == 600).all()

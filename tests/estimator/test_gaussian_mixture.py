@@ -265,7 +265,7 @@ def test_an_untrustworthy_fit_warns_once():
 
 
 def test_too_few_passes_warn_once_and_say_what_is_left():
-    with pytest.warns(ConvergenceWarning, match="still to be gained") as caught:
+    with pytest.warns(ConvergenceWarning, match="remain to be gained") as caught:
         fit = GaussianMixture(2, max_iter=2, random_state=0).fit(overlapping(0))
     assert len(caught) == 1
     assert issubclass(caught[0].category, SklearnConvergenceWarning)
@@ -399,7 +399,7 @@ def test_summary_says_what_mclust_says():
         "VVV (ellipsoidal, varying volume, shape, and orientation) with 2 components",
         "-1130.263960",
         "2322.1917",
-        "4 of 4 starts agreed",
+        "4 of 4 starts reached this maximum",
         "0.6441271",
         "36.04621",
     ):
