@@ -12,6 +12,7 @@ from bayesgmm.core import native
 from bayesgmm.errors import SingularCovarianceError
 from bayesgmm.initialisation.hierarchical_clustering import MergeTree, agglomerate
 from bayesgmm.likelihood.statistics import Parameters
+from bayesgmm.mixture.merged_components import merged
 from bayesgmm.priors.objective import Objective
 
 type Array = NDArray[np.float64]
@@ -255,14 +256,9 @@ def exchanged(
     if not second.any():
         return None
     weights, means, covariances = weights.copy(), means.copy(), covariances.copy()
-    total = weights[taking] + weights[leaving]
-    share = weights[leaving] / total
-    apart = means[leaving] - means[taking]
-    between = np.outer(apart, apart) if covariances.ndim == 3 else apart * apart
-    covariances[taking] += share * (covariances[leaving] - covariances[taking])
-    covariances[taking] += share * (1.0 - share) * between
-    means[taking] += share * apart
-    weights[taking] = total
+    pair = np.array([[taking], [leaving]])
+    made = merged(weights[pair], means[pair], covariances[pair])
+    weights[taking], means[taking], covariances[taking] = (each[0] for each in made)
     halves = sample.weights[inside]
     share = float(halves[second].sum() / halves.sum())
     for m, part in ((divided, ~second), (leaving, second)):

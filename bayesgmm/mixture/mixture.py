@@ -26,7 +26,12 @@ from bayesgmm.mixture.parameter_checks import (
     check_means,
     check_weights,
 )
-from bayesgmm.mixture.regression import ConditionalMoments, regress
+from bayesgmm.mixture.regression import (
+    ConditionalMoments,
+    conditional_covariances,
+    conditional_means,
+    regress,
+)
 from bayesgmm.mixture.univariate import cdf, quantile
 
 Labels = NDArray[np.int64]
@@ -298,18 +303,12 @@ class Mixture:
             return self
         m = len(known)
         reordered = self._restricted(known + rest)
-        factors = reordered.factors
         weights = self._restricted(known).responsibilities(values[None])[0]
-        unit = np.ldexp(1.0, factors.exponents)
-        # What leaves float64 is refused below: means must be finite.
+        # The constructor refuses means beyond float64.
         with np.errstate(over="ignore", invalid="ignore"):
-            shift = (values - reordered.means[:, :m]) / unit[:, :m]
-            whitened = np.linalg.solve(factors.lower[:, :m, :m], shift[..., None])
-            moved = (factors.lower[:, m:, :m] @ whitened)[..., 0]
-            means = reordered.means[:, m:] + unit[:, m:] * moved
+            means = conditional_means(reordered, values[None])[:, 0]
         names = None if reordered.feature_names is None else reordered.feature_names[m:]
-        lower = unit[:, m:, None] * factors.lower[:, m:, m:]
-        return Mixture(weights, means, lower @ np.swapaxes(lower, 1, 2), names)
+        return Mixture(weights, means, conditional_covariances(reordered, m), names)
 
     def regress(self, X: Any, given: Feature | Iterable[Feature]) -> ConditionalMoments:
         """Predict the other features from rows of the given ones.
