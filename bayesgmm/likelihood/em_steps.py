@@ -1,4 +1,4 @@
-"""The two steps of EM: statistics of rows under a mixture, and the mixture that they give."""
+"""The two steps of EM: the statistics of rows under a mixture, and their maximisation."""
 
 import os
 from dataclasses import dataclass, replace
@@ -31,8 +31,7 @@ def n_threads() -> int:
 class Rows:
     """Data as passes read them: (x - shift) * scale, formed block by block.
 
-    Parameters and statistics of a pass are in those units. Rows whose entries are missing will come
-    as several `Rows`, one per pattern of what was seen: their statistics add.
+    Parameters and statistics of a pass are in those units.
 
     Attributes
     ----------

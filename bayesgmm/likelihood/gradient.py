@@ -62,7 +62,7 @@ def score(statistics: Statistics, mixture: Mixture) -> Score:
     check_kind("mixture", mixture, Mixture, "a Mixture")
     if statistics.seconds.ndim != 3 or not np.array_equal(statistics.centres, mixture.means):
         raise InputError(
-            "The score needs the full statistics of a pass at this very mixture; these were taken "
+            "The score needs the full statistics of a pass at this mixture; these were taken "
             "at other means, or keep only the diagonals of the second moments."
         )
     counts = statistics.counts

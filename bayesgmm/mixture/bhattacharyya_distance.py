@@ -14,8 +14,8 @@ _FAR = 1e140
 def bhattacharyya(mixture: Mixture) -> Array:
     """Bhattacharyya coefficients of the components, pair by pair.
 
-    The integral of sqrt(phi_i phi_j): 1 for equal components, near 0 for ones that share no
-    ground.
+    The integral of sqrt(phi_i phi_j): 1 for equal components, near 0 for components without
+    overlap.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The smallest region that holds a given share of a mixture."""
+"""Highest-density region: the smallest region of a given probability."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""The one description of a finite Gaussian mixture that crosses between all rooms."""
+"""A finite Gaussian mixture as an immutable value."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -403,7 +403,7 @@ class Mixture:
     def highest_density_region(
         self, prob: float, *, n_draws: int = 100_000, rng: Seed = None
     ) -> HighestDensityRegion:
-        """Return the smallest region of a given probability: where the density is highest.
+        """Return the smallest region of a given probability.
 
         Parameters
         ----------
@@ -435,7 +435,7 @@ class Mixture:
         return highest_density_region(self, prob, n_draws=n_draws, rng=rng)
 
     def boundaries(self, components: Sequence[int] | None = None) -> Boundaries:
-        """Return where the most probable component changes, for a mixture of one feature.
+        """Return the points at which the most probable component of one feature changes.
 
         Parameters
         ----------

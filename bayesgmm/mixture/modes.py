@@ -1,4 +1,4 @@
-"""Modes and antimodes of a mixture of one feature: where its density turns."""
+"""Modes and antimodes of a mixture of one feature."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,7 +10,7 @@ from bayesgmm.mixture.univariate_density import Booleans, Integers, LineDensity,
 if TYPE_CHECKING:
     from bayesgmm.mixture.mixture import Mixture
 
-# Standard deviations about each mean at which the slope is looked at. Farther than one from every
+# Standard deviations about each mean at which the slope is computed. Farther than one from every
 # mean the density is convex, so that it turns at most once between two points.
 _NEAR = np.arange(-22, 23) * 0.05
 _FAR = np.arange(1, 40) * 0.2 + 1.1

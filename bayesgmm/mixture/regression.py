@@ -26,7 +26,7 @@ class ConditionalMoments(Result):
     covariance : ndarray of shape (n, D', D')
         Cov[x_a | x_b], within components and between them.
     weights : ndarray of shape (n, K)
-        How far each component stands for the row: p(component k | x_b).
+        Conditional probability of each component, p(component k | x_b).
     feature_names : tuple of str or None
         Of the D' features, in their order in the mixture.
     """

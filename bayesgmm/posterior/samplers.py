@@ -1,4 +1,4 @@
-"""Chains by nutpie over a compiled posterior: no interpreter runs while they are drawn."""
+"""Chains by nutpie on the compiled posterior, or by PyMC's own NUTS."""
 
 import warnings
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ class Drawn:
     tree : DataTree
         Groups posterior and sample_stats.
     interrupted : bool
-        Whether it was stopped by Ctrl-C before its time.
+        True if the run was stopped by Ctrl-C.
     """
 
     tree: xr.DataTree
@@ -165,7 +165,7 @@ def draw_by_pymc(
 
 @contextmanager
 def _more_chains_than_draws() -> Iterator[None]:
-    """ArviZ takes that for axes that were mixed up."""
+    """Silence ArviZ's warning that more chains than draws may be exchanged axes."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Found chain dimension to be longer than draw dimension")
         yield
