@@ -48,7 +48,7 @@ def check_count(name: str, value: Any, least: int = 1) -> int:
 def check_number(
     name: str, value: Any, requirement: str = "a finite number", *, infinite: bool = False
 ) -> float:
-    """Return a finite float; `requirement` is what the error says that it must be."""
+    """Return a finite float; `requirement` completes the error's "must be"."""
     sound = isinstance(value, Real) and not isinstance(value, bool | np.bool_)
     try:
         number = float(value) if sound else math.nan

@@ -42,11 +42,11 @@ class InvalidParameterError(BayesGMMError, _SklearnInvalidParameterError):
 
 
 class DerivativeError(BayesGMMError, NotImplementedError):
-    """Raised when a derivative is asked for that the likelihood does not offer."""
+    """Raised when a derivative is requested that the likelihood does not have."""
 
 
 class FitError(BayesGMMError, ValueError):
-    """Raised when no start of a fit survived; the message lists the starts and remedies."""
+    """Raised when every start of a fit collapsed; the message lists the starts and remedies."""
 
 
 class ModelFormatError(BayesGMMError, ValueError):
@@ -61,11 +61,11 @@ class FileError(BayesGMMError, OSError):
 
 
 class ExistingFileError(FileError, FileExistsError):
-    """Raised when a file is there already and must not be replaced."""
+    """Raised when a file exists and must not be replaced."""
 
 
 class MissingFileError(FileError, FileNotFoundError):
-    """Raised when there is no such file or folder."""
+    """Raised when a file or folder does not exist."""
 
 
 class FolderError(FileError, IsADirectoryError):
@@ -77,11 +77,11 @@ class PermissionDeniedError(FileError, PermissionError):
 
 
 class NotFittedError(BayesGMMError, _SklearnNotFittedError):
-    """Raised when an estimator is asked for results before ``fit``."""
+    """Raised when results of an estimator are requested before ``fit``."""
 
 
 class SingularCovarianceError(BayesGMMError, ValueError):
-    """Raised by a pass at a covariance that is not positive definite; `component` says whose."""
+    """Raised by a pass at a covariance that is not positive definite, that of `component`."""
 
     def __init__(self, component: int) -> None:
         super().__init__(
@@ -96,8 +96,8 @@ class BayesGMMWarning(UserWarning):
 
 
 class ConvergenceWarning(BayesGMMWarning, _SklearnConvergenceWarning):
-    """Issued, once a fit, when the result is not the optimum that was asked for."""
+    """Issued, once a fit, when the result is not the maximum."""
 
 
 class DegeneracyWarning(BayesGMMWarning):
-    """Issued, once a fit, when starts collapsed or a component rests on too few rows."""
+    """Issued, once a fit, when starts collapsed or a component has too few rows."""

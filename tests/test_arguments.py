@@ -35,7 +35,6 @@ RESULTS = {
 UNCHECKED = {
     *(f"{family}.{method}" for family in ("LKJ", "InverseGamma", "InverseWishart")
       for method in ("log_density", "scaled", "resolved", "expected_scale")),
-    "Gamma.log_density", "Wishart.log_density",
     *(f"Structure.{name}" for name, item in vars(bayesgmm.Structure).items()
       if inspect.isfunction(item)),
     *(f"ResolvedPriors.{method}" for method in ("parts", "transformed")),

@@ -84,7 +84,7 @@ def _fields(
             "adjusted_rand_index": table.adjusted_rand_index,
         }
     return {
-        "n_rows": len(rows.X),
+        "n_rows": len(rows.X.X),
         "n_features": mixture.n_features,
         "n_components": mixture.n_components,
         "covariance_type": structure.name,

@@ -1,19 +1,22 @@
 """Input of the commands: rows of data, and mixtures."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 import bayesgmm
 from bayesgmm.cli.results import printable
 
+if TYPE_CHECKING:
+    from bayesgmm.data.validation import Data
+
 
 class Rows(NamedTuple):
-    """Rows to fit (a frame if the columns have names), and their known groups."""
+    """Checked rows to fit, the name of their source, and their known groups."""
 
     name: str
-    X: Any
+    X: "Data"
     labels: list[str] | None
     label_column: str | None
 
@@ -28,10 +31,9 @@ def read_rows(
     quiet: bool,
 ) -> Rows:
     """Read a file or a shipped data set, as `options.data_options` describe it."""
-    import pandas as pd
-
     from bayesgmm.data.table_files import read_table
     from bayesgmm.data.tables import Table, Text, row_counter, select
+    from bayesgmm.data.validation import check_data
     from bayesgmm.datasets.load import dataset_names
 
     if data in dataset_names():
@@ -55,8 +57,8 @@ def read_rows(
                 err=True,
             )
     X, names, labels = select(table, columns, label_column)
-    frame = X if names is None else pd.DataFrame(X, columns=list(names), copy=False)
-    return Rows(name, frame, labels, label_column)
+    rows = check_data(X, feature_names=names, allow_nan=True)
+    return Rows(name, rows, labels, label_column)
 
 
 def read_mixture(path: str) -> "bayesgmm.Mixture":

@@ -119,8 +119,7 @@ def _sampled(X: Any, em: "bayesgmm.GaussianMixture", draws: int, chains: int, se
     try:
         posterior = bayesgmm.sample_posterior(
             X,
-            em.n_components,
-            covariance_type=em.covariance_type,
+            init=em,
             draws=draws,
             chains=chains,
             rng=seed,

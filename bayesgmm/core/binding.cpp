@@ -9,9 +9,9 @@
 #include "clustering/partitions.hpp"
 #include "em/em.hpp"
 #include "em/relative_variances.hpp"
-#include "exchange.hpp"
 #include "likelihood/information.hpp"
 #include "likelihood/log_posterior.hpp"
+#include "numpy_arrays.hpp"
 #include "processor.hpp"
 
 namespace bayesgmm {

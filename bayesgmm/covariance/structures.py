@@ -61,22 +61,22 @@ class Structure:
 
     @property
     def diagonal(self) -> bool:
-        """Whether covariances and scatter matrices are (K, D) variances."""
+        """True if covariances and scatter matrices are (K, D) variances."""
         return self.letters[2] == _IDENTITY
 
     @property
     def spherical(self) -> bool:
-        """Whether all features of a component have one variance."""
+        """True if all features of a component have one variance."""
         return self.letters[1] == _IDENTITY
 
     @property
     def shared(self) -> bool:
-        """Whether all components have one covariance."""
+        """True if all components have one covariance."""
         return _VARYING not in self.letters
 
     @property
     def scales_by_column(self) -> bool:
-        """Whether columns may be scaled one by one without leaving the structure."""
+        """True if columns may be scaled one by one without leaving the structure."""
         # A scaled sphere is an ellipsoid, and axes that turn do not stay common.
         _, shape, orientation = self.letters
         return shape != _IDENTITY and orientation in (_IDENTITY, shape)

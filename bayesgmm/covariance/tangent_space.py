@@ -1,15 +1,15 @@
-"""The directions in which covariances can move without leaving their structure.
+"""Tangent directions of a covariance structure, and the second derivatives of its charts.
 
 A structure's covariances are Sigma_k = lambda_k D_k A_k D_k' (Celeux & Govaert 1995), where volume
 lambda, shape A (of determinant 1) and orientation D are each equal over components, varying, or
-trivial. A chart around given covariances, with L_k L_k' = Sigma_k, is
+those of the identity. A chart around given covariances, with L_k L_k' = Sigma_k, is
 
     L_k exp(v_k I + S_k) L_k'                       shape and orientation free together, or none
     D_k e^(Omega_k) e^(v_k I + s_k) A_k e^(-Omega_k) D_k'      one of them common to all
 
-with S symmetric and s diagonal of trace 0, Omega skew; each is common to the components where the
-structure says so. Its first derivatives are the tangent directions; its second ones are needed
-wherever the likelihood's slope across the structure is not zero.
+with S symmetric and s diagonal, both of trace 0, and Omega skew; they are common to the components
+where the structure has an E. The first derivatives are the tangent directions. The second ones are
+needed where the gradient of the likelihood does not vanish across the structure.
 """
 
 from dataclasses import dataclass
@@ -28,13 +28,13 @@ _FLATTEST = 1e-14
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tangent:
-    """Directions of a structure at given covariances.
+    """Tangent directions of a structure at given covariances.
 
     Attributes
     ----------
     directions : ndarray of shape (m, K, D, D)
-        Symmetric E with Sigma_k moving by L_k E L_k'; m free parameters. Zero where turning a
-        sphere changes nothing.
+        Symmetric E, for the derivative L_k E L_k' of Sigma_k in each of m free parameters. Zero
+        for the rotation of a sphere.
     """
 
     directions: Array
@@ -43,7 +43,7 @@ class Tangent:
     _axes: Array | None
 
     def curvature(self, slopes: Array) -> Array:
-        """What the chart's second derivatives add to those of a function, (m, m).
+        """The contribution of the chart's second derivatives to those of a function, (m, m).
 
         Parameters
         ----------
@@ -77,7 +77,7 @@ def covariance_tangent(structure: Structure, covariances: Array, roots: Array) -
     """
     k, d, _ = covariances.shape
     letters = structure.code if d > 1 else structure.code[0] + "II"
-    # What one component shares with all components is free.
+    # A single component shares nothing.
     letters = letters.replace("E", "V") if k == 1 else letters
     volume, shape, orientation = tuple(letters)
     volumes = _over_components(np.ones((1, d)), k, common=volume == "E")
@@ -101,7 +101,7 @@ def covariance_tangent(structure: Structure, covariances: Array, roots: Array) -
 def _turning(
     volumes: Array, common_shape: bool, common_axes: bool, covariances: Array, roots: Array
 ) -> Tangent:
-    """The tangent where either shape or orientation is common, the other varies."""
+    """The tangent where one of shape and orientation is common and the other varies."""
     k, d, _ = covariances.shape
     if common_axes:
         # Axes of a combination in which no two directions tie unless they do in all components.
@@ -112,8 +112,9 @@ def _turning(
     shapes = np.einsum("kja,kji,kia->ka", axes, covariances, axes)
     if (shapes.min(axis=1) <= _FLATTEST * shapes.max(axis=1)).any():
         raise InputError(
-            "The axes of a covariance differ too much in length for second derivatives by its "
-            "axes. Rescale the columns, or use method='bootstrap'."
+            "A covariance matrix is too close to singular for second derivatives in its axes: its "
+            f"eigenvalues differ by a factor of {1.0 / _FLATTEST:.0e} or more. Rescale the columns "
+            "or use method='bootstrap'."
         )
     scalings = np.concatenate((volumes, _over_components(_traceless(d), k, common=common_shape)))
     rows, columns = np.tril_indices(d, -1)
@@ -124,7 +125,7 @@ def _turning(
     m, p = len(scalings), len(turns)
     scalings = np.concatenate((scalings, np.zeros((p, k, d))))
     scale = np.sqrt(shapes)
-    # A^-1/2 Omega A^1/2: a turn is measured by what it does to the covariances.
+    # A^-1/2 Omega A^1/2: rotations are scaled by the change of the covariances.
     moved = turns * scale[:, np.newaxis, :] / scale[:, :, np.newaxis]
     moved /= np.abs(moved).max(axis=(1, 2, 3), keepdims=True)
     rotations = np.concatenate((np.zeros((m, k, d, d)), moved))
@@ -135,7 +136,7 @@ def _turning(
 
 
 def _over_components(block: Array, n_components: int, *, common: bool) -> Array:
-    """Directions (p, ...) of one component as directions (p or p K, K, ...) of all."""
+    """Directions (p or p K, K, ...) of all components, from those of one, (p, ...)."""
     if common:
         return np.repeat(block[:, np.newaxis], n_components, axis=1)
     out = np.zeros((n_components, len(block), n_components, *block.shape[1:]))
@@ -145,7 +146,7 @@ def _over_components(block: Array, n_components: int, *, common: bool) -> Array:
 
 
 def _traceless(n_features: int) -> Array:
-    """Orthonormal vectors (D - 1, D) of sum 0 (Helmert's)."""
+    """Orthonormal vectors (D - 1, D) of sum 0 (Helmert contrasts)."""
     out = np.zeros((n_features - 1, n_features))
     for j in range(1, n_features):
         out[j - 1, :j] = 1.0

@@ -70,7 +70,7 @@ def load_dataset(name: str) -> Dataset:
     Raises
     ------
     InputError
-        If there is none of that name; the message lists all, and the nearest.
+        If the name is unknown; the message lists all, and the nearest.
     """
     if not isinstance(name, str) or name not in dataset_names():
         near = difflib.get_close_matches(shown(name).lower(), _SOURCES, n=1, cutoff=0.5)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_probability
 from bayesgmm.covariance.structures import as_structure
+from bayesgmm.data.validation import Data
 from bayesgmm.diagnostics.point_estimates import point_estimate
 from bayesgmm.diagnostics.posterior_means import PosteriorSummary, consistent_draws, summarised
 from bayesgmm.errors import InputError
@@ -20,12 +21,8 @@ from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.draws import Posterior, posterior_group, read_estimate, read_rows
 from bayesgmm.priors.priors import ResolvedPriors
 from bayesgmm.results import Result
-from bayesgmm.uncertainty.standard_errors import (
-    StandardErrors,
-    curvature_errors,
-    reported,
-    reported_errors,
-)
+from bayesgmm.uncertainty.parameters import reported
+from bayesgmm.uncertainty.standard_errors import StandardErrors, curvature_errors, reported_errors
 
 type Array = NDArray[np.float64]
 
@@ -126,7 +123,7 @@ def compare_engines(
     return Agreement(table, value, _verdict(table), tuple(notes))
 
 
-def _rows(posterior: Posterior, n_features: int, X: Any, notes: list[str]) -> Array | None:
+def _rows(posterior: Posterior, n_features: int, X: Any, notes: list[str]) -> Data | None:
     """The rows; None, with a note, if they are not known."""
     try:
         return read_rows(posterior, n_features, X)
@@ -148,7 +145,7 @@ def _stored_estimate(posterior: Posterior) -> Mixture:
 
 
 def _errors_of_stored(
-    mixture: Mixture, attributes: Mapping[Any, Any], rows: Array | None, notes: list[str]
+    mixture: Mixture, attributes: Mapping[Any, Any], rows: Data | None, notes: list[str]
 ) -> StandardErrors | None:
     """Standard errors of that estimate under the structure and the priors stored with it."""
     if "em_note" in attributes:
@@ -160,7 +157,7 @@ def _errors_of_stored(
     if "em_priors" in attributes:
         priors = ResolvedPriors.from_dict(json.loads(attributes["em_priors"]))
     try:
-        return curvature_errors(rows, None, mixture, structure, "information", priors)
+        return curvature_errors(rows.X, None, mixture, structure, "information", priors)
     except InputError as error:
         notes.append(f"No standard errors: {error}")
         return None

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from bayesgmm.errors import InputError
 from bayesgmm.likelihood.responsibilities_of_draws import DrawnRows
+from bayesgmm.mixture.merged_components import merged
 from bayesgmm.posterior.draws import Draws
 
 type Array = NDArray[np.float64]
@@ -77,8 +78,7 @@ def invariants(draws: Draws, rows: Array | None) -> dict[str, Array]:
         terms = np.where(draws.weights > 0, draws.weights * np.log(draws.weights), 0.0)
     found = {"entropy of weights": -terms.sum(axis=-1)}
     found |= _sorted("weight", draws.weights)
-    names = draws.feature_names or [str(j) for j in range(draws.n_features)]
-    for j, name in enumerate(names):
+    for j, name in enumerate(draws.feature_words):
         found |= _sorted(f"mean of {name}", draws.means[..., j])
     found |= _sorted("log det of covariance", np.linalg.slogdet(draws.covariances)[1])
     if rows is None:
@@ -122,8 +122,8 @@ def redundancy(draws: Draws, rows: Array) -> Redundancy:
     before = DrawnRows(rows, weights, means, covariances).contract(nothing)[1]
     after = np.full(len(weights), -np.inf)
     for i, j in pairs:
-        merged = _merged(weights, means, covariances, i, j)
-        after = np.maximum(after, DrawnRows(rows, *merged).contract(nothing)[1])
+        fewer = _merged(weights, means, covariances, i, j)
+        after = np.maximum(after, DrawnRows(rows, *fewer).contract(nothing)[1])
     return Redundancy((before - after).reshape(draws.n_chains, -1), parameters, len(rows))
 
 
@@ -131,20 +131,10 @@ def _merged(
     weights: Array, means: Array, covariances: Array, i: int, j: int
 ) -> tuple[Array, Array, Array]:
     """Mixtures with components i and j merged into component i."""
-    both = weights[:, i] + weights[:, j]
-    share = np.divide(weights[:, i], both, out=np.full(len(both), 0.5), where=both > 0)
-    share = share[:, np.newaxis]
-    apart = means[:, i] - means[:, j]
-    mean = means[:, j] + share * apart
-    within = (
-        share[..., np.newaxis] * covariances[:, i]
-        + (1.0 - share)[..., np.newaxis] * covariances[:, j]
-    )
-    between = (share * (1.0 - share))[..., np.newaxis] * (
-        apart[:, :, np.newaxis] * apart[:, np.newaxis, :]
-    )
+    pair = [i, j]
+    parts = weights[:, pair].T, means[:, pair].swapaxes(0, 1), covariances[:, pair].swapaxes(0, 1)
     weights, means, covariances = weights.copy(), means.copy(), covariances.copy()
-    weights[:, i], means[:, i], covariances[:, i] = both, mean, within + between
+    weights[:, i], means[:, i], covariances[:, i] = merged(*parts)
     kept = np.arange(weights.shape[1]) != j
     return (
         np.ascontiguousarray(weights[:, kept]),

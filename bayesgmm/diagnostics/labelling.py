@@ -10,13 +10,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_choice
+from bayesgmm.data.validation import Data
 from bayesgmm.diagnostics import relabelling_methods as methods
 from bayesgmm.diagnostics.label_assignment import Assignment, composed, inverse
 from bayesgmm.diagnostics.memberships import Allocations, Memberships, Responsibilities
 from bayesgmm.diagnostics.posterior_means import deviations
 from bayesgmm.errors import InputError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
-from bayesgmm.mixture.features import feature_indices
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.draws import (
     Draws,
@@ -45,23 +45,23 @@ class Problem:
     Attributes
     ----------
     draws : Draws
-    rows : ndarray of shape (n, D), or None
+    rows : Data or None
     allocations : Allocations of T draws, or None
     reference : Mixture, or None
     """
 
     draws: Draws
-    rows: Array | None = None
+    rows: Data | None = None
     allocations: Allocations | None = None
     reference: Mixture | None = None
 
     @cached_property
     def responsibilities(self) -> Responsibilities:
         """Memberships under the parameters of each draw."""
-        return Responsibilities(self.draws, self.known_rows)
+        return Responsibilities(self.draws, self.known_rows.X)
 
     @property
-    def known_rows(self) -> Array:
+    def known_rows(self) -> Data:
         """The rows, or an error if they are not known."""
         if self.rows is None:
             raise InputError(
@@ -114,7 +114,7 @@ def _pra(problem: Problem) -> Assignment:
 def _iterative_1(problem: Problem) -> Assignment:
     allocated: Memberships = problem.memberships
     if problem.allocations is None:
-        allocated = Responsibilities(problem.draws, problem.known_rows, hard=True)
+        allocated = Responsibilities(problem.draws, problem.known_rows.X, hard=True)
     return methods.ecr_iterative(problem.memberships, allocated, problem.start)
 
 
@@ -126,7 +126,7 @@ _METHODS: dict[str, Callable[[Problem], Assignment]] = {
     "ecr-iterative-2": lambda p: methods.ecr_iterative(p.memberships, p.responsibilities, p.start),
     "stephens": lambda p: methods.stephens(p.responsibilities, p.start),
     "pra": _pra,
-    "data-based": lambda p: methods.data_based(p.memberships, p.known_rows, p.start),
+    "data-based": lambda p: methods.data_based(p.memberships, p.known_rows.X, p.start),
 }
 
 
@@ -144,7 +144,7 @@ class Labelling:
         Its variable of allocations.
     draws : Draws
         With the labels as sampled.
-    rows : ndarray of shape (n, D), or None
+    rows : Data or None
     permutations : ndarray of shape (chain, draw, K)
         ``permutations[c, s, j]`` is the component, as sampled, that gets label j.
     assignment : Assignment
@@ -156,7 +156,7 @@ class Labelling:
     variables: Mapping[str, str] | None
     allocations: str | None
     draws: Draws
-    rows: Array | None
+    rows: Data | None
     permutations: Permutations
     assignment: Assignment
     method: str
@@ -174,7 +174,7 @@ class Labelling:
         5 % of a component's average number of rows for ECR; of the median ambiguity for others.
         """
         if self.rows is not None and self.method.startswith("ecr"):
-            return _AMBIGUOUS * len(self.rows) / self.draws.n_components
+            return _AMBIGUOUS * len(self.rows.X) / self.draws.n_components
         finite = self.ambiguity[np.isfinite(self.ambiguity)]
         return _AMBIGUOUS * float(np.median(finite)) if finite.size else 0.0
 
@@ -252,7 +252,7 @@ def label_draws(
     pivot, origin = _reference(posterior, reference, draws)
     problem = Problem(draws, rows, z, pivot)
     if method == "ordered":
-        best = methods.ordered(_order_parameter(draws, by, feature))
+        best = methods.ordered(draws.parameter(by, feature).reshape(-1, draws.n_components))
         common = np.arange(draws.n_components)
     else:
         best = _METHODS[method](problem)
@@ -331,22 +331,14 @@ def _common_order(problem: Problem, method: str, permutations: Permutations) -> 
     return common
 
 
-def _order_parameter(draws: Draws, by: str, feature: int | str) -> Array:
-    weights, means, covariances = draws.stacked()
-    if by == "weights":
-        return weights
-    (j,) = feature_indices([feature], draws.feature_names, draws.n_features)
-    return means[..., j] if by == "means" else covariances[..., j, j]
-
-
 def _allocations(
-    group: xr.Dataset, name: str, rows: Array | None, sampled: Permutations
+    group: xr.Dataset, name: str, rows: Data | None, sampled: Permutations
 ) -> Allocations:
     """Allocations to the components as sampled."""
     if name not in group.data_vars:
         raise InputError(f"The posterior has no variable {name!r} of allocations.")
     array = group[name].transpose(*_SAMPLE_DIMS, ...)
-    if array.ndim != 3 or (rows is not None and array.shape[2] != len(rows)):
+    if array.ndim != 3 or (rows is not None and array.shape[2] != len(rows.X)):
         raise InputError(
             "Allocations must have the axes (chain, draw, row), with as many rows as were fitted; "
             f"{name!r} has {dict(array.sizes)}."

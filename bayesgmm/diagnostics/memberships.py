@@ -72,49 +72,6 @@ class Allocations:
         return tally_permuted(self._z, permutations)
 
 
-class Probabilities:
-    """Memberships given as probabilities.
-
-    Parameters
-    ----------
-    p : array-like of shape (T, n, K)
-        Rows sum to 1 over components.
-
-    Raises
-    ------
-    InputError
-        If they are not probabilities.
-    """
-
-    def __init__(self, p: ArrayLike) -> None:
-        array = np.asarray(p, dtype=np.float64)
-        if (
-            array.ndim != 3
-            or array.size == 0
-            or not (array >= 0).all()
-            or np.abs(array.sum(axis=2) - 1.0).max() > 1e-6
-        ):
-            raise InputError(
-                "Probabilities must have the shape (draws, rows, components), be at least 0 and "
-                f"sum to 1 over components; these have the shape {array.shape}."
-            )
-        self._p = array
-        self.shape = array.shape
-
-    def tables(self, q: Array) -> Array:
-        """Sums over rows of probabilities times q, (T, K, J)."""
-        sums: Array = np.matmul(np.swapaxes(self._p, 1, 2), q)
-        return sums
-
-    def average(self, permutations: Permutations) -> Array:
-        """Averages of permuted probabilities, (n, K)."""
-        total = np.zeros(self.shape[1:])
-        for p, permutation in zip(self._p, permutations, strict=True):
-            total += p[:, permutation]
-        total /= self.shape[0]
-        return total
-
-
 class Responsibilities:
     """Memberships of rows under the parameters of each draw, computed when needed.
 

@@ -12,7 +12,7 @@ from bayesgmm.mixture.mixture import Mixture
 type Array = NDArray[np.float64]
 
 STATISTICS = (
-    "distance to the mixture",
+    "Kolmogorov distance",
     "skewness",
     "kurtosis",
     "smallest value",

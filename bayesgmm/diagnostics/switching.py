@@ -187,7 +187,8 @@ def label_switching(
     if not has_rows(posterior, X) and method != "ordered":
         method = "pra"
     labelling = label_draws(posterior, method, reference, X, variables=variables)
-    draws, rows = labelling.draws, labelling.rows
+    draws = labelling.draws
+    rows = None if labelling.rows is None else labelling.rows.X
     spare = None if rows is None else redundancy(draws, rows)
     statistics = pd.concat(
         [
@@ -213,7 +214,7 @@ def label_switching(
 
 
 def _notes(draws: Draws, rows: Array | None) -> list[str]:
-    """What cannot be computed, and why."""
+    """Quantities that cannot be computed, with the reasons."""
     notes = []
     if rows is None:
         notes.append(
@@ -248,10 +249,8 @@ def r_hat_and_ess(values: Array) -> tuple[float, float, float]:
 
 def parameter_name(draws: Draws, word: str, component: int, feature: int | None = None) -> str:
     """A parameter's name in `LabelSwitching.statistics`: "weight [0]", "mean of x [0]"."""
-    if feature is None:
-        return f"{word} [{component}]"
-    names = draws.feature_names
-    return f"{word} of {names[feature] if names else feature} [{component}]"
+    of = "" if feature is None else f" of {draws.feature_words[feature]}"
+    return f"{word}{of} [{component}]"
 
 
 def _parameters(draws: Draws) -> dict[str, Array]:

@@ -12,6 +12,7 @@ from scipy.stats import norm
 from sklearn.metrics import adjusted_rand_score
 
 from bayesgmm.arguments import check_kind, check_probability, check_rng
+from bayesgmm.data.validation import check_data
 from bayesgmm.diagnostics.point_estimates import point_estimate
 from bayesgmm.diagnostics.posterior_means import consistent_draws, summarised
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
@@ -20,11 +21,8 @@ from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.draws import Posterior
 from bayesgmm.results import Result
 from bayesgmm.simulation.simulate import Simulation
-from bayesgmm.uncertainty.standard_errors import (
-    StandardErrors,
-    reported,
-    reported_errors,
-)
+from bayesgmm.uncertainty.parameters import reported
+from bayesgmm.uncertainty.standard_errors import StandardErrors, reported_errors
 
 type Array = NDArray[np.float64]
 type Fit = GaussianMixture | StandardErrors | Mixture | Posterior
@@ -144,7 +142,7 @@ def _estimate(
     mixture, errors = point_estimate("fit", fit)
     reason = None if errors is not None else _why_no_errors(fit, mixture, simulation)
     if errors is None and reason is None and simulation is not None:
-        _, errors = point_estimate("fit", fit, simulation.X)
+        _, errors = point_estimate("fit", fit, check_data(simulation.X))
     values = reported(mixture)[1]
     if errors is None:
         unknown = np.full(len(values), np.nan)

@@ -10,12 +10,12 @@ from bayesgmm.mixture.mixture import Mixture
 type Array = NDArray[np.float64]
 type Indices = NDArray[np.intp]
 
-# Values nearer than this are equal: their last digits tell where EM stopped, not what was found.
+# Values nearer than this are equal: their last digits depend on where EM stopped.
 _TIE = 1e-6
 
 
 def component_order(mixture: Mixture, order_by: str | Mixture) -> Indices:
-    """Which component comes first, second, ...: the same whatever the labels were.
+    """The order of components by their parameters, whatever their labels.
 
     Parameters
     ----------

@@ -34,13 +34,13 @@ _MOST_WEIGHT = 1e290
 _FEWEST_ROWS, _MOST_ROWS = 1e-100, 2.0**53
 # Added to the diagonals, as a share of the columns' variances, where rows are fewer than columns.
 _FEW_ROWS = 1e-6
-# A column of so many distinct values is named where fits collapse.
+# Columns of at most this number of distinct values are named if all starts collapse.
 _FEW_VALUES = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Settings:
-    """What `GaussianMixture` was told, under the same names; checked.
+    """The checked parameters of `GaussianMixture`, with the same names.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class StartRecord:
-    """What became of one start.
+    """The result of one start.
 
     Attributes
     ----------
@@ -118,7 +118,7 @@ class Fit:
     Attributes
     ----------
     parameters : Parameters
-        In the user's units; components as `Settings.order_by` wants them.
+        In the user's units; components in the order of `Settings.order_by`.
     run : Run
         The winning run, in the units of the fit and under labels of its own.
     units : Units
@@ -189,8 +189,8 @@ def fit_mixture(
     elif ridge:
         objective = Objective(settings.structure, ridge=(ridge,) * x.shape[1])
     given = given_parameters(settings, x.shape[1], settings.structure, units)
-    begun = settings.previous is not None or any(each is not None for each in given)
-    if begun or settings.init_params is not None or settings.max_iter is not None:
+    given_start = settings.previous is not None or any(each is not None for each in given)
+    if given_start or settings.init_params is not None or settings.max_iter is not None:
         best, attempts = _run_given(x, row_weights, kept, units, objective, settings, given)
     else:
         best, attempts = _run_portfolio(x, row_weights, units, objective, settings)
@@ -201,7 +201,7 @@ def fit_mixture(
         raise InputError("The covariances of the fit are beyond float64. Rescale the columns.")
     if settings.order_by is not None:
         order = component_order(parameters.mixture(), settings.order_by)
-    elif begun:
+    elif given_start:
         order = np.arange(settings.n_components)
     else:
         order = np.lexsort(parameters.means.T[::-1])
@@ -410,7 +410,7 @@ def _all_collapsed(
 
 
 def _heaps(x: Array, names: tuple[str, ...] | None, units: Units) -> list[str]:
-    """What in the rows lets components collapse: equal rows, and columns of few values."""
+    """Properties of the rows by which components collapse: equal rows, columns of few values."""
     lines = []
     distinct = len(np.unique(x, axis=0))
     if distinct < 0.9 * len(x):

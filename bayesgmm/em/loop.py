@@ -17,12 +17,12 @@ type Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class StopRule:
-    """When a run ends.
+    """The stopping rule of a run.
 
     Attributes
     ----------
     remaining : float
-        Converged once the estimated likelihood still to be gained (total nats) is at most this.
+        Converged once the estimated remaining gain in log-likelihood (nats) is at most this.
     change : float or None
         scikit-learn's rule instead: converged once the mean log-likelihood changes by less than
         this from one pass to the next.
@@ -43,7 +43,7 @@ class StopRule:
 
 
 class Outcome(IntEnum):
-    """Why a run ended; the numbers are those of the core."""
+    """The reason for which a run ended; the numbers are those of the core."""
 
     CONVERGED = 0
     STOPPED = 1
@@ -53,7 +53,7 @@ class Outcome(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Where one run of EM ended.
+    """The end of one run of EM.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class Run:
         0 if a covariance of the start is singular.
     outcome : Outcome
     remaining : float
-        Nats still to be gained, by estimate; infinite where it is not known.
+        Estimated remaining gain, nats; infinite if unknown.
     trace : ndarray
         Log-likelihood after each step that was kept, plus the log prior density (up to a constant)
         where there is one; never falls.
@@ -82,7 +82,7 @@ class Run:
 
     @property
     def converged(self) -> bool:
-        """Whether the run ended because it was done."""
+        """True if the run met the stopping rule."""
         return self.outcome is Outcome.CONVERGED
 
     @property
@@ -92,7 +92,7 @@ class Run:
 
     @property
     def objective(self) -> float:
-        """What was maximised: the log-likelihood, plus the log prior density where there is one."""
+        """The maximised function: log-likelihood, plus log prior density if there is a prior."""
         return float(self.trace[-1])
 
 

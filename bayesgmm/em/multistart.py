@@ -1,4 +1,4 @@
-"""From many starts to one optimum: which runs go on, when enough have been made, which one wins."""
+"""Multiple starts: first runs, the number of starts, and the choice of the maximum."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -14,8 +14,8 @@ from bayesgmm.priors.objective import Objective
 
 type Array = NDArray[np.float64]
 
-# A first run ends when so much likelihood (nats) is still to be gained; two that end within
-# `_SAME` of one another are taken for one optimum; within `_ROUNDING`, for one run.
+# A first run ends at this estimated remaining gain (nats); two that end within
+# `_SAME` of one another count as one maximum; within `_ROUNDING`, as one run.
 _FIRST = StopRule(remaining=1e-3, max_passes=300, plain=100)
 _SAME, _ROUNDING = 1e-2, 1e-9
 _FEWEST, _MOST = 4, 24
@@ -48,16 +48,16 @@ class Attempt:
 
     @property
     def collapsed(self) -> bool:
-        """Whether the run ended in no mixture at all."""
+        """True if the run did not end in a mixture."""
         return self.run is None or self.run.collapsed is not None
 
     @property
     def value(self) -> float:
-        """What was maximised (log-likelihood, or penalised), in the units of the rows."""
+        """The maximised function (log-likelihood, or penalised), in the units of the rows."""
         return -np.inf if self.run is None else self.run.objective
 
     def merit(self) -> tuple[bool, float]:
-        """What ranks attempts: sound ones before spurious ones, then likelihood."""
+        """The ranking key of attempts: admissible before spurious ones, then likelihood."""
         return self.degeneracy is None, self.value
 
 
@@ -81,7 +81,7 @@ def attempt(
 
 
 def first_run(rows: Rows, objective: Objective, start: Start, fast: bool) -> Attempt:
-    """A run that ends near its optimum; a short one is looked at for the grossest faults alone."""
+    """A run that ends near its maximum; a short one is checked for too few rows alone."""
     found = attempt(rows, objective, start, _FIRST, fast, judged=False)
     run = found.run
     if run is None:
@@ -101,33 +101,33 @@ def explore(
     fewest: int | None,
     fast: bool,
 ) -> list[Attempt]:
-    """Make first runs until more are unlikely to find a better optimum.
+    """Make first runs until more are unlikely to find a higher maximum.
 
-    With all of the first four at one optimum that is now. Else it is when the optima expected in
-    all (Boender & Rinnooy Kan 1987, Mathematical Programming 37, 59-80, from r runs and w optima
-    seen: w (r - 1) / (r - w - 2)) are fewer than w + 1/2, or when 24 runs were made, fewer where
-    one takes long; in no case before `fewest`.
+    If the first four agree, they suffice. Otherwise runs are made until fewer than w + 1/2 maxima
+    are expected in all, w (r - 1) / (r - w - 2) after r runs to w distinct maxima (Boender &
+    Rinnooy Kan 1987, Mathematical Programming 37, 59-80), or until there are 24 runs, fewer if one
+    takes long; in no case fewer than `fewest`.
     """
     attempts: list[Attempt] = []
-    begun: list[Start] = []
-    optima: list[float] = []
+    tried: list[Start] = []
+    maxima: list[float] = []
     m, d = sample.rows.shape
     least = fewest or 1
     for start in _with_exchanges(starts, attempts, sample, objective, rng):
-        twin = next((i for i, seen in enumerate(begun) if seen.same(start)), None)
+        twin = next((i for i, seen in enumerate(tried) if seen.same(start)), None)
         if twin is None:
             found = first_run(rows, objective, start, fast)
         else:
             found = replace(attempts[twin], name=start.name)
-        begun.append(start)
+        tried.append(start)
         attempts.append(found)
         if found.degeneracy is None:
             value = found.value
-            if not any(abs(value - each) < _SAME for each in optima):
-                optima.append(value)
+            if not any(abs(value - each) < _SAME for each in maxima):
+                maxima.append(value)
         k = len(start.parameters.weights)
         most = min(max(_WORK / (30.0 * m * k * (10 + d * d)), _FEWEST), _MOST)
-        if len(attempts) >= least and (_settled(attempts, len(optima), k) or len(attempts) >= most):
+        if len(attempts) >= least and (_settled(attempts, len(maxima), k) or len(attempts) >= most):
             break
     return attempts
 
@@ -146,7 +146,7 @@ def _with_exchanges(
         if len(attempts) <= _FRESH or not sound:
             continue
         most = max(each.value for each in sound)
-        # The first of those at the best optimum, not the one that rounding left on top.
+        # The first of those at the highest maximum, whatever their rounding.
         best = next(each for each in sound if each.value >= most - _SAME)
         assert best.run is not None
         made = split_and_merge(sample, best.run.parameters, objective, rng)
@@ -155,7 +155,7 @@ def _with_exchanges(
 
 
 def _settled(attempts: list[Attempt], w: int, n_components: int) -> bool:
-    """Whether `w` different optima are all that these runs let one expect."""
+    """True if these runs, at `w` distinct maxima, let one expect no others."""
     r = sum(each.degeneracy is None for each in attempts)
     if n_components == 1 or (w == 1 and r >= _FEWEST):
         return r > 0
@@ -172,10 +172,10 @@ def finish(
     whole: bool,
     ratio: float,
 ) -> tuple[Attempt | None, list[Attempt]]:
-    """Run the best first attempt to the optimum; the next best where that degenerates.
+    """Run the best first attempt to its maximum; the next best if that degenerates.
 
-    A spurious optimum is taken only if there is no other. Where first runs saw only a sample, the
-    best three of their optima are compared on all rows. Also returns the attempts, with what became
+    A spurious maximum is taken only if there is no other. If first runs used only a sample, the
+    best three of their maxima are compared on all rows. Also returns the attempts, with what became
     of those that degenerated.
     """
     ranked = [(each, each) for each in _distinct(attempts)]
@@ -208,7 +208,7 @@ def finish(
 
 
 def _distinct(attempts: list[Attempt]) -> list[Attempt]:
-    """The best attempt at each optimum that was seen, the best optimum first.
+    """The best attempt at each maximum, the highest maximum first.
 
     Attempts that differ by rounding alone, say from a partition and from the same with its parts
     renumbered, are equally good. The first made goes on: units must not choose.

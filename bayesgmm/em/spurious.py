@@ -46,7 +46,7 @@ class Fault(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Degeneracy:
-    """Why a fit is not to be trusted; as text, a sentence.
+    """The reason for which a fit is not admissible; as text, a sentence.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Degeneracy:
 
     @property
     def advice(self) -> str:
-        """What to do about it, as a sentence."""
+        """The remedy, as a sentence."""
         return self.fault.value[1]
 
     def permuted(self, order: NDArray[np.intp]) -> "Degeneracy":
@@ -160,7 +160,7 @@ def _defining(run: Run, structure: Structure) -> float:
 
 
 def _shared(run: Run) -> bool:
-    """Whether all components have one covariance."""
+    """True if all components have one covariance."""
     covariances = run.parameters.covariances
     return bool((covariances == covariances[0]).all())
 

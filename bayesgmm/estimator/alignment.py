@@ -11,7 +11,7 @@ def align[Fit: (Mixture, GaussianMixture)](fit: Fit, *, to: Mixture | GaussianMi
 
     Components are matched one to one, by the least sum of squared Hellinger distances of the
     Gaussians; weights do not take part. Components that are unlike are matched as well: how alike
-    they are is told by the distances, 0 (equal) to 1 (no common ground), of
+    they are is given by the distances, from 0 (equal) to 1 (disjoint), of
     `bayesgmm.mixture.matching.match_components(fit.mixture_, to.mixture_)`.
 
     Parameters

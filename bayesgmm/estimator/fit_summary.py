@@ -53,7 +53,7 @@ def summarise(fit: "GaussianMixture", X: Any) -> str:
     state = "converged" if fit.converged_ else f"NOT converged, {fit.remaining_:.1e} nats short"
     lines += [
         "",
-        f"{state} in {fit.n_iter_} passes; {agreed} of {made} starts agreed on this optimum",
+        f"{state} in {fit.n_iter_} iterations; {agreed} of {made} starts reached this maximum",
         "(BIC and ICL: smaller is better)",
         *_overlapping(mixture),
         "",
@@ -70,11 +70,11 @@ def summarise(fit: "GaussianMixture", X: Any) -> str:
 
 
 def _overlapping(mixture: Mixture) -> list[str]:
-    """A line for each pair of components that the data hardly tell apart."""
+    """A line for each pair of barely distinguishable components."""
     nearness = bhattacharyya(mixture)
     return [
         f"components {j} and {i} overlap (Bhattacharyya coefficient {nearness[i, j]:.2f}): "
-        "the data may not need both"
+        "one may be superfluous"
         for i in range(len(nearness))
         for j in range(i)
         if nearness[i, j] > _HARDLY_APART

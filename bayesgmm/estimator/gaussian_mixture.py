@@ -52,7 +52,7 @@ type Array = NDArray[np.float64]
 
 
 class GaussianMixture(DensityMixin, BaseEstimator):
-    """Gaussian mixture fitted by EM to the optimum of its likelihood.
+    """Gaussian mixture fitted by EM to the maximum of its likelihood.
 
     Takes every parameter of `sklearn.mixture.GaussianMixture` with the same meaning, and gives the
     same fitted attributes. Where scikit-learn's defaults cost exactness, the default here is None,
@@ -67,7 +67,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         VEE, EVE, VVE, EEV, VEV, EVV, VVV, and E or V for one feature.
     tol : float, optional
         Stop when the mean log-likelihood changes by less than this between two passes. None: when
-        at most 1e-20 nats of total log-likelihood are still to be gained, by Aitken's estimate
+        at most 1e-20 nats of total log-likelihood remain to be gained, by Aitken's estimate
         from the steps themselves.
     reg_covar : float, optional
         Added to the diagonals of the covariances, in the data's units squared. None adds nothing:
@@ -77,7 +77,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         result is not counted.
     n_init : int, optional
         Starts to make at the least. None: as many as it takes until more are unlikely to find a
-        better optimum (4 that agree, at most 24). Each gets a short first run, the best goes on.
+        higher maximum (4 that agree, at most 24). Each makes a short first run; the best goes on.
         With `init_params` or `max_iter`: that many runs in full, 1 by default.
     init_params : {"kmeans", "k-means++", "random", "random_from_data"}, array-like or callable, \
             optional
@@ -142,7 +142,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     n_iter_ : int
         Passes of the winning run.
     remaining_ : float
-        Nats still to be gained from the returned parameters, by estimate.
+        Estimated nats that remain to be gained from the returned parameters.
     lower_bound_ : float
         Mean log-likelihood at the returned parameters.
     lower_bounds_ : list of float
@@ -427,7 +427,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         made.degeneracy_ = self.degeneracy_ and self.degeneracy_.permuted(indices)
         return made
 
-    # --- what a fit tells ---------------------------------------------------------------------
+    # --- results ---------------------------------------------------------------------
 
     @property
     def starts_(self) -> "pd.DataFrame":
@@ -685,12 +685,12 @@ def _check_feature_names(estimator: GaussianMixture, X: Any, *, reset: bool) -> 
 
 
 def _digest(x: Array) -> bytes:
-    """What tells rows from others."""
+    """A fingerprint of rows."""
     return blake2b(np.ascontiguousarray(x), digest_size=16).digest()
 
 
 def _are_plain(X: Any) -> bool:
-    """Whether X has no column names, or different texts: what scikit-learn's check can take.
+    """True if X has no column names or distinct texts, which scikit-learn's check accepts.
 
     It refuses frames with repeated names, or names of several types, that a file may well have.
     """

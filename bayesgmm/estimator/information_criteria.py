@@ -1,4 +1,4 @@
-"""What a fit is worth: log-likelihood, BIC, AIC and ICL of weighted rows, in one place."""
+"""Log-likelihood, BIC, AIC and ICL of weighted rows."""
 
 from typing import NamedTuple
 

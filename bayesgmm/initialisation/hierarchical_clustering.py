@@ -34,7 +34,7 @@ type Array = NDArray[np.float64]
 CRITERIA = ("VVV", "EEE", "VII", "EII")
 
 # The stand-in for missing scatter, as a share of the mean sum of squares of a row: of those tried
-# on six data sets the ones whose cuts led EM to the best known optimum most often.
+# on six data sets those whose cuts led EM to the highest known maximum most often.
 _STAND_IN, _SHARED_STAND_IN = 0.1, 0.3
 
 
@@ -82,7 +82,7 @@ def agglomerate(
 
     Deterministic; equal costs go by row. Multiplying the rows by a power of two changes no bit.
     Rows should be whitened, or their columns brought to one scale, before they come here: VII and
-    EII know no other metric than that of the rows, and the stand-in for missing scatter is round.
+    EII use the metric of the rows alone, and the substitute for missing scatter is round.
     Time and memory are of order n^2: for a few thousand rows at most.
 
     Parameters

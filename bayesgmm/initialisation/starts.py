@@ -1,4 +1,4 @@
-"""Where EM begins: mixtures made from a sample of the rows."""
+"""Starts of EM: mixtures made from a sample of the rows."""
 
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
@@ -12,6 +12,7 @@ from bayesgmm.core import native
 from bayesgmm.errors import SingularCovarianceError
 from bayesgmm.initialisation.hierarchical_clustering import Dendrogram, agglomerate
 from bayesgmm.likelihood.statistics import Parameters
+from bayesgmm.mixture.merged_components import merged
 from bayesgmm.priors.objective import Objective
 
 type Array = NDArray[np.float64]
@@ -19,7 +20,7 @@ type Array = NDArray[np.float64]
 # Rows of the sample on which starts are made and compared: enough for each component's covariance.
 _SAMPLE, _SAMPLE_PER_PARAMETER = 2048, 8
 _LLOYD = 20
-# Merge trees: rows at most, and pairs of rows times what a pair costs in D columns.
+# Dendrograms: rows at most, and pairs of rows times what a pair costs in D columns.
 _TREE_ROWS, _TREE_WORK = 1000, 4e7
 # Pairs of rows among which near ones are looked for, and how often the metric is made anew.
 _PAIRS, _PAIRS_PER_COLUMN, _NEAR_ROUNDS = 1000, 100, 5
@@ -48,12 +49,12 @@ class Start(NamedTuple):
     parameters: Parameters
 
     def same(self, other: "Start") -> bool:
-        """Whether both begin at one point."""
+        """True if both have the same parameters."""
         return np.array_equal(self.parameters.means, other.parameters.means)
 
 
 def sample_size(n_components: int, n_features: int) -> int:
-    """How many rows suffice to make and compare starts."""
+    """The number of rows that suffices to make and compare starts."""
     return max(_SAMPLE, _SAMPLE_PER_PARAMETER * n_components * n_features)
 
 
@@ -118,7 +119,7 @@ def _pairs(n: int, count: int) -> NDArray[np.int64]:
 
 
 class Views:
-    """Coordinates of a sample in which starts are made, and its merge trees; each made once.
+    """Coordinates of a sample in which starts are made, and its dendrograms; each made once.
 
     `whitened` and `near` do not depend on any linear map of the rows, up to a rotation that no
     distance sees; `scaled` not on the columns' units; `rows` themselves not on a rotation. What a
@@ -166,7 +167,7 @@ class Views:
     def cut(
         self, criterion: str, view: str, n_components: int, objective: Objective
     ) -> Start | None:
-        """A start from a merge tree; None if it has fewer rows than components."""
+        """A start from a dendrogram; None if it has fewer rows than components."""
         rows, weights = self.sample.rows[self.chosen], self.sample.weights[self.chosen]
         if len(rows) < n_components:
             return None
@@ -186,7 +187,7 @@ def portfolio(
 
     k-means in a metric of the structure's own finds groups that stand apart in it; on whitened
     rows, groups whatever the correlations; nearest of random rows, the rest. Where four of these
-    do not settle it come the merge trees, once each, and then the others again.
+    do not agree, the dendrograms follow, once each, and then the first four again.
     """
     if n_components == 1 or not objective.structure.scales_by_column:
         metric, trees = "rows", (("EII", "rows"), ("VVV", "rows"), ("VII", "whitened"))
@@ -255,14 +256,9 @@ def split_and_merge(
     if not second.any():
         return None
     weights, means, covariances = weights.copy(), means.copy(), covariances.copy()
-    total = weights[taking] + weights[leaving]
-    share = weights[leaving] / total
-    apart = means[leaving] - means[taking]
-    between = np.outer(apart, apart) if covariances.ndim == 3 else apart * apart
-    covariances[taking] += share * (covariances[leaving] - covariances[taking])
-    covariances[taking] += share * (1.0 - share) * between
-    means[taking] += share * apart
-    weights[taking] = total
+    pair = np.array([[taking], [leaving]])
+    made = merged(weights[pair], means[pair], covariances[pair])
+    weights[taking], means[taking], covariances[taking] = (each[0] for each in made)
     halves = sample.weights[inside]
     share = float(halves[second].sum() / halves.sum())
     for m, part in ((divided, ~second), (leaving, second)):

@@ -1,4 +1,4 @@
-"""Starts that a user asks for by name or gives as numbers, as scikit-learn makes them."""
+"""Starts given by name or as numbers, as scikit-learn makes them."""
 
 import warnings
 from collections.abc import Iterator
@@ -85,7 +85,7 @@ def chosen_starts(
 ) -> Iterator[Start]:
     """`n_init` starts by `init_params`, whose parts give way to what was given.
 
-    `kept` says which of the user's rows `x` holds, if not all.
+    `kept`: the mask of the user's rows in `x`, unless all are.
     """
     if all(each is not None for each in given):
         yield Start("given", Parameters(*given))  # type: ignore[arg-type]  # none is None
@@ -156,7 +156,7 @@ def _responsibilities(
     seed = int(rng.integers(2**31 - 1))
     if method == "kmeans":
         with warnings.catch_warnings():
-            # Of groups without rows: such a start fails, and the fit says so.
+            # Of groups without rows: such a start fails, and its outcome is recorded.
             warnings.simplefilter("ignore", SklearnConvergenceWarning)
             labels = KMeans(k, n_init=1, random_state=seed).fit(rows, sample_weight=weights).labels_
         out[labels, np.arange(n)] = 1.0

@@ -1,4 +1,4 @@
-"""The likelihood of rows under a mixture: one pass, its statistics, and what they give.
+"""The likelihood of rows under a mixture: one pass, its statistics, M-step and gradient.
 
 `e_step` gives the expected sufficient statistics, which add; `m_step` makes a mixture of them;
 `score` the gradient of the log-likelihood.

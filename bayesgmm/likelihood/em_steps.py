@@ -1,4 +1,4 @@
-"""The two steps of EM: statistics of rows under a mixture, and the mixture that they give."""
+"""The two steps of EM: the statistics of rows under a mixture, and their maximisation."""
 
 import os
 from dataclasses import dataclass, replace
@@ -31,8 +31,7 @@ def n_threads() -> int:
 class Rows:
     """Data as passes read them: (x - shift) * scale, formed block by block.
 
-    Parameters and statistics of a pass are in those units. Rows whose entries are missing will come
-    as several `Rows`, one per pattern of what was seen: their statistics add.
+    Parameters and statistics of a pass are in those units.
 
     Attributes
     ----------
@@ -42,7 +41,7 @@ class Rows:
         How often each row counts.
     shift, scale : ndarray of shape (D,), optional
     threads : int, optional
-        At most so many; None for `n_threads`. No bit of a result depends on it.
+        An upper limit; None for `n_threads`. Results do not depend on it, bit for bit.
     """
 
     x: Array
@@ -60,7 +59,7 @@ class Rows:
 
     @property
     def most_threads(self) -> int:
-        """How many threads a pass may use."""
+        """The number of threads that a pass may use."""
         return n_threads() if self.threads is None else self.threads
 
     def e_step(self, weights: Array, means: Array, covariances: Array) -> Statistics:
@@ -75,7 +74,7 @@ class Rows:
         Raises
         ------
         SingularCovarianceError
-            If a covariance is not positive definite; `component` says which.
+            If a covariance is not positive definite, that of `component`.
         """
         bad, sums = native.e_step(*self.arguments, weights, means, covariances, self.most_threads)
         if bad:

@@ -20,8 +20,8 @@ class Score:
     Attributes
     ----------
     weights : ndarray of shape (K,)
-        In the weights as if they were free (not held to a sum of 1); NaN for a weight of 0, of
-        which the statistics know nothing.
+        In the weights as if they were free (not held to a sum of 1); NaN for a weight of 0,
+        for which the statistics carry no information.
     means : ndarray of shape (K, D)
     covariances : ndarray of shape (K, D, D)
         Symmetric: the derivative in entry (i, j) as if (j, i) were another number. Along a
@@ -62,7 +62,7 @@ def score(statistics: Statistics, mixture: Mixture) -> Score:
     check_kind("mixture", mixture, Mixture, "a Mixture")
     if statistics.seconds.ndim != 3 or not np.array_equal(statistics.centres, mixture.means):
         raise InputError(
-            "The score needs the full statistics of a pass at this very mixture; these were taken "
+            "The score needs the full statistics of a pass at this mixture; these were taken "
             "at other means, or keep only the diagonals of the second moments."
         )
     counts = statistics.counts

@@ -13,9 +13,9 @@ The row's score is g = (r_1 f_1, ..., r_K f_K), and its second derivative (Louis
 
     sum_k r_k (second derivatives of l_k + f_k f_k') - g g'.
 
-The sums over rows of r_k f_k f_k' and of g g' are what this pass makes beyond the statistics of
-every pass; the second sum is also what a sandwich estimate needs. Rows are taken a block at a time:
-no array of n x anything is made.
+The sums over rows of r_k f_k f_k' and of g g' are computed in addition to the statistics of
+every pass; the sandwich estimate needs the second sum, too. Rows are taken a block at a time, and
+arrays of n rows are not made.
 
 References
 ----------

@@ -1,4 +1,4 @@
-"""Log density and responsibilities of each row: the first half of the kernel, kept."""
+"""Log densities and responsibilities of rows by the first half of the kernel."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,7 +1,7 @@
 """Responsibilities under many mixtures at once, summed as they are made.
 
-A posterior of T draws gives each of n rows T x K responsibilities r_tik. What is wanted of them
-are sums over rows or over draws,
+A posterior of T draws gives each of n rows T x K responsibilities r_tik. Of interest
+are their sums over rows or over draws,
 
     S_tkj = sum_i r_tik q_ij                a table for each draw
     m_ij  = 1/T sum_t r_ti,perm_t(j)        an average for each row
@@ -22,7 +22,7 @@ type Array = NDArray[np.float64]
 
 
 def tally(allocations: NDArray[np.int64], q: Array, n_components: int) -> Array:
-    """As `DrawnRows.contract` where each row of a draw stands in one component.
+    """`DrawnRows.contract` for draws that allocate each row to one component.
 
     Parameters
     ----------
@@ -39,13 +39,13 @@ def tally(allocations: NDArray[np.int64], q: Array, n_components: int) -> Array:
 
 
 def tally_permuted(allocations: NDArray[np.int64], permutations: NDArray[np.intp]) -> Array:
-    """As `DrawnRows.average` where each row of a draw stands in one component; (n, K)."""
+    """`DrawnRows.average` for draws that allocate each row to one component, (n, K)."""
     counts = native.tally_permuted(allocations, np.argsort(permutations, axis=1))
     return counts / len(allocations)
 
 
 class DrawnRows:
-    """Rows beside every draw of a mixture.
+    """Rows under every draw of a mixture.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class DrawnRows:
     hard : bool
         Replace each row's responsibilities by 1 for the largest and 0 for the others.
     threads : int, optional
-        At most so many; None for as many as there are processors.
+        An upper limit; None for the number of processors.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""Expected sufficient statistics of rows under a mixture: what one pass over data leaves behind."""
+"""Expected sufficient statistics of rows under a mixture, the result of one pass."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -37,7 +37,7 @@ class Statistics:
     """Sums over rows x_b with weights v_b and responsibilities r_kb, about the mixture's means.
 
     Moments are taken about `centres`, the means at which the responsibilities were computed, never
-    about the origin: raw second moments lose every digit of a variance when the data sit at 1e8.
+    about the origin: for data near 1e8 raw second moments lose every digit of a variance.
     Statistics of two sets of rows at the same parameters add up to those of their union.
 
     Attributes

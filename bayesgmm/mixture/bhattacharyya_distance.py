@@ -1,4 +1,4 @@
-"""How near components are to one another: within a mixture, or of one mixture to another's."""
+"""Distances between components, within a mixture or between two mixtures."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,8 @@ _FAR = 1e140
 def bhattacharyya(mixture: Mixture) -> Array:
     """Bhattacharyya coefficients of the components, pair by pair.
 
-    The integral of sqrt(phi_i phi_j): 1 for equal components, near 0 for ones that share no
-    ground.
+    The integral of sqrt(phi_i phi_j): 1 for equal components, near 0 for components without
+    overlap.
 
     Returns
     -------

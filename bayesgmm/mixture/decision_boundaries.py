@@ -1,4 +1,4 @@
-"""Where the most probable component of a mixture of one feature changes."""
+"""Boundaries between the most probable components of a mixture of one feature."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _FARTHEST = 2.0**1020
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Boundaries(Result):
-    """Where the most probable component changes, from left to right.
+    """Points at which the most probable component changes, from left to right.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ def boundaries(mixture: "Mixture", components: Sequence[int] | None = None) -> B
 
 @dataclass(frozen=True, eq=False)
 class _Points:
-    """Points as means and shifts from them, which tell apart what would round to one number.
+    """Points as means and shifts from them, so that nearly equal points stay distinct.
 
     A shift of NaN stands for no point.
     """
@@ -111,7 +111,7 @@ class _Point:
     shift: float
 
     def precedes(self, points: _Points, slack: Floats) -> NDArray[np.bool_]:
-        """Which points lie to the right of this one, by more than slack and rounding."""
+        """Mask of the points to the right of this one, by more than slack and rounding."""
         if self.shift == -np.inf:
             return ~np.isnan(points.shifts)
         apart = points.origins - self.origin
@@ -158,7 +158,7 @@ class _Parabolas:
         return leader
 
     def overtakings(self, current: int) -> _Points:
-        """Where each component rises above the current one, from left to right.
+        """Points at which each component rises above the current one, from left to right.
 
         With u = (x - μ_n) / σ_n of the narrower of the two, r = σ_n / σ_w <= 1,
         e = (μ_w - μ_n) / σ_w and c = 2 log((π_n σ_w) / (π_w σ_n)), both are equally probable where

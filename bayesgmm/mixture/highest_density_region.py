@@ -1,4 +1,4 @@
-"""The smallest region that holds a given share of a mixture."""
+"""Highest-density region: the smallest region of a given probability."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class HighestDensityRegion(Result):
-    """Where the density is at least a threshold: the smallest region of that probability.
+    """The smallest region of a given probability: the density is at least a threshold.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Which component of one mixture is which of another's: an assignment of least total distance."""
+"""Matching of the components of two mixtures: the assignment of least total distance."""
 
 from dataclasses import dataclass
 
@@ -13,8 +13,8 @@ from bayesgmm.mixture.mixture import Mixture
 type Array = NDArray[np.float64]
 type Indices = NDArray[np.intp]
 
-# Squared Hellinger distances of components that share no ground are all 1; this share of the
-# Bhattacharyya distance then decides, and weighs nothing where ground is shared.
+# Squared Hellinger distances of components without overlap are all 1; this multiple of the
+# Bhattacharyya distance then decides, and is negligible where components overlap.
 _TIE_BREAK = 1e-9
 
 
@@ -26,9 +26,9 @@ class Matching:
     ----------
     order : ndarray of shape (J,)
         order[j] is the mixture's component that is matched to the reference's component j; -1 if
-        there is none, as the mixture has fewer components.
+        the mixture has fewer components.
     distances : ndarray of shape (K, J)
-        Hellinger distances, 0 (equal) to 1 (no common ground), of all pairs.
+        Hellinger distances, 0 (equal) to 1 (no overlap), of all pairs.
     unmatched : tuple of int
         The mixture's components that are left over.
     """

@@ -1,4 +1,4 @@
-"""The one description of a finite Gaussian mixture that crosses between all rooms."""
+"""A finite Gaussian mixture as an immutable value."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +26,12 @@ from bayesgmm.mixture.parameter_checks import (
     check_means,
     check_weights,
 )
-from bayesgmm.mixture.regression import ConditionalMoments, regress
+from bayesgmm.mixture.regression import (
+    ConditionalMoments,
+    conditional_covariances,
+    conditional_means,
+    regress,
+)
 from bayesgmm.mixture.univariate import cdf, quantile
 
 Labels = NDArray[np.int64]
@@ -298,18 +303,12 @@ class Mixture:
             return self
         m = len(known)
         reordered = self._restricted(known + rest)
-        factors = reordered.factors
         weights = self._restricted(known).responsibilities(values[None])[0]
-        unit = np.ldexp(1.0, factors.exponents)
-        # What leaves float64 is refused below: means must be finite.
+        # The constructor refuses means beyond float64.
         with np.errstate(over="ignore", invalid="ignore"):
-            shift = (values - reordered.means[:, :m]) / unit[:, :m]
-            whitened = np.linalg.solve(factors.lower[:, :m, :m], shift[..., None])
-            moved = (factors.lower[:, m:, :m] @ whitened)[..., 0]
-            means = reordered.means[:, m:] + unit[:, m:] * moved
+            means = conditional_means(reordered, values[None])[:, 0]
         names = None if reordered.feature_names is None else reordered.feature_names[m:]
-        lower = unit[:, m:, None] * factors.lower[:, m:, m:]
-        return Mixture(weights, means, lower @ np.swapaxes(lower, 1, 2), names)
+        return Mixture(weights, means, conditional_covariances(reordered, m), names)
 
     def regress(self, X: Any, given: Feature | Iterable[Feature]) -> ConditionalMoments:
         """Predict the other features from rows of the given ones.
@@ -404,14 +403,14 @@ class Mixture:
     def highest_density_region(
         self, prob: float, *, n_draws: int = 100_000, rng: Seed = None
     ) -> HighestDensityRegion:
-        """Return the smallest region of a given probability: where the density is highest.
+        """Return the smallest region of a given probability.
 
         Parameters
         ----------
         prob : float
             Between 0 and 1.
         n_draws : int
-            For several features the border's density is estimated from so many draws, at least
+            Draws from which the border's density is estimated for several features; at least
             1000.
         rng : anything that ``numpy.random.default_rng`` takes
 
@@ -436,7 +435,7 @@ class Mixture:
         return highest_density_region(self, prob, n_draws=n_draws, rng=rng)
 
     def boundaries(self, components: Sequence[int] | None = None) -> Boundaries:
-        """Return where the most probable component changes, for a mixture of one feature.
+        """Return the points at which the most probable component of one feature changes.
 
         Parameters
         ----------

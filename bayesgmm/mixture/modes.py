@@ -1,4 +1,4 @@
-"""Modes and antimodes of a mixture of one feature: where its density turns."""
+"""Modes and antimodes of a mixture of one feature."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,7 +10,7 @@ from bayesgmm.mixture.univariate_density import Booleans, Integers, LineDensity,
 if TYPE_CHECKING:
     from bayesgmm.mixture.mixture import Mixture
 
-# Standard deviations about each mean at which the slope is looked at. Farther than one from every
+# Standard deviations about each mean at which the slope is computed. Farther than one from every
 # mean the density is convex, so that it turns at most once between two points.
 _NEAR = np.arange(-22, 23) * 0.05
 _FAR = np.arange(1, 40) * 0.2 + 1.1
@@ -29,7 +29,7 @@ class Points(NamedTuple):
 
 
 class Turns(NamedTuple):
-    """Where the density turns.
+    """The turning points of a density.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ def modes(mixture: "Mixture", *, peaks: bool = True) -> Floats:
 
 
 def turning_points(line: LineDensity) -> Turns:
-    """Where the density turns, in order.
+    """The turning points of the density, in order.
 
     All turns lie between the least and the largest mean. There are at most K modes: blurring, in
     one dimension, creates none.

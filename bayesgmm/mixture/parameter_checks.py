@@ -1,4 +1,4 @@
-"""Validation of a mixture's parameters: every message says which component and what to do."""
+"""Validation of a mixture's parameters, with messages that name the component and the remedy."""
 
 import math
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What some features of a mixture say of the others: Gaussian mixture regression."""
+"""Gaussian mixture regression: moments of some features given the others."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class ConditionalMoments(Result):
     covariance : ndarray of shape (n, D', D')
         Cov[x_a | x_b], within components and between them.
     weights : ndarray of shape (n, K)
-        How far each component stands for the row: p(component k | x_b).
+        Conditional probability of each component, p(component k | x_b).
     feature_names : tuple of str or None
         Of the D' features, in their order in the mixture.
     """
@@ -63,10 +63,7 @@ def regress(mixture: "Mixture", X: Any, given: Feature | Iterable[Feature]) -> C
     x = marginal.check_rows(X)
     ordered = mixture.marginal(known + rest)
     m, n, k, d = len(known), len(x), mixture.n_components, len(rest)
-    unit = np.ldexp(1.0, ordered.factors.exponents)
-    lower = ordered.factors.lower
-    own = unit[:, m:, None] * lower[:, m:, m:]
-    within = own @ np.swapaxes(own, 1, 2)
+    within = conditional_covariances(ordered, m)
     found = ConditionalMoments(
         np.empty((n, d)), np.empty((n, d, d)), np.empty((n, k)), marginal_names(mixture, rest)
     )
@@ -74,10 +71,7 @@ def regress(mixture: "Mixture", X: Any, given: Feature | Iterable[Feature]) -> C
     for start in range(0, n, size):
         rows = slice(start, start + size)
         with np.errstate(over="ignore", invalid="ignore"):
-            shift = (x[rows] - ordered.means[:, None, :m]) / unit[:, None, :m]
-            whitened = np.linalg.solve(lower[:, :m, :m], np.swapaxes(shift, 1, 2))
-            moved = np.swapaxes(lower[:, m:, :m] @ whitened, 1, 2)
-            means = ordered.means[:, None, m:] + unit[:, None, m:] * moved
+            means = conditional_means(ordered, x[rows])
             weights = marginal.responsibilities(x[rows])
             # A component without weight may be beyond float64 there.
             absent = (weights == 0.0).T
@@ -94,6 +88,23 @@ def regress(mixture: "Mixture", X: Any, given: Feature | Iterable[Feature]) -> C
                 "far from the mixture. Leave out rows that are not of its kind."
             )
     return found
+
+
+def conditional_means(mixture: "Mixture", x: Floats) -> Floats:
+    """Means (K, n, D - m) of the last features given the first m, x (n, m), in each component."""
+    m, factors = x.shape[1], mixture.factors
+    unit = np.ldexp(1.0, factors.exponents)
+    shift = (x - mixture.means[:, None, :m]) / unit[:, None, :m]
+    whitened = np.linalg.solve(factors.lower[:, :m, :m], np.swapaxes(shift, 1, 2))
+    moved = np.swapaxes(factors.lower[:, m:, :m] @ whitened, 1, 2)
+    return np.asarray(mixture.means[:, None, m:] + unit[:, None, m:] * moved)
+
+
+def conditional_covariances(mixture: "Mixture", m: int) -> Floats:
+    """Covariances (K, D - m, D - m) of the last features given the first m, in each component."""
+    unit = np.ldexp(1.0, mixture.factors.exponents)
+    own = unit[:, m:, None] * mixture.factors.lower[:, m:, m:]
+    return np.asarray(own @ np.swapaxes(own, 1, 2))
 
 
 def marginal_names(mixture: "Mixture", features: list[int]) -> tuple[str, ...] | None:

@@ -139,7 +139,7 @@ def _region(line: LineDensity, pieces: _Pieces, prob: float) -> Points:
 
 
 def _crossings(line: LineDensity, pieces: _Pieces, level: float) -> Points:
-    """Where the density passes a level, in order: Newton's method, kept between brackets."""
+    """Points at which the density passes a level, in order, by bracketed Newton iterations."""
     rises = pieces.height_low < level
     at = np.flatnonzero(rises != (pieces.height_high < level))
     rises, cell, low, high = rises[at], pieces.cell[at], pieces.low[at], pieces.high[at]
@@ -196,7 +196,7 @@ def _polished(line: LineDensity, ends: Points, prob: float) -> Points:
 
 
 def _missing(line: LineDensity, ends: Points, prob: float) -> float:
-    """What the intervals with these ends lack of a probability."""
+    """The probability that intervals with these ends lack."""
     within, without = line.probabilities(*ends)
     return float(prob - within.sum() if prob <= 0.5 else without.sum() - (1.0 - prob))
 

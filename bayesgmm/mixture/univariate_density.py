@@ -174,7 +174,7 @@ def middle(low: Floats, high: Floats) -> Floats:
 
 
 def _ordinal(x: Floats) -> Integers:
-    """Where a number stands in the order of all float64 numbers."""
+    """The rank of a number among all float64 numbers."""
     bits = np.asarray(x + 0.0).view(np.int64)
     return np.where(bits < 0, -(bits & ~_SIGN), bits)
 

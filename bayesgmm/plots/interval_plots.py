@@ -7,11 +7,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from bayesgmm.arguments import check_axes, check_kind
+from bayesgmm.arguments import check_axes
 from bayesgmm.diagnostics.em_vs_posterior import Agreement
 from bayesgmm.diagnostics.truth_recovery import Recovery
 from bayesgmm.errors import InputError
-from bayesgmm.plots.style import FAINT, INK, colour, legend_beside, new_axes, short
+from bayesgmm.plots.style import FAINT, INK, colour, legend_beside, new_axes, short, table_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +48,7 @@ def plot_recovery(result: Recovery | pd.DataFrame, *, ax: "Axes | None" = None) 
         If `result` is of another kind.
     """
     check_axes(ax)
-    table = _table(result, Recovery, _OF_RECOVERY)
+    table = table_of("result", result, Recovery, _OF_RECOVERY)
     total = len(table)
     kept = table[table["estimate"].notna()]
     if kept.empty:
@@ -75,10 +75,10 @@ def plot_recovery(result: Recovery | pd.DataFrame, *, ax: "Axes | None" = None) 
             f"{stated}: {covered} of {len(kept)} contain the truth", loc="left", fontsize="medium"
         )
         posterior = attributes.get("kind") == "quantile"
-        scale = "posterior standard deviations" if posterior else "standard errors"
-        ax.set_xlabel(f"estimate minus truth, in {scale}")
+        scale = "posterior s.d." if posterior else "standard errors"
+        ax.set_xlabel(f"estimate minus truth ({scale})")
     else:
-        ax.set_xlabel("estimate minus truth, in the data's units (no standard errors)")
+        ax.set_xlabel("estimate minus truth, without standard errors (data's units)")
     if len(kept) < total:
         ax.set_ylabel(f"{len(kept)} of {total} parameters")
     return ax
@@ -110,7 +110,7 @@ def plot_engines(result: Agreement | pd.DataFrame, *, ax: "Axes | None" = None) 
         If `result` is of another kind.
     """
     check_axes(ax)
-    table = _table(result, Agreement, _OF_ENGINES)
+    table = table_of("result", result, Agreement, _OF_ENGINES)
     attributes = dict(table.attrs)
     kept = table[table["posterior_sd"] > 0]
     if kept.empty:
@@ -137,22 +137,10 @@ def plot_engines(result: Agreement | pd.DataFrame, *, ax: "Axes | None" = None) 
     )  # fmt: skip
     _name_rows(ax, kept, places)
     ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, frameon=False, fontsize="small")
-    ax.set_xlabel("difference from EM's estimate, in posterior standard deviations")
+    ax.set_xlabel("difference from EM (posterior s.d.)")
     if len(kept) < len(table):
         ax.set_ylabel(f"{len(kept)} of {len(table)} parameters")
     return ax
-
-
-def _table(
-    result: Recovery | Agreement | pd.DataFrame, kind: type, needed: tuple[str, ...]
-) -> pd.DataFrame:
-    """The table of a result, checked for the columns that are needed."""
-    check_kind("result", result, kind | pd.DataFrame, f"a {kind.__name__} or its table")
-    table: pd.DataFrame = getattr(result, "table", result)
-    missing = [name for name in needed if name not in table.columns]
-    if missing:
-        raise InputError(f"The table has no column {', '.join(map(repr, missing))}.")
-    return table
 
 
 def _farthest(table: pd.DataFrame, off: "pd.Series[float]") -> pd.DataFrame:

@@ -10,7 +10,6 @@ from bayesgmm.diagnostics.switching import LabelSwitching
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.features import feature_indices
 from bayesgmm.plots.style import FAINT, INK, colour, feature_labels, legend_beside, new_axes
-from bayesgmm.posterior.draws import Draws
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,7 +73,7 @@ def plot_label_switching(
         (axes[0], before, "as sampled"),
         (axes[1], labelling.relabelled, f"relabelled by {labelling.method}"),
     ):
-        values = _values(draws, parameter, j)
+        values = draws.parameter(parameter, feature)
         _draw_traces(ax, values)
         low, high = _bulk(values)
         outside = int(((values < low) | (values > high)).any(axis=-1).sum())
@@ -134,15 +133,6 @@ def plot_ambiguity(result: LabelSwitching, *, ax: "Axes | None" = None) -> "Axes
     return ax
 
 
-def _values(draws: Draws, parameter: str, feature: int) -> Array:
-    """One parameter of every component, (chain, draw, K)."""
-    if parameter == "weights":
-        return draws.weights
-    if parameter == "means":
-        return draws.means[..., feature]
-    return draws.covariances[..., feature, feature]
-
-
 def _bulk(values: Array) -> tuple[float, float]:
     """Limits that do not depend on a few draws of an empty component, which follow the prior."""
     low, high = np.quantile(values, [0.002, 0.998])
@@ -158,7 +148,7 @@ def _draw_traces(ax: "Axes", values: Array) -> None:
     for i in range(k):
         for c, chain in enumerate(values[:, ::step, i]):
             ax.plot(
-                c * n_draws + step * np.arange(len(chain)), chain, color=colour(i), lw=0.5,
+                c * n_draws + step * np.arange(len(chain)), chain, color=colour(i), lw=0.7,
                 alpha=0.8, label=str(i) if c == 0 else None,
             )  # fmt: skip
 
@@ -195,7 +185,7 @@ def _draw_ribbon(ax: "Axes", permutations: NDArray[np.intp], ambiguous: NDArray[
         cells[np.newaxis], aspect="auto", interpolation="nearest", cmap=ListedColormap(shades),
         vmin=-0.5, vmax=len(names) - 0.5, extent=(0, len(cells), 0, 1),
     )  # fmt: skip
-    # More ticks could not be told apart.
+    # More ticks could not be distinguished.
     step = max(len(cells) // _TICKS, 1)
     unclear = step * np.unique(np.flatnonzero(ambiguous) // step)
     ax.vlines(unclear, -0.35, -0.05, color=INK, lw=0.6)

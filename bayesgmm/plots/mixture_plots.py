@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from bayesgmm.arguments import check_axes, check_names, check_probability
+from bayesgmm.data.validation import Data
 from bayesgmm.diagnostics.point_estimates import point_estimate
 from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
@@ -155,15 +156,17 @@ def _picture(fit: Fit, X: Any, prob: float, variables: Mapping[str, str] | None)
     if isinstance(fit, xr.DataTree | xr.Dataset):
         posterior = read_draws(fit, variables)
         draws, mixture = tuple(posterior.mixtures(_DRAWS)), posterior.mean()
-        rows = rows_if_known(fit, mixture.n_features, X)
+        data = rows_if_known(fit, mixture.n_features, X)
     else:
         mixture, _ = point_estimate("fit", fit)
-        rows = None if X is None else rows_of(X, mixture.n_features, "the mixture has")
-    rows = np.empty((0, mixture.n_features)) if rows is None else rows
+        data = None if X is None else rows_of(X, mixture.n_features, "the mixture has")
+    rows = np.empty((0, mixture.n_features)) if data is None else data.X
     n = len(rows)
     if n > _ROWS:
         rows = rows[np.sort(np.random.default_rng(0).choice(n, _ROWS, replace=False))]
-    responsibilities = mixture.responsibilities(rows) if n else np.empty((0, mixture.n_components))
+    responsibilities = np.empty((0, mixture.n_components))
+    if n:
+        responsibilities = mixture.responsibilities(Data(rows, None))
     # The uncertainty is largest if all components are equally probable.
     worst = 1.0 - 1.0 / max(mixture.n_components, 2)
     return _Picture(

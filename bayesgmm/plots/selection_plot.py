@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bayesgmm.arguments import check_axes, check_kind
+from bayesgmm.arguments import check_axes
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.errors import InputError
-from bayesgmm.plots.style import INK, PAPER, colour, legend_beside, new_axes
+from bayesgmm.plots.style import INK, PAPER, colour, legend_beside, new_axes, table_of
 from bayesgmm.selection.model_selection import Selection
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def plot_selection(selection: Selection | pd.DataFrame, *, ax: "Axes | None" = N
     """Plot the criterion of every admissible model against the number of components.
 
     The colour and the line show whether volumes are equal or vary, the marker the shape and
-    orientation. The axis covers the better three quarters of the models; the others may lie
+    orientation. The axis covers the better two thirds of the models; the others may lie
     outside.
 
     Parameters
@@ -45,16 +45,15 @@ def plot_selection(selection: Selection | pd.DataFrame, *, ax: "Axes | None" = N
     Raises
     ------
     InputError
-        If the table has no admissible model.
+        If a column is missing, or the table has no admissible model.
     InvalidParameterError
         If `selection` is of another kind.
     """
     check_axes(ax)
-    kinds = Selection | pd.DataFrame
-    check_kind("selection", selection, kinds, "a Selection, the result of select_mixture")
     criterion = selection.criterion if isinstance(selection, Selection) else "bic"
-    table = selection.table if isinstance(selection, Selection) else selection
     name, label = _CRITERIA[criterion]
+    columns = ("n_components", "covariance_type", name, "note")
+    table = table_of("selection", selection, Selection, columns)
     admissible = table[(table["note"] == "") & np.isfinite(table[name])]
     if admissible.empty:
         raise InputError("The table has no admissible model to plot.")
@@ -90,9 +89,9 @@ def plot_selection(selection: Selection | pd.DataFrame, *, ax: "Axes | None" = N
 
 
 def _limit_to_competitors(ax: "Axes", values: np.ndarray, *, larger: bool) -> None:
-    """Limit the axis to the better three quarters of the models."""
+    """Limit the axis to the better two thirds of the models."""
     sign = -1.0 if larger else 1.0
-    best, far = np.min(sign * values), np.quantile(sign * values, 0.75)
+    best, far = np.min(sign * values), np.quantile(sign * values, 2 / 3)
     margin = 0.06 * max(far - best, 1.0)
     low, high = sorted((sign * (best - margin), sign * (far + margin)))
     ax.set_ylim(low, high)

@@ -1,7 +1,12 @@
-"""Style of all plots: colours and markers of components, names on axes, new figures."""
+"""Shared by all plots: colours and markers of components, names on axes, new figures, tables."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bayesgmm.arguments import check_kind
+from bayesgmm.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,3 +64,21 @@ def legend_beside(ax: "Axes", **options: Any) -> Any:
         **{"loc": "upper left", "bbox_to_anchor": (1.01, 1.0)} | options,
         frameon=False, alignment="left", fontsize="small", title_fontsize="small",
     )  # fmt: skip
+
+
+def table_of(name: str, result: Any, kind: type, columns: Sequence[str]) -> pd.DataFrame:
+    """The table of a result of some kind, or a table, with the columns that are needed.
+
+    Raises
+    ------
+    InputError
+        If a column is missing.
+    InvalidParameterError
+        If the result is of another kind; `name` is the argument's name.
+    """
+    check_kind(name, result, kind | pd.DataFrame, f"a {kind.__name__} or its table")
+    table: pd.DataFrame = getattr(result, "table", result)
+    missing = [column for column in columns if column not in table.columns]
+    if missing:
+        raise InputError(f"The table has no column {', '.join(map(repr, missing))}.")
+    return table

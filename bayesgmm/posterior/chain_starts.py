@@ -1,4 +1,4 @@
-"""Where chains begin: near optima of the likelihood, overdispersed, under their own labels."""
+"""Starts of the chains: near maxima of the likelihood, overdispersed, with labels of their own."""
 
 import warnings
 
@@ -16,22 +16,22 @@ type Array = NDArray[np.float64]
 
 # Starts are spread by this many standard deviations of a posterior of well separated components.
 _OVERDISPERSION = 2.0
-# Two optima within so many nats are one.
+# Two maxima within this number of nats are one.
 _SAME = 1e-2
 _TRIES = 16
 _KINDS = ("kmeans", "random_from_data", "k-means++", "random")
 
 
-def distinct_optima(
+def distinct_maxima(
     x: Array, em: Estimate, structure: Structure, rng: np.random.Generator
 ) -> list[Mixture]:
-    """EM's distinct optima, the best one first.
+    """EM's distinct maxima, the highest first.
 
     Parameters
     ----------
     x : ndarray of shape (n, D)
     em : Estimate
-        The optimum that is known already; the others are of the same function.
+        The maximum that is already known; the others are of the same function.
     structure : Structure
     rng : Generator
     """
@@ -47,7 +47,7 @@ def distinct_optima(
         )
         try:
             with warnings.catch_warnings():
-                # An optimum that rests on too few rows is no place to begin.
+                # A degenerate maximum is not a useful start.
                 warnings.simplefilter("error", DegeneracyWarning)
                 fit.fit(x)
         except (DegeneracyWarning, FitError):
@@ -59,7 +59,7 @@ def distinct_optima(
 
 
 def chain_starts(
-    optima: list[Mixture],
+    maxima: list[Mixture],
     n_rows: int,
     coordinates: Coordinates,
     chains: int,
@@ -67,13 +67,13 @@ def chain_starts(
 ) -> Array:
     """Coordinates at which the chains begin, (chains, size).
 
-    Chain c begins at optimum c mod len(optima), its components in random order, moved by about two
+    Chain c begins at maximum c mod len(maxima), its components in random order, moved by about two
     standard deviations of the posterior.
     """
     starts = np.empty((chains, coordinates.size))
     for chain, child in enumerate(rng.spawn(chains)):
-        optimum = optima[chain % len(optima)]
-        mixture = optimum.permuted(child.permutation(optimum.n_components))
+        maximum = maxima[chain % len(maxima)]
+        mixture = maximum.permuted(child.permutation(maximum.n_components))
         starts[chain] = coordinates.of(mixture)
         starts[chain] += _spread(mixture, n_rows, coordinates) * child.standard_normal(
             coordinates.size
@@ -82,7 +82,7 @@ def chain_starts(
 
 
 def _spread(mixture: Mixture, n_rows: int, coordinates: Coordinates) -> Array:
-    """How far a start is moved in each coordinate: 2 / sqrt(N_k), in the component's own scale."""
+    """The standard deviation of a start in each coordinate: 2 / sqrt(N_k) component scales."""
     counts = np.maximum(n_rows * mixture.weights, 4.0)
     each = _OVERDISPERSION / np.sqrt(counts)
     scales = np.linalg.solve(coordinates.user_frame, np.linalg.cholesky(mixture.covariances))

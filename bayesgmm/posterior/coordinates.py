@@ -161,7 +161,7 @@ def free_blocks(structure: Structure, n_components: int, n_features: int) -> tup
 
 
 def _whole(structure: Structure, n_components: int, n_features: int) -> bool:
-    """Whether each component has its own covariance, or all share one."""
+    """True if each component has a covariance of its own."""
     each = structure.n_covariance_parameters(1, n_features)
     free = structure.n_covariance_parameters(n_components, n_features)
     return free in (each, n_components * each)

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_names
 from bayesgmm.data.coercion import label
-from bayesgmm.data.validation import check_data
+from bayesgmm.data.validation import Data, check_data
 from bayesgmm.errors import InputError, InputTypeError, InvalidParameterError
+from bayesgmm.mixture.features import feature_indices
 from bayesgmm.mixture.mixture import Mixture
 
 type Array = NDArray[np.float64]
@@ -68,6 +69,11 @@ class Draws:
         """The number of features, D."""
         return int(self.means.shape[3])
 
+    @property
+    def feature_words(self) -> tuple[str, ...]:
+        """The features' names, or x0, x1, ..."""
+        return self.feature_names or tuple(f"x{j}" for j in range(self.n_features))
+
     def stacked(self) -> tuple[Array, Array, Array]:
         """Weights (T, K), means (T, K, D) and covariances (T, K, D, D), T = chains x draws."""
         arrays = (self.weights, self.means, self.covariances)
@@ -97,6 +103,19 @@ class Draws:
             self.covariances[chain, draw],
             self.feature_names,
         )
+
+    def parameter(self, word: str, feature: int | str = 0) -> Array:
+        """The weights, or the means or variances of a feature, (chain, draw, K).
+
+        Raises
+        ------
+        InputError
+            If the feature does not exist.
+        """
+        (j,) = feature_indices([feature], self.feature_names, self.n_features)
+        if word == "weights":
+            return self.weights
+        return self.means[..., j] if word == "means" else self.covariances[..., j, j]
 
     def permuted(self, permutations: Permutations) -> "Draws":
         """The draws whose component k is component ``permutations[chain, draw, k]`` of these."""
@@ -160,7 +179,7 @@ def read_draws(posterior: Posterior, variables: Mapping[str, str] | None = None)
     return draws
 
 
-def read_rows(posterior: Posterior, n_features: int, X: Any = None) -> Array:
+def read_rows(posterior: Posterior, n_features: int, X: Any = None) -> Data:
     """The fitted rows: X, or the variable of the group ``observed_data``; (n, D).
 
     Raises
@@ -181,7 +200,7 @@ def read_rows(posterior: Posterior, n_features: int, X: Any = None) -> Array:
     return rows_of(X, n_features, "the posterior's means have")
 
 
-def rows_if_known(posterior: Posterior, n_features: int, X: Any = None) -> Array | None:
+def rows_if_known(posterior: Posterior, n_features: int, X: Any = None) -> Data | None:
     """The fitted rows as `read_rows` returns them; None if they are not known."""
     return read_rows(posterior, n_features, X) if has_rows(posterior, X) else None
 
@@ -204,7 +223,7 @@ def read_estimate(posterior: Posterior) -> Mixture | None:
     return Mixture(weights, means, covariances, _feature_names(group["em_means"]))
 
 
-def rows_of(X: Any, n_features: int, owner: str) -> Array:
+def rows_of(X: Any, n_features: int, owner: str) -> Data:
     """Rows (n, D); for D = 1 also from (n,). `owner` precedes D in the error message.
 
     Raises
@@ -216,10 +235,10 @@ def rows_of(X: Any, n_features: int, owner: str) -> Array:
         X = np.asarray(X)[:, np.newaxis]
     elif n_features == 1 and isinstance(X, list | tuple) and X and isinstance(X[0], Real):
         X = np.array(X)[:, np.newaxis]
-    rows: Array = check_data(X).X
-    if rows.shape[1] != n_features:
-        raise InputError(f"X has {rows.shape[1]} features, but {owner} {n_features}.")
-    return rows
+    data = check_data(X)
+    if data.X.shape[1] != n_features:
+        raise InputError(f"X has {data.X.shape[1]} features, but {owner} {n_features}.")
+    return data
 
 
 def posterior_group(posterior: Posterior) -> xr.Dataset:

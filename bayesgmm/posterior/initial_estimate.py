@@ -1,4 +1,4 @@
-"""The estimate that chains begin at: the maximum of the likelihood, or of the posterior."""
+"""Initial estimate of a posterior: the maximum of the likelihood, or the posterior mode."""
 
 import warnings
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ type Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Estimate:
-    """Where chains begin.
+    """The estimate near which chains begin.
 
     Attributes
     ----------
@@ -29,9 +29,9 @@ class Estimate:
     log_likelihood : float
         Nats, of the rows.
     priors : ResolvedPriors or None
-        What penalised the likelihood, if something did.
+        The priors of a penalised likelihood.
     note : str
-        Why something did; empty for the maximum of the likelihood.
+        The reason for the penalty; empty for the maximum of the likelihood.
     """
 
     mixture: Mixture
@@ -114,7 +114,7 @@ def estimate(
     warnings.warn(note, DegeneracyWarning, stacklevel=3)
     fit = GaussianMixture(n_components, **options, priors=as_penalty(resolved), random_state=second)
     with warnings.catch_warnings():
-        # What is to be said of few rows has been said.
+        # The warning above covers components of few rows.
         warnings.simplefilter("ignore", DegeneracyWarning)
         fit.fit(data)
     return Estimate(fit.mixture_, fit.log_likelihood_, fit.priors_, note)

@@ -44,7 +44,7 @@ def log_likelihood(
         If a group or variable is missing, or X has another number of features.
     """
     draws = read_draws(posterior, variables)
-    x = read_rows(posterior, draws.n_features, X)
+    x = read_rows(posterior, draws.n_features, X).X
     values = DrawnRows(x, *draws.stacked()).densities()
     return _by_draw(posterior, values.reshape(draws.n_chains, draws.n_draws, len(x)), {})
 
@@ -73,7 +73,7 @@ def responsibilities(
         If a group or variable is missing, or X has another number of features.
     """
     draws = read_draws(posterior, variables)
-    drawn = DrawnRows(read_rows(posterior, draws.n_features, X), *draws.stacked())
+    drawn = DrawnRows(read_rows(posterior, draws.n_features, X).X, *draws.stacked())
     own_labels = np.tile(np.arange(drawn.n_components), (drawn.n_draws, 1))
     coords = {"row": np.arange(drawn.n_rows), "component": np.arange(drawn.n_components)}
     return xr.DataArray(drawn.average(own_labels), coords, list(coords), name="responsibilities")
@@ -103,7 +103,7 @@ def co_clustering(
         14,000 rows: the result has n^2 entries.
     """
     draws = read_draws(posterior, variables)
-    x = read_rows(posterior, draws.n_features, X)
+    x = read_rows(posterior, draws.n_features, X).X
     n = len(x)
     if n * n > _MOST_PAIRS:
         raise InputError(
@@ -150,7 +150,7 @@ def posterior_predictive(
     draws = read_draws(posterior, variables)
     d = draws.n_features
     given = n_samples is not None
-    n = check_count("n_samples", n_samples) if given else len(read_rows(posterior, d))
+    n = check_count("n_samples", n_samples) if given else len(read_rows(posterior, d).X)
     generator = check_rng(rng)
     rows = np.array([each.sample(n, rng=generator)[0] for each in draws.mixtures()])
     features = list(draws.feature_names or range(d))

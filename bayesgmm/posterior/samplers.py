@@ -1,4 +1,4 @@
-"""Chains by nutpie over a compiled posterior: no interpreter runs while they are drawn."""
+"""Chains by nutpie on the compiled posterior, or by PyMC's own NUTS."""
 
 import warnings
 from collections.abc import Iterator
@@ -35,14 +35,14 @@ class _CFunction(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drawn:
-    """What a sampler came back with.
+    """The result of a sampler.
 
     Attributes
     ----------
     tree : DataTree
         Groups posterior and sample_stats.
     interrupted : bool
-        Whether it was stopped by Ctrl-C before its time.
+        True if the run was stopped by Ctrl-C.
     """
 
     tree: xr.DataTree
@@ -56,7 +56,7 @@ class Drawn:
 
 
 def whole_draws(tree: xr.DataTree) -> xr.DataTree:
-    """What all chains have of a run that was interrupted: equally many draws of each.
+    """The common part of the chains of an interrupted run: equally many draws of each.
 
     Raises
     ------
@@ -64,10 +64,10 @@ def whole_draws(tree: xr.DataTree) -> xr.DataTree:
         If nothing was drawn yet.
     """
     done = np.isfinite(tree["posterior"].to_dataset()["weights"].values).all(axis=-1).sum(axis=1)
-    begun = np.flatnonzero(done > 0)
-    if not begun.size:
+    started = np.flatnonzero(done > 0)
+    if not started.size:
         raise KeyboardInterrupt
-    kept = {"chain": begun, "draw": slice(0, int(done[begun].min()))}
+    kept = {"chain": started, "draw": slice(0, int(done[started].min()))}
     groups = {name: tree[name].to_dataset().isel(kept) for name in ("posterior", "sample_stats")}
     return xr.DataTree.from_dict(groups)
 
@@ -165,7 +165,7 @@ def draw_by_pymc(
 
 @contextmanager
 def _more_chains_than_draws() -> Iterator[None]:
-    """ArviZ takes that for axes that were mixed up."""
+    """Silence ArviZ's warning that more chains than draws may be exchanged axes."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Found chain dimension to be longer than draw dimension")
         yield
@@ -201,7 +201,7 @@ def _compiled(problem: Problem, initial_point: Any) -> CompiledPyMCModel:
 def _start_of_seed(starts: Array, seed: int) -> Any:
     """The function that gives nutpie a chain's start by the chain's own seed.
 
-    nutpie asks for starts in whatever order its threads begin, but the seeds that it asks with
+    nutpie requests starts in the order in which its threads begin, but the seeds of the requests
     depend on the run's seed and the chain alone. Where one is not known (nutpie tries again if a
     start has no density) any of the starts is as good.
     """
@@ -231,7 +231,7 @@ def _seeds(chains: int, seed: int) -> list[int]:
         ["u"],
         make_initial_point_fn=point,
     )
-    # One chain after the other, so that they ask in their order.
+    # One chain after the other, so that the requests come in order.
     nutpie.sample(
         plain,
         draws=1,

@@ -17,10 +17,10 @@ from bayesgmm.em.component_order import check_reference
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.posterior.chain_starts import chain_starts, distinct_optima
+from bayesgmm.posterior.chain_starts import chain_starts, distinct_maxima
 from bayesgmm.posterior.coordinates import coordinates, free_blocks
 from bayesgmm.posterior.initial_estimate import Estimate, estimate
-from bayesgmm.posterior.log_density import problem
+from bayesgmm.posterior.log_density import Problem, problem
 from bayesgmm.posterior.predictions import log_likelihood, posterior_predictive
 from bayesgmm.posterior.samplers import Drawn, draw_by_nutpie, draw_by_pymc
 from bayesgmm.priors.priors import Priors
@@ -114,47 +114,33 @@ def sample_posterior(
     >>> posterior = sample_posterior(load_dataset("faithful").X, 2, rng=1)  # doctest: +SKIP
     """
     began = time.perf_counter()
-    check_kind("priors", priors, Priors | None, "a Priors or None")
-    priors = priors or Priors()
-    _check_arguments(draws, tune, chains, nuts_sampler, target_accept)
-    data = check_data(X)
+    _check_arguments(priors, draws, tune, chains, nuts_sampler, target_accept)
+    data, priors = check_data(X), priors or Priors()
     n_components, structure, given = _model(n_components, covariance_type, init, data)
     free_blocks(structure, n_components, data.X.shape[1])
     _check_room(chains * draws, n_components, data.X.shape[1])
-    generator = check_rng(rng)
-    if generator.bit_generator.seed_seq is None:
-        # Of a RandomState, which has no children.
-        generator = np.random.default_rng(int(generator.integers(2**63)))
+    generator = _parent(rng)
     for_em, for_starts, for_chains, for_new_rows = generator.spawn(4)
     em = estimate(data, n_components, structure, priors, for_em, given)
     resolved = priors.for_data(data, n_components, structure)
     frame = coordinates(data.X, n_components, structure, em.mixture)
-    optima = [em.mixture]
+    maxima = [em.mixture]
     if init == "starts":
-        optima = distinct_optima(data.X, em, structure, for_starts)
-    starts = chain_starts(optima, len(data.X), frame, chains, for_starts)
-    seed = int(for_chains.integers(2**63))
-    options = {} if target_accept is None else {"target_accept": target_accept}
-    target = problem(data.X, resolved, frame)
+        maxima = distinct_maxima(data.X, em, structure, for_starts)
+    starts = chain_starts(maxima, len(data.X), frame, chains, for_starts)
     run: dict[str, Any] = {
         "draws": draws,
         "tune": tune,
-        "seed": seed,
+        "seed": int(for_chains.integers(2**63)),
         "progressbar": progressbar,
-        "options": options,
+        "options": {} if target_accept is None else {"target_accept": target_accept},
     }
+    target = problem(data.X, resolved, frame)
     sampling = time.perf_counter()
     if nuts_sampler == "nutpie":
         drawn = draw_by_nutpie(target, starts, **run)
     else:
-        # Importing PyMC takes more than a second, which the other sampler does not need.
-        from bayesgmm.posterior.pymc_model import mixture_model
-
-        model = mixture_model(
-            data, n_components, covariance_type=structure, priors=priors, init=em.mixture
-        )
-        drawn = draw_by_pymc(model, target, starts, **run)
-    ended = time.perf_counter()
+        drawn = _by_pymc(data, structure, priors, em.mixture, target, starts, run)
     attributes = {
         **_versions(),
         "seed": _seed_of(generator),
@@ -164,24 +150,44 @@ def sample_posterior(
         "covariance_type": structure.name,
         "priors": json.dumps(resolved.to_dict()),
         "tuning_steps": tune,
-        "sampling_time": ended - sampling,
+        "sampling_time": time.perf_counter() - sampling,
         "interrupted": int(drawn.interrupted),
     }
-    if em.priors is not None:
-        attributes |= {"em_note": em.note, "em_priors": json.dumps(em.priors.to_dict())}
     tree = _tree(drawn, data, em, attributes)
-    kept = (
-        chains * draws * len(data.X) <= _KEPT
-        if with_log_likelihood is None
-        else (with_log_likelihood)
-    )
-    if kept:
-        tree["log_likelihood"] = xr.DataTree(xr.Dataset({"X": log_likelihood(tree)}))
+    if with_log_likelihood is None:
+        with_log_likelihood = chains * draws * len(data.X) <= _KEPT
+    if with_log_likelihood:
+        tree["log_likelihood"] = xr.DataTree(xr.Dataset({"X": log_likelihood(tree, data)}))
     if with_posterior_predictive:
         new_rows = posterior_predictive(tree, rng=for_new_rows)
         tree["posterior_predictive"] = xr.DataTree(xr.Dataset({"X": new_rows}))
     tree.attrs["wall_time"] = time.perf_counter() - began
     return tree
+
+
+def _parent(rng: Any) -> np.random.Generator:
+    """The generator of a seed, with children also where it is a RandomState, which has none."""
+    generator = check_rng(rng)
+    if generator.bit_generator.seed_seq is None:
+        generator = np.random.default_rng(int(generator.integers(2**63)))
+    return generator
+
+
+def _by_pymc(
+    data: Data,
+    structure: Structure,
+    priors: Priors,
+    estimate: Mixture,
+    target: Problem,
+    starts: Array,
+    run: dict[str, Any],
+) -> Drawn:
+    """Draws of PyMC's own sampler, whose import takes more than a second."""
+    from bayesgmm.posterior.pymc_model import mixture_model
+
+    k = estimate.n_components
+    model = mixture_model(data, k, covariance_type=structure, priors=priors, init=estimate)
+    return draw_by_pymc(model, target, starts, **run)
 
 
 def _model(
@@ -220,8 +226,9 @@ def _model(
 
 
 def _check_arguments(
-    draws: Any, tune: Any, chains: Any, nuts_sampler: Any, target_accept: Any
+    priors: Any, draws: Any, tune: Any, chains: Any, nuts_sampler: Any, target_accept: Any
 ) -> None:
+    check_kind("priors", priors, Priors | None, "a Priors or None")
     for name, value in {"draws": draws, "tune": tune, "chains": chains}.items():
         check_count(name, value)
     check_choice("nuts_sampler", nuts_sampler, _SAMPLERS)
@@ -253,13 +260,15 @@ def _versions() -> dict[str, str]:
 
 
 def _seed_of(generator: np.random.Generator) -> str:
-    """What makes the same generator again, where that is a number or several."""
+    """The entropy that makes the same generator again, if it is known."""
     entropy = getattr(generator.bit_generator.seed_seq, "entropy", None)
     return "unknown" if entropy is None else str(entropy)
 
 
 def _tree(drawn: Drawn, data: Data, em: Estimate, attributes: dict[str, Any]) -> xr.DataTree:
     """The groups of a posterior, under the data's own column names."""
+    if em.priors is not None:
+        attributes |= {"em_note": em.note, "em_priors": json.dumps(em.priors.to_dict())}
     mixture = em.mixture
     k, d = mixture.means.shape
     names = list(data.feature_names or (f"x{j}" for j in range(d)))

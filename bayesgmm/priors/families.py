@@ -28,10 +28,9 @@ from bayesgmm.priors.number_checks import (
     check_matrix,
     check_number,
     check_positive,
-    check_size,
-    degrees_of_freedom,
     freeze,
     frozen,
+    misfit,
     vector_of,
 )
 
@@ -64,13 +63,6 @@ class Gamma:
         """The mean, (J,)."""
         return self.shape / np.atleast_1d(np.asarray(self.rate, dtype=np.float64))
 
-    def log_density(self, beta: Array) -> float:
-        """Log density of scales (J,), nats."""
-        rate = np.broadcast_to(np.asarray(self.rate, dtype=np.float64), beta.shape)
-        g = self.shape
-        each = g * np.log(rate) - gammaln(g) + (g - 1.0) * np.log(beta) - rate * beta
-        return float(each.sum())
-
 
 @dataclass(frozen=True, slots=True)
 class Wishart:
@@ -97,13 +89,6 @@ class Wishart:
         """The mean, (D, D)."""
         assert self.df is not None
         return self.df * np.asarray(self.scale, dtype=np.float64)
-
-    def log_density(self, c: Array) -> float:
-        """Log density of a scale (D, D), nats."""
-        assert self.df is not None
-        v, p, d = np.asarray(self.scale, dtype=np.float64), self.df, len(c)
-        exponent = 0.5 * (p - d - 1.0) * _log_det(c) - 0.5 * np.trace(np.linalg.solve(v, c))
-        return float(exponent - 0.5 * p * (d * _LOG_2 + _log_det(v)) - multigammaln(0.5 * p, d))
 
 
 class Terms(NamedTuple):
@@ -150,7 +135,7 @@ class ConjugateFamily(ABC):
 
     @property
     def hierarchical(self) -> bool:
-        """Whether the scale has a prior of its own."""
+        """True if the scale has a prior of its own."""
         return isinstance(self.scale, Gamma | Wishart)
 
     @property
@@ -192,15 +177,21 @@ class ConjugateFamily(ABC):
         value = -0.5 * (nu + d + 1.0) * _log_det(covariances, ndim, xp).sum()
         value -= m * blocks * multigammaln(0.5 * nu, d)
         inverses = _inverse(covariances, ndim, xp).sum(axis=0)
+        # The density of C has the power `post`, and the sum of V^-1 and the inverses in it.
+        post = m * nu
+        if p is not None:
+            post, inverses = p + post, own + inverses
+            value += 0.5 * p * _log_det(own, ndim).sum() - blocks * multigammaln(0.5 * p, d)
         if p is not None and scale is None:
-            post = p + m * nu
-            value += blocks * (multigammaln(0.5 * post, d) - multigammaln(0.5 * p, d))
-            value += 0.5 * p * _log_det(own, ndim).sum()
-            return value - 0.5 * post * _log_det(own + inverses, ndim, xp).sum()
+            value += blocks * multigammaln(0.5 * post, d)
+            return value - 0.5 * post * _log_det(inverses, ndim, xp).sum()
         c = own if scale is None else self.factor * scale
-        hyper = self.scale.log_density(scale) if p is not None else 0.0
-        log_det = _log_det(c, ndim).sum() - blocks * d * _LOG_2
-        return value + 0.5 * m * nu * log_det - 0.5 * (c * inverses).sum() + hyper
+        log_det = _log_det(c, ndim).sum()
+        value += 0.5 * post * (log_det - blocks * d * _LOG_2) - 0.5 * (c * inverses).sum()
+        if p is not None:
+            # As a density of the scale: dC is `factor` times its differential.
+            value += blocks * math.log(self.factor) - 0.5 * (d + 1.0) * log_det
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,14 +228,14 @@ class InverseGamma(ConjugateFamily):
         self, columns: ColumnScales, *, hierarchical: bool, spherical: bool
     ) -> "InverseGamma":
         """The prior with every number, for columns of data."""
-        scale = Gamma() if self.scale is None else self.scale
         r = columns.range
         if spherical:
             # One variance for all features: the geometric mean of their ranges.
             r = np.exp(np.log(r).mean(keepdims=True))
+        scale = Gamma() if self.scale is None else self.scale
         if isinstance(scale, Gamma):
             rate = 10.0 / r**2 if scale.rate is None else scale.rate
-            scale = replace(scale, rate=vector_of("rate", rate, len(r)))
+            scale = Gamma(scale.shape, vector_of("rate", rate, len(r)))
             if self.scale is None and not hierarchical:
                 scale = frozen(scale.mean)
         else:
@@ -255,7 +246,7 @@ class InverseGamma(ConjugateFamily):
         """The prior of the variances of rows multiplied by `factor` (J,)."""
         if isinstance(self.scale, Gamma):
             rate = np.asarray(self.scale.rate, dtype=np.float64) / factor**2
-            return replace(self, scale=replace(self.scale, rate=frozen(rate)))
+            return replace(self, scale=Gamma(self.scale.shape, frozen(rate)))
         return replace(self, scale=frozen(self.mean_scale * factor**2))
 
 
@@ -300,28 +291,29 @@ class InverseWishart(ConjugateFamily):
     def resolved(self, columns: ColumnScales, *, hierarchical: bool) -> "InverseWishart":
         """The prior with every number, for columns of data."""
         d = len(columns.range)
-        df = degrees_of_freedom("InverseWishart", d + 4.0 if self.df is None else self.df, d)
         scale = Wishart() if self.scale is None else self.scale
         if isinstance(scale, Wishart):
             default = np.diag(columns.range**2) * (d + 4.0) / (100.0 * d)
-            scale = Wishart(
-                degrees_of_freedom("Wishart", float(d) if scale.df is None else scale.df, d),
-                frozen(default) if scale.scale is None else scale.scale,
-            )
-            check_size("Wishart scale", scale.scale, d)
+            scale = Wishart(scale.df or float(d), scale.scale or frozen(default))
             if self.scale is None and not hierarchical:
                 scale = frozen(scale.mean)
-        else:
-            check_size("InverseWishart scale", scale, d)
-        return replace(self, df=df, scale=scale)
+        out = replace(self, df=self.df or d + 4.0, scale=scale)
+        nu, p, own = out.terms
+        df = min(nu, p or nu)
+        if df <= d - 1:
+            raise InvalidParameterError(
+                f"A prior of covariances of {d} features needs df > {d - 1}, not {df:g}."
+            )
+        if own.shape != (d, d):
+            raise misfit("scale", own.shape, (d, d))
+        return out
 
     def scaled(self, factor: Array) -> "InverseWishart":
         """The prior of the covariances of rows multiplied by `factor` (D,)."""
-        own = self.scale.scale if isinstance(self.scale, Wishart) else self.scale
-        moved = frozen(np.asarray(own, dtype=np.float64) * factor * factor[:, np.newaxis])
-        if isinstance(self.scale, Wishart):
-            return replace(self, scale=replace(self.scale, scale=moved))
-        return replace(self, scale=moved)
+        hyper = self.scale if isinstance(self.scale, Wishart) else None
+        own = np.asarray(hyper.scale if hyper else self.scale, dtype=np.float64)
+        moved = frozen(own * factor * factor[:, np.newaxis])
+        return replace(self, scale=Wishart(hyper.df, moved) if hyper else moved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -410,22 +402,19 @@ def _log_det(matrices: Any, ndim: int = 2, xp: Any = np) -> Any:
     """Log determinants of positive definite matrices, or logs of variances (`ndim` 1)."""
     if ndim == 1:
         return xp.log(matrices)
-    lower = xp.linalg.cholesky(matrices)
-    return 2.0 * xp.log(xp.diagonal(lower, axis1=-2, axis2=-1)).sum(axis=-1)
+    pivots = xp.diagonal(xp.linalg.cholesky(matrices), axis1=-2, axis2=-1)
+    return 2.0 * xp.log(pivots).sum(axis=-1)
 
 
 def _inverse(matrices: Any, ndim: int = 2, xp: Any = np) -> Any:
     """Inverses of positive definite matrices, or of variances (`ndim` 1)."""
     if ndim == 1:
         return 1.0 / matrices
-    lower = xp.linalg.cholesky(matrices)
-    half = xp.linalg.solve(lower, xp.eye(matrices.shape[-1]))
+    half = xp.linalg.solve(xp.linalg.cholesky(matrices), xp.eye(matrices.shape[-1]))
     return half.mT @ half
 
 
-_FAMILIES: dict[str, Any] = {
-    each.__name__: each for each in (Gamma, Wishart, InverseGamma, InverseWishart, LKJ)
-}
+_FAMILIES: tuple[Any, ...] = (Gamma, Wishart, InverseGamma, InverseWishart, LKJ)
 
 
 def family_to_dict(family: Any) -> dict[str, Any]:
@@ -446,7 +435,7 @@ def family_from_dict(fields: dict[str, Any]) -> Any:
         If the fields are not those of a family.
     """
     made = dict(fields)
-    kind = _FAMILIES.get(str(made.pop("family", None)))
+    kind = {each.__name__: each for each in _FAMILIES}.get(str(made.pop("family", None)))
     if kind is None or made.keys() != set(kind.__dataclass_fields__):
         raise InvalidParameterError(f"A prior of covariances cannot be read from {fields!r:.200}.")
     for name, value in made.items():

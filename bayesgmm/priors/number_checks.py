@@ -86,27 +86,12 @@ def vector_of(name: str, value: Any, size: int) -> Vector:
     if array.shape == (1,):
         array = np.repeat(array, size)
     if array.shape != (size,):
-        raise _misfit(name, array.shape, (size,))
+        raise misfit(name, array.shape, (size,))
     return tuple(array.tolist())
 
 
-def degrees_of_freedom(name: str, df: float, n_features: int) -> float:
-    """Degrees of freedom under which a density of (D, D) matrices is proper."""
-    if df <= n_features - 1:
-        raise InvalidParameterError(
-            f"{name} of {n_features} features needs df > {n_features - 1}, not {df:g}."
-        )
-    return df
-
-
-def check_size(name: str, matrix: Any, n_features: int) -> None:
-    """Refuse a matrix that is not (D, D)."""
-    found = np.asarray(matrix).shape
-    if found != (n_features, n_features):
-        raise _misfit(name, found, (n_features, n_features))
-
-
-def _misfit(name: str, found: tuple[int, ...], wanted: tuple[int, ...]) -> InvalidParameterError:
+def misfit(name: str, found: tuple[int, ...], wanted: tuple[int, ...]) -> InvalidParameterError:
+    """The error for numbers of a shape that does not suit the data."""
     return InvalidParameterError(
         f"The priors' {name} has shape {found}, but the data need {wanted}."
     )

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bayesgmm.errors import BayesGMMError, BayesGMMWarning, InvalidParameterError
@@ -115,15 +116,16 @@ def report(
 def _made(key: str, title: str, make: Callable[[Inputs], Section], inputs: Inputs) -> Section:
     """Make a section, or one that states why it is missing."""
     try:
-        return make(inputs)
+        section = make(inputs)
     except UnavailableError as reason:
-        return Section(key, title, "unknown", f"Not computed: {reason}.")
+        section = Section("unknown", f"Not computed: {reason}.")
     except BayesGMMError as error:
-        return Section(key, title, "unknown", f"Could not be computed: {error}")
+        section = Section("unknown", f"Could not be computed: {error}")
     except Exception as error:
         # An error in one section must not prevent the others; the page and a warning report it.
         message = f"omitted because of an internal error ({type(error).__name__}: {error})."
         warnings.warn(
             f"The report's section {title!r} was {message}", BayesGMMWarning, stacklevel=3
         )
-        return Section(key, title, "unknown", message.capitalize())
+        section = Section("unknown", f"This section was {message}")
+    return replace(section, key=key, title=title)

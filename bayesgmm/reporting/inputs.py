@@ -10,8 +10,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_kind
-from bayesgmm.data.validation import check_data
-from bayesgmm.diagnostics.point_estimates import standard_errors_of
+from bayesgmm.data.validation import Data, check_data
+from bayesgmm.diagnostics.point_estimates import point_estimate
 from bayesgmm.diagnostics.switching import LabelSwitching, label_switching
 from bayesgmm.errors import BayesGMMError, InputError, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
@@ -87,6 +87,11 @@ class Inputs:
         """The rows without missing entries."""
         return self.X if self.complete.all() else np.ascontiguousarray(self.X[self.complete])
 
+    @property
+    def checked_rows(self) -> Data:
+        """The rows without missing entries, as checked data."""
+        return Data(self.rows, None)
+
     @cached_property
     def mixture(self) -> Mixture:
         """The mixture that the report describes: EM's estimate, or else the posterior mean."""
@@ -102,7 +107,7 @@ class Inputs:
         if self.posterior is None:
             raise UnavailableError("no posterior was given")
         return label_switching(
-            self.posterior, reference=self.em, X=self.rows, variables=self.variables
+            self.posterior, reference=self.em, X=self.checked_rows, variables=self.variables
         )
 
     @cached_property
@@ -119,11 +124,11 @@ class Inputs:
             # In units beyond 1e75 the fourth powers of covariances overflow; only the standard
             # errors that depend on them are then unknown.
             with np.errstate(over="ignore", invalid="ignore"):
-                errors = standard_errors_of(self.em, self.rows)
+                errors = point_estimate("em", self.em, self.checked_rows)[1]
         except BayesGMMError as error:
             return None, f"Standard errors could not be computed: {error}"
         note = "Standard errors are from the observed information, valid if the model is correct."
-        return errors, " ".join([note, *errors.notes])
+        return errors, " ".join([note, *(errors.notes if errors else ())])
 
     @property
     def em_estimate(self) -> StandardErrors | Mixture:

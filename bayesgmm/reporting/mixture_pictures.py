@@ -1,14 +1,15 @@
 """Figures of the mixture and the rows for a page, for any number of columns."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesgmm.data.validation import Data
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.plots.mixture_plots import plot_mixture
-from bayesgmm.reporting.parts import percent
-from bayesgmm.reporting.svg import RASTER_FROM, legend_below, panel, released
+from bayesgmm.reporting.parts import Figure, percent
+from bayesgmm.reporting.svg import RASTER_FROM, legend_below, panel, released, to_svg
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -24,46 +25,38 @@ _ROWS = 20_000
 _ABOVE_ROWS = 2.5
 
 
-class Picture(NamedTuple):
-    """A figure with its alternative text and caption."""
+def mixture_figure(rows: Array, mixture: Mixture) -> Figure:
+    """Plot rows and mixture: one column, two, pairs of up to six, or principal components.
 
-    figure: "Canvas"
-    alt: str
-    caption: str
-    wide: bool
-
-
-def picture(rows: Array, mixture: Mixture) -> Picture:
-    """Plot rows and mixture: one column, two, pairs of up to six, or principal components."""
+    To be called in the page's style.
+    """
     d = mixture.n_features
     if d == 1:
-        return Picture(
-            _single(rows, mixture, 3.6),
+        return Figure(
+            to_svg(_single(rows, mixture, 3.6)),
             "Histogram of the column with the density of the mixture and of each component.",
             "Histogram and density (grey line). The area under a component is its weight.",
-            False,
         )
     what = (
         "Rows in the colour of their most probable component; larger points are more uncertain. "
         "An ellipse contains 90 % of a component; contours enclose 50, 80 and 95 % of the density."
     )
     if d == 2:
-        return Picture(
-            _single(rows, mixture, 4.8),
+        return Figure(
+            to_svg(_single(rows, mixture, 4.8)),
             "Scatter plot of the rows with density contours and an ellipse for each component.",
             what,
-            False,
         )
     if d <= _MOST_PAIRED:
-        return Picture(
-            _pairs(rows, mixture),
+        return Figure(
+            to_svg(_pairs(rows, mixture)),
             f"Scatter plots of all pairs of the {d} columns with the components' ellipses.",
             f"{what} The diagonal shows single columns.",
             True,
         )
     turned, seen, share = _principal(rows, mixture)
-    return Picture(
-        _pairs(turned, seen),
+    return Figure(
+        to_svg(_pairs(turned, seen)),
         f"Scatter plots of the rows on the first {seen.n_features} principal components.",
         f"The first {seen.n_features} principal components of {d} standardised columns, which "
         f"explain {percent(share, 0).text} of the variance. {what}",
@@ -73,14 +66,14 @@ def picture(rows: Array, mixture: Mixture) -> Picture:
 
 def _single(rows: Array, mixture: Mixture, height: float) -> "Canvas":
     figure, axes = panel(5.6, height)
-    plot_mixture(mixture, rows, ax=axes)
+    plot_mixture(mixture, Data(rows, None), ax=axes)
     legend_below(figure, axes, most=_LEGIBLE)
     _light(figure, len(rows))
     return figure
 
 
 def _pairs(rows: Array, mixture: Mixture) -> "Canvas":
-    axes: Any = plot_mixture(mixture, rows, features=range(mixture.n_features))
+    axes: Any = plot_mixture(mixture, Data(rows, None), features=range(mixture.n_features))
     figure: Canvas = axes[0, 0].figure
     side = min(9.0, 2.1 * mixture.n_features)
     figure.set_size_inches(side, side)

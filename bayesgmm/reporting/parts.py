@@ -84,9 +84,6 @@ class Section:
 
     Attributes
     ----------
-    key : str
-        Anchor in the page, and name among the numbers.
-    title : str
     state : State or None
     verdict : str
         One or more sentences.
@@ -97,10 +94,11 @@ class Section:
         Numbers of the sentences and figures that are not in a table.
     listings : sequence of (str, str)
         Code with its heading.
+    key : str
+        Anchor in the page, and name among the numbers.
+    title : str
     """
 
-    key: str
-    title: str
     state: State | None
     verdict: str
     figures: Sequence[Figure] = ()
@@ -109,6 +107,8 @@ class Section:
     numbers: Mapping[str, Any] = field(default_factory=dict)
     listings: Sequence[tuple[str, str]] = ()
     reason: str = ""
+    key: str = ""
+    title: str = ""
 
     def document(self) -> dict[str, Any]:
         """Return every number of the section."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.errors import SingularCovarianceError
 from bayesgmm.likelihood.statistics import Parameters, Statistics
+from bayesgmm.mixture.merged_components import merged
 
 type Array = NDArray[np.float64]
 
@@ -90,16 +91,10 @@ def merges(
     if k < 2:
         return
     first, second = np.tril_indices(k, -1)
-    total = weights[first] + weights[second]
-    share = weights[second] / total
-    apart = means[second] - means[first]
-    centres = means[first] + share[:, np.newaxis] * apart
-    full = covariances.ndim == 3
-    between = apart[:, :, np.newaxis] * apart[:, np.newaxis] if full else apart * apart
-    a = share.reshape(-1, *(1,) * (covariances.ndim - 1))
-    merged = (1.0 - a) * covariances[first] + a * covariances[second] + a * (1.0 - a) * between
+    pairs = np.array([first, second])
+    total, centres, together = merged(weights[pairs], means[pairs], covariances[pairs])
     own = weights * (0.5 * _log_determinants(covariances) - np.log(weights))
-    loss = total * (0.5 * _log_determinants(merged) - np.log(total)) - own[first] - own[second]
+    loss = total * (0.5 * _log_determinants(together) - np.log(total)) - own[first] - own[second]
     for pair in np.argsort(loss, kind="stable")[:most]:
         keep = np.delete(np.arange(k), (first[pair], second[pair]))
         made = projected(
@@ -107,7 +102,7 @@ def merges(
             n,
             np.append(weights[keep], total[pair]),
             np.concatenate((means[keep], centres[pair : pair + 1])),
-            np.concatenate((covariances[keep], merged[pair : pair + 1])),
+            np.concatenate((covariances[keep], together[pair : pair + 1])),
         )
         if made is not None:
             yield made

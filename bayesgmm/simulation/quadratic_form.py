@@ -236,7 +236,7 @@ def _settle(
 def _standardised(
     a: Floats, b: Floats, x: Floats
 ) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
-    """Divide each form and threshold by the standard deviation; say which forms are constant."""
+    """Divide each form and threshold by the standard deviation, with a mask of constant forms."""
     # First by the largest weight, so that squares neither overflow nor vanish.
     largest = np.maximum(np.abs(a).max(axis=1), np.abs(b).max(axis=1))
     constant = largest == 0

@@ -2,7 +2,7 @@
 
 Σ_k = λ_k D_k A_k D_kᵀ (Banfield & Raftery 1993, Biometrics 49; Celeux & Govaert 1995, Pattern
 Recognition 28): λ_k = |Σ_k|^(1/D) the volume, A_k the shape, diagonal of determinant 1, and D_k
-the orientation. A structure's three letters say of each in turn whether it is equal in all
+the orientation. A structure's three letters state for each in turn whether it is equal in all
 components (E), varies (V), or is the identity (I).
 """
 

@@ -1,4 +1,4 @@
-"""Mixtures that readers of the field know, by name."""
+"""Well-known mixtures of the literature, by name."""
 
 from dataclasses import dataclass
 

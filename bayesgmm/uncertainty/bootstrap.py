@@ -14,11 +14,12 @@ from bayesgmm.em.spurious import Fault
 from bayesgmm.errors import BayesGMMError, FitError, InputError
 from bayesgmm.mixture.matching import match_components
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.uncertainty.standard_errors import StandardErrors, assemble, flatten, joint_units
+from bayesgmm.uncertainty.parameters import flatten, joint_units
+from bayesgmm.uncertainty.standard_errors import StandardErrors, assemble
 
 type Array = NDArray[np.float64]
 
-# Refits beyond which their own failures say more than their spread.
+# The proportion of failed refits beyond which the spread of the others is not meaningful.
 _MOST_FAILED = 0.5
 
 
@@ -34,7 +35,7 @@ def bootstrap_errors(
     n_jobs: int | None,
     progressbar: bool,
 ) -> StandardErrors:
-    """Standard errors of a fit from refits, each begun at the fit and relabelled to it.
+    """Standard errors of a fit from refits, each started at the fit and relabelled to it.
 
     "bootstrap" draws as many rows as there are, with replacement (by their weights); the
     "weighted-bootstrap" gives each row an exponential weight, so that no row is ever missing.

@@ -17,9 +17,9 @@ def prior_derivatives(
 ) -> tuple[Array, Array]:
     """First (K q,) and second (K q, K q) derivatives, with a random scale integrated out.
 
-    Given its scale a conjugate prior has the derivatives of as many rows. Integrating the scale out
-    puts its mean in its place, and adds the variance of the first derivatives under the scale's
-    distribution given the covariances (Louis 1982, equation 3.2).
+    Given its scale, a conjugate prior has the derivatives of its pseudo-data. To integrate the
+    scale out, it is replaced by its mean given the covariances, and the variance of the first
+    derivatives under its distribution given the covariances is added (Louis 1982, equation 3.2).
 
     Parameters
     ----------

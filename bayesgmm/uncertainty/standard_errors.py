@@ -1,6 +1,6 @@
-"""How sure a fit is of its parameters: standard errors from the information, or from refits.
+"""Standard errors of a fit from its information.
 
-At an optimum theta of the log-likelihood, in any chart psi of the structure's parameters,
+At a maximum theta of the log-likelihood, in any chart psi of the structure's parameters,
 
     information           I = -(J' H J + sum_i (dl/dphi_i) d2 phi_i / dpsi dpsi')
     "information"         cov(psi) = I^-1
@@ -19,7 +19,6 @@ JASA 104, 1539-1549. O'Hagan, Murphy, Scrucca and Gormley (2019), Computational 
 1779-1813 (bootstraps).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -36,6 +35,14 @@ from bayesgmm.likelihood.scaling import about_one
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.priors.priors import ResolvedPriors
 from bayesgmm.results import Result
+from bayesgmm.uncertainty.parameters import (
+    joint_units,
+    parameter_names,
+    parameter_units,
+    quantities,
+    reported,
+    unflatten,
+)
 from bayesgmm.uncertainty.prior_hessian import prior_derivatives
 
 if TYPE_CHECKING:
@@ -43,7 +50,7 @@ if TYPE_CHECKING:
 
 type Array = NDArray[np.float64]
 
-# Share of a direction's complete-data information below which the data say nothing about it.
+# Share of a direction's complete-data information below which it is not identified.
 _NOTHING = 1e-8
 # Nats that may be left to gain where derivatives are taken.
 _SUMMIT = 1e-4
@@ -152,7 +159,7 @@ def curvature_errors(
     method: str,
     priors: ResolvedPriors | None = None,
 ) -> StandardErrors:
-    """Standard errors from second derivatives at an optimum.
+    """Standard errors from second derivatives at a maximum.
 
     Parameters
     ----------
@@ -160,16 +167,16 @@ def curvature_errors(
         The rows that were fitted.
     row_weights : ndarray of shape (n,), optional
     mixture : Mixture
-        The optimum on these rows.
+        The maximum for these rows.
     structure : Structure
     method : {"information", "sandwich"}
     priors : ResolvedPriors, optional
-        Of a penalised fit, whose optimum is that of the posterior.
+        Of a penalised fit, whose maximum is that of the posterior.
 
     Raises
     ------
     InputError
-        If the mixture is no optimum for the rows, or has too many parameters.
+        If the mixture is not a maximum for the rows, or has too many parameters.
     """
     k, d = mixture.means.shape
     size = k * (1 + d + d * (d + 1) // 2)
@@ -334,21 +341,6 @@ def _out_of_reach(own: Array, mixture: Mixture, reach: float) -> list[tuple[int,
 # --- from a joint covariance to what is reported ----------------------------------------------
 
 
-def flatten(weights: Array, means: Array, covariances: Array) -> Array:
-    """Weights, means and lower triangles of covariances as one vector (P,)."""
-    rows, columns = np.tril_indices(means.shape[1])
-    return np.concatenate((weights, means.ravel(), covariances[:, rows, columns].ravel()))
-
-
-def unflatten(numbers: Array, k: int, d: int) -> tuple[Array, Array, Array]:
-    """The inverse of `flatten`."""
-    weights, means, entries = np.split(numbers, [k, k + k * d])
-    rows, columns = np.tril_indices(d)
-    covariances = np.empty((k, d, d))
-    covariances[:, rows, columns] = covariances[:, columns, rows] = entries.reshape(k, -1)
-    return weights, means.reshape(k, d), covariances
-
-
 def assemble(
     mixture: Mixture,
     joint: Array,
@@ -365,7 +357,7 @@ def assemble(
     k, d = mixture.means.shape
     joint = np.where(hidden | hidden[:, np.newaxis], np.nan, joint)
     weights, means, covariances = unflatten(np.sqrt(np.diagonal(joint)), k, d)
-    scale, unit = _units(mixture), joint_units(mixture)
+    scale, unit = parameter_units(mixture), joint_units(mixture)
     scales = scale * scale[:, np.newaxis]
     deviations = np.sqrt(mixture.variances) / scale
     variances, own_covariances = deviations**2, mixture.covariances / scales
@@ -398,72 +390,6 @@ def assemble(
         notes,
         replicates,
     )
-
-
-def joint_units(mixture: Mixture) -> Array:
-    """Powers of two (P,) in which all weights, means and covariances are of moderate size."""
-    scale = _units(mixture)
-    shape = mixture.covariances.shape
-    scales = np.broadcast_to(scale * scale[:, np.newaxis], shape)
-    return flatten(np.ones(shape[0]), np.broadcast_to(scale, mixture.means.shape), scales)
-
-
-def _units(mixture: Mixture) -> Array:
-    """Each feature's largest standard deviation, rounded to a power of two, (D,)."""
-    _, exponents = np.frexp(np.sqrt(mixture.variances.max(axis=0)))
-    return np.ldexp(1.0, exponents)
-
-
-def parameter_names(mixture: Mixture) -> tuple[str, ...]:
-    """Names of weights, means and lower triangles of covariances, as `flatten` orders them."""
-    k, d = mixture.means.shape
-    features = feature_words(mixture)
-    pairs = _pairs(d, 0)
-    return (
-        *(f"weight[{j}]" for j in range(k)),
-        *(f"mean[{j}, {name}]" for j in range(k) for name in features),
-        *(f"covariance[{j}, {features[r]}, {features[c]}]" for j in range(k) for r, c in pairs),
-    )
-
-
-def _pairs(n_features: int, highest: int) -> list[tuple[int, int]]:
-    rows, columns = np.tril_indices(n_features, highest)
-    return list(zip(rows.tolist(), columns.tolist(), strict=True))
-
-
-def feature_words(mixture: Mixture) -> Sequence[str]:
-    """The features' names, or x0, x1, ..."""
-    return mixture.feature_names or [f"x{j}" for j in range(mixture.n_features)]
-
-
-def reported(mixture: Mixture) -> tuple[list[str], Array]:
-    """Names and values of weights, means, standard deviations and correlations."""
-    k, d = mixture.means.shape
-    features = feature_words(mixture)
-    pairs = _pairs(d, -1)
-    names = [
-        *(f"weight[{j}]" for j in range(k)),
-        *(f"mean[{j}, {name}]" for j in range(k) for name in features),
-        *(f"sd[{j}, {name}]" for j in range(k) for name in features),
-        *(f"correlation[{j}, {features[r]}, {features[c]}]" for j in range(k) for r, c in pairs),
-    ]
-    return names, quantities(mixture.weights, mixture.means, mixture.covariances)
-
-
-def quantities(weights: Array, means: Array, covariances: Array) -> Array:
-    """Weights, means, standard deviations and correlations as one vector, in the last axis.
-
-    Of weights (..., K), means (..., K, D) and covariances (..., K, D, D).
-    """
-    deviations = np.sqrt(np.diagonal(covariances, axis1=-2, axis2=-1))
-    scale = deviations[..., :, np.newaxis] * deviations[..., np.newaxis, :]
-    rows, columns = np.tril_indices(means.shape[-1], -1)
-    correlations = (covariances / scale)[..., rows, columns]
-    lead = weights.shape[:-1]
-    size = [weights.shape[-1], *[int(np.prod(each.shape[-2:])) for each in (means, deviations)]]
-    size.append(int(np.prod(correlations.shape[-2:])))
-    parts = zip((weights, means, deviations, correlations), size, strict=True)
-    return np.concatenate([part.reshape(*lead, width) for part, width in parts], axis=-1)
 
 
 def reported_errors(errors: StandardErrors) -> Array:

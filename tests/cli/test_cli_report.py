@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import bayesgmm
+from bayesgmm.data import validation
 from bayesgmm.data.csv_files import csv_text
 
 
@@ -148,3 +149,24 @@ def test_a_structure_without_a_sampler_still_has_a_page(bayesgmm_command, tmp_pa
     assert result.exit_code == 0, result.output
     assert "Note: the posterior was not sampled. Under covariance_type='VEE'" in result.stderr
     assert "no posterior was given" in output.read_text("utf-8")
+
+
+def test_rows_are_checked_once_and_fitted_once(bayesgmm_command, monkeypatch, tmp_path):
+    checked, fitted = [], []
+    check, fit = validation._check_finite, bayesgmm.GaussianMixture.fit
+
+    def check_finite(array, *args):
+        checked.append(array.shape)
+        check(array, *args)
+
+    def fit_once(self, X, *args):
+        fitted.append(self)
+        return fit(self, X, *args)
+
+    monkeypatch.setattr(validation, "_check_finite", check_finite)
+    monkeypatch.setattr(bayesgmm.GaussianMixture, "fit", fit_once)
+    short = ("--draws", 100, "--chains", 2)
+    result = bayesgmm_command("report", "faithful", "-k", 2, *short, "-o", tmp_path / "r.html")
+    assert result.exit_code == 0, result.output
+    assert checked.count((272, 2)) == 1
+    assert len(fitted) == 1

@@ -1,14 +1,12 @@
 """Recovery of a known truth: by hand-made fits, EM and posteriors."""
 
-import gibbs
 import numpy as np
 import pytest
 from scipy import stats
 
 from bayesgmm import GaussianMixture, Mixture, random_mixture, relabel, simulate
-from bayesgmm.diagnostics.em_vs_posterior import compare_engines
 from bayesgmm.diagnostics.truth_recovery import recovery
-from bayesgmm.errors import InputError, InvalidParameterError, NotFittedError
+from bayesgmm.errors import InputError, InvalidParameterError
 
 TRUTH = Mixture([0.3, 0.7], [0.0, 4.0], [1.0, 0.25])
 
@@ -97,15 +95,6 @@ def test_numbers_of_components_that_differ():
         recovery("fit", truth)
 
 
-@pytest.fixture(scope="module")
-def sampled():
-    """Data of known truth, EM's fit, and a posterior whose chains have labels of their own."""
-    data = simulate(TRUTH, 400, rng=5)
-    starts = [data.labels, 1 - data.labels] * 2
-    tree = gibbs.posterior(data.X, 2, starts=starts, draws=500, thin=2, tune=100, rng=6)
-    return data, GaussianMixture(2, random_state=0).fit(data.X), tree
-
-
 def test_a_posterior(sampled):
     data, fit, tree = sampled
     with pytest.raises(InputError, match="Relabel first"):
@@ -116,70 +105,3 @@ def test_a_posterior(sampled):
     width = found.table.upper - found.table.lower
     # Nearly normal: 80 % intervals of 2.56 standard deviations.
     np.testing.assert_allclose(width / found.table.spread, 2 * stats.norm.ppf(0.9), rtol=0.1)
-
-
-def test_the_engines_agree(sampled):
-    _, fit, tree = sampled
-    with pytest.raises(InputError, match="another labelling"):
-        compare_engines(fit, tree)
-    found = compare_engines(fit, relabel(tree, reference=fit))
-    table = found.table
-    assert found.verdict.startswith("EM and the posterior agree")
-    assert table.loc["mean[1, x0]", "em"] == fit.means_[1, 0]
-    np.testing.assert_allclose(table.standard_error, table.posterior_sd, rtol=0.2)
-    assert table.difference.abs().max() < 0.5
-    assert found.log_likelihood["em"] == pytest.approx(fit.log_likelihood_)
-    assert found.log_likelihood["em"] > found.log_likelihood["posterior_mean"]
-    assert table.contraction.isna().all()
-    assert "does not state its priors" in " ".join(found.notes)
-
-
-def test_a_wrong_or_missing_estimate_is_refused(sampled):
-    _, _, tree = sampled
-    with pytest.raises(InvalidParameterError, match="em must be a Mixture or a fitted Gaussian"):
-        compare_engines(tree, tree)
-    with pytest.raises(NotFittedError, match="em is a GaussianMixture that is not fitted"):
-        compare_engines(GaussianMixture(2), tree)
-    with pytest.raises(InputError, match="does not include EM's estimate"):
-        compare_engines(None, tree)
-
-
-def test_other_labels_of_the_fit_do_not_matter(sampled):
-    _, fit, tree = sampled
-    aligned = relabel(tree, reference=fit)
-    plain = compare_engines(fit.mixture_, aligned).table
-    turned = compare_engines(fit.mixture_.permuted([1, 0]), aligned).table
-    assert turned.loc["mean[0, x0]"].equals(plain.loc["mean[1, x0]"])
-    assert plain.standard_error.isna().all()
-
-
-def test_priors_give_contraction_and_engines_may_differ(sampled):
-    import json
-
-    from bayesgmm import Priors
-
-    data, fit, tree = sampled
-    aligned = relabel(tree, reference=fit)
-    priors = Priors().for_data(data.X, 2)
-    aligned["posterior"].attrs["priors"] = json.dumps(priors.to_dict())
-    table = compare_engines(fit, aligned).table
-    sd = table.posterior_sd
-    expected = 1 - sd["mean[0, x0]"] ** 2 / priors.mean_sd[0] ** 2
-    assert table.contraction["mean[0, x0]"] == pytest.approx(expected)
-    # Dirichlet(2, 2) has variance 1 / 20.
-    assert table.contraction["weight[0]"] == pytest.approx(1 - sd["weight[0]"] ** 2 * 20)
-    off = Mixture([0.3, 0.7], [0.5, 4.0], [1.0, 0.25])
-    found = compare_engines(off, aligned)
-    assert found.verdict.startswith("EM and the posterior differ")
-    assert "mean[0, x0]" in found.verdict
-
-
-def test_without_rows_and_with_another_size(sampled):
-    _, fit, tree = sampled
-    aligned = relabel(tree, reference=fit)
-    found = compare_engines(fit, aligned["posterior"].to_dataset())
-    assert found.table.standard_error.isna().all()
-    assert np.isnan(found.log_likelihood["em"])
-    assert "without the rows" in found.notes[0]
-    with pytest.raises(InputError, match="3 components in 1 features"):
-        compare_engines(Mixture([0.2, 0.3, 0.5], [0.0, 1.0, 2.0], [1.0, 1.0, 1.0]), aligned)

@@ -399,7 +399,7 @@ def test_summary_says_what_mclust_says():
         "VVV (ellipsoidal, varying volume, shape, and orientation) with 2 components",
         "-1130.263960",
         "2322.1917",
-        "4 of 4 starts agreed",
+        "4 of 4 starts reached this maximum",
         "0.6441271",
         "36.04621",
     ):

@@ -120,9 +120,9 @@ def test_mixtures_of_all_draws_or_of_some():
 def test_rows_of_the_posterior_or_given():
     rows = np.random.default_rng(4).standard_normal((7, D))
     posterior = tree(arrays(), {"X": rows, "names": np.array(list("abcdefg"))})
-    np.testing.assert_array_equal(read_rows(posterior, D), rows)
-    np.testing.assert_array_equal(read_rows(tree(arrays()), D, rows), rows)
-    np.testing.assert_array_equal(read_rows(posterior, 1, rows[:, 0]), rows[:, :1])
+    np.testing.assert_array_equal(read_rows(posterior, D).X, rows)
+    np.testing.assert_array_equal(read_rows(tree(arrays()), D, rows).X, rows)
+    np.testing.assert_array_equal(read_rows(posterior, 1, rows[:, 0]).X, rows[:, :1])
     with pytest.raises(InputError, match="no group 'observed_data'"):
         read_rows(tree(arrays()), D)
     with pytest.raises(InputError, match="has 2 variables with 2 columns"):

@@ -18,7 +18,7 @@
 
 #include "em/anderson.hpp"
 #include "em/m_step.hpp"
-#include "likelihood/passes.hpp"
+#include "likelihood/pairwise_summation.hpp"
 #include "likelihood/prior.hpp"
 
 namespace bayesgmm {

@@ -12,7 +12,7 @@
 // of threads.
 #pragma once
 
-#include "likelihood/passes.hpp"
+#include "likelihood/pairwise_summation.hpp"
 
 namespace bayesgmm {
 

@@ -69,9 +69,7 @@ def membership_section(inputs: Inputs) -> Section:
         )
         tables.insert(1, _groups(table, k))
     figures = (_figure(labels, largest, k),) if k > 1 else ()
-    return Section(
-        "membership", "Classification", state, " ".join(sentences), figures, tables, (), numbers
-    )
+    return Section(state, " ".join(sentences), figures, tables, (), numbers)
 
 
 def _sizes(responsibilities: Array, labels: NDArray[np.int64], largest: Array) -> Table:

@@ -33,7 +33,7 @@ def data_section(inputs: Inputs) -> Section:
         sentences[0] += f"; {missing.sum():,} {entries} missing in {plural(incomplete, 'row')}."
         sentences.append("All figures and checks below use the complete rows.")
     else:
-        sentences[0] += ", none missing."
+        sentences[0] += ", without missing entries."
     if distinct < n:
         sentences.append(f"{distinct:,} of them are distinct.")
     if inputs.labels is not None:
@@ -66,7 +66,7 @@ def data_section(inputs: Inputs) -> Section:
         "n_distinct_rows": distinct,
         "columns": list(inputs.names),
     }
-    return Section("data", "Data", state, " ".join(sentences), tables=(table,), numbers=numbers)
+    return Section(state, " ".join(sentences), tables=(table,), numbers=numbers)
 
 
 def _row(inputs: Inputs, j: int, missing: int) -> tuple[str | Shown, ...]:

@@ -34,7 +34,7 @@ def engines_section(inputs: Inputs) -> Section:
     found = compare_engines(
         inputs.em_estimate,
         inputs.switching.relabelled(),
-        X=inputs.rows,
+        X=inputs.checked_rows,
         prob=_PROBABILITY,
         variables=inputs.variables,
     )
@@ -61,8 +61,6 @@ def engines_section(inputs: Inputs) -> Section:
     if len(table) < len(found.table):
         note += f" Shown are the {len(table)} of {len(found.table)} parameters that differ most."
     return Section(
-        "engines",
-        "EM and the posterior",
         state,
         found.verdict,
         (_figure(table),),

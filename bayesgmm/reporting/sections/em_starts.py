@@ -65,19 +65,23 @@ def starts_section(inputs: Inputs) -> Section:
         "starts": starts.to_dict("records"),
     }
     figures = () if agreed == made else (_figure(values, good, best),)
-    return Section(
-        "starts", "Starts", state, " ".join(sentences), figures, (_table(maxima),), (), numbers
-    )
+    return Section(state, " ".join(sentences), figures, (_table(maxima),), (), numbers)
 
 
 def _judge(fit: Any, agreed: int, made: int, degenerate: int) -> tuple[State, list[str]]:
     sentences = []
     state: State = "good"
-    if made == 1:
-        sentences.append("With a single start, other local maxima were not looked for.")
-        state = "good" if fit.n_components == 1 else "care"
-    elif degenerate == made:
-        sentences.append("None of the starts reached an admissible maximum.")
+    if degenerate == made:
+        state = "bad"
+        sentences.append(
+            "No start reached an admissible maximum. The best is shown and should not be "
+            "interpreted."
+        )
+    elif made == 1 and fit.n_components == 1:
+        sentences.append("The likelihood of a single component has one maximum.")
+    elif made == 1:
+        state = "care"
+        sentences.append("A single start cannot reveal other local maxima.")
     elif agreed == made:
         sentences.append(f"All {numeral(made)} starts reached the same maximum.")
     else:
@@ -87,12 +91,11 @@ def _judge(fit: Any, agreed: int, made: int, degenerate: int) -> tuple[State, li
             sentences.append("Further starts may reach a higher one.")
     if degenerate:
         sentences.append(
-            f"{numeral(degenerate).capitalize()} {'start' if degenerate == 1 else 'starts'} gave "
-            f"degenerate solutions and {'was' if degenerate == 1 else 'were'} rejected."
+            "One start gave a degenerate solution and was rejected."
+            if degenerate == 1
+            else f"{numeral(degenerate).capitalize()} starts gave degenerate solutions and were "
+            "rejected."
         )
-        if degenerate == made:
-            state = "bad"
-            sentences.append("All starts did; the best is shown and should not be interpreted.")
     if fit.converged_:
         remaining = f"about {significant(fit.remaining_, 2).text}"
         if fit.remaining_ < _NEGLIGIBLE:
@@ -176,6 +179,6 @@ def _figure(values: Any, good: Any, best: float) -> Figure:
         f"Log-likelihoods of {plural(len(values), 'start')} in descending order.",
         "Log-likelihoods of the starts in descending order; each step is another local maximum. "
         "The dashed line is the reported maximum."
-        + (f" {plural(len(values) - len(known), 'start')} not shown, as they gave no mixture."
+        + (f" Not shown: {plural(len(values) - len(known), 'start')} without a mixture."
            if len(known) < len(values) else ""),
     )  # fmt: skip

@@ -5,7 +5,7 @@ import numpy as np
 from bayesgmm.diagnostics.predictive_check import STATISTICS, Check, check
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.reporting.inputs import Inputs
-from bayesgmm.reporting.mixture_pictures import picture
+from bayesgmm.reporting.mixture_pictures import mixture_figure
 from bayesgmm.reporting.parts import (
     Figure,
     Section,
@@ -50,8 +50,6 @@ def fit_section(inputs: Inputs) -> Section:
         "replicates_from": "posterior" if inputs.posterior is not None else "em",
     }
     return Section(
-        "fit",
-        "Fit to the data",
         state,
         verdict,
         figures,
@@ -78,7 +76,7 @@ def _judge(inputs: Inputs, features: list[int], found: Check) -> tuple[State, st
     if found.p_value >= _DOUBTFUL:
         return "good", (
             f"Replicates drawn from the mixture are consistent with the data (p = {text}): the "
-            f"most extreme statistic is {where}, by {off_by} standard deviations."
+            f"most extreme statistic, {where}, is {off_by} standard deviations from their mean."
         )
     off = float(found.observed[:, 0].max())
     state: State = "bad" if off > _PLAIN else "care"
@@ -93,9 +91,7 @@ def _picture(inputs: Inputs) -> Figure:
     mixture = inputs.mixture
     named = Mixture(mixture.weights, mixture.means, mixture.covariances, inputs.unique_labels)
     with style():
-        drawn = picture(inputs.rows, named)
-        svg = to_svg(drawn.figure)
-    return Figure(svg, drawn.alt, drawn.caption, drawn.wide)
+        return mixture_figure(inputs.rows, named)
 
 
 def _check_figure(inputs: Inputs, features: list[int], found: Check) -> Figure:

@@ -8,7 +8,7 @@ from bayesgmm.plots.style import short
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import Figure, Section, Shown, State, Table, count, fixed, percent
 from bayesgmm.reporting.sections.parameters import shown_features
-from bayesgmm.reporting.svg import released, style, to_svg
+from bayesgmm.reporting.svg import RASTER_FROM, released, style, to_svg
 
 _STATES: dict[str, State] = {
     "no switching": "good",
@@ -52,8 +52,6 @@ def switching_section(inputs: Inputs) -> Section:
         for chain, row in found.chains.iterrows()
     ]
     return Section(
-        "switching",
-        "Label switching",
         state,
         f"{_SHORT.get(found.verdict, '')} {found.explanation}".strip(),
         (_figure(inputs, found),),
@@ -90,8 +88,10 @@ def _figure(inputs: Inputs, found: LabelSwitching) -> Figure:
         figure.set_size_inches(7.6, 5.2)
         for ax in axes[:2]:
             ax.set_ylabel(f"mean of {name}")
-            for line in ax.lines[: found.permutations.shape[0] * found.permutations.shape[2]]:
-                line.set_rasterized(True)
+            for line in ax.lines:
+                line.set_rasterized(
+                    len(line.get_xdata()) * found.permutations.shape[0] > RASTER_FROM
+                )
         svg = to_svg(released(figure))
     return Figure(
         svg,

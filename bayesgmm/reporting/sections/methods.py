@@ -4,7 +4,6 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from bayesgmm.covariance.structures import as_structure
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import Section, Shown, Table
 
@@ -37,16 +36,18 @@ def methods_section(inputs: Inputs) -> Section:
     citations: list[str] = []
     rows: list[tuple[str | Shown, ...]] = []
     if inputs.em is not None:
-        sentences.append(
-            "The mixture was fitted by maximum likelihood, with accelerated EM from several starts."
-            if inputs.em.priors is None
-            else "The mixture was fitted by the posterior mode, with accelerated EM from several "
-            "starts."
-        )
+        estimate = "was fitted by maximum likelihood, using"
+        if inputs.em.priors is not None:
+            estimate = "is the posterior mode under the given priors, computed by"
+        sentences.append(f"The mixture {estimate} accelerated EM from several starts.")
         citations += _CITATIONS["em"]
         rows += [(f"em: {name}", _setting(value)) for name, value in _settings(inputs.em).items()]
     if inputs.posterior is not None:
-        sentences.append("The posterior was sampled by NUTS, with allocations integrated out.")
+        sentences.append(
+            "The posterior was sampled by NUTS, with allocations integrated out."
+            if "sampler" in inputs.posterior.attrs
+            else "The posterior was given without a record of its sampler."
+        )
         citations += _CITATIONS["posterior"]
         rows += [
             (f"posterior: {name}", str(value))
@@ -62,8 +63,6 @@ def methods_section(inputs: Inputs) -> Section:
     if inputs.command:
         listings.insert(0, ("Command line for this page", inputs.command))
     return Section(
-        "methods",
-        "Methods",
         None,
         " ".join(sentences),
         (),
@@ -90,9 +89,9 @@ def _setting(value: Any) -> str:
 
 
 def _attributes(inputs: Inputs) -> dict[str, Any]:
-    attributes = dict(getattr(inputs.posterior, "attrs", {}))
+    attributes = inputs.posterior.attrs
     # Times differ from run to run.
-    return {k: v for k, v in attributes.items() if "time" not in k and k != "created_at"}
+    return {str(k): v for k, v in attributes.items() if "time" not in str(k) and k != "created_at"}
 
 
 def _version(package: str) -> str:
@@ -113,9 +112,8 @@ def _python(inputs: Inputs) -> str:
         lines.append(f"em = bg.GaussianMixture({', '.join(words)}).fit(X)")
         arguments.append("em=em")
     if inputs.posterior is not None:
-        code = as_structure(inputs.em.covariance_type).name if inputs.em is not None else "full"
-        k = inputs.em.n_components if inputs.em is not None else "..."
-        lines.append(f'posterior = bg.sample_posterior(X, {k}, covariance_type="{code}", rng=...)')
+        model = "init=em" if inputs.em is not None else str(inputs.mixture.n_components)
+        lines.append(f"posterior = bg.sample_posterior(X, {model}, rng=...)")
         arguments.append("posterior=posterior")
     if inputs.truth is not None:
         lines.append('truth = bg.Mixture.from_json("truth.json")')

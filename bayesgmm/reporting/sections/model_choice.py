@@ -30,8 +30,6 @@ def choice_section(inputs: Inputs) -> Section:
     """The models that BIC and ICL select, and the strength of the evidence."""
     if inputs.selection is None:
         return Section(
-            "choice",
-            "Choice of K and structure",
             None,
             "K and the structure were given, and not compared with other models.",
         )
@@ -61,15 +59,13 @@ def choice_section(inputs: Inputs) -> Section:
     if failed:
         sentences.append(f"No admissible fit was found for {plural(failed, 'model')} of the grid.")
     return Section(
-        "choice",
-        "Choice of K and structure",
         state,
         " ".join(sentences),
         (_figure(fitted),),
         (_table(ranked),),
         (
             "BIC is minus twice the log-likelihood plus the number of parameters times log n; ICL "
-            "adds twice the entropy of the classification. Smaller is better. A difference above 6 "
+            "adds a penalty for uncertain classification. Smaller is better. A difference above 6 "
             "is strong evidence (Kass & Raftery 1995, J. Am. Stat. Assoc. 90, 773-795).",
         ),
         {"grid": table.to_dict("records"), "n_failed": failed},

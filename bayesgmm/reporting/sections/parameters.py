@@ -55,8 +55,6 @@ def mixture_section(inputs: Inputs) -> Section:
         )
     reason = " ".join(sentences[1:]) or sentences[0]
     return Section(
-        "mixture",
-        "The mixture",
         state,
         " ".join(sentences),
         (_profile(inputs, mixture, features),),
@@ -78,32 +76,46 @@ def shown_features(inputs: Inputs, most: int = _MOST_FEATURES) -> list[int]:
 def _judge(inputs: Inputs, fit: GaussianMixture) -> tuple[State, list[str], dict[str, object]]:
     mixture, structure = fit.mixture_, as_structure(fit.covariance_type)
     k, d = mixture.n_components, mixture.n_features
-    n = fit.n_rows_
     words = structure.words if d > 1 else "one variance each" if k > 1 else "one variance"
     densities, responsibilities = inputs.memberships
-    found = information_criteria(
+    criteria = information_criteria(
         densities, responsibilities, fit.weights_of(inputs.rows), fit.n_parameters_
     )
+    nearness, sizes = bhattacharyya(mixture), mixture.weights * fit.n_rows_
+    state, doubts = _doubts(nearness, sizes, d)
     sentences = [
         f"{numeral(k).capitalize()} {'component' if k == 1 else 'components'}, "
         f"{structure.code} ({words}): log-likelihood {fixed(fit.log_likelihood_, 4).text} nats "
-        f"with {plural(fit.n_parameters_, 'free parameter')}, BIC {fixed(found.bic, 2).text}, ICL "
-        f"{fixed(found.icl, 2).text} (smaller is better)."
+        f"with {plural(fit.n_parameters_, 'free parameter')}, BIC {fixed(criteria.bic, 2).text}, "
+        f"ICL {fixed(criteria.icl, 2).text} (smaller is better).",
+        *doubts,
     ]
+    numbers = {
+        "covariance_type": structure.name,
+        "covariance_code": structure.code,
+        "log_likelihood": fit.log_likelihood_,
+        "n_parameters": fit.n_parameters_,
+        "bic": criteria.bic,
+        "aic": criteria.aic,
+        "icl": criteria.icl,
+        "bhattacharyya": nearness,
+        "effective_sizes": sizes,
+    }
+    return state, sentences, numbers
+
+
+def _doubts(nearness: Array, sizes: Array, n_features: int) -> tuple[State, list[str]]:
+    """Sentences on components that are close to one another, or small."""
     state: State = "good"
-    nearness = bhattacharyya(mixture)
-    pairs = [(i, j) for j in range(k) for i in range(j)]
-    close = sorted(
-        ((i, j) for i, j in pairs if nearness[i, j] > _HARDLY_APART),
-        key=lambda pair: -nearness[pair],
-    )
-    sizes = mixture.weights * n
-    if k > 1:
-        nearest = max(pairs, key=lambda pair: nearness[pair])
-        apart = "The components are well separated" if not close else "Components overlap"
+    sentences = []
+    k = len(sizes)
+    pairs = sorted(itertools.combinations(range(k), 2), key=lambda pair: -nearness[pair])
+    close = [pair for pair in pairs if nearness[pair] > _HARDLY_APART]
+    if pairs:
+        i, j = pairs[0]
         sentences.append(
-            f"{apart}: the closest two, {nearest[0]} and {nearest[1]}, have a Bhattacharyya "
-            f"coefficient of {fixed(nearness[nearest], 2).text} (0: disjoint, 1: identical)."
+            f"The closest components, {i} and {j}, have a Bhattacharyya coefficient of "
+            f"{fixed(nearness[i, j], 2).text} (0: disjoint, 1: identical)."
         )
     if close:
         state = "care"
@@ -114,24 +126,14 @@ def _judge(inputs: Inputs, fit: GaussianMixture) -> tuple[State, list[str], dict
             + ". One of each pair may be superfluous."
         )
     smallest = int(sizes.argmin())
-    if sizes[smallest] < 10 * (d + 1):
-        state = "bad" if sizes[smallest] < d + 1 else "care"
+    if sizes[smallest] < 10 * (n_features + 1):
+        state = "bad" if sizes[smallest] < n_features + 1 else "care"
         sentences.append(
             f"Component {smallest} has an effective size of only "
-            f"{significant(sizes[smallest], 3).text} observations, few for {plural(d, 'column')}."
+            f"{significant(sizes[smallest], 3).text} observations, few for "
+            f"{plural(n_features, 'column')}."
         )
-    numbers = {
-        "covariance_type": structure.name,
-        "covariance_code": structure.code,
-        "log_likelihood": fit.log_likelihood_,
-        "n_parameters": fit.n_parameters_,
-        "bic": found.bic,
-        "aic": found.aic,
-        "icl": found.icl,
-        "bhattacharyya": nearness,
-        "effective_sizes": sizes,
-    }
-    return state, sentences, numbers
+    return state, sentences
 
 
 def _tables(inputs: Inputs, mixture: Mixture, features: list[int]) -> tuple[Table, ...]:

@@ -45,8 +45,6 @@ def posterior_section(inputs: Inputs) -> Section:
         f"Not shown: {plural(hidden, 'more parameter')}." if hidden > 0 else "",
     )
     return Section(
-        "posterior",
-        "Posterior",
         state,
         " ".join(sentences),
         (_figure(parameters),),

@@ -33,15 +33,15 @@ def recovery_section(inputs: Inputs) -> Section:
     """Comparison of the fit with the known truth."""
     if inputs.truth is None:
         reason = "The truth is known for simulated rows only, and none was given."
-        return Section("recovery", "Recovery of the truth", None, reason)
+        return Section(None, reason)
     fit: Any = inputs.em_estimate
-    source = "EM's estimates with normal intervals"
+    kind = "normal 90 % intervals of EM's estimates"
     if inputs.posterior is not None:
-        fit, source = inputs.switching.relabelled(), "the posterior's equal-tailed intervals"
+        fit, kind = inputs.switching.relabelled(), "equal-tailed 90 % posterior intervals"
     found = recovery(fit, inputs.truth, prob=_PROBABILITY, variables=inputs.variables, rng=0)
     table = found.table
     known = table[np.isfinite(table["z"].to_numpy(dtype=np.float64))]
-    state, sentences = _judge(known, source)
+    state, sentences = _judge(known, kind)
     rows: list[tuple[str | Shown, ...]] = [
         (
             short(str(name), 40),
@@ -60,8 +60,6 @@ def recovery_section(inputs: Inputs) -> Section:
         for name, row in found.whole.iterrows()
     ]
     return Section(
-        "recovery",
-        "Recovery of the truth",
         state,
         " ".join(sentences),
         (_figure(known.head(_MOST_ROWS)),) if len(known) else (),
@@ -89,14 +87,14 @@ def _covered(known: pd.DataFrame) -> float:
     return float(known["covered"].astype(bool).mean()) if len(known) else float("nan")
 
 
-def _judge(known: pd.DataFrame, source: str) -> tuple[State, list[str]]:
+def _judge(known: pd.DataFrame, kind: str) -> tuple[State, list[str]]:
     if not len(known):
         return "unknown", ["Coverage cannot be assessed without standard errors."]
     covered, n = _covered(known), len(known)
     worst = float(np.abs(known["z"].to_numpy(dtype=np.float64)).max())
     sentences = [
-        f"By {source}, {percent(covered, 0).text} of {plural(n, 'interval')} of 90 % contain the "
-        f"truth; the largest error is {significant(worst, 2).text} standard deviations."
+        f"Of {n:,} {kind}, {percent(covered, 0).text} contain the truth; the largest error is "
+        f"{significant(worst, 2).text} standard deviations."
     ]
     expected_spread = math.sqrt(_PROBABILITY * (1 - _PROBABILITY) / n)
     if covered < _PROBABILITY - _TOO_FEW * expected_spread:

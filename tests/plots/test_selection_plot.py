@@ -1,0 +1,54 @@
+"""Criteria of a grid as they are plotted, against the table that they are plotted from."""
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+
+from bayesgmm import plot_selection
+from bayesgmm.errors import InputError, InvalidParameterError
+
+mpl.use("Agg")
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    yield
+    plt.close("all")
+
+
+def table():
+    """Four structures by three numbers of components; one fit is not admissible."""
+    rng = np.random.default_rng(2)
+    records = [
+        {"n_components": k, "covariance_type": word, "bic": 100.0 * rng.random(), "note": ""}
+        for word in ("full", "EII", "VEV", "tied")
+        for k in (1, 2, 3)
+    ]
+    records[0] |= {"bic": -1e9, "note": "Component 0 is singular."}
+    return pd.DataFrame(records)
+
+
+def test_lines_are_the_admissible_values_in_mclust_s_order():
+    frame = table()
+    ax = plot_selection(frame)
+    *lines, best = ax.get_lines()
+    assert [line.get_label() for line in lines] == ["EII", "EEE", "VEV", "VVV"]
+    for line, word in zip(lines, ("EII", "tied", "VEV", "full"), strict=True):
+        part = frame[(frame["covariance_type"] == word) & (frame["note"] == "")]
+        shown = np.asarray(line.get_ydata(), dtype=np.float64)
+        np.testing.assert_array_equal(shown[np.isfinite(shown)], part["bic"])
+    admissible = frame[frame["note"] == ""]
+    assert best.get_ydata() == [admissible["bic"].min()]
+    low, high = ax.get_ylim()
+    assert low < admissible["bic"].min() < admissible["bic"].median() < high
+
+
+def test_what_cannot_be_plotted_is_said():
+    with pytest.raises(InputError, match="no admissible model"):
+        plot_selection(table().assign(note="none"))
+    with pytest.raises(InputError, match="no column 'bic'"):
+        plot_selection(table().drop(columns="bic"))
+    with pytest.raises(InvalidParameterError, match="selection must be a Selection or its table"):
+        plot_selection([1])
