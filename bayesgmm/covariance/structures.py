@@ -30,7 +30,7 @@ _LETTERS = {"I": _IDENTITY, "E": _EQUAL, "V": _VARYING}
 
 @dataclass(frozen=True, repr=False)
 class Structure:
-    """Sigma_k = lambda_k D_k A_k D_k': volume, shape (|A_k| = 1) and orientation.
+    """Sigma_k = lambda_k D_k A_k D_k': volume, shape (det A_k = 1) and orientation.
 
     Attributes
     ----------
