@@ -17,9 +17,10 @@ from bayesgmm.data.validation import check_data
 from bayesgmm.display import progress
 from bayesgmm.errors import BayesGMMWarning, FitError, InputError, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
+from bayesgmm.estimator.information_criteria import information_criteria
 from bayesgmm.likelihood.em_steps import n_threads
+from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.likelihood.scaling import check_common_unit
-from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.results import Result, as_text
 from bayesgmm.selection.grid_search import Candidate, search_grid
 
@@ -34,7 +35,6 @@ _DIAGONAL = ("EII", "VII", "EEI", "VEI", "EVI", "VVI")
 _FULL = ("EEE", "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV")
 _MCLUST = (*_DIAGONAL, *_FULL, "E", "V")
 _FOLDS = 5
-_LOG_2_PI = float(np.log(2.0 * np.pi))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -337,45 +337,24 @@ def _search(
 
 def _record(model: Candidate, x: Array) -> dict[str, Any]:
     """A model's row of the table."""
-    n, d = x.shape
-    nu = model.structure.n_parameters(model.n_components, d)
-    value = model.log_likelihood
-    bic = -2.0 * value + nu * float(np.log(n))
-    icl = np.nan
+    nu = model.structure.n_parameters(model.n_components, x.shape[1])
+    bic = aic = icl = np.nan
     if model.parameters is not None:
-        joint = _log_joint(x, model.parameters)
-        largest = joint.max(axis=0)
-        certainty = -np.log(np.exp(joint - largest).sum(axis=0))
-        icl = bic - 2.0 * float(certainty.sum())
+        found = membership(x, model.parameters.mixture())
+        _, _, bic, aic, icl = information_criteria(*found, None, nu)
     return {
         "n_components": model.n_components,
         "covariance_type": model.structure.code,
-        "log_likelihood": value,
+        "log_likelihood": model.log_likelihood,
         "n_parameters": nu,
         "bic": bic,
-        "aic": -2.0 * value + 2.0 * nu,
+        "aic": aic,
         "icl": icl,
         "converged": model.converged,
         "note": "inherited from a nested structure: no admissible fit of this model is more likely"
         if model.inherited
         else model.note,
     }
-
-
-def _log_joint(x: Array, parameters: Parameters) -> Array:
-    """Log of weight times density of each component at each row, (K, n), nats."""
-    weights, means, covariances = parameters
-    centred = x.T - means[:, :, np.newaxis]
-    if covariances.ndim == 2:
-        deviations = np.sqrt(covariances)
-        z = centred / deviations[:, :, np.newaxis]
-    else:
-        lower = np.linalg.cholesky(covariances)
-        deviations = np.einsum("kii->ki", lower)
-        z = np.linalg.solve(lower, centred)
-    constants = np.log(weights) - np.log(deviations).sum(axis=1) - 0.5 * means.shape[1] * _LOG_2_PI
-    joint: Array = constants[:, np.newaxis] - 0.5 * np.einsum("kdn,kdn->kn", z, z)
-    return joint
 
 
 def _folds(n: int, rng: np.random.Generator) -> list[NDArray[np.intp]]:
@@ -403,9 +382,8 @@ def _held_out(
         if model.parameters is None or not model.admissible:
             values.append(np.nan)
             continue
-        joint = _log_joint(x[test], model.parameters)
-        largest = joint.max(axis=0)
-        values.append(float((largest + np.log(np.exp(joint - largest).sum(axis=0))).sum()))
+        mixture = model.parameters.mixture()
+        values.append(float(membership(x[test], mixture, densities_alone=True)[0].sum()))
     return values
 
 
