@@ -3,6 +3,8 @@
 // Shapes, layout and contiguity are checked at this border, where a mistake is an exception.
 #include <chrono>
 
+#include "binding_arguments.hpp"
+#include "binding_samplers.hpp"
 #include "clustering/agglomeration.hpp"
 #include "clustering/assignment.hpp"
 #include "clustering/kmeans.hpp"
@@ -11,75 +13,10 @@
 #include "em/relative_variances.hpp"
 #include "likelihood/information.hpp"
 #include "likelihood/log_posterior.hpp"
-#include "numpy_arrays.hpp"
 #include "processor.hpp"
 
 namespace bayesgmm {
 namespace {
-
-namespace nb = nanobind;
-
-using Weights = std::optional<ConstVector>;
-// Covariances: variances (K, D) or matrices (K, D, D).
-using AnyInput = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
-using Letters = std::tuple<int, int, int>;
-
-void require(bool holds, const char *message) {
-    if (!holds) throw nb::value_error(message);
-}
-
-void require_below(Index k, ConstLabels labels, const char *message) {
-    for (const std::int64_t each : labels) require(0 <= each && each < k, message);
-}
-
-template <class T, int Axes, class... Sizes>
-bool is_of(View<T, Axes> view, Sizes... sizes) {
-    return view.shape == std::array<Index, Axes>{static_cast<Index>(sizes)...};
-}
-
-Index size_of(const AnyInput &array) { return static_cast<Index>(array.size()); }
-ConstVector flat(const AnyInput &array) { return {array.data(), {size_of(array)}}; }
-
-template <int Axes>
-View<const double, Axes> covariances_in(const AnyInput &array, Index k, Index d) {
-    require(size_of(array) == k * covariance_size<Axes>(d),
-            "covariances must be of shape (K, D, D) or (K, D)");
-    return covariance_view<Axes>(array.data(), k, d);
-}
-
-Structure structure_of(const Letters &letters) {
-    const auto [volume, shape, orientation] = letters;
-    for (const int each : {volume, shape, orientation})
-        require(IDENTITY <= each && each <= VARYING, "letters must be 0, 1 or 2");
-    return {Letter{volume}, Letter{shape}, Letter{orientation}};
-}
-
-Rows rows_of(ConstMatrix x, const Weights &weights, ConstVector shift, ConstVector scale) {
-    const Index n = x.shape[0], d = x.shape[1];
-    require(d > 0, "x must have a column");
-    require(is_of(shift, d) && is_of(scale, d), "shift and scale must be (D,)");
-    require(!weights || is_of(*weights, n), "row_weights must be (n,)");
-    return {x, weights.value_or(ConstVector{}), shift, scale};
-}
-
-struct MixtureView {
-    const AnyInput &covariances;
-    Index k, d;
-
-    MixtureView(ConstVector weights, ConstMatrix means, const AnyInput &sigma, Index features)
-        : covariances(sigma), k(weights.size()), d(features) {
-        require(k > 0 && is_of(means, k, d), "weights must be (K,) and means (K, D)");
-        require(sigma.ndim() == 2 || sigma.ndim() == 3, "covariances must have 2 or 3 axes");
-    }
-    bool is_dense() const { return covariances.ndim() == 3 && d > 1; }
-    // Call f with the number of axes, as a constant, and the covariances.
-    template <class F>
-    auto visit(const F &f) const {
-        return with_axes(covariances.ndim() == 3, d, [&](auto axes) {
-            return f(axes, covariances_in<axes>(covariances, k, d));
-        });
-    }
-};
 
 // --- passes and EM --------------------------------------------------------------------------------
 
@@ -96,18 +33,6 @@ std::tuple<Index, Numbers> e_step(ConstMatrix x, const Weights &row_weights, Con
         if (bad == 0) Passes<axes>(rows, k, threads).run(gaussians, {sums, k, d});
         return {bad, std::move(sums)};
     });
-}
-
-// concentration, location, precision, family, groups, axes, strength, scale, log_scales
-using PriorArguments = std::tuple<ConstVector, ConstVector, ConstVector, int, Index, Index,
-                                  ConstVector, ConstVector, ConstVector>;
-
-Prior prior_of(const PriorArguments &arguments) {
-    const auto &[concentration, location, precision, family, groups, axes, strength, scale,
-                 log_scales] = arguments;
-    require(FIXED <= family && family <= SEPARATE, "no such family of priors");
-    return {concentration, location, precision, Family{family}, groups,
-            axes,          strength, scale,     log_scales};
 }
 
 // Whether a signal waits, looked for at most twenty times a second.
@@ -320,90 +245,6 @@ std::tuple<Index, Numbers> information_sums(ConstMatrix x, const Weights &row_we
     const Index bad = factor<3>(weights, means, covariances, gaussians);
     if (bad == 0) InformationSums(rows, weights, gaussians).run(out);
     return {bad, std::move(out)};
-}
-
-// --- for samplers -----------------------------------------------------------------------------------
-
-void require_likelihood(int kind, ConstVector weights, ConstMatrix means, const AnyInput &matrices,
-                        ConstMatrix x) {
-    const Index k = weights.size(), d = x.shape[1];
-    require(COVARIANCES <= kind && kind <= PRECISION_CHOLESKY, "no such kind of matrices");
-    require(k > 0 && d > 0 && is_of(means, k, d) &&
-                size_of(matrices) == k * d * (matrices.ndim() == 3 ? d : 1),
-            "shapes must be weights (K,), means (K, D), matrices (K, D, D) or (K, D), x (n, D)");
-}
-
-// The value, and the gradient in weights, means and matrices, one after another.
-std::tuple<double, Numbers> log_likelihood(int kind, ConstVector weights, ConstMatrix means,
-                                           const AnyInput &matrices, ConstMatrix x,
-                                           ConstVector row_weights) {
-    require_likelihood(kind, weights, means, matrices, x);
-    const Index n = x.shape[0], d = x.shape[1], k = weights.size();
-    require(row_weights.empty() || is_of(row_weights, n), "row_weights must be (n,) or (0,)");
-    double value = 0.0;
-    Numbers gradient(k + k * d + size_of(matrices));
-    bayesgmm_log_likelihood(kind, matrices.ndim() == 3, n, d, k, weights.data, means.data,
-                            matrices.data(), x.data, row_weights.size(), row_weights.data, &value,
-                            gradient.data(), gradient.data() + k, gradient.data() + k + k * d);
-    return {value, std::move(gradient)};
-}
-
-Numbers log_densities(int kind, ConstVector weights, ConstMatrix means, const AnyInput &matrices,
-                      ConstMatrix x) {
-    require_likelihood(kind, weights, means, matrices, x);
-    Numbers out(x.shape[0]);
-    bayesgmm_log_densities(kind, matrices.ndim() == 3, x.shape[0], x.shape[1], weights.size(),
-                           weights.data, means.data, matrices.data(), x.data, out.data());
-    return out;
-}
-
-// A posterior as the C functions take it. It points into the arrays, which must outlive it.
-LabelNumbers problem(ConstMatrix x, ConstVector shift, ConstVector scale,
-                     const PriorArguments &prior, const AnyInput &frame,
-                     const AnyInput &frame_inverse, double constant) {
-    static_assert(sizeof(Problem) % sizeof(std::int64_t) == 0);
-    const Problem made{rows_of(x, {}, shift, scale), prior_of(prior), flat(frame),
-                       flat(frame_inverse), constant};
-    require(made.consistent(), "sizes of rows, priors and frame do not agree");
-    LabelNumbers bytes(sizeof(Problem) / sizeof(std::int64_t));
-    std::memcpy(bytes.data(), &made, sizeof made);
-    return bytes;
-}
-
-const Problem &problem_in(ConstLabels bytes, ConstVector u) {
-    require(bytes.size() * sizeof(std::int64_t) == sizeof(Problem), "not a problem");
-    const Problem &of = *reinterpret_cast<const Problem *>(bytes.data);
-    require(is_of(u, of.size()), "u must have as many coordinates as the problem");
-    return of;
-}
-
-std::tuple<double, Numbers> log_density(ConstLabels bytes, ConstVector u) {
-    const Problem &of = problem_in(bytes, u);
-    double value = 0.0;
-    Numbers gradient(of.size());
-    bayesgmm_log_posterior(u.size(), u.data, gradient.data(), &value, &of);
-    return {value, std::move(gradient)};
-}
-
-// Weights, means and covariances at u, one after another.
-Numbers expanded(ConstLabels bytes, ConstVector u) {
-    const Problem &of = problem_in(bytes, u);
-    Numbers out(of.k() * (1 + of.d() + of.d() * of.d()));
-    bayesgmm_expand(u.size(), static_cast<std::uint64_t>(out.size()), u.data, out.data(), &of);
-    return out;
-}
-
-// The C functions by name, for compilers of graphs and for samplers.
-nb::dict addresses() {
-    nb::dict out;
-    const auto add = [&](const char *name, auto *function) {
-        out[name] = reinterpret_cast<std::uintptr_t>(function);
-    };
-    add("bayesgmm_log_likelihood", &bayesgmm_log_likelihood);
-    add("bayesgmm_log_densities", &bayesgmm_log_densities);
-    add("bayesgmm_log_posterior", &bayesgmm_log_posterior);
-    add("bayesgmm_expand", &bayesgmm_expand);
-    return out;
 }
 
 // --- where EM begins, and assignment --------------------------------------------------------------

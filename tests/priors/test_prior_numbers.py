@@ -23,7 +23,7 @@ def between(file, first, last):
 def test_the_fields_are_those_of_the_core():
     members = between("likelihood/prior.hpp", "struct Prior {", "bool fits")
     assert tuple(re.findall(r"(\w+)\s*[,;]", members)) == PriorNumbers._fields
-    unpacked = between("binding.cpp", "Prior prior_of(const PriorArguments", "require")
+    unpacked = between("binding_arguments.hpp", "Prior prior_of(const PriorArguments", "require")
     names = unpacked.split("[", 1)[1].split("]", 1)[0]
     assert tuple(re.findall(r"\w+", names)) == PriorNumbers._fields
 
