@@ -1,5 +1,6 @@
 """Summaries of results, as text and for notebook cells."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
@@ -20,13 +21,14 @@ def as_text(paragraphs: "Sequence[str | pd.DataFrame]") -> str:
     )
 
 
-class Result:
+class Result(ABC):
     """A result of an analysis, made of paragraphs: sentences and tables, in order."""
 
     __slots__ = ()
 
+    @abstractmethod
     def _paragraphs(self) -> "Sequence[str | pd.DataFrame]":
-        raise NotImplementedError
+        """The sentences and tables of the summary."""
 
     def summary(self) -> str:
         """The result in words and tables, as text."""

@@ -251,7 +251,7 @@ def _resolve(x: Array, row_weights: Array | None, settings: Settings) -> Resolve
     assert settings.priors is not None
     if settings.reg_covar:
         raise InvalidParameterError(
-            "prior and reg_covar both keep covariances from collapsing: give one of them."
+            "priors and reg_covar both keep covariances from collapsing: give one of them."
         )
     structure, k = settings.structure, settings.n_components
     priors = settings.priors.for_data(x, k, structure, sample_weight=row_weights)
