@@ -7,7 +7,7 @@ import xarray as xr
 
 import bayesgmm
 from bayesgmm import GaussianMixture, report
-from bayesgmm.diagnostics import labelling
+from bayesgmm.labels import labelling
 
 FAITHFUL_ROWS = 272
 
@@ -48,8 +48,8 @@ def test_nothing_is_missing_but_what_was_not_asked_for(made):
 
 def test_a_report_labels_the_posterior_once(faithful, faithful_em, posterior_of, monkeypatch):
     calls = []
-    plain = labelling._METHODS["ecr"]
-    monkeypatch.setitem(labelling._METHODS, "ecr", lambda p: calls.append(1) or plain(p))
+    plain = labelling.GAUSSIAN["ecr"]
+    monkeypatch.setitem(labelling.GAUSSIAN, "ecr", lambda p: calls.append(1) or plain(p))
     posterior = posterior_of(faithful_em, FAITHFUL_ROWS, draws=100)
     made = report(faithful, em=faithful_em, posterior=posterior, truth=faithful_em.mixture_)
     assert len(calls) == 1

@@ -7,8 +7,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesgmm.diagnostics.convergence import AGREE
 from bayesgmm.diagnostics.switching import RELABELLED, parameter_name
-from bayesgmm.diagnostics.verdicts import AGREE
 from bayesgmm.plots.style import colour
 from bayesgmm.posterior.draws import Draws
 from bayesgmm.reporting.inputs import Inputs
@@ -106,14 +106,16 @@ def _parameters(
     """Name, component, name among the statistics, and draws (chain, draw)."""
     components = range(draws.n_components)
     for k in components:
-        yield "weight", k, parameter_name(draws, "weight", k), draws.weights[..., k]
+        yield "weight", k, parameter_name("weight", k), draws.weights[..., k]
     for j in features:
         for k in components:
-            key, name = parameter_name(draws, "mean", k, j), f"mean of {inputs.labels_short[j]}"
+            key = parameter_name(f"mean of {draws.feature_words[j]}", k)
+            name = f"mean of {inputs.labels_short[j]}"
             yield name, k, key, draws.means[..., k, j]
     for j in features:
         for k in components:
-            key, name = parameter_name(draws, "sd", k, j), f"s.d. of {inputs.labels_short[j]}"
+            key = parameter_name(f"sd of {draws.feature_words[j]}", k)
+            name = f"s.d. of {inputs.labels_short[j]}"
             yield name, k, key, np.sqrt(draws.covariances[..., k, j, j])
 
 

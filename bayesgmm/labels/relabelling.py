@@ -6,9 +6,9 @@ from warnings import warn
 
 import xarray as xr
 
-from bayesgmm.arguments import check_choice, check_text
-from bayesgmm.diagnostics.labelling import Reference, label_draws
+from bayesgmm.arguments import check_text
 from bayesgmm.errors import ConvergenceWarning
+from bayesgmm.labels.labelling import Reference, Request, label_draws
 from bayesgmm.posterior.draws import Posterior
 
 
@@ -21,6 +21,7 @@ def relabel(
     by: str = "means",
     feature: int | str = 0,
     allocations: str | None = None,
+    probabilities: str | None = None,
     variables: Mapping[str, str] | None = None,
 ) -> xr.DataTree:
     """Give the components of all draws one labelling.
@@ -85,12 +86,10 @@ def relabel(
     Relabelling is idempotent and does not depend on the order of the chains. Memberships are
     computed in blocks of rows; an array of draws x rows x components is never allocated.
     """
-    check_choice("by", by, ("means", "variances", "weights"))
     check_text("allocations", allocations)
-    labelling = label_draws(
-        posterior, method, reference, X,
-        by=by, feature=feature, allocations=allocations, variables=variables,
-    )  # fmt: skip
+    check_text("probabilities", probabilities)
+    request = Request(method, reference, X, by, feature, allocations, probabilities, variables)
+    labelling = label_draws(posterior, request)
     if not labelling.assignment.settled:
         warn(
             f"Method {method!r} did not converge: labels still changed after "
