@@ -11,6 +11,7 @@ from bayesgmm.diagnostics.multimodality import Valley
 from bayesgmm.diagnostics.sampler_statistics import Transitions
 
 type State = Literal["good", "care", "bad", "unknown"]
+RESULTS = {"good": "passed", "care": "care", "bad": "failed", "unknown": "not checked"}
 
 # Standard errors between rows and draws above which the draws do not describe the rows.
 _APART = 5.0

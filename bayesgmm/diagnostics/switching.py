@@ -20,7 +20,7 @@ from bayesgmm.diagnostics.convergence import (
     statistics,
 )
 from bayesgmm.diagnostics.described_rows import discrepancy
-from bayesgmm.diagnostics.evidence import Check, Figures, State
+from bayesgmm.diagnostics.evidence import RESULTS, Check, Figures, State
 from bayesgmm.diagnostics.invariants import (
     coclustering,
     density_values,
@@ -41,7 +41,6 @@ type Array = NDArray[np.float64]
 type Permutations = NDArray[np.intp]
 
 SAMPLED, RELABELLED, INVARIANT = "as sampled", "relabelled", "label-invariant"
-_RESULTS = {"good": "passed", "care": "care", "bad": "failed", "unknown": "not checked"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -132,7 +131,7 @@ class LabelSwitching(Result):
     def evidence(self) -> pd.DataFrame:
         """The checks: question, result, figure, bound, finding and consequence."""
         rows = [
-            (c.question, _RESULTS[c.state], c.figure, c.bound, c.finding, c.consequence)
+            (c.question, RESULTS[c.state], c.figure, c.bound, c.finding, c.consequence)
             for c in self.checks
         ]
         columns = ["question", "result", "figure", "bound", "finding", "consequence"]

@@ -93,8 +93,8 @@ def _labels(f: Figures) -> Check:
         )  # fmt: skip
     return Check(
         question, "good", f.outside, STRAY,
-        f"All {f.n_chains} chains keep the same labelling{but}. R-hat is at most {f.sampled:.3f} as "
-        f"sampled; {agree}.",
+        f"All {f.n_chains} chains keep the same labelling{but}. R-hat is at most "
+        f"{f.sampled:.3f} as sampled; {agree}.",
         "Single components can be summarised without relabelling.",
         "no switching",
     )  # fmt: skip

@@ -42,7 +42,7 @@ def component_values(draws: Draws, *, correlations: bool = True) -> Values:
     return values
 
 
-def values_of_variables(group: xr.Dataset, dim: str) -> Values:
+def values_of_variables(group: xr.Dataset, dim: str, skip: str | None = None) -> Values:
     """All variables of numbers with one axis of components, entry by entry of their other axes.
 
     Parameters
@@ -51,6 +51,8 @@ def values_of_variables(group: xr.Dataset, dim: str) -> Values:
     dim : str
         The axis of components. Axes of rows are left out: variables with more than 1,000 entries
         for each component.
+    skip : str, optional
+        A variable that is left out.
 
     Returns
     -------
@@ -58,7 +60,8 @@ def values_of_variables(group: xr.Dataset, dim: str) -> Values:
     """
     values = {}
     for name, array in group.data_vars.items():
-        if not {*_SAMPLE_DIMS, dim} <= set(array.dims) or array.dtype.kind not in "fiu":
+        numbers = array.dtype.kind in "fiu" and name != skip
+        if not (numbers and {*_SAMPLE_DIMS, dim} <= set(array.dims)):
             continue
         last = array.transpose(*_SAMPLE_DIMS, ..., dim)
         others = last.shape[2:-1]

@@ -302,7 +302,7 @@ def _label_any_mixture(posterior: Posterior, request: Request) -> Labelling:
     shape = (group.sizes["chain"], group.sizes["draw"], k)
     sampled = _sampled_labels(posterior, shape)
     problem = Problem(_memberships(group, request, None, sampled))
-    values = permuted(values_of_variables(group, dim), inverse(sampled))
+    values = permuted(values_of_variables(group, dim, request.probabilities), inverse(sampled))
     if request.reference is not None:
         raise InvalidParameterError(
             "A reference is a Gaussian mixture, but the posterior has no weights, means and "

@@ -7,12 +7,22 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesgmm.diagnostics.convergence import AGREE
+from bayesgmm.diagnostics.convergence import AGREE, mcse
 from bayesgmm.diagnostics.switching import RELABELLED, parameter_name
 from bayesgmm.plots.style import colour
 from bayesgmm.posterior.draws import Draws
 from bayesgmm.reporting.inputs import Inputs
-from bayesgmm.reporting.parts import Figure, Section, Shown, State, Table, count, fixed, plural
+from bayesgmm.reporting.parts import (
+    Figure,
+    Section,
+    Shown,
+    State,
+    Table,
+    count,
+    fixed,
+    plural,
+    significant,
+)
 from bayesgmm.reporting.sections.parameters import shown_features
 from bayesgmm.reporting.svg import canvas, style, to_svg
 
@@ -21,6 +31,10 @@ type Array = NDArray[np.float64]
 _PROBABILITY = 0.9
 _ENOUGH = 400
 _MOST_ROWS = 60
+_CUT = (
+    "Components marked by † overlap with another one: their relabelled draws are cut at the "
+    "overlap, so that means are pushed apart and intervals are too short."
+)
 _PANELS = 6
 
 
@@ -32,17 +46,27 @@ def posterior_section(inputs: Inputs) -> Section:
     bulk, tail = float(relabelled["ess_bulk"].min()), float(relabelled["ess_tail"].min())
     divergences = _divergences(inputs.posterior)
     state, sentences = _judge(draws, largest, min(bulk, tail), divergences)
+    if state == "good":
+        state = inputs.switching.state
+    if inputs.switching.cut:
+        sentences.append(_CUT)
+    cut = inputs.switching.cut
     parameters = list(_parameters(inputs, draws, shown_features(inputs, 6)))
     rows = [
-        _row(f"{name}, component {k}", values, relabelled.loc[key])
+        _row(f"{name}, component {k}{'†' if k in cut else ''}", values, relabelled.loc[key])
         for name, k, key, values in parameters[:_MOST_ROWS]
     ]
     hidden = len(parameters) - len(rows)
+    notes = ["MCSE: the Monte Carlo standard error of the mean."]
+    if cut:
+        notes.append(_CUT)
+    if hidden > 0:
+        notes.append(f"Not shown: {plural(hidden, 'more parameter')}.")
     table = Table(
         "Posterior summary after relabelling",
-        ("", "mean", "s.d.", "from", "to (90 %)", "R-hat", "bulk ESS", "tail ESS"),
+        ("", "mean", "MCSE", "s.d.", "from", "to (90 %)", "R-hat", "bulk ESS", "tail ESS"),
         tuple(rows),
-        f"Not shown: {plural(hidden, 'more parameter')}." if hidden > 0 else "",
+        " ".join(notes),
     )
     return Section(
         state,
@@ -126,6 +150,7 @@ def _row(name: str, values: Array, statistics: Any) -> tuple[str | Shown, ...]:
     return (
         name,
         fixed(float(values.mean()), decimals),
+        significant(mcse(values), 2),
         fixed(spread, decimals),
         fixed(float(low), decimals),
         fixed(float(high), decimals),
