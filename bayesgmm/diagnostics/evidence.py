@@ -81,8 +81,9 @@ class Figures:
     valley : Valley
     transitions : Transitions
     redundant, unsupported : float
-        Proportion of draws in which two components can be merged at a loss of log-likelihood below
-        the AIC penalty, and the BIC penalty, for one component; NaN if not known.
+        Proportion of draws in which two components can be merged, or one removed, at a loss of
+        log-likelihood below the AIC penalty, and the BIC penalty, for one component; NaN if not
+        known.
     simulated : bool
         True if simulated rows stand in for the fitted ones.
     labellings : int
@@ -259,14 +260,14 @@ def _components(f: Figures) -> Check:
     if share <= _SPARE:
         return Check(
             question, "good", share, _SPARE,
-            f"In {100 * share:.0f} % of the draws, two components can be merged without a loss of "
-            "log-likelihood above the AIC penalty for one.",
+            f"In {100 * share:.0f} % of the draws, two components can be merged, or one removed, "
+            "without a loss of log-likelihood above the AIC penalty for one.",
         )  # fmt: skip
     return Check(
         question, "care", share, _SPARE,
         f"In {100 * share:.0f} % of the draws, two of the {f.n_components} components can be "
-        f"merged at a loss of log-likelihood below the {criterion} penalty for one component: a "
-        "component is empty, or two describe the same cluster.",
+        f"merged, or one removed, at a loss of log-likelihood below the {criterion} penalty for "
+        "one: a component is empty, or two describe the same cluster.",
         f"Fit {f.n_components - 1} components, or compare numbers of components. Label-invariant "
         f"quantities, such as the density, {_still_valid(f)}.",
         name,

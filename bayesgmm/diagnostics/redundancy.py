@@ -17,13 +17,14 @@ _LEAST_DRAWS, _MOST_DRAWS = 25, 200
 
 
 class Redundancy(NamedTuple):
-    """Losses of merging two components, for some draws spread over the chains.
+    """Losses of doing without a component, for some draws spread over the chains.
 
     Attributes
     ----------
     losses : ndarray of shape (chain, some draws)
         Loss of log-likelihood, in nats, if the two components of least loss are merged into one of
-        the same weight, mean and covariance. Negative for a gain.
+        the same weight, mean and covariance, or the component of least loss is removed. Negative
+        for a gain.
     parameters : int
         The number of a component's parameters, p.
     n_rows : float
@@ -54,11 +55,13 @@ class Redundancy(NamedTuple):
 
 
 def redundancy(draws: Draws, rows: Array, n_rows: float | None = None) -> Redundancy:
-    """Loss of log-likelihood of merging two components, for the pair of least loss.
+    """Loss of log-likelihood of merging two components or removing one, whichever is least.
 
     Components i and j become one of weight w = w_i + w_j, mean m = (w_i m_i + w_j m_j) / w and
     covariance sum_k w_k (S_k + (m_k - m)(m_k - m)') / w, the Gaussian nearest to the two by KL
-    divergence. The loss is 0 for an empty component and for two equal ones.
+    divergence. The loss is 0 for two equal components. Where a component is removed, the weights of
+    the others are divided by their sum: the loss is about the number of its rows if it is empty but
+    for its prior, however far away it lies.
 
     Parameters
     ----------
@@ -78,7 +81,7 @@ def redundancy(draws: Draws, rows: Array, n_rows: float | None = None) -> Redund
     if k == 1:
         return Redundancy(np.full((draws.n_chains, 1), np.inf), parameters, size)
     pairs = np.array([(i, j) for i in range(k) for j in range(i)])
-    affordable = int(_BUDGET / (len(pairs) * len(rows) * k)) // draws.n_chains
+    affordable = int(_BUDGET / ((len(pairs) + k) * len(rows) * k)) // draws.n_chains
     count = min(draws.n_draws, max(min(affordable, _MOST_DRAWS), _LEAST_DRAWS))
     chosen = np.unique(np.linspace(0, draws.n_draws - 1, count).astype(np.int64))
     some = Draws(draws.weights[:, chosen], draws.means[:, chosen], draws.covariances[:, chosen])
@@ -86,9 +89,10 @@ def redundancy(draws: Draws, rows: Array, n_rows: float | None = None) -> Redund
     nothing = np.empty((len(rows), 0))
     before = DrawnRows(rows, weights, means, covariances).contract(nothing)[1]
     after = np.full(len(weights), -np.inf)
-    for i, j in pairs:
-        fewer = _merged(weights, means, covariances, i, j)
-        after = np.maximum(after, DrawnRows(rows, *fewer).contract(nothing)[1])
+    fewer = [_merged(weights, means, covariances, i, j) for i, j in pairs]
+    fewer += [_without(weights, means, covariances, i) for i in range(k)]
+    for each in fewer:
+        after = np.maximum(after, DrawnRows(rows, *each).contract(nothing)[1])
     losses = (before - after) * (size / len(rows))
     return Redundancy(losses.reshape(draws.n_chains, -1), parameters, size)
 
@@ -101,9 +105,17 @@ def _merged(
     parts = weights[:, pair].T, means[:, pair].swapaxes(0, 1), covariances[:, pair].swapaxes(0, 1)
     weights, means, covariances = weights.copy(), means.copy(), covariances.copy()
     weights[:, i], means[:, i], covariances[:, i] = merged(*parts)
+    return _without(weights, means, covariances, j)
+
+
+def _without(
+    weights: Array, means: Array, covariances: Array, j: int
+) -> tuple[Array, Array, Array]:
+    """Mixtures without component j."""
     kept = np.arange(weights.shape[1]) != j
+    shares = np.maximum(weights[:, kept], np.finfo(np.float64).tiny)
     return (
-        np.ascontiguousarray(weights[:, kept]),
+        np.ascontiguousarray(shares / shares.sum(axis=1, keepdims=True)),
         np.ascontiguousarray(means[:, kept]),
         np.ascontiguousarray(covariances[:, kept]),
     )

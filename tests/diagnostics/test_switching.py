@@ -122,8 +122,8 @@ def test_invariants_are_what_they_say(two_optima):
     assert cell[name] == pytest.approx(one @ other, abs=1e-10)
 
 
-def test_redundancy_is_the_loss_of_merging(too_many):
-    """Against mixtures merged by hand, on one draw."""
+def test_redundancy_is_the_loss_of_merging_or_removing(too_many):
+    """Against mixtures made by hand, on one draw."""
     draws, rows = read_draws(too_many), too_many["observed_data"]["X"].values
     found = redundancy(draws, rows)
     assert found.parameters == 6
@@ -140,6 +140,14 @@ def test_redundancy_is_the_loss_of_merging(too_many):
                 [*mixture.covariances[rest], both.covariance()],
             )
             losses.append((mixture.log_density(rows) - merged.log_density(rows)).sum())
+    for i in range(4):
+        rest = [k for k in range(4) if k != i]
+        fewer = bayesgmm.Mixture(
+            mixture.weights[rest] / mixture.weights[rest].sum(),
+            mixture.means[rest],
+            mixture.covariances[rest],
+        )
+        losses.append((mixture.log_density(rows) - fewer.log_density(rows)).sum())
     assert found.losses[0, 0] == pytest.approx(min(losses), abs=1e-8)
 
 

@@ -10,6 +10,7 @@ are otherwise healthy. A kind then spoils them in one way.
 
 from dataclasses import dataclass
 
+import gibbs
 import numpy as np
 import xarray as xr
 from scipy.stats import chi2, gamma, norm
@@ -189,6 +190,7 @@ def make(kind, seed, *, k=3, d=2, n=300, rows=True, **options):
         right = OVERFITTED
     elif kind == "off-diagonal":
         sd = np.sqrt(np.diagonal(c, axis1=-2, axis2=-1))
+        c *= np.where(np.eye(d, dtype=bool), 1.0, 0.3)
         sign = np.where(np.arange(chains) < chains // 2, 0.45, -0.45)[:, None, None]
         for i, j in ((0, 1), (1, 0)):
             c[..., i, j] = sign * sd[..., i] * sd[..., j]
@@ -205,3 +207,89 @@ def make(kind, seed, *, k=3, d=2, n=300, rows=True, **options):
         raise ValueError(kind)
     return Known(kind, tree(x, arrays, rows=rows, diverging=diverging), right,
                  {"k": k, "d": d, "n": n, "rows": rows, "seed": seed, **options})  # fmt: skip
+
+
+# --- sampled by Gibbs --------------------------------------------------------------------------
+
+
+def sampled(kind, seed):
+    """A posterior from a Gibbs sampler, of a kind that shows in its verdict."""
+    rng = np.random.default_rng([seed, 99])
+    weights, means, k, n = {
+        "sampled, clear": ([0.5, 0.3, 0.2], [[0, 0], [7, 0], [0, 7]], 3, 300),
+        "sampled, overlapping": ([0.5, 0.5], [[0.0], [2.6]], 2, 200),
+        "sampled, one too many": ([0.4, 0.35, 0.25], [[0, 0], [6, 0], [0, 6]], 4, 300),
+        "sampled, two too many": ([0.5, 0.5], [[0, 0], [6, 0]], 4, 300),
+        "sampled, two maxima": ([0.25] * 4, [[0, 0], [6, 0], [0, 6], [6, 6]], 3, 400),
+    }[kind]
+    means = np.array(means, float)
+    z = rng.choice(len(weights), size=n, p=weights)
+    x = means[z] + rng.standard_normal((n, means.shape[1]))
+    right, starts, draws = ("no switching", "between chains"), [], 1000
+    if kind == "sampled, overlapping":
+        starts, right, draws = [z, 1 - z] * 2, ("within chains",), 2000
+    elif kind == "sampled, one too many":
+        starts, right = [np.where(rng.random(n) < 0.5, z, 3) for _ in range(4)], OVERFITTED
+    elif kind == "sampled, two too many":
+        starts, right = [rng.integers(0, 4, n) for _ in range(4)], OVERFITTED
+    elif kind == "sampled, two maxima":
+        one, other = np.array([0, 0, 1, 2])[z], np.array([1, 2, 0, 0])[z]
+        starts, right, draws = [one, one, other, other], NO, 300
+    else:
+        starts = [np.array(order)[z] for order in ([0, 1, 2], [1, 2, 0], [2, 1, 0], [0, 2, 1])]
+    made = gibbs.posterior(x, k, starts=starts, draws=draws, thin=4, tune=200, rng=seed)
+    quiet = xr.Dataset({"diverging": (("chain", "draw"), np.zeros((4, draws), bool))})
+    made["sample_stats"] = xr.DataTree(quiet)
+    return Known(kind, made, right, {"seed": seed, "k": k})
+
+
+SAMPLED = (
+    "sampled, clear",
+    "sampled, overlapping",
+    "sampled, one too many",
+    "sampled, two too many",
+    "sampled, two maxima",
+)
+HEALTHY = ("none", "between", "within", "cyclic", "excursion")
+SPOILT = (
+    "frozen",
+    "stuck",
+    "trending",
+    "random walk",
+    "bimodal between",
+    "bimodal within, slow",
+    "bimodal within, fast",
+    "identical",
+    "empty",
+    "off-diagonal",
+    "shifted rows",
+    "rescaled rows",
+    "divergent",
+)
+# Components, features and rows; weights; with or without the rows.
+CASES = (
+    {"k": 3, "d": 2, "n": 300},
+    {"k": 4, "d": 3, "n": 400, "weights": (0.55, 0.25, 0.15, 0.05)},
+    {"k": 2, "d": 1, "n": 400},
+    {"k": 3, "d": 2, "n": 300, "rows": False},
+    {"k": 4, "d": 3, "n": 400, "rows": False},
+    {"k": 10, "d": 2, "n": 800},
+)
+
+
+def all_of_them(seeds):
+    """Every posterior of the bench, for some seeds."""
+    for kind in (*HEALTHY, *SPOILT):
+        for case in CASES:
+            without = not case.get("rows", True)
+            if (
+                (without and "rows" in kind)
+                or (case["d"] == 1 and kind == "off-diagonal")
+                or (case["k"] == 2 and kind in ("cyclic", "identical", "empty"))
+            ):
+                continue
+            for seed in seeds:
+                yield make(kind, seed, **case)
+    for kind in SAMPLED:
+        for seed in range(2 * len(seeds)):
+            yield sampled(kind, seed)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.diagnostics.known_groups import CrossTable, cross_table
+from bayesgmm.errors import BayesGMMError
 from bayesgmm.plots.style import colour
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import (
@@ -14,6 +15,7 @@ from bayesgmm.reporting.parts import (
     Shown,
     State,
     Table,
+    UnavailableError,
     count,
     fixed,
     percent,
@@ -26,6 +28,8 @@ from bayesgmm.reporting.svg import panel, style, to_svg
 type Array = NDArray[np.float64]
 
 _CERTAIN = 0.9
+# Expected misclassification rate from which on the classification is not to be relied on.
+_MISTAKEN = 0.05
 _MOST_UNCERTAIN = 10
 _MOST_GROUPS = 20
 
@@ -43,7 +47,7 @@ def membership_section(inputs: Inputs) -> Section:
         f"{rows} a component of probability at least {percent(_CERTAIN, 0).text}. If the mixture "
         f"is correct, the expected misclassification rate is {percent(mistaken, 2).text}."
     ]
-    state: State = "good" if mistaken < 0.05 else "care"
+    state: State = "good" if mistaken < _MISTAKEN else "care"
     tables = [_sizes(responsibilities, labels, largest)]
     numbers: dict[str, Any] = {
         "n_uncertain": uncertain,
@@ -54,6 +58,14 @@ def membership_section(inputs: Inputs) -> Section:
         sentences = ["All rows belong to the single component."]
     else:
         tables.append(_most_uncertain(inputs, responsibilities, largest))
+    averaged = _averaged(inputs)
+    if averaged is not None and k > 1:
+        numbers["expected_misclassified_posterior"] = averaged
+        sentences.append(
+            f"Averaged over the posterior, the rate is {percent(averaged, 2).text}: that of the "
+            "estimate takes its parameters as known."
+        )
+        state = "care" if averaged >= _MISTAKEN else state
     if inputs.labels is not None:
         known = [each for each, whole in zip(inputs.labels, inputs.complete, strict=True) if whole]
         table = cross_table(known, labels, k)
@@ -70,6 +82,17 @@ def membership_section(inputs: Inputs) -> Section:
         tables.insert(1, _groups(table, k))
     figures = (_figure(labels, largest, k),) if k > 1 else ()
     return Section(state, " ".join(sentences), figures, tables, (), numbers)
+
+
+def _averaged(inputs: Inputs) -> float | None:
+    """The expected misclassification rate of probabilities averaged over relabelled draws."""
+    try:
+        labelling = inputs.switching.labelling
+    except (BayesGMMError, UnavailableError):
+        # The posterior's own section says why.
+        return None
+    permutations = labelling.permutations.reshape(-1, labelling.n_components)
+    return float((1.0 - labelling.memberships.average(permutations).max(axis=1)).mean())
 
 
 def _sizes(responsibilities: Array, labels: NDArray[np.int64], largest: Array) -> Table:
