@@ -42,9 +42,10 @@ def test_nothing_is_missing_but_what_was_not_asked_for(made):
     for section in made.numbers["sections"].values():
         missing = section["verdict"].startswith(("Not computed", "Could not be computed"))
         assert not missing, section["verdict"]
-    assert "Not checked" not in made.numbers["verdict"]
+    # K and the structure were given: nothing was compared, and the head says so.
+    assert made.numbers["verdict"].endswith("Not checked: choice of K and structure.")
     assert made.numbers["sections"]["recovery"]["state"] is None
-    assert made.numbers["sections"]["choice"]["state"] is None
+    assert made.numbers["sections"]["choice"]["state"] == "unknown"
 
 
 def test_a_report_labels_the_posterior_once(faithful, faithful_em, posterior_of, monkeypatch):

@@ -30,7 +30,7 @@ def choice_section(inputs: Inputs) -> Section:
     """The models that BIC and ICL select, and the strength of the evidence."""
     if inputs.selection is None:
         return Section(
-            None,
+            "unknown" if inputs.em is not None or inputs.posterior is not None else None,
             "K and the structure were given, and not compared with other models.",
         )
     table = inputs.selection
