@@ -14,6 +14,7 @@ from .em.spurious import Degeneracy as Degeneracy
 from .em.spurious import Fault as Fault
 from .estimator.alignment import align as align
 from .estimator.gaussian_mixture import GaussianMixture as GaussianMixture
+from .labels.consistent_draws import responsibilities as responsibilities
 from .labels.relabelling import relabel as relabel
 from .mixture.decision_boundaries import Boundaries as Boundaries
 from .mixture.highest_density_region import HighestDensityRegion as HighestDensityRegion
@@ -29,7 +30,6 @@ from .posterior.mixture_distribution import marginal_mixture as marginal_mixture
 from .posterior.predictions import co_clustering as co_clustering
 from .posterior.predictions import log_likelihood as log_likelihood
 from .posterior.predictions import posterior_predictive as posterior_predictive
-from .posterior.predictions import responsibilities as responsibilities
 from .posterior.pymc_model import mixture_model as mixture_model
 from .posterior.sampling import sample_posterior as sample_posterior
 from .priors.families import LKJ as LKJ

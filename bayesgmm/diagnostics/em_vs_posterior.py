@@ -13,9 +13,10 @@ from bayesgmm.arguments import check_probability
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.data.validation import Data
 from bayesgmm.diagnostics.point_estimates import point_estimate
-from bayesgmm.diagnostics.posterior_means import PosteriorSummary, consistent_draws, summarised
+from bayesgmm.diagnostics.posterior_means import PosteriorSummary, summarised
 from bayesgmm.errors import InputError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
+from bayesgmm.labels.consistent_draws import consistent_draws
 from bayesgmm.mixture.matching import match_components
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.draws import Posterior, posterior_group, read_estimate, read_rows

@@ -14,8 +14,9 @@ from sklearn.metrics import adjusted_rand_score
 from bayesgmm.arguments import check_kind, check_probability, check_rng
 from bayesgmm.data.validation import check_data
 from bayesgmm.diagnostics.point_estimates import point_estimate
-from bayesgmm.diagnostics.posterior_means import consistent_draws, summarised
+from bayesgmm.diagnostics.posterior_means import summarised
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
+from bayesgmm.labels.consistent_draws import consistent_draws
 from bayesgmm.mixture.matching import match_components
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.draws import Posterior

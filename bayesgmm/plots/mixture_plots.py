@@ -13,6 +13,7 @@ from bayesgmm.data.validation import Data
 from bayesgmm.diagnostics.point_estimates import point_estimate
 from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
+from bayesgmm.labels.consistent_draws import consistent_draws
 from bayesgmm.mixture.features import feature_indices
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.plots.style import (
@@ -26,7 +27,7 @@ from bayesgmm.plots.style import (
     name_axes,
     new_axes,
 )
-from bayesgmm.posterior.draws import Posterior, read_draws, rows_if_known, rows_of
+from bayesgmm.posterior.draws import Posterior, rows_if_known, rows_of
 from bayesgmm.uncertainty.standard_errors import StandardErrors
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def plot_mixture(
 def _picture(fit: Fit, X: Any, prob: float, variables: Mapping[str, str] | None) -> _Picture:
     draws: tuple[Mixture, ...] = ()
     if isinstance(fit, xr.DataTree | xr.Dataset):
-        posterior = read_draws(fit, variables)
+        posterior = consistent_draws(fit, variables)
         draws, mixture = tuple(posterior.mixtures(_DRAWS)), posterior.mean()
         data = rows_if_known(fit, mixture.n_features, X)
     else:
