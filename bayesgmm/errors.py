@@ -81,7 +81,7 @@ class NotFittedError(BayesGMMError, _SklearnNotFittedError):
 
 
 class SingularCovarianceError(BayesGMMError, ValueError):
-    """Raised by a pass at a covariance that is not positive definite, that of `component`."""
+    """Raised by an E-step at a covariance that is not positive definite: that of `component`."""
 
     def __init__(self, component: int) -> None:
         super().__init__(

@@ -28,7 +28,7 @@ from bayesgmm.priors.priors import Priors, ResolvedPriors
 type Array = NDArray[np.float64]
 
 _EXACT = StopRule()
-_MOST_PASSES = 2**31 - 1
+_MOST_E_STEPS = 2**31 - 1
 # What weights may add up to, and beside a prior.
 _MOST_WEIGHT = 1e290
 _FEWEST_ROWS, _MOST_ROWS = 1e-100, 2.0**53
@@ -290,9 +290,8 @@ def _check_rows(x: Array, names: tuple[str, ...] | None, settings: Settings) -> 
 
 
 def _rule(settings: Settings) -> StopRule:
-    passes = _EXACT.max_passes if settings.max_iter is None else settings.max_iter + 1
-    passes = min(passes, _MOST_PASSES)
-    return StopRule(change=settings.tol, max_passes=passes)
+    e_steps = _EXACT.max_e_steps if settings.max_iter is None else settings.max_iter + 1
+    return StopRule(change=settings.tol, max_e_steps=min(e_steps, _MOST_E_STEPS))
 
 
 def _run_given(
@@ -436,7 +435,7 @@ def _record(found: Attempt, units: Units, weight_unit: float) -> StartRecord:
     run = found.run
     value, iterations = np.nan, 0
     if run is not None:
-        iterations = run.n_passes - 1
+        iterations = run.n_e_steps - 1
         if not found.collapsed:
             value = units.log_likelihood(run.log_likelihood, run.statistics.weight) * weight_unit
     converged = run is not None and run.converged

@@ -16,12 +16,12 @@ type Array = NDArray[np.float64]
 
 # A first run ends at this estimated remaining gain (nats); two that end within
 # `_SAME` of one another count as one maximum; within `_ROUNDING`, as one run.
-_FIRST = StopRule(remaining=1e-3, max_passes=300, plain=100)
+_FIRST = StopRule(remaining=1e-3, max_e_steps=300, plain=100)
 _SAME, _ROUNDING = 1e-2, 1e-9
 _FEWEST, _MOST = 4, 24
 # Starts from nothing, before some are made of what was found.
 _FRESH = 7
-# Multiplications that first runs may take together, of about 30 passes each.
+# Multiplications that first runs may take together, of about 30 E-steps each.
 _WORK = 6e10
 
 
@@ -34,7 +34,7 @@ class Attempt:
     name : str
         How the start was made.
     run : Run or None
-        None if not even the first pass could be made.
+        None if not even the first E-step could be made.
     degeneracy : Degeneracy or None
         Why the run is degenerate or spurious, if it is; it then loses to every run that is not.
     n_rows : int
@@ -74,7 +74,7 @@ def attempt(
     """Run EM from a start and judge where it ended."""
     n = len(rows.x)
     run = maximise(rows, objective, start.parameters, rule, accelerate=fast)
-    if not run.n_passes:
+    if not run.n_e_steps:
         assert run.collapsed is not None
         return Attempt(start.name, None, Degeneracy(Fault.SINGULAR_START, run.collapsed), n)
     return Attempt(start.name, run, why_spurious(run, objective, ratio) if judged else None, n)
@@ -86,7 +86,7 @@ def first_run(rows: Rows, objective: Objective, start: Start, fast: bool) -> Att
     run = found.run
     if run is None:
         return found
-    if run.n_passes <= _FIRST.plain and objective.priors is None:
+    if run.n_e_steps <= _FIRST.plain and objective.priors is None:
         return replace(found, degeneracy=too_few_rows(run, objective.structure))
     return replace(found, degeneracy=why_spurious(run, objective))
 
@@ -180,7 +180,7 @@ def finish(
     """
     ranked = [(each, each) for each in _distinct(attempts)]
     if not whole and len(ranked) > 1:
-        brief = StopRule(remaining=_FIRST.remaining, max_passes=10)
+        brief = StopRule(remaining=_FIRST.remaining, max_e_steps=10)
         compared = []
         for _, first in ranked[:3]:
             assert first.run is not None
@@ -229,6 +229,6 @@ def _joined(first: Run, second: Run) -> Run:
     """One run of two, the second of which began where the first ended."""
     return replace(
         second,
-        n_passes=first.n_passes + second.n_passes - 1,
+        n_e_steps=first.n_e_steps + second.n_e_steps - 1,
         trace=np.concatenate((first.trace, second.trace[1:])),
     )

@@ -31,14 +31,14 @@ class Fault(Enum):
     )
     SINGULAR_START = "component {0} had no rows, or a singular covariance, at the start", _FEWER
     COLLAPSED = "component {0} collapsed onto too few distinct rows", _FEWER
-    TOO_FEW_ROWS = "component {0} has an effective size of only {1:.1f} observations", _FEWER
+    TOO_FEW_ROWS = "component {0} has an effective size of only {1:.1f} rows", _FEWER
     EIGENVALUE_RATIO = (
         "component {0} is too flat beside the others: the ratio of eigenvalues is {1:.1e}, above "
         "{2:.1e} ({3:.1f} rows)",
         _FEWER,
     )
     CHANCE = (
-        "component {0} is probably spurious: {1:.1f} observations this close to a plane are "
+        "component {0} is probably spurious: {1:.1f} rows this close to a plane are "
         "expected by chance (least relative variance {2:.1e})",
         _FEWER,
     )

@@ -66,15 +66,15 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         "full", "tied", "diag", "spherical", or mclust's code: EII, VII, EEI, VEI, EVI, VVI, EEE,
         VEE, EVE, VVE, EEV, VEV, EVV, VVV, and E or V for one feature.
     tol : float, optional
-        Stop when the mean log-likelihood changes by less than this between two passes. None: when
+        Stop when the mean log-likelihood changes by less than this in an iteration. None: when
         at most 1e-20 nats of total log-likelihood remain to be gained, by Aitken's estimate
         from the steps themselves.
     reg_covar : float, optional
         Added to the diagonals of the covariances, in the data's units squared. None adds nothing:
         a start that collapses is discarded.
     max_iter : int, optional
-        Passes over the data that a run may take; None for 10,000. The pass that evaluates the
-        result is not counted.
+        Iterations that a run may take; None for 10,000. The E-step that evaluates the result is
+        not counted.
     n_init : int, optional
         Starts to make at the least. None: as many as it takes until more are unlikely to find a
         higher maximum (4 that agree, at most 24). Each makes a short first run; the best goes on.
@@ -105,7 +105,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         integrated out; it holds a component on one row, but may follow one onto many equal rows.
     eigenvalue_ratio : float, optional
         Largest ratio of any two eigenvalues of the components' covariances, in coordinates where
-        these have the identity on average, so in any units (Hathaway 1985). Optima beyond it count
+        these have the identity on average, so in any units (Hathaway 1985). Maxima beyond it count
         as spurious: they are taken, with a warning, only if there is no other. None: no bound.
     order_by : {"means", "weights", "variances"}, Mixture or fitted GaussianMixture, optional
         How components are numbered, whatever the start: by ascending means (first feature first);
@@ -140,7 +140,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     degeneracy_ : Degeneracy or None
         Why the fit is not to be trusted: its `fault`, the `component` and, as text, a sentence.
     n_iter_ : int
-        Passes of the winning run.
+        Iterations of the winning run.
     remaining_ : float
         Estimated nats that remain to be gained from the returned parameters.
     lower_bound_ : float
@@ -149,7 +149,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Mean log-likelihood after each step of the winning run's last part; never falls. With
         `priors`, the log posterior density divided by the number of rows.
     starts_ : pandas.DataFrame
-        Each start: how it was made, the log-likelihood where its run ended, passes, outcome.
+        Each start: how it was made, the log-likelihood where its run ended, iterations, outcome.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (D,)
         Only if X had text column names.
@@ -387,8 +387,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.n_parameters_ = structure.n_parameters(*mixture.means.shape)
         self.n_rows_ = weight
         self.converged_ = run.converged
-        # One component needs no second pass: the M-step that made its start is the iteration.
-        self.n_iter_ = 0 if self.max_iter == 0 else max(run.n_passes - 1, 1)
+        # One component needs no second E-step: the M-step that made its start is the iteration.
+        self.n_iter_ = 0 if self.max_iter == 0 else max(run.n_e_steps - 1, 1)
         self.remaining_ = run.remaining * found.weight_unit
         self.lower_bound_ = self.log_likelihood_ / weight
         # What was maximised, in the user's units: it changes with the units by a constant.
@@ -431,7 +431,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     @property
     def starts_(self) -> "pd.DataFrame":
-        """Each start: how it was made, log-likelihood (nats), passes, outcome and rows.
+        """Each start: how it was made, log-likelihood (nats), iterations, outcome and rows.
 
         Of many rows starts see a sample, of `n_rows`: their log-likelihoods are then of these.
         Where an outcome names a component, the fit's labels are meant if the start led to it.

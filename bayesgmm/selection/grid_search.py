@@ -251,7 +251,7 @@ class _Search:
     ) -> Iterator[Parameters]:
         """A mixture of the structure from each partition.
 
-        Each scatter matrix is shrunk towards the pooled one, with the weight of D + 1 observations,
+        Each scatter matrix is shrunk towards the pooled one, with the weight of D + 1 rows,
         so that none is singular.
         """
         n, d = self._rows[structure.scales_by_column].shape
@@ -318,9 +318,9 @@ class _Search:
             if start is None:
                 continue
             incumbent = best.run.objective if best and best.admissible and best.run else -np.inf
-            rule = StopRule(remaining=_REMAINING, max_passes=_MOST_ITERATIONS, rival=incumbent)
+            rule = StopRule(remaining=_REMAINING, max_e_steps=_MOST_ITERATIONS, incumbent=incumbent)
             run = maximise(rows, Objective(structure), start, rule)
-            if not run.n_passes or run.objective <= incumbent + _BETTER:
+            if not run.n_e_steps or run.objective <= incumbent + _BETTER:
                 continue
             found = self._candidate(structure, run)
             if found.admissible or best is None or not best.admissible:
@@ -344,8 +344,8 @@ class _Search:
         start = self._converted(structure, model)
         if start is None:
             return None
-        run = maximise(rows, Objective(structure), start, StopRule(max_passes=1))
-        if not run.n_passes:
+        run = maximise(rows, Objective(structure), start, StopRule(max_e_steps=1))
+        if not run.n_e_steps:
             return None
         value = model.log_likelihood
         return Candidate(model.n_components, structure, start, value, False, "", True, run)
@@ -378,7 +378,7 @@ def _singular(run: Run) -> str | None:
         return None
     k = int(singular.argmax())
     size = run.statistics.counts[k]
-    return f"component {k} is singular: its {size:.1f} observations coincide in some direction"
+    return f"component {k} is singular: its {size:.1f} rows coincide in some direction"
 
 
 def _rank(model: Candidate) -> tuple[bool, bool, float]:

@@ -127,7 +127,7 @@ def test_two_threads_against_one(benchmark, report):
     start = Parameters(weights, means, precisions[:, :, 0].copy())
 
     def run(threads):
-        rule = StopRule(remaining=-1.0, max_passes=passes)
+        rule = StopRule(remaining=-1.0, max_e_steps=passes)
         maximise(Rows(x, threads=threads), objective, start, rule, accelerate=False)
 
     one, two = partial(run, 1), partial(run, 2)

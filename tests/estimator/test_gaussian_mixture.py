@@ -51,7 +51,7 @@ def test_nothing_is_left_to_gain_at_defaults(seed, dimension):
     assert fit.converged_
     units = fit_units(X, None, fit._structure)
     rows = Rows(X, shift=units.shift, scale=units.scale)
-    rule = StopRule(remaining=0.0, max_passes=20_000)
+    rule = StopRule(remaining=0.0, max_e_steps=20_000)
     objective = Objective(fit._structure)
     longer = maximise(rows, objective, units.from_user(fit._parameters), rule, accelerate=False)
     gained = units.log_likelihood(longer.log_likelihood, len(X)) - fit.log_likelihood_

@@ -101,7 +101,7 @@ def optimum(structure, seed, separation=3.0):
         if structure.diagonal
         else member(structure, np.array([40.0, 60.0]), np.array([np.eye(2)] * 2)),
     )
-    run = fit(x, start, structure, StopRule(remaining=1e-18, max_passes=20_000))
+    run = fit(x, start, structure, StopRule(remaining=1e-18, max_e_steps=20_000))
     assert run.converged
     return rng, x, run.parameters
 

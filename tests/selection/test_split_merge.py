@@ -24,7 +24,7 @@ def optimum(code, k, rows):
         covariances = np.einsum("kii->ki", covariances)
     start = Parameters(fit.weights_, fit.means_, np.ascontiguousarray(covariances))
     return maximise(
-        Rows(rows), Objective(structure), start, StopRule(remaining=1e-10, max_passes=200)
+        Rows(rows), Objective(structure), start, StopRule(remaining=1e-10, max_e_steps=200)
     )
 
 
@@ -63,7 +63,7 @@ def test_division_across_the_same_direction_in_any_coordinates():
     rows = np.ascontiguousarray(IRIS @ change.T)
     weights, means, covariances = run.parameters
     start = Parameters(weights, means @ change.T, change @ covariances @ change.T)
-    there = maximise(Rows(rows), Objective(structure), start, StopRule(max_passes=1))
+    there = maximise(Rows(rows), Objective(structure), start, StopRule(max_e_steps=1))
     here = splits(structure, run.parameters, run.statistics, metric_of(IRIS))
     mapped = splits(structure, there.parameters, there.statistics, metric_of(rows))
     for one, other in zip(here, mapped, strict=True):
@@ -125,8 +125,8 @@ def test_a_run_gives_way_to_a_rival_that_it_will_not_reach():
         np.tile(np.cov(IRIS.T), (3, 1, 1)),
     )
 
-    def run(rival):
-        rule = StopRule(remaining=1e-6, max_passes=500, rival=rival)
+    def run(incumbent):
+        rule = StopRule(remaining=1e-6, max_e_steps=500, incumbent=incumbent)
         return maximise(Rows(IRIS), Objective(structure), start, rule)
 
     whole = run(-np.inf)
@@ -134,7 +134,7 @@ def test_a_run_gives_way_to_a_rival_that_it_will_not_reach():
     brief = run(whole.objective + 1000.0)
     assert whole.remaining <= 1e-6
     assert brief.outcome is Outcome.BEHIND
-    assert brief.n_passes < whole.n_passes
+    assert brief.n_e_steps < whole.n_e_steps
     assert brief.remaining > 1e-6
     np.testing.assert_array_equal(brief.trace, whole.trace[: brief.trace.size])
     assert same.trace[-1] <= whole.trace[-1]

@@ -1,7 +1,7 @@
 // k-means on a small sample, to begin EM from, and a metric for it.
 #pragma once
 
-#include "clustering/columns.hpp"
+#include "clustering/column_tables.hpp"
 #include "linear_algebra/factors.hpp"
 
 namespace bayesgmm {

@@ -130,7 +130,7 @@ def _doubts(nearness: Array, sizes: Array, n_features: int) -> tuple[State, list
         state = "bad" if sizes[smallest] < n_features + 1 else "care"
         sentences.append(
             f"Component {smallest} has an effective size of only "
-            f"{significant(sizes[smallest], 3).text} observations, few for "
+            f"{significant(sizes[smallest], 3).text} rows, few for "
             f"{plural(n_features, 'column')}."
         )
     return state, sentences
