@@ -118,12 +118,7 @@ def _sampled(X: Any, em: "bayesgmm.GaussianMixture", draws: int, chains: int, se
     """Draw from the posterior; return None, with a note, if the structure has no sampler."""
     try:
         posterior = bayesgmm.sample_posterior(
-            X,
-            init=em,
-            draws=draws,
-            chains=chains,
-            rng=seed,
-            progressbar=False,
+            X, init=em, draws=draws, chains=chains, rng=seed, progressbar=False
         )
     except bayesgmm.errors.InvalidParameterError as error:
         click.echo(f"Note: the posterior was not sampled. {error}", err=True)

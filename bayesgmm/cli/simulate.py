@@ -27,13 +27,7 @@ from bayesgmm.cli.results import STANDARD_OUTPUT
 @output_option("File to write, .csv or .npy.  [default: CSV on standard output]")
 @force_option
 def simulate(
-    model: str,
-    rows: int,
-    seed: int,
-    missing: float,
-    labels: bool,
-    output: Path | None,
-    force: bool,
+    model: str, rows: int, seed: int, missing: float, labels: bool, output: Path | None, force: bool
 ) -> None:
     r"""Draw rows from MODEL: a worked example, or a file that `fit -o` wrote.
 

@@ -31,11 +31,7 @@ class Data(NamedTuple):
 
 
 def check_data(
-    X: Any,
-    *,
-    feature_names: Sequence[str] | None = None,
-    allow_nan: bool = False,
-    name: str = "X",
+    X: Any, *, feature_names: Sequence[str] | None = None, allow_nan: bool = False, name: str = "X"
 ) -> Data:
     """Return X as an (n, D) array of finite float64, without a copy where it is one.
 

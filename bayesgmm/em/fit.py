@@ -314,12 +314,7 @@ def _run_given(
     rows = Rows(x, weights, units.shift, units.scale)
     for start in starts:
         found = attempt(
-            rows,
-            objective,
-            start,
-            _rule(settings),
-            settings.accelerate,
-            settings.eigenvalue_ratio,
+            rows, objective, start, _rule(settings), settings.accelerate, settings.eigenvalue_ratio
         )
         attempts.append(found)
         _say(found, units, settings)
@@ -328,11 +323,7 @@ def _run_given(
 
 
 def _run_portfolio(
-    x: Array,
-    weights: Array | None,
-    units: Units,
-    objective: Objective,
-    settings: Settings,
+    x: Array, weights: Array | None, units: Units, objective: Objective, settings: Settings
 ) -> tuple[Attempt | None, list[Attempt]]:
     """First runs from many starts, on a sample where there are many rows; the best goes on."""
     rng = np.random.default_rng(settings.random_state)

@@ -97,12 +97,7 @@ class Run:
 
 
 def maximise(
-    rows: Rows,
-    objective: Objective,
-    start: Parameters,
-    rule: StopRule,
-    *,
-    accelerate: bool = True,
+    rows: Rows, objective: Objective, start: Parameters, rule: StopRule, *, accelerate: bool = True
 ) -> Run:
     """Run EM from one start: E-step and M-step in turn.
 

@@ -218,19 +218,7 @@ def _fixed_text(value: float, decimals: int) -> str:
 
 # --- words ----------------------------------------------------------------------------------------
 
-_NUMERALS = (
-    "no",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-)
+_NUMERALS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 def numeral(value: int) -> str:

@@ -63,13 +63,7 @@ def methods_section(inputs: Inputs) -> Section:
     if inputs.command:
         listings.insert(0, ("Command line for this page", inputs.command))
     return Section(
-        None,
-        " ".join(sentences),
-        (),
-        tables,
-        citations,
-        {"command": inputs.command},
-        listings,
+        None, " ".join(sentences), (), tables, citations, {"command": inputs.command}, listings
     )
 
 

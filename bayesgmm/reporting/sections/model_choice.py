@@ -29,10 +29,7 @@ _POSITIVE, _STRONG = 2.0, 6.0
 def choice_section(inputs: Inputs) -> Section:
     """The models that BIC and ICL select, and the strength of the evidence."""
     if inputs.selection is None:
-        return Section(
-            None,
-            "K and the structure were given, and not compared with other models.",
-        )
+        return Section(None, "K and the structure were given, and not compared with other models.")
     table = inputs.selection
     # A note explains why a fit is not admissible.
     trusted = np.isfinite(table["bic"].to_numpy(dtype=np.float64)) & (table["note"] == "")

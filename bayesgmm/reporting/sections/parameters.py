@@ -169,10 +169,7 @@ def _tables(inputs: Inputs, mixture: Mixture, features: list[int]) -> tuple[Tabl
         rows += [
             (
                 f"correlation of {inputs.labels_short[i]}, {inputs.labels_short[j]}",
-                *cells(
-                    correlations[:, i, j],
-                    None if spread is None else spread[:, i, j],
-                ),
+                *cells(correlations[:, i, j], None if spread is None else spread[:, i, j]),
             )
             for i, j in pairs
         ]
