@@ -7,7 +7,7 @@ import click
 import bayesgmm
 from bayesgmm.cli.input_rows import Rows, read_rows
 from bayesgmm.cli.options import components_option, covariance_option, data_options, result_options
-from bayesgmm.cli.results import Results, heard_warnings, json_text
+from bayesgmm.cli.output import Results, heard_warnings, json_text
 
 if TYPE_CHECKING:
     from bayesgmm.diagnostics.known_groups import CrossTable

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 import bayesgmm
-from bayesgmm.cli.results import printable
+from bayesgmm.cli.output import printable
 
 if TYPE_CHECKING:
     from bayesgmm.data.validation import Data

@@ -11,7 +11,7 @@ import click
 import bayesgmm
 from bayesgmm.cli.input_rows import read_mixture, read_rows
 from bayesgmm.cli.options import count_option, covariance_option, data_options, result_options
-from bayesgmm.cli.results import Results, heard_warnings, printable
+from bayesgmm.cli.output import Results, heard_warnings, printable
 
 _MOST_COMPONENTS = 9
 _NOT_THE_PAGE = {"output", "force", "quiet", "as_json"}

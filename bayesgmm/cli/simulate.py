@@ -8,7 +8,7 @@ import click
 import bayesgmm
 from bayesgmm.cli.input_rows import read_mixture
 from bayesgmm.cli.options import force_option, output_option, seed_option
-from bayesgmm.cli.results import STANDARD_OUTPUT
+from bayesgmm.cli.output import STANDARD_OUTPUT
 
 
 @click.command()

@@ -10,7 +10,7 @@ from bayesgmm.diagnostics.label_assignment import assign
 from bayesgmm.errors import InputError
 from bayesgmm.mixture.matching import matching_costs
 from bayesgmm.posterior.draws import Draws, Posterior, posterior_group, read_draws
-from bayesgmm.uncertainty.parameters import quantities
+from bayesgmm.uncertainty.parameter_vectors import quantities
 
 type Array = NDArray[np.float64]
 

@@ -15,7 +15,7 @@ from bayesgmm.data.json_document import dump_document, load_document, read_text,
 from bayesgmm.data.validation import check_data
 from bayesgmm.errors import InputError, InvalidParameterError, ModelFormatError
 from bayesgmm.mixture.decision_boundaries import Boundaries, boundaries
-from bayesgmm.mixture.features import Feature, feature_indices
+from bayesgmm.mixture.feature_choice import Feature, feature_indices
 from bayesgmm.mixture.gaussian_densities import Floats, GaussianFactors, log_sum_exp
 from bayesgmm.mixture.highest_density_region import HighestDensityRegion, highest_density_region
 from bayesgmm.mixture.modes import modes

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesgmm.errors import InputError
-from bayesgmm.mixture.features import Feature, feature_indices
+from bayesgmm.mixture.feature_choice import Feature, feature_indices
 from bayesgmm.mixture.gaussian_densities import Floats
 from bayesgmm.results import Result
 

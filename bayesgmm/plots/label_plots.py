@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from bayesgmm.arguments import check_axes, check_choice, check_kind
 from bayesgmm.diagnostics.switching import LabelSwitching
 from bayesgmm.errors import InvalidParameterError
-from bayesgmm.mixture.features import feature_indices
+from bayesgmm.mixture.feature_choice import feature_indices
 from bayesgmm.plots.style import FAINT, INK, colour, feature_labels, legend_beside, new_axes
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from bayesgmm.data.validation import Data
 from bayesgmm.diagnostics.point_estimates import point_estimate
 from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
-from bayesgmm.mixture.features import feature_indices
+from bayesgmm.mixture.feature_choice import feature_indices
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.plots.style import (
     FAINT,

@@ -14,7 +14,7 @@ from bayesgmm.em.spurious import Fault
 from bayesgmm.errors import BayesGMMError, FitError, InputError
 from bayesgmm.mixture.matching import match_components
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.uncertainty.parameters import flatten, joint_units
+from bayesgmm.uncertainty.parameter_vectors import flatten, joint_units
 from bayesgmm.uncertainty.standard_errors import StandardErrors, assemble
 
 type Array = NDArray[np.float64]

@@ -35,7 +35,7 @@ from bayesgmm.likelihood.scaling import about_one
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.priors.priors import ResolvedPriors
 from bayesgmm.results import Result
-from bayesgmm.uncertainty.parameters import (
+from bayesgmm.uncertainty.parameter_vectors import (
     joint_units,
     parameter_names,
     parameter_units,
