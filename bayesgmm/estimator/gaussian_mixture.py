@@ -26,6 +26,7 @@ from bayesgmm.em.fit import Fit, Settings, fit_mixture
 from bayesgmm.errors import (
     ConvergenceWarning,
     DegeneracyWarning,
+    EstimatorParameterError,
     InputError,
     InvalidParameterError,
     NotFittedError,
@@ -348,7 +349,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         }
         for name, value in values.items():
             if isinstance(value, bool) and name not in ("warm_start", "verbose"):
-                raise InvalidParameterError(
+                raise EstimatorParameterError(
                     f"The {name!r} parameter of {type(self).__name__} must not be a bool. "
                     f"Got {value!r} instead."
                 )
@@ -363,7 +364,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                     self.covariance_type, structure_words(), n=1, cutoff=0.0
                 )
                 message += f" Did you mean {near[0]!r}?"
-            raise InvalidParameterError(message) from None
+            raise EstimatorParameterError(message) from None
 
     def _store(self, found: Fit, structure: Structure, names: tuple[str, ...] | None) -> None:
         """Set every fitted attribute at once: an interrupted fit leaves the previous one."""
