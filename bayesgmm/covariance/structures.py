@@ -16,12 +16,10 @@ import difflib
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array
 from bayesgmm.core import native
 from bayesgmm.errors import InvalidParameterError, SingularCovarianceError
-
-type Array = NDArray[np.float64]
 
 # The letters as the core takes them.
 _IDENTITY, _EQUAL, _VARYING = 0, 1, 2

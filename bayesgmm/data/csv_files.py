@@ -12,7 +12,8 @@ from typing import TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.data.coercion import EXACT, Floats, is_large_integer, unique_names
+from bayesgmm.arrays import Array
+from bayesgmm.data.coercion import EXACT, is_large_integer, unique_names
 from bayesgmm.data.tables import Table, Text, shortest
 from bayesgmm.errors import InputError
 
@@ -102,7 +103,7 @@ def _records(lines: Iterable[str], delimiter: str) -> Iterator[Record]:
             blank.clear()
 
 
-def _columns(records: Iterator[Record], width: int, name: str, header: bool) -> list[Floats | Text]:
+def _columns(records: Iterator[Record], width: int, name: str, header: bool) -> list[Array | Text]:
     """Turn records into columns, some thousand rows at a time."""
     columns = [_Column() for _ in range(width)]
     n = 0
@@ -133,7 +134,7 @@ def _rows(records: Iterator[Record], width: int, name: str, first: str) -> Itera
 class _Column:
     """A growing column: numbers, up to the first cell that float64 does not hold."""
 
-    parts: list[Floats | list[str]] = field(default_factory=list)
+    parts: list[Array | list[str]] = field(default_factory=list)
     odd: tuple[int, bool] | None = None
 
     def extend(self, cells: Sequence[str], start: int) -> None:
@@ -151,7 +152,7 @@ class _Column:
                 self.odd = start + large, True
         self.parts.append(list(cells))
 
-    def whole(self) -> Floats | Text:
+    def whole(self) -> Array | Text:
         """Return the column."""
         if self.odd is None:
             return np.concatenate([np.asarray(part) for part in self.parts])
@@ -166,7 +167,7 @@ class _Column:
         return Text(cells, *self.odd)
 
 
-def _first_large(cells: Sequence[str], floats: Floats) -> int | None:
+def _first_large(cells: Sequence[str], floats: Array) -> int | None:
     """Return the index of the first integer beyond 2**53 among cells that are numbers, or None."""
     for i in np.flatnonzero(np.abs(floats) >= EXACT).tolist():
         digits = cells[i].strip().lstrip("+-").lstrip("0")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.arguments import shown
+from bayesgmm.arrays import Array
 from bayesgmm.errors import InputError
 from bayesgmm.results import Result
 
@@ -28,7 +29,7 @@ class Dataset(Result):
         Where the data were published, their units, and which variant this is.
     """
 
-    X: NDArray[np.float64]
+    X: Array
     feature_names: tuple[str, ...]
     labels: NDArray[np.str_] | None
     source: str

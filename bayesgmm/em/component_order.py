@@ -1,14 +1,11 @@
 """The order in which components are numbered, and what follows from another one."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array, Indices
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.matching import match_components
 from bayesgmm.mixture.mixture import Mixture
-
-type Array = NDArray[np.float64]
-type Indices = NDArray[np.intp]
 
 # Values nearer than this are equal: their last digits depend on where EM stopped.
 _TIE = 1e-6

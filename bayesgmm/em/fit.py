@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from bayesgmm.arrays import Array, Booleans, Indices
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.coercion import label
 from bayesgmm.data.degeneracy import check_enough_rows, check_full_rank, check_spread
@@ -24,8 +25,6 @@ from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.priors.objective import Objective, check_penalty
 from bayesgmm.priors.priors import Priors, ResolvedPriors
-
-type Array = NDArray[np.float64]
 
 _EXACT = StopRule()
 _MOST_E_STEPS = 2**31 - 1
@@ -104,7 +103,7 @@ class StartRecord:
         """The end of the run in words."""
         return str(self.degeneracy or ("converged" if self.converged else "stopped"))
 
-    def permuted(self, order: NDArray[np.intp]) -> "StartRecord":
+    def permuted(self, order: Indices) -> "StartRecord":
         """The same beside a fit whose component k was component ``order[k]``."""
         if self.degeneracy is None:
             return self
@@ -215,7 +214,7 @@ def fit_mixture(
 
 def _counted(
     x: Array, weights: Array | None, settings: Settings
-) -> tuple[Array, Array | None, NDArray[np.bool] | None, float]:
+) -> tuple[Array, Array | None, Booleans | None, float]:
     """The rows that count, their weights in a unit in which they are about 1; which, and that unit.
 
     No answer depends on the unit of weights: what is few, small or converged is said of rows.
@@ -297,7 +296,7 @@ def _rule(settings: Settings) -> StopRule:
 def _run_given(
     x: Array,
     weights: Array | None,
-    kept: NDArray[np.bool] | None,
+    kept: Booleans | None,
     units: Units,
     objective: Objective,
     settings: Settings,

@@ -4,15 +4,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array
 from bayesgmm.core import native
 from bayesgmm.likelihood.em_steps import Rows, statistics_of
 from bayesgmm.likelihood.statistics import Parameters, Statistics
 from bayesgmm.priors.objective import Objective
 from bayesgmm.priors.prior_numbers import prior_numbers
-
-type Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesgmm.em.loop import Run, StopRule, maximise
 from bayesgmm.em.spurious import Degeneracy, Fault, too_few_rows, why_spurious
 from bayesgmm.initialisation.starts import Sample, Start, split_and_merge
 from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.priors.objective import Objective
-
-type Array = NDArray[np.float64]
 
 # A first run ends at this estimated remaining gain (nats); two that end within
 # `_SAME` of one another count as one maximum; within `_ROUNDING`, as one run.

@@ -4,15 +4,13 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gammaln
 
+from bayesgmm.arrays import Array, Indices
 from bayesgmm.core import native
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.em.loop import Run
 from bayesgmm.priors.objective import Objective
-
-type Array = NDArray[np.float64]
 
 # Relative variance in some direction below which a component has to be more than an accident.
 _FLAT = 1e-3
@@ -70,7 +68,7 @@ class Degeneracy:
         """The remedy, as a sentence."""
         return self.fault.value[1]
 
-    def permuted(self, order: NDArray[np.intp]) -> "Degeneracy":
+    def permuted(self, order: Indices) -> "Degeneracy":
         """The same of the fit whose component k is this one's component ``order[k]``."""
         if self.component is None:
             return self

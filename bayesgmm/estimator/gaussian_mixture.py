@@ -12,7 +12,7 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import NotFittedError as SklearnNotFittedError
 from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
@@ -20,6 +20,7 @@ from sklearn.utils._param_validation import InvalidParameterError as SklearnInva
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from bayesgmm.arguments import check_choice, check_count, check_kind, check_number
+from bayesgmm.arrays import Array, Indices, Integers
 from bayesgmm.covariance.structures import Structure, as_structure, structure_words
 from bayesgmm.data.validation import Data, check_data, check_sample_weight
 from bayesgmm.em.fit import Fit, Settings, fit_mixture
@@ -42,8 +43,6 @@ from bayesgmm.uncertainty.standard_errors import StandardErrors, curvature_error
 
 if TYPE_CHECKING:
     import pandas as pd
-
-type Array = NDArray[np.float64]
 
 
 class GaussianMixture(DensityMixin, BaseEstimator):
@@ -330,7 +329,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     def fit_predict(
         self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None
-    ) -> NDArray[np.int64]:
+    ) -> Integers:
         """Fit, and the component of each row."""
         return self.fit(X, y, sample_weight).predict(X)
 
@@ -413,7 +412,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 stacklevel=4,
             )
 
-    def permuted(self, order: Sequence[int] | NDArray[np.intp]) -> Self:
+    def permuted(self, order: Sequence[int] | Indices) -> Self:
         """A copy of the fit whose component k is this one's component ``order[k]``."""
         self._check_fitted()
         mixture, made, indices = self.mixture_.permuted(order), copy(self), np.array(order)
@@ -471,7 +470,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         found = self._criteria(X, sample_weight)
         return found.log_likelihood / found.weight
 
-    def predict(self, X: Any) -> NDArray[np.int64]:
+    def predict(self, X: Any) -> Integers:
         """The most probable component of each row, shape (n,)."""
         return self.predict_proba(X).argmax(axis=1)
 
@@ -479,7 +478,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """Posterior probabilities of the components, shape (n, K); rows sum to 1."""
         return membership(self._check_same(X), self.mixture_)[1]
 
-    def sample(self, n_samples: int = 1) -> tuple[Array, NDArray[np.int64]]:
+    def sample(self, n_samples: int = 1) -> tuple[Array, Integers]:
         """Draw rows and their components from the fitted mixture, grouped by component."""
         self._check_fitted()
         if not isinstance(n_samples, Integral) or isinstance(n_samples, bool):

@@ -24,12 +24,10 @@ Scientific Computing 20, 270-281.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array, Integers
 from bayesgmm.core import native
 from bayesgmm.errors import InvalidParameterError
-
-type Array = NDArray[np.float64]
 
 CRITERIA = ("VVV", "EEE", "VII", "EII")
 
@@ -53,10 +51,10 @@ class Dendrogram:
         determinant (EEE).
     """
 
-    merges: NDArray[np.int64]
+    merges: Integers
     costs: Array
 
-    def labels(self, n_groups: int) -> NDArray[np.int64]:
+    def labels(self, n_groups: int) -> Integers:
         """The group of each row where `n_groups` are left, (n,); numbered by their first rows.
 
         Raises

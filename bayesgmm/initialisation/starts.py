@@ -6,16 +6,14 @@ from itertools import count
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array, Indices, Integers
 from bayesgmm.core import native
 from bayesgmm.errors import SingularCovarianceError
 from bayesgmm.initialisation.hierarchical_clustering import Dendrogram, agglomerate
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.merged_components import merged
 from bayesgmm.priors.objective import Objective
-
-type Array = NDArray[np.float64]
 
 # Rows of the sample on which starts are made and compared: enough for each component's covariance.
 _SAMPLE, _SAMPLE_PER_PARAMETER = 2048, 8
@@ -59,7 +57,7 @@ def sample_size(n_components: int, n_features: int) -> int:
 
 
 def from_labels(
-    sample: Sample, labels: NDArray[np.int64], n_components: int, objective: Objective
+    sample: Sample, labels: Integers, n_components: int, objective: Objective
 ) -> Parameters | None:
     """Weights and means of a partition, with its pooled covariance; None if a part is empty.
 
@@ -113,7 +111,7 @@ def _with_pooled(counts: Array, means: Array, pooled: Array, objective: Objectiv
 
 
 @lru_cache(maxsize=8)
-def _pairs(n: int, count: int) -> NDArray[np.int64]:
+def _pairs(n: int, count: int) -> Integers:
     """Pairs of n rows, (2, count): the same for every seed, as others find no better metric."""
     return np.random.default_rng(0).integers(n, size=(2, count))
 
@@ -156,7 +154,7 @@ class Views:
         return native.whiten_near_pairs(z, z[first] - z[second], _NEAR_ROUNDS)
 
     @cached_property
-    def chosen(self) -> NDArray[np.intp]:
+    def chosen(self) -> Indices:
         """Rows of the sample that trees are made of: all, or as many as take no long time."""
         n, d = self.rows.shape
         size = min(_TREE_ROWS, int(np.sqrt(_TREE_WORK / (20.0 + d**3 / 3.0))))

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array, Booleans
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.initialisation.starts import Start, from_responsibilities, without_rows
@@ -15,7 +15,6 @@ from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.parameter_checks import as_floats
 from bayesgmm.priors.objective import Objective
 
-type Array = NDArray[np.float64]
 type Given = tuple[Array | None, Array | None, Array | None]
 
 
@@ -75,7 +74,7 @@ def chosen_starts(
     settings: Any,
     x: Array,
     weights: Array | None,
-    kept: NDArray[np.bool] | None,
+    kept: Booleans | None,
     units: Units,
     objective: Objective,
     given: Given,

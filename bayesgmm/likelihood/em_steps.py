@@ -4,17 +4,16 @@ import os
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from bayesgmm.arguments import check_count, check_kind
+from bayesgmm.arrays import Array
 from bayesgmm.core import native
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.validation import check_sample_weight
 from bayesgmm.errors import SingularCovarianceError
 from bayesgmm.likelihood.statistics import Parameters, Statistics
 from bayesgmm.mixture.mixture import Mixture
-
-type Array = NDArray[np.float64]
 
 
 def n_threads() -> int:

@@ -11,17 +11,15 @@ ever kept.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array, Indices, Integers
 from bayesgmm.core import native
 from bayesgmm.data.degeneracy import check_spread
 from bayesgmm.errors import InputError
 from bayesgmm.likelihood.em_steps import n_threads
 
-type Array = NDArray[np.float64]
 
-
-def tally(allocations: NDArray[np.int64], q: Array, n_components: int) -> Array:
+def tally(allocations: Integers, q: Array, n_components: int) -> Array:
     """`DrawnRows.contract` for draws that allocate each row to one component.
 
     Parameters
@@ -38,7 +36,7 @@ def tally(allocations: NDArray[np.int64], q: Array, n_components: int) -> Array:
     return native.tally(allocations, np.ascontiguousarray(q), n_components)
 
 
-def tally_permuted(allocations: NDArray[np.int64], permutations: NDArray[np.intp]) -> Array:
+def tally_permuted(allocations: Integers, permutations: Indices) -> Array:
     """`DrawnRows.average` for draws that allocate each row to one component, (n, K)."""
     counts = native.tally_permuted(allocations, np.argsort(permutations, axis=1))
     return counts / len(allocations)
@@ -120,7 +118,7 @@ class DrawnRows:
         self._checked(bad)
         return sums, log_likelihoods + self.n_rows * self._log_scale
 
-    def average(self, permutations: NDArray[np.intp]) -> Array:
+    def average(self, permutations: Indices) -> Array:
         """Responsibilities averaged over draws whose component j is component permutations[t, j].
 
         Parameters

@@ -1,11 +1,9 @@
 """Distances between components, within a mixture or between two mixtures."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array
 from bayesgmm.mixture.mixture import Mixture
-
-type Array = NDArray[np.float64]
 
 # Standard deviations beyond which all components are equally apart: squares stay within float64.
 _FAR = 1e140

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_members, shown
+from bayesgmm.arrays import Array, Booleans, Integers
 from bayesgmm.errors import InvalidParameterError
-from bayesgmm.mixture.gaussian_densities import Floats
-from bayesgmm.mixture.univariate_density import Integers, components_with_weight
+from bayesgmm.mixture.univariate_density import components_with_weight
 from bayesgmm.results import Result
 
 if TYPE_CHECKING:
@@ -36,9 +35,9 @@ class Boundaries(Result):
         The most probable component to the left and to the right of each.
     """
 
-    x: Floats
-    below: NDArray[np.int64]
-    above: NDArray[np.int64]
+    x: Array
+    below: Integers
+    above: Integers
 
     def _paragraphs(self) -> list[str]:
         triples = zip(self.x, self.below, self.above, strict=True)
@@ -91,10 +90,10 @@ class _Points:
     A shift of NaN stands for no point.
     """
 
-    origins: Floats
-    shifts: Floats
+    origins: Array
+    shifts: Array
 
-    def least(self, among: NDArray[np.bool_]) -> "_Point":
+    def least(self, among: Booleans) -> "_Point":
         """The first of some of the points."""
         place = self.origins + self.shifts
         # First to rounding, then among those that round alike: once for each scale of the shifts.
@@ -110,7 +109,7 @@ class _Point:
     origin: float
     shift: float
 
-    def precedes(self, points: _Points, slack: Floats) -> NDArray[np.bool_]:
+    def precedes(self, points: _Points, slack: Array) -> Booleans:
         """Mask of the points to the right of this one, by more than slack and rounding."""
         if self.shift == -np.inf:
             return ~np.isnan(points.shifts)
@@ -124,11 +123,11 @@ class _Point:
 class _Parabolas:
     """The logs of weighted normal densities, each (K,): weights, means, standard deviations."""
 
-    weights: Floats
-    means: Floats
-    deviations: Floats
+    weights: Array
+    means: Array
+    deviations: Array
 
-    def slack(self, current: int) -> Floats:
+    def slack(self, current: int) -> Array:
         """Distances below which crossings with the current component are one."""
         return np.asarray(_SAME * np.minimum(self.deviations, self.deviations[current]))
 

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.stats import norm
 
 from bayesgmm.arguments import check_axes
+from bayesgmm.arrays import Integers
 from bayesgmm.diagnostics.em_vs_posterior import Agreement
 from bayesgmm.diagnostics.truth_recovery import Recovery
 from bayesgmm.errors import InputError
@@ -151,7 +151,7 @@ def _farthest(table: pd.DataFrame, off: "pd.Series[float]") -> pd.DataFrame:
     return table[table.index.isin(farthest)]
 
 
-def _name_rows(ax: "Axes", table: pd.DataFrame, places: NDArray[np.int64]) -> None:
+def _name_rows(ax: "Axes", table: pd.DataFrame, places: Integers) -> None:
     """Write the parameters' names down the axis, literally."""
     ax.set_yticks(places, [short(str(name), 40) for name in table.index], fontsize="small")
     for tick in ax.get_yticklabels():

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from bayesgmm.arguments import check_axes, check_names, check_probability
+from bayesgmm.arrays import Array, Integers
 from bayesgmm.data.validation import Data
 from bayesgmm.diagnostics.point_estimates import point_estimate
 from bayesgmm.errors import InputError, InvalidParameterError
@@ -32,7 +33,6 @@ from bayesgmm.uncertainty.standard_errors import StandardErrors
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-type Array = NDArray[np.float64]
 type Fit = Mixture | GaussianMixture | StandardErrors | Posterior
 
 # Probabilities that contours enclose.
@@ -50,7 +50,7 @@ class _Picture(NamedTuple):
     draws: tuple[Mixture, ...]
     rows: Array
     # Each row's most probable component, and its uncertainty from 0 to 1 (equal probabilities).
-    labels: NDArray[np.int64]
+    labels: Integers
     uncertainty: Array
     n_rows: int
     prob: float

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_kind
+from bayesgmm.arrays import Array, Booleans
 from bayesgmm.data.validation import Data, check_data
 from bayesgmm.diagnostics.point_estimates import point_estimate
 from bayesgmm.diagnostics.switching import LabelSwitching, label_switching
@@ -24,8 +24,6 @@ from bayesgmm.uncertainty.standard_errors import StandardErrors
 
 if TYPE_CHECKING:
     import pandas as pd
-
-type Array = NDArray[np.float64]
 
 # Posterior draws from which replicates are simulated.
 _REPLICATED = 199
@@ -78,7 +76,7 @@ class Inputs:
         return self.labels_short if len(set(self.labels_short)) == self.n_features else None
 
     @cached_property
-    def complete(self) -> NDArray[np.bool_]:
+    def complete(self) -> Booleans:
         """True for rows without missing entries, (n,)."""
         return np.asarray(~np.isnan(self.X).any(axis=1))
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array, Integers
 from bayesgmm.core import native
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.em.loop import Run, StopRule, maximise
@@ -25,8 +25,6 @@ from bayesgmm.priors.objective import Objective
 from bayesgmm.selection.grid_data import GridData
 from bayesgmm.selection.split_merge import merges, projected, splits
 
-type Array = NDArray[np.float64]
-type Labels = NDArray[np.int64]
 type Key = tuple[int, Structure]
 
 # A run ends when the estimated remaining gain (nats) is below this, or after so many iterations.
@@ -174,7 +172,7 @@ class _Search:
     def up(
         self,
         pool: Executor,
-        partitions: Mapping[int, Sequence[Labels]] | None = None,
+        partitions: Mapping[int, Sequence[Integers]] | None = None,
         advance: Callable[[Key], None] = lambda _: None,
     ) -> None:
         """Fit each model after those nested in it: fewer parameters, or one component fewer."""
@@ -247,7 +245,7 @@ class _Search:
         return new
 
     def _from_partitions(
-        self, structure: Structure, k: int, partitions: Sequence[Labels]
+        self, structure: Structure, k: int, partitions: Sequence[Integers]
     ) -> Iterator[Parameters]:
         """A mixture of the structure from each partition.
 
@@ -264,7 +262,7 @@ class _Search:
                 yield found._replace(weights=counts / n)
 
     def _parts(
-        self, by_column: bool, k: int, partitions: Sequence[Labels]
+        self, by_column: bool, k: int, partitions: Sequence[Integers]
     ) -> list[tuple[Array, Array, Array]]:
         """Counts, means and scatter matrices of the parts of each partition; computed once."""
         if (by_column, k) not in self._moments:

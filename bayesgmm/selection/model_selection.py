@@ -8,9 +8,9 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_choice, check_count, check_members, check_number, check_rng
+from bayesgmm.arrays import Array, Indices
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.degeneracy import check_full_rank, check_spread
 from bayesgmm.data.validation import check_data
@@ -26,8 +26,6 @@ from bayesgmm.selection.grid_search import Candidate, search_grid
 
 if TYPE_CHECKING:
     import pandas as pd
-
-type Array = NDArray[np.float64]
 
 CRITERIA = ("bic", "icl", "aic", "cv")
 # mclust's order of the columns.
@@ -357,7 +355,7 @@ def _record(model: Candidate, x: Array) -> dict[str, Any]:
     }
 
 
-def _folds(n: int, rng: np.random.Generator) -> list[NDArray[np.intp]]:
+def _folds(n: int, rng: np.random.Generator) -> list[Indices]:
     """Rows held out in each fold."""
     if n < 2 * _FOLDS:
         raise InputError(f"X has {n} rows: cross-validation in {_FOLDS} folds needs {2 * _FOLDS}.")
@@ -366,7 +364,7 @@ def _folds(n: int, rng: np.random.Generator) -> list[NDArray[np.intp]]:
 
 def _held_out(
     x: Array,
-    test: NDArray[np.intp],
+    test: Indices,
     ks: Sequence[int],
     chosen: Sequence[Structure],
     names: tuple[str, ...] | None,

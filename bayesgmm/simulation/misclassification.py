@@ -4,18 +4,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_kind
+from bayesgmm.arrays import Array, Integers
 from bayesgmm.errors import BayesGMMError
 from bayesgmm.mixture.gaussian_densities import equilibrate
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.simulation.quadratic_form import quadratic_form_cdf
-
-__all__ = ["Pairs", "overlap"]
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 _EPS = float(np.finfo(np.float64).eps)
 # Distances and ratios of scales are cut here: far beyond where probabilities underflow, near
@@ -66,17 +61,17 @@ class Pairs:
         a, b (2, D), t and hᵀh (2,) of the pairs that were factorised, by their number.
     """
 
-    weights: Floats
-    means: Floats
-    exponents: NDArray[np.int64]
-    factors: Floats
-    level: Floats
+    weights: Array
+    means: Array
+    exponents: Integers
+    factors: Array
+    level: Array
     first: Integers
     second: Integers
-    forms: dict[int, tuple[Floats, Floats, Floats, Floats]] = field(default_factory=dict)
+    forms: dict[int, tuple[Array, Array, Array, Array]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, weights: Floats, means: Floats, covariances: Floats) -> "Pairs":
+    def of(cls, weights: Array, means: Array, covariances: Array) -> "Pairs":
         """The pairs of components with weights (K,), means (K, D) and covariances (K, D, D)."""
         exponents, scaled = equilibrate(covariances)
         M = np.linalg.cholesky(scaled)
@@ -85,7 +80,7 @@ class Pairs:
         level = np.log(np.where(weights > 0, weights, 1.0)) - log_pivots
         return cls(weights, means, exponents, M, level, *np.triu_indices(len(weights), 1))
 
-    def misclassification(self, multiplier: float = 1.0) -> Floats:
+    def misclassification(self, multiplier: float = 1.0) -> Array:
         """Return ω (K, K) with all covariances times ``multiplier``, which may be infinite.
 
         At infinity, ω is that of components with these covariances around one centre.
@@ -126,13 +121,13 @@ class Pairs:
             done += len(block)
         return largest
 
-    def _bounds(self, multiplier: float) -> Floats:
+    def _bounds(self, multiplier: float) -> Array:
         """Upper bounds of the overlaps ω_ij + ω_ji, (P,)."""
         apart, spread, ratio = self._bhattacharyya
         return np.minimum(2.0, ratio * np.exp(-spread - apart / multiplier))
 
     @cached_property
-    def _bhattacharyya(self) -> tuple[Floats, Floats, Floats]:
+    def _bhattacharyya(self) -> tuple[Array, Array, Array]:
         """Bhattacharyya distances by means and by covariances, and the factor of weights: (P,)."""
         i, j = self.first, self.second
         apart, spread = np.empty(len(i)), np.empty(len(i))
@@ -158,7 +153,7 @@ class Pairs:
             ratio = np.nan_to_num(ratio + 1.0 / ratio, nan=np.inf, posinf=np.inf)
         return apart, np.maximum(spread, 0.0), ratio
 
-    def _misclassified(self, pairs: Integers, multiplier: float) -> Floats:
+    def _misclassified(self, pairs: Integers, multiplier: float) -> Array:
         """ω_ij and ω_ji of some pairs, (p, 2)."""
         self._factorise(np.array([pair for pair in pairs.tolist() if pair not in self.forms]))
         a, b, t, distances = (
@@ -205,7 +200,7 @@ class Pairs:
             parts = zip(forms_a, forms_b, thresholds, far, strict=True)
             self.forms.update(zip(block.tolist(), parts, strict=True))
 
-    def _directions(self, i: Integers, j: Integers) -> tuple[Floats, Floats]:
+    def _directions(self, i: Integers, j: Integers) -> tuple[Array, Array]:
         """Singular values s of L_j⁻¹ L_i and c = Uᵀ L_j⁻¹ (μ_j - μ_i), each (p, D)."""
         unit = self.exponents[j]
         with np.errstate(over="ignore"):
@@ -218,14 +213,14 @@ class Pairs:
         return s, (np.swapaxes(U, 1, 2) @ h)[:, :, 0]
 
 
-def _square_less_one(s: Floats) -> Floats:
+def _square_less_one(s: Array) -> Array:
     """s² - 1, which is 0 where covariances are equal but for rounding."""
-    square: Floats = (s - 1) * (s + 1)
+    square: Array = (s - 1) * (s + 1)
     noise = 8 * s.shape[1] * _EPS * np.maximum(s.max(axis=1, keepdims=True) ** 2, 1.0)
     return np.where(np.abs(square) <= noise, 0.0, square)
 
 
-def overlap(mixture: Mixture) -> Floats:
+def overlap(mixture: Mixture) -> Array:
     """Return the probabilities that a row of one component looks more like one of another.
 
     ω_ij = P(w_j φ_j(X) >= w_i φ_i(X)),  X drawn from component i,

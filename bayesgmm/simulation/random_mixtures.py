@@ -3,19 +3,15 @@
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from bayesgmm.arguments import check_count, check_number, check_rng
+from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.mixture import Mixture, Seed
 from bayesgmm.simulation.misclassification import Pairs
 from bayesgmm.simulation.structured_covariances import random_covariances
-
-__all__ = ["random_mixture"]
-
-Floats = NDArray[np.float64]
 
 _DEFAULT_MAX_OVERLAP = 0.05
 _MOST_DRAWS = 100
@@ -135,7 +131,7 @@ def _target(
 
 def _draw(
     n_components: int, n_features: int, letters: str, generator: np.random.Generator
-) -> tuple[Floats, Floats, Floats]:
+) -> tuple[Array, Array, Array]:
     """Weights, means and covariances before scaling."""
     weights = 0.5 / n_components + 0.5 * generator.dirichlet(np.ones(n_components))
     means = generator.uniform(size=(n_components, n_features))

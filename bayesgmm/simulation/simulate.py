@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_count, check_kind, check_number, check_rng
+from bayesgmm.arrays import Array, Integers
 from bayesgmm.errors import InvalidParameterError
-from bayesgmm.mixture.mixture import Labels, Mixture, Seed
+from bayesgmm.mixture.mixture import Mixture, Seed
 from bayesgmm.results import Result
-
-__all__ = ["Simulation", "simulate"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -27,8 +25,8 @@ class Simulation(Result):
         The mixture that the rows were drawn from.
     """
 
-    X: NDArray[np.float64]
-    labels: Labels
+    X: Array
+    labels: Integers
     mixture: Mixture
 
     def _paragraphs(self) -> list[str]:

@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_count, check_rng
+from bayesgmm.arrays import Array
 from bayesgmm.display import progress
 from bayesgmm.em.fit import Settings, fit_mixture
 from bayesgmm.em.spurious import Fault
@@ -16,8 +16,6 @@ from bayesgmm.mixture.matching import match_components
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.uncertainty.parameter_vectors import flatten, joint_units
 from bayesgmm.uncertainty.standard_errors import StandardErrors, assemble
-
-type Array = NDArray[np.float64]
 
 # The proportion of failed refits beyond which the spread of the others is not meaningful.
 _MOST_FAILED = 0.5

@@ -23,10 +23,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import norm
 
 from bayesgmm.arguments import check_choice, check_probability
+from bayesgmm.arrays import Array, Booleans, Indices
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.covariance.tangent_space import covariance_tangent
 from bayesgmm.errors import InputError, InvalidParameterError
@@ -47,8 +47,6 @@ from bayesgmm.uncertainty.prior_hessian import prior_derivatives
 
 if TYPE_CHECKING:
     import pandas as pd
-
-type Array = NDArray[np.float64]
 
 # Share of a direction's complete-data information below which it is not identified.
 _NOTHING = 1e-8
@@ -296,14 +294,14 @@ def _by_kind(natural: Array, lines: Array, mixture: Mixture) -> Array:
     return np.concatenate([part.reshape(part.shape[0] * part.shape[1], width) for part in parts])
 
 
-def _owners(mixture: Mixture) -> NDArray[np.intp]:
+def _owners(mixture: Mixture) -> Indices:
     """The component of each of the P numbers."""
     k, d = mixture.means.shape
     each = np.arange(k)
     return np.concatenate((each, np.repeat(each, d), np.repeat(each, d * (d + 1) // 2)))
 
 
-def _why_hidden(hidden: NDArray[np.bool_], mixture: Mixture) -> list[str]:
+def _why_hidden(hidden: Booleans, mixture: Mixture) -> list[str]:
     touched = np.unique(_owners(mixture)[hidden])
     if not touched.size:
         return []
@@ -344,7 +342,7 @@ def _out_of_reach(own: Array, mixture: Mixture, reach: float) -> list[tuple[int,
 def assemble(
     mixture: Mixture,
     joint: Array,
-    hidden: NDArray[np.bool_],
+    hidden: Booleans,
     method: str,
     notes: tuple[str, ...],
     replicates: Array | None = None,

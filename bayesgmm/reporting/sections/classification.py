@@ -3,8 +3,8 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array, Integers
 from bayesgmm.diagnostics.known_groups import CrossTable, cross_table
 from bayesgmm.plots.style import colour
 from bayesgmm.reporting.inputs import Inputs
@@ -22,8 +22,6 @@ from bayesgmm.reporting.parts import (
 )
 from bayesgmm.reporting.sections.parameters import shown_features
 from bayesgmm.reporting.svg import panel, style, to_svg
-
-type Array = NDArray[np.float64]
 
 _CERTAIN = 0.9
 _MOST_UNCERTAIN = 10
@@ -72,7 +70,7 @@ def membership_section(inputs: Inputs) -> Section:
     return Section(state, " ".join(sentences), figures, tables, (), numbers)
 
 
-def _sizes(responsibilities: Array, labels: NDArray[np.int64], largest: Array) -> Table:
+def _sizes(responsibilities: Array, labels: Integers, largest: Array) -> Table:
     rows: list[tuple[str | Shown, ...]] = []
     for i, expected in enumerate(responsibilities.sum(axis=0)):
         mine = largest[labels == i]
@@ -134,7 +132,7 @@ def _groups(table: CrossTable, k: int) -> Table:
     )
 
 
-def _figure(labels: NDArray[np.int64], largest: Array, k: int) -> Figure:
+def _figure(labels: Integers, largest: Array, k: int) -> Figure:
     """Histogram of the largest responsibility of each row, by component."""
     edges = np.linspace(min(0.5, np.floor(largest.min() * 20) / 20), 1.0, 21)
     with style():

@@ -3,8 +3,8 @@
 import itertools
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.estimator.information_criteria import information_criteria
@@ -28,8 +28,6 @@ from bayesgmm.reporting.parts import (
     significant,
 )
 from bayesgmm.reporting.svg import MUTED, RULE, canvas, style, to_svg
-
-type Array = NDArray[np.float64]
 
 _MOST_FEATURES = 12
 _MOST_COMPONENTS = 30

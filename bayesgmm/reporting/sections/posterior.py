@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array
 from bayesgmm.diagnostics.switching import RELABELLED, parameter_name
 from bayesgmm.diagnostics.verdicts import AGREE
 from bayesgmm.plots.style import colour
@@ -15,8 +15,6 @@ from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import Figure, Section, Shown, State, Table, count, fixed, plural
 from bayesgmm.reporting.sections.parameters import shown_features
 from bayesgmm.reporting.svg import canvas, style, to_svg
-
-type Array = NDArray[np.float64]
 
 _PROBABILITY = 0.9
 _ENOUGH = 400
