@@ -84,11 +84,17 @@ def check_choice(name: str, value: Any, known: Iterable[str]) -> str:
     words = list(known)
     if isinstance(value, str) and value in words:
         return value
-    near = difflib.get_close_matches(value[:80], words, n=1) if isinstance(value, str) else []
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    hint = did_you_mean(value, words) if isinstance(value, str) else ""
     raise InvalidParameterError(
         f"{name} must be one of {', '.join(map(repr, words))}, not {shown(value)}.{hint}"
     )
+
+
+def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """Return a question that offers the most similar known word, in any case; "" if none is."""
+    by_folded = {each.casefold(): each for each in known}
+    near = difflib.get_close_matches(word[:80].casefold(), by_folded, n=1, cutoff=cutoff)
+    return f" Did you mean {by_folded[near[0]]!r}?" if near else ""
 
 
 def check_kind(name: str, value: Any, kinds: type | UnionType, words: str) -> None:
@@ -134,8 +140,5 @@ def check_members(name: str, value: Any, words: str) -> list[Any]:
 def unknown_name(kind: str, name: Any, known: Iterable[str]) -> str:
     """Return the sentence for an unknown name, with the nearest known one."""
     names = list(known)
-    by_folded = {each.casefold(): each for each in names}
-    wanted = name if isinstance(name, str) else shown(name)
-    near = difflib.get_close_matches(wanted[:80].casefold(), by_folded, n=1, cutoff=0.4)
-    hint = f" Did you mean {by_folded[near[0]]!r}?" if near else ""
+    hint = did_you_mean(name if isinstance(name, str) else shown(name), names, 0.4)
     return f"There is no {kind} {shown(name)}.{hint} Use one of {', '.join(names)}."

@@ -43,6 +43,7 @@ def simulate(
     """
     import numpy as np
 
+    from bayesgmm.data.coercion import column_names
     from bayesgmm.data.csv_files import csv_text
     from bayesgmm.data.file_access import check_target, write_atomically
     from bayesgmm.data.table_files import npy_bytes
@@ -61,7 +62,7 @@ def simulate(
     if output is not None and output.suffix.lower() == ".npy":
         content = npy_bytes(np.column_stack([drawn.X, drawn.labels]) if labels else drawn.X)
     else:
-        names = list(mixture.feature_names or (f"x{j}" for j in range(mixture.n_features)))
+        names = list(column_names(mixture.feature_names, mixture.n_features))
         columns: list[Any] = list(drawn.X.T)
         if labels:
             names.append("component")

@@ -80,6 +80,11 @@ def unique_names(columns: Iterable[Any]) -> Names:
     return tuple(names)
 
 
+def column_names(names: Names, n_columns: int) -> tuple[str, ...]:
+    """Return the names of columns, or x0, x1, ... if they have none."""
+    return names or tuple(f"x{j}" for j in range(n_columns))
+
+
 def unwritable(names: Iterable[str]) -> int | None:
     """Return the position of the first name that files of results cannot hold, or None."""
     for j, name in enumerate(names):

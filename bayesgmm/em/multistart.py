@@ -11,10 +11,10 @@ from bayesgmm.initialisation.starts import Sample, Start, split_and_merge
 from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.priors.objective import Objective
 
-# A first run ends at this estimated remaining gain (nats); two that end within
-# `_SAME` of one another count as one maximum; within `_ROUNDING`, as one run.
+# First runs end at this estimated remaining gain (nats).
 _FIRST = StopRule(remaining=1e-3, max_e_steps=300, plain=100)
-_SAME, _ROUNDING = 1e-2, 1e-9
+# Nats within which two runs have reached the same maximum, or differ by rounding alone.
+SAME_MAXIMUM, _ROUNDING = 1e-2, 1e-9
 _FEWEST, _MOST = 4, 24
 # Starts from nothing, before some are made of what was found.
 _FRESH = 7
@@ -120,7 +120,7 @@ def explore(
         attempts.append(found)
         if found.degeneracy is None:
             value = found.value
-            if not any(abs(value - each) < _SAME for each in maxima):
+            if not any(abs(value - each) < SAME_MAXIMUM for each in maxima):
                 maxima.append(value)
         k = len(start.parameters.weights)
         most = min(max(_WORK / (30.0 * m * k * (10 + d * d)), _FEWEST), _MOST)
@@ -144,7 +144,7 @@ def _with_exchanges(
             continue
         most = max(each.value for each in sound)
         # The first of those at the highest maximum, whatever their rounding.
-        best = next(each for each in sound if each.value >= most - _SAME)
+        best = next(each for each in sound if each.value >= most - SAME_MAXIMUM)
         assert best.run is not None
         made = split_and_merge(sample, best.run.parameters, objective, rng)
         if made is not None:
@@ -195,7 +195,7 @@ def finish(
             return last, attempts
         attempts = [
             replace(other, run=last.run or other.run, degeneracy=last.degeneracy)
-            if other.degeneracy is None and abs(other.value - first.value) < _SAME
+            if other.degeneracy is None and abs(other.value - first.value) < SAME_MAXIMUM
             else other
             for other in attempts
         ]
@@ -214,7 +214,8 @@ def _distinct(attempts: list[Attempt]) -> list[Attempt]:
     ranked.sort(key=lambda pair: pair[0].merit(), reverse=True)
     found: list[tuple[Attempt, int]] = []
     for each, made in ranked:
-        twin = next((i for i, (a, _) in enumerate(found) if abs(each.value - a.value) < _SAME), -1)
+        near = (i for i, (a, _) in enumerate(found) if abs(each.value - a.value) < SAME_MAXIMUM)
+        twin = next(near, -1)
         if twin < 0:
             found.append((each, made))
         elif each.merit() >= (True, found[twin][0].value - _ROUNDING) and made < found[twin][1]:

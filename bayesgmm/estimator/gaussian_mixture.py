@@ -1,6 +1,5 @@
 """The estimator: scikit-learn's GaussianMixture, exact."""
 
-import difflib
 import warnings
 from collections.abc import Callable, Sequence
 from copy import copy
@@ -19,7 +18,7 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 from sklearn.utils._param_validation import InvalidParameterError as SklearnInvalidParameterError
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from bayesgmm.arguments import check_choice, check_count, check_kind, check_number
+from bayesgmm.arguments import check_choice, check_count, check_kind, check_number, did_you_mean
 from bayesgmm.arrays import Array, Indices, Integers
 from bayesgmm.covariance.structures import Structure, as_structure, structure_words
 from bayesgmm.data.validation import Data, check_data, check_sample_weight
@@ -359,10 +358,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         except SklearnInvalidParameterError as error:
             message = str(error)
             if "'covariance_type'" in message and isinstance(self.covariance_type, str):
-                near = difflib.get_close_matches(
-                    self.covariance_type, structure_words(), n=1, cutoff=0.0
-                )
-                message += f" Did you mean {near[0]!r}?"
+                message += did_you_mean(self.covariance_type, structure_words(), 0.0)
             raise EstimatorParameterError(message) from None
 
     def _store(self, found: Fit, structure: Structure, names: tuple[str, ...] | None) -> None:

@@ -17,6 +17,7 @@ from bayesgmm.core import native
 from bayesgmm.data.degeneracy import check_spread
 from bayesgmm.errors import InputError
 from bayesgmm.likelihood.em_steps import n_threads
+from bayesgmm.mixture.gaussian_densities import LOG_2
 
 
 def tally(allocations: Integers, q: Array, n_components: int) -> Array:
@@ -77,7 +78,7 @@ class DrawnRows:
         # A power of two near the columns' spread: no digit is lost, and no square overflows.
         exponents = -np.frexp(np.where(spread > 0.0, spread, 1.0))[1]
         scale = np.ldexp(1.0, exponents)
-        self._log_scale = float(np.log(2.0) * exponents.sum())
+        self._log_scale = float(LOG_2 * exponents.sum())
         with np.errstate(over="ignore"):
             moved = (means - shift) * scale
             scaled = covariances * scale[:, np.newaxis] * scale

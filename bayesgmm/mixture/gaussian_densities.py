@@ -20,8 +20,8 @@ import numpy as np
 
 from bayesgmm.arrays import Array, Integers
 
-_LOG_2PI = 1.8378770664093453
-_LOG_2 = 0.6931471805599453
+LOG_2PI = 1.8378770664093453
+LOG_2 = 0.6931471805599453
 # Whitened distances beyond this have squares that overflow.
 _FAR = 2.0**515
 
@@ -135,8 +135,7 @@ class GaussianFactors:
         pivots = np.diagonal(self.lower, axis1=1, axis2=2)
         rests = np.diagonal(self.lower_rest, axis1=1, axis2=2)
         logs = np.log(pivots).sum(axis=1) + (rests / pivots).sum(axis=1)
-        log_determinants: Array = 2 * (logs + _LOG_2 * self.exponents.sum(axis=1))
-        return log_determinants
+        return np.asarray(2 * (logs + LOG_2 * self.exponents.sum(axis=1)))
 
     @cached_property
     def inverses(self) -> Array:
@@ -147,8 +146,7 @@ class GaussianFactors:
     @property
     def log_constants(self) -> Array:
         """-½ (D log 2π + log|Σ|), nats, (K,)."""
-        constants: Array = -0.5 * (self.means.shape[1] * _LOG_2PI + self.log_determinants)
-        return constants
+        return np.asarray(-0.5 * (self.means.shape[1] * LOG_2PI + self.log_determinants))
 
     @cached_property
     def _whitener(self) -> tuple[Array, Array, Array]:
@@ -184,8 +182,7 @@ class GaussianFactors:
 
     def log_densities(self, X: Array) -> Array:
         """Log densities of each component in nats, (K, n): -½ (D log 2π + log|Σ| + distance²)."""
-        log_densities: Array = self.log_constants[:, None] - 0.5 * self.squared_distances(X)
-        return log_densities
+        return np.asarray(self.log_constants[:, None] - 0.5 * self.squared_distances(X))
 
     def scaled_distances(self, X: Array) -> Array:
         """Squared distances (K, n), each row in its own unit so that its least is finite.

@@ -526,16 +526,14 @@ class Mixture:
 
     def mean(self) -> Array:
         """Return the mean of the whole mixture, (D,): Σ π_k μ_k."""
-        mean: Array = self.weights @ self.means
-        return mean
+        return np.asarray(self.weights @ self.means)
 
     def covariance(self) -> Array:
         """Return the covariance of the whole mixture, (D, D): Σ π_k (Σ_k + (μ_k - μ)(μ_k - μ)ᵀ)."""
         apart = self.means - self.mean()
         within = np.einsum("k,kij->ij", self.weights, self.covariances)
         between = np.einsum("k,ki,kj->ij", self.weights, apart, apart)
-        covariance: Array = within + between
-        return covariance
+        return np.asarray(within + between)
 
     # Documents
 

@@ -135,8 +135,7 @@ def _symmetric(covariances: Array, deviations: Array) -> Array:
             f"covariances must be symmetric, but component {k} has {covariances[k, i, j]:.6g} at "
             f"({i}, {j}) and {covariances[k, j, i]:.6g} at ({j}, {i}). Use (S + S.T) / 2."
         )
-    half: Array = 0.5 * covariances + 0.5 * transposed
-    return half
+    return np.asarray(0.5 * covariances + 0.5 * transposed)
 
 
 def _check_definite(covariances: Array) -> Array:

@@ -9,6 +9,7 @@ from scipy.special import log_ndtr, logsumexp, ndtr, ndtri
 
 from bayesgmm.arrays import Array, Integers
 from bayesgmm.errors import InvalidParameterError
+from bayesgmm.mixture.gaussian_densities import LOG_2, LOG_2PI
 from bayesgmm.mixture.modes import Points, Turns, turning_points
 from bayesgmm.mixture.parameter_checks import as_floats
 from bayesgmm.mixture.univariate_density import (
@@ -20,8 +21,6 @@ from bayesgmm.mixture.univariate_density import (
 if TYPE_CHECKING:
     from bayesgmm.mixture.mixture import Mixture
 
-_LOG_2 = 0.6931471805599453
-_HALF_LOG_2PI = 0.9189385332046727
 _ULP = 2.0**-52
 # Halvings in the order of float64 numbers, after which nothing is left of an interval.
 _HALVINGS = 66
@@ -84,7 +83,7 @@ def highest_density_intervals(mixture: "Mixture", prob: float) -> tuple[float, A
         pieces = _pieces(line, turns)
         ends = _polished(line, _region(line, pieces, prob), prob)
     # In the half unit the density is twice as high.
-    level = float(line.log_density(*ends).min()) - _LOG_2
+    level = float(line.log_density(*ends).min()) - LOG_2
     return level, line.position(*ends).reshape(-1, 2)
 
 
@@ -124,7 +123,7 @@ def _pieces(line: LineDensity, turns: Turns) -> _Pieces:
 def _region(line: LineDensity, pieces: _Pieces, prob: float) -> Points:
     """The ends of the intervals where the density is above the level of that probability."""
     top = max(pieces.height_low.max(), pieces.height_high.max())
-    lowest = -np.log(line.scales.max()) - _HALF_LOG_2PI - _DEPTH
+    lowest = -np.log(line.scales.max()) - 0.5 * LOG_2PI - _DEPTH
 
     def excess(log_depth: float) -> float:
         within, without = line.probabilities(*_crossings(line, pieces, top - np.exp(log_depth)))

@@ -16,12 +16,11 @@ from scipy.special import ndtr
 
 from bayesgmm.arrays import Array, Integers
 from bayesgmm.errors import InputError
-from bayesgmm.mixture.gaussian_densities import two_sum
+from bayesgmm.mixture.gaussian_densities import LOG_2PI, two_sum
 
 if TYPE_CHECKING:
     from bayesgmm.mixture.mixture import Mixture
 
-_HALF_LOG_2PI = 0.9189385332046727
 # Standard deviations whose square is finite, and beyond which a density is 0.
 _FARTHEST = 1e150
 # Numbers that a block of points x components may hold.
@@ -109,7 +108,7 @@ class LineDensity:
         total = terms.sum(axis=1)
         # Divided by the standard deviation last: z / σ alone may overflow.
         slope = (terms * -z / self.scales).sum(axis=1) / total
-        return top[:, 0] + np.log(total) - _HALF_LOG_2PI, slope
+        return top[:, 0] + np.log(total) - 0.5 * LOG_2PI, slope
 
     def derivative(self, order: int, cell: Integers, shift: Array) -> Array:
         """The first or second derivative of the density, each in a unit of its own, (p,).

@@ -14,7 +14,7 @@ from bayesgmm.data.validation import Data
 from bayesgmm.diagnostics.point_estimates import point_estimate
 from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
-from bayesgmm.mixture.feature_choice import feature_indices
+from bayesgmm.mixture.feature_choice import feature_indices, separating_features
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.plots.style import (
     FAINT,
@@ -69,8 +69,7 @@ class _Picture(NamedTuple):
     def density(self, points: Array) -> Array:
         """Density of the mixture, or its mean over the posterior draws."""
         each = [np.exp(one.log_density(points)) for one in self.draws or (self.mixture,)]
-        mean: Array = np.mean(each, axis=0)
-        return mean
+        return np.asarray(np.mean(each, axis=0))
 
 
 def plot_mixture(
@@ -184,11 +183,7 @@ def _picture(fit: Fit, X: Any, prob: float, variables: Mapping[str, str] | None)
 def _kept_features(mixture: Mixture, features: Iterable[int | str] | None) -> list[int]:
     if features is not None:
         return feature_indices(features, mixture.feature_names, mixture.n_features)
-    if mixture.n_features <= _FEATURES:
-        return list(range(mixture.n_features))
-    between = mixture.weights @ np.square(mixture.means - mixture.mean())
-    apart = between / np.diagonal(mixture.covariance())
-    return sorted(int(j) for j in np.argsort(-apart, kind="stable")[:_FEATURES])
+    return separating_features(mixture, _FEATURES)
 
 
 # --- two features ---------------------------------------------------------------------------------
@@ -242,8 +237,7 @@ def _ellipse(mixture: Mixture, component: int, radius: float) -> Array:
     angle = np.linspace(0.0, 2.0 * np.pi, 100)
     factor = np.linalg.cholesky(mixture.covariances[component])
     circle = radius * np.array([np.cos(angle), np.sin(angle)])
-    points: Array = mixture.means[component][:, np.newaxis] + factor @ circle
-    return points
+    return np.asarray(mixture.means[component][:, np.newaxis] + factor @ circle)
 
 
 def _levels(picture: _Picture) -> Array:
@@ -251,8 +245,7 @@ def _levels(picture: _Picture) -> Array:
     mixtures = picture.draws or (picture.mixture,)
     size = -(-4000 // len(mixtures))
     points = np.vstack([each.sample(size, rng=t)[0] for t, each in enumerate(mixtures)])
-    levels: Array = np.unique(np.quantile(picture.density(points), 1.0 - np.array(_CONTOURS)))
-    return levels
+    return np.asarray(np.unique(np.quantile(picture.density(points), 1.0 - np.array(_CONTOURS))))
 
 
 def _limits(picture: _Picture) -> tuple[Array, Array]:
@@ -319,13 +312,11 @@ def _visible_boundaries(picture: _Picture) -> Array:
     """The boundaries within the limits of the plot."""
     low, high = _limits(picture)
     x = picture.boundaries
-    seen: Array = x[(x > low[0]) & (x < high[0])]
-    return seen
+    return np.asarray(x[(x > low[0]) & (x < high[0])])
 
 
 def _component(mixture: Mixture, component: int, x: Array) -> Array:
-    density: Array = np.exp(mixture.log_joint(x[:, np.newaxis])[:, component])
-    return density
+    return np.asarray(np.exp(mixture.log_joint(x[:, np.newaxis])[:, component]))
 
 
 # --- many features --------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import xarray as xr
 
 from bayesgmm.arguments import check_kind
 from bayesgmm.arrays import Array, Booleans
+from bayesgmm.data.coercion import column_names
 from bayesgmm.data.validation import Data, check_data
 from bayesgmm.diagnostics.point_estimates import point_estimate
 from bayesgmm.diagnostics.switching import LabelSwitching, label_switching
@@ -159,17 +160,7 @@ def gather(
     source: str | None,
     command: str | None,
 ) -> Inputs:
-    """Check the arguments of `report`.
-
-    Raises
-    ------
-    InputError, InputTypeError
-        If the rows cannot be used, or the arguments do not fit one another.
-    InvalidParameterError
-        If an argument is of another kind.
-    NotFittedError
-        If `em` was not fitted.
-    """
+    """Check the arguments of `report`, and raise its errors."""
     check_kind("em", em, GaussianMixture | None, "a GaussianMixture or None")
     check_kind("truth", truth, Mixture | None, "a Mixture or None")
     kinds = xr.DataTree | xr.Dataset | None
@@ -186,7 +177,7 @@ def gather(
     names = next((each for each in known if each is not None), None)
     return Inputs(
         X=data.X,
-        names=names or tuple(f"x{j}" for j in range(d)),
+        names=column_names(names, d),
         source=source or "rows given to report()",
         em=em,
         posterior=posterior,

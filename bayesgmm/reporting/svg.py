@@ -3,7 +3,7 @@
 import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
@@ -72,6 +72,26 @@ def canvas(width: float, height: float) -> "Canvas":
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def panels(
+    labels: Sequence[str], height: float, margins: tuple[float, float]
+) -> "tuple[Canvas, list[Axes]]":
+    """Return a figure of panels without a left spine, three in a line, their x axes labelled.
+
+    Heights of lines and margins (of the width, of the height) are in inches.
+    """
+    columns = min(3, len(labels))
+    lines = -(-len(labels) // columns)
+    figure = canvas(2.3 * columns + margins[0], height * lines + margins[1])
+    grid = figure.subplots(lines, columns, squeeze=False).ravel().tolist()
+    for axes in grid[len(labels) :]:
+        axes.set_visible(False)
+    for axes, label in zip(grid, labels, strict=False):
+        axes.set_xlabel(label)
+        axes.locator_params(axis="x", nbins=4)
+        axes.spines["left"].set_visible(False)
+    return figure, grid[: len(labels)]
 
 
 def panel(width: float = 5.6, height: float = 3.4) -> "tuple[Canvas, Axes]":

@@ -27,7 +27,13 @@ from bayesgmm.selection.grid_search import Candidate, search_grid
 if TYPE_CHECKING:
     import pandas as pd
 
-CRITERIA = ("bic", "icl", "aic", "cv")
+# Column of the table, and name, by criterion.
+CRITERIA = {
+    "bic": ("bic", "BIC (smaller is better)"),
+    "icl": ("icl", "ICL (smaller is better)"),
+    "aic": ("aic", "AIC (smaller is better)"),
+    "cv": ("cv_log_likelihood", "held-out log-likelihood, nats (larger is better)"),
+}
 # mclust's order of the columns.
 _DIAGONAL = ("EII", "VII", "EEI", "VEI", "EVI", "VVI")
 _FULL = ("EEE", "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV")
@@ -93,7 +99,7 @@ class Selection(Result):
         structure = as_structure(first["covariance_type"])
         k = int(first["n_components"])
         return [
-            f"Selection of components and structure by {_NAMES[self.criterion]}",
+            f"Selection of components and structure by {CRITERIA[self.criterion][1]}",
             shown,
             f"Best: {structure.code} ({structure.words}) with {k} component" + "s" * (k > 1),
             f"{len(ranked)} of {len(self.table)} models have an admissible fit; the notes of the "
@@ -103,17 +109,9 @@ class Selection(Result):
         ]
 
 
-_NAMES = {
-    "bic": "BIC (smaller is better)",
-    "icl": "ICL (smaller is better)",
-    "aic": "AIC (smaller is better)",
-    "cv": "held-out log-likelihood in nats (larger is better)",
-}
-
-
 def _column(criterion: str) -> tuple[str, int]:
     """The column that ranks the models, and 1 if smaller is better, else -1."""
-    return ("cv_log_likelihood", -1) if criterion == "cv" else (criterion, 1)
+    return CRITERIA[criterion][0], -1 if criterion == "cv" else 1
 
 
 def select_mixture(
@@ -267,13 +265,9 @@ def _impossible(
     if n < 2:
         raise InputError(f"X has {n} row, and one row has no variance. Give at least 2 rows.")
     check_spread(x, names)
-    dependent = ""
-    if any(not each.diagonal for each in chosen) and n > d:
-        try:
-            check_full_rank(x, names)
-        except InputError as error:
-            dependent = str(error)
-    unscalable = {each: str(refusal) for each in chosen if (refusal := _scaling_error(x, each))}
+    full = any(not each.diagonal for each in chosen)
+    dependent = _refusal(check_full_rank, x, names) if full and n > d else ""
+    unscalable = {each: _refusal(check_common_unit, x, None, each) for each in chosen}
     distinct = len(np.unique(x, axis=0))
     notes: dict[tuple[int, Structure], str] = {}
     for k in ks:
@@ -285,18 +279,18 @@ def _impossible(
                 notes[k, each] = f"X has {n} rows: the structure needs at least {needed}"
             elif dependent and not each.diagonal:
                 notes[k, each] = dependent
-            elif each in unscalable:
+            elif unscalable[each]:
                 notes[k, each] = unscalable[each]
     return notes
 
 
-def _scaling_error(x: Array, structure: Structure) -> InputError | None:
-    """The error of columns whose sizes differ too much for the structure; None if they do not."""
+def _refusal(check: Callable[..., None], *arguments: Any) -> str:
+    """The error of a check of the data, as text; "" if there is none."""
     try:
-        check_common_unit(x, None, structure)
+        check(*arguments)
     except InputError as error:
-        return error
-    return None
+        return str(error)
+    return ""
 
 
 def _rows_needed(structure: Structure, k: int, d: int) -> int:

@@ -8,14 +8,12 @@ import numpy as np
 from bayesgmm.arguments import check_kind
 from bayesgmm.arrays import Array, Integers
 from bayesgmm.errors import BayesGMMError
-from bayesgmm.mixture.gaussian_densities import equilibrate
+from bayesgmm.mixture.bhattacharyya_distance import FAR
+from bayesgmm.mixture.gaussian_densities import LOG_2, equilibrate
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.simulation.quadratic_form import quadratic_form_cdf
 
 _EPS = float(np.finfo(np.float64).eps)
-# Distances and ratios of scales are cut here: far beyond where probabilities underflow, near
-# enough for squares.
-_FAR = 1e140
 _ACCURACY = 1e-8
 # Pairs that are factorised or integrated at once.
 _AT_ONCE = 64
@@ -76,7 +74,7 @@ class Pairs:
         exponents, scaled = equilibrate(covariances)
         M = np.linalg.cholesky(scaled)
         log_pivots = np.log(np.diagonal(M, axis1=1, axis2=2)).sum(axis=1)
-        log_pivots += np.log(2.0) * exponents.sum(axis=1)
+        log_pivots += LOG_2 * exponents.sum(axis=1)
         level = np.log(np.where(weights > 0, weights, 1.0)) - log_pivots
         return cls(weights, means, exponents, M, level, *np.triu_indices(len(weights), 1))
 
@@ -142,10 +140,10 @@ class Pairs:
             with np.errstate(over="ignore"):
                 shift = np.ldexp(0.5 * self.means[b] - 0.5 * self.means[a], 1 - units)
                 lower = np.linalg.cholesky(middle)
-                z = np.linalg.solve(lower, np.clip(shift, -_FAR, _FAR)[:, :, None])[:, :, 0]
+                z = np.linalg.solve(lower, np.clip(shift, -FAR, FAR)[:, :, None])[:, :, 0]
                 apart[pairs] = 0.125 * np.square(z).sum(axis=1)
             half = np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
-            half += np.log(2.0) * units.sum(axis=1)
+            half += LOG_2 * units.sum(axis=1)
             log_roots = np.log(np.where(self.weights > 0, self.weights, 1.0)) - self.level
             spread[pairs] = half - 0.5 * (log_roots[a] + log_roots[b])
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -207,7 +205,7 @@ class Pairs:
             # Halves, for the difference of two means may overflow.
             apart = np.ldexp(0.5 * self.means[j] - 0.5 * self.means[i], 1 - unit)
             L_i = np.ldexp(self.factors[i], (self.exponents[i] - unit)[:, :, None])
-        apart, L_i = np.clip(apart, -_FAR, _FAR), np.clip(L_i, -_FAR, _FAR)
+        apart, L_i = np.clip(apart, -FAR, FAR), np.clip(L_i, -FAR, FAR)
         h = np.linalg.solve(self.factors[j], apart[:, :, None])
         U, s, _ = np.linalg.svd(np.linalg.solve(self.factors[j], L_i))
         return s, (np.swapaxes(U, 1, 2) @ h)[:, :, 0]

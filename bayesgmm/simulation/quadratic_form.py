@@ -126,16 +126,14 @@ class _Forms:
     def curvature_at_one(self) -> Array:
         """Second derivative of ``log_integrand`` at s = 1, (p,), positive."""
         w = 1 - 2 * self.a
-        total: Array = (2 * (self.a / w) ** 2 + self.b2 / w / w / w).sum(axis=-1) + 1
-        return total
+        return np.asarray((2 * (self.a / w) ** 2 + self.b2 / w / w / w).sum(axis=-1) + 1)
 
     def distance_to_singularity(self, s: Complexes) -> Array:
         """Distance from s (p,) to 0 or the nearest 1 / (2 a_l)."""
         # Beyond 1e100 a singularity is never met; the floor only avoids a division by zero.
         weights = np.maximum(2 * np.abs(self.a), 1e-100)
         gaps = np.abs(1 - 2 * self.a * s[:, None]) / weights
-        nearest: Array = np.minimum(gaps.min(axis=-1), np.abs(s))
-        return nearest
+        return np.asarray(np.minimum(gaps.min(axis=-1), np.abs(s)))
 
     def saddle_points(self) -> Array:
         """Least points of the integrand on the positive axis (p,), inf where there is none.
@@ -152,8 +150,7 @@ class _Forms:
             below = self.slope(1 / (np.exp(-middle) + r) + 0j).real < 0
             low = np.where(below, middle, low)
             high = np.where(below, high, middle)
-        points: Array = np.where(bounded, np.inf, 1 / (np.exp(-low) + r))
-        return points
+        return np.asarray(np.where(bounded, np.inf, 1 / (np.exp(-low) + r)))
 
 
 def _upper_tails(forms: _Forms, refinement: float) -> tuple[Array, Array]:

@@ -43,19 +43,16 @@ def random_covariances(
     spread = min(1.0, np.sqrt(2.0 / n_features))
 
     def volume() -> Array:
-        value: Array = np.exp(spread * generator.uniform(-_LOG_VOLUME, _LOG_VOLUME, 1))
-        return value
+        return np.asarray(np.exp(spread * generator.uniform(-_LOG_VOLUME, _LOG_VOLUME, 1)))
 
     def shape() -> Array:
         logs = spread * generator.uniform(-_LOG_SHAPE, _LOG_SHAPE, n_features)
-        eigenvalues: Array = np.exp(logs - logs.mean())
-        return eigenvalues
+        return np.asarray(np.exp(logs - logs.mean()))
 
     def orientation() -> Array:
         Q, R = np.linalg.qr(generator.standard_normal((n_features, n_features)))
         # Without the signs, QR's convention would favour some rotations (Mezzadri 2007).
-        rotation: Array = Q * np.sign(np.diagonal(R))
-        return rotation
+        return np.asarray(Q * np.sign(np.diagonal(R)))
 
     parts = (
         _per_component(letters[0], n_components, volume, np.ones(1)),

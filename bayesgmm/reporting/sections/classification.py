@@ -10,6 +10,7 @@ from bayesgmm.plots.style import colour
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import (
     Figure,
+    Row,
     Section,
     Shown,
     State,
@@ -71,7 +72,7 @@ def membership_section(inputs: Inputs) -> Section:
 
 
 def _sizes(responsibilities: Array, labels: Integers, largest: Array) -> Table:
-    rows: list[tuple[str | Shown, ...]] = []
+    rows: list[Row] = []
     for i, expected in enumerate(responsibilities.sum(axis=0)):
         mine = largest[labels == i]
         rows.append(
@@ -86,7 +87,7 @@ def _sizes(responsibilities: Array, labels: Integers, largest: Array) -> Table:
     return Table(
         "Sizes",
         ("", "rows", "expected rows", "mean probability", f"below {_CERTAIN:.0%}"),
-        tuple(rows),
+        rows,
         "Rows are counted in their most probable component; expected rows are sums of "
         "probabilities.",
     )
@@ -96,7 +97,7 @@ def _most_uncertain(inputs: Inputs, responsibilities: Array, largest: Array) -> 
     """The rows of greatest uncertainty, with their two most probable components."""
     features = shown_features(inputs, 4)
     places = np.flatnonzero(inputs.complete)
-    rows: list[tuple[str | Shown, ...]] = []
+    rows: list[Row] = []
     for b in np.argsort(largest, kind="stable")[:_MOST_UNCERTAIN].tolist():
         first, second = np.argsort(-responsibilities[b], kind="stable")[:2].tolist()
         rows.append(
@@ -113,13 +114,13 @@ def _most_uncertain(inputs: Inputs, responsibilities: Array, largest: Array) -> 
     return Table(
         "The most uncertain rows",
         ("", *heads, "component", "probability", "second", "its probability"),
-        tuple(rows),
+        rows,
         "Rows are numbered from 0.",
     )
 
 
 def _groups(table: CrossTable, k: int) -> Table:
-    rows: list[tuple[str | Shown, ...]] = [
+    rows: list[Row] = [
         (group, *(count(each) for each in counts))
         for group, counts in zip(table.groups, table.counts, strict=True)
     ]
@@ -127,7 +128,7 @@ def _groups(table: CrossTable, k: int) -> Table:
     return Table(
         "Known groups and components",
         ("group", *(f"component {i}" for i in range(k))),
-        tuple(rows[:_MOST_GROUPS]),
+        rows[:_MOST_GROUPS],
         f"The first {_MOST_GROUPS} of {plural(len(table.groups), 'group')}." if hidden else "",
     )
 
@@ -153,10 +154,10 @@ def _figure(labels: Integers, largest: Array, k: int) -> Figure:
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         if k <= 8:
             axes.legend(loc="upper left")
-        svg = to_svg(figure)
-    return Figure(
-        svg,
-        "Histogram of the probability of each row's most probable component, stacked by component.",
-        "Rows by the probability of their most probable component. The vertical scale is linear to "
-        "10 and logarithmic above.",
-    )
+        return Figure(
+            to_svg(figure),
+            "Histogram of the probability of each row's most probable component, stacked by "
+            "component.",
+            "Rows by the probability of their most probable component. The vertical scale is "
+            "linear to 10 and logarithmic above.",
+        )

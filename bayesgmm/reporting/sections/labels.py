@@ -6,7 +6,7 @@ from bayesgmm.diagnostics.switching import LabelSwitching
 from bayesgmm.plots.label_plots import plot_label_switching
 from bayesgmm.plots.style import short
 from bayesgmm.reporting.inputs import Inputs
-from bayesgmm.reporting.parts import Figure, Section, Shown, State, Table, count, fixed, percent
+from bayesgmm.reporting.parts import Figure, Section, State, Table, count, fixed, percent
 from bayesgmm.reporting.sections.parameters import shown_features
 from bayesgmm.reporting.svg import RASTER_FROM, released, style, to_svg
 
@@ -31,7 +31,7 @@ def switching_section(inputs: Inputs) -> Section:
     if state == "bad" and not math.isfinite(found.r_hat("label-invariant")):
         # One chain or too few draws are not evidence against convergence.
         state = "care"
-    forms: list[tuple[str | Shown, ...]] = [
+    forms = [
         (
             str(row["form"]),
             fixed(row["largest r_hat"], 3),
@@ -41,7 +41,7 @@ def switching_section(inputs: Inputs) -> Section:
         )
         for row in found.table.reset_index().to_dict("records")
     ]
-    chains: list[tuple[str | Shown, ...]] = [
+    chains = [
         (
             f"chain {chain}",
             " ".join(str(each) for each in row["modal labelling"]),
@@ -59,12 +59,12 @@ def switching_section(inputs: Inputs) -> Section:
             Table(
                 "Largest R-hat and least effective sample sizes of each form of the draws",
                 ("", "largest R-hat", "of", "least bulk ESS", "least tail ESS"),
-                tuple(forms),
+                forms,
             ),
             Table(
                 "Chains",
                 ("", "modal labelling", "draws with it", "switches", "ambiguous draws"),
-                tuple(chains),
+                chains,
                 f"Relabelled by {found.method}.",
             ),
         ),
@@ -92,12 +92,11 @@ def _figure(inputs: Inputs, found: LabelSwitching) -> Figure:
                 line.set_rasterized(
                     len(line.get_xdata()) * found.permutations.shape[0] > RASTER_FROM
                 )
-        svg = to_svg(released(figure))
-    return Figure(
-        svg,
-        f"Traces of the components' means of {name}, chain by chain, before and after "
-        "relabelling, and the labelling of each draw.",
-        "Traces of the means, one colour for each label, as sampled and after relabelling. The "
-        "ribbon shows the labelling of each draw; ticks below it mark ambiguous draws.",
-        wide=True,
-    )
+        return Figure(
+            to_svg(released(figure)),
+            f"Traces of the components' means of {name}, chain by chain, before and after "
+            "relabelling, and the labelling of each draw.",
+            "Traces of the means, one colour for each label, as sampled and after relabelling. The "
+            "ribbon shows the labelling of each draw; ticks below it mark ambiguous draws.",
+            wide=True,
+        )
