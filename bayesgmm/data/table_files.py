@@ -34,7 +34,7 @@ def read_table(
     delimiter : str, optional
         One character, or " " for any run of blanks. None: found from the first lines.
     header : bool, optional
-        Whether the first line holds names. None: it does if none of its cells is a number.
+        True if the first line holds names. None: it does if none of its cells is a number.
 
     Raises
     ------

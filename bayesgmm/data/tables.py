@@ -20,7 +20,7 @@ class Text(NamedTuple):
     row : int
         The first row whose cell is not a number.
     integer : bool
-        Whether that cell is an integer beyond 2**53, which float64 would round.
+        True if that cell is an integer beyond 2**53, which float64 would round.
     """
 
     cells: list[str]

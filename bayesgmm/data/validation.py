@@ -23,7 +23,7 @@ class Data(NamedTuple):
         C-ordered, aligned float64; the user's own array if it has this form.
     feature_names : tuple of D different str, or None
     has_missing : bool
-        Whether entries are NaN.
+        True if entries are NaN.
     """
 
     X: Array
@@ -108,7 +108,7 @@ def check_sample_weight(weights: Any, n: int) -> Array | None:
 def _check_shape(array: Array, name: str) -> None:
     if array.ndim != 2:
         raise InputError(
-            f"Input {name} must be a 2D array with a row for each observation, not {array.ndim}D "
+            f"Input {name} must be a 2D array of rows and columns, not {array.ndim}D "
             f"of shape {array.shape}. Reshape your data: {name}.reshape(-1, 1) if it is one "
             f"feature, {name}.reshape(1, -1) if it is one row."
         )

@@ -25,7 +25,7 @@ class Dataset(Result):
     labels : (n,) array of str, or None
         The group that each row is known to come from.
     source : str
-        Where the data were published, their units, and which variant this is.
+        Publication, units and variant of the data.
     """
 
     X: Array

@@ -1,4 +1,4 @@
-"""From data and settings to a fitted mixture: values in, values out."""
+"""The fit of a mixture to data under checked settings."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ from bayesgmm.priors.priors import Priors, ResolvedPriors
 
 _EXACT = StopRule()
 _MOST_E_STEPS = 2**31 - 1
-# What weights may add up to, and beside a prior.
+# Limits of the sum of the weights, without and with a prior.
 _MOST_WEIGHT = 1e290
 _FEWEST_ROWS, _MOST_ROWS = 1e-100, 2.0**53
 # Added to the diagonals, as a share of the columns' variances, where rows are fewer than columns.
@@ -48,7 +48,7 @@ class Settings:
         The solution to begin from (warm start), in the user's units.
     accelerate : bool
     priors : Priors or None
-        What penalises the likelihood.
+        Prior distributions that penalise the likelihood.
     eigenvalue_ratio : float
         Infinite for no bound.
     order_by : str, Mixture or None
@@ -81,7 +81,7 @@ class StartRecord:
     Attributes
     ----------
     start : str
-        How it was made.
+        The method by which it was made.
     log_likelihood : float
         Nats, of `n_rows` rows; NaN where the run ended in no mixture.
     iterations : int
@@ -104,7 +104,7 @@ class StartRecord:
         return str(self.degeneracy or ("converged" if self.converged else "stopped"))
 
     def permuted(self, order: Indices) -> "StartRecord":
-        """The same beside a fit whose component k was component ``order[k]``."""
+        """The same record of a fit whose component k was component ``order[k]``."""
         if self.degeneracy is None:
             return self
         return replace(self, degeneracy=self.degeneracy.permuted(order))
@@ -122,12 +122,12 @@ class Fit:
         The winning run, in the units of the fit and under labels of its own.
     units : Units
     degeneracy : Degeneracy or None
-        Why the fit is degenerate, if it is.
+        The reason for calling the fit degenerate, if it is.
     starts : list of StartRecord
     priors : ResolvedPriors or None
-        What penalised the likelihood, in the user's units.
+        Prior distributions that penalised the likelihood, in the user's units.
     weight_unit : float
-        What a row weight of 1 in the run stands for.
+        The user's weight that is a row weight of 1 in the run.
     """
 
     parameters: Parameters
@@ -215,10 +215,10 @@ def fit_mixture(
 def _counted(
     x: Array, weights: Array | None, settings: Settings
 ) -> tuple[Array, Array | None, Booleans | None, float]:
-    """The rows that count, their weights in a unit in which they are about 1; which, and that unit.
+    """Rows of positive weight, their weights in a unit near 1, their mask, and that unit.
 
-    No answer depends on the unit of weights: what is few, small or converged is said of rows.
-    Beside a prior, weights are numbers of rows and have no unit.
+    No result depends on the unit of the weights. With a prior, weights are numbers of rows and have
+    no unit.
     """
     if weights is None:
         return x, None, None, 1.0
@@ -234,8 +234,8 @@ def _counted(
         total = float(weights.sum())
         if not _FEWEST_ROWS <= total <= _MOST_ROWS:
             raise InputError(
-                f"Beside a prior, sample_weight counts rows, and it adds up to {total:.3g} of "
-                "them. Give weights that say how often each row counts."
+                f"With a prior, sample_weight counts rows, and it adds up to {total:.3g} rows. "
+                "Give the number of times that each row counts."
             )
         scaled, unit = np.where(scaled > 0.0, weights, 0.0), 1.0
     weights = scaled
@@ -324,7 +324,7 @@ def _run_given(
 def _run_portfolio(
     x: Array, weights: Array | None, units: Units, objective: Objective, settings: Settings
 ) -> tuple[Attempt | None, list[Attempt]]:
-    """First runs from many starts, on a sample where there are many rows; the best goes on."""
+    """First runs from many starts, on a sample of many rows; the best is continued."""
     rng = np.random.default_rng(settings.random_state)
     k, fast = settings.n_components, settings.accelerate
     sample = _sample(x, weights, units, sample_size(k, x.shape[1]), rng)
@@ -348,7 +348,7 @@ def _run_portfolio(
 def _sample(
     x: Array, weights: Array | None, units: Units, size: int, rng: np.random.Generator
 ) -> Sample:
-    """Rows for making starts: all of them, or as many as suffice, chosen by the seed."""
+    """Rows for making starts: all, or a sample of sufficient size, chosen by the seed."""
     n = len(x)
     whole = n <= size
     chosen = np.arange(n) if whole else np.sort(rng.choice(n, size, replace=False))
@@ -391,14 +391,14 @@ def _all_collapsed(
             (
                 f"None of {len(attempts)} starts with {k} components led to a mixture:",
                 *table,
-                *_heaps(x, names, units),
+                *_coincidences(x, names, units),
                 f"Use {', or '.join(remedies)}." if remedies else "Use other rows or columns.",
             )
         )
     )
 
 
-def _heaps(x: Array, names: tuple[str, ...] | None, units: Units) -> list[str]:
+def _coincidences(x: Array, names: tuple[str, ...] | None, units: Units) -> list[str]:
     """Properties of the rows by which components collapse: equal rows, columns of few values."""
     lines = []
     distinct = len(np.unique(x, axis=0))

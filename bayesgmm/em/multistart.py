@@ -16,7 +16,7 @@ _FIRST = StopRule(remaining=1e-3, max_e_steps=300, plain=100)
 # Nats within which two runs have reached the same maximum, or differ by rounding alone.
 SAME_MAXIMUM, _ROUNDING = 1e-2, 1e-9
 _FEWEST, _MOST = 4, 24
-# Starts from nothing, before some are made of what was found.
+# Starts that do not depend on earlier runs, before some are derived from the best run.
 _FRESH = 7
 # Multiplications that first runs may take together, of about 30 E-steps each.
 _WORK = 6e10
@@ -24,16 +24,17 @@ _WORK = 6e10
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One start and what became of it.
+    """One start and the result of its run.
 
     Attributes
     ----------
     name : str
-        How the start was made.
+        The method by which the start was made.
     run : Run or None
         None if not even the first E-step could be made.
     degeneracy : Degeneracy or None
-        Why the run is degenerate or spurious, if it is; it then loses to every run that is not.
+        The reason for calling the run degenerate or spurious, if it is; every admissible run is
+        preferred to it.
     n_rows : int
         Of the data, or of the sample on which the run was made.
     """
@@ -172,8 +173,8 @@ def finish(
     """Run the best first attempt to its maximum; the next best if that degenerates.
 
     A spurious maximum is taken only if there is no other. If first runs used only a sample, the
-    best three of their maxima are compared on all rows. Also returns the attempts, with what became
-    of those that degenerated.
+    best three of their maxima are compared on all rows. Also returns the attempts, degenerate ones
+    with the reason.
     """
     ranked = [(each, each) for each in _distinct(attempts)]
     if not whole and len(ranked) > 1:

@@ -12,10 +12,8 @@ from bayesgmm.covariance.structures import Structure
 from bayesgmm.em.loop import Run
 from bayesgmm.priors.objective import Objective
 
-# Relative variance in some direction below which a component has to be more than an accident.
+# Relative variance in some direction below which a component is tested for being spurious.
 _FLAT = 1e-3
-
-
 _FEWER = "Use fewer components, or a structure that shares covariances."
 
 
@@ -31,8 +29,8 @@ class Fault(Enum):
     COLLAPSED = "component {0} collapsed onto too few distinct rows", _FEWER
     TOO_FEW_ROWS = "component {0} has an effective size of only {1:.1f} rows", _FEWER
     EIGENVALUE_RATIO = (
-        "component {0} is too flat beside the others: the ratio of eigenvalues is {1:.1e}, above "
-        "{2:.1e} ({3:.1f} rows)",
+        "component {0} is too flat compared with the others: the ratio of eigenvalues is {1:.1e}, "
+        "above {2:.1e} ({3:.1f} rows)",
         _FEWER,
     )
     CHANCE = (

@@ -47,9 +47,9 @@ if TYPE_CHECKING:
 class GaussianMixture(DensityMixin, BaseEstimator):
     """Gaussian mixture fitted by EM to the maximum of its likelihood.
 
-    Takes every parameter of `sklearn.mixture.GaussianMixture` with the same meaning, and gives the
-    same fitted attributes. Where scikit-learn's defaults cost exactness, the default here is None,
-    the exact rule; a value that is set means what it means there.
+    Every parameter and fitted attribute of `sklearn.mixture.GaussianMixture` has the same meaning
+    here. Where scikit-learn's default is inexact, the default here is None, the exact rule; other
+    values have the meaning that they have there.
 
     Parameters
     ----------
@@ -69,17 +69,18 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Iterations that a run may take; None for 10,000. The E-step that evaluates the result is
         not counted.
     n_init : int, optional
-        Starts to make at the least. None: as many as it takes until more are unlikely to find a
-        higher maximum (4 that agree, at most 24). Each makes a short first run; the best goes on.
-        With `init_params` or `max_iter`: that many runs in full, 1 by default.
+        Minimum number of starts. None: starts are made until more are unlikely to find a higher
+        maximum (4 that agree, at most 24). First runs are short, and the best is continued. With
+        `init_params` or `max_iter`: the number of full runs, 1 by default.
     init_params : {"kmeans", "k-means++", "random", "random_from_data"}, array-like or callable, \
             optional
-        How each of `n_init` runs begins. None: k-means in two metrics and random rows in turn,
-        hierarchical clusterings, split-and-merge moves; "kmeans" if `max_iter` is set. Labels of
-        shape (n,), one group for each component in the order of their values, or responsibilities
-        of shape (n, K). A callable ``f(X, n_components, random_state=RandomState)`` returns either.
+        Method of starting each of `n_init` runs. None: k-means in two metrics and random rows in
+        turn, hierarchical clusterings, split-and-merge moves; "kmeans" if `max_iter` is set. Labels
+        of shape (n,), one group for each component in the order of their values, or
+        responsibilities of shape (n, K). A callable returns either:
+        ``f(X, n_components, random_state=RandomState)``.
     weights_init, means_init, precisions_init : array-like, optional
-        A start, or a part of one; components then keep its order.
+        A start, or part of one; its order of the components is kept.
     random_state : int, Generator, RandomState or None
         Anything that `numpy.random.default_rng` takes.
     warm_start : bool, default=False
@@ -89,10 +90,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     verbose_interval : int, default=10
         Kept for compatibility.
     acceleration : {"anderson", None}, default="anderson"
-        None for plain EM. Accelerated or not, no step loses likelihood.
+        None for plain EM. No step decreases the likelihood in either case.
     priors : None, "default" or Priors
-        What the parameters are believed to be beforehand. None: nothing, maximum likelihood.
-        Else the fit is the mode of the posterior of weights, means and covariances. "default" is
+        Prior distributions of the parameters. None: maximum likelihood. Otherwise the fit is the
+        mode of the posterior density of weights, means and covariances. "default" is
         `Priors(hierarchical=False)`: the scale of the covariances is given, so the posterior is
         bounded and no component collapses, whatever the data. A scale that is learned is
         integrated out; it holds a component on one row, but may follow one onto many equal rows.
@@ -101,7 +102,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         these have the identity on average, so in any units (Hathaway 1985). Maxima beyond it count
         as spurious: they are taken, with a warning, only if there is no other. None: no bound.
     order_by : {"means", "weights", "variances"}, Mixture or fitted GaussianMixture, optional
-        How components are numbered, whatever the start: by ascending means (first feature first);
+        Order of the components, whatever the start: by ascending means (first feature first);
         by descending weights; by ascending determinants of the covariances; or as the components
         of a reference, of the same size, that `match_components` matches to them. Ties go by the
         others. None: by ascending means, or in the order of a start that was given by
@@ -121,17 +122,17 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     log_likelihood_ : float
         Total, nats, at the returned parameters.
     log_posterior_ : float or None
-        With `priors`, the log-likelihood plus the log prior density, nats: what was maximised.
+        With `priors`, the maximised log-likelihood plus log prior density, nats.
     priors_ : ResolvedPriors or None
-        With `priors`, every number of it.
+        With `priors`, all their numbers.
     n_parameters_ : int
         Free parameters.
     n_rows_ : float
         The number of rows, or the sum of their weights.
     converged_ : bool
-        Whether the stop rule was met.
+        True if the stopping rule was met.
     degeneracy_ : Degeneracy or None
-        Why the fit is not to be trusted: its `fault`, the `component` and, as text, a sentence.
+        The reason for not trusting the fit: its `fault`, the `component` and, as text, a sentence.
     n_iter_ : int
         Iterations of the winning run.
     remaining_ : float
@@ -154,7 +155,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     References
     ----------
-    Dempster, Laird and Rubin (1977), JRSS B 39, 1-38. Aitken's stop rule and the acceleration:
+    Dempster, Laird and Rubin (1977), JRSS B 39, 1-38. Aitken's stopping rule and the acceleration:
     ``anderson.hpp`` of the core.
 
     Examples
@@ -251,7 +252,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             Finite numbers.
         y : ignored
         sample_weight : array-like of shape (n,), optional
-            How often each row counts; 0 removes it.
+            The number of times that each row counts; 0 removes it.
 
         Raises
         ------
@@ -296,7 +297,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             raise InvalidParameterError(
                 f"warm_start=True begins from the previous solution, but that has {held}"
                 f"{self._structure.name!r}, and {k} components of {d} columns, "
-                f"{settings.structure.name!r}, are asked for. Set warm_start=False, or fit a new "
+                f"{settings.structure.name!r}, are requested. Set warm_start=False, or fit a new "
                 "estimator."
             )
 
@@ -423,8 +424,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     def starts_(self) -> "pd.DataFrame":
         """Each start: how it was made, log-likelihood (nats), iterations, outcome and rows.
 
-        Of many rows starts see a sample, of `n_rows`: their log-likelihoods are then of these.
-        Where an outcome names a component, the fit's labels are meant if the start led to it.
+        If there are many rows, starts use a sample of `n_rows`, to which the log-likelihoods refer.
+        Outcomes name components by the labels of the fit if the start led to it.
         """
         import pandas as pd  # half a second that most fits do not need
 
@@ -496,8 +497,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         ----------
         X : array-like of shape (n, D)
         sample_weight : array-like of shape (n,), optional
-            How often each row counts; n is their sum. None: as in the fit if X are the rows that
-            were fitted, else once each.
+            The number of times that each row counts; n is their sum. None: as in the fit if X are
+            the rows that were fitted, else once each.
         """
         return self._criteria(X, sample_weight).bic
 

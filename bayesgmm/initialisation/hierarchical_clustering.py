@@ -46,7 +46,7 @@ class Dendrogram:
         Each merge puts the group of the second row into that of the first. A group is known by its
         first row, so the first of a pair is always less than the second.
     costs : ndarray of shape (n - 1,)
-        What each merge added to the criterion, in the criterion's own units: squared lengths
+        The increase of the criterion by each merge, in the criterion's own units: squared lengths
         relative to the mean variance (EII), nats times two (VII, VVV), share of the
         determinant (EEE).
     """
@@ -90,7 +90,7 @@ def agglomerate(
     criterion : {"VVV", "EEE", "VII", "EII"}
         As at the head of this module.
     row_weights : ndarray of shape (n,), optional
-        How often each row counts; positive.
+        The number of times that each row counts; positive.
 
     Raises
     ------

@@ -32,7 +32,7 @@ class Sample(NamedTuple):
     rows : ndarray of shape (m, D)
     weights : ndarray of shape (m,)
     whole : bool
-        Whether it holds every row of the data.
+        True if it holds every row of the data.
     """
 
     rows: Array
@@ -181,11 +181,10 @@ class Views:
 def portfolio(
     views: Views, n_components: int, objective: Objective, rng: np.random.Generator
 ) -> Iterator[Start]:
-    """Starts without end, of several kinds.
+    """An unlimited sequence of starts, of several kinds in turn.
 
-    k-means in a metric of the structure's own finds groups that stand apart in it; on whitened
-    rows, groups whatever the correlations; nearest of random rows, the rest. Where four of these
-    do not agree, the dendrograms follow, once each, and then the first four again.
+    Four starts, by k-means in a metric that suits the structure (twice), by k-means on whitened
+    rows, and by the nearest of random rows; then one of each dendrogram; then these again.
     """
     if n_components == 1 or not objective.structure.scales_by_column:
         metric, trees = "rows", (("EII", "rows"), ("VVV", "rows"), ("VII", "whitened"))
@@ -224,12 +223,12 @@ def portfolio(
 def split_and_merge(
     sample: Sample, parameters: Parameters, objective: Objective, rng: np.random.Generator
 ) -> Start | None:
-    """A mixture with two components put together and another one divided; None for K < 3.
+    """A mixture with two components merged and another one split; None for K < 3.
 
     EM cannot move a component from where there is one too many to where one is missing (Ueda,
-    Nakano, Ghahramani & Hinton 2000, Neural Computation 12, 2109-2128). One component is chosen to
-    divide, by its size, another to give way to the one that its rows are nearest to; the division
-    is that of two random rows. Of no coordinates but the components' own.
+    Nakano, Ghahramani & Hinton 2000, Neural Computation 12, 2109-2128). The component to split is
+    chosen by its size, and its rows are assigned to the nearer of two of them. Another component is
+    merged into the one nearest to most of its rows. The metrics are those of the components.
     """
     weights, means, covariances = parameters
     k = len(weights)

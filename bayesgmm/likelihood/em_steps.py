@@ -37,7 +37,7 @@ class Rows:
     x : ndarray of shape (n, D)
         float64, C-ordered, finite.
     row_weights : ndarray of shape (n,), optional
-        How often each row counts.
+        The number of times that each row counts.
     shift, scale : ndarray of shape (D,), optional
     threads : int, optional
         An upper limit; None for `n_threads`. Results do not depend on it, bit for bit.

@@ -68,7 +68,7 @@ def information(x: Array, mixture: Mixture, row_weights: Array | None = None) ->
     mixture : Mixture
         Weights greater than 0.
     row_weights : ndarray of shape (n,), optional
-        How often each row counts.
+        The number of times that each row counts.
 
     Raises
     ------

@@ -142,17 +142,17 @@ class _Parabolas:
     def leading(self, among: list[int], at: _Point) -> int:
         """The most probable of some components just to the right of a point."""
         leader = among[0]
-        for rival in among[1:]:
+        for challenger in among[1:]:
             passed: list[tuple[float, int]] = []
-            for one, other in ((leader, rival), (rival, leader)):
+            for one, other in ((leader, challenger), (challenger, leader)):
                 crossings = self.overtakings(one)
                 origin, shift = crossings.origins[other], crossings.shifts[other]
                 ahead = at.precedes(crossings, self.slack(one))[other]
                 if not np.isnan(shift) and not ahead:
                     passed.append(((origin - at.origin) + (shift - at.shift), other))
-            left = self.leftmost((leader, rival))
+            left = self.leftmost((leader, challenger))
             assert left is not None
-            # Who overtook last leads; before any crossing, who leads far to the left.
+            # The last to overtake leads; before any crossing, the leader far to the left.
             leader = max(passed)[1] if passed else left
         return leader
 

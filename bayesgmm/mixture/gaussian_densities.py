@@ -115,7 +115,7 @@ class GaussianFactors:
     lower : (K, D, D)
         Cholesky factors of the scaled covariances, correctly rounded but for the last bit.
     lower_rest : (K, D, D)
-        What ``lower`` lacks to about 30 digits.
+        The remainder of ``lower`` to about 30 digits.
     """
 
     means: Array

@@ -59,7 +59,7 @@ class LineDensity:
     centres : (C,)
         The distinct means, in order.
     home : (K,)
-        Which of them is the mean of each component.
+        The index among them of each component's mean.
     high, low : (C, K)
         m_c - μ_k as the exact sum of two numbers.
     """

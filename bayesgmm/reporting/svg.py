@@ -111,7 +111,7 @@ def released(figure: "Canvas") -> "Canvas":
 def legend_below(figure: "Canvas", axes: "Axes", columns: int = 2, most: int = 20) -> None:
     """Move the legend of the axes below the figure; remove it if it has more than `most` entries.
 
-    A phone has no room for a legend beside the axes.
+    The screen of a phone is too narrow for a legend beside the axes.
     """
     legend = axes.get_legend()
     if legend is None:

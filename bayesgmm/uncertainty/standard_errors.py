@@ -81,7 +81,7 @@ class StandardErrors(Result):
     names : tuple of str
         "weight[k]", "mean[k, feature]", "covariance[k, feature, feature]".
     notes : tuple of str
-        Why numbers are NaN, and what became of refits that failed; one sentence each.
+        Sentences: the reasons for NaN, and the number of refits that failed.
     replicates : ndarray of shape (B, P) or None
         The parameters of each refit of a bootstrap.
     """
