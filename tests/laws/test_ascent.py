@@ -1,4 +1,4 @@
-"""EM never loses likelihood, with and without acceleration, and both end at the same optimum."""
+"""EM never loses likelihood, with and without acceleration, and both end at the same maximum."""
 
 import numpy as np
 import pytest

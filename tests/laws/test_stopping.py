@@ -13,8 +13,8 @@ from bayesgmm.covariance.structures import as_structure
 from bayesgmm.likelihood.statistics import Parameters
 
 N = 2000
-# Plain passes after the run's end; what they gain is what the run left.
-PASSES = 4000
+# Plain E-steps after the run's end; what they gain is what the run left.
+E_STEPS = 4000
 # How well the likelihood that is left is known, and the rounding of two sums of 6000 nats.
 FACTOR, ROUNDING = 10.0, 1e-11
 
@@ -29,15 +29,15 @@ def start_and_rows(structure, seed, d):
 
 
 def left_over(x, structure, run):
-    """Nats that many plain passes still gain, without any rule that could end them early."""
+    """Nats that many plain E-steps still gain, without any rule that could end them early."""
     more = fit(
         x,
         run.parameters,
         structure,
-        StopRule(remaining=-1.0, max_e_steps=PASSES),
+        StopRule(remaining=-1.0, max_e_steps=E_STEPS),
         accelerate=False,
     )
-    assert more.n_e_steps == PASSES
+    assert more.n_e_steps == E_STEPS
     return more.log_likelihood - run.log_likelihood
 
 
@@ -80,10 +80,10 @@ def test_remaining_of_an_accelerated_run_is_at_least_what_remains(structure, see
 @pytest.mark.parametrize("accelerate", [False, True])
 def test_a_run_that_is_cut_short_does_not_call_itself_converged(structure, accelerate):
     x, start = start_and_rows(structure, 3, 2)
-    for passes in 1, 2, 5:
-        run = fit(x, start, structure, StopRule(max_e_steps=passes), accelerate=accelerate)
+    for e_steps in 1, 2, 5:
+        run = fit(x, start, structure, StopRule(max_e_steps=e_steps), accelerate=accelerate)
         assert not run.converged
-        assert run.n_e_steps == passes
+        assert run.n_e_steps == e_steps
 
 
 def test_the_rule_of_scikit_learn_looks_at_the_change(structure):
@@ -96,7 +96,7 @@ def test_the_rule_of_scikit_learn_looks_at_the_change(structure):
     assert (changes[:-1] >= 1e-5).all()
 
 
-def test_many_passes_are_plain_em(structure):
+def test_many_e_steps_are_plain_em(structure):
     # The yardstick of this file is EM itself.
     x, start = start_and_rows(structure, 5, 2)
     theta = start
