@@ -6,7 +6,7 @@ Run by
 
 (and, say, `--benchmark-json=benchmarks.json`). Every fit starts from the same given parameters with
 `tol=0`, so nothing but the number of iterations differs between a short and a long one; the time
-of one is the difference of two such fits over that of their numbers. Clusters lie about one standard
+of one is the difference of two such fits over that of their numbers. Clusters lie about a standard
 deviation apart: no row belongs to one component alone.
 
 Targets: a ratio of 60, 60, 85, 35, 16, 7 for full covariances and 18 for diagonal ones; 80 % of
