@@ -29,16 +29,9 @@ type Record = tuple[int, list[str]]  # the number of a line, and its cells
 
 
 def read_csv(stream: TextIO, name: str, delimiter: str | None, header: bool | None) -> Table:
-    """Read a stream of lines; see `table_files.read_table`.
+    """Read a stream of lines, opened with ``newline=""``; see `table_files.read_table`.
 
-    Parameters
-    ----------
-    stream : text stream
-        Opened with ``newline=""``.
-    name : str
-        The file's name in messages.
-    delimiter, header
-        As in `read_table`.
+    Messages call the file `name`.
     """
     try:
         lines = _lines(stream, name)

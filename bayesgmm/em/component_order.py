@@ -55,17 +55,9 @@ def _ranks(columns: Array) -> Indices:
 def check_reference(
     name: str, reference: Mixture, shape: tuple[int, int], feature_names: tuple[str, ...] | None
 ) -> None:
-    """Refuse a reference whose components cannot be matched one to one to a fit's.
+    """Refuse a reference, the argument `name`, that does not match a fit one to one.
 
-    Parameters
-    ----------
-    name : str
-        Of the argument that holds the reference.
-    reference : Mixture
-    shape : tuple of int
-        K and D of the fit.
-    feature_names : tuple of str, optional
-        Of the fit.
+    The fit has the shape (K, D) and these feature names.
 
     Raises
     ------

@@ -518,11 +518,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         return self._criteria(X, sample_weight).icl
 
     def _criteria(self, X: Any, sample_weight: ArrayLike | None) -> Criteria:
-        x = self._check_same(X)
-        weights = check_sample_weight(sample_weight, len(x))
-        if sample_weight is None:
-            weights = self.weights_of(x)
+        x, weights = self._rows_and_weights(X, sample_weight)
         return information_criteria(*membership(x, self.mixture_), weights, self.n_parameters_)
+
+    def _rows_and_weights(self, X: Any, weights: ArrayLike | None) -> tuple[Array, Array | None]:
+        """The checked rows, and their weights: if none are given, those of the fit."""
+        x = self._check_same(X)
+        return x, self.weights_of(x) if weights is None else check_sample_weight(weights, len(x))
 
     def weights_of(self, x: Array) -> Array | None:
         """The row weights of the fit if `x` (n, D) are its rows, and if it had any."""
@@ -583,10 +585,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """
         methods = ("information", "sandwich", "bootstrap", "weighted-bootstrap")
         check_choice("method", method, methods)
-        x = self._check_same(X)
-        weights = check_sample_weight(sample_weight, len(x))
-        if sample_weight is None:
-            weights = self.weights_of(x)
+        x, weights = self._rows_and_weights(X, sample_weight)
         if method in ("bootstrap", "weighted-bootstrap"):
             return bootstrap_errors(
                 x,

@@ -10,6 +10,9 @@ and the log-likelihood of each draw. They are formed block by block of rows: not
 ever kept.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from bayesgmm.arrays import Array, Indices, Integers
@@ -113,10 +116,9 @@ class DrawnRows:
         log_likelihoods : ndarray of shape (T,)
             Nats.
         """
-        bad, sums, log_likelihoods = native.drawn_tables(
-            *self._arguments, self._hard, self._threads, np.ascontiguousarray(q)
+        sums, log_likelihoods = self._computed(
+            native.drawn_tables, self._hard, self._threads, np.ascontiguousarray(q)
         )
-        self._checked(bad)
         return sums, log_likelihoods + self.n_rows * self._log_scale
 
     def average(self, permutations: Indices) -> Array:
@@ -130,26 +132,21 @@ class DrawnRows:
         -------
         ndarray of shape (n, K)
         """
-        bad, out = native.drawn_average(
-            *self._arguments, self._hard, self._threads, np.ascontiguousarray(permutations)
-        )
-        self._checked(bad)
-        return out
+        permutations = np.ascontiguousarray(permutations)
+        return self._computed(native.drawn_average, self._hard, self._threads, permutations)[0]
 
     def densities(self) -> Array:
         """Every log density (T, n), in nats."""
-        bad, densities, _ = native.drawn_densities(*self._arguments, True, self._threads)
-        self._checked(bad)
-        return densities + self._log_scale
+        return self._computed(native.drawn_densities, True, self._threads)[0] + self._log_scale
 
     def each(self) -> tuple[Array, Array]:
         """Every log density (T, n), in nats, and responsibility (T, K, n): for a few rows only."""
-        bad, densities, responsibilities = native.drawn_densities(
-            *self._arguments, False, self._threads
-        )
-        self._checked(bad)
+        densities, responsibilities = self._computed(native.drawn_densities, False, self._threads)
         return densities + self._log_scale, responsibilities
 
-    def _checked(self, bad: int) -> None:
+    def _computed(self, function: Callable[..., Any], *more: Any) -> list[Array]:
+        arrays: list[Array]
+        bad, *arrays = function(*self._arguments, *more)
         if bad:
             raise InputError(f"A covariance of draw {bad - 1} is not positive definite.")
+        return arrays

@@ -37,16 +37,8 @@ def bootstrap_errors(
 
     "bootstrap" draws as many rows as there are, with replacement (by their weights); the
     "weighted-bootstrap" gives each row an exponential weight, so that no row is ever missing.
-    Every refit has its own stream of random numbers: the result does not depend on `n_jobs`.
-
-    Raises
-    ------
-    InvalidParameterError
-        If `n_resamples`, `rng` or `n_jobs` is of another kind or out of its range.
-    InputError
-        If the weights of the rows do not add up to a number of rows that can be drawn.
-    FitError
-        If more than half of the refits collapsed.
+    Every refit has its own stream of random numbers: the result does not depend on `n_jobs`. Errors
+    are those of `GaussianMixture.standard_errors`.
     """
     n_resamples = check_count("n_resamples", n_resamples, least=2)
     n_jobs = None if n_jobs is None else check_count("n_jobs", n_jobs)

@@ -157,19 +157,9 @@ def curvature_errors(
     method: str,
     priors: ResolvedPriors | None = None,
 ) -> StandardErrors:
-    """Standard errors from second derivatives at a maximum.
+    """Standard errors from second derivatives at a maximum for these rows.
 
-    Parameters
-    ----------
-    x : ndarray of shape (n, D)
-        The rows that were fitted.
-    row_weights : ndarray of shape (n,), optional
-    mixture : Mixture
-        The maximum for these rows.
-    structure : Structure
-    method : {"information", "sandwich"}
-    priors : ResolvedPriors, optional
-        Of a penalised fit, whose maximum is that of the posterior.
+    With the priors of a penalised fit, the maximum is that of the posterior density.
 
     Raises
     ------
