@@ -21,7 +21,7 @@ from bayesgmm.cli.output import STANDARD_OUTPUT
     "--missing",
     type=click.FloatRange(0, 1, max_open=True),
     default=0.0,
-    help="Share of entries to remove completely at random.",
+    help="Proportion of entries to remove completely at random.",
 )
 @click.option("--labels", is_flag=True, help="Add a last column with the component of each row.")
 @output_option("File to write, .csv or .npy.  [default: CSV on standard output]")

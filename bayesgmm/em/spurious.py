@@ -132,7 +132,7 @@ def _flat_by_chance(run: Run, structure: Structure) -> Degeneracy | None:
     As few as D + 1 rows span an ellipsoid. One of relative axes sqrt(v_j) (in units of all rows)
     holds another row by chance with probability at most prod min(1, 2 sqrt(v_j)); that m further
     rows lie in it has Chernoff's bound e^-a (e a / m)^m with a = n prod. A component that is no
-    rarer than one among the C(n, D + 1) such ellipsoids is an accident.
+    rarer than one among the C(n, D + 1) such ellipsoids is spurious.
     """
     spread = relative_variances(run)
     counts, total = run.statistics.counts, run.statistics.weight

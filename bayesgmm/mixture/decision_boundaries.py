@@ -15,7 +15,7 @@ from bayesgmm.results import Result
 if TYPE_CHECKING:
     from bayesgmm.mixture.mixture import Mixture
 
-# Boundaries nearer than this share of the smaller standard deviation, or than rounding, are one:
+# Boundaries nearer than this fraction of the smaller standard deviation, or than rounding, are one:
 # three components or more are equally probable there.
 _SAME, _SAME_EPS = 1e-10, 2.0**-49
 # Crossings farther out than this are beyond all data; float64 holds their sums and differences.

@@ -20,7 +20,7 @@ _AT_ONCE = 64
 # Ratio of singular values down to which, and their size up to which, one decomposition serves both
 # directions of a pair.
 _SURE, _LARGE = 1e-2, 1e30
-# Share of an average overlap that pairs left out may have.
+# Fraction of an average overlap that pairs left out may have.
 _NEGLIGIBLE = 1e-13
 
 

@@ -48,7 +48,7 @@ from bayesgmm.uncertainty.prior_hessian import prior_derivatives
 if TYPE_CHECKING:
     import pandas as pd
 
-# Share of a direction's complete-data information below which it is not identified.
+# Fraction of a direction's complete-data information below which it is not identified.
 _NOTHING = 1e-8
 # Nats that may be left to gain where derivatives are taken.
 _SUMMIT = 1e-4
