@@ -31,7 +31,7 @@ _MOST_E_STEPS = 2**31 - 1
 # Limits of the sum of the weights, without and with a prior.
 _MOST_WEIGHT = 1e290
 _FEWEST_ROWS, _MOST_ROWS = 1e-100, 2.0**53
-# Added to the diagonals, as a fraction of the columns' variances, where rows are fewer than columns.
+# Added to the diagonals, in units of the columns' variances, where rows are fewer than columns.
 _FEW_ROWS = 1e-6
 # Columns of at most this number of distinct values are named if all starts collapse.
 _FEW_VALUES = 10
@@ -261,7 +261,7 @@ def _resolve(x: Array, row_weights: Array | None, settings: Settings) -> Resolve
 def _check_rows(x: Array, names: tuple[str, ...] | None, settings: Settings) -> float:
     """Refuse data to which no mixture of this size and structure can be fitted.
 
-    Returns a constant for the diagonals of the covariances, as a fraction of the columns' variances:
+    Returns a constant for the diagonals of the covariances, in units of the columns' variances:
     0 unless there are too few rows for any covariance of full rank.
     """
     n, d = x.shape

@@ -9,8 +9,8 @@ mean and n_k its rows, a criterion minimises
     EEE   log |sum_k W_k + a I / D|
     VVV   sum_k n_k log |(W_k + a I / D) / n_k|
 
-where a, a fraction of the mean variance of a row, stands in for the scatter that a group of few rows,
-or of equal ones, does not have (Fraley 1998 adds terms of the trace for the same purpose).
+where a, a fraction of the mean variance of a row, stands in for the scatter that a group of few
+rows, or of equal ones, does not have (Fraley 1998 adds terms of the trace for the same purpose).
 Otherwise every group of at most D rows would be perfect.
 
 References
@@ -31,7 +31,7 @@ from bayesgmm.errors import InvalidParameterError
 
 CRITERIA = ("VVV", "EEE", "VII", "EII")
 
-# The stand-in for missing scatter, as a fraction of the mean sum of squares of a row: of those tried
+# The stand-in for missing scatter, in units of the mean sum of squares of a row: of those tried
 # on six data sets those whose cuts led EM to the highest known maximum most often.
 _STAND_IN, _SHARED_STAND_IN = 0.1, 0.3
 
