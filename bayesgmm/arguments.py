@@ -7,7 +7,7 @@ with the argument's name, what it must be, and what was given.
 import difflib
 import math
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
 from types import UnionType
 from typing import Any
@@ -46,26 +46,25 @@ def check_count(name: str, value: Any, least: int = 1) -> int:
 
 
 def check_number(
-    name: str, value: Any, requirement: str = "a finite number", *, infinite: bool = False
+    name: str,
+    value: Any,
+    requirement: str = "a finite number",
+    holds: Callable[[float], bool] = math.isfinite,
 ) -> float:
-    """Return a finite float; `requirement` completes the error's "must be"."""
+    """Return a float, not NaN, for which a requirement holds; its words complete "must be"."""
     sound = isinstance(value, Real) and not isinstance(value, bool | np.bool_)
     try:
         number = float(value) if sound else math.nan
     except (OverflowError, ValueError, TypeError):
         number = math.nan
-    if math.isnan(number) or (math.isinf(number) and not infinite):
+    if math.isnan(number) or not holds(number):
         raise _refused(name, requirement, value)
     return number
 
 
 def check_probability(name: str, value: Any) -> float:
     """Return a number between 0 and 1, both excluded."""
-    requirement = "a number between 0 and 1"
-    number = check_number(name, value, requirement)
-    if not 0.0 < number < 1.0:
-        raise _refused(name, requirement, value)
-    return number
+    return check_number(name, value, "a number between 0 and 1", lambda p: 0.0 < p < 1.0)
 
 
 def check_rng(value: Any, name: str = "rng") -> np.random.Generator:

@@ -666,7 +666,7 @@ def fitted_mixture(name: str, value: Any) -> Mixture:
 
 def _as_float(name: str, value: Any) -> float | None:
     """A real number of any type, as float64."""
-    return None if value is None else check_number(name, value, infinite=True)
+    return None if value is None else check_number(name, value, holds=lambda _: True)
 
 
 def _check_feature_names(estimator: GaussianMixture, X: Any, *, reset: bool) -> None:

@@ -186,14 +186,8 @@ def select_mixture(
     import pandas as pd
 
     check_choice("criterion", criterion, CRITERIA)
-    requirement = "a number of at least 1 (numpy.inf sets no bound)"
-    eigenvalue_ratio = check_number(
-        "eigenvalue_ratio", eigenvalue_ratio, requirement, infinite=True
-    )
-    if eigenvalue_ratio < 1.0:
-        raise InvalidParameterError(
-            f"eigenvalue_ratio must be {requirement}, not {eigenvalue_ratio:g}."
-        )
+    bound = "a number of at least 1 (numpy.inf sets no bound)"
+    ratio = check_number("eigenvalue_ratio", eigenvalue_ratio, bound, lambda r: r >= 1.0)
     generator = check_rng(rng)
     data = check_data(X)
     x = data.X
@@ -204,11 +198,10 @@ def select_mixture(
     with progress(progressbar) as bar:
         n_fits = len(ks) * len(chosen) * (1 + len(folds))
         advance = partial(bar.advance, bar.add_task("Fitting the grid", total=n_fits))
-        models = _search(x, ks, chosen, notes, eigenvalue_ratio, generator, advance)
+        models = _search(x, ks, chosen, notes, ratio, generator, advance)
         names = data.feature_names
         held_out = [
-            _held_out(x, test, ks, chosen, names, eigenvalue_ratio, generator, advance)
-            for test in folds
+            _held_out(x, test, ks, chosen, names, ratio, generator, advance) for test in folds
         ]
     records = [_record(model, x) for model in models]
     for i, record in enumerate(records):
@@ -220,7 +213,7 @@ def select_mixture(
     while True:
         selected = _best_model(models, table, criterion)
         try:
-            best = _fit_best(X, models[selected], eigenvalue_ratio)
+            best = _fit_best(X, models[selected], ratio)
             break
         except FitError:
             # Collapsed nearer to convergence than the search went: the next model is tried.

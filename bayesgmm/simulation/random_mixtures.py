@@ -121,12 +121,8 @@ def _target(
         raise InvalidParameterError(
             f"{name} needs at least 2 components, but n_components=1. Leave it out."
         )
-    target = check_number(name, value, "a number in (0, 1)")
-    if not _LEAST < target < 1:
-        raise InvalidParameterError(
-            f"{name} must be a number in ({_LEAST:g}, 1), not {value!r:.80}."
-        )
-    return name, target
+    requirement = f"a number in ({_LEAST:g}, 1)"
+    return name, check_number(name, value, requirement, lambda target: _LEAST < target < 1.0)
 
 
 def _draw(

@@ -70,9 +70,7 @@ def simulate(
     """
     check_kind("mixture", mixture, Mixture, "a Mixture")
     size, generator = check_count("n_samples", n_samples), check_rng(rng)
-    fraction = check_number("missing", missing, "a number in [0, 1)")
-    if not 0 <= fraction < 1:
-        raise InvalidParameterError(f"missing must be a number in [0, 1), not {missing!r:.80}.")
+    fraction = check_number("missing", missing, "a number in [0, 1)", lambda m: 0.0 <= m < 1.0)
     n_removed = round(fraction * size * mixture.n_features)
     n_removable = size * (mixture.n_features - 1)
     if n_removed > n_removable:

@@ -211,9 +211,9 @@ def eigenvalue_ratio(fit):
 
 
 def test_a_bound_that_nothing_meets_is_said():
-    with pytest.raises(FitError, match="too flat beside the others"):
+    with pytest.raises(FitError, match="too flat compared with the others"):
         select_mixture(FAITHFUL, [3], "VVV", eigenvalue_ratio=1.0, rng=0)
-    with pytest.warns(DegeneracyWarning, match="too flat beside the others"):
+    with pytest.warns(DegeneracyWarning, match="too flat compared with the others"):
         GaussianMixture(3, eigenvalue_ratio=1.0, random_state=0).fit(FAITHFUL)
 
 
