@@ -83,7 +83,7 @@ class StartRecord:
     start : str
         The method by which it was made.
     log_likelihood : float
-        Nats, of `n_rows` rows; NaN where the run ended in no mixture.
+        Nats, of `n_rows` rows; NaN where the run collapsed.
     iterations : int
     degeneracy : Degeneracy or None
     converged : bool
@@ -421,7 +421,7 @@ def _coincidences(x: Array, names: tuple[str, ...] | None, units: Units) -> list
 
 
 def _record(found: Attempt, units: Units, weight_unit: float) -> StartRecord:
-    """A line of `starts_`; a run that ended in no mixture has no log-likelihood."""
+    """A row of `starts_`; a run that collapsed has no log-likelihood."""
     run = found.run
     value, iterations = np.nan, 0
     if run is not None:

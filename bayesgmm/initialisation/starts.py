@@ -209,7 +209,7 @@ def portfolio(
         parameters = from_labels(sample, labels, n_components, objective)
         in_vain = in_vain + 1 if parameters is None else 0
         if in_vain > len(order):
-            # Beside a far row others may be all but equal, and no such groups: a start that fails.
+            # Next to a far row others may be nearly equal, without such groups: a failing start.
             parameters = without_rows(sample.rows, n_components, objective)
         if parameters is not None:
             yield Start(name, parameters)
