@@ -6,7 +6,6 @@ from .datasets.load import Dataset as Dataset
 from .datasets.load import load_dataset as load_dataset
 from .diagnostics.em_vs_posterior import Agreement as Agreement
 from .diagnostics.em_vs_posterior import compare_engines as compare_engines
-from .diagnostics.relabelling import relabel as relabel
 from .diagnostics.switching import LabelSwitching as LabelSwitching
 from .diagnostics.switching import label_switching as label_switching
 from .diagnostics.truth_recovery import Recovery as Recovery
@@ -15,6 +14,7 @@ from .em.spurious import Degeneracy as Degeneracy
 from .em.spurious import Fault as Fault
 from .estimator.alignment import align as align
 from .estimator.gaussian_mixture import GaussianMixture as GaussianMixture
+from .labels.relabelling import relabel as relabel
 from .mixture.decision_boundaries import Boundaries as Boundaries
 from .mixture.highest_density_region import HighestDensityRegion as HighestDensityRegion
 from .mixture.mixture import Mixture as Mixture

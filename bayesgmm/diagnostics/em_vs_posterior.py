@@ -112,8 +112,8 @@ def compare_engines(
     order = match_components(draws.mean(), mixture).order
     draws = draws.permuted(np.broadcast_to(order, draws.weights.shape))
     table = _table(mixture, errors, summarised(draws, prob))
-    table["contraction"] = _contraction(posterior, table.posterior_sd.to_numpy(), notes)
     table.attrs = {"prob": prob, "kind": "equal-tailed"}
+    table["contraction"] = _contraction(posterior, table.posterior_sd.to_numpy(), notes)
     value = {"em": np.nan, "posterior_mean": np.nan}
     if rows is not None:
         value = {
@@ -211,8 +211,7 @@ def _verdict(table: pd.DataFrame) -> str:
     worst, most = str(size.idxmax()), float(size.max())
     where = f"the largest difference is {most:.2f} posterior standard deviations, in {worst}"
     if most > _NEAR:
-        advice = "Look for other local maxima, or an informative prior"
-        return f"EM and the posterior differ: {where}. {advice}."
+        return f"EM and the posterior differ: {where}. {_cause(table, worst)}."
     ratio = (table.standard_error / table.posterior_sd).dropna()
     ratio = ratio[np.isfinite(ratio) & (ratio > 0.0)]
     spread = ""
@@ -227,3 +226,17 @@ def _verdict(table: pd.DataFrame) -> str:
     if most <= _SAME:
         return f"EM and the posterior agree: {where}{spread}."
     return f"EM and the posterior agree within one posterior standard deviation: {where}{spread}."
+
+
+def _cause(table: pd.DataFrame, worst: str) -> str:
+    """Advice on the largest difference: EM is a mode, the other a mean of the posterior."""
+    row, prob = table.loc[worst], table.attrs["prob"]
+    if row.lower <= row.em <= row.upper:
+        return (
+            f"EM's estimate lies within the {100 * prob:.0f} % interval, so the posterior is "
+            "skewed: its mode is not its mean. Prefer intervals to standard errors"
+        )
+    return (
+        f"EM's estimate lies outside the {100 * prob:.0f} % interval. Look for other local maxima, "
+        "or an informative prior"
+    )

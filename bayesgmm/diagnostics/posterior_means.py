@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.diagnostics.label_assignment import assign
 from bayesgmm.errors import InputError
+from bayesgmm.labels.assignment import assign
 from bayesgmm.mixture.matching import matching_costs
 from bayesgmm.posterior.draws import Draws, Posterior, posterior_group, read_draws
 from bayesgmm.uncertainty.parameter_vectors import quantities

@@ -24,6 +24,7 @@ _UNITS = {
     "ecr-iterative-2": "rows",
     "stephens": "nats",
     "pra": "squared standard deviations",
+    "pra-raw": "squared parameters",
     "data-based": "squared standard deviations",
     "ordered": "the parameter's units",
 }
@@ -62,7 +63,7 @@ def plot_label_switching(
     check_kind("result", result, LabelSwitching, _KIND)
     check_choice("parameter", parameter, ("means", "variances", "weights"))
     labelling = result.labelling
-    before = labelling.draws
+    before = labelling.gaussian_draws
     names = feature_labels(before.feature_names, before.n_features)
     (j,) = feature_indices([feature], before.feature_names, before.n_features)
     axes: NDArray[Any] = new_axes(
@@ -113,10 +114,11 @@ def plot_ambiguity(result: LabelSwitching, *, ax: "Axes | None" = None) -> "Axes
     check_axes(ax)
     check_kind("result", result, LabelSwitching, _KIND)
     labelling = result.labelling
-    if labelling.draws.n_components == 1:
+    if labelling.n_components == 1:
         raise InvalidParameterError("A single component has one labelling, without ambiguity.")
     ax = new_axes(figsize=(7.2, 4.2)) if ax is None else ax
-    proportions = np.arange(1, labelling.draws.n_draws + 1) / labelling.draws.n_draws
+    n_draws = labelling.ambiguity.shape[1]
+    proportions = np.arange(1, n_draws + 1) / n_draws
     chains = zip(labelling.ambiguity, labelling.ambiguous.mean(axis=1), strict=True)
     for c, (ambiguity, unclear) in enumerate(chains):
         ax.step(

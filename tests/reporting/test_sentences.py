@@ -17,6 +17,7 @@ PACKAGE = Path(__file__).parents[2] / "bayesgmm"
 ROOMS = (
     "reporting",
     "diagnostics",
+    "labels",
     "plots",
     "posterior/draws.py",
     "selection/model_selection.py",

@@ -1,22 +1,23 @@
 """Label switching, and agreement of the chains after relabelling."""
 
-import math
-
+from bayesgmm.diagnostics.evidence import RESULTS, Check
 from bayesgmm.diagnostics.switching import LabelSwitching
 from bayesgmm.plots.label_plots import plot_label_switching
 from bayesgmm.plots.style import short
 from bayesgmm.reporting.inputs import Inputs
-from bayesgmm.reporting.parts import Figure, Section, State, Table, count, fixed, percent
+from bayesgmm.reporting.parts import (
+    Figure,
+    Row,
+    Section,
+    Table,
+    count,
+    fixed,
+    percent,
+    significant,
+)
 from bayesgmm.reporting.sections.parameters import shown_features
 from bayesgmm.reporting.svg import RASTER_FROM, released, style, to_svg
 
-_STATES: dict[str, State] = {
-    "no switching": "good",
-    "between chains": "good",
-    "within chains": "good",
-    "overfitted or unidentified component": "care",
-    "genuine multimodality or no convergence": "bad",
-}
 _SHORT = {
     "no switching": "Labels did not switch, and the chains agree.",
     "between chains": "Labels differ between the chains, which agree after relabelling.",
@@ -27,10 +28,6 @@ _SHORT = {
 def switching_section(inputs: Inputs) -> Section:
     """Diagnosis of label switching."""
     found = inputs.switching
-    state = _STATES.get(found.verdict, "care")
-    if state == "bad" and not math.isfinite(found.r_hat("label-invariant")):
-        # One chain or too few draws are not evidence against convergence.
-        state = "care"
     forms = [
         (
             str(row["form"]),
@@ -52,10 +49,15 @@ def switching_section(inputs: Inputs) -> Section:
         for chain, row in found.chains.iterrows()
     ]
     return Section(
-        state,
+        found.state,
         f"{_SHORT.get(found.verdict, '')} {found.explanation}".strip(),
         (_figure(inputs, found),),
         (
+            Table(
+                "Evidence for the verdict",
+                ("", "result", "figure", "bound", "consequence"),
+                tuple(_evidence(each) for each in found.checks),
+            ),
             Table(
                 "Largest R-hat and least effective sample sizes of each form of the draws",
                 ("", "largest R-hat", "of", "least bulk ESS", "least tail ESS"),
@@ -74,7 +76,17 @@ def switching_section(inputs: Inputs) -> Section:
             *(f"Not computed: {note}." for note in found.notes),
         ),
         found.to_dict(),
-        reason=_SHORT.get(found.verdict, "") if state == "good" else found.explanation,
+        reason=_SHORT.get(found.verdict, "") if found.state == "good" else found.explanation,
+    )
+
+
+def _evidence(check: Check) -> Row:
+    return (
+        check.question,
+        RESULTS[check.state],
+        significant(check.figure, 4),
+        significant(check.bound, 4),
+        "" if check.state == "good" else check.consequence,
     )
 
 

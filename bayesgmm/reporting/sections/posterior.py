@@ -7,8 +7,8 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.arrays import Array
+from bayesgmm.diagnostics.convergence import AGREE, mcse
 from bayesgmm.diagnostics.switching import RELABELLED, parameter_name
-from bayesgmm.diagnostics.verdicts import AGREE
 from bayesgmm.plots.style import colour
 from bayesgmm.posterior.draws import Draws
 from bayesgmm.reporting.inputs import Inputs
@@ -22,12 +22,17 @@ from bayesgmm.reporting.parts import (
     count,
     fixed,
     plural,
+    significant,
 )
 from bayesgmm.reporting.sections.parameters import shown_features
 from bayesgmm.reporting.svg import panels, style, to_svg
 
 _ENOUGH = 400
 _MOST_ROWS = 60
+_CUT = (
+    "Components marked by † overlap with another one: their relabelled draws are cut at the "
+    "overlap, so that means are pushed apart and intervals are too short."
+)
 _PANELS = 6
 
 
@@ -39,17 +44,27 @@ def posterior_section(inputs: Inputs) -> Section:
     bulk, tail = float(relabelled["ess_bulk"].min()), float(relabelled["ess_tail"].min())
     divergences = _divergences(inputs.posterior)
     state, sentences = _judge(draws, largest, min(bulk, tail), divergences)
+    if state == "good":
+        state = inputs.switching.state
+    if inputs.switching.cut:
+        sentences.append(_CUT)
+    cut = inputs.switching.cut
     parameters = list(_parameters(inputs, draws, shown_features(inputs, 6)))
     rows = [
-        _row(f"{name}, component {k}", values, relabelled.loc[key])
+        _row(f"{name}, component {k}{'†' if k in cut else ''}", values, relabelled.loc[key])
         for name, k, key, values in parameters[:_MOST_ROWS]
     ]
     hidden = len(parameters) - len(rows)
+    notes = ["MCSE: the Monte Carlo standard error of the mean."]
+    if cut:
+        notes.append(_CUT)
+    if hidden > 0:
+        notes.append(f"Not shown: {plural(hidden, 'more parameter')}.")
     table = Table(
         "Posterior summary after relabelling",
-        ("", "mean", "s.d.", "from", "to (90 %)", "R-hat", "bulk ESS", "tail ESS"),
+        ("", "mean", "MCSE", "s.d.", "from", "to (90 %)", "R-hat", "bulk ESS", "tail ESS"),
         rows,
-        f"Not shown: {plural(hidden, 'more parameter')}." if hidden > 0 else "",
+        " ".join(notes),
     )
     return Section(
         state,
@@ -113,14 +128,16 @@ def _parameters(
     """Name, component, name among the statistics, and draws (chain, draw)."""
     components = range(draws.n_components)
     for k in components:
-        yield "weight", k, parameter_name(draws, "weight", k), draws.weights[..., k]
+        yield "weight", k, parameter_name("weight", k), draws.weights[..., k]
     for j in features:
         for k in components:
-            key, name = parameter_name(draws, "mean", k, j), f"mean of {inputs.labels_short[j]}"
+            key = parameter_name(f"mean of {draws.feature_words[j]}", k)
+            name = f"mean of {inputs.labels_short[j]}"
             yield name, k, key, draws.means[..., k, j]
     for j in features:
         for k in components:
-            key, name = parameter_name(draws, "sd", k, j), f"s.d. of {inputs.labels_short[j]}"
+            key = parameter_name(f"sd of {draws.feature_words[j]}", k)
+            name = f"s.d. of {inputs.labels_short[j]}"
             yield name, k, key, np.sqrt(draws.covariances[..., k, j, j])
 
 
@@ -131,6 +148,7 @@ def _row(name: str, values: Array, statistics: Any) -> Row:
     return (
         name,
         fixed(float(values.mean()), decimals),
+        significant(mcse(values), 2),
         fixed(spread, decimals),
         fixed(float(low), decimals),
         fixed(float(high), decimals),

@@ -11,9 +11,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.diagnostics.label_assignment import Assignment, assign
-from bayesgmm.diagnostics.memberships import Memberships
 from bayesgmm.errors import InvalidParameterError
+from bayesgmm.labels.assignment import Assignment, assign
+from bayesgmm.labels.memberships import Memberships
 
 type Array = NDArray[np.float64]
 type Permutations = NDArray[np.intp]
