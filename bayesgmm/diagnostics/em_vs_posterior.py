@@ -22,7 +22,7 @@ from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.draws import Posterior, posterior_group, read_estimate, read_rows
 from bayesgmm.priors.priors import ResolvedPriors
 from bayesgmm.results import Result
-from bayesgmm.uncertainty.parameters import reported
+from bayesgmm.uncertainty.parameter_vectors import reported
 from bayesgmm.uncertainty.standard_errors import StandardErrors, curvature_errors, reported_errors
 
 type Array = NDArray[np.float64]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.posterior.draws import Draws
-from bayesgmm.uncertainty.parameters import quantities
+from bayesgmm.uncertainty.parameter_vectors import quantities
 
 type Array = NDArray[np.float64]
 

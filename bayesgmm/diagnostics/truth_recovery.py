@@ -22,7 +22,7 @@ from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.draws import Posterior
 from bayesgmm.results import Result
 from bayesgmm.simulation.simulate import Simulation
-from bayesgmm.uncertainty.parameters import reported
+from bayesgmm.uncertainty.parameter_vectors import reported
 from bayesgmm.uncertainty.standard_errors import StandardErrors, reported_errors
 
 type Array = NDArray[np.float64]

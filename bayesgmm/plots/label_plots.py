@@ -6,15 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_axes, check_choice, check_kind
+from bayesgmm.arrays import Array, Booleans, Indices
 from bayesgmm.diagnostics.switching import LabelSwitching
 from bayesgmm.errors import InvalidParameterError
-from bayesgmm.mixture.features import feature_indices
+from bayesgmm.mixture.feature_choice import feature_indices
 from bayesgmm.plots.style import FAINT, INK, colour, feature_labels, legend_beside, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-type Array = NDArray[np.float64]
 
 # Draws of all chains in a trace, ticks of ambiguous draws, labellings with a colour of their own.
 _DRAWN, _TICKS, _NAMED = 4000, 600, 6
@@ -167,7 +166,7 @@ def _mark_chains(axes: "NDArray[Any]", n_chains: int, n_draws: int) -> None:
     last.set_xlim(0, n_chains * n_draws)
 
 
-def _draw_ribbon(ax: "Axes", permutations: NDArray[np.intp], ambiguous: NDArray[np.bool_]) -> None:
+def _draw_ribbon(ax: "Axes", permutations: Indices, ambiguous: Booleans) -> None:
     """Draw a colour for each labelling, with a legend of the most frequent."""
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch

@@ -1,15 +1,13 @@
 """Derivatives of a log prior density in the coordinates of `bayesgmm.likelihood.information`."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array
 from bayesgmm.likelihood.information import symmetric_basis
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.priors.families import ConjugateFamily
 from bayesgmm.priors.objective import pseudo_data
 from bayesgmm.priors.priors import ResolvedPriors
-
-type Array = NDArray[np.float64]
 
 
 def prior_derivatives(

@@ -15,6 +15,8 @@ import numpy as np
 import xarray as xr
 from scipy.stats import chi2, gamma, norm
 
+import bayesgmm
+
 
 @dataclass(frozen=True)
 class Known:
@@ -217,7 +219,7 @@ def sampled(kind, seed):
     rng = np.random.default_rng([seed, 99])
     weights, means, k, n = {
         "sampled, clear": ([0.5, 0.3, 0.2], [[0, 0], [7, 0], [0, 7]], 3, 300),
-        "sampled, overlapping": ([0.5, 0.5], [[0.0], [2.6]], 2, 200),
+        "sampled, overlapping": ([0.5, 0.5], [[0.0], [2.4]], 2, 150),
         "sampled, one too many": ([0.4, 0.35, 0.25], [[0, 0], [6, 0], [0, 6]], 4, 300),
         "sampled, two too many": ([0.5, 0.5], [[0, 0], [6, 0]], 4, 300),
         "sampled, two maxima": ([0.25] * 4, [[0, 0], [6, 0], [0, 6], [6, 6]], 3, 400),
@@ -225,9 +227,12 @@ def sampled(kind, seed):
     means = np.array(means, float)
     z = rng.choice(len(weights), size=n, p=weights)
     x = means[z] + rng.standard_normal((n, means.shape[1]))
-    right, starts, draws = ("no switching", "between chains"), [], 1000
+    right, starts, draws, thin = ("no switching", "between chains"), [], 1000, 4
     if kind == "sampled, overlapping":
-        starts, right, draws = [z, 1 - z] * 2, ("within chains",), 2000
+        # One data set that supports two components although they overlap; chains of many seeds.
+        data = bayesgmm.simulate(bayesgmm.Mixture(weights, means, [1.0, 1.0]), n, rng=3)
+        x, z = data.X, data.labels
+        starts, right, draws, thin = [z, 1 - z] * 2, ("within chains",), 2000, 10
     elif kind == "sampled, one too many":
         starts, right = [np.where(rng.random(n) < 0.5, z, 3) for _ in range(4)], OVERFITTED
     elif kind == "sampled, two too many":
@@ -237,7 +242,7 @@ def sampled(kind, seed):
         starts, right, draws = [one, one, other, other], NO, 300
     else:
         starts = [np.array(order)[z] for order in ([0, 1, 2], [1, 2, 0], [2, 1, 0], [0, 2, 1])]
-    made = gibbs.posterior(x, k, starts=starts, draws=draws, thin=4, tune=200, rng=seed)
+    made = gibbs.posterior(x, k, starts=starts, draws=draws, thin=thin, tune=200, rng=seed)
     quiet = xr.Dataset({"diverging": (("chain", "draw"), np.zeros((4, draws), bool))})
     made["sample_stats"] = xr.DataTree(quiet)
     return Known(kind, made, right, {"seed": seed, "k": k})

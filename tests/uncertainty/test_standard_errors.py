@@ -307,7 +307,7 @@ def test_one_component_is_one_model_in_any_structure_and_unit(code):
     x = np.random.default_rng(0).normal(size=(60, 2)) * [1e-20, 1e20]
     here = GaussianMixture(1).fit(x).standard_errors(x)
     there = GaussianMixture(1, covariance_type=code).fit(x).standard_errors(x)
-    # Derivatives are taken at the same optimum, but for the rounding of their units.
+    # Derivatives are taken at the same maximum, but for the rounding of their units.
     assert_allclose(there.means, here.means, rtol=1e-12)
     assert_allclose(there.standard_deviations, here.standard_deviations, rtol=1e-12)
 

@@ -7,8 +7,8 @@ from bayesgmm.plots.style import short
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import (
     Figure,
+    Row,
     Section,
-    Shown,
     Table,
     count,
     fixed,
@@ -28,7 +28,7 @@ _SHORT = {
 def switching_section(inputs: Inputs) -> Section:
     """Diagnosis of label switching."""
     found = inputs.switching
-    forms: list[tuple[str | Shown, ...]] = [
+    forms = [
         (
             str(row["form"]),
             fixed(row["largest r_hat"], 3),
@@ -38,7 +38,7 @@ def switching_section(inputs: Inputs) -> Section:
         )
         for row in found.table.reset_index().to_dict("records")
     ]
-    chains: list[tuple[str | Shown, ...]] = [
+    chains = [
         (
             f"chain {chain}",
             " ".join(str(each) for each in row["modal labelling"]),
@@ -61,12 +61,12 @@ def switching_section(inputs: Inputs) -> Section:
             Table(
                 "Largest R-hat and least effective sample sizes of each form of the draws",
                 ("", "largest R-hat", "of", "least bulk ESS", "least tail ESS"),
-                tuple(forms),
+                forms,
             ),
             Table(
                 "Chains",
                 ("", "modal labelling", "draws with it", "switches", "ambiguous draws"),
-                tuple(chains),
+                chains,
                 f"Relabelled by {found.method}.",
             ),
         ),
@@ -80,7 +80,7 @@ def switching_section(inputs: Inputs) -> Section:
     )
 
 
-def _evidence(check: Check) -> tuple[str | Shown, ...]:
+def _evidence(check: Check) -> Row:
     return (
         check.question,
         RESULTS[check.state],
@@ -104,12 +104,11 @@ def _figure(inputs: Inputs, found: LabelSwitching) -> Figure:
                 line.set_rasterized(
                     len(line.get_xdata()) * found.permutations.shape[0] > RASTER_FROM
                 )
-        svg = to_svg(released(figure))
-    return Figure(
-        svg,
-        f"Traces of the components' means of {name}, chain by chain, before and after "
-        "relabelling, and the labelling of each draw.",
-        "Traces of the means, one colour for each label, as sampled and after relabelling. The "
-        "ribbon shows the labelling of each draw; ticks below it mark ambiguous draws.",
-        wide=True,
-    )
+        return Figure(
+            to_svg(released(figure)),
+            f"Traces of the components' means of {name}, chain by chain, before and after "
+            "relabelling, and the labelling of each draw.",
+            "Traces of the means, one colour for each label, as sampled and after relabelling. The "
+            "ribbon shows the labelling of each draw; ticks below it mark ambiguous draws.",
+            wide=True,
+        )

@@ -5,17 +5,18 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array
 from bayesgmm.diagnostics.convergence import AGREE, mcse
 from bayesgmm.diagnostics.switching import RELABELLED, parameter_name
 from bayesgmm.plots.style import colour
 from bayesgmm.posterior.draws import Draws
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import (
+    PROBABILITY,
     Figure,
+    Row,
     Section,
-    Shown,
     State,
     Table,
     count,
@@ -24,11 +25,8 @@ from bayesgmm.reporting.parts import (
     significant,
 )
 from bayesgmm.reporting.sections.parameters import shown_features
-from bayesgmm.reporting.svg import canvas, style, to_svg
+from bayesgmm.reporting.svg import panels, style, to_svg
 
-type Array = NDArray[np.float64]
-
-_PROBABILITY = 0.9
 _ENOUGH = 400
 _MOST_ROWS = 60
 _CUT = (
@@ -65,7 +63,7 @@ def posterior_section(inputs: Inputs) -> Section:
     table = Table(
         "Posterior summary after relabelling",
         ("", "mean", "MCSE", "s.d.", "from", "to (90 %)", "R-hat", "bulk ESS", "tail ESS"),
-        tuple(rows),
+        rows,
         " ".join(notes),
     )
     return Section(
@@ -81,7 +79,7 @@ def posterior_section(inputs: Inputs) -> Section:
             "least_ess_bulk": bulk,
             "least_ess_tail": tail,
             "divergences": divergences,
-            "interval_probability": _PROBABILITY,
+            "interval_probability": PROBABILITY,
         },
     )
 
@@ -143,8 +141,8 @@ def _parameters(
             yield name, k, key, np.sqrt(draws.covariances[..., k, j, j])
 
 
-def _row(name: str, values: Array, statistics: Any) -> tuple[str | Shown, ...]:
-    low, high = np.quantile(values, [(1 - _PROBABILITY) / 2, (1 + _PROBABILITY) / 2])
+def _row(name: str, values: Array, statistics: Any) -> Row:
+    low, high = np.quantile(values, [(1 - PROBABILITY) / 2, (1 + PROBABILITY) / 2])
     spread = float(values.std(ddof=1)) if values.size > 1 else float("nan")
     decimals = _decimals(spread)
     return (
@@ -172,25 +170,17 @@ def _figure(parameters: list[tuple[str, int, str, Array]]) -> Figure:
     for name, _, _, values in parameters:
         groups.setdefault(name, []).append(values.ravel())
     names = list(groups)[:_PANELS]
-    columns = min(3, len(names))
-    lines = -(-len(names) // columns)
     with style():
-        figure = canvas(2.3 * columns + 0.4, 1.7 * lines + 0.2)
-        grid = figure.subplots(lines, columns, squeeze=False)
-        for place, axes in enumerate(grid.ravel()):
-            if place >= len(names):
-                axes.set_visible(False)
-                continue
-            for k, values in enumerate(groups[names[place]]):
+        figure, grid = panels(names, 1.7, (0.4, 0.2))
+        for axes, name in zip(grid, names, strict=True):
+            for k, values in enumerate(groups[name]):
                 axes.hist(values, bins=30, color=colour(k), alpha=0.55, density=True)
-            axes.set(xlabel=names[place], yticks=[])
-            axes.locator_params(axis="x", nbins=4)
-            axes.spines["left"].set_visible(False)
-        svg = to_svg(figure)
-    return Figure(
-        svg,
-        f"Histograms of the posterior draws of {', '.join(names)}, one colour for each component.",
-        "Marginal posterior distributions after relabelling, all chains together, one colour for "
-        "each component.",
-        wide=columns > 2,
-    )
+            axes.set_yticks([])
+        return Figure(
+            to_svg(figure),
+            f"Histograms of the posterior draws of {', '.join(names)}, one colour for each "
+            "component.",
+            "Marginal posterior distributions after relabelling, all chains together, one colour "
+            "for each component.",
+            wide=len(names) > 2,
+        )
