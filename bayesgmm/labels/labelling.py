@@ -256,6 +256,7 @@ def label_draws(posterior: Posterior, request: Request) -> Labelling:
 
 
 def _label_gaussian_mixture(posterior: Posterior, request: Request) -> Labelling:
+    check_choice("by", request.by, _ORDERS)
     given = read_draws(posterior, request.variables)
     rows = rows_if_known(posterior, given.n_features, request.X)
     # A posterior relabelled before is labelled from the labels as sampled.
@@ -272,7 +273,6 @@ def _label_gaussian_mixture(posterior: Posterior, request: Request) -> Labelling
         )
     problem = GaussianProblem(draws, stand_in or rows, known, pivot)  # type: ignore[arg-type]
     if request.method == "ordered":
-        check_choice("by", request.by, _ORDERS)
         values = draws.parameter(request.by, request.feature)
         best = methods.ordered(values.reshape(-1, draws.n_components))
         common = np.arange(draws.n_components)
