@@ -6,11 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from arviz_stats.base.array import array_stats
-from numpy.typing import NDArray
 from scipy.special import ndtri
 from scipy.stats import chi2, rankdata
 
-type Array = NDArray[np.float64]
+from bayesgmm.arrays import Array
 
 # R-hat up to which chains agree, whatever their number and length (Vehtari et al. 2021).
 AGREE = 1.01

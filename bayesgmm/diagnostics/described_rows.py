@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array
 from bayesgmm.posterior.draws import Draws
-
-type Array = NDArray[np.float64]
 
 # Differences of location below this many standard deviations, and ratios of standard deviations
 # below this, can be an effect of the prior.

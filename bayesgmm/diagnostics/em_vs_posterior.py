@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_probability
+from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.data.validation import Data
 from bayesgmm.diagnostics.point_estimates import point_estimate
@@ -24,8 +24,6 @@ from bayesgmm.priors.priors import ResolvedPriors
 from bayesgmm.results import Result
 from bayesgmm.uncertainty.parameter_vectors import reported
 from bayesgmm.uncertainty.standard_errors import StandardErrors, curvature_errors, reported_errors
-
-type Array = NDArray[np.float64]
 
 # Posterior standard deviations between estimate and posterior mean.
 _SAME, _NEAR = 0.25, 1.0

@@ -3,15 +3,13 @@
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array, Indices
 from bayesgmm.errors import InputError
 from bayesgmm.labels.component_values import Values
 from bayesgmm.labels.memberships import Memberships
 from bayesgmm.likelihood.responsibilities_of_draws import DrawnRows
 from bayesgmm.posterior.draws import Draws
-
-type Array = NDArray[np.float64]
 
 # Points of the predictive density; pairs of neighbours are co-clustered.
 _POINTS = 12
@@ -114,7 +112,7 @@ def coclustering(memberships: Memberships, shape: tuple[int, int]) -> dict[str, 
     return {name: each.reshape(shape) for name, each in found.items()}
 
 
-def _spread_rows(rows: Array) -> NDArray[np.intp]:
+def _spread_rows(rows: Array) -> Indices:
     """Indices of rows at even ranks along the first principal axis, in that order."""
     apart = rows - rows.mean(axis=0)
     scale = np.sqrt(np.square(apart).mean(axis=0))

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-type Array = NDArray[np.float64]
+from bayesgmm.arrays import Array
 
 # Effective draws in a window, and in addition a proportion of them all: the error of a window's
 # density is at most 15 %, and less where there are more windows.

@@ -3,12 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array
 from bayesgmm.posterior.draws import Draws
 from bayesgmm.uncertainty.parameter_vectors import quantities
-
-type Array = NDArray[np.float64]
 
 
 class PosteriorSummary(NamedTuple):

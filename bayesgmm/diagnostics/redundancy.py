@@ -3,13 +3,11 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array
 from bayesgmm.likelihood.responsibilities_of_draws import DrawnRows
 from bayesgmm.mixture.merged_components import merged
 from bayesgmm.posterior.draws import Draws
-
-type Array = NDArray[np.float64]
 
 # Number of densities computed for redundancy: a fraction of a second.
 _BUDGET = 2e8

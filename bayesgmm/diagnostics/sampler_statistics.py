@@ -5,11 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 from arviz_stats.base.array import array_stats
-from numpy.typing import NDArray
 
 from bayesgmm.posterior.draws import Posterior
-
-type Array = NDArray[np.float64]
 
 # Names of "the tree reached its greatest depth" in nutpie, PyMC and CmdStan's converters.
 _DEPTH = ("maxdepth_reached", "reached_max_treedepth", "reached_max_tree_depth")

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_choice, check_text
+from bayesgmm.arrays import Array, Booleans, Indices
 from bayesgmm.diagnostics.convergence import (
     LEAST_DRAWS,
     Agreement,
@@ -36,9 +36,6 @@ from bayesgmm.labels.labelling import Labelling, Reference, Request, label_draws
 from bayesgmm.labels.stand_in_rows import equivalent_rows
 from bayesgmm.posterior.draws import Posterior
 from bayesgmm.results import Result
-
-type Array = NDArray[np.float64]
-type Permutations = NDArray[np.intp]
 
 SAMPLED, RELABELLED, INVARIANT = "as sampled", "relabelled", "label-invariant"
 
@@ -90,7 +87,7 @@ class LabelSwitching(Result):
     notes: tuple[str, ...]
 
     @property
-    def permutations(self) -> Permutations:
+    def permutations(self) -> Indices:
         """Component, as sampled, that has label j: ``permutations[c, s, j]``, (chain, draw, K)."""
         return self.labelling.permutations
 
@@ -100,7 +97,7 @@ class LabelSwitching(Result):
         return self.labelling.ambiguity
 
     @property
-    def ambiguous(self) -> NDArray[np.bool_]:
+    def ambiguous(self) -> Booleans:
         """True for draws that other labels fit nearly as well, (chain, draw).
 
         With ECR, other labels change the component of less than 5 % of n / K rows; with other
@@ -368,9 +365,7 @@ def _figures(
     )
 
 
-def _chains(
-    permutations: Permutations, ambiguous: NDArray[np.bool_], spare: Redundancy | None
-) -> pd.DataFrame:
+def _chains(permutations: Indices, ambiguous: Booleans, spare: Redundancy | None) -> pd.DataFrame:
     """Labels of each chain."""
     rows = []
     for c, (chain, unclear) in enumerate(zip(permutations, ambiguous, strict=True)):
@@ -389,13 +384,13 @@ def _chains(
     return pd.DataFrame(rows).set_index("chain")
 
 
-def _modal(permutations: Permutations) -> tuple[Permutations, float]:
+def _modal(permutations: Indices) -> tuple[Indices, float]:
     labellings, counts = np.unique(permutations, axis=0, return_counts=True)
     best = int(counts.argmax())
     return labellings[best], float(counts[best] / counts.sum())
 
 
-def _labellings(permutations: Permutations) -> pd.DataFrame:
+def _labellings(permutations: Indices) -> pd.DataFrame:
     """All labellings that occur, in descending order of frequency."""
     k = permutations.shape[2]
     labellings, index = np.unique(permutations.reshape(-1, k), axis=0, return_inverse=True)

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array, Indices
 from bayesgmm.posterior.draws import Draws
 
-type Array = NDArray[np.float64]
 # From a name to (chain, draw, K).
 type Values = dict[str, Array]
 
@@ -73,6 +72,6 @@ def values_of_variables(group: xr.Dataset, dim: str, skip: str | None = None) ->
     return values
 
 
-def permuted(values: Mapping[str, Array], permutations: NDArray[np.intp]) -> Values:
+def permuted(values: Mapping[str, Array], permutations: Indices) -> Values:
     """Values whose component j is component ``permutations[chain, draw, j]`` of these."""
     return {name: np.take_along_axis(each, permutations, axis=2) for name, each in values.items()}

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_choice
+from bayesgmm.arrays import Array, Booleans, Indices
 from bayesgmm.data.validation import Data
 from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
@@ -37,8 +37,6 @@ from bayesgmm.posterior.draws import (
     variable_names,
 )
 
-type Array = NDArray[np.float64]
-type Permutations = NDArray[np.intp]
 type Reference = Mixture | GaussianMixture
 
 _GROUP, _PERMUTATIONS = "relabelling", "label_permutations"
@@ -90,7 +88,7 @@ class Labelling:
     memberships: Memberships
     rows: Data | None
     stand_in: Data | None
-    permutations: Permutations
+    permutations: Indices
     assignment: Assignment
     method: str
     reference: str
@@ -117,7 +115,7 @@ class Labelling:
         return _AMBIGUOUS * float(np.median(finite)) if finite.size else 0.0
 
     @property
-    def ambiguous(self) -> NDArray[np.bool_]:
+    def ambiguous(self) -> Booleans:
         """True for draws that other labels fit nearly as well, (chain, draw)."""
         return self.ambiguity < self.threshold
 
@@ -348,8 +346,8 @@ def _component_dim(group: xr.Dataset, request: Request) -> tuple[str, int]:
     return dim, int(group.sizes[dim])
 
 
-def _sampled_labels(posterior: Posterior, shape: tuple[int, ...]) -> Permutations:
-    """Permutations (chain, draw, K) of an earlier `relabel`; the identity if there was none."""
+def _sampled_labels(posterior: Posterior, shape: tuple[int, ...]) -> Indices:
+    """Indices (chain, draw, K) of an earlier `relabel`; the identity if there was none."""
     if isinstance(posterior, xr.Dataset) or _GROUP not in posterior.children:
         return np.broadcast_to(np.arange(shape[-1]), shape)
     array = posterior[_GROUP][_PERMUTATIONS].transpose(*_SAMPLE_DIMS, ...)
@@ -376,9 +374,7 @@ def _reference(
     return mixture, origin
 
 
-def _common_order(
-    problem: GaussianProblem, method: str, permutations: Permutations
-) -> Permutations:
+def _common_order(problem: GaussianProblem, method: str, permutations: Indices) -> Indices:
     """The permutation of all draws' labels that gives the reference's, or the means' order."""
     draws = problem.draws
     moved = draws.permuted(permutations.reshape(draws.weights.shape))
@@ -397,7 +393,7 @@ def _variable(group: xr.Dataset, name: str, word: str) -> xr.DataArray:
 
 
 def _memberships(
-    group: xr.Dataset, request: Request, n_rows: int | None, sampled: Permutations
+    group: xr.Dataset, request: Request, n_rows: int | None, sampled: Indices
 ) -> Allocations | Probabilities:
     """Allocations or probabilities, for the components as sampled."""
     k = sampled.shape[2]
@@ -425,7 +421,7 @@ def _memberships(
 
 
 def _permuted_group(
-    group: xr.Dataset, permutations: Permutations, dims: set[str], allocations: str | None
+    group: xr.Dataset, permutations: Indices, dims: set[str], allocations: str | None
 ) -> xr.Dataset:
     """The group with every variable permuted along each of its axes of components."""
     moved = group.copy()

@@ -9,14 +9,12 @@ blocks, and never stored.
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from bayesgmm.arrays import Array, Indices
 from bayesgmm.errors import InputError
 from bayesgmm.likelihood.responsibilities_of_draws import DrawnRows, tally, tally_permuted
 from bayesgmm.posterior.draws import Draws
-
-type Array = NDArray[np.float64]
-type Permutations = NDArray[np.intp]
 
 _SUM_TOLERANCE = 1e-6
 
@@ -31,7 +29,7 @@ class Memberships(Protocol):
     def tables(self, q: Array) -> Array:
         """Sums over rows, (T, K, J), of memberships times q (n, J)."""
 
-    def average(self, permutations: Permutations) -> Array:
+    def average(self, permutations: Indices) -> Array:
         """Averages over draws, (n, K), of permuted memberships; permutations (T, K)."""
 
 
@@ -69,7 +67,7 @@ class Allocations:
         """Sums of q over the rows of each component, (T, K, J)."""
         return tally(self.labels, q, self.shape[2])
 
-    def average(self, permutations: Permutations) -> Array:
+    def average(self, permutations: Indices) -> Array:
         """Proportion of draws in which a row has a label, (n, K)."""
         return tally_permuted(self.labels, permutations)
 
@@ -116,7 +114,7 @@ class Probabilities:
         product: Array = np.matmul(np.swapaxes(self._p, 1, 2), q)
         return product
 
-    def average(self, permutations: Permutations) -> Array:
+    def average(self, permutations: Indices) -> Array:
         """Averages of permuted probabilities, (n, K)."""
         total = np.zeros(self.shape[1:])
         for p, each in zip(self._p, permutations, strict=True):
@@ -148,7 +146,7 @@ class Responsibilities:
         """Sums over rows of responsibilities times q, (T, K, J)."""
         return self._rows.contract(q)[0]
 
-    def average(self, permutations: Permutations) -> Array:
+    def average(self, permutations: Indices) -> Array:
         """Averages of permuted responsibilities, (n, K)."""
         return self._rows.average(permutations)
 

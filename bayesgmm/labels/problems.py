@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array, Indices
 from bayesgmm.data.validation import Data
 from bayesgmm.labels import relabelling_methods as methods
 from bayesgmm.labels.assignment import Assignment, assign
@@ -15,9 +16,6 @@ from bayesgmm.labels.memberships import Allocations, Memberships, Probabilities,
 from bayesgmm.mixture.matching import matching_costs
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.draws import Draws
-
-type Array = NDArray[np.float64]
-type Permutations = NDArray[np.intp]
 
 # Draws among which the pivot of a mixture of another family is chosen.
 _CANDIDATES = 50
@@ -108,7 +106,7 @@ class Problem:
 type AnyProblem = GaussianProblem | Problem
 
 
-def _start(problem: AnyProblem) -> Permutations:
+def _start(problem: AnyProblem) -> Indices:
     """Initial labels of iterative methods: the pivot's, whatever the labels of the draws."""
     return methods.ecr(problem.memberships, problem.pivot_labels).permutations
 

@@ -1,12 +1,9 @@
 """Rows that stand in for unknown ones: simulated from the draws of a posterior."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesgmm.data.validation import Data
 from bayesgmm.posterior.draws import Draws
-
-type Array = NDArray[np.float64]
 
 _FEWEST, _MOST = 200, 1000
 # A component with fewer expected rows has left no trace among the fitted ones.
