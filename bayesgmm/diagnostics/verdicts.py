@@ -68,14 +68,14 @@ def reach_verdict(figures: Figures) -> Verdict:
 
 def _labels(f: Figures) -> Check:
     """The check of the labels, of converged chains."""
-    question = "labels switch"
+    question = "draws can be given one labelling"
     agree = (
         f"it is at most {f.relabelled.r_hat:.3f} after relabelling, and at most "
         f"{_largest(f):.3f} for label-invariant quantities"
     )
     if f.outside > STRAY:
         return Check(
-            question, "good", f.outside, STRAY,
+            question, "good", f.outside, np.nan,
             f"Labels switch {times(f.switches)} within the chains; up to {_percent(f.outside)} of "
             "the draws of a chain are outside its most frequent labelling. R-hat as sampled "
             f"({f.sampled:.3f}) is therefore not meaningful; {agree}.",
@@ -85,14 +85,14 @@ def _labels(f: Figures) -> Check:
     but = f", but for at most {_percent(f.outside)} of a chain's draws" if f.outside > 0 else ""
     if f.labellings > 1:
         return Check(
-            question, "good", float(f.labellings), 1.0,
+            question, "good", float(f.labellings), np.nan,
             f"Each chain keeps one labelling{but}; there are {f.labellings} different labellings. "
             f"R-hat is up to {f.sampled:.3f} as sampled; {agree}.",
             "Summarise single components only after relabelling.",
             "between chains",
         )  # fmt: skip
     return Check(
-        question, "good", f.outside, STRAY,
+        question, "good", f.outside, np.nan,
         f"All {f.n_chains} chains keep the same labelling{but}. R-hat is at most "
         f"{f.sampled:.3f} as sampled; {agree}.",
         "Single components can be summarised without relabelling.",

@@ -1,5 +1,7 @@
 """Label switching, and agreement of the chains after relabelling."""
 
+import math
+
 from bayesgmm.diagnostics.evidence import RESULTS, Check
 from bayesgmm.diagnostics.switching import LabelSwitching
 from bayesgmm.plots.label_plots import plot_label_switching
@@ -9,11 +11,11 @@ from bayesgmm.reporting.parts import (
     Figure,
     Row,
     Section,
+    Shown,
     Table,
     count,
     fixed,
     percent,
-    significant,
 )
 from bayesgmm.reporting.sections.parameters import shown_features
 from bayesgmm.reporting.svg import RASTER_FROM, released, style, to_svg
@@ -84,10 +86,15 @@ def _evidence(check: Check) -> Row:
     return (
         check.question,
         RESULTS[check.state],
-        significant(check.figure, 4),
-        significant(check.bound, 4),
+        _plain(check.figure),
+        _plain(check.bound),
         "" if check.state == "good" else check.consequence,
     )
+
+
+def _plain(value: float) -> Shown:
+    """A figure without trailing zeros; nothing where there is none."""
+    return Shown(None, "") if math.isnan(value) else Shown(value, f"{value:.4g}")
 
 
 def _figure(inputs: Inputs, found: LabelSwitching) -> Figure:
