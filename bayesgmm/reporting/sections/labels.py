@@ -16,6 +16,7 @@ from bayesgmm.reporting.parts import (
     count,
     fixed,
     percent,
+    plain,
 )
 from bayesgmm.reporting.sections.parameters import shown_features
 from bayesgmm.reporting.svg import RASTER_FROM, released, style, to_svg
@@ -94,7 +95,7 @@ def _evidence(check: Check) -> Row:
 
 def _plain(value: float) -> Shown:
     """A figure without trailing zeros; nothing where there is none."""
-    return Shown(None, "") if math.isnan(value) else Shown(value, f"{value:.4g}")
+    return Shown(plain(value), "" if math.isnan(value) else f"{value:.4g}")
 
 
 def _figure(inputs: Inputs, found: LabelSwitching) -> Figure:
