@@ -38,7 +38,7 @@ from .priors.families import InverseGamma as InverseGamma
 from .priors.families import InverseWishart as InverseWishart
 from .priors.families import Wishart as Wishart
 from .priors.priors import Priors as Priors
-from .priors.priors import ResolvedPriors as ResolvedPriors
+from .priors.resolved_priors import ResolvedPriors as ResolvedPriors
 from .reporting.build import report as report
 from .reporting.page import Report as Report
 from .selection.combining_components import Merging as Merging

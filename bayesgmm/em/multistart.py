@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from bayesgmm.em.loop import Run, StopRule, maximise
 from bayesgmm.em.spurious import Degeneracy, Fault, too_few_rows, why_spurious
+from bayesgmm.errors import InvalidParameterError
 from bayesgmm.initialisation.starts import Sample, Start, split_and_merge
 from bayesgmm.likelihood.em_steps import Rows
+from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.priors.objective import Objective
 
 type Array = NDArray[np.float64]
@@ -82,6 +84,7 @@ def attempt(
 
 def first_run(rows: Rows, objective: Objective, start: Start, fast: bool) -> Attempt:
     """A run that ends near its maximum; a short one is checked for too few rows alone."""
+    start = start._replace(parameters=_by_prior(start.parameters, objective))
     found = attempt(rows, objective, start, _FIRST, fast, judged=False)
     run = found.run
     if run is None:
@@ -89,6 +92,19 @@ def first_run(rows: Rows, objective: Objective, start: Start, fast: bool) -> Att
     if run.n_passes <= _FIRST.plain and objective.priors is None:
         return replace(found, degeneracy=too_few_rows(run, objective.structure))
     return replace(found, degeneracy=why_spurious(run, objective))
+
+
+def _by_prior(parameters: Parameters, objective: Objective) -> Parameters:
+    """The parameters in the order of highest prior density, where priors differ."""
+    priors = objective.priors
+    if priors is None or priors.exchangeable:
+        return parameters
+    try:
+        mixture = parameters.mixture()
+    except InvalidParameterError:
+        # A singular start, whose run ends before it begins.
+        return parameters
+    return parameters.permuted(priors.best_order(mixture))
 
 
 def explore(

@@ -2,7 +2,7 @@ import numpy as np
 import pymc as pm
 import pytensor
 import pytest
-from problems import CASES, built, case_name, rows, somewhere
+from problems import CASES, built, case_name, priors_of, rows, somewhere
 
 from bayesgmm import GaussianMixture, Priors, load_dataset, mixture_model, sample_posterior
 from bayesgmm.errors import InputError, InvalidParameterError, NotFittedError
@@ -12,8 +12,8 @@ INTERPRETED = pytensor.compile.mode.Mode(linker="py", optimizer="fast_compile")
 
 
 def model_of(case, k=3):
-    word, d, how = case
-    return mixture_model(rows(150, d), k, covariance_type=word, priors=Priors(**how))
+    word, d, _ = case
+    return mixture_model(rows(150, d), k, covariance_type=word, priors=priors_of(case, k))
 
 
 @pytest.mark.parametrize("case", CASES, ids=case_name)
@@ -89,9 +89,9 @@ def test_a_fit_makes_the_coordinates():
 @pytest.mark.parametrize("case", CASES, ids=case_name)
 def test_draws_from_the_prior_have_its_density(case):
     """The mean of d/dt log p(e^t Sigma) at t = 0 is minus the free entries of Sigma."""
-    word, d, how = case
+    word, d, _ = case
     model = model_of(case, k=1)
-    family = Priors(**how).for_data(rows(150, d), 1, word).covariances
+    family = priors_of(case, 1).for_data(rows(150, d), 1, word).covariances
     name = next(each.name for each in model.free_RVs if "mean" not in each.name)
     draws = pm.draw(model[name], 2000, random_seed=3, mode=INTERPRETED)
     h = 1e-4

@@ -10,7 +10,8 @@ from bayesgmm import load_dataset
 from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.priors.families import LKJ, Gamma, InverseGamma, InverseWishart, Wishart
-from bayesgmm.priors.priors import Priors, ResolvedPriors
+from bayesgmm.priors.priors import Priors
+from bayesgmm.priors.resolved_priors import ResolvedPriors
 
 X = np.random.default_rng(0).standard_normal((60, 3)) * [1.0, 20.0, 0.01] + [5.0, 0.0, 1.0]
 WORDS = ["full", "tied", "diag", "spherical"]
