@@ -12,6 +12,8 @@ from pytensor.gradient import DisconnectedType, grad_not_implemented, pullback
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
+from pytensor.tensor.rewriting.basic import register_specialize
+from pytensor.tensor.shape import SpecifyShape
 from pytensor.tensor.special import log_softmax
 
 from bayesgmm.priors.families import LKJ, Family
@@ -20,7 +22,7 @@ from bayesgmm.priors.families import LKJ, Family
 class LoopOp(Op):  # type: ignore[misc]
     """A function of an array and of constants, with its gradient in the array."""
 
-    __props__ = ()
+    __props__: tuple[str, ...] = ()
     function: ClassVar[str]
     """The name of the loops; those of the gradient begin with the same word."""
 
@@ -199,20 +201,37 @@ def log_prior_of_covariances(family: Family, groups: int, covariances: Any) -> A
         log_scales = np.zeros((groups, d))
         learned = 0.0 if p is None else p + groups * nu
         numbers = [learned, 0.0, 0.5 * (nu + d + 1.0), 0.0]
-    from bayesgmm.posterior.loops import prior_of_covariances
-
-    # The normalising constant, from the family's own density at one point.
-    point = np.tile(np.eye(d), (groups, 1, 1))
-    log_scales, scale = np.ascontiguousarray(log_scales), np.ascontiguousarray(scale)
-    kernel = prior_of_covariances(point, np.array([*numbers, 0.0]), scale, log_scales)
-    constants = np.array([*numbers, family.log_density(point) - float(kernel)]), scale, log_scales
+    # The normalising constant, from the density at identity matrices, whose logs are 0.
+    at_identity = family.log_density(np.tile(np.eye(d), (groups, 1, 1)))
+    if isinstance(family, LKJ):
+        at_identity += 0.5 * ((log_scales / family.log_scale_spread) ** 2).sum()
+    elif learned:
+        at_identity += 0.5 * learned * np.linalg.slogdet(scale[0] + groups * np.eye(d))[1]
+    else:
+        at_identity += 0.5 * np.trace(scale, axis1=1, axis2=2).sum() * groups / len(scale)
+    constants = np.array([*numbers, at_identity]), scale, log_scales
     return CovariancePrior(family)(covariances, *map(pt.constant, constants))
 
 
-@node_rewriter([LoopOp])  # type: ignore[untyped-decorator]
-def in_graphs(fgraph: Any, node: Any) -> list[Any] | None:
+_OPERATIONS = [GradientOp, Weights, Means, Covariances, CovariancePrior]
+
+
+@register_specialize  # type: ignore[untyped-decorator]
+@node_rewriter([GradientOp, Weights])  # type: ignore[untyped-decorator]
+def without_check_of_shape(fgraph: Any, node: Any) -> list[Any] | None:
+    """Leave out a check of the shape of coordinates, which takes numba seconds to compile."""
+    first, *others = node.inputs
+    if first.owner is None or not isinstance(first.owner.op, SpecifyShape):
+        return None
+    outputs = [each.type() for each in node.outputs]
+    Apply(node.op, [first.owner.inputs[0], *others], outputs)
+    return outputs
+
+
+@node_rewriter(_OPERATIONS)  # type: ignore[untyped-decorator]
+def in_graphs(fgraph: Any, node: Any) -> list[Any]:
     """Replace the operations by their graphs."""
-    return node.op.graph(*node.inputs) if isinstance(node.op, LoopOp) else None
+    return list(node.op.graph(*node.inputs))
 
 
 optdb.register("loops_in_jax", dfs_rewriter(in_graphs), "jax", position=0.9)

@@ -13,7 +13,7 @@ from numba import njit
 _compiled: Any = njit(error_model="numpy")
 
 
-@_compiled
+@_compiled  # type: ignore[untyped-decorator]
 def weights_of(y: Any) -> Any:
     """Weights softmax(y, -sum y), (K,), and log |d weights / dy| = log K + sum log weights."""
     k = y.size + 1
@@ -22,7 +22,9 @@ def weights_of(y: Any) -> Any:
     for i in range(k - 1):
         logs[i] = y[i]
         logs[k - 1] -= y[i]
-    largest, total, log_jacobian = logs.max(), 0.0, np.log(k)
+    largest, total, log_jacobian = logs[0], 0.0, np.log(k)
+    for i in range(k):
+        largest = max(largest, logs[i])
     for i in range(k):
         total += np.exp(logs[i] - largest)
     for i in range(k):
@@ -32,7 +34,7 @@ def weights_of(y: Any) -> Any:
     return weights, np.asarray(log_jacobian)
 
 
-@_compiled
+@_compiled  # type: ignore[untyped-decorator]
 def weights_gradient(y: Any, d_weights: Any, d_jacobian: Any) -> Any:
     """The gradient of `weights_of`."""
     weights, _ = weights_of(y)
@@ -46,7 +48,7 @@ def weights_gradient(y: Any, d_weights: Any, d_jacobian: Any) -> Any:
     return d_y
 
 
-@_compiled
+@_compiled  # type: ignore[untyped-decorator]
 def means_of(m: Any, shift: Any, frame: Any) -> Any:
     """Means shift + A m of each component, (K, D)."""
     k, d = m.shape
@@ -59,7 +61,7 @@ def means_of(m: Any, shift: Any, frame: Any) -> Any:
     return means
 
 
-@_compiled
+@_compiled  # type: ignore[untyped-decorator]
 def means_gradient(m: Any, shift: Any, frame: Any, d_means: Any) -> Any:
     """The gradient of `means_of`."""
     k, d = m.shape
@@ -71,7 +73,7 @@ def means_gradient(m: Any, shift: Any, frame: Any, d_means: Any) -> Any:
     return d_m
 
 
-@_compiled
+@_compiled  # type: ignore[untyped-decorator]
 def product_of_lower(a: Any, b: Any) -> Any:
     """The product of lower triangular matrices."""
     d = a.shape[0]
@@ -83,12 +85,11 @@ def product_of_lower(a: Any, b: Any) -> Any:
     return out
 
 
-@_compiled
-def inverse_of(matrix: Any) -> Any:
-    """The inverse of a positive definite matrix, and its log determinant."""
+@_compiled  # type: ignore[untyped-decorator]
+def invert(matrix: Any, out: Any) -> Any:
+    """Set `out` to the inverse of a positive definite matrix; return its log determinant."""
     d = matrix.shape[0]
-    lower, half, out = np.zeros((d, d)), np.zeros((d, d)), np.zeros((d, d))
-    log_det = 0.0
+    lower, half, log_det = np.zeros((d, d)), np.zeros((d, d)), 0.0
     for j in range(d):
         for i in range(j, d):
             value = matrix[i, j]
@@ -104,12 +105,13 @@ def inverse_of(matrix: Any) -> Any:
             half[i, j] = value / lower[i, i]
     for i in range(d):
         for j in range(d):
+            out[i, j] = 0.0
             for a in range(max(i, j), d):
                 out[i, j] += half[a, i] * half[a, j]
-    return out, log_det
+    return log_det
 
 
-@_compiled
+@_compiled  # type: ignore[untyped-decorator]
 def factor_inverse(q: Any, d: Any) -> Any:
     """Q^-1 (D, D) of coordinates: rows of lower triangular Q, with logs of the diagonal."""
     inverse = np.zeros((d, d))
@@ -123,7 +125,7 @@ def factor_inverse(q: Any, d: Any) -> Any:
     return inverse
 
 
-@_compiled
+@_compiled  # type: ignore[untyped-decorator]
 def covariances_of(q: Any, frame: Any) -> Any:
     """Sigma = A (Q' Q)^-1 A', (G, D, D), and log |dSigma / dq|.
 
@@ -143,7 +145,7 @@ def covariances_of(q: Any, frame: Any) -> Any:
     return covariances, np.asarray(log_jacobian)
 
 
-@_compiled
+@_compiled  # type: ignore[untyped-decorator]
 def covariances_gradient(q: Any, frame: Any, d_covariances: Any, d_jacobian: Any) -> Any:
     """The gradient of `covariances_of`: with R = Q^-1 and L = A R, dQ = -R' (A' dL) R'."""
     groups, d, jacobian = q.shape[0], frame.shape[0], d_jacobian.item()
@@ -177,31 +179,53 @@ def covariances_gradient(q: Any, frame: Any, d_covariances: Any, d_jacobian: Any
     return d_q
 
 
-@_compiled
+@_compiled  # type: ignore[untyped-decorator]
 def prior_of_covariances(covariances: Any, numbers: Any, scale: Any, log_scales: Any) -> Any:
-    """Log density of matrices (G, D, D) under the prior of `family_numbers`."""
-    learned, separate, power, other = numbers[0], numbers[1], numbers[2], numbers[3]
+    """Log density of matrices (G, D, D) under the prior whose numbers `CovariancePrior` has."""
+    learned, spread, power, other = numbers[0], numbers[1], numbers[2], numbers[3]
     groups, d = covariances.shape[0], covariances.shape[1]
-    total, value = scale[0].copy(), numbers[4]
+    inverse, total, value = np.empty((d, d)), np.zeros((d, d)), numbers[4]
     for g in range(groups):
-        inverse, log_det = inverse_of(covariances[g])
-        value -= power * log_det
+        value -= power * invert(covariances[g], inverse)
+        c = g % scale.shape[0]
         for i in range(d):
-            if separate > 0.0:
+            if spread > 0.0:
                 log_sd = 0.5 * np.log(covariances[g, i, i])
-                z = (log_sd - log_scales[g, i]) / separate
+                z = (log_sd - log_scales[g, i]) / spread
                 value -= 0.5 * z * z + other * log_sd
             for j in range(d):
-                if learned > 0.0:
-                    total[i, j] += inverse[i, j]
-                else:
-                    value -= 0.5 * scale[g % scale.shape[0], i, j] * inverse[i, j]
+                total[i, j] += inverse[i, j]
+                if learned == 0.0:
+                    value -= 0.5 * scale[c, i, j] * inverse[i, j]
     if learned > 0.0:
-        value -= 0.5 * learned * inverse_of(total)[1]
+        for i in range(d):
+            for j in range(d):
+                total[i, j] += scale[0, i, j]
+        value -= 0.5 * learned * invert(total, inverse)
     return np.asarray(value)
 
 
-@_compiled
+@_compiled  # type: ignore[untyped-decorator]
+def expected_scales(inverses: Any, learned: Any, scale: Any) -> Any:
+    """The given scales, or the mean of a learned one given inverses of covariances, (1, D, D)."""
+    groups, d = inverses.shape[0], inverses.shape[1]
+    out, total = np.empty(scale.shape), np.zeros((d, d))
+    for i in range(d):
+        for j in range(d):
+            total[i, j] = scale[0, i, j]
+            for g in range(groups):
+                total[i, j] += inverses[g, i, j]
+            for g in range(scale.shape[0]):
+                out[g, i, j] = scale[g, i, j]
+    if learned > 0.0:
+        invert(total, out[0])
+        for i in range(d):
+            for j in range(d):
+                out[0, i, j] *= learned
+    return out
+
+
+@_compiled  # type: ignore[untyped-decorator]
 def prior_gradient(
     covariances: Any, numbers: Any, scale: Any, log_scales: Any, d_value: Any
 ) -> Any:
@@ -209,30 +233,26 @@ def prior_gradient(
 
     C is the given scale, or the mean of a learned one given the covariances.
     """
-    learned, separate, power, other = numbers[0], numbers[1], numbers[2], numbers[3]
-    groups, d, slope = covariances.shape[0], covariances.shape[1], d_value.item()
-    out, inverses = np.zeros(covariances.shape), np.zeros(covariances.shape)
-    total = scale[0].copy()
+    spread, power, other, slope = numbers[1], numbers[2], numbers[3], d_value.item()
+    groups, d = covariances.shape[0], covariances.shape[1]
+    out, inverses = np.empty(covariances.shape), np.empty(covariances.shape)
     for g in range(groups):
-        inverses[g] = inverse_of(covariances[g])[0]
-        total += inverses[g]
-    if learned > 0.0:
-        total = learned * inverse_of(total)[0]
+        invert(covariances[g], inverses[g])
+    c, product = expected_scales(inverses, numbers[0], scale), np.empty((d, d))
     for g in range(groups):
-        c = total if learned > 0.0 else scale[g % scale.shape[0]]
-        product = np.zeros((d, d))
+        of, inverse = c[g % c.shape[0]], inverses[g]
         for i in range(d):
             for j in range(d):
+                product[i, j] = 0.0
                 for a in range(d):
-                    product[i, j] += inverses[g, i, a] * c[a, j]
+                    product[i, j] += inverse[i, a] * of[a, j]
         for i in range(d):
             for j in range(d):
-                value = -power * inverses[g, i, j]
+                out[g, i, j] = -power * inverse[i, j]
                 for a in range(d):
-                    value += 0.5 * product[i, a] * inverses[g, a, j]
-                out[g, i, j] = slope * value
-            if separate > 0.0:
-                log_sd = 0.5 * np.log(covariances[g, i, i])
-                z = (log_sd - log_scales[g, i]) / separate
-                out[g, i, i] -= slope * 0.5 * (z / separate + other) / covariances[g, i, i]
+                    out[g, i, j] += 0.5 * product[i, a] * inverse[a, j]
+                out[g, i, j] *= slope
+            if spread > 0.0:
+                z = (0.5 * np.log(covariances[g, i, i]) - log_scales[g, i]) / spread
+                out[g, i, i] -= slope * 0.5 * (z / spread + other) / covariances[g, i, i]
     return out

@@ -47,13 +47,13 @@ class Weights(pm.Dirichlet):  # type: ignore[misc]
 
     rv_op = _WeightsRV()
 
-    def logp(value: Any, a: Any) -> Any:  # type: ignore[override]  # noqa: N805  # by PyMC's rules
+    def logp(value: Any, a: Any) -> Any:  # noqa: N805  # by PyMC's rules
         """Log density in K - 1 of the weights."""
         constant = pt.gammaln(a.sum(axis=-1)) - pt.gammaln(a).sum(axis=-1)
         return ((a - 1.0) * pt.log(value)).sum(axis=-1) + constant
 
 
-@_default_transform.register(_WeightsRV)
+@_default_transform.register(_WeightsRV)  # type: ignore[untyped-decorator]
 def _coordinates_of_weights(op: Any, rv: Any) -> Any:
     return WeightsTransform()
 
@@ -83,7 +83,7 @@ class OrderedMeansRV(SettingsRV):
         return made(rng, size, location, sd)
 
 
-class OrderedMeans(Distribution):
+class OrderedMeans(Distribution):  # type: ignore[misc]
     """Means ~ N(location, sd^2), ascending in a feature; of one prior where they are in order."""
 
     rv_type = OrderedMeansRV
@@ -95,7 +95,7 @@ class OrderedMeans(Distribution):
         return super().dist([location, sd], **options)
 
 
-@_logprob.register(OrderedMeansRV)
+@_logprob.register(OrderedMeansRV)  # type: ignore[untyped-decorator]
 def _log_density_of_ordered(
     op: Any, values: Any, rng: Any, size: Any, *numbers: Any, **_: Any
 ) -> Any:
@@ -104,7 +104,7 @@ def _log_density_of_ordered(
     return pm.logp(pm.Normal.dist(location, sd), value).sum() + permutations
 
 
-@_support_point.register(OrderedMeansRV)
+@_support_point.register(OrderedMeansRV)  # type: ignore[untyped-decorator]
 def _start_of_ordered(op: Any, rv: Any, rng: Any, size: Any, location: Any, sd: Any) -> Any:
     """One standard deviation from the first to the last."""
     these = list(op.settings["components"])
@@ -133,7 +133,7 @@ class CovariancesRV(SettingsRV):
         return made(rng, size)
 
 
-class CovariancePrior(Distribution):
+class CovariancePrior(Distribution):  # type: ignore[misc]
     """Covariances ~ family."""
 
     rv_type = CovariancesRV
@@ -145,7 +145,7 @@ class CovariancePrior(Distribution):
         return super().dist([], **options)
 
 
-@_logprob.register(CovariancesRV)
+@_logprob.register(CovariancesRV)  # type: ignore[untyped-decorator]
 def _log_density_of_covariances(op: Any, values: Any, *_: Any, **__: Any) -> Any:
     (value,), groups = values, len(op.settings["start"])
     family = op.settings["family"]
@@ -154,7 +154,7 @@ def _log_density_of_covariances(op: Any, values: Any, *_: Any, **__: Any) -> Any
     return family.log_density(value, count=groups, xp=pt)
 
 
-@_support_point.register(CovariancesRV)
+@_support_point.register(CovariancesRV)  # type: ignore[untyped-decorator]
 def _start_of_covariances(op: Any, rv: Any, *_: Any) -> Any:
     return pt.constant(op.settings["start"])
 
@@ -180,7 +180,7 @@ def _draw(family: Family, groups: int, d: int, rng: Any) -> tuple[Any, Any]:
     return rng, lower @ lower.mT
 
 
-def _chi_squared(df: Any, size: Any, rng: Any) -> tuple[Any, Any]:
+def _chi_squared(df: Any, size: Any, rng: Any) -> Any:
     return pt.random.gamma(0.5 * df, scale=2.0, size=size, rng=rng, return_next_rng=True)
 
 
