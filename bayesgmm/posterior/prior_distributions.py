@@ -3,6 +3,8 @@
 Classes, and not functions given to ``pm.CustomDist``, so that models can be pickled.
 """
 
+import copyreg
+from types import MethodType
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,25 @@ from scipy.special import gammaln
 from bayesgmm.posterior.loop_ops import log_prior_of_covariances
 from bayesgmm.posterior.transforms import WeightsTransform
 from bayesgmm.priors.families import LKJ, Family
+
+
+def _method(method: MethodType) -> tuple[Any, ...]:
+    """The call that makes a bound method again, for pickle.
+
+    By default that is a look-up by the function's name. PyMC binds functions to variables under
+    names of their own (``str_repr``), some of which are partial and have none.
+    """
+    owner, name = method.__self__, getattr(method.__func__, "__name__", "")
+    if getattr(owner, name, None) == method:
+        return getattr, (owner, name)
+    return _bound, (method.__func__, owner)
+
+
+def _bound(function: Any, owner: Any) -> MethodType:
+    return MethodType(function, owner)
+
+
+copyreg.pickle(MethodType, _method)  # type: ignore[arg-type]
 
 
 class SettingsRV(SymbolicRandomVariable):  # type: ignore[misc]
