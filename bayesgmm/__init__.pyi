@@ -6,6 +6,7 @@ from .datasets.load import Dataset as Dataset
 from .datasets.load import load_dataset as load_dataset
 from .diagnostics.em_vs_posterior import Agreement as Agreement
 from .diagnostics.em_vs_posterior import compare_engines as compare_engines
+from .diagnostics.filled_components import filled_components as filled_components
 from .diagnostics.relabelling import relabel as relabel
 from .diagnostics.switching import LabelSwitching as LabelSwitching
 from .diagnostics.switching import label_switching as label_switching
@@ -88,6 +89,7 @@ __all__ = [
     "co_clustering",
     "compare_engines",
     "errors",
+    "filled_components",
     "label_switching",
     "likelihood",
     "load_dataset",

@@ -57,9 +57,10 @@ def problem(x: Array, priors: ResolvedPriors, coordinates: Coordinates) -> Probl
     x : ndarray of shape (n, D)
         float64, C-ordered, finite.
     priors : ResolvedPriors
-        Without an order of the means: draws are sorted afterwards.
+        An order of the means is left aside: the density is that of components in any order.
     coordinates : Coordinates
     """
+    priors = priors.without_order()
     # The normalising constant, which the core omits, from the priors' own density at one point.
     alone = _assemble(x[:0], priors, coordinates, 0.0)
     origin = np.zeros(coordinates.size)

@@ -43,7 +43,7 @@ def _bound(function: Any, owner: Any) -> MethodType:
     return MethodType(function, owner)
 
 
-copyreg.pickle(MethodType, _method)  # type: ignore[arg-type]
+copyreg.pickle(MethodType, _method)
 
 
 class SettingsRV(SymbolicRandomVariable):  # type: ignore[misc]
