@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.coercion import label
 from bayesgmm.data.degeneracy import check_enough_rows, check_full_rank, check_spread
+from bayesgmm.data.validation import Data
 from bayesgmm.em.component_order import check_reference, component_order
 from bayesgmm.em.loop import Run, StopRule
 from bayesgmm.em.multistart import Attempt, attempt, explore, finish
@@ -182,7 +183,7 @@ def fit_mixture(
     priors = None
     objective = Objective(settings.structure)
     if settings.priors is not None:
-        priors = _resolve(x, row_weights, settings)
+        priors = _resolve(Data(x, names), row_weights, settings)
         penalty = priors.transformed(units.shift, units.scale)
         objective = Objective(settings.structure, priors=penalty)
     elif settings.reg_covar:
@@ -256,7 +257,7 @@ def _counted(
     return x[kept], weights[kept], kept, unit
 
 
-def _resolve(x: Array, row_weights: Array | None, settings: Settings) -> ResolvedPriors:
+def _resolve(data: Data, row_weights: Array | None, settings: Settings) -> ResolvedPriors:
     """The priors of a penalised fit, in the user's units."""
     assert settings.priors is not None
     if settings.reg_covar:
@@ -264,7 +265,7 @@ def _resolve(x: Array, row_weights: Array | None, settings: Settings) -> Resolve
             "priors and reg_covar both keep covariances from collapsing: give one of them."
         )
     structure, k = settings.structure, settings.n_components
-    priors = settings.priors.for_data(x, k, structure, sample_weight=row_weights)
+    priors = settings.priors.for_data(data, k, structure, sample_weight=row_weights)
     check_penalty(priors)
     if settings.order_by is not None and not priors.exchangeable:
         raise InvalidParameterError(

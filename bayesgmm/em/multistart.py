@@ -11,7 +11,6 @@ from bayesgmm.em.spurious import Degeneracy, Fault, too_few_rows, why_spurious
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.initialisation.starts import Sample, Start, split_and_merge
 from bayesgmm.likelihood.em_steps import Rows
-from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.priors.objective import Objective
 
 type Array = NDArray[np.float64]
@@ -84,8 +83,13 @@ def attempt(
 
 def first_run(rows: Rows, objective: Objective, start: Start, fast: bool) -> Attempt:
     """A run that ends near its maximum; a short one is checked for too few rows alone."""
-    start = start._replace(parameters=_by_prior(start.parameters, objective))
+    start = _by_prior(start, objective) or start
     found = attempt(rows, objective, start, _FIRST, fast, judged=False)
+    if found.run is not None:
+        # Starts have one covariance for all components: its priors count now.
+        again = _by_prior(start._replace(parameters=found.run.parameters), objective)
+        if again is not None:
+            found = attempt(rows, objective, again, _FIRST, fast, judged=False)
     run = found.run
     if run is None:
         return found
@@ -94,17 +98,19 @@ def first_run(rows: Rows, objective: Objective, start: Start, fast: bool) -> Att
     return replace(found, degeneracy=why_spurious(run, objective))
 
 
-def _by_prior(parameters: Parameters, objective: Objective) -> Parameters:
-    """The parameters in the order of highest prior density, where priors differ."""
+def _by_prior(start: Start, objective: Objective) -> Start | None:
+    """The start in the order of highest prior density, where that is another one."""
     priors = objective.priors
     if priors is None or priors.exchangeable:
-        return parameters
+        return None
     try:
-        mixture = parameters.mixture()
+        order = priors.best_order(start.parameters.mixture())
     except InvalidParameterError:
         # A singular start, whose run ends before it begins.
-        return parameters
-    return parameters.permuted(priors.best_order(mixture))
+        return None
+    if (order == np.arange(len(order))).all():
+        return None
+    return start._replace(parameters=start.parameters.permuted(order))
 
 
 def explore(
