@@ -65,9 +65,8 @@ def filled_components(
         counts.append(len(np.unique((cumulative <= places).sum(axis=1))))
     k = draws.n_components
     filled = np.array(counts).reshape(draws.n_chains, draws.n_draws)
-    each = [filled == number for number in range(1, k + 1)]
-    with np.errstate(invalid="ignore"):
-        errors = [array_stats.mcse(one.astype(float), method="mean") for one in each]
+    each = [(filled == number).astype(float) for number in range(1, k + 1)]
+    errors = [array_stats.mcse(one, method="mean") if np.ptp(one) else np.nan for one in each]
     return pd.DataFrame(
         {"probability": [one.mean() for one in each], "mcse": np.array(errors, dtype=float)},
         index=pd.RangeIndex(1, k + 1, name="components"),

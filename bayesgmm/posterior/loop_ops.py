@@ -162,7 +162,7 @@ class Covariances(LoopOp):
         return [pt.tensor(dtype="float64", shape=(groups, d, d)), pt.dscalar()]
 
 
-class CovariancePrior(LoopOp):
+class CovarianceDensity(LoopOp):
     """Log density of covariance matrices (G, D, D) under the prior of a family.
 
     The other inputs are its `family_numbers`, which two families may have in common.
@@ -210,10 +210,10 @@ def log_prior_of_covariances(family: Family, groups: int, covariances: Any) -> A
     else:
         at_identity += 0.5 * np.trace(scale, axis1=1, axis2=2).sum() * groups / len(scale)
     constants = np.array([*numbers, at_identity]), scale, log_scales
-    return CovariancePrior(family)(covariances, *map(pt.constant, constants))
+    return CovarianceDensity(family)(covariances, *map(pt.constant, constants))
 
 
-_OPERATIONS = [GradientOp, Weights, Means, Covariances, CovariancePrior]
+_OPERATIONS = [GradientOp, Weights, Means, Covariances, CovarianceDensity]
 
 
 @register_specialize  # type: ignore[untyped-decorator]

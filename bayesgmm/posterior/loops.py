@@ -181,7 +181,7 @@ def covariances_gradient(q: Any, frame: Any, d_covariances: Any, d_jacobian: Any
 
 @_compiled  # type: ignore[untyped-decorator]
 def prior_of_covariances(covariances: Any, numbers: Any, scale: Any, log_scales: Any) -> Any:
-    """Log density of matrices (G, D, D) under the prior whose numbers `CovariancePrior` has."""
+    """Log density of matrices (G, D, D) under the prior whose numbers `CovarianceDensity` has."""
     learned, spread, power, other = numbers[0], numbers[1], numbers[2], numbers[3]
     groups, d = covariances.shape[0], covariances.shape[1]
     inverse, total, value = np.empty((d, d)), np.zeros((d, d)), numbers[4]

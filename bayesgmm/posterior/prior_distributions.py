@@ -4,6 +4,7 @@ Classes, and not functions given to ``pm.CustomDist``, so that models can be pic
 """
 
 import copyreg
+from multiprocessing.reduction import ForkingPickler
 from types import MethodType
 from typing import Any
 
@@ -44,6 +45,8 @@ def _bound(function: Any, owner: Any) -> MethodType:
 
 
 copyreg.pickle(MethodType, _method)
+# multiprocessing has a table of its own.
+ForkingPickler.register(MethodType, _method)
 
 
 class SettingsRV(SymbolicRandomVariable):  # type: ignore[misc]
@@ -63,7 +66,7 @@ class _WeightsRV(DirichletRV):  # type: ignore[misc]
     """A Dirichlet distribution whose density is not checked at every step."""
 
 
-class Weights(pm.Dirichlet):  # type: ignore[misc]
+class WeightsPrior(pm.Dirichlet):  # type: ignore[misc]
     """Weights ~ Dirichlet(a)."""
 
     rv_op = _WeightsRV()
@@ -104,7 +107,7 @@ class OrderedMeansRV(SettingsRV):
         return made(rng, size, location, sd)
 
 
-class OrderedMeans(Distribution):  # type: ignore[misc]
+class OrderedMeansPrior(Distribution):  # type: ignore[misc]
     """Means ~ N(location, sd^2), ascending in a feature; of one prior where they are in order."""
 
     rv_type = OrderedMeansRV
@@ -154,7 +157,7 @@ class CovariancesRV(SettingsRV):
         return made(rng, size)
 
 
-class CovariancePrior(Distribution):  # type: ignore[misc]
+class CovariancesPrior(Distribution):  # type: ignore[misc]
     """Covariances ~ family."""
 
     rv_type = CovariancesRV

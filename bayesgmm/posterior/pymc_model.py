@@ -21,7 +21,7 @@ from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.coordinates import Coordinates, coordinates
 from bayesgmm.posterior.mixture_distribution import marginal_mixture
-from bayesgmm.posterior.prior_distributions import CovariancePrior, OrderedMeans, Weights
+from bayesgmm.posterior.prior_distributions import CovariancesPrior, OrderedMeansPrior, WeightsPrior
 from bayesgmm.posterior.transforms import (
     CovariancesTransform,
     MeansTransform,
@@ -101,7 +101,7 @@ def mixture_model(
         if n_components == 1:
             weights = pm.Deterministic("weights", pt.ones(1), dims="component")
         else:
-            weights = Weights("weights", resolved.concentration, dims="component")
+            weights = WeightsPrior("weights", resolved.concentration, dims="component")
         means = _means(resolved, frame)
         _add_rows(weights, means, _free_covariances(resolved, frame), frame, observed)
     return model
@@ -125,7 +125,7 @@ def _free_covariances(priors: ResolvedPriors, frame: Coordinates) -> Any:
     layout: dict[str, Any] = {"shape": start.shape}
     if not frame.axes and groups == frame.n_components:
         layout = {"dims": ("component", "feature", "feature_bis")}
-    return CovariancePrior(
+    return CovariancesPrior(
         free_covariances_name(frame),
         family=priors.covariances,
         start=start,
@@ -143,7 +143,7 @@ def _means(priors: ResolvedPriors, frame: Coordinates) -> Any:
     layout: dict[str, Any] = {"dims": ("component", "feature"), "transform": transform}
     if priors.ordered is None:
         return pm.Normal("means", *numbers, **layout)
-    return OrderedMeans("means", *numbers, feature=priors.ordered, components=these, **layout)
+    return OrderedMeansPrior("means", *numbers, feature=priors.ordered, components=these, **layout)
 
 
 def _add_rows(weights: Any, means: Any, free: Any, frame: Coordinates, observed: Any) -> None:

@@ -56,7 +56,7 @@ class MeansTransform(Transform):  # type: ignore[misc]
 
     def forward(self, value: Any, *inputs: Any) -> Any:
         """Coordinates m of means."""
-        m = (value - self._shift) @ self._inverse.T
+        m = (pt.as_tensor(value) - self._shift) @ self._inverse.T
         if self._ordered is None:
             return m
         at = m[self._components, self._ordered]

@@ -1,6 +1,7 @@
 """Posteriors of every kind that exists, on overlapping rows of two units."""
 
 import numpy as np
+from pytensor.compile.mode import Mode
 
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.mixture.mixture import Mixture
@@ -8,6 +9,9 @@ from bayesgmm.posterior.coordinates import coordinates
 from bayesgmm.posterior.log_density import problem
 from bayesgmm.priors.families import LKJ, InverseGamma, InverseWishart
 from bayesgmm.priors.priors import Priors
+
+# Compiling PyMC's graphs takes longer than all the rest.
+INTERPRETED = Mode(linker="py", optimizer="fast_compile")
 
 # Structure, features, priors of the covariances.
 CASES = [
@@ -75,6 +79,11 @@ def built(case, k=3, n=150, near=None):
 def somewhere(target, rng, spread=0.4):
     """Coordinates at random, of components that overlap."""
     return spread * rng.standard_normal(target.coordinates.size)
+
+
+def log_density_at_start(model):
+    """The log density of a PyMC model at its initial point, nats; compiled by no backend."""
+    return float(model.compile_logp(mode=INTERPRETED)(model.initial_point()))
 
 
 def as_mixture(target, u):
