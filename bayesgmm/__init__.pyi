@@ -6,6 +6,7 @@ from .datasets.load import Dataset as Dataset
 from .datasets.load import load_dataset as load_dataset
 from .diagnostics.em_vs_posterior import Agreement as Agreement
 from .diagnostics.em_vs_posterior import compare_engines as compare_engines
+from .diagnostics.filled_components import filled_components as filled_components
 from .diagnostics.switching import LabelSwitching as LabelSwitching
 from .diagnostics.switching import label_switching as label_switching
 from .diagnostics.truth_recovery import Recovery as Recovery
@@ -38,7 +39,7 @@ from .priors.families import InverseGamma as InverseGamma
 from .priors.families import InverseWishart as InverseWishart
 from .priors.families import Wishart as Wishart
 from .priors.priors import Priors as Priors
-from .priors.priors import ResolvedPriors as ResolvedPriors
+from .priors.resolved_priors import ResolvedPriors as ResolvedPriors
 from .reporting.build import report as report
 from .reporting.page import Report as Report
 from .selection.combining_components import Merging as Merging
@@ -88,6 +89,7 @@ __all__ = [
     "co_clustering",
     "compare_engines",
     "errors",
+    "filled_components",
     "label_switching",
     "likelihood",
     "load_dataset",

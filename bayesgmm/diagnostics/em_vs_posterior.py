@@ -20,7 +20,7 @@ from bayesgmm.labels.consistent_draws import consistent_draws
 from bayesgmm.mixture.matching import match_components
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.draws import Posterior, posterior_group, read_estimate, read_rows
-from bayesgmm.priors.priors import ResolvedPriors
+from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.results import Result
 from bayesgmm.uncertainty.parameter_vectors import reported
 from bayesgmm.uncertainty.standard_errors import StandardErrors, curvature_errors, reported_errors
@@ -195,7 +195,8 @@ def _contraction(posterior: Posterior, sd: Array, notes: list[str]) -> Array:
     a = np.asarray(priors.concentration)
     total = a.sum()
     weights = a * (total - a) / (total**2 * (total + 1.0))
-    means = np.tile(np.asarray(priors.mean_sd) ** 2, priors.n_components)
+    shape = priors.n_components, priors.n_features
+    means = np.broadcast_to(priors.mean_sd, shape).ravel() ** 2
     variance = np.concatenate((weights, means))
     known = len(variance)
     with np.errstate(divide="ignore", invalid="ignore"):

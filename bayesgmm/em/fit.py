@@ -12,6 +12,7 @@ from bayesgmm.arrays import Array, Booleans, Indices
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.coercion import label
 from bayesgmm.data.degeneracy import check_enough_rows, check_full_rank, check_spread
+from bayesgmm.data.validation import Data
 from bayesgmm.em.component_order import check_reference, component_order
 from bayesgmm.em.loop import Run, StopRule
 from bayesgmm.em.multistart import Attempt, attempt, explore, finish
@@ -24,7 +25,8 @@ from bayesgmm.likelihood.scaling import Units, about_one, check_common_unit, fit
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.priors.objective import Objective, check_penalty
-from bayesgmm.priors.priors import Priors, ResolvedPriors
+from bayesgmm.priors.priors import Priors
+from bayesgmm.priors.resolved_priors import ResolvedPriors
 
 _EXACT = StopRule()
 _MOST_E_STEPS = 2**31 - 1
@@ -52,7 +54,8 @@ class Settings:
     eigenvalue_ratio : float
         Infinite for no bound.
     order_by : str, Mixture or None
-        As `component_order` takes it; None for the means, or the order of a given start.
+        As `component_order` takes it; None for the means, or the order of a given start, or of
+        priors that differ between components.
     """
 
     n_components: int
@@ -179,7 +182,7 @@ def fit_mixture(
     priors = None
     objective = Objective(settings.structure)
     if settings.priors is not None:
-        priors = _resolve(x, row_weights, settings)
+        priors = _resolve(Data(x, names), row_weights, settings)
         penalty = priors.transformed(units.shift, units.scale)
         objective = Objective(settings.structure, priors=penalty)
     elif settings.reg_covar:
@@ -198,18 +201,26 @@ def fit_mixture(
     parameters = units.to_user(best.run.parameters)
     if not np.isfinite(parameters.covariances).all():
         raise InputError("The covariances of the fit are beyond float64. Rescale the columns.")
-    if settings.order_by is not None:
-        order = component_order(parameters.mixture(), settings.order_by)
-    elif given_start:
-        order = np.arange(settings.n_components)
-    else:
-        order = np.lexsort(parameters.means.T[::-1])
+    order = _order(parameters, settings, given_start, priors)
     records = [_record(each, units, weight_unit).permuted(order) for each in attempts]
     degeneracy = None if best.degeneracy is None else best.degeneracy.permuted(order)
     if ridge and degeneracy is None:
         degeneracy = Degeneracy(Fault.FEW_ROWS, None, x.shape)
     parameters = parameters.permuted(order)
     return Fit(parameters, best.run, units, degeneracy, records, priors, weight_unit)
+
+
+def _order(
+    parameters: Parameters, settings: Settings, given_start: bool, priors: ResolvedPriors | None
+) -> NDArray[np.intp]:
+    """The order of the components that the settings, a given start or the priors ask for."""
+    if settings.order_by is not None:
+        return component_order(parameters.mixture(), settings.order_by)
+    if priors is not None and not priors.exchangeable:
+        return priors.in_order(parameters.means)
+    if given_start:
+        return np.arange(settings.n_components)
+    return np.lexsort(parameters.means.T[::-1])
 
 
 def _counted(
@@ -245,7 +256,7 @@ def _counted(
     return x[kept], weights[kept], kept, unit
 
 
-def _resolve(x: Array, row_weights: Array | None, settings: Settings) -> ResolvedPriors:
+def _resolve(data: Data, row_weights: Array | None, settings: Settings) -> ResolvedPriors:
     """The priors of a penalised fit, in the user's units."""
     assert settings.priors is not None
     if settings.reg_covar:
@@ -253,8 +264,13 @@ def _resolve(x: Array, row_weights: Array | None, settings: Settings) -> Resolve
             "priors and reg_covar both keep covariances from collapsing: give one of them."
         )
     structure, k = settings.structure, settings.n_components
-    priors = settings.priors.for_data(x, k, structure, sample_weight=row_weights)
+    priors = settings.priors.for_data(data, k, structure, sample_weight=row_weights)
     check_penalty(priors)
+    if settings.order_by is not None and not priors.exchangeable:
+        raise InvalidParameterError(
+            "order_by renumbers components, but these priors differ between components or order "
+            "their means, and so number them already. Leave order_by out."
+        )
     return priors
 
 

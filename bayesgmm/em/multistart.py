@@ -7,6 +7,7 @@ import numpy as np
 
 from bayesgmm.em.loop import Run, StopRule, maximise
 from bayesgmm.em.spurious import Degeneracy, Fault, too_few_rows, why_spurious
+from bayesgmm.errors import InvalidParameterError
 from bayesgmm.initialisation.starts import Sample, Start, split_and_merge
 from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.priors.objective import Objective
@@ -80,13 +81,34 @@ def attempt(
 
 def first_run(rows: Rows, objective: Objective, start: Start, fast: bool) -> Attempt:
     """A run that ends near its maximum; a short one is checked for too few rows alone."""
+    start = _by_prior(start, objective) or start
     found = attempt(rows, objective, start, _FIRST, fast, judged=False)
+    if found.run is not None:
+        # Starts have one covariance for all components: its priors count now.
+        again = _by_prior(start._replace(parameters=found.run.parameters), objective)
+        if again is not None:
+            found = attempt(rows, objective, again, _FIRST, fast, judged=False)
     run = found.run
     if run is None:
         return found
     if run.n_e_steps <= _FIRST.plain and objective.priors is None:
         return replace(found, degeneracy=too_few_rows(run, objective.structure))
     return replace(found, degeneracy=why_spurious(run, objective))
+
+
+def _by_prior(start: Start, objective: Objective) -> Start | None:
+    """The start in the order of highest prior density, where that is another one."""
+    priors = objective.priors
+    if priors is None or priors.exchangeable:
+        return None
+    try:
+        order = priors.best_order(start.parameters.mixture())
+    except InvalidParameterError:
+        # A singular start, whose run ends before it begins.
+        return None
+    if (order == np.arange(len(order))).all():
+        return None
+    return start._replace(parameters=start.parameters.permuted(order))
 
 
 def explore(

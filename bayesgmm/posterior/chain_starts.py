@@ -11,6 +11,7 @@ from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.coordinates import Coordinates
 from bayesgmm.posterior.initial_estimate import Estimate
+from bayesgmm.priors.resolved_priors import ResolvedPriors
 
 type Array = NDArray[np.float64]
 
@@ -61,6 +62,7 @@ def distinct_maxima(
 def chain_starts(
     maxima: list[Mixture],
     n_rows: int,
+    priors: ResolvedPriors,
     coordinates: Coordinates,
     chains: int,
     rng: np.random.Generator,
@@ -68,12 +70,15 @@ def chain_starts(
     """Coordinates at which the chains begin, (chains, size).
 
     Chain c begins at maximum c mod len(maxima), its components in random order, moved by about two
-    standard deviations of the posterior.
+    standard deviations of the posterior. Where priors differ between components, the order is that
+    of the highest prior density: chains from others would stay at modes of little mass.
     """
+    equal = priors.equal_for(range(priors.n_components))
     starts = np.empty((chains, coordinates.size))
     for chain, child in enumerate(rng.spawn(chains)):
         maximum = maxima[chain % len(maxima)]
-        mixture = maximum.permuted(child.permutation(maximum.n_components))
+        order = child.permutation(maximum.n_components) if equal else priors.best_order(maximum)
+        mixture = maximum.permuted(order)
         starts[chain] = coordinates.of(mixture)
         starts[chain] += _spread(mixture, n_rows, coordinates) * child.standard_normal(
             coordinates.size

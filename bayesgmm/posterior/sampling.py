@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -24,6 +25,7 @@ from bayesgmm.posterior.log_density import Problem, problem
 from bayesgmm.posterior.predictions import log_likelihood, posterior_predictive
 from bayesgmm.posterior.samplers import Drawn, draw_by_nutpie, draw_by_pymc
 from bayesgmm.priors.priors import Priors
+from bayesgmm.priors.resolved_priors import ResolvedPriors
 
 type Array = NDArray[np.float64]
 
@@ -123,11 +125,13 @@ def sample_posterior(
     for_em, for_starts, for_chains, for_new_rows = generator.spawn(4)
     em = estimate(data, n_components, structure, priors, for_em, given)
     resolved = priors.for_data(data, n_components, structure)
+    if not resolved.exchangeable:
+        em = replace(em, mixture=em.mixture.permuted(resolved.best_order(em.mixture)))
     frame = coordinates(data.X, n_components, structure, em.mixture)
     maxima = [em.mixture]
     if init == "starts":
         maxima = distinct_maxima(data.X, em, structure, for_starts)
-    starts = chain_starts(maxima, len(data.X), frame, chains, for_starts)
+    starts = chain_starts(maxima, len(data.X), resolved, frame, chains, for_starts)
     run: dict[str, Any] = {
         "draws": draws,
         "tune": tune,
@@ -140,7 +144,7 @@ def sample_posterior(
     if nuts_sampler == "nutpie":
         drawn = draw_by_nutpie(target, starts, **run)
     else:
-        drawn = _by_pymc(data, structure, priors, em.mixture, target, starts, run)
+        drawn = _by_pymc(data, structure, resolved, em.mixture, target, starts, run)
     attributes = {
         **_versions(),
         "seed": _seed_of(generator),
@@ -153,7 +157,7 @@ def sample_posterior(
         "sampling_time": time.perf_counter() - sampling,
         "interrupted": int(drawn.interrupted),
     }
-    tree = _tree(drawn, data, em, attributes)
+    tree = _tree(drawn, data, em, resolved, attributes)
     if with_log_likelihood is None:
         with_log_likelihood = chains * draws * len(data.X) <= _KEPT
     if with_log_likelihood:
@@ -176,7 +180,7 @@ def _parent(rng: Any) -> np.random.Generator:
 def _by_pymc(
     data: Data,
     structure: Structure,
-    priors: Priors,
+    priors: ResolvedPriors,
     estimate: Mixture,
     target: Problem,
     starts: Array,
@@ -185,8 +189,8 @@ def _by_pymc(
     """Draws of PyMC's own sampler, whose import takes more than a second."""
     from bayesgmm.posterior.pymc_model import mixture_model
 
-    k = estimate.n_components
-    model = mixture_model(data, k, covariance_type=structure, priors=priors, init=estimate)
+    k, given = estimate.n_components, Priors.from_resolved(priors.without_order())
+    model = mixture_model(data, k, covariance_type=structure, priors=given, init=estimate)
     return draw_by_pymc(model, target, starts, **run)
 
 
@@ -265,7 +269,25 @@ def _seed_of(generator: np.random.Generator) -> str:
     return "unknown" if entropy is None else str(entropy)
 
 
-def _tree(drawn: Drawn, data: Data, em: Estimate, attributes: dict[str, Any]) -> xr.DataTree:
+def _in_order(posterior: xr.Dataset, priors: ResolvedPriors) -> xr.Dataset:
+    """The draws with their components in the order that the priors give the means.
+
+    Where the ordered components have one prior, the posterior under the order is the distribution
+    of the sorted draws (Stephens 2000, section 3).
+    """
+    if priors.ordered is None:
+        return posterior
+    order = priors.in_order(posterior["means"].values)
+    out = posterior.copy()
+    for name, values in posterior.items():
+        index = order.reshape(*order.shape, *(1,) * (values.ndim - 3))
+        out[name] = values.dims, np.take_along_axis(values.values, index, axis=2)
+    return out
+
+
+def _tree(
+    drawn: Drawn, data: Data, em: Estimate, priors: ResolvedPriors, attributes: dict[str, Any]
+) -> xr.DataTree:
     """The groups of a posterior, under the data's own column names."""
     if em.priors is not None:
         attributes |= {"em_note": em.note, "em_priors": json.dumps(em.priors.to_dict())}
@@ -277,7 +299,7 @@ def _tree(drawn: Drawn, data: Data, em: Estimate, attributes: dict[str, Any]) ->
     stats = drawn.tree["sample_stats"].to_dataset()
     # NetCDF holds no None: the messages of divergences are text, or are not kept.
     stats = stats.drop_vars([each for each in stats.data_vars if stats[each].dtype == object])
-    posterior = posterior.assign_coords(labels)
+    posterior = _in_order(posterior, priors).assign_coords(labels)
     posterior.attrs = dict(attributes)
     stats.attrs = {**stats.attrs, "tuning_steps": attributes["tuning_steps"]}
     observed = xr.Dataset(

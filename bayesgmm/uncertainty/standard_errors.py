@@ -33,7 +33,7 @@ from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.likelihood.information import Information, information, symmetric_basis
 from bayesgmm.likelihood.scaling import about_one
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.priors.priors import ResolvedPriors
+from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.results import Result
 from bayesgmm.uncertainty.parameter_vectors import (
     joint_units,

@@ -73,7 +73,7 @@ public:
         if (!model.prior) return;
         const Prior &prior = *model.prior;
         fill(pseudo_counts_, (prior.nu() + prior.size() + 1.0) * copies(prior));
-        scale_ = zeros_like(theta.covariances()[0].part(0, prior.axes > 0 ? prior.axes : d_));
+        scales_ = scales_of<Axes>(prior);
     }
 
     Outcome run(const StopRule &rule, const std::function<bool()> &interrupted) {
@@ -138,7 +138,7 @@ private:
             const Prior &prior = *model_.prior;
             value += log_density_of_weights(prior, at.weights()) +
                      log_density_of_means(prior, at.means()) +
-                     log_density_of_covariances<Axes>(prior, mixture_.factors, scale_.view());
+                     log_density_of_covariances<Axes>(prior, mixture_.factors, scales_.view());
         }
         return value;
     }
@@ -264,8 +264,8 @@ private:
         cholesky(theta_.covariances()[c], lower);
         auto scaled = lower;  // S^-1/2 L
         for (Index j = 0; j < d_; ++j) {
-            scale(row_of(scaled.view(), j), prior.precision[j]);
-            pull[j] = prior.precision[j] * (prior.location[j] - theta_.means()(c, j));
+            scale(row_of(scaled.view(), j), prior.precision(c, j));
+            pull[j] = prior.precision(c, j) * (prior.location(c, j) - theta_.means()(c, j));
             pivot(system.view(), j) = n;
         }
         add_gram(1.0, scaled.view(), system.view());
@@ -289,11 +289,12 @@ private:
     // Scatter that the covariances' prior counts for in each component.
     void add_pseudo_scatter(View<double, Axes> scatters) {
         const Prior &prior = *model_.prior;
-        set_scale<Axes>(prior, mixture_.factors, scale_.view());
+        set_scales<Axes>(prior, mixture_.factors, scales_.view());
         for (Index c = 0; c < k_; ++c) {
             const Vector of = scatters[c].flat();
+            const Vector added = scales_[prior.groups > 1 ? c : 0].flat();
             for (Index i = 0; i < of.size(); ++i)
-                of[i] += copies(prior) * scale_.flat()[prior.axes == 1 ? 0 : i];
+                of[i] += copies(prior) * added[prior.axes == 1 ? 0 : i];
         }
     }
 
@@ -305,8 +306,8 @@ private:
     Gaussians<Axes> mixture_;  // theta's, factored, between E-steps
     Acceleration<Axes> history_;
     Numbers image_all_, trial_all_, trial_sums_;
-    Numbers pseudo_counts_;          // rows that the covariances' prior counts for, (K,)
-    Owned<double, Axes - 1> scale_;  // its scale, given or expected
+    Numbers pseudo_counts_;       // rows that the covariances' prior counts for, (K,)
+    Owned<double, Axes> scales_;  // its scales, given or expected, of each group
     Parameters<Axes> image_, trial_;
     MStepState state_;
     Index component_ = 0;
