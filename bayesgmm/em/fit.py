@@ -212,7 +212,7 @@ def fit_mixture(
 
 def _order(
     parameters: Parameters, settings: Settings, given_start: bool, priors: ResolvedPriors | None
-) -> NDArray[np.intp]:
+) -> Indices:
     """The order of the components that the settings, a given start or the priors ask for."""
     if settings.order_by is not None:
         return component_order(parameters.mixture(), settings.order_by)

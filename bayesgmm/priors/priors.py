@@ -29,7 +29,7 @@ from bayesgmm.arguments import check_count, check_kind, check_members, shown
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.validation import check_data, check_sample_weight
 from bayesgmm.errors import InvalidParameterError
-from bayesgmm.mixture.features import feature_indices
+from bayesgmm.mixture.feature_choice import feature_indices
 from bayesgmm.priors.column_scales import ColumnScales
 from bayesgmm.priors.families import LKJ, Family, Gamma, InverseGamma, InverseWishart
 from bayesgmm.priors.number_checks import frozen, vector, vector_of, vector_or_rows
