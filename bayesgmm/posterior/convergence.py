@@ -81,7 +81,8 @@ def monitored(tree: xr.DataTree) -> dict[str, Array]:
     """Label-invariant functionals of each draw, (chain, draw).
 
     The log posterior density; and of the components in the order of their means along the axis on
-    which these differ most: weights, means and log determinants of the covariances.
+    which these differ most: weights, means and log determinants of the covariances; and whether a
+    draw is in the region of a mode, if there are several.
     """
     group, stats = (tree[name].to_dataset() for name in ("posterior", "sample_stats"))
     weights, means = group["weights"].values, group["means"].values
@@ -96,4 +97,7 @@ def monitored(tree: xr.DataTree) -> dict[str, Array]:
     for name, values in {"weight": weights, **columns, "log det": log_dets}.items():
         ordered = np.take_along_axis(values, order, axis=-1)
         found |= {f"{name} of component {k}": ordered[..., k] for k in range(ordered.shape[-1])}
+    if "mode" in stats:
+        modes = stats["mode"].values
+        found |= {f"draws of mode {m}": (modes == m).astype(np.float64) for m in np.unique(modes)}
     return found

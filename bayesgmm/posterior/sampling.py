@@ -26,11 +26,14 @@ from bayesgmm.em.component_order import check_reference
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.posterior.chain_starts import chain_starts, distinct_maxima
+from bayesgmm.posterior.chain_starts import chain_starts
 from bayesgmm.posterior.convergence import Monitor
 from bayesgmm.posterior.coordinates import coordinates, free_blocks
 from bayesgmm.posterior.initial_estimate import Estimate, estimate
 from bayesgmm.posterior.log_density import Problem, problem
+from bayesgmm.posterior.mode_chains import describe_modes, draw_over_modes, that_matter
+from bayesgmm.posterior.mode_proposal import Target
+from bayesgmm.posterior.mode_search import penalised_fits, search_modes
 from bayesgmm.posterior.predictions import log_likelihood, posterior_predictive
 from bayesgmm.posterior.samplers import Drawn, Enough, Plan, draw_by_nutpie, draw_by_pymc
 from bayesgmm.priors.priors import Priors
@@ -150,21 +153,26 @@ def sample_posterior(
     free_blocks(structure, n_components, data.X.shape[1])
     lengths = _lengths(draws, chains, n_components, data.X.shape[1])
     generator = _parent(rng)
-    for_em, for_starts, for_chains, for_new_rows = generator.spawn(4)
+    for_em, for_starts, for_chains, for_new_rows, for_modes = generator.spawn(5)
     em = estimate(data, n_components, structure, priors, for_em, given)
     resolved = priors.for_data(data, n_components, structure)
     frame = coordinates(data.X, n_components, structure, em.mixture)
-    maxima = [em.mixture]
-    if init == "starts":
-        maxima = distinct_maxima(data.X, em, structure, for_starts)
-    starts = chain_starts(maxima, len(data.X), frame, chains, for_starts)
     target = problem(data.X, resolved, frame)
+    fits = []
+    if init == "starts" or not em.agreed:
+        fits = penalised_fits(data.X, priors, resolved, structure, for_modes)
+    modes = search_modes(target, em.mixture, fits)
     seed = int(for_chains.integers(2**63))
     plan = Plan(lengths, tune, seed, target_accept, max_time, progressbar)
     sampling = time.perf_counter()
-    draw = _sampler(nuts_sampler, data, structure, priors, em.mixture)
+    draw = partial(_sampler(nuts_sampler, data, structure, priors, em.mixture), target)
     monitor = Monitor(min_ess)
-    drawn = draw(target, starts, plan, monitor)
+    several = Target(target, that_matter(modes))
+    if len(several.modes) > 1:
+        drawn, state = draw_over_modes(draw, several, resolved, plan, monitor, chains, for_modes)
+    else:
+        starts = chain_starts([em.mixture] * chains, len(data.X), frame, for_starts)
+        drawn, state = draw(starts, plan, monitor), "only"
     attributes = {
         **_versions(),
         "seed": _seed_of(generator),
@@ -174,10 +182,13 @@ def sample_posterior(
         "covariance_type": structure.name,
         "priors": json.dumps(resolved.to_dict()),
         "tuning_steps": tune,
+        "modes": state,
         "sampling_time": time.perf_counter() - sampling,
         **_ending(drawn, draws, monitor),
     }
     tree = _tree(drawn, data, em, attributes)
+    if modes:
+        tree["modes"] = xr.DataTree(describe_modes(modes, several, state, tree))
     if with_log_likelihood is None:
         sizes = drawn.tree["posterior"].sizes
         with_log_likelihood = sizes["chain"] * sizes["draw"] * len(data.X) <= _KEPT
