@@ -66,26 +66,55 @@ class Coordinates:
 
     def of(self, mixture: Mixture) -> Array:
         """The coordinates of a mixture, projected onto the structure, (size,)."""
-        logs = np.log(np.maximum(mixture.weights, _LEAST_WEIGHT))
-        frame = self.user_frame
-        means = np.linalg.solve(frame, (mixture.means - self.shift).T).T
-        groups = mixture.covariances
+        return self.of_parameters(mixture.weights, mixture.means, mixture.covariances)
+
+    def of_parameters(self, weights: Array, means: Array, covariances: Array) -> Array:
+        """Coordinates (..., size) of weights (..., K), means (..., K, D), covariances."""
+        logs = np.log(np.maximum(weights, _LEAST_WEIGHT))
+        frame, lead = self.user_frame, weights.shape[:-1]
+        whitened_means = np.linalg.solve(frame, (means - self.shift).mT).mT
+        groups = covariances
         if self.groups < self.n_components:
-            groups = np.tensordot(mixture.weights, groups, 1)[np.newaxis]
+            groups = (weights[..., np.newaxis, np.newaxis] * groups).sum(axis=-3, keepdims=True)
         half = np.linalg.solve(frame, groups)
         whitened = np.linalg.solve(frame, half.mT)
         if self.axes:
-            variances = np.diagonal(whitened, axis1=1, axis2=2)
+            variances = np.diagonal(whitened, axis1=-2, axis2=-1)
             if self.axes < self.n_features:
-                variances = variances.mean(axis=1, keepdims=True)
+                variances = variances.mean(axis=-1, keepdims=True)
             q = -0.5 * np.log(variances)
         else:
             lower = np.linalg.cholesky(whitened)
             factors = np.linalg.solve(lower, np.broadcast_to(np.eye(lower.shape[-1]), lower.shape))
             i, j = np.tril_indices(self.n_features)
-            q = factors[:, i, j]
-            q[:, i == j] = np.log(q[:, i == j])
-        return np.concatenate(((logs - logs.mean())[:-1], means.ravel(), q.ravel()))
+            q = factors[..., i, j]
+            q[..., i == j] = np.log(q[..., i == j])
+        centred = (logs - logs.mean(axis=-1, keepdims=True))[..., :-1]
+        parts = (centred, whitened_means.reshape(*lead, -1), q.reshape(*lead, -1))
+        return np.concatenate(parts, axis=-1)
+
+    def blocks(self, u: Array) -> tuple[Array, Array]:
+        """The coordinates of each component, (..., K, size), and those that all share.
+
+        A component has its centred log weight, D coordinates of its mean and, unless all share
+        one, those of its covariance.
+        """
+        k, d = self.n_components, self.n_features
+        lead, logs = u.shape[:-1], u[..., : k - 1]
+        last = -logs.sum(axis=-1, keepdims=True)
+        parts = [np.concatenate((logs, last), axis=-1)[..., np.newaxis]]
+        end = k - 1 + k * d
+        parts.append(u[..., k - 1 : end].reshape(*lead, k, d))
+        if self.groups < k:
+            return np.concatenate(parts, axis=-1), u[..., end:]
+        parts.append(u[..., end:].reshape(*lead, k, self.block))
+        return np.concatenate(parts, axis=-1), u[..., :0]
+
+    def of_blocks(self, components: Array, shared: Array) -> Array:
+        """The inverse of `blocks`."""
+        d, lead = self.n_features, components.shape[:-2]
+        parts = (components[..., :-1, 0], components[..., 1 : d + 1], components[..., d + 1 :])
+        return np.concatenate([*(each.reshape(*lead, -1) for each in parts), shared], axis=-1)
 
     def log_jacobian(self, weights: Array, covariances: Array) -> float:
         """Log of |d(weights, means, covariances) / du|, in the data's units.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.data.validation import Data
 from bayesgmm.errors import DegeneracyWarning, FitError
+from bayesgmm.estimator.fit_summary import agreed_starts
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
 from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.mixture.mixture import Mixture
@@ -33,17 +34,15 @@ class Estimate:
         The priors of a penalised likelihood.
     note : str
         The reason for the penalty; empty for the maximum of the likelihood.
+    agreed : bool
+        True if all starts of EM reached this maximum, or none is known to have reached another.
     """
 
     mixture: Mixture
     log_likelihood: float
     priors: ResolvedPriors | None = None
     note: str = ""
-
-    @property
-    def penalty(self) -> Priors | None:
-        """The priors as `GaussianMixture` takes them."""
-        return None if self.priors is None else as_penalty(self.priors)
+    agreed: bool = True
 
 
 def estimate(
@@ -101,7 +100,7 @@ def estimate(
         likelihood = float(membership(data.X, mixture, densities_alone=True)[0].sum())
         penalty = None if isinstance(fit, Mixture) else fit.priors_
         note = "" if penalty is None else "The estimate is the posterior mode under init's priors."
-        return Estimate(mixture, likelihood, penalty, note)
+        return Estimate(mixture, likelihood, penalty, note, _agreed(fit))
     _check_repeats(data.X, resolved)
     reason = (
         f"Every start of EM with {n_components} components collapsed"
@@ -118,7 +117,14 @@ def estimate(
         # The warning above covers components of few rows.
         warnings.simplefilter("ignore", DegeneracyWarning)
         fit.fit(data)
-    return Estimate(fit.mixture_, fit.log_likelihood_, fit.priors_, note)
+    return Estimate(fit.mixture_, fit.log_likelihood_, fit.priors_, note, _agreed(fit))
+
+
+def _agreed(fit: GaussianMixture | Mixture) -> bool:
+    if isinstance(fit, Mixture):
+        return True
+    agreed, made = agreed_starts(fit)
+    return agreed == made
 
 
 def _check_repeats(x: Array, priors: ResolvedPriors) -> None:

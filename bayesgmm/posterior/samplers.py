@@ -1,8 +1,9 @@
 """Chains by nutpie on the compiled posterior, or by PyMC's own NUTS."""
 
+import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -25,6 +26,8 @@ DIMS = {
     "means": ("component", "feature"),
     "covariances": ("component", "feature", "feature_bis"),
 }
+# Seconds between two looks at a running sampler.
+_POLL = 0.005
 
 
 class _CFunction(NamedTuple):
@@ -33,8 +36,32 @@ class _CFunction(NamedTuple):
     address: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Drawn:
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The length of a run and its settings.
+
+    Attributes
+    ----------
+    lengths : tuple of int
+        Numbers of draws of each chain, ascending. The run ends at the first that is enough.
+    tune : int
+        Draws before them, which adapt the sampler.
+    seed : int
+    target_accept : float
+    max_time : float
+        Seconds after which no more draws are made than the first length.
+    progressbar : bool
+    """
+
+    lengths: tuple[int, ...]
+    tune: int
+    seed: int
+    target_accept: float
+    max_time: float
+    progressbar: bool
+
+
+class Drawn(NamedTuple):
     """The result of a sampler.
 
     Attributes
@@ -43,20 +70,20 @@ class Drawn:
         Groups posterior and sample_stats.
     interrupted : bool
         True if the run was stopped by Ctrl-C.
+    late : bool
+        True if the time was up.
     """
 
     tree: xr.DataTree
-    interrupted: bool
-
-    @property
-    def size(self) -> int:
-        """Draws of all chains."""
-        sizes = self.tree["posterior"].sizes
-        return int(sizes["chain"] * sizes["draw"])
+    interrupted: bool = False
+    late: bool = False
 
 
-def whole_draws(tree: xr.DataTree) -> xr.DataTree:
-    """The common part of the chains of an interrupted run: equally many draws of each.
+type Enough = Callable[[xr.DataTree], bool]
+
+
+def whole_draws(tree: xr.DataTree, most: int | None = None) -> xr.DataTree:
+    """The common part of the chains of an unfinished run: equally many draws of each.
 
     Raises
     ------
@@ -69,98 +96,115 @@ def whole_draws(tree: xr.DataTree) -> xr.DataTree:
         raise KeyboardInterrupt
     kept = {"chain": started, "draw": slice(0, int(done[started].min()))}
     groups = {name: tree[name].to_dataset().isel(kept) for name in ("posterior", "sample_stats")}
+    if most is not None:
+        groups = {name: each.isel(draw=slice(0, most)) for name, each in groups.items()}
     return xr.DataTree.from_dict(groups)
 
 
-def draw_by_nutpie(
-    problem: Problem,
-    starts: Array,
-    *,
-    draws: int,
-    tune: int,
-    seed: int,
-    progressbar: bool,
-    options: dict[str, Any],
-) -> Drawn:
-    """Run one chain from each start.
+def draw_by_nutpie(problem: Problem, starts: Array, plan: Plan, enough: Enough) -> Drawn:
+    """Run one chain from each start, all at the same time.
 
     Parameters
     ----------
     problem : Problem
     starts : ndarray of shape (chains, size)
-    draws, tune, seed : int
-    progressbar : bool
-    options : dict
-        More settings of nutpie's sampler, as target_accept.
+    plan : Plan
+    enough : callable
+        The draws up to a length other than the last; true if the run may end there.
     """
-    chains = len(starts)
-    model = _compiled(problem, _start_of_seed(starts, seed))
-    sampler: Any = nutpie.sample(
-        model,
-        draws=draws,
-        tune=tune,
-        chains=chains,
-        seed=seed,
+    least = [0]
+
+    def follow(chains: list[Any]) -> None:
+        least[0] = min(each.finished_draws for each in chains)
+
+    watched = is_watched(plan.progressbar)
+    sampler = nutpie.sample(
+        _compiled(problem, _start_of_seed(starts, plan.seed)),
+        draws=plan.lengths[-1],
+        tune=plan.tune,
+        chains=len(starts),
+        cores=len(starts),
+        seed=plan.seed,
+        target_accept=plan.target_accept,
         save_warmup=False,
-        progress_bar=is_watched(progressbar),
+        progress_bar=watched,
+        progress_callback=follow,
+        progress_rate=100 if watched else 5,
         blocking=False,
-        **options,
     )
-    try:
-        with _more_chains_than_draws():
-            return Drawn(sampler.wait(), False)
-    except KeyboardInterrupt:
-        with _more_chains_than_draws():
-            return Drawn(whole_draws(sampler.abort()), True)
-    except BaseException:
-        sampler.cancel()
-        raise
+    with _more_chains_than_draws():
+        try:
+            return _followed(sampler, least, plan, enough)
+        except KeyboardInterrupt:
+            return Drawn(whole_draws(sampler.abort()), interrupted=True)
+        except BaseException:
+            sampler.cancel()
+            raise
 
 
-def draw_by_pymc(
-    model: Any,
-    problem: Problem,
-    starts: Array,
-    *,
-    draws: int,
-    tune: int,
-    seed: int,
-    progressbar: bool,
-    options: dict[str, Any],
-) -> Drawn:
+def _followed(sampler: Any, least: list[int], plan: Plan, enough: Enough) -> Drawn:
+    """The draws of a running sampler, whose slowest chain is at draw ``least[0]``."""
+    end = time.perf_counter() + plan.max_time
+    for length in plan.lengths[:-1]:
+        while least[0] < plan.tune + length:
+            with suppress(TimeoutError):
+                return Drawn(sampler.wait(timeout=_POLL))
+            if length > plan.lengths[0] and time.perf_counter() > end:
+                return Drawn(whole_draws(sampler.abort()), late=True)
+        sampler.pause()
+        tree = whole_draws(sampler.inspect(), length)
+        late = time.perf_counter() > end
+        if enough(tree) or late:
+            sampler.cancel()
+            return Drawn(tree, late=late)
+        sampler.resume()
+    return Drawn(sampler.wait())
+
+
+def draw_by_pymc(model: Any, problem: Problem, starts: Array, plan: Plan, enough: Enough) -> Drawn:
     """As `draw_by_nutpie`, by PyMC's own NUTS on `mixture_model`, one chain after the other.
 
-    PyMC would fork for each chain after threads were started, which may end in a deadlock.
+    PyMC would fork for each chain after threads were started, which may end in a deadlock. Each
+    length is drawn from its beginning.
     """
     import pymc as pm  # more than a second that nutpie does not need
 
+    end = time.perf_counter() + plan.max_time
+    for length in plan.lengths:
+        with _more_chains_than_draws():
+            tree = pm.sample(
+                draws=length,
+                tune=plan.tune,
+                chains=len(starts),
+                cores=1,
+                init="adapt_diag",
+                initvals=[_initial_values(problem, start) for start in starts],
+                nuts_sampler="pymc",
+                nuts={"target_accept": plan.target_accept},
+                random_seed=plan.seed % 2**32,
+                progressbar=is_watched(plan.progressbar),
+                compute_convergence_checks=False,
+                model=model,
+            )
+        sizes = tree["posterior"].sizes
+        stopped = sizes["draw"] < length or sizes["chain"] < len(starts)
+        late = time.perf_counter() > end
+        if stopped or late or length == plan.lengths[-1] or enough(tree):
+            break
+    return Drawn(tree, stopped, late and length < plan.lengths[-1])
+
+
+def _initial_values(problem: Problem, start: Array) -> dict[str, Array]:
+    """A start under the names of `mixture_model`."""
     from bayesgmm.posterior.pymc_model import free_covariances_name
 
-    frame, initial = problem.coordinates, []
-    for start in starts:
-        weights, means, covariances = problem.parameters(start)
-        free = covariances[: frame.groups]
-        if frame.axes:
-            free = np.diagonal(free, axis1=1, axis2=2)[:, : frame.axes]
-        each = {"means": means, free_covariances_name(frame): free}
-        initial.append(each | ({"weights": weights} if frame.n_components > 1 else {}))
-    with _more_chains_than_draws():
-        tree = pm.sample(
-            draws=draws,
-            tune=tune,
-            chains=len(starts),
-            cores=1,
-            init="adapt_diag",
-            initvals=initial,
-            nuts_sampler="pymc",
-            nuts=options,
-            random_seed=seed % 2**32,
-            progressbar=is_watched(progressbar),
-            compute_convergence_checks=False,
-            model=model,
-        )
-    sizes = tree["posterior"].sizes
-    return Drawn(tree, sizes["draw"] < draws or sizes["chain"] < len(starts))
+    frame = problem.coordinates
+    weights, means, covariances = problem.parameters(start)
+    free = covariances[: frame.groups]
+    if frame.axes:
+        free = np.diagonal(free, axis1=1, axis2=2)[:, : frame.axes]
+    found = {"means": means, free_covariances_name(frame): free}
+    return found | ({"weights": weights} if frame.n_components > 1 else {})
 
 
 @contextmanager

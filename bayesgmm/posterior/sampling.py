@@ -3,7 +3,9 @@
 import json
 import os
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -11,19 +13,30 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesgmm.arguments import check_choice, check_count, check_kind, check_probability, check_rng
+from bayesgmm.arguments import (
+    check_choice,
+    check_count,
+    check_kind,
+    check_number,
+    check_probability,
+    check_rng,
+)
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.validation import Data, check_data
 from bayesgmm.em.component_order import check_reference
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.posterior.chain_starts import chain_starts, distinct_maxima
+from bayesgmm.posterior.chain_starts import chain_starts
+from bayesgmm.posterior.convergence import Monitor
 from bayesgmm.posterior.coordinates import coordinates, free_blocks
 from bayesgmm.posterior.initial_estimate import Estimate, estimate
 from bayesgmm.posterior.log_density import Problem, problem
+from bayesgmm.posterior.mode_chains import describe_modes, draw_over_modes, that_matter
+from bayesgmm.posterior.mode_proposal import Target
+from bayesgmm.posterior.mode_search import penalised_fits, search_modes
 from bayesgmm.posterior.predictions import log_likelihood, posterior_predictive
-from bayesgmm.posterior.samplers import Drawn, draw_by_nutpie, draw_by_pymc
+from bayesgmm.posterior.samplers import Drawn, Enough, Plan, draw_by_nutpie, draw_by_pymc
 from bayesgmm.priors.priors import Priors
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 
@@ -36,6 +49,8 @@ _SCHEMA_VERSION = 1
 _KEPT = 2**26
 # Bytes of memory where the system does not say how much it has.
 _NO_MORE = 2**36
+# Draws of a chain without `draws`, at the least; how often they are doubled, and their memory.
+_LEAST_DRAWS, _DOUBLINGS, _MOST_MEMORY = 1000, 5, 2**30
 
 
 def sample_posterior(
@@ -44,12 +59,14 @@ def sample_posterior(
     *,
     covariance_type: str | Structure | None = None,
     priors: Priors | None = None,
-    draws: int = 1000,
+    draws: int | None = None,
     tune: int = 1000,
     chains: int = 4,
     init: str | GaussianMixture | Mixture = "em",
     nuts_sampler: str = "nutpie",
-    target_accept: float | None = None,
+    target_accept: float = 0.9,
+    min_ess: float = 400.0,
+    max_time: float = 300.0,
     with_log_likelihood: bool | None = None,
     with_posterior_predictive: bool = False,
     rng: Any = None,
@@ -68,8 +85,12 @@ def sample_posterior(
         `init` where this is a fit, else "full".
     priors : Priors, optional
         None: the defaults of `Priors`, in the data's own units.
-    draws, tune, chains : int
-        Draws that are kept of each chain, draws before them that adapt the sampler, and chains.
+    draws : int, optional
+        Draws that are kept of each chain. None: 1000, doubled until all label-invariant quantities
+        that are monitored have `min_ess` effective draws and an R-hat of at most 1.01, or until
+        32,000, 1 GiB of draws, or `max_time`.
+    tune, chains : int
+        Draws before them that adapt the sampler; chains.
     init : {"em", "starts"}, GaussianMixture or Mixture
         Where chains begin. "em": near the best maximum that EM finds, each chain under a random
         order of the components and moved by about two posterior standard deviations, so that R-hat
@@ -78,15 +99,21 @@ def sample_posterior(
     nuts_sampler : {"nutpie", "pymc"}
         "nutpie" runs a log density that was compiled beforehand; "pymc" runs PyMC's own NUTS on
         `mixture_model`, which has to be compiled. They draw from the same posterior.
-    target_accept : float, optional
-        Of the step size adaptation; None for the sampler's default. Higher where draws diverge.
+    target_accept : float
+        Of the step size adaptation. Higher where draws diverge.
+    min_ess : float
+        Effective draws (bulk ESS, all chains together) that end a run without `draws`.
+    max_time : float
+        Seconds of sampling after which only the first 1000 draws are completed. A run that this
+        ends (attribute `stopped`) depends on the speed of the machine.
     with_log_likelihood : bool, optional
         Whether to keep the log density of each row under each draw (for ``az.loo``). None: if it
         takes at most 512 MB; `log_likelihood` makes it at any time.
     with_posterior_predictive : bool
         Whether to draw as many new rows as X has from each draw.
     rng : anything that ``numpy.random.default_rng`` takes
-        The same seed gives the same draws, whatever the number of processors.
+        The same seed gives the same draws, whatever the number of processors, unless `max_time`
+        ends the run.
     progressbar : bool
         Shown on a terminal or in a notebook only.
 
@@ -96,10 +123,13 @@ def sample_posterior(
         Groups posterior (weights, means, covariances, in the data's units), sample_stats,
         log_likelihood, observed_data (X), constant_data (EM's estimate: em_weights, em_means,
         em_covariances) and, on request, posterior_predictive. Attributes: versions, seed, sampler,
-        wall times, priors (JSON), and whether the run was interrupted. After Ctrl-C: what was
-        drawn until then. Where the likelihood has no maximum to be trusted (components on too few
-        rows), EM's estimate is the maximum of the posterior density, and two more attributes
-        say why (em_note) and under which priors (em_priors).
+        wall times, priors (JSON), and why the run ended: `stopped` is "draws" (as many as were
+        requested), "converged", "max_draws", "max_time" or "interrupted" (Ctrl-C: what was drawn
+        until then). `rhat` and `ess` are the largest R-hat and the smallest bulk ESS of the
+        monitored quantities, `rhat_of` and `ess_of` their names. Where the likelihood has no
+        maximum to be trusted (components on too few rows), EM's estimate is the maximum of the
+        posterior density, and two more attributes say why (em_note) and under which priors
+        (em_priors).
 
     Raises
     ------
@@ -116,35 +146,40 @@ def sample_posterior(
     >>> posterior = sample_posterior(load_dataset("faithful").X, 2, rng=1)  # doctest: +SKIP
     """
     began = time.perf_counter()
-    _check_arguments(priors, draws, tune, chains, nuts_sampler, target_accept)
+    _check_arguments(priors, tune, chains, nuts_sampler)
+    for name, value in {"min_ess": min_ess, "max_time": max_time}.items():
+        check_number(name, value, "a number greater than 0", lambda each: each > 0.0)
+    check_probability("target_accept", target_accept)
     data, priors = check_data(X), priors or Priors()
     n_components, structure, given = _model(n_components, covariance_type, init, data)
     free_blocks(structure, n_components, data.X.shape[1])
-    _check_room(chains * draws, n_components, data.X.shape[1])
+    lengths = _lengths(draws, chains, n_components, data.X.shape[1])
     generator = _parent(rng)
-    for_em, for_starts, for_chains, for_new_rows = generator.spawn(4)
+    for_em, for_starts, for_chains, for_new_rows, for_modes = generator.spawn(5)
     em = estimate(data, n_components, structure, priors, for_em, given)
     resolved = priors.for_data(data, n_components, structure)
     if not resolved.exchangeable:
         em = replace(em, mixture=em.mixture.permuted(resolved.best_order(em.mixture)))
     frame = coordinates(data.X, n_components, structure, em.mixture)
-    maxima = [em.mixture]
-    if init == "starts":
-        maxima = distinct_maxima(data.X, em, structure, for_starts)
-    starts = chain_starts(maxima, len(data.X), resolved, frame, chains, for_starts)
-    run: dict[str, Any] = {
-        "draws": draws,
-        "tune": tune,
-        "seed": int(for_chains.integers(2**63)),
-        "progressbar": progressbar,
-        "options": {} if target_accept is None else {"target_accept": target_accept},
-    }
     target = problem(data.X, resolved, frame)
+    modes = []
+    # Modes are counted up to an exchange of components, which priors that differ do not allow.
+    if resolved.exchangeable:
+        fits = []
+        if init == "starts" or not em.agreed:
+            fits = penalised_fits(data.X, priors, resolved, structure, for_modes)
+        modes = search_modes(target, em.mixture, fits)
+    seed = int(for_chains.integers(2**63))
+    plan = Plan(lengths, tune, seed, target_accept, max_time, progressbar)
     sampling = time.perf_counter()
-    if nuts_sampler == "nutpie":
-        drawn = draw_by_nutpie(target, starts, **run)
+    draw = partial(_sampler(nuts_sampler, data, structure, resolved, em.mixture), target)
+    monitor = Monitor(min_ess)
+    several = Target(target, that_matter(modes))
+    if len(several.modes) > 1:
+        drawn, state = draw_over_modes(draw, several, resolved, plan, monitor, chains, for_modes)
     else:
-        drawn = _by_pymc(data, structure, resolved, em.mixture, target, starts, run)
+        starts = chain_starts([em.mixture] * chains, len(data.X), resolved, frame, for_starts)
+        drawn, state = draw(starts, plan, monitor), "only"
     attributes = {
         **_versions(),
         "seed": _seed_of(generator),
@@ -154,12 +189,16 @@ def sample_posterior(
         "covariance_type": structure.name,
         "priors": json.dumps(resolved.to_dict()),
         "tuning_steps": tune,
+        "modes": state,
         "sampling_time": time.perf_counter() - sampling,
-        "interrupted": int(drawn.interrupted),
+        **_ending(drawn, draws, monitor),
     }
     tree = _tree(drawn, data, em, resolved, attributes)
+    if modes:
+        tree["modes"] = xr.DataTree(describe_modes(modes, several, state, tree))
     if with_log_likelihood is None:
-        with_log_likelihood = chains * draws * len(data.X) <= _KEPT
+        sizes = drawn.tree["posterior"].sizes
+        with_log_likelihood = sizes["chain"] * sizes["draw"] * len(data.X) <= _KEPT
     if with_log_likelihood:
         tree["log_likelihood"] = xr.DataTree(xr.Dataset({"X": log_likelihood(tree, data)}))
     if with_posterior_predictive:
@@ -177,21 +216,28 @@ def _parent(rng: Any) -> np.random.Generator:
     return generator
 
 
-def _by_pymc(
-    data: Data,
-    structure: Structure,
-    priors: ResolvedPriors,
-    estimate: Mixture,
-    target: Problem,
-    starts: Array,
-    run: dict[str, Any],
-) -> Drawn:
-    """Draws of PyMC's own sampler, whose import takes more than a second."""
+def _sampler(
+    name: str, data: Data, structure: Structure, priors: ResolvedPriors, estimate: Mixture
+) -> Callable[[Problem, Array, Plan, Enough], Drawn]:
+    """The sampler of a name; PyMC's own takes more than a second to import."""
+    if name == "nutpie":
+        return draw_by_nutpie
     from bayesgmm.posterior.pymc_model import mixture_model
 
     k, given = estimate.n_components, Priors.from_resolved(priors.without_order())
     model = mixture_model(data, k, covariance_type=structure, priors=given, init=estimate)
-    return draw_by_pymc(model, target, starts, **run)
+    return partial(draw_by_pymc, model)
+
+
+def _ending(drawn: Drawn, draws: int | None, monitor: Monitor) -> dict[str, Any]:
+    """Attributes that say how far a run came, and why it ended there."""
+    stopped = "converged" if monitor(drawn.tree) else "max_draws"
+    if draws:
+        stopped = "draws"
+    if drawn.late or drawn.interrupted:
+        stopped = "interrupted" if drawn.interrupted else "max_time"
+    reached = {"min_ess": monitor.min_ess, **monitor.worst._asdict()}
+    return {"interrupted": int(drawn.interrupted), "stopped": stopped, **reached}
 
 
 def _model(
@@ -229,28 +275,31 @@ def _model(
     return k, structure, init
 
 
-def _check_arguments(
-    priors: Any, draws: Any, tune: Any, chains: Any, nuts_sampler: Any, target_accept: Any
-) -> None:
+def _check_arguments(priors: Any, tune: Any, chains: Any, nuts_sampler: Any) -> None:
     check_kind("priors", priors, Priors | None, "a Priors or None")
-    for name, value in {"draws": draws, "tune": tune, "chains": chains}.items():
+    for name, value in {"tune": tune, "chains": chains}.items():
         check_count(name, value)
     check_choice("nuts_sampler", nuts_sampler, _SAMPLERS)
-    if target_accept is not None:
-        check_probability("target_accept", target_accept)
 
 
-def _check_room(draws: int, n_components: int, n_features: int) -> None:
-    """Refuse more draws than there is memory for: the sampler would take the process with it."""
-    size = 8 * draws * n_components * (1 + n_features + n_features**2)
+def _lengths(draws: int | None, chains: int, n_components: int, n_features: int) -> tuple[int, ...]:
+    """Numbers of draws of each chain after which a run may end.
+
+    Refuses more draws than there is memory for: the sampler would take the process with it.
+    """
+    least = _LEAST_DRAWS if draws is None else check_count("draws", draws)
+    size = 8 * chains * n_components * (1 + n_features + n_features**2)
     memory = _NO_MORE
     if hasattr(os, "sysconf"):
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if size > memory:
+    if least * size > memory:
         raise InvalidParameterError(
-            f"{draws} draws of all chains take {size / 2**30:.3g} GiB, but this machine has "
-            f"{memory / 2**30:.3g} GiB of memory. Use fewer draws or chains."
+            f"{chains * least} draws of all chains take {least * size / 2**30:.3g} GiB, but this "
+            f"machine has {memory / 2**30:.3g} GiB of memory. Use fewer draws or chains."
         )
+    doublings = 0 if draws else _DOUBLINGS
+    longer = (least * 2**i for i in range(1, doublings + 1))
+    return least, *(each for each in longer if each * size <= _MOST_MEMORY)
 
 
 def _versions() -> dict[str, str]:

@@ -178,6 +178,8 @@ def test_few_draws_have_no_spread_and_no_warnings(faithful, chains, draws):
         ({"nuts_sampler": "stan"}, "nuts_sampler must be one of"),
         ({"priors": "flat"}, "priors must be a Priors or None"),
         ({"target_accept": 1.5}, "target_accept must be a number between 0 and 1"),
+        ({"min_ess": "many"}, "min_ess must be a number"),
+        ({"max_time": None}, "max_time must be a number"),
         ({"draws": 10**13}, "take .* GiB, but this machine has"),
         ({"covariance_type": "VEV"}, "share parts of their covariances"),
         ({"covariance_type": "round"}, "is not a covariance structure"),

@@ -1,0 +1,97 @@
+"""Modes of a posterior density, and the mass that Laplace's approximation gives each."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from bayesgmm.posterior.log_density import Problem
+
+type Array = NDArray[np.float64]
+
+# Step of the differences of gradients, and the least curvature of a mode that is not flat.
+_STEP, _FLAT = 1e-5, 1e-8
+# Two modes within this number of nats are one.
+_SAME = 1e-2
+_MOST_STEPS, _GRADIENT = 100, 1e-5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mode:
+    """A local maximum of the posterior density with respect to `Coordinates`.
+
+    Attributes
+    ----------
+    u : ndarray of shape (size,)
+        Its coordinates under one labelling of the components.
+    log_density : float
+        Nats.
+    covariance : ndarray of shape (size, size)
+        Minus the inverse of the second derivatives of the log density.
+    """
+
+    u: Array
+    log_density: float
+    covariance: Array
+
+    @property
+    def log_mass(self) -> float:
+        """Laplace's approximation of the log integral about this mode, under one labelling.
+
+        References
+        ----------
+        Tierney and Kadane (1986), Journal of the American Statistical Association 81, 82-86.
+        """
+        log_det = np.linalg.slogdet(2.0 * np.pi * self.covariance)[1]
+        return float(self.log_density + 0.5 * log_det)
+
+
+def find_modes(problem: Problem, starts: Iterable[Array], known: Iterable[Mode] = ()) -> list[Mode]:
+    """The distinct modes that are reached from starts or known, the largest log mass first.
+
+    Modes of the same density that differ by the order of the components are one.
+    """
+    found = list(known)
+    for start in starts:
+        near = minimize(
+            _value, start, (problem,), jac=True, method="L-BFGS-B", options={"maxiter": _MOST_STEPS}
+        )
+        if any(abs(near.fun + each.log_density) < _SAME for each in found):
+            continue
+        mode = _polished(problem, near.x)
+        if mode and all(abs(mode.log_density - each.log_density) > _SAME for each in found):
+            found.append(mode)
+    return sorted(found, key=lambda each: -each.log_mass)
+
+
+def _value(u: Array, problem: Problem) -> tuple[float, Array]:
+    """Minus the log density and its gradient; infinite outside the range of float64."""
+    density, gradient = problem.log_density(u)
+    return (-density, -gradient) if np.isfinite(density) else (np.inf, np.zeros_like(u))
+
+
+def _curvature(u: Array, problem: Problem) -> Array:
+    """Minus the second derivatives, by central differences of the gradient."""
+    steps = _STEP * np.eye(len(u))
+    rows = [problem.log_density(u - s)[1] - problem.log_density(u + s)[1] for s in steps]
+    derivatives = np.array(rows) / (2.0 * _STEP)
+    return 0.5 * (derivatives + derivatives.T)
+
+
+def _polished(problem: Problem, start: Array) -> Mode | None:
+    """The mode that Newton's method in a trust region reaches; None if the density is flat."""
+    found = minimize(
+        _value,
+        start,
+        (problem,),
+        jac=True,
+        hess=_curvature,
+        method="trust-exact",
+        options={"maxiter": _MOST_STEPS, "gtol": _GRADIENT},
+    )
+    precision = _curvature(found.x, problem)
+    if not np.isfinite(precision).all() or np.linalg.eigvalsh(precision)[0] < _FLAT:
+        return None
+    return Mode(found.x, -float(found.fun), np.linalg.inv(precision))
