@@ -8,7 +8,7 @@ import numpy as np
 from bayesgmm.verdicts.convergence import ENOUGH, TOO_FEW, Agreement
 from bayesgmm.verdicts.described_rows import Discrepancy
 from bayesgmm.verdicts.multimodality import Valley
-from bayesgmm.verdicts.sampler_statistics import Transitions
+from bayesgmm.verdicts.sampler_statistics import RecordedModes, Transitions
 
 type State = Literal["good", "care", "bad", "unknown"]
 RESULTS = {"good": "passed", "care": "care", "bad": "failed", "unknown": "not checked"}
@@ -19,8 +19,10 @@ _APART = 5.0
 _STAY = 0.05
 # R-hat above which longer chains are unlikely to help.
 _SLIGHT = 1.1
-# Depth of a valley between two modes.
-_DEPTH = 0.7
+# Depth of a valley between two modes; and of one between modes that are known to exist.
+_DEPTH, _SHALLOW = 0.7, 0.5
+# Mass of all modes but the first above which a mean over all draws describes none of them.
+_MINOR = 0.05
 # Proportion of divergent transitions above which they are not a matter of the tails.
 _DIVERGENT = 0.01
 # Proportion of transitions at the greatest depth, and least fraction of missing information.
@@ -79,6 +81,8 @@ class Figures:
     stay : tuple of float
         The longest run of equal draws of each chain, as a proportion of its draws.
     valley : Valley
+    modes : RecordedModes or None
+        None if the posterior has no record of modes.
     transitions : Transitions
     redundant, unsupported : float
         Proportion of draws in which two components can be merged, or one removed, at a loss of
@@ -107,6 +111,7 @@ class Figures:
     sampled: float
     stay: tuple[float, ...]
     valley: Valley
+    modes: RecordedModes | None
     transitions: Transitions
     redundant: float
     unsupported: float
@@ -284,18 +289,53 @@ def _still_valid(f: Figures) -> str:
 
 def _modes(f: Figures) -> Check:
     question, name = "the posterior has one mode", "several modes"
-    v = f.valley
+    one_by_one = (
+        "Means and standard deviations over all draws describe neither mode. Summarise the modes "
+        "one by one, or use label-invariant quantities such as the density."
+    )
+    v, m = f.valley, f.modes
+    if m is not None and not m.joined:
+        return Check(
+            question, "bad", 1.0 - m.masses[0], _MINOR,
+            f"{len(m.masses)} modes of notable mass were found ({_shares(m)} by Laplace's "
+            "approximation), but the chains stay at one mode each: the proportions of the draws "
+            "do not estimate the modes' masses.",
+            "Summarise the modes one by one. Fewer components or a more informative prior may "
+            "leave one mode.",
+            name,
+        )  # fmt: skip
     if v.depth > _DEPTH and not f.unsupported > _SPARE:
         return Check(
             question, "care", v.depth, _DEPTH,
             f"The distribution of {v.quantity} has two modes, of which the smaller has "
             f"{100 * v.mass:.0f} % of the draws; the density between them is {100 * v.depth:.0f} % "
             "below the lower one.",
-            "Means and standard deviations over all draws describe neither mode. Summarise the "
-            "modes one by one, or use label-invariant quantities such as the density.",
+            one_by_one,
             name,
         )  # fmt: skip
-    return Check(question, "good", v.depth, _DEPTH, "No quantity has two separate modes.")
+    if m is None:
+        return Check(
+            question, "unknown", v.depth, _DEPTH,
+            "No quantity has two separate modes, but modes that no chain visits were not sought.",
+            "Compare EM's other local maxima (starts_), or sample with sample_posterior, which "
+            "seeks other modes.",
+        )  # fmt: skip
+    minor = 1.0 - m.masses[0]
+    left = f" {m.left_out} more have {_share(m.bound)} or less." if m.left_out else ""
+    if len(m.masses) == 1:
+        return Check(question, "good", 0.0, _MINOR, f"One mode of notable mass was found.{left}")
+    finding = f"{len(m.masses)} modes were found and visited ({_shares(m)} of the draws).{left}"
+    if minor > _MINOR and f.valley.depth > _SHALLOW:
+        return Check(question, "care", minor, _MINOR, finding, one_by_one, name)
+    return Check(question, "good", minor, _MINOR, finding)
+
+
+def _shares(m: RecordedModes) -> str:
+    return ", ".join(_share(each) for each in m.masses)
+
+
+def _share(mass: float) -> str:
+    return f"{100 * mass:.2g} %"
 
 
 def _transitions(f: Figures) -> Check:

@@ -1,4 +1,4 @@
-"""What a sampler recorded about its transitions: divergences, depth of trees, energies."""
+"""What a sampler recorded: divergences, depth of trees, energies, and the modes that it sought."""
 
 from dataclasses import dataclass
 
@@ -47,6 +47,46 @@ def read_transitions(posterior: Posterior) -> Transitions:
         None if diverging is None else int(diverging.sum()),
         np.nan if depth is None else float(depth.mean()),
         _energy(group),
+    )
+
+
+@dataclass(frozen=True)
+class RecordedModes:
+    """The modes that `sample_posterior` found.
+
+    Attributes
+    ----------
+    masses : tuple of float
+        Proportion of the draws at each mode that was sampled, the largest first; where chains stay
+        at their modes, the proportions of Laplace's approximation.
+    joined : bool
+        False if chains stay at one of several modes.
+    left_out : int
+        Number of modes that were not sampled, for want of mass.
+    bound : float
+        Their share by Laplace's approximation.
+    """
+
+    masses: tuple[float, ...]
+    joined: bool
+    left_out: int
+    bound: float
+
+
+def read_modes(posterior: Posterior) -> RecordedModes | None:
+    """Read the group ``modes``; None without it."""
+    if isinstance(posterior, xr.Dataset) or "modes" not in posterior.children:
+        return None
+    group = posterior["modes"].to_dataset()
+    states = group["state"].values.astype(str)
+    sampled = states != "left out"
+    joined = not (states == "not joined").any()
+    shares = group["mass" if joined else "laplace_share"].values[sampled]
+    return RecordedModes(
+        tuple(sorted(map(float, shares), reverse=True)),
+        joined,
+        int((~sampled).sum()),
+        float(group["laplace_share"].values[~sampled].sum()),
     )
 
 

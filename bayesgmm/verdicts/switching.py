@@ -34,7 +34,7 @@ from bayesgmm.verdicts.invariants import (
 )
 from bayesgmm.verdicts.multimodality import deepest_valley
 from bayesgmm.verdicts.redundancy import Redundancy, redundancy
-from bayesgmm.verdicts.sampler_statistics import read_transitions
+from bayesgmm.verdicts.sampler_statistics import read_modes, read_transitions
 from bayesgmm.verdicts.verdict import Verdict, reach_verdict
 
 SAMPLED, RELABELLED, INVARIANT = "as sampled", "relabelled", "label-invariant"
@@ -354,6 +354,7 @@ def _figures(
         sampled=largest_r_hat(parts[SAMPLED]),
         stay=tuple(longest_stay(np.stack(list(labelling.values.values()), axis=-1)).tolist()),
         valley=deepest_valley(_unimodal(forms[INVARIANT]), sizes),
+        modes=read_modes(labelling.posterior),
         transitions=read_transitions(labelling.posterior),
         redundant=np.nan if spare is None else float(spare.redundant.mean()),
         unsupported=np.nan if spare is None else float(spare.unsupported.mean()),

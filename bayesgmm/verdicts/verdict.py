@@ -31,9 +31,8 @@ class Verdict:
 
     CAVEAT: ClassVar[str] = (
         "An R-hat near 1 shows that the chains agree with one another, not that they cover the "
-        "whole posterior: R-hat does not detect a mode that no chain reached, or that all chains "
-        "visit too rarely. To look for one, use more chains with separate starts, and compare EM's "
-        "other local maxima (starts_)."
+        "whole posterior: R-hat does not detect a mode that no chain reached. To look for one, use "
+        "more chains with separate starts, and compare EM's other local maxima (starts_)."
     )
 
 

@@ -71,7 +71,7 @@ def test_a_maximum_of_the_likelihood_is_left_alone():
         warnings.simplefilter("error")
         found = estimate(Data(x, None), 2, as_structure("full"), Priors(), np.random.default_rng(0))
     assert found.log_likelihood == pytest.approx(-1130.26396, abs=1e-4)
-    assert (found.priors, found.note, found.penalty) == (None, "", None)
+    assert (found.priors, found.note) == (None, "")
 
 
 def test_priors_under_which_a_component_shrinks_are_refused():

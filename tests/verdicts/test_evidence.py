@@ -9,7 +9,7 @@ from bayesgmm.verdicts.convergence import Agreement
 from bayesgmm.verdicts.described_rows import Discrepancy
 from bayesgmm.verdicts.evidence import Figures
 from bayesgmm.verdicts.multimodality import Valley
-from bayesgmm.verdicts.sampler_statistics import Transitions
+from bayesgmm.verdicts.sampler_statistics import RecordedModes, Transitions
 from bayesgmm.verdicts.verdict import reach_verdict
 
 GOOD = Agreement("log-likelihood", 1.002, 1.01, 1500.0)
@@ -26,6 +26,7 @@ HEALTHY = Figures(
     sampled=1.003,
     stay=(0.0, 0.0, 0.0, 0.0),
     valley=Valley(),
+    modes=RecordedModes((1.0,), True, 0, 0.0),
     transitions=Transitions(0, 0.0, 1.0),
     redundant=0.0,
     unsupported=0.0,
@@ -40,7 +41,11 @@ HEALTHY = Figures(
 def test_a_clean_bill_needs_every_answer():
     found = reach_verdict(HEALTHY)
     assert (found.name, found.state) == ("no switching", "good")
-    for change in ({"rows": None}, {"transitions": Transitions(None, np.nan, np.nan)}):
+    for change in (
+        {"rows": None},
+        {"modes": None},
+        {"transitions": Transitions(None, np.nan, np.nan)},
+    ):
         found = reach_verdict(replace(HEALTHY, **change))
         assert (found.name, found.state) == ("no switching", "care")
         assert "Not checked: " in found.explanation
@@ -120,3 +125,21 @@ def test_few_effective_draws():
 def test_the_sampler_s_warnings_weigh(transitions, name):
     found = reach_verdict(replace(HEALTHY, transitions=transitions))
     assert (found.name, found.state) == (name, "care")
+
+
+def test_modes_that_were_sought():
+    left_out = RecordedModes((1.0,), True, 2, 1e-6)
+    found = reach_verdict(replace(HEALTHY, modes=left_out))
+    assert (found.name, found.state) == ("no switching", "good")
+    assert "2 more have 0.0001 % or less" in found.evidence[3].finding
+    # A second mode of 2 % is included in the draws and does not spoil their means.
+    small = RecordedModes((0.98, 0.02), True, 0, 0.0)
+    found = reach_verdict(replace(HEALTHY, modes=small, valley=Valley("q", 0.6, 0.02)))
+    assert (found.name, found.state) == ("no switching", "good")
+    large = RecordedModes((0.7, 0.3), True, 0, 0.0)
+    found = reach_verdict(replace(HEALTHY, modes=large, valley=Valley("q", 0.6, 0.3)))
+    assert (found.name, found.state) == ("several modes", "care")
+    apart = RecordedModes((0.7, 0.3), False, 0, 0.0)
+    found = reach_verdict(replace(HEALTHY, modes=apart))
+    assert (found.name, found.state) == ("several modes", "bad")
+    assert "70 %, 30 %" in found.explanation
