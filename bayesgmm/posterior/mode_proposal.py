@@ -62,7 +62,7 @@ class StudentMixture:
         constant = gammaln(0.5 * (_NU + d)) - gammaln(0.5 * _NU) - 0.5 * d * np.log(_NU * np.pi)
         each = np.empty((len(self.weights), len(u)))
         for j, (mean, factor) in enumerate(zip(self.means, self.factors, strict=True)):
-            squares = np.square(np.linalg.solve(factor, (u - mean).T)).sum(axis=0)
+            squares = np.square((u - mean) @ np.linalg.inv(factor).T).sum(axis=1)
             each[j] = -0.5 * (_NU + d) * np.log1p(squares / _NU)
             each[j] -= np.log(np.diagonal(factor)).sum()
         return np.asarray(logsumexp(each + np.log(self.weights)[:, np.newaxis], axis=0) + constant)
