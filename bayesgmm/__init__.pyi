@@ -6,7 +6,7 @@ from .datasets.load import Dataset as Dataset
 from .datasets.load import load_dataset as load_dataset
 from .diagnostics.em_vs_posterior import Agreement as Agreement
 from .diagnostics.em_vs_posterior import compare_engines as compare_engines
-from .diagnostics.relabelling import relabel as relabel
+from .diagnostics.filled_components import filled_components as filled_components
 from .diagnostics.switching import LabelSwitching as LabelSwitching
 from .diagnostics.switching import label_switching as label_switching
 from .diagnostics.truth_recovery import Recovery as Recovery
@@ -15,6 +15,8 @@ from .em.spurious import Degeneracy as Degeneracy
 from .em.spurious import Fault as Fault
 from .estimator.alignment import align as align
 from .estimator.gaussian_mixture import GaussianMixture as GaussianMixture
+from .labels.consistent_draws import responsibilities as responsibilities
+from .labels.relabelling import relabel as relabel
 from .mixture.decision_boundaries import Boundaries as Boundaries
 from .mixture.highest_density_region import HighestDensityRegion as HighestDensityRegion
 from .mixture.mixture import Mixture as Mixture
@@ -29,7 +31,6 @@ from .posterior.mixture_distribution import marginal_mixture as marginal_mixture
 from .posterior.predictions import co_clustering as co_clustering
 from .posterior.predictions import log_likelihood as log_likelihood
 from .posterior.predictions import posterior_predictive as posterior_predictive
-from .posterior.predictions import responsibilities as responsibilities
 from .posterior.pymc_model import mixture_model as mixture_model
 from .posterior.sampling import sample_posterior as sample_posterior
 from .priors.families import LKJ as LKJ
@@ -38,7 +39,7 @@ from .priors.families import InverseGamma as InverseGamma
 from .priors.families import InverseWishart as InverseWishart
 from .priors.families import Wishart as Wishart
 from .priors.priors import Priors as Priors
-from .priors.priors import ResolvedPriors as ResolvedPriors
+from .priors.resolved_priors import ResolvedPriors as ResolvedPriors
 from .reporting.build import report as report
 from .reporting.page import Report as Report
 from .selection.combining_components import Merging as Merging
@@ -88,6 +89,7 @@ __all__ = [
     "co_clustering",
     "compare_engines",
     "errors",
+    "filled_components",
     "label_switching",
     "likelihood",
     "load_dataset",

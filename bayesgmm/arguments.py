@@ -7,7 +7,7 @@ with the argument's name, what it must be, and what was given.
 import difflib
 import math
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
 from types import UnionType
 from typing import Any
@@ -46,26 +46,25 @@ def check_count(name: str, value: Any, least: int = 1) -> int:
 
 
 def check_number(
-    name: str, value: Any, requirement: str = "a finite number", *, infinite: bool = False
+    name: str,
+    value: Any,
+    requirement: str = "a finite number",
+    holds: Callable[[float], bool] = math.isfinite,
 ) -> float:
-    """Return a finite float; `requirement` completes the error's "must be"."""
+    """Return a float, not NaN, for which a requirement holds; its words complete "must be"."""
     sound = isinstance(value, Real) and not isinstance(value, bool | np.bool_)
     try:
         number = float(value) if sound else math.nan
     except (OverflowError, ValueError, TypeError):
         number = math.nan
-    if math.isnan(number) or (math.isinf(number) and not infinite):
+    if math.isnan(number) or not holds(number):
         raise _refused(name, requirement, value)
     return number
 
 
 def check_probability(name: str, value: Any) -> float:
     """Return a number between 0 and 1, both excluded."""
-    requirement = "a number between 0 and 1"
-    number = check_number(name, value, requirement)
-    if not 0.0 < number < 1.0:
-        raise _refused(name, requirement, value)
-    return number
+    return check_number(name, value, "a number between 0 and 1", lambda p: 0.0 < p < 1.0)
 
 
 def check_rng(value: Any, name: str = "rng") -> np.random.Generator:
@@ -84,11 +83,17 @@ def check_choice(name: str, value: Any, known: Iterable[str]) -> str:
     words = list(known)
     if isinstance(value, str) and value in words:
         return value
-    near = difflib.get_close_matches(value[:80], words, n=1) if isinstance(value, str) else []
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    hint = did_you_mean(value, words) if isinstance(value, str) else ""
     raise InvalidParameterError(
         f"{name} must be one of {', '.join(map(repr, words))}, not {shown(value)}.{hint}"
     )
+
+
+def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """Return a question that offers the most similar known word, in any case; "" if none is."""
+    by_folded = {each.casefold(): each for each in known}
+    near = difflib.get_close_matches(word[:80].casefold(), by_folded, n=1, cutoff=cutoff)
+    return f" Did you mean {by_folded[near[0]]!r}?" if near else ""
 
 
 def check_kind(name: str, value: Any, kinds: type | UnionType, words: str) -> None:
@@ -134,8 +139,5 @@ def check_members(name: str, value: Any, words: str) -> list[Any]:
 def unknown_name(kind: str, name: Any, known: Iterable[str]) -> str:
     """Return the sentence for an unknown name, with the nearest known one."""
     names = list(known)
-    by_folded = {each.casefold(): each for each in names}
-    wanted = name if isinstance(name, str) else shown(name)
-    near = difflib.get_close_matches(wanted[:80].casefold(), by_folded, n=1, cutoff=0.4)
-    hint = f" Did you mean {by_folded[near[0]]!r}?" if near else ""
+    hint = did_you_mean(name if isinstance(name, str) else shown(name), names, 0.4)
     return f"There is no {kind} {shown(name)}.{hint} Use one of {', '.join(names)}."

@@ -42,3 +42,9 @@ def test_importing_the_package_imports_nothing_heavy():
 def test_the_estimator_needs_neither_pymc_nor_matplotlib_nor_dask():
     loaded = imported("from bayesgmm import GaussianMixture, simulate, load_dataset")
     assert not loaded & {"pymc", "pytensor", "matplotlib", "dask"}
+
+
+def test_errors_and_data_need_no_scikit_learn():
+    statement = "from bayesgmm import errors, load_dataset; errors.InvalidParameterError"
+    assert imported(f"{statement}; load_dataset('iris')") == {"numpy"}
+    assert "sklearn" not in imported("from bayesgmm import scenario, simulate; scenario('blobs')")

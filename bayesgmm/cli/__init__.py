@@ -7,8 +7,8 @@ success, 1 for an error in the data or the fit, 2 for a usage error and 130 afte
 import click
 
 from bayesgmm.cli.datasets import datasets
+from bayesgmm.cli.error_handling import Commands
 from bayesgmm.cli.fit import fit
-from bayesgmm.cli.group import Commands
 from bayesgmm.cli.options import debug_option
 from bayesgmm.cli.report import report
 from bayesgmm.cli.sample import sample

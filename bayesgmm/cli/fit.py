@@ -7,7 +7,7 @@ import click
 import bayesgmm
 from bayesgmm.cli.input_rows import Rows, read_rows
 from bayesgmm.cli.options import components_option, covariance_option, data_options, result_options
-from bayesgmm.cli.results import Results, heard_warnings, json_text
+from bayesgmm.cli.output import Results, heard_warnings, json_text
 
 if TYPE_CHECKING:
     from bayesgmm.diagnostics.known_groups import CrossTable
@@ -38,8 +38,6 @@ def fit(
       bayesgmm fit faithful -k 2
       bayesgmm fit measurements.csv -k 3 --columns width,height --json
     """
-    from bayesgmm.diagnostics.known_groups import cross_table
-
     results.check_target()
     rows = read_rows(quiet=results.quiet, **source)
     with heard_warnings(results.quiet) as heard:
@@ -48,6 +46,8 @@ def fit(
         ).fit(rows.X)
     table = None
     if rows.labels is not None:
+        from bayesgmm.diagnostics.known_groups import cross_table
+
         table = cross_table(rows.labels, model.predict(rows.X), components)
     if results.as_json:
         text = json_text("fit", rows.name, _fields(model, rows, table, seed), heard)

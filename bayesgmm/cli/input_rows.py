@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 import bayesgmm
-from bayesgmm.cli.results import printable
+from bayesgmm.cli.output import printable
 
 if TYPE_CHECKING:
     from bayesgmm.data.validation import Data
@@ -31,6 +31,7 @@ def read_rows(
     quiet: bool,
 ) -> Rows:
     """Read a file or a shipped data set, as `options.data_options` describe it."""
+    from bayesgmm.arguments import did_you_mean
     from bayesgmm.data.table_files import read_table
     from bayesgmm.data.tables import Table, Text, row_counter, select
     from bayesgmm.data.validation import check_data
@@ -46,7 +47,10 @@ def read_rows(
         name = f"{data} (shipped with bayesgmm)"
     else:
         if data != "-" and not Path(data).exists():
-            raise bayesgmm.errors.InputError(_no_such_data(data, dataset_names()))
+            raise bayesgmm.errors.InputError(
+                f"There is no file {data!r}, and no shipped data set of that name."
+                + did_you_mean(data, dataset_names(), 0.5)
+            )
         table = read_table(data, delimiter=delimiter, header=header)
         name = "standard input" if data == "-" else printable(data)
         counter = row_counter(table)
@@ -70,11 +74,3 @@ def read_mixture(path: str) -> "bayesgmm.Mixture":
         return bayesgmm.Mixture.from_json(Path(path))
     with open_binary(path) as (_, file):
         return bayesgmm.Mixture.from_json(file.read(LARGEST + 1))
-
-
-def _no_such_data(data: str, known: tuple[str, ...]) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(data.lower(), known, n=1, cutoff=0.5)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"There is no file {data!r}, and no shipped data set of that name.{hint}"

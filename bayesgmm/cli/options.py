@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 import bayesgmm
-from bayesgmm.cli.results import STANDARD_OUTPUT, Results
+from bayesgmm.cli.output import STANDARD_OUTPUT, Results
 
 DEBUG = "bayesgmm.debug"
 

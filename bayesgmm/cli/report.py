@@ -11,7 +11,7 @@ import click
 import bayesgmm
 from bayesgmm.cli.input_rows import read_mixture, read_rows
 from bayesgmm.cli.options import count_option, covariance_option, data_options, result_options
-from bayesgmm.cli.results import Results, heard_warnings, printable
+from bayesgmm.cli.output import Results, heard_warnings, printable
 
 _MOST_COMPONENTS = 9
 _NOT_THE_PAGE = {"output", "force", "quiet", "as_json"}
@@ -122,12 +122,7 @@ def _sampled(
     """Draw from the posterior; return None, with a note, if the structure has no sampler."""
     try:
         posterior = bayesgmm.sample_posterior(
-            X,
-            init=em,
-            draws=draws,
-            chains=chains,
-            rng=seed,
-            progressbar=False,
+            X, init=em, draws=draws, chains=chains, rng=seed, progressbar=False
         )
     except bayesgmm.errors.InvalidParameterError as error:
         click.echo(f"Note: the posterior was not sampled. {error}", err=True)

@@ -14,7 +14,7 @@ from bayesgmm.cli.options import (
     data_options,
     result_options,
 )
-from bayesgmm.cli.results import Results, heard_warnings, json_text
+from bayesgmm.cli.output import Results, heard_warnings, json_text
 
 
 @click.command()

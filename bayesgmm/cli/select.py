@@ -7,7 +7,7 @@ import click
 import bayesgmm
 from bayesgmm.cli.input_rows import read_rows
 from bayesgmm.cli.options import count_option, data_options, result_options, split
-from bayesgmm.cli.results import Results, heard_warnings, json_text
+from bayesgmm.cli.output import Results, heard_warnings, json_text
 
 if TYPE_CHECKING:
     from bayesgmm.selection.model_selection import Selection
@@ -82,7 +82,7 @@ def _fields(found: "Selection", seed: int) -> dict[str, Any]:
         "n_rows": found.n_rows,
         "criterion": found.criterion,
         "seed": seed,
-        "cells": found.table.to_dict("records"),
+        "models": found.table.to_dict("records"),
         "best": {
             "n_components": best.mixture_.n_components,
             "covariance_type": found.ranked().iloc[0]["covariance_type"],

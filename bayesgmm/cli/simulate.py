@@ -8,7 +8,7 @@ import click
 import bayesgmm
 from bayesgmm.cli.input_rows import read_mixture
 from bayesgmm.cli.options import force_option, output_option, seed_option
-from bayesgmm.cli.results import STANDARD_OUTPUT
+from bayesgmm.cli.output import STANDARD_OUTPUT
 
 
 @click.command()
@@ -21,19 +21,13 @@ from bayesgmm.cli.results import STANDARD_OUTPUT
     "--missing",
     type=click.FloatRange(0, 1, max_open=True),
     default=0.0,
-    help="Share of entries to remove completely at random.",
+    help="Proportion of entries to remove completely at random.",
 )
 @click.option("--labels", is_flag=True, help="Add a last column with the component of each row.")
 @output_option("File to write, .csv or .npy.  [default: CSV on standard output]")
 @force_option
 def simulate(
-    model: str,
-    rows: int,
-    seed: int,
-    missing: float,
-    labels: bool,
-    output: Path | None,
-    force: bool,
+    model: str, rows: int, seed: int, missing: float, labels: bool, output: Path | None, force: bool
 ) -> None:
     r"""Draw rows from MODEL: a worked example, or a file that `fit -o` wrote.
 
@@ -49,6 +43,7 @@ def simulate(
     """
     import numpy as np
 
+    from bayesgmm.data.coercion import column_names
     from bayesgmm.data.csv_files import csv_text
     from bayesgmm.data.file_access import check_target, write_atomically
     from bayesgmm.data.table_files import npy_bytes
@@ -67,7 +62,7 @@ def simulate(
     if output is not None and output.suffix.lower() == ".npy":
         content = npy_bytes(np.column_stack([drawn.X, drawn.labels]) if labels else drawn.X)
     else:
-        names = list(mixture.feature_names or (f"x{j}" for j in range(mixture.n_features)))
+        names = list(column_names(mixture.feature_names, mixture.n_features))
         columns: list[Any] = list(drawn.X.T)
         if labels:
             names.append("component")

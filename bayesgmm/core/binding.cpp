@@ -11,14 +11,14 @@
 #include "clustering/partitions.hpp"
 #include "em/em.hpp"
 #include "em/relative_variances.hpp"
+#include "instruction_sets.hpp"
 #include "likelihood/information.hpp"
 #include "likelihood/log_posterior.hpp"
-#include "processor.hpp"
 
 namespace bayesgmm {
 namespace {
 
-// --- passes and EM --------------------------------------------------------------------------------
+// --- the E-step and EM ---------------------------------------------------------------------------
 
 std::tuple<Index, Numbers> e_step(ConstMatrix x, const Weights &row_weights, ConstVector shift,
                                   ConstVector scale, ConstVector weights, ConstMatrix means,
@@ -51,14 +51,14 @@ private:
     Clock::time_point next_ = Clock::now() + std::chrono::milliseconds(50);
 };
 
-// theta, sums, trace, passes, remaining, outcome, 1 + component
+// theta, sums, trace, E-steps, remaining, outcome, 1 + component
 using EMResult = std::tuple<Numbers, Numbers, Numbers, Index, double, int, Index>;
 
 EMResult run_em(ConstMatrix x, const Weights &row_weights, ConstVector shift, ConstVector scale,
                 const Letters &letters, const Weights &ridge,
                 const std::optional<PriorArguments> &prior, ConstVector weights, ConstMatrix means,
-                const AnyInput &covariances, double remaining, double change, Index max_passes,
-                double rival, Index plain, bool exact, Index threads) {
+                const AnyInput &covariances, double remaining, double change, Index max_e_steps,
+                double incumbent, Index plain, bool exact, Index threads) {
     const Rows rows = rows_of(x, row_weights, shift, scale);
     const MixtureView start(weights, means, covariances, x.shape[1]);
     const Index k = start.k, d = start.d;
@@ -82,14 +82,14 @@ EMResult run_em(ConstMatrix x, const Weights &row_weights, ConstVector shift, Co
         assign(parameters.covariances().flat(), sigma.flat());
         EM<axes> em(rows, model, parameters, {sums, k, d}, threads);
         const Outcome outcome =
-            em.run({remaining, change, max_passes, rival, plain, exact}, Interruption());
+            em.run({remaining, change, max_e_steps, incumbent, plain, exact}, Interruption());
         if (outcome == INTERRUPTED) {
             const nb::gil_scoped_acquire locked;
             throw nb::python_error();
         }
         Numbers trace(em.trace.size());
         std::copy(em.trace.begin(), em.trace.end(), trace.data());
-        return {std::move(theta), std::move(sums), std::move(trace), em.n_passes,
+        return {std::move(theta), std::move(sums), std::move(trace), em.n_e_steps,
                 em.remaining,     outcome,         em.component()};
     });
 }
@@ -352,7 +352,7 @@ NB_MODULE(BAYESGMM_MODULE, m) {
              "means"_a, "covariances"_a, "threads"_a);
     unlocked("run_em", &run_em, "x"_a, "row_weights"_a, "shift"_a, "scale"_a, "letters"_a,
              "ridge"_a, "prior"_a, "weights"_a, "means"_a, "covariances"_a, "remaining"_a,
-             "change"_a, "max_passes"_a, "rival"_a, "plain"_a, "exact"_a, "threads"_a);
+             "change"_a, "max_e_steps"_a, "incumbent"_a, "plain"_a, "exact"_a, "threads"_a);
     m.def("moments", &moments, "centres"_a, "counts"_a, "firsts"_a, "seconds"_a);
     m.def("relative_variances", &relative_variances, "weights"_a, "means"_a, "covariances"_a);
     unlocked("maximise_covariances", &maximise, "letters"_a, "counts"_a, "scatters"_a, "near"_a,

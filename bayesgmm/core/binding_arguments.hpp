@@ -74,8 +74,8 @@ struct MixtureView {
 };
 
 // concentration, location, precision, family, groups, axes, strength, scale, log_scales
-using PriorArguments = std::tuple<ConstVector, ConstVector, ConstVector, int, Index, Index,
-                                  ConstVector, ConstVector, ConstVector>;
+using PriorArguments = std::tuple<ConstVector, ConstMatrix, ConstMatrix, int, Index, Index,
+                                  ConstVector, ConstVector, ConstMatrix>;
 
 Prior prior_of(const PriorArguments &arguments) {
     const auto &[concentration, location, precision, family, groups, axes, strength, scale,

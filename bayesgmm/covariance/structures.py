@@ -12,16 +12,14 @@ Celeux, G. and Govaert, G. (1995). Gaussian parsimonious clustering models. Patt
 28, 781-793; the numbers of parameters are those of its table 1.
 """
 
-import difflib
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arguments import did_you_mean
+from bayesgmm.arrays import Array
 from bayesgmm.core import native
 from bayesgmm.errors import InvalidParameterError, SingularCovarianceError
-
-type Array = NDArray[np.float64]
 
 # The letters as the core takes them.
 _IDENTITY, _EQUAL, _VARYING = 0, 1, 2
@@ -208,10 +206,10 @@ def as_structure(covariance_type: str | Structure, n_features: int | None = None
     elif isinstance(covariance_type, str) and covariance_type in _BY_WORD:
         structure = _BY_WORD[covariance_type]
     else:
-        near = difflib.get_close_matches(str(covariance_type), _BY_WORD, n=1, cutoff=0.0)
+        hint = did_you_mean(str(covariance_type), _BY_WORD, 0.0)
         raise InvalidParameterError(
-            f"covariance_type={covariance_type!r} is not a covariance structure. "
-            f"Did you mean {near[0]!r}? Known are: {', '.join(_BY_WORD)}."
+            f"covariance_type={covariance_type!r} is not a covariance structure.{hint} Known are: "
+            f"{', '.join(_BY_WORD)}."
         )
     if len(structure.code) == 1 and n_features not in (None, 1):
         raise InvalidParameterError(

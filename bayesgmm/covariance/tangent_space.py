@@ -15,12 +15,10 @@ needed where the gradient of the likelihood does not vanish across the structure
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.errors import InputError
-
-type Array = NDArray[np.float64]
 
 # Eigenvalues are found to some units in the last place of the largest.
 _FLATTEST = 1e-14

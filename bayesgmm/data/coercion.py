@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array
 from bayesgmm.errors import InputError, InputTypeError
 
-Floats = NDArray[np.float64]
 Names = tuple[str, ...] | None
 
 # float64 holds every integer up to this one.
@@ -23,7 +23,7 @@ _WIDE = (np.dtype(np.float64), np.dtype(np.longdouble))
 _UNMASK = "Drop their rows, or fill them with NaN where missing values are allowed."
 
 
-def to_floats(X: Any, name: str) -> tuple[Floats, Names]:
+def to_floats(X: Any, name: str) -> tuple[Array, Names]:
     """Return X as a C-ordered float64 array of its own shape, and its column names, if any.
 
     Missing values (None, pd.NA) become NaN.
@@ -78,6 +78,11 @@ def unique_names(columns: Iterable[Any]) -> Names:
         names[name] = None
         counts[text] = count
     return tuple(names)
+
+
+def column_names(names: Names, n_columns: int) -> tuple[str, ...]:
+    """Return the names of columns, or x0, x1, ... if they have none."""
+    return names or tuple(f"x{j}" for j in range(n_columns))
 
 
 def unwritable(names: Iterable[str]) -> int | None:
@@ -160,7 +165,7 @@ def _as_array(X: Any, name: str) -> NDArray[Any]:
     return array
 
 
-def _masked_to_floats(X: Any, name: str) -> Floats:
+def _masked_to_floats(X: Any, name: str) -> Array:
     if has_masked(X):
         mask = np.ma.getmaskarray(X)
         where = "" if mask.ndim != 2 else f" in column {int(np.argmax(mask.any(axis=0)))}"
@@ -168,7 +173,7 @@ def _masked_to_floats(X: Any, name: str) -> Floats:
     return _array_to_floats(np.asarray(X), name)
 
 
-def _array_to_floats(array: NDArray[Any], name: str) -> Floats:
+def _array_to_floats(array: NDArray[Any], name: str) -> Array:
     kind = array.dtype.kind
     _check_exact(array, name)
     if kind in "biuf":
@@ -196,7 +201,7 @@ def _not_numbers(kind_name: str, name: str, where: str, kind: str) -> InputError
     )
 
 
-def _objects_to_floats(array: NDArray[Any], name: str, where: str = "") -> Floats:
+def _objects_to_floats(array: NDArray[Any], name: str, where: str = "") -> Array:
     floats = np.empty(array.shape, dtype=np.float64)
     for index, value in np.ndenumerate(array):
         if type(value) is float:
@@ -238,7 +243,7 @@ def _foreign_entry(value: Any, name: str, place: str) -> InputError | InputTypeE
     )
 
 
-def _columns_to_floats(columns: list[tuple[Any, Any]], n: int, name: str) -> tuple[Floats, Names]:
+def _columns_to_floats(columns: list[tuple[Any, Any]], n: int, name: str) -> tuple[Array, Names]:
     """Convert the columns of a pandas frame, one by one, straight into their places."""
     names = unique_names(key for key, _ in columns)
     floats = np.empty((n, len(columns)))
@@ -265,7 +270,7 @@ def _is_other_frame(X: Any) -> bool:
     return hasattr(X, "__dataframe__") or type(X).__module__.partition(".")[0] == "polars"
 
 
-def _other_frame_to_floats(X: Any, name: str) -> tuple[Floats, Names]:
+def _other_frame_to_floats(X: Any, name: str) -> tuple[Array, Names]:
     """Convert polars, pyarrow and other frames through narwhals."""
     import narwhals as nw  # a tenth of a second, needed for such frames alone
 

@@ -12,7 +12,8 @@ from typing import TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.data.coercion import EXACT, Floats, is_large_integer, unique_names
+from bayesgmm.arrays import Array
+from bayesgmm.data.coercion import EXACT, is_large_integer, unique_names
 from bayesgmm.data.tables import Table, Text, shortest
 from bayesgmm.errors import InputError
 
@@ -28,16 +29,9 @@ type Record = tuple[int, list[str]]  # the number of a line, and its cells
 
 
 def read_csv(stream: TextIO, name: str, delimiter: str | None, header: bool | None) -> Table:
-    """Read a stream of lines; see `table_files.read_table`.
+    """Read a stream of lines, opened with ``newline=""``; see `table_files.read_table`.
 
-    Parameters
-    ----------
-    stream : text stream
-        Opened with ``newline=""``.
-    name : str
-        The file's name in messages.
-    delimiter, header
-        As in `read_table`.
+    Messages call the file `name`.
     """
     try:
         lines = _lines(stream, name)
@@ -102,7 +96,7 @@ def _records(lines: Iterable[str], delimiter: str) -> Iterator[Record]:
             blank.clear()
 
 
-def _columns(records: Iterator[Record], width: int, name: str, header: bool) -> list[Floats | Text]:
+def _columns(records: Iterator[Record], width: int, name: str, header: bool) -> list[Array | Text]:
     """Turn records into columns, some thousand rows at a time."""
     columns = [_Column() for _ in range(width)]
     n = 0
@@ -133,7 +127,7 @@ def _rows(records: Iterator[Record], width: int, name: str, first: str) -> Itera
 class _Column:
     """A growing column: numbers, up to the first cell that float64 does not hold."""
 
-    parts: list[Floats | list[str]] = field(default_factory=list)
+    parts: list[Array | list[str]] = field(default_factory=list)
     odd: tuple[int, bool] | None = None
 
     def extend(self, cells: Sequence[str], start: int) -> None:
@@ -151,7 +145,7 @@ class _Column:
                 self.odd = start + large, True
         self.parts.append(list(cells))
 
-    def whole(self) -> Floats | Text:
+    def whole(self) -> Array | Text:
         """Return the column."""
         if self.odd is None:
             return np.concatenate([np.asarray(part) for part in self.parts])
@@ -166,7 +160,7 @@ class _Column:
         return Text(cells, *self.odd)
 
 
-def _first_large(cells: Sequence[str], floats: Floats) -> int | None:
+def _first_large(cells: Sequence[str], floats: Array) -> int | None:
     """Return the index of the first integer beyond 2**53 among cells that are numbers, or None."""
     for i in np.flatnonzero(np.abs(floats) >= EXACT).tolist():
         digits = cells[i].strip().lstrip("+-").lstrip("0")

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import qr, solve_triangular
 
-from bayesgmm.data.coercion import Floats, Names, label
+from bayesgmm.arrays import Array, Booleans
+from bayesgmm.data.coercion import Names, label
 from bayesgmm.errors import InputError
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -17,7 +17,7 @@ _BLOCK = 2**16
 _LEAST_SPREAD, _LARGEST_SPREAD = 1e-160, 1e153
 
 
-def check_enough_rows(X: Floats, n_components: int) -> None:
+def check_enough_rows(X: Array, n_components: int) -> None:
     """Raise InputError unless X (n, D) has at least ``n_components`` distinct rows.
 
     Rows are read only until enough distinct ones are found.
@@ -45,7 +45,7 @@ def check_enough_rows(X: Floats, n_components: int) -> None:
         )
 
 
-def check_spread(X: Floats, names: Names = None, *, some: bool = True) -> tuple[Floats, Floats]:
+def check_spread(X: Array, names: Names = None, *, some: bool = True) -> tuple[Array, Array]:
     """Raise InputError if a column is constant up to rounding, or its variance is beyond float64.
 
     Parameters
@@ -74,7 +74,7 @@ def check_spread(X: Floats, names: Names = None, *, some: bool = True) -> tuple[
     return least, largest
 
 
-def check_full_rank(X: Floats, names: Names = None) -> None:
+def check_full_rank(X: Array, names: Names = None) -> None:
     """Raise InputError if a column is constant or depends linearly on others, up to rounding.
 
     Dependence means that the residual of a column on the others, by QR of the centred and scaled
@@ -106,14 +106,14 @@ def check_full_rank(X: Floats, names: Names = None) -> None:
         _check_dependence(X, middle, unit, tolerance, names)
 
 
-def _columns(X: Floats) -> Iterator[Floats]:
+def _columns(X: Array) -> Iterator[Array]:
     """Yield transposed blocks (D, b), since NumPy reduces long rows faster than short ones."""
     step = max(_BLOCK // X.shape[1], X.shape[1])
     return (X[start : start + step].T.copy() for start in range(0, len(X), step))
 
 
 def _bad_spread(
-    X: Floats, least: Floats, largest: Floats, constant: NDArray[np.bool], names: Names
+    X: Array, least: Array, largest: Array, constant: Booleans, names: Names
 ) -> InputError:
     n, d = X.shape
     if constant.any():
@@ -135,7 +135,7 @@ def _bad_spread(
     )
 
 
-def _clearly_independent(X: Floats, middle: Floats, unit: Floats, tolerance: float) -> bool:
+def _clearly_independent(X: Array, middle: Array, unit: Array, tolerance: float) -> bool:
     cross: Any = 0.0
     total: Any = 0.0
     for block in _columns(X):
@@ -150,9 +150,7 @@ def _clearly_independent(X: Floats, middle: Floats, unit: Floats, tolerance: flo
     return bool(np.linalg.eigvalsh(covariance)[0] > 1e-10 + 100 * X.shape[1] * tolerance**2)
 
 
-def _check_dependence(
-    X: Floats, middle: Floats, unit: Floats, tolerance: float, names: Names
-) -> None:
+def _check_dependence(X: Array, middle: Array, unit: Array, tolerance: float, names: Names) -> None:
     n, d = X.shape
     R = np.empty((0, d + 1))
     for block in _columns(X):

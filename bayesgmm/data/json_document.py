@@ -16,7 +16,7 @@ _ENVELOPE = ("schema", "version", "checksum")
 def dump_document(schema: str, version: int, fields: dict[str, Any]) -> str:
     """Return the JSON text of ``fields`` with the schema's name, its version and a checksum.
 
-    Floats are written by ``repr``, so that they are read back to the last bit.
+    Array are written by ``repr``, so that they are read back to the last bit.
     """
     document = {"schema": schema, "version": version, **fields}
     document["checksum"] = _checksum(document)

@@ -12,7 +12,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.data.coercion import Floats, unique_names
+from bayesgmm.arrays import Array
+from bayesgmm.data.coercion import unique_names
 from bayesgmm.data.csv_files import read_csv
 from bayesgmm.data.file_access import opened
 from bayesgmm.data.tables import Table, Text, as_column
@@ -33,7 +34,7 @@ def read_table(
     delimiter : str, optional
         One character, or " " for any run of blanks. None: found from the first lines.
     header : bool, optional
-        Whether the first line holds names. None: it does if none of its cells is a number.
+        True if the first line holds names. None: it does if none of its cells is a number.
 
     Raises
     ------
@@ -117,7 +118,7 @@ def _read_parquet(content: bytes, name: str) -> Table:
     return Table(names, columns)
 
 
-def _arrow_column(column: Any) -> Floats | Text:
+def _arrow_column(column: Any) -> Array | Text:
     import pyarrow
 
     if pyarrow.types.is_integer(column.type):

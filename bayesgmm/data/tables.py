@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.data.coercion import Floats, Names, integers_too_large, label, rounded_integer
+from bayesgmm.arrays import Array
+from bayesgmm.data.coercion import Names, integers_too_large, label, rounded_integer
 from bayesgmm.errors import InputError, InputTypeError
 
 
@@ -19,7 +20,7 @@ class Text(NamedTuple):
     row : int
         The first row whose cell is not a number.
     integer : bool
-        Whether that cell is an integer beyond 2**53, which float64 would round.
+        True if that cell is an integer beyond 2**53, which float64 would round.
     """
 
     cells: list[str]
@@ -38,7 +39,7 @@ class Table(NamedTuple):
     """
 
     names: Names
-    columns: list[Floats | Text]
+    columns: list[Array | Text]
 
 
 class ChosenColumns(NamedTuple):
@@ -51,7 +52,7 @@ class ChosenColumns(NamedTuple):
     labels : list of n str, or None
     """
 
-    X: Floats
+    X: Array
     feature_names: Names
     labels: list[str] | None
 
@@ -103,7 +104,7 @@ def row_counter(table: Table) -> str | None:
     return label(table.names, 0) if first[0] in (0, 1) and np.array_equal(first, counts) else None
 
 
-def as_column(array: NDArray[np.generic]) -> Floats | Text:
+def as_column(array: NDArray[np.generic]) -> Array | Text:
     """Return numbers as float64, or as text where float64 would round an integer."""
     first = rounded_integer(None, array)
     if first is None:
@@ -130,7 +131,7 @@ def _position(table: Table, word: str) -> int:
     )
 
 
-def _numbers(table: Table, j: int) -> Floats:
+def _numbers(table: Table, j: int) -> Array:
     column = table.columns[j]
     if not isinstance(column, Text):
         return column
@@ -144,5 +145,5 @@ def _numbers(table: Table, j: int) -> Floats:
     )
 
 
-def _words(column: Floats | Text) -> list[str]:
+def _words(column: Array | Text) -> list[str]:
     return column.cells if isinstance(column, Text) else list(map(shortest, column.tolist()))

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bayesgmm.data.coercion import Floats, Names, label, to_floats, unwritable
+from bayesgmm.arrays import Array
+from bayesgmm.data.coercion import Names, label, to_floats, unwritable
 from bayesgmm.errors import InputError, InputTypeError
 
 _DOUBLE = np.dtype(np.float64)
@@ -22,20 +23,16 @@ class Data(NamedTuple):
         C-ordered, aligned float64; the user's own array if it has this form.
     feature_names : tuple of D different str, or None
     has_missing : bool
-        Whether entries are NaN.
+        True if entries are NaN.
     """
 
-    X: Floats
+    X: Array
     feature_names: Names
     has_missing: bool = False
 
 
 def check_data(
-    X: Any,
-    *,
-    feature_names: Sequence[str] | None = None,
-    allow_nan: bool = False,
-    name: str = "X",
+    X: Any, *, feature_names: Sequence[str] | None = None, allow_nan: bool = False, name: str = "X"
 ) -> Data:
     """Return X as an (n, D) array of finite float64, without a copy where it is one.
 
@@ -80,7 +77,7 @@ def check_data(
     return Data(array, names, allow_nan and bool(np.isnan(array).any()))
 
 
-def check_sample_weight(weights: Any, n: int) -> Floats | None:
+def check_sample_weight(weights: Any, n: int) -> Array | None:
     """Return weights (n,) as float64, or None for None.
 
     Raises
@@ -108,10 +105,10 @@ def check_sample_weight(weights: Any, n: int) -> Floats | None:
     return array
 
 
-def _check_shape(array: Floats, name: str) -> None:
+def _check_shape(array: Array, name: str) -> None:
     if array.ndim != 2:
         raise InputError(
-            f"Input {name} must be a 2D array with a row for each observation, not {array.ndim}D "
+            f"Input {name} must be a 2D array of rows and columns, not {array.ndim}D "
             f"of shape {array.shape}. Reshape your data: {name}.reshape(-1, 1) if it is one "
             f"feature, {name}.reshape(1, -1) if it is one row."
         )
@@ -145,7 +142,7 @@ def _check_names(names: Names, name: str) -> None:
         )
 
 
-def _check_finite(array: Floats, names: Names, allow_nan: bool, name: str) -> None:
+def _check_finite(array: Array, names: Names, allow_nan: bool, name: str) -> None:
     # Extremes take no array of n x D, and do not overflow as a sum does.
     if allow_nan:
         extremes = np.fmin.reduce(array, axis=0), np.fmax.reduce(array, axis=0)
@@ -160,7 +157,7 @@ def _check_finite(array: Floats, names: Names, allow_nan: bool, name: str) -> No
         raise InputError(_describe_unusable(array, names, allow_nan, name))
 
 
-def _describe_unusable(array: Floats, names: Names, allow_nan: bool, name: str) -> str:
+def _describe_unusable(array: Array, names: Names, allow_nan: bool, name: str) -> str:
     n_nan = n_infinite = n_rows = 0
     first: tuple[int, int] | None = None
     step = max(_BLOCK // array.shape[1], 1)

@@ -1,14 +1,14 @@
 """Read the data sets that ship with the package."""
 
 import csv
-import difflib
 from dataclasses import dataclass
 from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.arguments import shown
+from bayesgmm.arguments import unknown_name
+from bayesgmm.arrays import Array
 from bayesgmm.errors import InputError
 from bayesgmm.results import Result
 
@@ -25,10 +25,10 @@ class Dataset(Result):
     labels : (n,) array of str, or None
         The group that each row is known to come from.
     source : str
-        Where the data were published, their units, and which variant this is.
+        Publication, units and variant of the data.
     """
 
-    X: NDArray[np.float64]
+    X: Array
     feature_names: tuple[str, ...]
     labels: NDArray[np.str_] | None
     source: str
@@ -73,11 +73,7 @@ def load_dataset(name: str) -> Dataset:
         If the name is unknown; the message lists all, and the nearest.
     """
     if not isinstance(name, str) or name not in dataset_names():
-        near = difflib.get_close_matches(shown(name).lower(), _SOURCES, n=1, cutoff=0.5)
-        raise InputError(
-            f"There is no data set {shown(name)}. Choose one of {', '.join(_SOURCES)}."
-            + (f" Did you mean {near[0]!r}?" if near else "")
-        )
+        raise InputError(unknown_name("data set", name, _SOURCES))
     text = files("bayesgmm.datasets").joinpath(f"{name}.csv").read_text(encoding="utf-8")
     header, *rows = csv.reader(text.splitlines())
     columns = dict(zip(header, zip(*rows, strict=True), strict=True))

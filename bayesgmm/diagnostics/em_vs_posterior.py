@@ -7,24 +7,23 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_probability
+from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.data.validation import Data
 from bayesgmm.diagnostics.point_estimates import point_estimate
-from bayesgmm.diagnostics.posterior_means import PosteriorSummary, consistent_draws, summarised
+from bayesgmm.diagnostics.posterior_means import PosteriorSummary, summarised
 from bayesgmm.errors import InputError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
+from bayesgmm.labels.consistent_draws import consistent_draws
 from bayesgmm.mixture.matching import match_components
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.draws import Posterior, posterior_group, read_estimate, read_rows
-from bayesgmm.priors.priors import ResolvedPriors
+from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.results import Result
-from bayesgmm.uncertainty.parameters import reported
+from bayesgmm.uncertainty.parameter_vectors import reported
 from bayesgmm.uncertainty.standard_errors import StandardErrors, curvature_errors, reported_errors
-
-type Array = NDArray[np.float64]
 
 # Posterior standard deviations between estimate and posterior mean.
 _SAME, _NEAR = 0.25, 1.0
@@ -112,8 +111,8 @@ def compare_engines(
     order = match_components(draws.mean(), mixture).order
     draws = draws.permuted(np.broadcast_to(order, draws.weights.shape))
     table = _table(mixture, errors, summarised(draws, prob))
-    table["contraction"] = _contraction(posterior, table.posterior_sd.to_numpy(), notes)
     table.attrs = {"prob": prob, "kind": "equal-tailed"}
+    table["contraction"] = _contraction(posterior, table.posterior_sd.to_numpy(), notes)
     value = {"em": np.nan, "posterior_mean": np.nan}
     if rows is not None:
         value = {
@@ -196,7 +195,8 @@ def _contraction(posterior: Posterior, sd: Array, notes: list[str]) -> Array:
     a = np.asarray(priors.concentration)
     total = a.sum()
     weights = a * (total - a) / (total**2 * (total + 1.0))
-    means = np.tile(np.asarray(priors.mean_sd) ** 2, priors.n_components)
+    shape = priors.n_components, priors.n_features
+    means = np.broadcast_to(priors.mean_sd, shape).ravel() ** 2
     variance = np.concatenate((weights, means))
     known = len(variance)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -211,8 +211,7 @@ def _verdict(table: pd.DataFrame) -> str:
     worst, most = str(size.idxmax()), float(size.max())
     where = f"the largest difference is {most:.2f} posterior standard deviations, in {worst}"
     if most > _NEAR:
-        advice = "Look for other local maxima, or an informative prior"
-        return f"EM and the posterior differ: {where}. {advice}."
+        return f"EM and the posterior differ: {where}. {_cause(table, worst)}."
     ratio = (table.standard_error / table.posterior_sd).dropna()
     ratio = ratio[np.isfinite(ratio) & (ratio > 0.0)]
     spread = ""
@@ -227,3 +226,17 @@ def _verdict(table: pd.DataFrame) -> str:
     if most <= _SAME:
         return f"EM and the posterior agree: {where}{spread}."
     return f"EM and the posterior agree within one posterior standard deviation: {where}{spread}."
+
+
+def _cause(table: pd.DataFrame, worst: str) -> str:
+    """Advice on the largest difference: EM is a mode, the other a mean of the posterior."""
+    row, prob = table.loc[worst], table.attrs["prob"]
+    if row.lower <= row.em <= row.upper:
+        return (
+            f"EM's estimate lies within the {100 * prob:.0f} % interval, so the posterior is "
+            "skewed: its mode is not its mean. Prefer intervals to standard errors"
+        )
+    return (
+        f"EM's estimate lies outside the {100 * prob:.0f} % interval. Look for other local maxima, "
+        "or an informative prior"
+    )

@@ -1,154 +1,118 @@
 """Label-invariant quantities of draws, which measure convergence even if labels switch."""
 
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array, Indices
 from bayesgmm.errors import InputError
+from bayesgmm.labels.component_values import Values
+from bayesgmm.labels.memberships import Memberships
 from bayesgmm.likelihood.responsibilities_of_draws import DrawnRows
-from bayesgmm.mixture.merged_components import merged
 from bayesgmm.posterior.draws import Draws
-
-type Array = NDArray[np.float64]
 
 # Points of the predictive density; pairs of neighbours are co-clustered.
 _POINTS = 12
-# Number of densities computed for redundancy: a fraction of a second.
-_BUDGET = 2e8
-_LEAST_DRAWS, _MOST_DRAWS = 25, 200
 
 
-class Redundancy(NamedTuple):
-    """Losses of merging two components, for some draws spread over the chains.
-
-    Attributes
-    ----------
-    losses : ndarray of shape (chain, some draws)
-        Loss of log-likelihood, in nats, if the two components of least loss are merged into one of
-        the same weight, mean and covariance. Negative for a gain.
-    parameters : int
-        The number of a component's parameters, p.
-    n_rows : int
-    """
-
-    losses: Array
-    parameters: int
-    n_rows: int
-
-    @property
-    def redundant(self) -> Array:
-        """Proportion of each chain's draws with a loss below p nats, (chain,).
-
-        This is the AIC penalty for a component, and about the gain by chance of one component more
-        than there are clusters: twice the gain has a mean near 2 p (McLachlan 1987).
-        """
-        shares: Array = (self.losses < self.parameters).mean(axis=1)
-        return shares
-
-    @property
-    def unsupported(self) -> Array:
-        """Proportion of each chain's draws with a loss below p/2 log n nats, (chain,).
-
-        This is the BIC penalty for a component.
-        """
-        shares: Array = (self.losses < 0.5 * self.parameters * np.log(self.n_rows)).mean(axis=1)
-        return shares
-
-
-def invariants(draws: Draws, rows: Array | None) -> dict[str, Array]:
-    """Label-invariant functionals of each draw.
+def sorted_values(values: Values, draws: Draws | None) -> dict[str, Array]:
+    """Quantities of the components of each draw, sorted; and the entropy of the weights (nats).
 
     Parameters
     ----------
-    draws : Draws
-    rows : ndarray of shape (n, D), or None
-        Without rows, only the functionals of the parameters.
+    values : dict from name to ndarray of shape (chain, draw, K)
+    draws : Draws, or None
+        For log determinants of the covariances; standard deviations and correlations are left out.
 
     Returns
     -------
     dict from name to ndarray of shape (chain, draw)
-        Entropy of the weights (nats); weights, means and log determinants of the covariances, each
-        sorted; the log-likelihood; log predictive densities at some rows, at even ranks along the
-        first principal axis; and the probability that neighbours among these rows belong to the
-        same component.
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        terms = np.where(draws.weights > 0, draws.weights * np.log(draws.weights), 0.0)
-    found = {"entropy of weights": -terms.sum(axis=-1)}
-    found |= _sorted("weight", draws.weights)
-    for j, name in enumerate(draws.feature_words):
-        found |= _sorted(f"mean of {name}", draws.means[..., j])
-    found |= _sorted("log det of covariance", np.linalg.slogdet(draws.covariances)[1])
-    if rows is None:
-        return found
-    shape = draws.means.shape[:2]
-    stacked = draws.stacked()
-    total = DrawnRows(rows, *stacked).contract(np.empty((len(rows), 0)))[1]
-    found["log-likelihood"] = total.reshape(shape)
-    chosen = _spread_rows(rows)
-    densities, responsibilities = DrawnRows(rows[chosen], *stacked).each()
-    together = (responsibilities[..., 1:] * responsibilities[..., :-1]).sum(axis=1)
-    for i, row in enumerate(chosen):
-        found[f"log density at row {row}"] = densities[:, i].reshape(shape)
-    for i, (one, other) in enumerate(pairwise(chosen)):
-        found[f"rows {one} and {other} together"] = together[:, i].reshape(shape)
+    found: dict[str, Array] = {}
+    if draws is not None:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            terms = np.where(draws.weights > 0, draws.weights * np.log(draws.weights), 0.0)
+        found["entropy of weights"] = -terms.sum(axis=-1)
+        plain = ("weight", *(f"mean of {name}" for name in draws.feature_words))
+        determinants = np.linalg.slogdet(draws.covariances)[1]
+        values = {name: values[name] for name in plain} | {"log det of covariance": determinants}
+    for name, each in values.items():
+        ordered = np.sort(each, axis=-1)
+        found |= {f"{name}, sorted [{k}]": ordered[..., k] for k in range(each.shape[-1])}
     return found
 
 
-def redundancy(draws: Draws, rows: Array) -> Redundancy:
-    """Loss of log-likelihood of merging two components, for the pair of least loss.
+def density_values(draws: Draws, rows: Array, *, known: bool = True) -> dict[str, Array]:
+    """Functionals of the density of each draw: log densities (nats) of all rows, and of some.
 
-    Components i and j become one of weight w = w_i + w_j, mean m = (w_i m_i + w_j m_j) / w and
-    covariance sum_k w_k (S_k + (m_k - m)(m_k - m)') / w, the Gaussian nearest to the two by KL
-    divergence. The loss is 0 for an empty component and for two equal ones.
-
-    References
+    Parameters
     ----------
-    McLachlan (1987), Journal of the Royal Statistical Society C 36, 318-324.
+    draws : Draws
+    rows : ndarray of shape (n, D)
+    known : bool
+        False for rows that stand in for the fitted ones.
+
+    Returns
+    -------
+    dict from name to ndarray of shape (chain, draw)
+        Of some rows at even ranks along the first principal axis.
     """
-    k, d = draws.n_components, draws.n_features
-    parameters = 1 + d + d * (d + 1) // 2
-    if k == 1:
-        return Redundancy(np.full((draws.n_chains, 1), np.inf), parameters, len(rows))
-    pairs = np.array([(i, j) for i in range(k) for j in range(i)])
-    affordable = int(_BUDGET / (len(pairs) * len(rows) * k)) // draws.n_chains
-    size = min(draws.n_draws, max(min(affordable, _MOST_DRAWS), _LEAST_DRAWS))
-    chosen = np.unique(np.linspace(0, draws.n_draws - 1, size).astype(np.int64))
-    some = Draws(draws.weights[:, chosen], draws.means[:, chosen], draws.covariances[:, chosen])
-    weights, means, covariances = some.stacked()
-    nothing = np.empty((len(rows), 0))
-    before = DrawnRows(rows, weights, means, covariances).contract(nothing)[1]
-    after = np.full(len(weights), -np.inf)
-    for i, j in pairs:
-        fewer = _merged(weights, means, covariances, i, j)
-        after = np.maximum(after, DrawnRows(rows, *fewer).contract(nothing)[1])
-    return Redundancy((before - after).reshape(draws.n_chains, -1), parameters, len(rows))
+    shape, stacked = draws.means.shape[:2], draws.stacked()
+    total = DrawnRows(rows, *stacked).contract(np.empty((len(rows), 0)))[1]
+    found = {"log-likelihood" if known else "log density of simulated rows": total.reshape(shape)}
+    chosen = _spread_rows(rows)
+    densities, _ = DrawnRows(rows[chosen], *stacked).each()
+    for i, row in enumerate(chosen):
+        found[f"log density at {_noun(known)} {row}"] = densities[:, i].reshape(shape)
+    return found
 
 
-def _merged(
-    weights: Array, means: Array, covariances: Array, i: int, j: int
-) -> tuple[Array, Array, Array]:
-    """Mixtures with components i and j merged into component i."""
-    pair = [i, j]
-    parts = weights[:, pair].T, means[:, pair].swapaxes(0, 1), covariances[:, pair].swapaxes(0, 1)
-    weights, means, covariances = weights.copy(), means.copy(), covariances.copy()
-    weights[:, i], means[:, i], covariances[:, i] = merged(*parts)
-    kept = np.arange(weights.shape[1]) != j
-    return (
-        np.ascontiguousarray(weights[:, kept]),
-        np.ascontiguousarray(means[:, kept]),
-        np.ascontiguousarray(covariances[:, kept]),
-    )
+def togetherness(draws: Draws, rows: Array, *, known: bool = True) -> dict[str, Array]:
+    """Probabilities that neighbours among some rows belong to the same component.
+
+    Parameters and rows are those of `density_values`.
+    """
+    chosen = _spread_rows(rows)
+    _, responsibilities = DrawnRows(rows[chosen], *draws.stacked()).each()
+    together = (responsibilities[..., 1:] * responsibilities[..., :-1]).sum(axis=1)
+    return {
+        f"{_noun(known)}s {one} and {other} together": together[:, i].reshape(draws.means.shape[:2])
+        for i, (one, other) in enumerate(pairwise(chosen))
+    }
 
 
-def _sorted(name: str, values: Array) -> dict[str, Array]:
-    ordered = np.sort(values, axis=-1)
-    return {f"{name}, sorted [{k}]": ordered[..., k] for k in range(values.shape[-1])}
+def _noun(known: bool) -> str:
+    return "row" if known else "simulated row"
 
 
-def _spread_rows(rows: Array) -> NDArray[np.intp]:
+def coclustering(memberships: Memberships, shape: tuple[int, int]) -> dict[str, Array]:
+    """Proportions of rows that share a component with some rows, for mixtures of any family.
+
+    Parameters
+    ----------
+    memberships : Memberships of T draws
+    shape : tuple of int
+        Chains and draws.
+
+    Returns
+    -------
+    dict from name to ndarray of shape (chain, draw)
+        The expected proportion of pairs of rows in one component, and for some rows the
+        proportion of the other rows in the row's component.
+    """
+    _, n, _ = memberships.shape
+    chosen = np.unique(np.linspace(0, n - 1, _POINTS).astype(np.intp))
+    indicators = np.zeros((n, len(chosen)))
+    indicators[chosen, np.arange(len(chosen))] = 1.0
+    tables = memberships.tables(np.hstack([np.ones((n, 1)), indicators]))
+    counts, own = tables[..., :1], tables[..., 1:]
+    found = {"pairs of rows together": (np.square(counts[..., 0]).sum(axis=1) / n**2)}
+    shared = (own * counts).sum(axis=1) / n
+    found |= {f"rows together with row {row}": shared[:, i] for i, row in enumerate(chosen)}
+    return {name: each.reshape(shape) for name, each in found.items()}
+
+
+def _spread_rows(rows: Array) -> Indices:
     """Indices of rows at even ranks along the first principal axis, in that order."""
     apart = rows - rows.mean(axis=0)
     scale = np.sqrt(np.square(apart).mean(axis=0))

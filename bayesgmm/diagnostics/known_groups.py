@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score
 
+from bayesgmm.arrays import Integers
 from bayesgmm.display import text_table
 
 
@@ -29,7 +29,7 @@ class CrossTable:
     """
 
     groups: tuple[str, ...]
-    counts: NDArray[np.int64]
+    counts: Integers
     agreement: float
     adjusted_rand_index: float
 
@@ -39,9 +39,7 @@ class CrossTable:
         return text_table([heads, *([group[:40], *map(str, row)] for group, row in counts)])
 
 
-def cross_table(
-    labels: Sequence[str], components: NDArray[np.int64], n_components: int
-) -> CrossTable:
+def cross_table(labels: Sequence[str], components: Integers, n_components: int) -> CrossTable:
     """Count rows by known label and by component.
 
     Parameters

@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from bayesgmm.arrays import Array
 from bayesgmm.mixture.mixture import Mixture
-
-type Array = NDArray[np.float64]
 
 STATISTICS = (
     "Kolmogorov distance",

@@ -7,24 +7,37 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from arviz_stats.base.array import array_stats
-from numpy.typing import NDArray
 
-from bayesgmm.arguments import check_choice
-from bayesgmm.diagnostics.invariants import Redundancy, invariants, redundancy
-from bayesgmm.diagnostics.labelling import Labelling, Reference, check_method, label_draws
-from bayesgmm.diagnostics.verdicts import Evidence, Verdict, reach_verdict
-from bayesgmm.posterior.draws import Draws, Posterior, has_rows
+from bayesgmm.arguments import check_choice, check_text
+from bayesgmm.arrays import Array, Booleans, Indices
+from bayesgmm.diagnostics.convergence import (
+    LEAST_DRAWS,
+    Agreement,
+    agreement,
+    largest_r_hat,
+    longest_stay,
+    mcse,
+    statistics,
+)
+from bayesgmm.diagnostics.described_rows import discrepancy
+from bayesgmm.diagnostics.evidence import RESULTS, Check, Figures, State
+from bayesgmm.diagnostics.invariants import (
+    coclustering,
+    density_values,
+    sorted_values,
+    togetherness,
+)
+from bayesgmm.diagnostics.multimodality import deepest_valley
+from bayesgmm.diagnostics.redundancy import Redundancy, redundancy
+from bayesgmm.diagnostics.sampler_statistics import read_transitions
+from bayesgmm.diagnostics.verdicts import Verdict, reach_verdict
+from bayesgmm.labels.component_values import Values, component_values
+from bayesgmm.labels.labelling import Labelling, Reference, Request, label_draws
+from bayesgmm.labels.stand_in_rows import equivalent_rows
+from bayesgmm.posterior.draws import Posterior
 from bayesgmm.results import Result
 
-type Array = NDArray[np.float64]
-type Permutations = NDArray[np.intp]
-
 SAMPLED, RELABELLED, INVARIANT = "as sampled", "relabelled", "label-invariant"
-# The tail ESS is the lesser of the ESS at these quantiles (Vehtari et al. 2021).
-_TAILS = (0.05, 0.95)
-# ArviZ defines R-hat and ESS for four draws or more.
-_LEAST_DRAWS = 4
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -34,14 +47,20 @@ class LabelSwitching(Result):
     Attributes
     ----------
     verdict : str
-        "no switching", "between chains", "within chains", "genuine multimodality or no
-        convergence", or "overfitted or unidentified component".
+        "no switching", "between chains" or "within chains" if nothing else is wrong; else the
+        first problem: "rows not described", "no convergence", "convergence not assessed",
+        "overfitted or unidentified component", "several modes", "divergent transitions" or "slow
+        transitions".
+    state : {"good", "care", "bad"}
+        "good" only if every check was made and passed.
     explanation, advice, caveat : str
         The evidence for the verdict, a recommendation, and the verdict's limits.
+    checks : tuple of Check
+        The evidence, in the order in which it decides.
     statistics : DataFrame
-        A row for each quantity: weights, means and standard deviations as sampled and relabelled,
-        and label-invariant functionals; columns form, quantity, r_hat (rank-normalised, split),
-        ess_bulk, ess_tail.
+        A row for each quantity: weights, means and standard deviations (and correlations, if
+        relabelled) of the components, and label-invariant functionals; columns form, quantity,
+        r_hat (rank-normalised, split), ess_bulk, ess_tail.
     chains : DataFrame
         A row for each chain: its modal labelling, the proportion of its draws with that labelling,
         switches between successive unambiguous draws, proportions of ambiguous draws and of draws
@@ -56,9 +75,11 @@ class LabelSwitching(Result):
     """
 
     verdict: str
+    state: State
     explanation: str
     advice: str
     caveat: str
+    checks: tuple[Check, ...]
     statistics: pd.DataFrame
     chains: pd.DataFrame
     labellings: pd.DataFrame
@@ -66,7 +87,7 @@ class LabelSwitching(Result):
     notes: tuple[str, ...]
 
     @property
-    def permutations(self) -> Permutations:
+    def permutations(self) -> Indices:
         """Component, as sampled, that has label j: ``permutations[c, s, j]``, (chain, draw, K)."""
         return self.labelling.permutations
 
@@ -76,7 +97,7 @@ class LabelSwitching(Result):
         return self.labelling.ambiguity
 
     @property
-    def ambiguous(self) -> NDArray[np.bool_]:
+    def ambiguous(self) -> Booleans:
         """True for draws that other labels fit nearly as well, (chain, draw).
 
         With ECR, other labels change the component of less than 5 % of n / K rows; with other
@@ -89,6 +110,11 @@ class LabelSwitching(Result):
         """The relabelling method."""
         return self.labelling.method
 
+    @property
+    def cut(self) -> tuple[int, ...]:
+        """Components whose relabelled draws are cut where they overlap with another component."""
+        return self.labelling.cut
+
     def relabelled(self) -> xr.DataTree:
         """The posterior with one labelling, as `relabel` returns it, at no further computation."""
         return self.labelling.tree()
@@ -96,7 +122,17 @@ class LabelSwitching(Result):
     def r_hat(self, form: str) -> float:
         """The largest R-hat of a form: "as sampled", "relabelled" or "label-invariant"."""
         check_choice("form", form, (SAMPLED, RELABELLED, INVARIANT))
-        return _largest(self.statistics, form)
+        return largest_r_hat(self.statistics[self.statistics["form"] == form])
+
+    @property
+    def evidence(self) -> pd.DataFrame:
+        """The checks: question, result, figure, bound, finding and consequence."""
+        rows = [
+            (c.question, RESULTS[c.state], c.figure, c.bound, c.finding, c.consequence)
+            for c in self.checks
+        ]
+        columns = ["question", "result", "figure", "bound", "finding", "consequence"]
+        return pd.DataFrame(rows, columns=columns).set_index("question")
 
     @property
     def table(self) -> pd.DataFrame:
@@ -119,6 +155,8 @@ class LabelSwitching(Result):
         """Plain values for a report: verdict, sentences, and tables as lists of records."""
         return {
             "verdict": self.verdict,
+            "state": self.state,
+            "evidence": self.evidence.reset_index().to_dict("records"),
             "explanation": self.explanation,
             "advice": self.advice,
             "caveat": self.caveat,
@@ -135,6 +173,7 @@ class LabelSwitching(Result):
             f"Label switching: {self.verdict}",
             self.explanation,
             f"Advice: {self.advice}",
+            self.evidence[["result", "figure", "bound"]],
             self.table,
             self.chains,
             f"Ambiguous draws: {100 * self.ambiguous.mean():.2g} %. Relabelled by {self.method}.",
@@ -149,6 +188,8 @@ def label_switching(
     method: str = "ecr",
     reference: Reference | None = None,
     X: Any = None,
+    allocations: str | None = None,
+    probabilities: str | None = None,
     variables: Mapping[str, str] | None = None,
 ) -> LabelSwitching:
     """Diagnose label switching, and convergence apart from it.
@@ -160,11 +201,16 @@ def label_switching(
     Parameters
     ----------
     posterior : DataTree or Dataset
+        Of a Gaussian mixture; or, with `allocations` or `probabilities`, of a mixture of any
+        family, of which every variable with the axis of components is examined.
     method : str
-        As for `relabel`; without rows "pra" replaces all methods but "ordered".
+        As for `relabel`.
     reference : Mixture or fitted GaussianMixture, optional
     X : (n, D), optional
-        The fitted rows; by default those in ``observed_data``.
+        The fitted rows; by default those in ``observed_data``. Without either, rows simulated from
+        the draws stand in for them.
+    allocations, probabilities : str, optional
+        Variables of the posterior, as for `relabel`.
     variables : mapping, optional
         Names of weights, means and covariances in the posterior, as for `relabel`.
 
@@ -181,103 +227,145 @@ def label_switching(
     Notes
     -----
     R-hat is rank-normalised and split (Vehtari et al. 2021, Bayesian Analysis 16, 667-718), as
-    computed by ArviZ; chains agree if no R-hat exceeds 1.01.
+    computed by ArviZ. Chains agree if no R-hat exceeds 1.01, or what chains of this length reach
+    by chance among so many quantities.
     """
-    check_method(method)
-    if not has_rows(posterior, X) and method != "ordered":
-        method = "pra"
-    labelling = label_draws(posterior, method, reference, X, variables=variables)
-    draws = labelling.draws
-    rows = None if labelling.rows is None else labelling.rows.X
-    spare = None if rows is None else redundancy(draws, rows)
-    statistics = pd.concat(
-        [
-            _statistics(SAMPLED, _parameters(draws)),
-            _statistics(RELABELLED, _parameters(labelling.relabelled)),
-            _statistics(INVARIANT, invariants(draws, rows)),
-        ],
-        ignore_index=True,
-    )
+    check_text("allocations", allocations)
+    check_text("probabilities", probabilities)
+    request = Request(
+        method, reference, X,
+        allocations=allocations, probabilities=probabilities, variables=variables,
+    )  # fmt: skip
+    labelling = label_draws(posterior, request)
+    draws, shown = labelling.draws, labelling.values
+    if draws is not None:
+        shown = component_values(draws, correlations=False)
+    forms = {
+        SAMPLED: _by_component(shown),
+        RELABELLED: _by_component(labelling.relabelled_values),
+        INVARIANT: {},
+    }
+    density, partition = _density(labelling), _partition(labelling)
+    forms[INVARIANT] = sorted_values(labelling.values, draws) | density | partition
+    frame = pd.concat([statistics(*each) for each in forms.items()], ignore_index=True)
+    spare = _redundancy(labelling)
     chains = _chains(labelling.permutations, labelling.ambiguous, spare)
-    verdict = reach_verdict(_evidence(draws, statistics, chains, labelling.ambiguous, spare))
+    figures = _figures(labelling, frame, forms, density, chains, spare)
+    verdict = reach_verdict(figures)
     return LabelSwitching(
         verdict=verdict.name,
+        state=verdict.state,
         explanation=verdict.explanation,
         advice=verdict.advice,
         caveat=Verdict.CAVEAT,
-        statistics=statistics,
+        checks=verdict.evidence,
+        statistics=frame,
         chains=chains,
         labellings=_labellings(labelling.permutations),
         labelling=labelling,
-        notes=tuple(_notes(draws, rows)),
+        notes=tuple(_notes(labelling)),
     )
 
 
-def _notes(draws: Draws, rows: Array | None) -> list[str]:
-    """Quantities that cannot be computed, with the reasons."""
+def parameter_name(word: str, component: int) -> str:
+    """A parameter's name in `LabelSwitching.statistics`: "weight [0]", "mean of x [0]"."""
+    return f"{word} [{component}]"
+
+
+def _by_component(values: Values) -> dict[str, Array]:
+    return {
+        parameter_name(name, k): each[..., k]
+        for name, each in values.items()
+        for k in range(each.shape[-1])
+    }
+
+
+def _density(labelling: Labelling) -> dict[str, Array]:
+    """Functionals of the density at the rows; none for mixtures of other families."""
+    if labelling.draws is None:
+        return {}
+    return density_values(labelling.draws, labelling.any_rows, known=labelling.rows is not None)
+
+
+def _partition(labelling: Labelling) -> dict[str, Array]:
+    """Functionals of the partition of the rows."""
+    if labelling.draws is None:
+        chains, draws, _ = labelling.permutations.shape
+        return coclustering(labelling.memberships, (chains, draws))
+    return togetherness(labelling.draws, labelling.any_rows, known=labelling.rows is not None)
+
+
+def _redundancy(labelling: Labelling) -> Redundancy | None:
+    if labelling.draws is None:
+        return None
+    size = None if labelling.rows is not None else equivalent_rows(labelling.draws)
+    return redundancy(labelling.draws, labelling.any_rows, size)
+
+
+def _notes(labelling: Labelling) -> list[str]:
+    """Quantities that cannot be computed or rest on a substitute, with the reasons."""
+    chains, draws, _ = labelling.permutations.shape
     notes = []
-    if rows is None:
+    if labelling.stand_in is not None:
         notes.append(
-            "log-likelihood, predictive densities, co-clustering and redundancy of components: "
-            "the posterior has no observed_data (give X)"
+            "log-likelihood: the posterior has no observed_data (give X). Labels, densities and "
+            f"redundancy rest on {len(labelling.stand_in.X)} rows simulated from the draws"
         )
-    if draws.n_chains == 1:
+    if chains == 1:
         notes.append("R-hat: it compares chains, and there is only one")
-    if draws.n_draws < _LEAST_DRAWS:
-        notes.append(f"R-hat and ESS: they need at least {_LEAST_DRAWS} draws in each chain")
+    if draws < LEAST_DRAWS:
+        notes.append(f"R-hat and ESS: they need at least {LEAST_DRAWS} draws in each chain")
     return notes
 
 
-def r_hat_and_ess(values: Array) -> tuple[float, float, float]:
-    """R-hat, bulk and tail ESS of one quantity (chain, draw), as computed by ArviZ.
-
-    NaN where they are not defined: fewer than four draws, a constant quantity, and R-hat of a
-    single chain. Chains that are constant at different values have an infinite R-hat.
-    """
-    moves = np.ptp(values, axis=1) > 0
-    if values.shape[1] < _LEAST_DRAWS or not np.isfinite(values).all():
-        return np.nan, np.nan, np.nan
-    if not moves.any():
-        return (np.nan if np.ptp(values) == 0 else np.inf), np.nan, np.nan
-    # R-hat divides by the variance within half-chains, which may be 0.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        r_hat = float(array_stats.rhat(values)) if len(values) > 1 else np.nan
-        bulk = float(array_stats.ess(values, method="bulk"))
-        tail = float(array_stats.ess(values, method="tail", prob=_TAILS))
-    return r_hat, bulk, tail
+def _unimodal(quantities: Mapping[str, Array]) -> dict[str, Array]:
+    """Quantities that have one mode if the posterior has: memberships may lie at 0 and 1."""
+    return {name: each for name, each in quantities.items() if "together" not in name}
 
 
-def parameter_name(draws: Draws, word: str, component: int, feature: int | None = None) -> str:
-    """A parameter's name in `LabelSwitching.statistics`: "weight [0]", "mean of x [0]"."""
-    of = "" if feature is None else f" of {draws.feature_words[feature]}"
-    return f"{word}{of} [{component}]"
+def _figures(
+    labelling: Labelling,
+    frame: pd.DataFrame,
+    forms: Mapping[str, Mapping[str, Array]],
+    density: Mapping[str, Array],
+    chains: pd.DataFrame,
+    spare: Redundancy | None,
+) -> Figures:
+    draws, (n_chains, n_draws, k) = labelling.draws, labelling.permutations.shape
+    parts = {form: frame[frame["form"] == form] for form in forms}
+
+    def agree(part: pd.DataFrame, form: str) -> Agreement:
+        return agreement(part, forms[form])
+
+    ambiguous = float(labelling.ambiguous.mean())
+    judged = parts[INVARIANT]
+    of_density = judged["quantity"].isin(list(density))
+    sizes = dict(zip(judged["quantity"], judged["ess_bulk"], strict=True))
+    rows = labelling.rows
+    return Figures(
+        n_components=k,
+        n_chains=n_chains,
+        n_draws=n_draws,
+        rows=None if rows is None or draws is None else discrepancy(draws, rows.X),
+        feature_words=() if draws is None else draws.feature_words,
+        density=agree(judged[of_density], INVARIANT),
+        invariant=agree(judged[~of_density], INVARIANT),
+        relabelled=agree(parts[RELABELLED], RELABELLED),
+        sampled=largest_r_hat(parts[SAMPLED]),
+        stay=tuple(longest_stay(np.stack(list(labelling.values.values()), axis=-1)).tolist()),
+        valley=deepest_valley(_unimodal(forms[INVARIANT]), sizes),
+        transitions=read_transitions(labelling.posterior),
+        redundant=np.nan if spare is None else float(spare.redundant.mean()),
+        unsupported=np.nan if spare is None else float(spare.unsupported.mean()),
+        simulated=labelling.stand_in is not None,
+        labellings=chains["modal labelling"].nunique(),
+        outside=float(1.0 - chains["proportion"].min()),
+        switches=int(chains["switches"].sum()),
+        ambiguous=ambiguous,
+    )
 
 
-def _parameters(draws: Draws) -> dict[str, Array]:
-    """Weights, means and standard deviations of each component by name, (chain, draw)."""
-    values = {}
-    for k in range(draws.n_components):
-        values[parameter_name(draws, "weight", k)] = draws.weights[..., k]
-        for j in range(draws.n_features):
-            values[parameter_name(draws, "mean", k, j)] = draws.means[..., k, j]
-        for j in range(draws.n_features):
-            variance = draws.covariances[..., k, j, j]
-            values[parameter_name(draws, "sd", k, j)] = np.sqrt(variance)
-    return values
-
-
-def _statistics(form: str, quantities: Mapping[str, Array]) -> pd.DataFrame:
-    rows = [(form, name, *r_hat_and_ess(values)) for name, values in quantities.items()]
-    return pd.DataFrame(rows, columns=["form", "quantity", "r_hat", "ess_bulk", "ess_tail"])
-
-
-def _largest(statistics: pd.DataFrame, form: str) -> float:
-    return float(statistics.loc[statistics["form"] == form, "r_hat"].max())
-
-
-def _chains(
-    permutations: Permutations, ambiguous: NDArray[np.bool_], spare: Redundancy | None
-) -> pd.DataFrame:
+def _chains(permutations: Indices, ambiguous: Booleans, spare: Redundancy | None) -> pd.DataFrame:
     """Labels of each chain."""
     rows = []
     for c, (chain, unclear) in enumerate(zip(permutations, ambiguous, strict=True)):
@@ -296,13 +384,13 @@ def _chains(
     return pd.DataFrame(rows).set_index("chain")
 
 
-def _modal(permutations: Permutations) -> tuple[Permutations, float]:
+def _modal(permutations: Indices) -> tuple[Indices, float]:
     labellings, counts = np.unique(permutations, axis=0, return_counts=True)
     best = int(counts.argmax())
     return labellings[best], float(counts[best] / counts.sum())
 
 
-def _labellings(permutations: Permutations) -> pd.DataFrame:
+def _labellings(permutations: Indices) -> pd.DataFrame:
     """All labellings that occur, in descending order of frequency."""
     k = permutations.shape[2]
     labellings, index = np.unique(permutations.reshape(-1, k), axis=0, return_inverse=True)
@@ -314,38 +402,8 @@ def _labellings(permutations: Permutations) -> pd.DataFrame:
             {
                 "labelling": tuple(int(each) for each in labelling),
                 "proportion": inside.mean(),
-                "mcse": _mcse(inside),
+                "mcse": mcse(inside),
             }
         )
     frame = pd.DataFrame(rows).sort_values("proportion", ascending=False, kind="stable")
     return frame.set_index("labelling")
-
-
-def _mcse(inside: Array) -> float:
-    """Monte Carlo standard error of a proportion; NaN for 0 and 1, and for too few draws."""
-    if np.ptp(inside) == 0 or inside.shape[1] < _LEAST_DRAWS:
-        return np.nan
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return float(array_stats.mcse(inside, method="mean"))
-
-
-def _evidence(
-    draws: Draws,
-    statistics: pd.DataFrame,
-    chains: pd.DataFrame,
-    ambiguous: NDArray[np.bool_],
-    spare: Redundancy | None,
-) -> Evidence:
-    return Evidence(
-        n_components=draws.n_components,
-        n_chains=draws.n_chains,
-        sampled=_largest(statistics, SAMPLED),
-        relabelled=_largest(statistics, RELABELLED),
-        invariant=_largest(statistics, INVARIANT),
-        labellings=chains["modal labelling"].nunique(),
-        outside=float(1.0 - chains["proportion"].min()),
-        switches=int(chains["switches"].sum()),
-        ambiguous=float(ambiguous.mean()),
-        redundant=np.nan if spare is None else float(spare.redundant.mean()),
-        unsupported=np.nan if spare is None else float(spare.unsupported.mean()),
-    )

@@ -7,24 +7,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 from scipy.stats import norm
 from sklearn.metrics import adjusted_rand_score
 
 from bayesgmm.arguments import check_kind, check_probability, check_rng
+from bayesgmm.arrays import Array, Booleans, Indices
 from bayesgmm.data.validation import check_data
 from bayesgmm.diagnostics.point_estimates import point_estimate
-from bayesgmm.diagnostics.posterior_means import consistent_draws, summarised
+from bayesgmm.diagnostics.posterior_means import summarised
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
+from bayesgmm.labels.consistent_draws import consistent_draws
 from bayesgmm.mixture.matching import match_components
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.draws import Posterior
 from bayesgmm.results import Result
 from bayesgmm.simulation.simulate import Simulation
-from bayesgmm.uncertainty.parameters import reported
+from bayesgmm.uncertainty.parameter_vectors import reported
 from bayesgmm.uncertainty.standard_errors import StandardErrors, reported_errors
 
-type Array = NDArray[np.float64]
 type Fit = GaussianMixture | StandardErrors | Mixture | Posterior
 
 # Rows drawn from the truth, for distances between densities and error rates.
@@ -55,7 +55,7 @@ class Recovery(Result):
 
     table: pd.DataFrame
     whole: pd.DataFrame
-    order: NDArray[np.intp]
+    order: Indices
     notes: tuple[str, ...]
 
     def _paragraphs(self) -> list[str | pd.DataFrame]:
@@ -167,7 +167,7 @@ def _why_no_errors(fit: Any, mixture: Mixture, simulation: Simulation | None) ->
     return None
 
 
-def _table(found: _Estimate, true: Mixture, order: NDArray[np.intp]) -> pd.DataFrame:
+def _table(found: _Estimate, true: Mixture, order: Indices) -> pd.DataFrame:
     names, truth = reported(true)
     estimate = reported(found.mixture)[1]
     at = _positions(found.mixture, order)
@@ -189,7 +189,7 @@ def _table(found: _Estimate, true: Mixture, order: NDArray[np.intp]) -> pd.DataF
     return table
 
 
-def _positions(mixture: Mixture, order: NDArray[np.intp]) -> NDArray[np.intp]:
+def _positions(mixture: Mixture, order: Indices) -> Indices:
     """Index of each reported quantity of the truth among those of the fit; -1 for none."""
     k, d = mixture.means.shape
     at, start = [], 0
@@ -203,7 +203,7 @@ def _positions(mixture: Mixture, order: NDArray[np.intp]) -> NDArray[np.intp]:
 def _whole(
     fitted: Mixture,
     true: Mixture,
-    order: NDArray[np.intp],
+    order: Indices,
     simulation: Simulation | None,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
@@ -236,6 +236,6 @@ def _whole(
     return out
 
 
-def _rate(wrong: NDArray[np.bool_]) -> tuple[float, float]:
+def _rate(wrong: Booleans) -> tuple[float, float]:
     rate = float(wrong.mean())
     return rate, float(np.sqrt(rate * (1.0 - rate) / len(wrong)))

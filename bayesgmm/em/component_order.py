@@ -1,14 +1,11 @@
 """The order in which components are numbered, and what follows from another one."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array, Indices
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.matching import match_components
 from bayesgmm.mixture.mixture import Mixture
-
-type Array = NDArray[np.float64]
-type Indices = NDArray[np.intp]
 
 # Values nearer than this are equal: their last digits depend on where EM stopped.
 _TIE = 1e-6
@@ -58,17 +55,9 @@ def _ranks(columns: Array) -> Indices:
 def check_reference(
     name: str, reference: Mixture, shape: tuple[int, int], feature_names: tuple[str, ...] | None
 ) -> None:
-    """Refuse a reference whose components cannot be matched one to one to a fit's.
+    """Refuse a reference, the argument `name`, that does not match a fit one to one.
 
-    Parameters
-    ----------
-    name : str
-        Of the argument that holds the reference.
-    reference : Mixture
-    shape : tuple of int
-        K and D of the fit.
-    feature_names : tuple of str, optional
-        Of the fit.
+    The fit has the shape (K, D) and these feature names.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""From data and settings to a fitted mixture: values in, values out."""
+"""The fit of a mixture to data under checked settings."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from bayesgmm.arrays import Array, Booleans, Indices
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.coercion import label
 from bayesgmm.data.degeneracy import check_enough_rows, check_full_rank, check_spread
+from bayesgmm.data.validation import Data
 from bayesgmm.em.component_order import check_reference, component_order
 from bayesgmm.em.loop import Run, StopRule
 from bayesgmm.em.multistart import Attempt, attempt, explore, finish
@@ -23,16 +25,15 @@ from bayesgmm.likelihood.scaling import Units, about_one, check_common_unit, fit
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.priors.objective import Objective, check_penalty
-from bayesgmm.priors.priors import Priors, ResolvedPriors
-
-type Array = NDArray[np.float64]
+from bayesgmm.priors.priors import Priors
+from bayesgmm.priors.resolved_priors import ResolvedPriors
 
 _EXACT = StopRule()
-_MOST_PASSES = 2**31 - 1
-# What weights may add up to, and beside a prior.
+_MOST_E_STEPS = 2**31 - 1
+# Limits of the sum of the weights, without and with a prior.
 _MOST_WEIGHT = 1e290
 _FEWEST_ROWS, _MOST_ROWS = 1e-100, 2.0**53
-# Added to the diagonals, as a share of the columns' variances, where rows are fewer than columns.
+# Added to the diagonals, in units of the columns' variances, where rows are fewer than columns.
 _FEW_ROWS = 1e-6
 # Columns of at most this number of distinct values are named if all starts collapse.
 _FEW_VALUES = 10
@@ -49,11 +50,12 @@ class Settings:
         The solution to begin from (warm start), in the user's units.
     accelerate : bool
     priors : Priors or None
-        What penalises the likelihood.
+        Prior distributions that penalise the likelihood.
     eigenvalue_ratio : float
         Infinite for no bound.
     order_by : str, Mixture or None
-        As `component_order` takes it; None for the means, or the order of a given start.
+        As `component_order` takes it; None for the means, or the order of a given start, or of
+        priors that differ between components.
     """
 
     n_components: int
@@ -82,9 +84,9 @@ class StartRecord:
     Attributes
     ----------
     start : str
-        How it was made.
+        The method by which it was made.
     log_likelihood : float
-        Nats, of `n_rows` rows; NaN where the run ended in no mixture.
+        Nats, of `n_rows` rows; NaN where the run collapsed.
     iterations : int
     degeneracy : Degeneracy or None
     converged : bool
@@ -104,8 +106,8 @@ class StartRecord:
         """The end of the run in words."""
         return str(self.degeneracy or ("converged" if self.converged else "stopped"))
 
-    def permuted(self, order: NDArray[np.intp]) -> "StartRecord":
-        """The same beside a fit whose component k was component ``order[k]``."""
+    def permuted(self, order: Indices) -> "StartRecord":
+        """The same record of a fit whose component k was component ``order[k]``."""
         if self.degeneracy is None:
             return self
         return replace(self, degeneracy=self.degeneracy.permuted(order))
@@ -123,12 +125,12 @@ class Fit:
         The winning run, in the units of the fit and under labels of its own.
     units : Units
     degeneracy : Degeneracy or None
-        Why the fit is degenerate, if it is.
+        The reason for calling the fit degenerate, if it is.
     starts : list of StartRecord
     priors : ResolvedPriors or None
-        What penalised the likelihood, in the user's units.
+        Prior distributions that penalised the likelihood, in the user's units.
     weight_unit : float
-        What a row weight of 1 in the run stands for.
+        The user's weight that is a row weight of 1 in the run.
     """
 
     parameters: Parameters
@@ -180,7 +182,7 @@ def fit_mixture(
     priors = None
     objective = Objective(settings.structure)
     if settings.priors is not None:
-        priors = _resolve(x, row_weights, settings)
+        priors = _resolve(Data(x, names), row_weights, settings)
         penalty = priors.transformed(units.shift, units.scale)
         objective = Objective(settings.structure, priors=penalty)
     elif settings.reg_covar:
@@ -199,12 +201,7 @@ def fit_mixture(
     parameters = units.to_user(best.run.parameters)
     if not np.isfinite(parameters.covariances).all():
         raise InputError("The covariances of the fit are beyond float64. Rescale the columns.")
-    if settings.order_by is not None:
-        order = component_order(parameters.mixture(), settings.order_by)
-    elif given_start:
-        order = np.arange(settings.n_components)
-    else:
-        order = np.lexsort(parameters.means.T[::-1])
+    order = _order(parameters, settings, given_start, priors)
     records = [_record(each, units, weight_unit).permuted(order) for each in attempts]
     degeneracy = None if best.degeneracy is None else best.degeneracy.permuted(order)
     if ridge and degeneracy is None:
@@ -213,13 +210,26 @@ def fit_mixture(
     return Fit(parameters, best.run, units, degeneracy, records, priors, weight_unit)
 
 
+def _order(
+    parameters: Parameters, settings: Settings, given_start: bool, priors: ResolvedPriors | None
+) -> Indices:
+    """The order of the components that the settings, a given start or the priors ask for."""
+    if settings.order_by is not None:
+        return component_order(parameters.mixture(), settings.order_by)
+    if priors is not None and not priors.exchangeable:
+        return priors.in_order(parameters.means)
+    if given_start:
+        return np.arange(settings.n_components)
+    return np.lexsort(parameters.means.T[::-1])
+
+
 def _counted(
     x: Array, weights: Array | None, settings: Settings
-) -> tuple[Array, Array | None, NDArray[np.bool] | None, float]:
-    """The rows that count, their weights in a unit in which they are about 1; which, and that unit.
+) -> tuple[Array, Array | None, Booleans | None, float]:
+    """Rows of positive weight, their weights in a unit near 1, their mask, and that unit.
 
-    No answer depends on the unit of weights: what is few, small or converged is said of rows.
-    Beside a prior, weights are numbers of rows and have no unit.
+    No result depends on the unit of the weights. With a prior, weights are numbers of rows and have
+    no unit.
     """
     if weights is None:
         return x, None, None, 1.0
@@ -235,8 +245,8 @@ def _counted(
         total = float(weights.sum())
         if not _FEWEST_ROWS <= total <= _MOST_ROWS:
             raise InputError(
-                f"Beside a prior, sample_weight counts rows, and it adds up to {total:.3g} of "
-                "them. Give weights that say how often each row counts."
+                f"With a prior, sample_weight counts rows, and it adds up to {total:.3g} rows. "
+                "Give the number of times that each row counts."
             )
         scaled, unit = np.where(scaled > 0.0, weights, 0.0), 1.0
     weights = scaled
@@ -246,7 +256,7 @@ def _counted(
     return x[kept], weights[kept], kept, unit
 
 
-def _resolve(x: Array, row_weights: Array | None, settings: Settings) -> ResolvedPriors:
+def _resolve(data: Data, row_weights: Array | None, settings: Settings) -> ResolvedPriors:
     """The priors of a penalised fit, in the user's units."""
     assert settings.priors is not None
     if settings.reg_covar:
@@ -254,15 +264,20 @@ def _resolve(x: Array, row_weights: Array | None, settings: Settings) -> Resolve
             "priors and reg_covar both keep covariances from collapsing: give one of them."
         )
     structure, k = settings.structure, settings.n_components
-    priors = settings.priors.for_data(x, k, structure, sample_weight=row_weights)
+    priors = settings.priors.for_data(data, k, structure, sample_weight=row_weights)
     check_penalty(priors)
+    if settings.order_by is not None and not priors.exchangeable:
+        raise InvalidParameterError(
+            "order_by renumbers components, but these priors differ between components or order "
+            "their means, and so number them already. Leave order_by out."
+        )
     return priors
 
 
 def _check_rows(x: Array, names: tuple[str, ...] | None, settings: Settings) -> float:
     """Refuse data to which no mixture of this size and structure can be fitted.
 
-    Returns a constant for the diagonals of the covariances, as a share of the columns' variances:
+    Returns a constant for the diagonals of the covariances, in units of the columns' variances:
     0 unless there are too few rows for any covariance of full rank.
     """
     n, d = x.shape
@@ -290,15 +305,14 @@ def _check_rows(x: Array, names: tuple[str, ...] | None, settings: Settings) -> 
 
 
 def _rule(settings: Settings) -> StopRule:
-    passes = _EXACT.max_passes if settings.max_iter is None else settings.max_iter + 1
-    passes = min(passes, _MOST_PASSES)
-    return StopRule(change=settings.tol, max_passes=passes)
+    e_steps = _EXACT.max_e_steps if settings.max_iter is None else settings.max_iter + 1
+    return StopRule(change=settings.tol, max_e_steps=min(e_steps, _MOST_E_STEPS))
 
 
 def _run_given(
     x: Array,
     weights: Array | None,
-    kept: NDArray[np.bool] | None,
+    kept: Booleans | None,
     units: Units,
     objective: Objective,
     settings: Settings,
@@ -315,12 +329,7 @@ def _run_given(
     rows = Rows(x, weights, units.shift, units.scale)
     for start in starts:
         found = attempt(
-            rows,
-            objective,
-            start,
-            _rule(settings),
-            settings.accelerate,
-            settings.eigenvalue_ratio,
+            rows, objective, start, _rule(settings), settings.accelerate, settings.eigenvalue_ratio
         )
         attempts.append(found)
         _say(found, units, settings)
@@ -329,13 +338,9 @@ def _run_given(
 
 
 def _run_portfolio(
-    x: Array,
-    weights: Array | None,
-    units: Units,
-    objective: Objective,
-    settings: Settings,
+    x: Array, weights: Array | None, units: Units, objective: Objective, settings: Settings
 ) -> tuple[Attempt | None, list[Attempt]]:
-    """First runs from many starts, on a sample where there are many rows; the best goes on."""
+    """First runs from many starts, on a sample of many rows; the best is continued."""
     rng = np.random.default_rng(settings.random_state)
     k, fast = settings.n_components, settings.accelerate
     sample = _sample(x, weights, units, sample_size(k, x.shape[1]), rng)
@@ -359,7 +364,7 @@ def _run_portfolio(
 def _sample(
     x: Array, weights: Array | None, units: Units, size: int, rng: np.random.Generator
 ) -> Sample:
-    """Rows for making starts: all of them, or as many as suffice, chosen by the seed."""
+    """Rows for making starts: all, or a sample of sufficient size, chosen by the seed."""
     n = len(x)
     whole = n <= size
     chosen = np.arange(n) if whole else np.sort(rng.choice(n, size, replace=False))
@@ -402,14 +407,14 @@ def _all_collapsed(
             (
                 f"None of {len(attempts)} starts with {k} components led to a mixture:",
                 *table,
-                *_heaps(x, names, units),
+                *_coincidences(x, names, units),
                 f"Use {', or '.join(remedies)}." if remedies else "Use other rows or columns.",
             )
         )
     )
 
 
-def _heaps(x: Array, names: tuple[str, ...] | None, units: Units) -> list[str]:
+def _coincidences(x: Array, names: tuple[str, ...] | None, units: Units) -> list[str]:
     """Properties of the rows by which components collapse: equal rows, columns of few values."""
     lines = []
     distinct = len(np.unique(x, axis=0))
@@ -432,11 +437,11 @@ def _heaps(x: Array, names: tuple[str, ...] | None, units: Units) -> list[str]:
 
 
 def _record(found: Attempt, units: Units, weight_unit: float) -> StartRecord:
-    """A line of `starts_`; a run that ended in no mixture has no log-likelihood."""
+    """A row of `starts_`; a run that collapsed has no log-likelihood."""
     run = found.run
     value, iterations = np.nan, 0
     if run is not None:
-        iterations = run.n_passes - 1
+        iterations = run.n_e_steps - 1
         if not found.collapsed:
             value = units.log_likelihood(run.log_likelihood, run.statistics.weight) * weight_unit
     converged = run is not None and run.converged

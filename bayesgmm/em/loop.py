@@ -4,15 +4,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array
 from bayesgmm.core import native
 from bayesgmm.likelihood.em_steps import Rows, statistics_of
 from bayesgmm.likelihood.statistics import Parameters, Statistics
 from bayesgmm.priors.objective import Objective
 from bayesgmm.priors.prior_numbers import prior_numbers
-
-type Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +23,20 @@ class StopRule:
         Converged once the estimated remaining gain in log-likelihood (nats) is at most this.
     change : float or None
         scikit-learn's rule instead: converged once the mean log-likelihood changes by less than
-        this from one pass to the next.
-    max_passes : int
-        Passes over the data, after which the run ends unconverged.
-    rival : float
-        A run ends too when it falls behind: when at the rate of its last passes it would take many
-        more to reach this log-likelihood.
+        this in an iteration.
+    max_e_steps : int
+        E-steps after which the run ends unconverged: one more than iterations.
+    incumbent : float
+        Log-likelihood of the best run so far. A run ends, too, if at its recent rate it would need
+        many more iterations to reach this.
     plain : int
-        Passes before steps are combined, where they are at all.
+        E-steps before steps are combined, with acceleration.
     """
 
     remaining: float = 1e-20
     change: float | None = None
-    max_passes: int = 10_000
-    rival: float = -np.inf
+    max_e_steps: int = 10_000
+    incumbent: float = -np.inf
     plain: int = 4
 
 
@@ -59,8 +57,8 @@ class Run:
     ----------
     parameters : Parameters
     statistics : Statistics
-        Of the pass at `parameters`.
-    n_passes : int
+        Of the E-step at `parameters`.
+    n_e_steps : int
         0 if a covariance of the start is singular.
     outcome : Outcome
     remaining : float
@@ -74,7 +72,7 @@ class Run:
 
     parameters: Parameters
     statistics: Statistics
-    n_passes: int
+    n_e_steps: int
     outcome: Outcome
     remaining: float
     trace: Array
@@ -97,21 +95,16 @@ class Run:
 
 
 def maximise(
-    rows: Rows,
-    objective: Objective,
-    start: Parameters,
-    rule: StopRule,
-    *,
-    accelerate: bool = True,
+    rows: Rows, objective: Objective, start: Parameters, rule: StopRule, *, accelerate: bool = True
 ) -> Run:
-    """Run EM from one start: pass, M-step, and again.
+    """Run EM from one start: E-step and M-step in turn.
 
     With `accelerate`, a combination of the last steps is tried first; where it lowers the objective
-    or is not a mixture, the plain EM step takes its place, and M-steps that iterate take one step a
-    pass. Without it, every step is a plain EM step. No step lowers the objective either way.
+    or is not a mixture, the plain EM step takes its place, and iterative M-steps take one step per
+    iteration. Without it, every step is a plain EM step. No step lowers the objective either way.
     """
     k, d = start.means.shape
-    theta, sums, trace, n_passes, remaining, outcome, bad = native.run_em(
+    theta, sums, trace, n_e_steps, remaining, outcome, bad = native.run_em(
         *rows.arguments,
         objective.structure.letters,
         None if objective.ridge is None else np.array(objective.ridge),
@@ -119,9 +112,9 @@ def maximise(
         *start,
         rule.remaining,
         np.nan if rule.change is None else rule.change,
-        rule.max_passes,
-        rule.rival,
-        rule.plain if accelerate else rule.max_passes,
+        rule.max_e_steps,
+        rule.incumbent,
+        rule.plain if accelerate else rule.max_e_steps,
         not accelerate,
         rows.most_threads,
     )
@@ -129,7 +122,7 @@ def maximise(
     return Run(
         Parameters(theta[:k], means, theta[k + k * d :].reshape(start.covariances.shape)),
         statistics_of(sums, means, start.covariances.shape),
-        n_passes,
+        n_e_steps,
         Outcome(outcome),
         remaining,
         trace,

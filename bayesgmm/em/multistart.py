@@ -4,39 +4,38 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesgmm.em.loop import Run, StopRule, maximise
 from bayesgmm.em.spurious import Degeneracy, Fault, too_few_rows, why_spurious
+from bayesgmm.errors import InvalidParameterError
 from bayesgmm.initialisation.starts import Sample, Start, split_and_merge
 from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.priors.objective import Objective
 
-type Array = NDArray[np.float64]
-
-# A first run ends at this estimated remaining gain (nats); two that end within
-# `_SAME` of one another count as one maximum; within `_ROUNDING`, as one run.
-_FIRST = StopRule(remaining=1e-3, max_passes=300, plain=100)
-_SAME, _ROUNDING = 1e-2, 1e-9
+# First runs end at this estimated remaining gain (nats).
+_FIRST = StopRule(remaining=1e-3, max_e_steps=300, plain=100)
+# Nats within which two runs have reached the same maximum, or differ by rounding alone.
+SAME_MAXIMUM, _ROUNDING = 1e-2, 1e-9
 _FEWEST, _MOST = 4, 24
-# Starts from nothing, before some are made of what was found.
+# Starts that do not depend on earlier runs, before some are derived from the best run.
 _FRESH = 7
-# Multiplications that first runs may take together, of about 30 passes each.
+# Multiplications that first runs may take together, of about 30 E-steps each.
 _WORK = 6e10
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One start and what became of it.
+    """One start and the result of its run.
 
     Attributes
     ----------
     name : str
-        How the start was made.
+        The method by which the start was made.
     run : Run or None
-        None if not even the first pass could be made.
+        None if not even the first E-step could be made.
     degeneracy : Degeneracy or None
-        Why the run is degenerate or spurious, if it is; it then loses to every run that is not.
+        The reason for calling the run degenerate or spurious, if it is; every admissible run is
+        preferred to it.
     n_rows : int
         Of the data, or of the sample on which the run was made.
     """
@@ -74,7 +73,7 @@ def attempt(
     """Run EM from a start and judge where it ended."""
     n = len(rows.x)
     run = maximise(rows, objective, start.parameters, rule, accelerate=fast)
-    if not run.n_passes:
+    if not run.n_e_steps:
         assert run.collapsed is not None
         return Attempt(start.name, None, Degeneracy(Fault.SINGULAR_START, run.collapsed), n)
     return Attempt(start.name, run, why_spurious(run, objective, ratio) if judged else None, n)
@@ -82,13 +81,34 @@ def attempt(
 
 def first_run(rows: Rows, objective: Objective, start: Start, fast: bool) -> Attempt:
     """A run that ends near its maximum; a short one is checked for too few rows alone."""
+    start = _by_prior(start, objective) or start
     found = attempt(rows, objective, start, _FIRST, fast, judged=False)
+    if found.run is not None:
+        # Starts have one covariance for all components: its priors count now.
+        again = _by_prior(start._replace(parameters=found.run.parameters), objective)
+        if again is not None:
+            found = attempt(rows, objective, again, _FIRST, fast, judged=False)
     run = found.run
     if run is None:
         return found
-    if run.n_passes <= _FIRST.plain and objective.priors is None:
+    if run.n_e_steps <= _FIRST.plain and objective.priors is None:
         return replace(found, degeneracy=too_few_rows(run, objective.structure))
     return replace(found, degeneracy=why_spurious(run, objective))
+
+
+def _by_prior(start: Start, objective: Objective) -> Start | None:
+    """The start in the order of highest prior density, where that is another one."""
+    priors = objective.priors
+    if priors is None or priors.exchangeable:
+        return None
+    try:
+        order = priors.best_order(start.parameters.mixture())
+    except InvalidParameterError:
+        # A singular start, whose run ends before it begins.
+        return None
+    if (order == np.arange(len(order))).all():
+        return None
+    return start._replace(parameters=start.parameters.permuted(order))
 
 
 def explore(
@@ -123,7 +143,7 @@ def explore(
         attempts.append(found)
         if found.degeneracy is None:
             value = found.value
-            if not any(abs(value - each) < _SAME for each in maxima):
+            if not any(abs(value - each) < SAME_MAXIMUM for each in maxima):
                 maxima.append(value)
         k = len(start.parameters.weights)
         most = min(max(_WORK / (30.0 * m * k * (10 + d * d)), _FEWEST), _MOST)
@@ -147,7 +167,7 @@ def _with_exchanges(
             continue
         most = max(each.value for each in sound)
         # The first of those at the highest maximum, whatever their rounding.
-        best = next(each for each in sound if each.value >= most - _SAME)
+        best = next(each for each in sound if each.value >= most - SAME_MAXIMUM)
         assert best.run is not None
         made = split_and_merge(sample, best.run.parameters, objective, rng)
         if made is not None:
@@ -175,12 +195,12 @@ def finish(
     """Run the best first attempt to its maximum; the next best if that degenerates.
 
     A spurious maximum is taken only if there is no other. If first runs used only a sample, the
-    best three of their maxima are compared on all rows. Also returns the attempts, with what became
-    of those that degenerated.
+    best three of their maxima are compared on all rows. Also returns the attempts, degenerate ones
+    with the reason.
     """
     ranked = [(each, each) for each in _distinct(attempts)]
     if not whole and len(ranked) > 1:
-        brief = StopRule(remaining=_FIRST.remaining, max_passes=10)
+        brief = StopRule(remaining=_FIRST.remaining, max_e_steps=10)
         compared = []
         for _, first in ranked[:3]:
             assert first.run is not None
@@ -198,7 +218,7 @@ def finish(
             return last, attempts
         attempts = [
             replace(other, run=last.run or other.run, degeneracy=last.degeneracy)
-            if other.degeneracy is None and abs(other.value - first.value) < _SAME
+            if other.degeneracy is None and abs(other.value - first.value) < SAME_MAXIMUM
             else other
             for other in attempts
         ]
@@ -217,7 +237,8 @@ def _distinct(attempts: list[Attempt]) -> list[Attempt]:
     ranked.sort(key=lambda pair: pair[0].merit(), reverse=True)
     found: list[tuple[Attempt, int]] = []
     for each, made in ranked:
-        twin = next((i for i, (a, _) in enumerate(found) if abs(each.value - a.value) < _SAME), -1)
+        near = (i for i, (a, _) in enumerate(found) if abs(each.value - a.value) < SAME_MAXIMUM)
+        twin = next(near, -1)
         if twin < 0:
             found.append((each, made))
         elif each.merit() >= (True, found[twin][0].value - _ROUNDING) and made < found[twin][1]:
@@ -229,6 +250,6 @@ def _joined(first: Run, second: Run) -> Run:
     """One run of two, the second of which began where the first ended."""
     return replace(
         second,
-        n_passes=first.n_passes + second.n_passes - 1,
+        n_e_steps=first.n_e_steps + second.n_e_steps - 1,
         trace=np.concatenate((first.trace, second.trace[1:])),
     )

@@ -4,20 +4,16 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gammaln
 
+from bayesgmm.arrays import Array, Indices
 from bayesgmm.core import native
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.em.loop import Run
 from bayesgmm.priors.objective import Objective
 
-type Array = NDArray[np.float64]
-
-# Relative variance in some direction below which a component has to be more than an accident.
+# Relative variance in some direction below which a component is tested for being spurious.
 _FLAT = 1e-3
-
-
 _FEWER = "Use fewer components, or a structure that shares covariances."
 
 
@@ -31,14 +27,14 @@ class Fault(Enum):
     )
     SINGULAR_START = "component {0} had no rows, or a singular covariance, at the start", _FEWER
     COLLAPSED = "component {0} collapsed onto too few distinct rows", _FEWER
-    TOO_FEW_ROWS = "component {0} has an effective size of only {1:.1f} observations", _FEWER
+    TOO_FEW_ROWS = "component {0} has an effective size of only {1:.1f} rows", _FEWER
     EIGENVALUE_RATIO = (
-        "component {0} is too flat beside the others: the ratio of eigenvalues is {1:.1e}, above "
-        "{2:.1e} ({3:.1f} rows)",
+        "component {0} is too flat compared with the others: the ratio of eigenvalues is {1:.1e}, "
+        "above {2:.1e} ({3:.1f} rows)",
         _FEWER,
     )
     CHANCE = (
-        "component {0} is probably spurious: {1:.1f} observations this close to a plane are "
+        "component {0} is probably spurious: {1:.1f} rows this close to a plane are "
         "expected by chance (least relative variance {2:.1e})",
         _FEWER,
     )
@@ -70,7 +66,7 @@ class Degeneracy:
         """The remedy, as a sentence."""
         return self.fault.value[1]
 
-    def permuted(self, order: NDArray[np.intp]) -> "Degeneracy":
+    def permuted(self, order: Indices) -> "Degeneracy":
         """The same of the fit whose component k is this one's component ``order[k]``."""
         if self.component is None:
             return self
@@ -136,7 +132,7 @@ def _flat_by_chance(run: Run, structure: Structure) -> Degeneracy | None:
     As few as D + 1 rows span an ellipsoid. One of relative axes sqrt(v_j) (in units of all rows)
     holds another row by chance with probability at most prod min(1, 2 sqrt(v_j)); that m further
     rows lie in it has Chernoff's bound e^-a (e a / m)^m with a = n prod. A component that is no
-    rarer than one among the C(n, D + 1) such ellipsoids is an accident.
+    rarer than one among the C(n, D + 1) such ellipsoids is spurious.
     """
     spread = relative_variances(run)
     counts, total = run.statistics.counts, run.statistics.weight

@@ -5,15 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesgmm.data.coercion import column_names
 from bayesgmm.display import text_table
-from bayesgmm.mixture.bhattacharyya_distance import bhattacharyya
+from bayesgmm.em.multistart import SAME_MAXIMUM
+from bayesgmm.mixture.bhattacharyya_distance import BARELY_DISTINGUISHABLE, bhattacharyya
 from bayesgmm.mixture.mixture import Mixture
 
 if TYPE_CHECKING:
     from bayesgmm.estimator.gaussian_mixture import GaussianMixture
-
-# Of this coefficient are two equal spheres whose centres are one standard deviation apart.
-_HARDLY_APART = 0.88
 
 
 def agreed_starts(fit: "GaussianMixture") -> tuple[int, int]:
@@ -24,7 +23,7 @@ def agreed_starts(fit: "GaussianMixture") -> tuple[int, int]:
     starts = fit._records
     sound = [each.log_likelihood for each in starts if each.converged and not each.degeneracy]
     best = max(sound, default=np.nan)
-    return sum(abs(value - best) < 1e-2 for value in sound), len(starts)
+    return sum(abs(value - best) < SAME_MAXIMUM for value in sound), len(starts)
 
 
 def summarise(fit: "GaussianMixture", X: Any) -> str:
@@ -58,7 +57,7 @@ def summarise(fit: "GaussianMixture", X: Any) -> str:
         *_overlapping(mixture),
         "",
     ]
-    names = mixture.feature_names or tuple(f"x{j}" for j in range(d))
+    names = column_names(mixture.feature_names, d)
     heads = [f"component {i}" for i in range(k)]
     lines.append(_table(heads, [("size", sizes), ("weight", mixture.weights)]))
     lines += ["", "Means"]
@@ -77,7 +76,7 @@ def _overlapping(mixture: Mixture) -> list[str]:
         "one may be superfluous"
         for i in range(len(nearness))
         for j in range(i)
-        if nearness[i, j] > _HARDLY_APART
+        if nearness[i, j] > BARELY_DISTINGUISHABLE
     ]
 
 

@@ -1,6 +1,5 @@
 """The estimator: scikit-learn's GaussianMixture, exact."""
 
-import difflib
 import warnings
 from collections.abc import Callable, Sequence
 from copy import copy
@@ -12,26 +11,22 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import NotFittedError as SklearnNotFittedError
-from sklearn.utils._param_validation import (
-    Interval,
-    StrOptions,
-    validate_parameter_constraints,
-)
-from sklearn.utils._param_validation import (
-    InvalidParameterError as SklearnInvalidParameterError,
-)
+from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
+from sklearn.utils._param_validation import InvalidParameterError as SklearnInvalidParameterError
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from bayesgmm.arguments import check_choice, check_count, check_kind, check_number
+from bayesgmm.arguments import check_choice, check_count, check_kind, check_number, did_you_mean
+from bayesgmm.arrays import Array, Indices, Integers
 from bayesgmm.covariance.structures import Structure, as_structure, structure_words
 from bayesgmm.data.validation import Data, check_data, check_sample_weight
 from bayesgmm.em.fit import Fit, Settings, fit_mixture
 from bayesgmm.errors import (
     ConvergenceWarning,
     DegeneracyWarning,
+    EstimatorParameterError,
     InputError,
     InvalidParameterError,
     NotFittedError,
@@ -48,15 +43,13 @@ from bayesgmm.uncertainty.standard_errors import StandardErrors, curvature_error
 if TYPE_CHECKING:
     import pandas as pd
 
-type Array = NDArray[np.float64]
-
 
 class GaussianMixture(DensityMixin, BaseEstimator):
     """Gaussian mixture fitted by EM to the maximum of its likelihood.
 
-    Takes every parameter of `sklearn.mixture.GaussianMixture` with the same meaning, and gives the
-    same fitted attributes. Where scikit-learn's defaults cost exactness, the default here is None,
-    the exact rule; a value that is set means what it means there.
+    Every parameter and fitted attribute of `sklearn.mixture.GaussianMixture` has the same meaning
+    here. Where scikit-learn's default is inexact, the default here is None, the exact rule; other
+    values have the meaning that they have there.
 
     Parameters
     ----------
@@ -66,27 +59,28 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         "full", "tied", "diag", "spherical", or mclust's code: EII, VII, EEI, VEI, EVI, VVI, EEE,
         VEE, EVE, VVE, EEV, VEV, EVV, VVV, and E or V for one feature.
     tol : float, optional
-        Stop when the mean log-likelihood changes by less than this between two passes. None: when
+        Stop when the mean log-likelihood changes by less than this in an iteration. None: when
         at most 1e-20 nats of total log-likelihood remain to be gained, by Aitken's estimate
         from the steps themselves.
     reg_covar : float, optional
         Added to the diagonals of the covariances, in the data's units squared. None adds nothing:
         a start that collapses is discarded.
     max_iter : int, optional
-        Passes over the data that a run may take; None for 10,000. The pass that evaluates the
-        result is not counted.
+        Iterations that a run may take; None for 10,000. The E-step that evaluates the result is
+        not counted.
     n_init : int, optional
-        Starts to make at the least. None: as many as it takes until more are unlikely to find a
-        higher maximum (4 that agree, at most 24). Each makes a short first run; the best goes on.
-        With `init_params` or `max_iter`: that many runs in full, 1 by default.
+        Minimum number of starts. None: starts are made until more are unlikely to find a higher
+        maximum (4 that agree, at most 24). First runs are short, and the best is continued. With
+        `init_params` or `max_iter`: the number of full runs, 1 by default.
     init_params : {"kmeans", "k-means++", "random", "random_from_data"}, array-like or callable, \
             optional
-        How each of `n_init` runs begins. None: k-means in two metrics and random rows in turn,
-        hierarchical clusterings, split-and-merge moves; "kmeans" if `max_iter` is set. Labels of
-        shape (n,), one group for each component in the order of their values, or responsibilities
-        of shape (n, K). A callable ``f(X, n_components, random_state=RandomState)`` returns either.
+        Method of starting each of `n_init` runs. None: k-means in two metrics and random rows in
+        turn, hierarchical clusterings, split-and-merge moves; "kmeans" if `max_iter` is set. Labels
+        of shape (n,), one group for each component in the order of their values, or
+        responsibilities of shape (n, K). A callable returns either:
+        ``f(X, n_components, random_state=RandomState)``.
     weights_init, means_init, precisions_init : array-like, optional
-        A start, or a part of one; components then keep its order.
+        A start, or part of one; its order of the components is kept.
     random_state : int, Generator, RandomState or None
         Anything that `numpy.random.default_rng` takes.
     warm_start : bool, default=False
@@ -96,19 +90,19 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     verbose_interval : int, default=10
         Kept for compatibility.
     acceleration : {"anderson", None}, default="anderson"
-        None for plain EM. Accelerated or not, no step loses likelihood.
+        None for plain EM. No step decreases the likelihood in either case.
     priors : None, "default" or Priors
-        What the parameters are believed to be beforehand. None: nothing, maximum likelihood.
-        Else the fit is the mode of the posterior of weights, means and covariances. "default" is
+        Prior distributions of the parameters. None: maximum likelihood. Otherwise the fit is the
+        mode of the posterior density of weights, means and covariances. "default" is
         `Priors(hierarchical=False)`: the scale of the covariances is given, so the posterior is
         bounded and no component collapses, whatever the data. A scale that is learned is
         integrated out; it holds a component on one row, but may follow one onto many equal rows.
     eigenvalue_ratio : float, optional
         Largest ratio of any two eigenvalues of the components' covariances, in coordinates where
-        these have the identity on average, so in any units (Hathaway 1985). Optima beyond it count
+        these have the identity on average, so in any units (Hathaway 1985). Maxima beyond it count
         as spurious: they are taken, with a warning, only if there is no other. None: no bound.
     order_by : {"means", "weights", "variances"}, Mixture or fitted GaussianMixture, optional
-        How components are numbered, whatever the start: by ascending means (first feature first);
+        Order of the components, whatever the start: by ascending means (first feature first);
         by descending weights; by ascending determinants of the covariances; or as the components
         of a reference, of the same size, that `match_components` matches to them. Ties go by the
         others. None: by ascending means, or in the order of a start that was given by
@@ -128,19 +122,19 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     log_likelihood_ : float
         Total, nats, at the returned parameters.
     log_posterior_ : float or None
-        With `priors`, the log-likelihood plus the log prior density, nats: what was maximised.
+        With `priors`, the maximised log-likelihood plus log prior density, nats.
     priors_ : ResolvedPriors or None
-        With `priors`, every number of it.
+        With `priors`, all their numbers.
     n_parameters_ : int
         Free parameters.
     n_rows_ : float
         The number of rows, or the sum of their weights.
     converged_ : bool
-        Whether the stop rule was met.
+        True if the stopping rule was met.
     degeneracy_ : Degeneracy or None
-        Why the fit is not to be trusted: its `fault`, the `component` and, as text, a sentence.
+        The reason for not trusting the fit: its `fault`, the `component` and, as text, a sentence.
     n_iter_ : int
-        Passes of the winning run.
+        Iterations of the winning run.
     remaining_ : float
         Estimated nats that remain to be gained from the returned parameters.
     lower_bound_ : float
@@ -149,7 +143,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Mean log-likelihood after each step of the winning run's last part; never falls. With
         `priors`, the log posterior density divided by the number of rows.
     starts_ : pandas.DataFrame
-        Each start: how it was made, the log-likelihood where its run ended, passes, outcome.
+        Each start: how it was made, the log-likelihood where its run ended, iterations, outcome.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (D,)
         Only if X had text column names.
@@ -161,7 +155,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     References
     ----------
-    Dempster, Laird and Rubin (1977), JRSS B 39, 1-38. Aitken's stop rule and the acceleration:
+    Dempster, Laird and Rubin (1977), JRSS B 39, 1-38. Aitken's stopping rule and the acceleration:
     ``anderson.hpp`` of the core.
 
     Examples
@@ -258,7 +252,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             Finite numbers.
         y : ignored
         sample_weight : array-like of shape (n,), optional
-            How often each row counts; 0 removes it.
+            The number of times that each row counts; 0 removes it.
 
         Raises
         ------
@@ -303,7 +297,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             raise InvalidParameterError(
                 f"warm_start=True begins from the previous solution, but that has {held}"
                 f"{self._structure.name!r}, and {k} components of {d} columns, "
-                f"{settings.structure.name!r}, are asked for. Set warm_start=False, or fit a new "
+                f"{settings.structure.name!r}, are requested. Set warm_start=False, or fit a new "
                 "estimator."
             )
 
@@ -335,7 +329,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     def fit_predict(
         self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None
-    ) -> NDArray[np.int64]:
+    ) -> Integers:
         """Fit, and the component of each row."""
         return self.fit(X, y, sample_weight).predict(X)
 
@@ -354,7 +348,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         }
         for name, value in values.items():
             if isinstance(value, bool) and name not in ("warm_start", "verbose"):
-                raise InvalidParameterError(
+                raise EstimatorParameterError(
                     f"The {name!r} parameter of {type(self).__name__} must not be a bool. "
                     f"Got {value!r} instead."
                 )
@@ -365,11 +359,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         except SklearnInvalidParameterError as error:
             message = str(error)
             if "'covariance_type'" in message and isinstance(self.covariance_type, str):
-                near = difflib.get_close_matches(
-                    self.covariance_type, structure_words(), n=1, cutoff=0.0
-                )
-                message += f" Did you mean {near[0]!r}?"
-            raise InvalidParameterError(message) from None
+                message += did_you_mean(self.covariance_type, structure_words(), 0.0)
+            raise EstimatorParameterError(message) from None
 
     def _store(self, found: Fit, structure: Structure, names: tuple[str, ...] | None) -> None:
         """Set every fitted attribute at once: an interrupted fit leaves the previous one."""
@@ -387,8 +378,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.n_parameters_ = structure.n_parameters(*mixture.means.shape)
         self.n_rows_ = weight
         self.converged_ = run.converged
-        # One component needs no second pass: the M-step that made its start is the iteration.
-        self.n_iter_ = 0 if self.max_iter == 0 else max(run.n_passes - 1, 1)
+        # One component needs no second E-step: the M-step that made its start is the iteration.
+        self.n_iter_ = 0 if self.max_iter == 0 else max(run.n_e_steps - 1, 1)
         self.remaining_ = run.remaining * found.weight_unit
         self.lower_bound_ = self.log_likelihood_ / weight
         # What was maximised, in the user's units: it changes with the units by a constant.
@@ -418,7 +409,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 stacklevel=4,
             )
 
-    def permuted(self, order: Sequence[int] | NDArray[np.intp]) -> Self:
+    def permuted(self, order: Sequence[int] | Indices) -> Self:
         """A copy of the fit whose component k is this one's component ``order[k]``."""
         self._check_fitted()
         mixture, made, indices = self.mixture_.permuted(order), copy(self), np.array(order)
@@ -431,10 +422,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     @property
     def starts_(self) -> "pd.DataFrame":
-        """Each start: how it was made, log-likelihood (nats), passes, outcome and rows.
+        """Each start: how it was made, log-likelihood (nats), iterations, outcome and rows.
 
-        Of many rows starts see a sample, of `n_rows`: their log-likelihoods are then of these.
-        Where an outcome names a component, the fit's labels are meant if the start led to it.
+        If there are many rows, starts use a sample of `n_rows`, to which the log-likelihoods refer.
+        Outcomes name components by the labels of the fit if the start led to it.
         """
         import pandas as pd  # half a second that most fits do not need
 
@@ -476,7 +467,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         found = self._criteria(X, sample_weight)
         return found.log_likelihood / found.weight
 
-    def predict(self, X: Any) -> NDArray[np.int64]:
+    def predict(self, X: Any) -> Integers:
         """The most probable component of each row, shape (n,)."""
         return self.predict_proba(X).argmax(axis=1)
 
@@ -484,7 +475,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """Posterior probabilities of the components, shape (n, K); rows sum to 1."""
         return membership(self._check_same(X), self.mixture_)[1]
 
-    def sample(self, n_samples: int = 1) -> tuple[Array, NDArray[np.int64]]:
+    def sample(self, n_samples: int = 1) -> tuple[Array, Integers]:
         """Draw rows and their components from the fitted mixture, grouped by component."""
         self._check_fitted()
         if not isinstance(n_samples, Integral) or isinstance(n_samples, bool):
@@ -506,8 +497,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         ----------
         X : array-like of shape (n, D)
         sample_weight : array-like of shape (n,), optional
-            How often each row counts; n is their sum. None: as in the fit if X are the rows that
-            were fitted, else once each.
+            The number of times that each row counts; n is their sum. None: as in the fit if X are
+            the rows that were fitted, else once each.
         """
         return self._criteria(X, sample_weight).bic
 
@@ -527,11 +518,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         return self._criteria(X, sample_weight).icl
 
     def _criteria(self, X: Any, sample_weight: ArrayLike | None) -> Criteria:
-        x = self._check_same(X)
-        weights = check_sample_weight(sample_weight, len(x))
-        if sample_weight is None:
-            weights = self.weights_of(x)
+        x, weights = self._rows_and_weights(X, sample_weight)
         return information_criteria(*membership(x, self.mixture_), weights, self.n_parameters_)
+
+    def _rows_and_weights(self, X: Any, weights: ArrayLike | None) -> tuple[Array, Array | None]:
+        """The checked rows, and their weights: if none are given, those of the fit."""
+        x = self._check_same(X)
+        return x, self.weights_of(x) if weights is None else check_sample_weight(weights, len(x))
 
     def weights_of(self, x: Array) -> Array | None:
         """The row weights of the fit if `x` (n, D) are its rows, and if it had any."""
@@ -592,10 +585,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """
         methods = ("information", "sandwich", "bootstrap", "weighted-bootstrap")
         check_choice("method", method, methods)
-        x = self._check_same(X)
-        weights = check_sample_weight(sample_weight, len(x))
-        if sample_weight is None:
-            weights = self.weights_of(x)
+        x, weights = self._rows_and_weights(X, sample_weight)
         if method in ("bootstrap", "weighted-bootstrap"):
             return bootstrap_errors(
                 x,
@@ -676,7 +666,7 @@ def fitted_mixture(name: str, value: Any) -> Mixture:
 
 def _as_float(name: str, value: Any) -> float | None:
     """A real number of any type, as float64."""
-    return None if value is None else check_number(name, value, infinite=True)
+    return None if value is None else check_number(name, value, holds=lambda _: True)
 
 
 def _check_feature_names(estimator: GaussianMixture, X: Any, *, reset: bool) -> None:

@@ -3,9 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-type Array = NDArray[np.float64]
+from bayesgmm.arrays import Array
 
 
 class Criteria(NamedTuple):

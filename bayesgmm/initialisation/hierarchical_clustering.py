@@ -9,8 +9,8 @@ mean and n_k its rows, a criterion minimises
     EEE   log |sum_k W_k + a I / D|
     VVV   sum_k n_k log |(W_k + a I / D) / n_k|
 
-where a, a share of the mean variance of a row, stands in for the scatter that a group of few rows,
-or of equal ones, does not have (Fraley 1998 adds terms of the trace for the same purpose).
+where a, a fraction of the mean variance of a row, stands in for the scatter that a group of few
+rows, or of equal ones, does not have (Fraley 1998 adds terms of the trace for the same purpose).
 Otherwise every group of at most D rows would be perfect.
 
 References
@@ -24,16 +24,14 @@ Scientific Computing 20, 270-281.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array, Integers
 from bayesgmm.core import native
 from bayesgmm.errors import InvalidParameterError
 
-type Array = NDArray[np.float64]
-
 CRITERIA = ("VVV", "EEE", "VII", "EII")
 
-# The stand-in for missing scatter, as a share of the mean sum of squares of a row: of those tried
+# The stand-in for missing scatter, in units of the mean sum of squares of a row: of those tried
 # on six data sets those whose cuts led EM to the highest known maximum most often.
 _STAND_IN, _SHARED_STAND_IN = 0.1, 0.3
 
@@ -48,15 +46,15 @@ class Dendrogram:
         Each merge puts the group of the second row into that of the first. A group is known by its
         first row, so the first of a pair is always less than the second.
     costs : ndarray of shape (n - 1,)
-        What each merge added to the criterion, in the criterion's own units: squared lengths
-        relative to the mean variance (EII), nats times two (VII, VVV), share of the
+        The increase of the criterion by each merge, in the criterion's own units: squared lengths
+        relative to the mean variance (EII), nats times two (VII, VVV), fraction of the
         determinant (EEE).
     """
 
-    merges: NDArray[np.int64]
+    merges: Integers
     costs: Array
 
-    def labels(self, n_groups: int) -> NDArray[np.int64]:
+    def labels(self, n_groups: int) -> Integers:
         """The group of each row where `n_groups` are left, (n,); numbered by their first rows.
 
         Raises
@@ -92,7 +90,7 @@ def agglomerate(
     criterion : {"VVV", "EEE", "VII", "EII"}
         As at the head of this module.
     row_weights : ndarray of shape (n,), optional
-        How often each row counts; positive.
+        The number of times that each row counts; positive.
 
     Raises
     ------

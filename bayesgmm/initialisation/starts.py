@@ -6,16 +6,14 @@ from itertools import count
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array, Indices, Integers
 from bayesgmm.core import native
 from bayesgmm.errors import SingularCovarianceError
 from bayesgmm.initialisation.hierarchical_clustering import Dendrogram, agglomerate
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.merged_components import merged
 from bayesgmm.priors.objective import Objective
-
-type Array = NDArray[np.float64]
 
 # Rows of the sample on which starts are made and compared: enough for each component's covariance.
 _SAMPLE, _SAMPLE_PER_PARAMETER = 2048, 8
@@ -34,7 +32,7 @@ class Sample(NamedTuple):
     rows : ndarray of shape (m, D)
     weights : ndarray of shape (m,)
     whole : bool
-        Whether it holds every row of the data.
+        True if it holds every row of the data.
     """
 
     rows: Array
@@ -59,7 +57,7 @@ def sample_size(n_components: int, n_features: int) -> int:
 
 
 def from_labels(
-    sample: Sample, labels: NDArray[np.int64], n_components: int, objective: Objective
+    sample: Sample, labels: Integers, n_components: int, objective: Objective
 ) -> Parameters | None:
     """Weights and means of a partition, with its pooled covariance; None if a part is empty.
 
@@ -113,7 +111,7 @@ def _with_pooled(counts: Array, means: Array, pooled: Array, objective: Objectiv
 
 
 @lru_cache(maxsize=8)
-def _pairs(n: int, count: int) -> NDArray[np.int64]:
+def _pairs(n: int, count: int) -> Integers:
     """Pairs of n rows, (2, count): the same for every seed, as others find no better metric."""
     return np.random.default_rng(0).integers(n, size=(2, count))
 
@@ -156,7 +154,7 @@ class Views:
         return native.whiten_near_pairs(z, z[first] - z[second], _NEAR_ROUNDS)
 
     @cached_property
-    def chosen(self) -> NDArray[np.intp]:
+    def chosen(self) -> Indices:
         """Rows of the sample that trees are made of: all, or as many as take no long time."""
         n, d = self.rows.shape
         size = min(_TREE_ROWS, int(np.sqrt(_TREE_WORK / (20.0 + d**3 / 3.0))))
@@ -183,11 +181,10 @@ class Views:
 def portfolio(
     views: Views, n_components: int, objective: Objective, rng: np.random.Generator
 ) -> Iterator[Start]:
-    """Starts without end, of several kinds.
+    """An unlimited sequence of starts, of several kinds in turn.
 
-    k-means in a metric of the structure's own finds groups that stand apart in it; on whitened
-    rows, groups whatever the correlations; nearest of random rows, the rest. Where four of these
-    do not agree, the dendrograms follow, once each, and then the first four again.
+    Four starts, by k-means in a metric that suits the structure (twice), by k-means on whitened
+    rows, and by the nearest of random rows; then one of each dendrogram; then these again.
     """
     if n_components == 1 or not objective.structure.scales_by_column:
         metric, trees = "rows", (("EII", "rows"), ("VVV", "rows"), ("VII", "whitened"))
@@ -212,7 +209,7 @@ def portfolio(
         parameters = from_labels(sample, labels, n_components, objective)
         in_vain = in_vain + 1 if parameters is None else 0
         if in_vain > len(order):
-            # Beside a far row others may be all but equal, and no such groups: a start that fails.
+            # Next to a far row others may be nearly equal, without such groups: a failing start.
             parameters = without_rows(sample.rows, n_components, objective)
         if parameters is not None:
             yield Start(name, parameters)
@@ -226,12 +223,12 @@ def portfolio(
 def split_and_merge(
     sample: Sample, parameters: Parameters, objective: Objective, rng: np.random.Generator
 ) -> Start | None:
-    """A mixture with two components put together and another one divided; None for K < 3.
+    """A mixture with two components merged and another one split; None for K < 3.
 
     EM cannot move a component from where there is one too many to where one is missing (Ueda,
-    Nakano, Ghahramani & Hinton 2000, Neural Computation 12, 2109-2128). One component is chosen to
-    divide, by its size, another to give way to the one that its rows are nearest to; the division
-    is that of two random rows. Of no coordinates but the components' own.
+    Nakano, Ghahramani & Hinton 2000, Neural Computation 12, 2109-2128). The component to split is
+    chosen by its size, and its rows are assigned to the nearer of two of them. Another component is
+    merged into the one nearest to most of its rows. The metrics are those of the components.
     """
     weights, means, covariances = parameters
     k = len(weights)

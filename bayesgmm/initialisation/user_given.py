@@ -5,10 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.cluster import KMeans, kmeans_plusplus
-from sklearn.exceptions import ConvergenceWarning as SklearnConvergenceWarning
 
+from bayesgmm.arrays import Array, Booleans
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.initialisation.starts import Start, from_responsibilities, without_rows
@@ -17,7 +15,6 @@ from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.parameter_checks import as_floats
 from bayesgmm.priors.objective import Objective
 
-type Array = NDArray[np.float64]
 type Given = tuple[Array | None, Array | None, Array | None]
 
 
@@ -77,7 +74,7 @@ def chosen_starts(
     settings: Any,
     x: Array,
     weights: Array | None,
-    kept: NDArray[np.bool] | None,
+    kept: Booleans | None,
     units: Units,
     objective: Objective,
     given: Given,
@@ -151,13 +148,16 @@ def _responsibilities(
     method: str, rows: Array, weights: Array | None, k: int, rng: np.random.Generator
 ) -> Array:
     """Responsibilities (K, n) by scikit-learn's four recipes."""
+    from sklearn.cluster import KMeans, kmeans_plusplus  # a tenth of a second, for these alone
+    from sklearn.exceptions import ConvergenceWarning
+
     n = len(rows)
     out = np.zeros((k, n))
     seed = int(rng.integers(2**31 - 1))
     if method == "kmeans":
         with warnings.catch_warnings():
             # Of groups without rows: such a start fails, and its outcome is recorded.
-            warnings.simplefilter("ignore", SklearnConvergenceWarning)
+            warnings.simplefilter("ignore", ConvergenceWarning)
             labels = KMeans(k, n_init=1, random_state=seed).fit(rows, sample_weight=weights).labels_
         out[labels, np.arange(n)] = 1.0
     elif method == "random":

@@ -4,17 +4,16 @@ import os
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from bayesgmm.arguments import check_count, check_kind
+from bayesgmm.arrays import Array
 from bayesgmm.core import native
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.validation import check_sample_weight
 from bayesgmm.errors import SingularCovarianceError
 from bayesgmm.likelihood.statistics import Parameters, Statistics
 from bayesgmm.mixture.mixture import Mixture
-
-type Array = NDArray[np.float64]
 
 
 def n_threads() -> int:
@@ -38,7 +37,7 @@ class Rows:
     x : ndarray of shape (n, D)
         float64, C-ordered, finite.
     row_weights : ndarray of shape (n,), optional
-        How often each row counts.
+        The number of times that each row counts.
     shift, scale : ndarray of shape (D,), optional
     threads : int, optional
         An upper limit; None for `n_threads`. Results do not depend on it, bit for bit.

@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_kind
+from bayesgmm.arrays import Array
 from bayesgmm.errors import InputError
 from bayesgmm.likelihood.statistics import Statistics
 from bayesgmm.mixture.mixture import Mixture
-
-type Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -25,13 +25,11 @@ Louis, T. A. (1982), JRSS B 44, 226-233. Boldea and Magnus (2009), JASA 104, 153
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array
 from bayesgmm.core import native
 from bayesgmm.errors import InputError, SingularCovarianceError
 from bayesgmm.mixture.mixture import Mixture
-
-type Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +68,7 @@ def information(x: Array, mixture: Mixture, row_weights: Array | None = None) ->
     mixture : Mixture
         Weights greater than 0.
     row_weights : ndarray of shape (n,), optional
-        How often each row counts.
+        The number of times that each row counts.
 
     Raises
     ------

@@ -1,12 +1,10 @@
 """Log densities and responsibilities of rows by the first half of the kernel."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array
 from bayesgmm.core import native
 from bayesgmm.mixture.mixture import Mixture
-
-type Array = NDArray[np.float64]
 
 # A log density below this was cut off by the kernel: every squared distance overflowed.
 _LOST = -1e299

@@ -10,18 +10,20 @@ and the log-likelihood of each draw. They are formed block by block of rows: not
 ever kept.
 """
 
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Callable
+from typing import Any
 
+import numpy as np
+
+from bayesgmm.arrays import Array, Indices, Integers
 from bayesgmm.core import native
 from bayesgmm.data.degeneracy import check_spread
 from bayesgmm.errors import InputError
 from bayesgmm.likelihood.em_steps import n_threads
+from bayesgmm.mixture.gaussian_densities import LOG_2
 
-type Array = NDArray[np.float64]
 
-
-def tally(allocations: NDArray[np.int64], q: Array, n_components: int) -> Array:
+def tally(allocations: Integers, q: Array, n_components: int) -> Array:
     """`DrawnRows.contract` for draws that allocate each row to one component.
 
     Parameters
@@ -38,7 +40,7 @@ def tally(allocations: NDArray[np.int64], q: Array, n_components: int) -> Array:
     return native.tally(allocations, np.ascontiguousarray(q), n_components)
 
 
-def tally_permuted(allocations: NDArray[np.int64], permutations: NDArray[np.intp]) -> Array:
+def tally_permuted(allocations: Integers, permutations: Indices) -> Array:
     """`DrawnRows.average` for draws that allocate each row to one component, (n, K)."""
     counts = native.tally_permuted(allocations, np.argsort(permutations, axis=1))
     return counts / len(allocations)
@@ -79,7 +81,7 @@ class DrawnRows:
         # A power of two near the columns' spread: no digit is lost, and no square overflows.
         exponents = -np.frexp(np.where(spread > 0.0, spread, 1.0))[1]
         scale = np.ldexp(1.0, exponents)
-        self._log_scale = float(np.log(2.0) * exponents.sum())
+        self._log_scale = float(LOG_2 * exponents.sum())
         with np.errstate(over="ignore"):
             moved = (means - shift) * scale
             scaled = covariances * scale[:, np.newaxis] * scale
@@ -114,13 +116,12 @@ class DrawnRows:
         log_likelihoods : ndarray of shape (T,)
             Nats.
         """
-        bad, sums, log_likelihoods = native.drawn_tables(
-            *self._arguments, self._hard, self._threads, np.ascontiguousarray(q)
+        sums, log_likelihoods = self._computed(
+            native.drawn_tables, self._hard, self._threads, np.ascontiguousarray(q)
         )
-        self._checked(bad)
         return sums, log_likelihoods + self.n_rows * self._log_scale
 
-    def average(self, permutations: NDArray[np.intp]) -> Array:
+    def average(self, permutations: Indices) -> Array:
         """Responsibilities averaged over draws whose component j is component permutations[t, j].
 
         Parameters
@@ -131,26 +132,21 @@ class DrawnRows:
         -------
         ndarray of shape (n, K)
         """
-        bad, out = native.drawn_average(
-            *self._arguments, self._hard, self._threads, np.ascontiguousarray(permutations)
-        )
-        self._checked(bad)
-        return out
+        permutations = np.ascontiguousarray(permutations)
+        return self._computed(native.drawn_average, self._hard, self._threads, permutations)[0]
 
     def densities(self) -> Array:
         """Every log density (T, n), in nats."""
-        bad, densities, _ = native.drawn_densities(*self._arguments, True, self._threads)
-        self._checked(bad)
-        return densities + self._log_scale
+        return self._computed(native.drawn_densities, True, self._threads)[0] + self._log_scale
 
     def each(self) -> tuple[Array, Array]:
         """Every log density (T, n), in nats, and responsibility (T, K, n): for a few rows only."""
-        bad, densities, responsibilities = native.drawn_densities(
-            *self._arguments, False, self._threads
-        )
-        self._checked(bad)
+        densities, responsibilities = self._computed(native.drawn_densities, False, self._threads)
         return densities + self._log_scale, responsibilities
 
-    def _checked(self, bad: int) -> None:
+    def _computed(self, function: Callable[..., Any], *more: Any) -> list[Array]:
+        arrays: list[Array]
+        bad, *arrays = function(*self._arguments, *more)
         if bad:
             raise InputError(f"A covariance of draw {bad - 1} is not positive definite.")
+        return arrays

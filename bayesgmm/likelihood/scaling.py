@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.errors import InputError
 from bayesgmm.likelihood.statistics import Parameters
-
-type Array = NDArray[np.float64]
 
 _BLOCK = 1 << 16
 # Log of the ratio of standard deviations whose fourth powers, of a share each, float64 holds.

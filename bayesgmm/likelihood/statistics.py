@@ -4,13 +4,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array, Indices
 from bayesgmm.core import native
 from bayesgmm.errors import InputError
 from bayesgmm.mixture.mixture import Mixture
-
-type Array = NDArray[np.float64]
 
 
 class Parameters(NamedTuple):
@@ -20,7 +18,7 @@ class Parameters(NamedTuple):
     means: Array
     covariances: Array
 
-    def permuted(self, order: NDArray[np.intp]) -> "Parameters":
+    def permuted(self, order: Indices) -> "Parameters":
         """The parameters whose component k is this one's component ``order[k]``."""
         return Parameters(*(np.ascontiguousarray(each[order]) for each in self))
 

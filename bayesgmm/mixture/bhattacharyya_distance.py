@@ -1,14 +1,16 @@
 """Distances between components, within a mixture or between two mixtures."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array
 from bayesgmm.mixture.mixture import Mixture
 
-type Array = NDArray[np.float64]
-
-# Standard deviations beyond which all components are equally apart: squares stay within float64.
-_FAR = 1e140
+# Distances and ratios of scales are cut here, far beyond where probabilities underflow: squares
+# stay within float64.
+FAR = 1e140
+# The coefficient of two equal spheres with centres one standard deviation apart: above it, two
+# components are barely distinguishable.
+BARELY_DISTINGUISHABLE = 0.88
 
 
 def bhattacharyya(mixture: Mixture) -> Array:
@@ -65,7 +67,7 @@ def bhattacharyya_distances(
     middle = np.linalg.cholesky(0.5 * sigma + 0.5 * other)
     with np.errstate(over="ignore"):
         step = (means[..., :, np.newaxis, :] - other_means[..., np.newaxis, :, :]) / scale
-    step = np.clip(step, -_FAR, _FAR)
+    step = np.clip(step, -FAR, FAR)
     z = np.linalg.solve(middle, step[..., np.newaxis])[..., 0]
     diagonal = np.diagonal(middle, axis1=-2, axis2=-1)
     # log det of a component in a pair's units: its own, less what the units make of it.

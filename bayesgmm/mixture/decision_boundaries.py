@@ -5,18 +5,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_members, shown
+from bayesgmm.arrays import Array, Booleans, Integers
 from bayesgmm.errors import InvalidParameterError
-from bayesgmm.mixture.gaussian_densities import Floats
-from bayesgmm.mixture.univariate_density import Integers, components_with_weight
+from bayesgmm.mixture.univariate_density import components_with_weight
 from bayesgmm.results import Result
 
 if TYPE_CHECKING:
     from bayesgmm.mixture.mixture import Mixture
 
-# Boundaries nearer than this share of the smaller standard deviation, or than rounding, are one:
+# Boundaries nearer than this fraction of the smaller standard deviation, or than rounding, are one:
 # three components or more are equally probable there.
 _SAME, _SAME_EPS = 1e-10, 2.0**-49
 # Crossings farther out than this are beyond all data; float64 holds their sums and differences.
@@ -36,9 +35,9 @@ class Boundaries(Result):
         The most probable component to the left and to the right of each.
     """
 
-    x: Floats
-    below: NDArray[np.int64]
-    above: NDArray[np.int64]
+    x: Array
+    below: Integers
+    above: Integers
 
     def _paragraphs(self) -> list[str]:
         triples = zip(self.x, self.below, self.above, strict=True)
@@ -91,10 +90,10 @@ class _Points:
     A shift of NaN stands for no point.
     """
 
-    origins: Floats
-    shifts: Floats
+    origins: Array
+    shifts: Array
 
-    def least(self, among: NDArray[np.bool_]) -> "_Point":
+    def least(self, among: Booleans) -> "_Point":
         """The first of some of the points."""
         place = self.origins + self.shifts
         # First to rounding, then among those that round alike: once for each scale of the shifts.
@@ -110,7 +109,7 @@ class _Point:
     origin: float
     shift: float
 
-    def precedes(self, points: _Points, slack: Floats) -> NDArray[np.bool_]:
+    def precedes(self, points: _Points, slack: Array) -> Booleans:
         """Mask of the points to the right of this one, by more than slack and rounding."""
         if self.shift == -np.inf:
             return ~np.isnan(points.shifts)
@@ -124,11 +123,11 @@ class _Point:
 class _Parabolas:
     """The logs of weighted normal densities, each (K,): weights, means, standard deviations."""
 
-    weights: Floats
-    means: Floats
-    deviations: Floats
+    weights: Array
+    means: Array
+    deviations: Array
 
-    def slack(self, current: int) -> Floats:
+    def slack(self, current: int) -> Array:
         """Distances below which crossings with the current component are one."""
         return np.asarray(_SAME * np.minimum(self.deviations, self.deviations[current]))
 
@@ -143,17 +142,17 @@ class _Parabolas:
     def leading(self, among: list[int], at: _Point) -> int:
         """The most probable of some components just to the right of a point."""
         leader = among[0]
-        for rival in among[1:]:
+        for challenger in among[1:]:
             passed: list[tuple[float, int]] = []
-            for one, other in ((leader, rival), (rival, leader)):
+            for one, other in ((leader, challenger), (challenger, leader)):
                 crossings = self.overtakings(one)
                 origin, shift = crossings.origins[other], crossings.shifts[other]
                 ahead = at.precedes(crossings, self.slack(one))[other]
                 if not np.isnan(shift) and not ahead:
                     passed.append(((origin - at.origin) + (shift - at.shift), other))
-            left = self.leftmost((leader, rival))
+            left = self.leftmost((leader, challenger))
             assert left is not None
-            # Who overtook last leads; before any crossing, who leads far to the left.
+            # The last to overtake leads; before any crossing, the leader far to the left.
             leader = max(passed)[1] if passed else left
         return leader
 

@@ -17,25 +17,23 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from bayesgmm.arrays import Array, Integers
 
-_LOG_2PI = 1.8378770664093453
-_LOG_2 = 0.6931471805599453
+LOG_2PI = 1.8378770664093453
+LOG_2 = 0.6931471805599453
 # Whitened distances beyond this have squares that overflow.
 _FAR = 2.0**515
 
 
-def two_sum(a: Floats, b: Floats) -> tuple[Floats, Floats]:
+def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
     """Return s and e with s = fl(a + b) and s + e = a + b exactly (Knuth)."""
     s = a + b
     back = s - a
     return s, (a - (s - back)) + (b - back)
 
 
-def split(a: Floats, *, axis: int) -> tuple[Floats, Floats]:
+def split(a: Array, *, axis: int) -> tuple[Array, Array]:
     """Split a = head + tail exactly, heads short enough for exact products along ``axis``.
 
     Each slice along ``axis`` (of length D, the summation index) is cut at the same binary place,
@@ -49,7 +47,7 @@ def split(a: Floats, *, axis: int) -> tuple[Floats, Floats]:
     return head, a - head
 
 
-def equilibrate(covariances: Floats) -> tuple[Integers, Floats]:
+def equilibrate(covariances: Array) -> tuple[Integers, Array]:
     """Scale covariances (K, D, D) by powers of two to diagonals in [0.5, 2).
 
     Returns
@@ -64,11 +62,11 @@ def equilibrate(covariances: Floats) -> tuple[Integers, Floats]:
     return exponents, np.ldexp(covariances, -shift)
 
 
-def _transpose(a: Floats) -> Floats:
+def _transpose(a: Array) -> Array:
     return np.swapaxes(a, -1, -2)
 
 
-def _gram_residual(sigma: Floats, high: Floats, low: Floats) -> Floats:
+def _gram_residual(sigma: Array, high: Array, low: Array) -> Array:
     """Σ - L Lᵀ for L = high + low, to about 2^-79 of Σ."""
     head, tail = split(high, axis=-1)
     tail = tail + low
@@ -77,7 +75,7 @@ def _gram_residual(sigma: Floats, high: Floats, low: Floats) -> Floats:
     return (difference - (cross + _transpose(cross) + tail @ _transpose(tail))) + lost
 
 
-def _corrected_cholesky(sigma: Floats) -> tuple[Floats, Floats]:
+def _corrected_cholesky(sigma: Array) -> tuple[Array, Array]:
     """Lower L = high + low with L Lᵀ = Σ: dL = L Φ(L⁻¹ E L⁻ᵀ), E = Σ - L Lᵀ.
 
     Φ takes the lower triangle with halved diagonal. Convergence is quadratic: two steps serve
@@ -95,7 +93,7 @@ def _corrected_cholesky(sigma: Floats) -> tuple[Floats, Floats]:
     return high, low
 
 
-def _corrected_inverse(high: Floats, low: Floats) -> tuple[Floats, Floats]:
+def _corrected_inverse(high: Array, low: Array) -> tuple[Array, Array]:
     """P = high + low with P L = I: P = P₀ + P₀ (I - L P₀)."""
     rough = np.tril(np.linalg.inv(high))
     head, tail = split(high, axis=-1)
@@ -117,43 +115,41 @@ class GaussianFactors:
     lower : (K, D, D)
         Cholesky factors of the scaled covariances, correctly rounded but for the last bit.
     lower_rest : (K, D, D)
-        What ``lower`` lacks to about 30 digits.
+        The remainder of ``lower`` to about 30 digits.
     """
 
-    means: Floats
+    means: Array
     exponents: Integers
-    lower: Floats
-    lower_rest: Floats
+    lower: Array
+    lower_rest: Array
 
     @classmethod
-    def of(cls, means: Floats, covariances: Floats) -> "GaussianFactors":
+    def of(cls, means: Array, covariances: Array) -> "GaussianFactors":
         """Factorise covariances (K, D, D); ``numpy.linalg.LinAlgError`` if one is indefinite."""
         exponents, scaled = equilibrate(covariances)
         return cls(means, exponents, *_corrected_cholesky(scaled))
 
     @cached_property
-    def log_determinants(self) -> Floats:
+    def log_determinants(self) -> Array:
         """Log determinants of the covariances, (K,)."""
         pivots = np.diagonal(self.lower, axis1=1, axis2=2)
         rests = np.diagonal(self.lower_rest, axis1=1, axis2=2)
         logs = np.log(pivots).sum(axis=1) + (rests / pivots).sum(axis=1)
-        log_determinants: Floats = 2 * (logs + _LOG_2 * self.exponents.sum(axis=1))
-        return log_determinants
+        return np.asarray(2 * (logs + LOG_2 * self.exponents.sum(axis=1)))
 
     @cached_property
-    def inverses(self) -> Floats:
+    def inverses(self) -> Array:
         """Lower triangular P with (PᵀP)⁻¹ = Σ in the data's units, to 16 digits, (K, D, D)."""
         whitener = _transpose(self._whitener[0])
         return np.ldexp(whitener, -self.exponents[:, None, :]).copy()
 
     @property
-    def log_constants(self) -> Floats:
+    def log_constants(self) -> Array:
         """-½ (D log 2π + log|Σ|), nats, (K,)."""
-        constants: Floats = -0.5 * (self.means.shape[1] * _LOG_2PI + self.log_determinants)
-        return constants
+        return np.asarray(-0.5 * (self.means.shape[1] * LOG_2PI + self.log_determinants))
 
     @cached_property
-    def _whitener(self) -> tuple[Floats, Floats, Floats]:
+    def _whitener(self) -> tuple[Array, Array, Array]:
         """Pᵀ, and its exact split into head and tail, each (K, D, D)."""
         high, low = _corrected_inverse(self.lower, self.lower_rest)
         head, tail = split(high, axis=-1)
@@ -164,7 +160,7 @@ class GaussianFactors:
         size = min(max(2**17 // self.means.size, 64), 8192)
         return (slice(start, start + size) for start in range(0, n, size))
 
-    def squared_distances(self, X: Floats) -> Floats:
+    def squared_distances(self, X: Array) -> Array:
         """Squared Mahalanobis distances, (K, n); inf where they overflow."""
         distances = np.empty((len(self.means), len(X)))
         scale = np.ldexp(1.0, -self.exponents)[:, None, :]
@@ -184,12 +180,11 @@ class GaussianFactors:
                 distances[:, rows] = squares
         return distances
 
-    def log_densities(self, X: Floats) -> Floats:
+    def log_densities(self, X: Array) -> Array:
         """Log densities of each component in nats, (K, n): -½ (D log 2π + log|Σ| + distance²)."""
-        log_densities: Floats = self.log_constants[:, None] - 0.5 * self.squared_distances(X)
-        return log_densities
+        return np.asarray(self.log_constants[:, None] - 0.5 * self.squared_distances(X))
 
-    def scaled_distances(self, X: Floats) -> Floats:
+    def scaled_distances(self, X: Array) -> Array:
         """Squared distances (K, n), each row in its own unit so that its least is finite.
 
         For rows so far out that ``squared_distances`` overflows for every component: these compare
@@ -209,10 +204,10 @@ class GaussianFactors:
         return distances
 
 
-def log_sum_exp(a: Floats) -> Floats:
+def log_sum_exp(a: Array) -> Array:
     """Log of the sum of exponentials over the last axis; -inf, never NaN, where all are -inf."""
     top = a.max(axis=-1, keepdims=True)
     anchor = np.where(np.isneginf(top), 0.0, top)
     with np.errstate(divide="ignore"):
-        total: Floats = np.log(np.exp(a - anchor).sum(axis=-1))
+        total: Array = np.log(np.exp(a - anchor).sum(axis=-1))
     return total + anchor[..., 0]

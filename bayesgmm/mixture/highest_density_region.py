@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_count, check_probability, check_rng
-from bayesgmm.mixture.gaussian_densities import Floats
+from bayesgmm.arrays import Array, Booleans
 from bayesgmm.mixture.univariate import highest_density_intervals
 from bayesgmm.results import Result
 
@@ -36,7 +35,7 @@ class HighestDensityRegion(Result):
     prob: float
     log_threshold: float
     standard_error: float
-    intervals: Floats | None
+    intervals: Array | None
 
     def _paragraphs(self) -> list[str]:
         where = "" if self.intervals is None else f": {self.intervals.tolist()}"
@@ -46,7 +45,7 @@ class HighestDensityRegion(Result):
             f"{self.standard_error:.2g}",
         ]
 
-    def contains(self, X: Any) -> NDArray[np.bool_]:
+    def contains(self, X: Any) -> Booleans:
         """Return whether each row lies in the region, (n,)."""
         return np.asarray(self.mixture.log_density(X) >= self.log_threshold)
 

@@ -3,15 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from bayesgmm.arrays import Array, Indices
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.bhattacharyya_distance import bhattacharyya_distances
 from bayesgmm.mixture.mixture import Mixture
-
-type Array = NDArray[np.float64]
-type Indices = NDArray[np.intp]
 
 # Squared Hellinger distances of components without overlap are all 1; this multiple of the
 # Bhattacharyya distance then decides, and is negligible where components overlap.

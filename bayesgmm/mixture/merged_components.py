@@ -1,9 +1,8 @@
 """Two components merged into one with the same moments."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-type Array = NDArray[np.float64]
+from bayesgmm.arrays import Array
 
 
 def merged(weights: Array, means: Array, covariances: Array) -> tuple[Array, Array, Array]:

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayesgmm.arguments import check_count, check_members, check_rng, shown
+from bayesgmm.arrays import Array, Integers
 from bayesgmm.data.json_document import dump_document, load_document, read_text, write_document
 from bayesgmm.data.validation import check_data
 from bayesgmm.errors import InputError, InvalidParameterError, ModelFormatError
 from bayesgmm.mixture.decision_boundaries import Boundaries, boundaries
-from bayesgmm.mixture.features import Feature, feature_indices
-from bayesgmm.mixture.gaussian_densities import Floats, GaussianFactors, log_sum_exp
+from bayesgmm.mixture.feature_choice import Feature, feature_indices
+from bayesgmm.mixture.gaussian_densities import GaussianFactors, log_sum_exp
 from bayesgmm.mixture.highest_density_region import HighestDensityRegion, highest_density_region
 from bayesgmm.mixture.modes import modes
 from bayesgmm.mixture.parameter_checks import (
@@ -34,7 +35,6 @@ from bayesgmm.mixture.regression import (
 )
 from bayesgmm.mixture.univariate import cdf, quantile
 
-Labels = NDArray[np.int64]
 Seed = None | int | Sequence[int] | np.random.SeedSequence | np.random.Generator
 
 _SCHEMA = "bayesgmm.mixture"
@@ -66,9 +66,9 @@ class Mixture:
         If a shape or a value is not as above; the message names the component.
     """
 
-    weights: Floats
-    means: Floats
-    covariances: Floats
+    weights: Array
+    means: Array
+    covariances: Array
     feature_names: tuple[str, ...] | None = None
 
     def __init__(
@@ -102,12 +102,12 @@ class Mixture:
         return int(self.means.shape[1])
 
     @property
-    def variances(self) -> Floats:
+    def variances(self) -> Array:
         """The diagonals of the covariances, (K, D)."""
         return np.diagonal(self.covariances, axis1=1, axis2=2)
 
     @cached_property
-    def log_weights(self) -> Floats:
+    def log_weights(self) -> Array:
         """Logs of the weights, (K,); -inf for a weight of 0."""
         with np.errstate(divide="ignore"):
             return np.log(self.weights)
@@ -119,7 +119,7 @@ class Mixture:
 
     # Evaluation
 
-    def log_joint(self, X: Any) -> Floats:
+    def log_joint(self, X: Any) -> Array:
         """Return log π_k + log N(x_i | μ_k, Σ_k) in nats.
 
         Parameters
@@ -139,14 +139,14 @@ class Mixture:
         """
         return self._log_joint(self.check_rows(X))
 
-    def log_density(self, X: Any) -> Floats:
+    def log_density(self, X: Any) -> Array:
         """Return log p(x_i) in nats, (n,), to 12 digits at condition numbers up to 1e8.
 
         Takes X and raises errors as ``log_joint`` does; -inf where squared distances overflow.
         """
         return log_sum_exp(self._log_joint(self.check_rows(X)))
 
-    def responsibilities(self, X: Any) -> Floats:
+    def responsibilities(self, X: Any) -> Array:
         """Return p(component k | x_i), (n, K): finite rows that sum to 1, for every finite X.
 
         Where all densities underflow to 0 because squared distances overflow, the component at the
@@ -154,23 +154,23 @@ class Mixture:
         raises errors as ``log_joint`` does.
         """
         log_joint = self._comparable_log_joint(self.check_rows(X))
-        joint: Floats = np.exp(log_joint - log_joint.max(axis=1, keepdims=True))
+        joint: Array = np.exp(log_joint - log_joint.max(axis=1, keepdims=True))
         joint /= joint.sum(axis=1, keepdims=True)
         return joint
 
-    def classify(self, X: Any) -> Labels:
+    def classify(self, X: Any) -> Integers:
         """Return the component of largest responsibility, (n,), the first among equals.
 
         Takes X and raises errors as ``log_joint`` does.
         """
         return self._comparable_log_joint(self.check_rows(X)).argmax(axis=1).astype(np.int64)
 
-    def _log_joint(self, X: Floats) -> Floats:
+    def _log_joint(self, X: Array) -> Array:
         log_densities = self.factors.log_densities(X)
         log_densities += self.log_weights[:, None]
         return log_densities.T
 
-    def _comparable_log_joint(self, X: Floats) -> Floats:
+    def _comparable_log_joint(self, X: Array) -> Array:
         """``log_joint``; where a row is all -inf, the log weights of the nearest components."""
         log_joint = self._log_joint(X)
         lost = np.flatnonzero(np.isneginf(log_joint.max(axis=1)))
@@ -181,7 +181,7 @@ class Mixture:
             log_joint[lost] = np.where(nearest, self.log_weights, -np.inf)
         return log_joint
 
-    def check_rows(self, X: Any) -> Floats:
+    def check_rows(self, X: Any) -> Array:
         """Return X as float64 rows (n, D); raises errors as ``log_joint`` does."""
         if self.n_features == 1 and isinstance(X, np.ndarray) and X.ndim == 1:
             X = X[:, None]
@@ -199,7 +199,7 @@ class Mixture:
             )
         return data.X
 
-    def sample(self, n_samples: int, rng: Seed = None) -> tuple[Floats, Labels]:
+    def sample(self, n_samples: int, rng: Seed = None) -> tuple[Array, Integers]:
         """Draw n = `n_samples` independent rows.
 
         Parameters
@@ -389,11 +389,11 @@ class Mixture:
 
     # One feature, and regions
 
-    def cdf(self, x: ArrayLike) -> Floats:
+    def cdf(self, x: ArrayLike) -> Array:
         """Return P(X ≤ x) of a mixture of one feature, of the shape of x."""
         return cdf(self, x)
 
-    def quantile(self, q: ArrayLike) -> Floats:
+    def quantile(self, q: ArrayLike) -> Array:
         """Return the x of P(X ≤ x) = q of a mixture of one feature, of the shape of q.
 
         Exact to rounding also where q is as small as float64 allows. -inf at 0, inf at 1.
@@ -477,7 +477,7 @@ class Mixture:
         """
         return boundaries(self, components)
 
-    def modes(self) -> Floats:
+    def modes(self) -> Array:
         """Return the modes of the density of a mixture of one feature: its local maxima.
 
         Returns
@@ -507,7 +507,7 @@ class Mixture:
         """
         return modes(self)
 
-    def antimodes(self) -> Floats:
+    def antimodes(self) -> Array:
         """Return the antimodes of the density of a mixture of one feature: its local minima.
 
         Returns
@@ -524,18 +524,16 @@ class Mixture:
 
     # Moments
 
-    def mean(self) -> Floats:
+    def mean(self) -> Array:
         """Return the mean of the whole mixture, (D,): Σ π_k μ_k."""
-        mean: Floats = self.weights @ self.means
-        return mean
+        return np.asarray(self.weights @ self.means)
 
-    def covariance(self) -> Floats:
+    def covariance(self) -> Array:
         """Return the covariance of the whole mixture, (D, D): Σ π_k (Σ_k + (μ_k - μ)(μ_k - μ)ᵀ)."""
         apart = self.means - self.mean()
         within = np.einsum("k,kij->ij", self.weights, self.covariances)
         between = np.einsum("k,ki,kj->ij", self.weights, apart, apart)
-        covariance: Floats = within + between
-        return covariance
+        return np.asarray(within + between)
 
     # Documents
 

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from bayesgmm.mixture.gaussian_densities import Floats
-from bayesgmm.mixture.univariate_density import Booleans, Integers, LineDensity, last_where
+from bayesgmm.arrays import Array, Booleans, Integers
+from bayesgmm.mixture.univariate_density import LineDensity, last_where
 
 if TYPE_CHECKING:
     from bayesgmm.mixture.mixture import Mixture
@@ -21,7 +21,7 @@ class Points(NamedTuple):
     """Points of a line, in order: the index of a mean, and the shift from it."""
 
     cell: Integers
-    shift: Floats
+    shift: Array
 
     def take(self, which: Integers | Booleans) -> "Points":
         """Some of the points."""
@@ -43,7 +43,7 @@ class Turns(NamedTuple):
     peaks: Booleans
 
 
-def modes(mixture: "Mixture", *, peaks: bool = True) -> Floats:
+def modes(mixture: "Mixture", *, peaks: bool = True) -> Array:
     """The modes of a mixture of one feature, or its antimodes, in order; see `Mixture.modes`."""
     line = LineDensity.of(mixture)
     turns = turning_points(line)
@@ -98,7 +98,7 @@ def _between_means(line: LineDensity) -> Points:
     return Points(cells[new], shifts[new])
 
 
-def _with_hidden_turns(line: LineDensity, points: Points, slopes: Floats) -> tuple[Points, Floats]:
+def _with_hidden_turns(line: LineDensity, points: Points, slopes: Array) -> tuple[Points, Array]:
     """Add points where the slope, of one sign at two neighbours, has the other in between."""
     bends = line.derivative(2, *points)
     rising = slopes >= 0.0

@@ -5,20 +5,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from bayesgmm.arrays import Array
 from bayesgmm.data.coercion import has_masked, rounded_integer, unwritable
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.gaussian_densities import equilibrate
-
-Floats = NDArray[np.float64]
 
 _EPS = float(np.finfo(np.float64).eps)
 # Weights that miss a sum of 1, and covariances that miss symmetry, by more than this are mistakes.
 _SLACK = 1e-8
 
 
-def as_floats(name: str, values: ArrayLike) -> Floats:
+def as_floats(name: str, values: ArrayLike) -> Array:
     """Copy ``values`` to float64; what is not an array of real numbers is an error.
 
     Text, times, complex numbers, truth values, ragged lists, masked entries and integers beyond
@@ -65,7 +64,7 @@ def _has_truth_values(values: object) -> bool:
     )
 
 
-def check_weights(values: ArrayLike) -> Floats:
+def check_weights(values: ArrayLike) -> Array:
     """Weights (K,), at least 0, divided by their sum where that misses 1 by more than rounding."""
     weights = as_floats("weights", values)
     if weights.ndim != 1 or weights.size == 0:
@@ -86,7 +85,7 @@ def check_weights(values: ArrayLike) -> Floats:
     return weights if abs(total - 1) <= len(weights) * _EPS else weights / total
 
 
-def check_means(values: ArrayLike, n_components: int) -> Floats:
+def check_means(values: ArrayLike, n_components: int) -> Array:
     """Means as (K, D); for D = 1 also from (K,)."""
     means = as_floats("means", values)
     if means.ndim == 1:
@@ -99,7 +98,7 @@ def check_means(values: ArrayLike, n_components: int) -> Floats:
     return means
 
 
-def check_covariances(values: ArrayLike, n_components: int, n_features: int) -> Floats:
+def check_covariances(values: ArrayLike, n_components: int, n_features: int) -> Array:
     """Covariances as (K, D, D), symmetric to the last bit and positive definite.
 
     For D = 1 also variances (K,). Asymmetry below 1e-8 of the scale is averaged away.
@@ -124,7 +123,7 @@ def check_covariances(values: ArrayLike, n_components: int, n_features: int) -> 
     return _check_definite(_symmetric(covariances, np.sqrt(variances)))
 
 
-def _symmetric(covariances: Floats, deviations: Floats) -> Floats:
+def _symmetric(covariances: Array, deviations: Array) -> Array:
     transposed = np.swapaxes(covariances, 1, 2)
     if (covariances == transposed).all():
         return covariances
@@ -136,11 +135,10 @@ def _symmetric(covariances: Floats, deviations: Floats) -> Floats:
             f"covariances must be symmetric, but component {k} has {covariances[k, i, j]:.6g} at "
             f"({i}, {j}) and {covariances[k, j, i]:.6g} at ({j}, {i}). Use (S + S.T) / 2."
         )
-    half: Floats = 0.5 * covariances + 0.5 * transposed
-    return half
+    return np.asarray(0.5 * covariances + 0.5 * transposed)
 
 
-def _check_definite(covariances: Floats) -> Floats:
+def _check_definite(covariances: Array) -> Array:
     """Reject matrices that Cholesky refuses, or whose last pivots are rounding alone."""
     _, scaled = equilibrate(covariances)
     try:
@@ -159,7 +157,7 @@ def _check_definite(covariances: Floats) -> Floats:
     return covariances
 
 
-def _cholesky_fails(matrix: Floats) -> bool:
+def _cholesky_fails(matrix: Array) -> bool:
     try:
         np.linalg.cholesky(matrix)
     except np.linalg.LinAlgError:

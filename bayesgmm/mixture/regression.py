@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesgmm.arrays import Array
 from bayesgmm.errors import InputError
-from bayesgmm.mixture.features import Feature, feature_indices
-from bayesgmm.mixture.gaussian_densities import Floats
+from bayesgmm.mixture.feature_choice import Feature, feature_indices
 from bayesgmm.results import Result
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ class ConditionalMoments(Result):
         Of the D' features, in their order in the mixture.
     """
 
-    mean: Floats
-    covariance: Floats
-    weights: Floats
+    mean: Array
+    covariance: Array
+    weights: Array
     feature_names: tuple[str, ...] | None
 
     def _paragraphs(self) -> list[str]:
@@ -90,7 +90,7 @@ def regress(mixture: "Mixture", X: Any, given: Feature | Iterable[Feature]) -> C
     return found
 
 
-def conditional_means(mixture: "Mixture", x: Floats) -> Floats:
+def conditional_means(mixture: "Mixture", x: Array) -> Array:
     """Means (K, n, D - m) of the last features given the first m, x (n, m), in each component."""
     m, factors = x.shape[1], mixture.factors
     unit = np.ldexp(1.0, factors.exponents)
@@ -100,7 +100,7 @@ def conditional_means(mixture: "Mixture", x: Floats) -> Floats:
     return np.asarray(mixture.means[:, None, m:] + unit[:, None, m:] * moved)
 
 
-def conditional_covariances(mixture: "Mixture", m: int) -> Floats:
+def conditional_covariances(mixture: "Mixture", m: int) -> Array:
     """Covariances (K, D - m, D - m) of the last features given the first m, in each component."""
     unit = np.ldexp(1.0, mixture.factors.exponents)
     own = unit[:, m:, None] * mixture.factors.lower[:, m:, m:]

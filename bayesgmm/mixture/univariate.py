@@ -7,12 +7,12 @@ from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.special import log_ndtr, logsumexp, ndtr, ndtri
 
+from bayesgmm.arrays import Array, Integers
 from bayesgmm.errors import InvalidParameterError
-from bayesgmm.mixture.gaussian_densities import Floats
+from bayesgmm.mixture.gaussian_densities import LOG_2, LOG_2PI
 from bayesgmm.mixture.modes import Points, Turns, turning_points
 from bayesgmm.mixture.parameter_checks import as_floats
 from bayesgmm.mixture.univariate_density import (
-    Integers,
     LineDensity,
     components_with_weight,
     middle,
@@ -21,8 +21,6 @@ from bayesgmm.mixture.univariate_density import (
 if TYPE_CHECKING:
     from bayesgmm.mixture.mixture import Mixture
 
-_LOG_2 = 0.6931471805599453
-_HALF_LOG_2PI = 0.9189385332046727
 _ULP = 2.0**-52
 # Halvings in the order of float64 numbers, after which nothing is left of an interval.
 _HALVINGS = 66
@@ -34,7 +32,7 @@ _DEPTH, _REACH = 100.0, 45.0
 _TINY = 1e-9
 
 
-def cdf(mixture: "Mixture", x: ArrayLike) -> Floats:
+def cdf(mixture: "Mixture", x: ArrayLike) -> Array:
     """Return P(X ≤ x) = Σ π_k Φ((x - μ_k) / σ_k), to full relative precision in the lower tail."""
     weights, means, scales, _ = components_with_weight(mixture)
     with np.errstate(over="ignore"):
@@ -42,7 +40,7 @@ def cdf(mixture: "Mixture", x: ArrayLike) -> Floats:
     return np.asarray(ndtr(z) @ weights)
 
 
-def quantile(mixture: "Mixture", q: ArrayLike) -> Floats:
+def quantile(mixture: "Mixture", q: ArrayLike) -> Array:
     """Return the x of P(X ≤ x) = q, to the last bits also far in the tails.
 
     The quantiles of the components bracket that of the mixture. The bracket is halved, in the order
@@ -72,7 +70,7 @@ def quantile(mixture: "Mixture", q: ArrayLike) -> Floats:
     return np.asarray(high)
 
 
-def highest_density_intervals(mixture: "Mixture", prob: float) -> tuple[float, Floats]:
+def highest_density_intervals(mixture: "Mixture", prob: float) -> tuple[float, Array]:
     """Return the log density at the ends of the region of that probability, and its intervals.
 
     The ends are rounded to float64, which far from 0 may be coarse beside the standard deviations:
@@ -85,7 +83,7 @@ def highest_density_intervals(mixture: "Mixture", prob: float) -> tuple[float, F
         pieces = _pieces(line, turns)
         ends = _polished(line, _region(line, pieces, prob), prob)
     # In the half unit the density is twice as high.
-    level = float(line.log_density(*ends).min()) - _LOG_2
+    level = float(line.log_density(*ends).min()) - LOG_2
     return level, line.position(*ends).reshape(-1, 2)
 
 
@@ -93,10 +91,10 @@ class _Pieces(NamedTuple):
     """Parts of the line on which the density only rises or only falls: ends and heights there."""
 
     cell: Integers
-    low: Floats
-    high: Floats
-    height_low: Floats
-    height_high: Floats
+    low: Array
+    high: Array
+    height_low: Array
+    height_high: Array
 
 
 def _pieces(line: LineDensity, turns: Turns) -> _Pieces:
@@ -125,7 +123,7 @@ def _pieces(line: LineDensity, turns: Turns) -> _Pieces:
 def _region(line: LineDensity, pieces: _Pieces, prob: float) -> Points:
     """The ends of the intervals where the density is above the level of that probability."""
     top = max(pieces.height_low.max(), pieces.height_high.max())
-    lowest = -np.log(line.scales.max()) - _HALF_LOG_2PI - _DEPTH
+    lowest = -np.log(line.scales.max()) - 0.5 * LOG_2PI - _DEPTH
 
     def excess(log_depth: float) -> float:
         within, without = line.probabilities(*_crossings(line, pieces, top - np.exp(log_depth)))
@@ -215,7 +213,7 @@ def _tiny_region(line: LineDensity, turns: Turns, prob: float) -> Points | None:
     peaks, log_curvature = peaks.take(near), log_curvature[near]
     gap = height.max() - height[near]
 
-    def reach(depth: float) -> Floats:
+    def reach(depth: float) -> Array:
         return np.sqrt(2.0 * np.maximum(depth - gap, 0.0)) * np.exp(-0.5 * log_curvature)
 
     scale, prob = np.exp(height.max()), max(prob, 1e-150)

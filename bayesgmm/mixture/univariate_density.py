@@ -12,19 +12,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from bayesgmm.arrays import Array, Integers
 from bayesgmm.errors import InputError
-from bayesgmm.mixture.gaussian_densities import Floats, two_sum
+from bayesgmm.mixture.gaussian_densities import LOG_2PI, two_sum
 
 if TYPE_CHECKING:
     from bayesgmm.mixture.mixture import Mixture
 
-Integers = NDArray[np.int64]
-Booleans = NDArray[np.bool_]
-
-_HALF_LOG_2PI = 0.9189385332046727
 # Standard deviations whose square is finite, and beyond which a density is 0.
 _FARTHEST = 1e150
 # Numbers that a block of points x components may hold.
@@ -32,7 +28,7 @@ _BLOCK = 2**20
 _SIGN = np.int64(-(2**63))
 
 
-def components_with_weight(mixture: "Mixture") -> tuple[Floats, Floats, Floats, Integers]:
+def components_with_weight(mixture: "Mixture") -> tuple[Array, Array, Array, Integers]:
     """Weights, means, standard deviations and indices of the components that have weight.
 
     Raises
@@ -63,17 +59,17 @@ class LineDensity:
     centres : (C,)
         The distinct means, in order.
     home : (K,)
-        Which of them is the mean of each component.
+        The index among them of each component's mean.
     high, low : (C, K)
         m_c - μ_k as the exact sum of two numbers.
     """
 
-    weights: Floats
-    scales: Floats
-    centres: Floats
+    weights: Array
+    scales: Array
+    centres: Array
     home: Integers
-    high: Floats
-    low: Floats
+    high: Array
+    low: Array
 
     @classmethod
     def of(cls, mixture: "Mixture") -> "LineDensity":
@@ -85,25 +81,25 @@ class LineDensity:
         return cls(weights, 0.5 * deviations, centres, home.astype(np.int64), high, low)
 
     @property
-    def half_gaps(self) -> Floats:
+    def half_gaps(self) -> Array:
         """Half the distances between neighbouring means, (C - 1,)."""
         return 0.5 * np.diff(self.centres)
 
-    def position(self, cell: Integers, shift: Floats) -> Floats:
+    def position(self, cell: Integers, shift: Array) -> Array:
         """The points in the data's unit, rounded once."""
         return 2.0 * (self.centres[cell] + shift)
 
-    def standardised(self, cell: Integers, shift: Floats) -> Floats:
+    def standardised(self, cell: Integers, shift: Array) -> Array:
         """(x - μ_k) / σ_k, (p, K)."""
         apart = (self.high[cell] + shift[:, None]) + self.low[cell]
         with np.errstate(over="ignore"):
             return np.clip(apart / self.scales, -_FARTHEST, _FARTHEST)
 
-    def log_density(self, cell: Integers, shift: Floats) -> Floats:
+    def log_density(self, cell: Integers, shift: Array) -> Array:
         """Log density in nats, of the half unit, (p,)."""
         return self.log_density_and_slope(cell, shift)[0]
 
-    def log_density_and_slope(self, cell: Integers, shift: Floats) -> tuple[Floats, Floats]:
+    def log_density_and_slope(self, cell: Integers, shift: Array) -> tuple[Array, Array]:
         """Log density and its derivative by the shift, each (p,)."""
         z = self.standardised(cell, shift)
         logs = np.log(self.weights / self.scales) - 0.5 * z * z
@@ -112,9 +108,9 @@ class LineDensity:
         total = terms.sum(axis=1)
         # Divided by the standard deviation last: z / σ alone may overflow.
         slope = (terms * -z / self.scales).sum(axis=1) / total
-        return top[:, 0] + np.log(total) - _HALF_LOG_2PI, slope
+        return top[:, 0] + np.log(total) - 0.5 * LOG_2PI, slope
 
-    def derivative(self, order: int, cell: Integers, shift: Floats) -> Floats:
+    def derivative(self, order: int, cell: Integers, shift: Array) -> Array:
         """The first or second derivative of the density, each in a unit of its own, (p,).
 
         The unit is a positive number, so that signs are right and never underflow.
@@ -129,7 +125,7 @@ class LineDensity:
             found[rows] = (terms * (-z if order == 1 else (z - 1.0) * (z + 1.0))).sum(axis=1)
         return found
 
-    def log_curvature(self, cell: Integers, shift: Floats) -> Floats:
+    def log_curvature(self, cell: Integers, shift: Array) -> Array:
         """Log of minus the second derivative of the log density at its modes, (p,)."""
         z = self.standardised(cell, shift)
         logs = np.log(self.weights) - np.log(self.scales) - 0.5 * z * z
@@ -141,7 +137,7 @@ class LineDensity:
         with np.errstate(divide="ignore"):
             return top[:, 0] + np.log(np.maximum(total, 0.0)) - density
 
-    def probabilities(self, cell: Integers, shift: Floats) -> tuple[Floats, Floats]:
+    def probabilities(self, cell: Integers, shift: Array) -> tuple[Array, Array]:
         """The probabilities within and between intervals with these ends (2 m,).
 
         Returns
@@ -162,7 +158,7 @@ class LineDensity:
         return all_parts[1::2], all_parts[::2]
 
 
-def middle(low: Floats, high: Floats) -> Floats:
+def middle(low: Array, high: Array) -> Array:
     """The number half-way between two others in the order of float64 numbers, rounded down.
 
     No interval is halved more than 64 times before nothing is left of it, whatever its scale.
@@ -173,13 +169,13 @@ def middle(low: Floats, high: Floats) -> Floats:
     return np.asarray(bits.view(np.float64))
 
 
-def _ordinal(x: Floats) -> Integers:
+def _ordinal(x: Array) -> Integers:
     """The rank of a number among all float64 numbers."""
     bits = np.asarray(x + 0.0).view(np.int64)
     return np.where(bits < 0, -(bits & ~_SIGN), bits)
 
 
-def last_where(holds: Callable[[Floats], Any], low: Floats, high: Floats) -> Floats:
+def last_where(holds: Callable[[Array], Any], low: Array, high: Array) -> Array:
     """The last number from `low` on for which a condition holds that fails at `high`."""
     for _ in range(66):
         half = middle(low, high)

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.stats import norm
 
 from bayesgmm.arguments import check_axes
@@ -49,7 +48,6 @@ def plot_recovery(result: Recovery | pd.DataFrame, *, ax: "Axes | None" = None) 
     """
     check_axes(ax)
     table = table_of("result", result, Recovery, _OF_RECOVERY)
-    total = len(table)
     kept = table[table["estimate"].notna()]
     if kept.empty:
         raise InputError("The table has no estimates to plot.")
@@ -62,9 +60,9 @@ def plot_recovery(result: Recovery | pd.DataFrame, *, ax: "Axes | None" = None) 
     unit = kept["spread"] if known else pd.Series(1.0, index=kept.index)
     kept = _farthest(kept, error / unit)
     error, unit = error[kept.index], unit[kept.index]
-    if ax is None:
-        ax = new_axes(figsize=(7.2, 1.4 + 0.24 * len(kept)))
+    ax = new_axes(figsize=(7.2, 1.4 + 0.24 * len(kept))) if ax is None else ax
     _draw_intervals(ax, kept, error, unit, known=known)
+    _name_rows(ax, kept, len(table))
     if known:
         kinds = {"normal": "normal intervals", "quantile": "equal-tailed posterior intervals"}
         kind = kinds.get(str(attributes.get("kind")), "intervals")
@@ -79,8 +77,6 @@ def plot_recovery(result: Recovery | pd.DataFrame, *, ax: "Axes | None" = None) 
         ax.set_xlabel(f"estimate minus truth ({scale})")
     else:
         ax.set_xlabel("estimate minus truth, without standard errors (data's units)")
-    if len(kept) < total:
-        ax.set_ylabel(f"{len(kept)} of {total} parameters")
     return ax
 
 
@@ -111,14 +107,12 @@ def plot_engines(result: Agreement | pd.DataFrame, *, ax: "Axes | None" = None) 
     """
     check_axes(ax)
     table = table_of("result", result, Agreement, _OF_ENGINES)
-    attributes = dict(table.attrs)
     kept = table[table["posterior_sd"] > 0]
     if kept.empty:
         raise InputError("Every posterior standard deviation of the table is 0.")
     kept = _farthest(kept, (kept["posterior_mean"] - kept["em"]) / kept["posterior_sd"])
-    prob = float(attributes.get("prob", 0.9))
-    if ax is None:
-        ax = new_axes(figsize=(7.2, 1.4 + 0.34 * len(kept)))
+    prob = float(table.attrs.get("prob", 0.9))
+    ax = new_axes(figsize=(7.2, 1.4 + 0.34 * len(kept))) if ax is None else ax
     places = np.arange(len(kept))[::-1]
     unit, em = kept["posterior_sd"].to_numpy(), kept["em"].to_numpy()
     reach = norm.ppf(0.5 + 0.5 * prob) * kept["standard_error"].to_numpy() / unit
@@ -135,11 +129,9 @@ def plot_engines(result: Agreement | pd.DataFrame, *, ax: "Axes | None" = None) 
         middle, places - 0.16, ls="", marker="s", ms=4.5, color=colour(1), zorder=3,
         label=f"posterior mean, {100 * prob:g} % equal-tailed interval",
     )  # fmt: skip
-    _name_rows(ax, kept, places)
+    _name_rows(ax, kept, len(table))
     ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, frameon=False, fontsize="small")
     ax.set_xlabel("difference from EM (posterior s.d.)")
-    if len(kept) < len(table):
-        ax.set_ylabel(f"{len(kept)} of {len(table)} parameters")
     return ax
 
 
@@ -151,13 +143,17 @@ def _farthest(table: pd.DataFrame, off: "pd.Series[float]") -> pd.DataFrame:
     return table[table.index.isin(farthest)]
 
 
-def _name_rows(ax: "Axes", table: pd.DataFrame, places: NDArray[np.int64]) -> None:
-    """Write the parameters' names down the axis, literally."""
-    ax.set_yticks(places, [short(str(name), 40) for name in table.index], fontsize="small")
+def _name_rows(ax: "Axes", table: pd.DataFrame, total: int) -> None:
+    """Write the parameters' names down the axis, literally, and their number if they are fewer."""
+    ax.set_yticks(
+        range(len(table))[::-1], [short(str(name), 40) for name in table.index], fontsize="small"
+    )
     for tick in ax.get_yticklabels():
         tick.set_parse_math(False)
     ax.set_ylim(-0.8, len(table) - 0.2)
     ax.tick_params(axis="y", length=0, colors=INK)
+    if len(table) < total:
+        ax.set_ylabel(f"{len(table)} of {total} parameters")
 
 
 def _draw_intervals(
@@ -184,4 +180,3 @@ def _draw_intervals(
         ax.plot(middle, at, ls="", marker=mark, ms=5, color=shade, zorder=3, label=label)
     if known:
         legend_beside(ax)
-    _name_rows(ax, table, places)

@@ -6,15 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_axes, check_choice, check_kind
+from bayesgmm.arrays import Array, Booleans, Indices
 from bayesgmm.diagnostics.switching import LabelSwitching
 from bayesgmm.errors import InvalidParameterError
-from bayesgmm.mixture.features import feature_indices
+from bayesgmm.mixture.feature_choice import feature_indices
 from bayesgmm.plots.style import FAINT, INK, colour, feature_labels, legend_beside, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-type Array = NDArray[np.float64]
 
 # Draws of all chains in a trace, ticks of ambiguous draws, labellings with a colour of their own.
 _DRAWN, _TICKS, _NAMED = 4000, 600, 6
@@ -25,6 +24,7 @@ _UNITS = {
     "ecr-iterative-2": "rows",
     "stephens": "nats",
     "pra": "squared standard deviations",
+    "pra-raw": "squared parameters",
     "data-based": "squared standard deviations",
     "ordered": "the parameter's units",
 }
@@ -63,7 +63,7 @@ def plot_label_switching(
     check_kind("result", result, LabelSwitching, _KIND)
     check_choice("parameter", parameter, ("means", "variances", "weights"))
     labelling = result.labelling
-    before = labelling.draws
+    before = labelling.gaussian_draws
     names = feature_labels(before.feature_names, before.n_features)
     (j,) = feature_indices([feature], before.feature_names, before.n_features)
     axes: NDArray[Any] = new_axes(
@@ -114,10 +114,11 @@ def plot_ambiguity(result: LabelSwitching, *, ax: "Axes | None" = None) -> "Axes
     check_axes(ax)
     check_kind("result", result, LabelSwitching, _KIND)
     labelling = result.labelling
-    if labelling.draws.n_components == 1:
+    if labelling.n_components == 1:
         raise InvalidParameterError("A single component has one labelling, without ambiguity.")
     ax = new_axes(figsize=(7.2, 4.2)) if ax is None else ax
-    proportions = np.arange(1, labelling.draws.n_draws + 1) / labelling.draws.n_draws
+    n_draws = labelling.ambiguity.shape[1]
+    proportions = np.arange(1, n_draws + 1) / n_draws
     chains = zip(labelling.ambiguity, labelling.ambiguous.mean(axis=1), strict=True)
     for c, (ambiguity, unclear) in enumerate(chains):
         ax.step(
@@ -165,7 +166,7 @@ def _mark_chains(axes: "NDArray[Any]", n_chains: int, n_draws: int) -> None:
     last.set_xlim(0, n_chains * n_draws)
 
 
-def _draw_ribbon(ax: "Axes", permutations: NDArray[np.intp], ambiguous: NDArray[np.bool_]) -> None:
+def _draw_ribbon(ax: "Axes", permutations: Indices, ambiguous: Booleans) -> None:
     """Draw a colour for each labelling, with a legend of the most frequent."""
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch

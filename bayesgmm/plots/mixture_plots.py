@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from bayesgmm.arguments import check_axes, check_names, check_probability
+from bayesgmm.arrays import Array, Integers
 from bayesgmm.data.validation import Data
 from bayesgmm.diagnostics.point_estimates import point_estimate
 from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
-from bayesgmm.mixture.features import feature_indices
+from bayesgmm.labels.consistent_draws import consistent_draws
+from bayesgmm.mixture.feature_choice import feature_indices, separating_features
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.plots.style import (
     FAINT,
@@ -26,13 +28,12 @@ from bayesgmm.plots.style import (
     name_axes,
     new_axes,
 )
-from bayesgmm.posterior.draws import Posterior, read_draws, rows_if_known, rows_of
+from bayesgmm.posterior.draws import Posterior, rows_if_known, rows_of
 from bayesgmm.uncertainty.standard_errors import StandardErrors
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-type Array = NDArray[np.float64]
 type Fit = Mixture | GaussianMixture | StandardErrors | Posterior
 
 # Probabilities that contours enclose.
@@ -50,7 +51,7 @@ class _Picture(NamedTuple):
     draws: tuple[Mixture, ...]
     rows: Array
     # Each row's most probable component, and its uncertainty from 0 to 1 (equal probabilities).
-    labels: NDArray[np.int64]
+    labels: Integers
     uncertainty: Array
     n_rows: int
     prob: float
@@ -69,8 +70,7 @@ class _Picture(NamedTuple):
     def density(self, points: Array) -> Array:
         """Density of the mixture, or its mean over the posterior draws."""
         each = [np.exp(one.log_density(points)) for one in self.draws or (self.mixture,)]
-        mean: Array = np.mean(each, axis=0)
-        return mean
+        return np.asarray(np.mean(each, axis=0))
 
 
 def plot_mixture(
@@ -154,7 +154,7 @@ def plot_mixture(
 def _picture(fit: Fit, X: Any, prob: float, variables: Mapping[str, str] | None) -> _Picture:
     draws: tuple[Mixture, ...] = ()
     if isinstance(fit, xr.DataTree | xr.Dataset):
-        posterior = read_draws(fit, variables)
+        posterior = consistent_draws(fit, variables)
         draws, mixture = tuple(posterior.mixtures(_DRAWS)), posterior.mean()
         data = rows_if_known(fit, mixture.n_features, X)
     else:
@@ -184,11 +184,7 @@ def _picture(fit: Fit, X: Any, prob: float, variables: Mapping[str, str] | None)
 def _kept_features(mixture: Mixture, features: Iterable[int | str] | None) -> list[int]:
     if features is not None:
         return feature_indices(features, mixture.feature_names, mixture.n_features)
-    if mixture.n_features <= _FEATURES:
-        return list(range(mixture.n_features))
-    between = mixture.weights @ np.square(mixture.means - mixture.mean())
-    apart = between / np.diagonal(mixture.covariance())
-    return sorted(int(j) for j in np.argsort(-apart, kind="stable")[:_FEATURES])
+    return separating_features(mixture, _FEATURES)
 
 
 # --- two features ---------------------------------------------------------------------------------
@@ -242,8 +238,7 @@ def _ellipse(mixture: Mixture, component: int, radius: float) -> Array:
     angle = np.linspace(0.0, 2.0 * np.pi, 100)
     factor = np.linalg.cholesky(mixture.covariances[component])
     circle = radius * np.array([np.cos(angle), np.sin(angle)])
-    points: Array = mixture.means[component][:, np.newaxis] + factor @ circle
-    return points
+    return np.asarray(mixture.means[component][:, np.newaxis] + factor @ circle)
 
 
 def _levels(picture: _Picture) -> Array:
@@ -251,8 +246,7 @@ def _levels(picture: _Picture) -> Array:
     mixtures = picture.draws or (picture.mixture,)
     size = -(-4000 // len(mixtures))
     points = np.vstack([each.sample(size, rng=t)[0] for t, each in enumerate(mixtures)])
-    levels: Array = np.unique(np.quantile(picture.density(points), 1.0 - np.array(_CONTOURS)))
-    return levels
+    return np.asarray(np.unique(np.quantile(picture.density(points), 1.0 - np.array(_CONTOURS))))
 
 
 def _limits(picture: _Picture) -> tuple[Array, Array]:
@@ -319,13 +313,11 @@ def _visible_boundaries(picture: _Picture) -> Array:
     """The boundaries within the limits of the plot."""
     low, high = _limits(picture)
     x = picture.boundaries
-    seen: Array = x[(x > low[0]) & (x < high[0])]
-    return seen
+    return np.asarray(x[(x > low[0]) & (x < high[0])])
 
 
 def _component(mixture: Mixture, component: int, x: Array) -> Array:
-    density: Array = np.exp(mixture.log_joint(x[:, np.newaxis])[:, component])
-    return density
+    return np.asarray(np.exp(mixture.log_joint(x[:, np.newaxis])[:, component]))
 
 
 # --- many features --------------------------------------------------------------------------------

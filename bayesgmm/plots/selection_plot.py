@@ -9,20 +9,13 @@ from bayesgmm.arguments import check_axes
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.errors import InputError
 from bayesgmm.plots.style import INK, PAPER, colour, legend_beside, new_axes, table_of
-from bayesgmm.selection.model_selection import Selection
+from bayesgmm.selection.model_selection import CRITERIA, Selection
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _COLOURS = {"E": colour(0), "V": colour(1)}
 _MARKERS = {"II": "o", "EI": "s", "VI": "D", "EE": "^", "VE": "v", "EV": "P", "VV": "X", "": "o"}
-# Column of the table and label of the axis, by criterion.
-_CRITERIA = {
-    "bic": ("bic", "BIC (smaller is better)"),
-    "icl": ("icl", "ICL (smaller is better)"),
-    "aic": ("aic", "AIC (smaller is better)"),
-    "cv": ("cv_log_likelihood", "held-out log-likelihood, nats (larger is better)"),
-}
 
 
 def plot_selection(selection: Selection | pd.DataFrame, *, ax: "Axes | None" = None) -> "Axes":
@@ -51,14 +44,13 @@ def plot_selection(selection: Selection | pd.DataFrame, *, ax: "Axes | None" = N
     """
     check_axes(ax)
     criterion = selection.criterion if isinstance(selection, Selection) else "bic"
-    name, label = _CRITERIA[criterion]
+    name, label = CRITERIA[criterion]
     columns = ("n_components", "covariance_type", name, "note")
     table = table_of("selection", selection, Selection, columns)
     admissible = table[(table["note"] == "") & np.isfinite(table[name])]
     if admissible.empty:
         raise InputError("The table has no admissible model to plot.")
-    if ax is None:
-        ax = new_axes(figsize=(7.5, 4.8))
+    ax = new_axes(figsize=(7.5, 4.8)) if ax is None else ax
     codes = admissible["covariance_type"].map(lambda each: as_structure(str(each)).code)
     wide = admissible.assign(code=codes).pivot_table(
         index="n_components", columns="code", values=name, aggfunc="first"

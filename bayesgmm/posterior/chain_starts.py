@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.coordinates import Coordinates
+from bayesgmm.priors.resolved_priors import ResolvedPriors
 
 type Array = NDArray[np.float64]
 
@@ -13,16 +14,23 @@ _OVERDISPERSION = 2.0
 
 
 def chain_starts(
-    near: list[Mixture], n_rows: int, coordinates: Coordinates, rng: np.random.Generator
+    near: list[Mixture],
+    n_rows: int,
+    priors: ResolvedPriors,
+    coordinates: Coordinates,
+    rng: np.random.Generator,
 ) -> Array:
     """Coordinates at which the chains begin, (chains, size).
 
     Chain c begins near mixture c, its components in random order, moved by about two standard
-    deviations of the posterior.
+    deviations of the posterior. Where priors differ between components, the order is that of the
+    highest prior density: chains from others would stay at modes of little mass.
     """
+    equal = priors.equal_for(range(priors.n_components))
     starts = np.empty((len(near), coordinates.size))
     for chain, (centre, child) in enumerate(zip(near, rng.spawn(len(near)), strict=True)):
-        mixture = centre.permuted(child.permutation(centre.n_components))
+        order = child.permutation(centre.n_components) if equal else priors.best_order(centre)
+        mixture = centre.permuted(order)
         starts[chain] = coordinates.of(mixture)
         starts[chain] += _spread(mixture, n_rows, coordinates) * child.standard_normal(
             coordinates.size

@@ -13,7 +13,7 @@ from bayesgmm.arguments import check_names
 from bayesgmm.data.coercion import label
 from bayesgmm.data.validation import Data, check_data
 from bayesgmm.errors import InputError, InputTypeError, InvalidParameterError
-from bayesgmm.mixture.features import feature_indices
+from bayesgmm.mixture.feature_choice import feature_indices
 from bayesgmm.mixture.mixture import Mixture
 
 type Array = NDArray[np.float64]

@@ -15,7 +15,8 @@ from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
 from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.priors.families import LKJ
-from bayesgmm.priors.priors import Priors, ResolvedPriors
+from bayesgmm.priors.priors import Priors
+from bayesgmm.priors.resolved_priors import ResolvedPriors
 
 type Array = NDArray[np.float64]
 
@@ -163,9 +164,6 @@ def as_penalty(priors: ResolvedPriors) -> Priors:
     """
     family = priors.covariances
     assert not isinstance(family, LKJ)
-    return Priors(
-        concentration=max(priors.concentration[0], 1.0),
-        mean_location=priors.mean_location,
-        mean_sd=priors.mean_sd,
-        covariances=replace(family, scale=family.mean_scale),  # type: ignore[arg-type]
-    )
+    least = tuple(max(each, 1.0) for each in priors.concentration)
+    held = replace(family, scale=family.mean_scale)  # type: ignore[arg-type]
+    return Priors.from_resolved(replace(priors, concentration=least, covariances=held))

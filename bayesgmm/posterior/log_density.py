@@ -10,7 +10,7 @@ from bayesgmm.core import native
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.coordinates import Coordinates
 from bayesgmm.priors.prior_numbers import prior_numbers
-from bayesgmm.priors.priors import ResolvedPriors
+from bayesgmm.priors.resolved_priors import ResolvedPriors
 
 type Array = NDArray[np.float64]
 
@@ -57,8 +57,10 @@ def problem(x: Array, priors: ResolvedPriors, coordinates: Coordinates) -> Probl
     x : ndarray of shape (n, D)
         float64, C-ordered, finite.
     priors : ResolvedPriors
+        An order of the means is left aside: the density is that of components in any order.
     coordinates : Coordinates
     """
+    priors = priors.without_order()
     # The normalising constant, which the core omits, from the priors' own density at one point.
     alone = _assemble(x[:0], priors, coordinates, 0.0)
     origin = np.zeros(coordinates.size)

@@ -18,7 +18,7 @@ from bayesgmm.posterior.mode_proposal import Target, fit_proposal
 from bayesgmm.posterior.mode_regions import locate
 from bayesgmm.posterior.modes import Mode
 from bayesgmm.posterior.samplers import Drawn, Enough, Plan
-from bayesgmm.priors.priors import ResolvedPriors
+from bayesgmm.priors.resolved_priors import ResolvedPriors
 
 type Array = NDArray[np.float64]
 type Draw = Callable[[Array, Plan, Enough], Drawn]
@@ -70,7 +70,7 @@ def draw_over_modes(
     masses of Laplace's approximation, and may stay there.
     """
     began = time.perf_counter()
-    starts = _starts(target, np.arange(chains) % len(target.modes), rng)
+    starts = _starts(target, np.arange(chains) % len(target.modes), priors, rng)
     drawn = _located(draw(starts, replace(plan, lengths=plan.lengths[:1]), monitor), target)
     if drawn.interrupted:
         return OverModes(drawn, "not joined")
@@ -90,7 +90,7 @@ def draw_over_modes(
         return OverModes(drawn, "crossed")
     masses = np.cumsum(_laplace_shares(target.modes))
     of = np.searchsorted(masses, (np.arange(chains) + 0.5) / chains)
-    drawn = draw(_starts(target, of, rng), later, monitor)
+    drawn = draw(_starts(target, of, priors, rng), later, monitor)
     return OverModes(_located(drawn, target), "not joined")
 
 
@@ -144,11 +144,13 @@ def _laplace_shares(modes: list[Mode]) -> Array:
     return np.asarray(shares / shares.sum())
 
 
-def _starts(target: Target, of: NDArray[np.intp], rng: np.random.Generator) -> Array:
+def _starts(
+    target: Target, of: NDArray[np.intp], priors: ResolvedPriors, rng: np.random.Generator
+) -> Array:
     """Starts of chains near the modes of the given numbers."""
     problem = target.problem
     near = [Mixture(*problem.parameters(target.modes[m].u)) for m in of]
-    return chain_starts(near, len(problem.rows), problem.coordinates, rng)
+    return chain_starts(near, len(problem.rows), priors, problem.coordinates, rng)
 
 
 def _located(drawn: Drawn, target: Target) -> Drawn:

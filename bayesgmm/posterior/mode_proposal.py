@@ -17,7 +17,7 @@ from bayesgmm.mixture.merged_components import merged
 from bayesgmm.posterior.log_density import Problem
 from bayesgmm.posterior.mode_regions import locate
 from bayesgmm.posterior.modes import Mode
-from bayesgmm.priors.priors import ResolvedPriors
+from bayesgmm.priors.resolved_priors import ResolvedPriors
 
 type Array = NDArray[np.float64]
 

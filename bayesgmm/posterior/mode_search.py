@@ -17,7 +17,8 @@ from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.log_density import Problem
 from bayesgmm.posterior.modes import Mode, climb, other_modes
 from bayesgmm.priors.families import LKJ
-from bayesgmm.priors.priors import Priors, ResolvedPriors
+from bayesgmm.priors.priors import Priors
+from bayesgmm.priors.resolved_priors import ResolvedPriors
 
 type Array = NDArray[np.float64]
 
@@ -61,7 +62,7 @@ def penalised_fits(
     rng: np.random.Generator,
 ) -> list[Mixture]:
     """Maxima that EM reaches from random starts under the priors; without them under LKJ priors."""
-    penalty = replace(priors, concentration=max(priors.concentration, 1.0))
+    penalty = replace(priors, concentration=np.maximum(priors.concentration, 1.0))
     found = []
     for turn, child in enumerate(rng.spawn(_FITS)):
         fit = GaussianMixture(

@@ -16,6 +16,7 @@ from pytensor.link.numba.dispatch.basic import (
 )
 
 from bayesgmm.core import native
+from bayesgmm.posterior.loop_ops import LoopOp
 from bayesgmm.posterior.pytensor_op import MixtureLogDensity, MixtureLogLikelihood
 
 # Part of the keys of PyTensor's cache. Increase it when the signature of a C function changes.
@@ -71,3 +72,8 @@ def _densities_in_numba(op: MixtureLogDensity, **_: Any) -> Any:
         return out
 
     return densities, _VERSION
+
+
+@register_funcify_default_op_cache_key(LoopOp)  # type: ignore[untyped-decorator]
+def _loops_in_numba(op: LoopOp, **_: Any) -> Any:
+    return op.loops, _VERSION

@@ -49,36 +49,6 @@ def log_likelihood(
     return _by_draw(posterior, values.reshape(draws.n_chains, draws.n_draws, len(x)), {})
 
 
-def responsibilities(
-    posterior: Posterior, X: Any = None, *, variables: Mapping[str, str] | None = None
-) -> xr.DataArray:
-    """Posterior probability that a row belongs to each component, averaged over draws.
-
-    The average is meaningful only if every component keeps its label: relabel the posterior first,
-    or check that labels did not switch.
-
-    Parameters
-    ----------
-    posterior, X, variables
-        As for `log_likelihood`.
-
-    Returns
-    -------
-    DataArray of dims (row, component)
-        Each row sums to 1.
-
-    Raises
-    ------
-    InputError
-        If a group or variable is missing, or X has another number of features.
-    """
-    draws = read_draws(posterior, variables)
-    drawn = DrawnRows(read_rows(posterior, draws.n_features, X).X, *draws.stacked())
-    own_labels = np.tile(np.arange(drawn.n_components), (drawn.n_draws, 1))
-    coords = {"row": np.arange(drawn.n_rows), "component": np.arange(drawn.n_components)}
-    return xr.DataArray(drawn.average(own_labels), coords, list(coords), name="responsibilities")
-
-
 def co_clustering(
     posterior: Posterior, X: Any = None, *, variables: Mapping[str, str] | None = None
 ) -> xr.DataArray:

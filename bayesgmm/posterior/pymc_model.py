@@ -21,8 +21,14 @@ from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.coordinates import Coordinates, coordinates
 from bayesgmm.posterior.mixture_distribution import marginal_mixture
-from bayesgmm.priors.families import LKJ, Family
-from bayesgmm.priors.priors import Priors, ResolvedPriors
+from bayesgmm.posterior.prior_distributions import CovariancesPrior, OrderedMeansPrior, WeightsPrior
+from bayesgmm.posterior.transforms import (
+    CovariancesTransform,
+    MeansTransform,
+    VariancesTransform,
+)
+from bayesgmm.priors.priors import Priors
+from bayesgmm.priors.resolved_priors import ResolvedPriors
 
 type Array = NDArray[np.float64]
 
@@ -95,14 +101,8 @@ def mixture_model(
         if n_components == 1:
             weights = pm.Deterministic("weights", pt.ones(1), dims="component")
         else:
-            weights = pm.Dirichlet("weights", resolved.concentration, dims="component")
-        means = pm.Normal(
-            "means",
-            np.asarray(resolved.mean_location),
-            np.asarray(resolved.mean_sd),
-            dims=("component", "feature"),
-            transform=FrameTransform(frame),
-        )
+            weights = WeightsPrior("weights", resolved.concentration, dims="component")
+        means = _means(resolved, frame)
         _add_rows(weights, means, _free_covariances(resolved, frame), frame, observed)
     return model
 
@@ -115,7 +115,7 @@ def free_covariances_name(frame: Coordinates) -> str:
 
 def _free_covariances(priors: ResolvedPriors, frame: Coordinates) -> Any:
     """The variable of free covariances (G, D, D), or variances (G, J)."""
-    family, d, groups = priors.covariances, frame.n_features, frame.groups
+    groups = frame.groups
     if frame.axes:
         start = np.full((groups, frame.axes), frame.user_frame[0, 0] ** 2)
         transform: Transform = VariancesTransform(frame)
@@ -125,16 +125,25 @@ def _free_covariances(priors: ResolvedPriors, frame: Coordinates) -> Any:
     layout: dict[str, Any] = {"shape": start.shape}
     if not frame.axes and groups == frame.n_components:
         layout = {"dims": ("component", "feature", "feature_bis")}
-    return pm.CustomDist(
+    return CovariancesPrior(
         free_covariances_name(frame),
-        dist=lambda size: _draw(family, groups, d),
-        logp=lambda value: family.log_density(value, count=groups, xp=pt),
-        support_point=lambda rv, size: pt.constant(start),
-        signature="->(g,j)" if frame.axes else "->(g,d,e)",
-        class_name=type(family).__name__,
+        family=priors.covariances,
+        start=start,
         transform=transform,
         **layout,
     )
+
+
+def _means(priors: ResolvedPriors, frame: Coordinates) -> Any:
+    """The variable of the means, in order where the priors order them."""
+    shape = priors.n_components, priors.n_features
+    numbers = np.full(shape, priors.mean_location), np.full(shape, priors.mean_sd)
+    these = priors.ordered_components
+    transform = MeansTransform(frame, priors.ordered, these)
+    layout: dict[str, Any] = {"dims": ("component", "feature"), "transform": transform}
+    if priors.ordered is None:
+        return pm.Normal("means", *numbers, **layout)
+    return OrderedMeansPrior("means", *numbers, feature=priors.ordered, components=these, **layout)
 
 
 def _add_rows(weights: Any, means: Any, free: Any, frame: Coordinates, observed: Any) -> None:
@@ -155,118 +164,3 @@ def _add_rows(weights: Any, means: Any, free: Any, frame: Coordinates, observed:
         observed=observed,
         dims=("row", "feature"),
     )
-
-
-# --- coordinates ----------------------------------------------------------------------------------
-
-
-class FrameTransform(Transform):  # type: ignore[misc]
-    """Means mu = shift + A m."""
-
-    name = "frame"
-
-    def __init__(self, frame: Coordinates) -> None:
-        self._shift, self._frame = frame.shift, frame.user_frame
-        self._inverse = np.linalg.solve(self._frame, np.eye(len(self._frame)))
-
-    def forward(self, value: Any, *inputs: Any) -> Any:
-        """Coordinates m of means."""
-        return (value - self._shift) @ self._inverse.T
-
-    def backward(self, value: Any, *inputs: Any) -> Any:
-        """Means in the data's units."""
-        return self._shift + value @ self._frame.T
-
-    def log_jac_det(self, value: Any, *inputs: Any) -> Any:
-        """Log |A| for each component."""
-        return pt.zeros(value.shape[:-1]) + np.log(np.diagonal(self._frame)).sum()
-
-
-class CovariancesTransform(Transform):  # type: ignore[misc]
-    """Sigma = A (Q' Q)^-1 A'; the coordinates are the rows of Q, with logs of its diagonal."""
-
-    name = "frame"
-
-    def __init__(self, frame: Coordinates) -> None:
-        self._frame = frame.user_frame
-        d = frame.n_features
-        self._rows, self._columns = np.tril_indices(d)
-        self._identity = np.eye(d)
-
-    def forward(self, value: Any, *inputs: Any) -> Any:
-        """Coordinates of covariances: rows of Q, (G, D (D + 1) / 2)."""
-        inverse = np.linalg.solve(self._frame, self._identity)
-        lower = inverse @ pt.linalg.cholesky(value)
-        factors = pt.linalg.solve_triangular(lower, self._identity, lower=True, b_ndim=2)
-        packed = factors[..., self._rows, self._columns]
-        return pt.where(self._rows == self._columns, pt.log(pt.abs(packed)), packed)
-
-    def backward(self, value: Any, *inputs: Any) -> Any:
-        """Covariances in the data's units."""
-        entries = pt.where(self._rows == self._columns, pt.exp(value), value)
-        d = len(self._identity)
-        factors = pt.zeros((*(value.shape[i] for i in range(value.ndim - 1)), d, d))
-        factors = factors[..., self._rows, self._columns].set(entries)
-        inverse = pt.linalg.solve_triangular(factors, self._identity, lower=True, b_ndim=2)
-        lower = self._frame @ inverse
-        return lower @ lower.mT
-
-    def log_jac_det(self, value: Any, *inputs: Any) -> Any:
-        """Log of |dSigma / dq| = 2^D prod_i P_ii^(i - 2 (D + 1)) Q_ii |dP / dQ|, summed."""
-        d = len(self._identity)
-        logs = np.log(np.diagonal(self._frame))
-        diagonal = value[..., self._rows == self._columns]
-        powers = np.arange(1, d + 1) - 2.0 * (d + 1)
-        constant = d * np.log(2.0) - (powers * logs).sum() - (np.arange(d, 0, -1) * logs).sum()
-        return ((powers + 1.0) * diagonal).sum() + constant * value.shape[0]
-
-
-class VariancesTransform(Transform):  # type: ignore[misc]
-    """Variances sigma^2 = (A / exp q)^2."""
-
-    name = "frame"
-
-    def __init__(self, frame: Coordinates) -> None:
-        self._logs = np.log(np.diagonal(frame.user_frame)[: frame.axes])
-
-    def forward(self, value: Any, *inputs: Any) -> Any:
-        """Logs of inverse standard deviations."""
-        return self._logs - 0.5 * pt.log(value)
-
-    def backward(self, value: Any, *inputs: Any) -> Any:
-        """Variances in the data's units."""
-        return pt.exp(2.0 * (self._logs - value))
-
-    def log_jac_det(self, value: Any, *inputs: Any) -> Any:
-        """Log |d sigma^2 / dq| of all variances together."""
-        return (np.log(2.0) + 2.0 * (self._logs - value)).sum()
-
-
-# --- priors of covariances ------------------------------------------------------------------------
-
-
-def _draw(family: Family, groups: int, d: int) -> Any:
-    """Covariances (G, D, D), or variances (G, J), from their prior."""
-    if isinstance(family, LKJ):
-        location = np.asarray(family.log_scale_location)
-        sds = pt.exp(pm.Normal.dist(location, family.log_scale_spread, size=(groups, d)))
-        lower = sds[:, :, np.newaxis] * pm.LKJCorr.dist(n=d, eta=family.eta, size=(groups,))
-        return lower @ lower.mT
-    nu, p, scale = family.terms
-    if scale.ndim == 1:
-        c = scale if p is None else pm.ChiSquared.dist(p, size=scale.shape) / scale
-        return c / pm.ChiSquared.dist(nu, size=(groups, len(scale)))
-    if p is None:
-        half = np.linalg.cholesky(scale)
-    else:
-        half = np.linalg.cholesky(np.linalg.inv(scale)) @ _bartlett(p, 1, d)[0]
-    inverse = pt.linalg.solve_triangular(_bartlett(nu, groups, d), np.eye(d), lower=True, b_ndim=2)
-    lower = half @ inverse.mT
-    return lower @ lower.mT
-
-
-def _bartlett(df: float, groups: int, d: int) -> Any:
-    """Lower triangular T with T T' ~ Wishart(df, I), (G, D, D)."""
-    chi = pt.sqrt(pm.ChiSquared.dist(df - np.arange(d), size=(groups, d)))
-    noise = pm.Normal.dist(size=(groups, d, d)) * np.tril(np.ones((d, d)), -1)
-    return noise + chi[:, :, np.newaxis] * np.eye(d)

@@ -40,6 +40,9 @@ class _RowsOp(Op):  # type: ignore[misc]
         self.kind = kind
         self.code = _CODES[kind]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.kind,)
+
     def _inputs(self, *inputs: Any) -> list[Any]:
         tensors = [pt.as_tensor(each, dtype="float64") for each in inputs]
         for tensor, least, most in zip(tensors, (1, 2, 2, 2), (1, 2, 3, 2), strict=False):

@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -37,6 +38,7 @@ from bayesgmm.posterior.mode_search import penalised_fits, search_modes
 from bayesgmm.posterior.predictions import log_likelihood, posterior_predictive
 from bayesgmm.posterior.samplers import Drawn, Enough, Plan, draw_by_nutpie, draw_by_pymc
 from bayesgmm.priors.priors import Priors
+from bayesgmm.priors.resolved_priors import ResolvedPriors
 
 type Array = NDArray[np.float64]
 
@@ -171,7 +173,7 @@ def sample_posterior(
     began = time.perf_counter()
     _check_arguments(priors, tune, chains, nuts_sampler)
     for name, value in {"min_ess": min_ess, "max_time": max_time}.items():
-        check_number(name, value, "a number", infinite=name == "max_time")
+        check_number(name, value, "a number greater than 0", lambda each: each > 0.0)
     check_probability("target_accept", target_accept)
     data, priors = check_data(X), priors or Priors()
     n_components, structure, given = _model(n_components, covariance_type, init, data)
@@ -181,21 +183,26 @@ def sample_posterior(
     for_em, for_starts, for_chains, for_new_rows, for_modes = generator.spawn(5)
     em = estimate(data, n_components, structure, priors, for_em, given)
     resolved = priors.for_data(data, n_components, structure)
+    if not resolved.exchangeable:
+        em = replace(em, mixture=em.mixture.permuted(resolved.best_order(em.mixture)))
     target = problem(data.X, resolved, coordinates(data.X, n_components, structure, em.mixture))
-    fits = []
-    if init == "starts" or not em.agreed:
-        fits = penalised_fits(data.X, priors, resolved, structure, for_modes)
-    modes = search_modes(target, em.mixture, fits)
+    modes = []
+    # Modes are counted up to an exchange of components, which priors that differ do not allow.
+    if resolved.exchangeable:
+        fits = []
+        if init == "starts" or not em.agreed:
+            fits = penalised_fits(data.X, priors, resolved, structure, for_modes)
+        modes = search_modes(target, em.mixture, fits)
     seed = int(for_chains.integers(2**63))
     plan = Plan(lengths, tune, seed, target_accept, max_time, progressbar)
     sampling = time.perf_counter()
-    draw = partial(_sampler(nuts_sampler, data, structure, priors, em.mixture), target)
+    draw = partial(_sampler(nuts_sampler, data, structure, resolved, em.mixture), target)
     monitor, several = Monitor(min_ess), Target(target, that_matter(modes))
     if len(several.modes) > 1:
         drawn, state = draw_over_modes(draw, several, resolved, plan, monitor, chains, for_modes)
     else:
         near = [em.mixture] * chains
-        starts = chain_starts(near, len(data.X), target.coordinates, for_starts)
+        starts = chain_starts(near, len(data.X), resolved, target.coordinates, for_starts)
         drawn, state = draw(starts, plan, monitor), "only"
     attributes = {
         **_versions(),
@@ -209,7 +216,7 @@ def sample_posterior(
         "sampling_time": time.perf_counter() - sampling,
         **_ending(drawn, draws, monitor),
     }
-    tree = _tree(drawn, data, em, attributes)
+    tree = _tree(drawn, data, em, resolved, attributes)
     if modes:
         tree["modes"] = xr.DataTree(describe_modes(modes, several, state, tree))
     _add_rows(tree, data, with_log_likelihood, with_posterior_predictive, for_new_rows)
@@ -244,15 +251,15 @@ def _parent(rng: Any) -> np.random.Generator:
 
 
 def _sampler(
-    name: str, data: Data, structure: Structure, priors: Priors, estimate: Mixture
+    name: str, data: Data, structure: Structure, priors: ResolvedPriors, estimate: Mixture
 ) -> Callable[[Problem, Array, Plan, Enough], Drawn]:
     """The sampler of a name; PyMC's own takes more than a second to import."""
     if name == "nutpie":
         return draw_by_nutpie
     from bayesgmm.posterior.pymc_model import mixture_model
 
-    k = estimate.n_components
-    model = mixture_model(data, k, covariance_type=structure, priors=priors, init=estimate)
+    k, given = estimate.n_components, Priors.from_resolved(priors.without_order())
+    model = mixture_model(data, k, covariance_type=structure, priors=given, init=estimate)
     return partial(draw_by_pymc, model)
 
 
@@ -345,7 +352,25 @@ def _seed_of(generator: np.random.Generator) -> str:
     return "unknown" if entropy is None else str(entropy)
 
 
-def _tree(drawn: Drawn, data: Data, em: Estimate, attributes: dict[str, Any]) -> xr.DataTree:
+def _in_order(posterior: xr.Dataset, priors: ResolvedPriors) -> xr.Dataset:
+    """The draws with their components in the order that the priors give the means.
+
+    Where the ordered components have one prior, the posterior under the order is the distribution
+    of the sorted draws (Stephens 2000, section 3).
+    """
+    if priors.ordered is None:
+        return posterior
+    order = priors.in_order(posterior["means"].values)
+    out = posterior.copy()
+    for name, values in posterior.items():
+        index = order.reshape(*order.shape, *(1,) * (values.ndim - 3))
+        out[name] = values.dims, np.take_along_axis(values.values, index, axis=2)
+    return out
+
+
+def _tree(
+    drawn: Drawn, data: Data, em: Estimate, priors: ResolvedPriors, attributes: dict[str, Any]
+) -> xr.DataTree:
     """The groups of a posterior, under the data's own column names."""
     if em.priors is not None:
         attributes |= {"em_note": em.note, "em_priors": json.dumps(em.priors.to_dict())}
@@ -357,7 +382,7 @@ def _tree(drawn: Drawn, data: Data, em: Estimate, attributes: dict[str, Any]) ->
     stats = drawn.tree["sample_stats"].to_dataset()
     # NetCDF holds no None: the messages of divergences are text, or are not kept.
     stats = stats.drop_vars([each for each in stats.data_vars if stats[each].dtype == object])
-    posterior = posterior.assign_coords(labels)
+    posterior = _in_order(posterior, priors).assign_coords(labels)
     attributes |= {"n_components": k}
     posterior.attrs = dict(attributes)
     stats.attrs = {**stats.attrs, "tuning_steps": attributes["tuning_steps"]}

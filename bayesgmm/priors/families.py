@@ -5,6 +5,9 @@ written as JSON. `resolved` replaces a None by numbers that follow from the data
 conjugate families has a prior of its own unless it is given (a hierarchical prior: Richardson &
 Green 1997, section 2.4).
 
+A scale, or the location of log standard deviations, may be given for each component, with one more
+axis; those that are equal for all components are kept once.
+
 All densities are in the covariances themselves: sigma^2 ~ InverseGamma(a, beta) is equivalent to
 1 / sigma^2 ~ Gamma(a, beta), but its density is that of sigma^2. A density takes arrays of NumPy,
 or tensors of a module `xp` with NumPy's functions (PyTensor's). The core has the same densities in
@@ -31,7 +34,9 @@ from bayesgmm.priors.number_checks import (
     freeze,
     frozen,
     misfit,
+    once,
     vector_of,
+    vector_or_rows,
 )
 
 type Array = NDArray[np.float64]
@@ -103,8 +108,8 @@ class Terms(NamedTuple):
     p : float or None
         Degrees of freedom of C ~ Wishart(p, V), that is 2 g for beta ~ Gamma(g, h). None if C is
         given.
-    scale : ndarray of shape (D, D), or (J,) for J variances
-        C if it is given, else V^-1, that is h.
+    scale : ndarray of shape (1, D, D) or (m, D, D), or (1, J) or (m, J) for J variances
+        C if it is given, of all covariances or of each; else V^-1, that is h.
     """
 
     nu: float
@@ -114,13 +119,14 @@ class Terms(NamedTuple):
     @property
     def size(self) -> int:
         """D for matrices, 1 for variances."""
-        return self.scale.shape[0] if self.scale.ndim == 2 else 1
+        return self.scale.shape[1] if self.scale.ndim == 3 else 1
 
 
 class ConjugateFamily(ABC):
     """Inverse-gamma or inverse-Wishart, with a scale that is given or has a prior of its own.
 
-    Covariances are (m, D, D), or (m, J) variances, and the scale is (D, D) or (J,).
+    Covariances are (m, D, D), or (m, J) variances, and the scale is (D, D) or (J,); a given one may
+    be (m, D, D) or (m, J).
     """
 
     __slots__ = ()
@@ -139,6 +145,15 @@ class ConjugateFamily(ABC):
         return isinstance(self.scale, Gamma | Wishart)
 
     @property
+    def differs(self) -> bool:
+        """True if the components have scales of their own."""
+        return len(self.terms.scale) > 1
+
+    def of_component(self, c: int) -> Any:
+        """The prior of one covariance."""
+        return replace(self, scale=self.scale[c]) if self.differs else self  # type: ignore[type-var]
+
+    @property
     def mean_scale(self) -> Array:
         """The given scale, or the prior mean of a random one."""
         if isinstance(self.scale, Gamma | Wishart):
@@ -153,9 +168,10 @@ class ConjugateFamily(ABC):
         nu, p, inverse_v = self.terms
         if p is None:
             return self.mean_scale
-        total = inverse_v + _inverse(covariances, inverse_v.ndim).sum(axis=0)
+        ndim = inverse_v.ndim - 1
+        total = inverse_v[0] + _inverse(covariances, ndim).sum(axis=0)
         post = p + len(covariances) * nu
-        return np.asarray(post / self.factor * _inverse(total, inverse_v.ndim))
+        return np.asarray(post / self.factor * _inverse(total, ndim))
 
     def log_density(
         self,
@@ -171,26 +187,27 @@ class ConjugateFamily(ABC):
         do not have it.
         """
         nu, p, own = terms = self.terms
-        m, d, ndim = count or len(covariances), terms.size, own.ndim
+        m, d, ndim = count or len(covariances), terms.size, own.ndim - 1
         # Independent covariances of a component: J variances, or one matrix.
-        blocks = own.size // d**2
+        blocks = own[0].size // d**2
         value = -0.5 * (nu + d + 1.0) * _log_det(covariances, ndim, xp).sum()
         value -= m * blocks * multigammaln(0.5 * nu, d)
-        inverses = _inverse(covariances, ndim, xp).sum(axis=0)
-        # The density of C has the power `post`, and the sum of V^-1 and the inverses in it.
-        post = m * nu
+        inverses = _inverse(covariances, ndim, xp)
         if p is not None:
-            post, inverses = p + post, own + inverses
             value += 0.5 * p * _log_det(own, ndim).sum() - blocks * multigammaln(0.5 * p, d)
         if p is not None and scale is None:
+            # The density of C has the power `post`, and the sum of V^-1 and the inverses in it.
+            post = p + m * nu
             value += blocks * multigammaln(0.5 * post, d)
-            return value - 0.5 * post * _log_det(inverses, ndim, xp).sum()
-        c = own if scale is None else self.factor * scale
-        log_det = _log_det(c, ndim).sum()
-        value += 0.5 * post * (log_det - blocks * d * _LOG_2) - 0.5 * (c * inverses).sum()
+            return value - 0.5 * post * _log_det(own[0] + inverses.sum(axis=0), ndim, xp).sum()
+        c = own if scale is None else self.factor * scale[np.newaxis]
+        # Of each covariance, as |C| counts for all of them where they have one C.
+        log_det = _log_det(c, ndim).sum() / len(c) - blocks * d * _LOG_2
+        value += 0.5 * m * nu * log_det - 0.5 * (c * inverses).sum()
         if p is not None:
-            # As a density of the scale: dC is `factor` times its differential.
-            value += blocks * math.log(self.factor) - 0.5 * (d + 1.0) * log_det
+            # The density of the scale: dC is `factor` times its differential.
+            value += 0.5 * p * log_det - 0.5 * (own * c).sum() + blocks * math.log(self.factor)
+            value -= 0.5 * (d + 1.0) * (log_det + blocks * d * _LOG_2)
         return value
 
 
@@ -205,12 +222,12 @@ class InverseGamma(ConjugateFamily):
     Attributes
     ----------
     shape : float
-    scale : float, tuple of float (D,), Gamma, or None
+    scale : float, tuple of float (D,) or (K, D), Gamma, or None
         In data units squared. None: Gamma(0.2, 10 / R^2), estimated with the other parameters.
     """
 
     shape: float = 2.0
-    scale: float | Vector | Gamma | None = None
+    scale: float | Vector | Matrix | Gamma | None = None
     factor = 2.0
 
     def __post_init__(self) -> None:
@@ -220,14 +237,17 @@ class InverseGamma(ConjugateFamily):
     def terms(self) -> Terms:
         """The numbers of a resolved prior, with J variances."""
         if isinstance(self.scale, Gamma):
-            rate = np.atleast_1d(np.asarray(self.scale.rate, dtype=np.float64))
-            return Terms(2.0 * self.shape, 2.0 * self.scale.shape, rate)
-        return Terms(2.0 * self.shape, None, 2.0 * np.atleast_1d(self.mean_scale))
+            return Terms(
+                2.0 * self.shape,
+                2.0 * self.scale.shape,
+                np.atleast_2d(np.asarray(self.scale.rate, dtype=np.float64)),
+            )
+        return Terms(2.0 * self.shape, None, 2.0 * np.atleast_2d(self.mean_scale))
 
     def resolved(
-        self, columns: ColumnScales, *, hierarchical: bool, spherical: bool
+        self, columns: ColumnScales, count: int, *, hierarchical: bool, spherical: bool
     ) -> "InverseGamma":
-        """The prior with every number, for columns of data."""
+        """The prior with every number, for columns of data and a count of covariances."""
         r = columns.range
         if spherical:
             # One variance for all features: the geometric mean of their ranges.
@@ -239,7 +259,7 @@ class InverseGamma(ConjugateFamily):
             if self.scale is None and not hierarchical:
                 scale = frozen(scale.mean)
         else:
-            scale = vector_of("scale", scale, len(r))
+            scale = vector_or_rows("scale", scale, count, len(r))
         return replace(self, scale=scale)
 
     def scaled(self, factor: Array) -> "InverseGamma":
@@ -261,7 +281,7 @@ class InverseWishart(ConjugateFamily):
     ----------
     df : float or None
         Greater than D - 1. None: D + 4.
-    scale : matrix (D, D), Wishart, or None
+    scale : matrix (D, D), matrices (K, D, D), Wishart, or None
         In data units squared. None: Wishart(D, diag(R^2) (D + 4) / (100 D)), estimated with the
         other parameters.
 
@@ -273,7 +293,7 @@ class InverseWishart(ConjugateFamily):
     """
 
     df: float | None = None
-    scale: Matrix | Wishart | None = None
+    scale: Matrix | tuple[Matrix, ...] | Wishart | None = None
     factor = 1.0
 
     def __post_init__(self) -> None:
@@ -285,11 +305,14 @@ class InverseWishart(ConjugateFamily):
         assert self.df is not None
         if isinstance(self.scale, Wishart):
             v = np.asarray(self.scale.scale, dtype=np.float64)
-            return Terms(self.df, self.scale.df, _inverse(v))
-        return Terms(self.df, None, self.mean_scale)
+            return Terms(self.df, self.scale.df, _inverse(v)[np.newaxis])
+        own = self.mean_scale
+        return Terms(self.df, None, own if own.ndim == 3 else own[np.newaxis])
 
-    def resolved(self, columns: ColumnScales, *, hierarchical: bool) -> "InverseWishart":
-        """The prior with every number, for columns of data."""
+    def resolved(
+        self, columns: ColumnScales, count: int, *, hierarchical: bool
+    ) -> "InverseWishart":
+        """The prior with every number, for columns of data and a count of covariances."""
         d = len(columns.range)
         scale = Wishart() if self.scale is None else self.scale
         if isinstance(scale, Wishart):
@@ -297,6 +320,8 @@ class InverseWishart(ConjugateFamily):
             scale = Wishart(scale.df or float(d), scale.scale or frozen(default))
             if self.scale is None and not hierarchical:
                 scale = frozen(scale.mean)
+        else:
+            scale = once(scale) if np.ndim(scale) == 3 else scale
         out = replace(self, df=self.df or d + 4.0, scale=scale)
         nu, p, own = out.terms
         df = min(nu, p or nu)
@@ -304,8 +329,8 @@ class InverseWishart(ConjugateFamily):
             raise InvalidParameterError(
                 f"A prior of covariances of {d} features needs df > {d - 1}, not {df:g}."
             )
-        if own.shape != (d, d):
-            raise misfit("scale", own.shape, (d, d))
+        if own.shape[1:] != (d, d) or len(own) not in (1, count):
+            raise misfit("scale", np.shape(out.mean_scale), (d, d), count)
         return out
 
     def scaled(self, factor: Array) -> "InverseWishart":
@@ -326,7 +351,7 @@ class LKJ:
     Attributes
     ----------
     eta : float
-    log_scale_location : tuple of float (D,) or None
+    log_scale_location : tuple of float (D,) or (K, D), or None
         None: log(s_j / K^(1 / D)) with s_j the columns' standard deviations.
     log_scale_spread : float
 
@@ -336,7 +361,7 @@ class LKJ:
     """
 
     eta: float = 2.0
-    log_scale_location: Vector | None = None
+    log_scale_location: Vector | Matrix | None = None
     log_scale_spread: float = 0.7
 
     def __post_init__(self) -> None:
@@ -352,12 +377,23 @@ class LKJ:
         """False: an LKJ prior has no scale."""
         return False
 
-    def resolved(self, columns: ColumnScales, n_components: int) -> "LKJ":
-        """The prior with every number, for columns of data."""
+    @property
+    def differs(self) -> bool:
+        """True if the components have locations of their own."""
+        return np.asarray(self.log_scale_location).ndim > 1
+
+    def of_component(self, c: int) -> "LKJ":
+        """The prior of one covariance."""
+        location = np.asarray(self.log_scale_location, dtype=np.float64)
+        return replace(self, log_scale_location=location[c]) if self.differs else self
+
+    def resolved(self, columns: ColumnScales, count: int, n_components: int) -> "LKJ":
+        """The prior with every number, for columns of data and a count of covariances."""
         d, location = len(columns.range), self.log_scale_location
         if location is None:
             location = frozen(np.log(columns.deviation) - np.log(n_components) / d)
-        return replace(self, log_scale_location=vector_of("log_scale_location", location, d))
+        location = vector_or_rows("log_scale_location", location, count, d)
+        return replace(self, log_scale_location=location)
 
     def log_density(
         self,
@@ -373,7 +409,7 @@ class LKJ:
         tensors of `xp` do not have it.
         """
         location = np.asarray(self.log_scale_location, dtype=np.float64)
-        m, d = count or len(covariances), len(location)
+        m, d = count or len(covariances), location.shape[-1]
         log_sd = 0.5 * xp.log(xp.diagonal(covariances, axis1=-2, axis2=-1))
         z = (log_sd - location) / self.log_scale_spread
         value = (self.eta - 1.0) * _log_det(covariances, 2, xp).sum()
@@ -412,37 +448,3 @@ def _inverse(matrices: Any, ndim: int = 2, xp: Any = np) -> Any:
         return 1.0 / matrices
     half = xp.linalg.solve(xp.linalg.cholesky(matrices), xp.eye(matrices.shape[-1]))
     return half.mT @ half
-
-
-_FAMILIES: tuple[Any, ...] = (Gamma, Wishart, InverseGamma, InverseWishart, LKJ)
-
-
-def family_to_dict(family: Any) -> dict[str, Any]:
-    """A family as plain values that JSON can hold."""
-    out: dict[str, Any] = {"family": type(family).__name__}
-    for name in type(family).__dataclass_fields__:
-        value = getattr(family, name)
-        out[name] = family_to_dict(value) if isinstance(value, Gamma | Wishart) else _listed(value)
-    return out
-
-
-def family_from_dict(fields: dict[str, Any]) -> Any:
-    """The inverse of `family_to_dict`.
-
-    Raises
-    ------
-    InvalidParameterError
-        If the fields are not those of a family.
-    """
-    made = dict(fields)
-    kind = {each.__name__: each for each in _FAMILIES}.get(str(made.pop("family", None)))
-    if kind is None or made.keys() != set(kind.__dataclass_fields__):
-        raise InvalidParameterError(f"A prior of covariances cannot be read from {fields!r:.200}.")
-    for name, value in made.items():
-        if isinstance(value, dict):
-            made[name] = family_from_dict(value)
-    return kind(**made)
-
-
-def _listed(value: Any) -> Any:
-    return [_listed(each) for each in value] if isinstance(value, tuple) else value

@@ -42,17 +42,17 @@ def check_positive(owner: Any, name: str, value: Any) -> None:
 
 
 def check_matrix(owner: Any, name: str, value: Any) -> None:
-    """Refuse anything but a symmetric positive definite matrix."""
+    """Refuse anything but a symmetric positive definite matrix, or one for each component."""
     try:
         matrix = np.asarray(value, dtype=np.float64)
-        sound = matrix.ndim == 2 and bool((matrix == matrix.T).all())
+        sound = matrix.ndim in (2, 3) and bool((matrix == matrix.mT).all())
         np.linalg.cholesky(matrix)
     except (TypeError, ValueError, np.linalg.LinAlgError):
         sound = False
     if not sound:
         raise InvalidParameterError(
             f"{type(owner).__name__}({name}=...) must be a symmetric positive definite matrix "
-            f"(D, D), not {value!r:.120}."
+            f"(D, D), or one for each component (K, D, D), not {value!r:.120}."
         )
 
 
@@ -67,17 +67,18 @@ def freeze(
             check(owner, name, value)
 
 
-def vector(name: str, value: Any, *, positive: bool) -> Vector:
-    """Finite numbers as a tuple."""
+def vector(name: str, value: Any, *, positive: bool, rows: bool = False) -> Any:
+    """Finite numbers as a tuple; with `rows`, maybe one for each component."""
     try:
         array = np.atleast_1d(np.asarray(value, dtype=np.float64))
     except (TypeError, ValueError):
         array = np.empty(0)
-    if array.ndim != 1 or not array.size or not np.isfinite(array).all():
-        raise InvalidParameterError(f"{name} must be finite numbers (D,), not {value!r:.80}.")
+    if not 1 <= array.ndim <= 1 + rows or not array.size or not np.isfinite(array).all():
+        shapes = "(D,) or (K, D)" if rows else "(D,)"
+        raise InvalidParameterError(f"{name} must be finite numbers {shapes}, not {value!r:.80}.")
     if positive and array.min() <= 0.0:
         raise InvalidParameterError(f"{name} must be greater than 0, not {value!r:.80}.")
-    return tuple(array.tolist())
+    return frozen(array)
 
 
 def vector_of(name: str, value: Any, size: int) -> Vector:
@@ -90,8 +91,27 @@ def vector_of(name: str, value: Any, size: int) -> Vector:
     return tuple(array.tolist())
 
 
-def misfit(name: str, found: tuple[int, ...], wanted: tuple[int, ...]) -> InvalidParameterError:
+def vector_or_rows(name: str, value: Any, count: int, size: int) -> Any:
+    """Numbers as a tuple of `size`, or as `count` of these; equal ones are kept once."""
+    array = np.asarray(value, dtype=np.float64)
+    if array.ndim < 2:
+        return vector_of(name, array, size)
+    if array.shape != (count, size):
+        raise misfit(name, array.shape, (size,), count)
+    return once(array)
+
+
+def once(values: Any) -> Any:
+    """The numbers of each component as plain values; those of one where all are equal."""
+    array = np.asarray(values, dtype=np.float64)
+    return frozen(array[0] if (array == array[0]).all() else array)
+
+
+def misfit(
+    name: str, found: tuple[int, ...], wanted: tuple[int, ...], count: int = 1
+) -> InvalidParameterError:
     """The error for numbers of a shape that does not suit the data."""
+    each = f", or {(count, *wanted)} for each component" if count > 1 else ""
     return InvalidParameterError(
-        f"The priors' {name} has shape {found}, but the data need {wanted}."
+        f"The priors' {name} has shape {found}, but the data need {wanted}{each}."
     )

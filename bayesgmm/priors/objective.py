@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.priors.families import LKJ, ConjugateFamily
-from bayesgmm.priors.priors import ResolvedPriors
+from bayesgmm.priors.resolved_priors import ResolvedPriors
 
 type Array = NDArray[np.float64]
 
@@ -26,10 +26,12 @@ def check_penalty(priors: ResolvedPriors) -> None:
             "EM has no closed M-step under an LKJ prior. Use covariances='inverse-wishart' for a "
             "penalised fit, or sample_posterior for this prior."
         )
-    if priors.concentration[0] < 1.0:
+    least = min(priors.concentration)
+    if least < 1.0:
         raise InvalidParameterError(
-            f"Under concentration={priors.concentration[0]:g} < 1 the density of the weights has "
-            "no maximum: it grows without bound as a weight goes to 0. Use at least 1."
+            f"Under concentration={least:g} < 1 the density of the weights has no maximum: it "
+            "grows without bound as a weight goes to 0. Use at least 1 for a penalised fit, or "
+            "sample_posterior and filled_components for this prior."
         )
 
 
@@ -67,7 +69,9 @@ class Objective:
             assert isinstance(self.priors.covariances, ConjugateFamily)
             count, scatter = pseudo_data(self.priors, self.priors.covariances.mean_scale)
             counts = counts + count
-            scatters = scatters + (np.diagonal(scatter) if diagonal else scatter)
+            scatters = scatters + (
+                np.diagonal(scatter, axis1=-2, axis2=-1) if diagonal else scatter
+            )
         return self.structure.covariances(counts, scatters)
 
 
@@ -77,14 +81,14 @@ def pseudo_data(priors: ResolvedPriors, scale: Array) -> tuple[float, Array]:
     Parameters
     ----------
     priors : ResolvedPriors
-    scale : ndarray of shape (J,) or (D, D)
+    scale : ndarray of shape (J,) or (D, D), with an axis of components in front where it differs
         Of the covariances' family.
 
     Returns
     -------
     count : float
         Added to N_k in an M-step of the covariances.
-    scatter : ndarray of shape (D, D)
+    scatter : ndarray of shape (D, D), or (K, D, D) where scales differ
         Added to W_k.
     """
     d = priors.n_features
@@ -94,6 +98,6 @@ def pseudo_data(priors: ResolvedPriors, scale: Array) -> tuple[float, Array]:
     family = priors.covariances
     assert isinstance(family, ConjugateFamily)
     c = family.factor * scale
-    if c.ndim == 1:
-        c = np.diag(np.broadcast_to(c / together, d))
+    if priors.n_axes is not None:
+        c = np.broadcast_to(c / together, (*c.shape[:-1], d))[..., np.newaxis] * np.eye(d)
     return copies * (family.terms.nu + family.terms.size + 1.0) / together, copies * c

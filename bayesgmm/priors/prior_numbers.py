@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.priors.families import LKJ
-from bayesgmm.priors.priors import ResolvedPriors
+from bayesgmm.priors.resolved_priors import ResolvedPriors
 
 type Array = NDArray[np.float64]
 
@@ -19,7 +19,7 @@ class PriorNumbers(NamedTuple):
     Attributes
     ----------
     concentration : ndarray of shape (K,)
-    location, precision : ndarray of shape (D,)
+    location, precision : ndarray of shape (K, D)
         Of the means; the precision is 1 / sd.
     family : int
         Of the covariances: with a given scale, a random one, or separate scales.
@@ -28,8 +28,8 @@ class PriorNumbers(NamedTuple):
     strength : ndarray of shape (2,)
         (nu, p) of matrices, (a, g) of variances, (eta, spread) of separate scales.
     scale : ndarray
-        C or V^-1 of matrices (D D,), beta or h of variances (J,).
-    log_scales : ndarray of shape (D,)
+        Given: C of matrices (G D D,), beta of variances (G J,). Random: V^-1 (D D,), or h (J,).
+    log_scales : ndarray of shape (G, D)
     """
 
     concentration: Array
@@ -45,23 +45,23 @@ class PriorNumbers(NamedTuple):
 
 def prior_numbers(priors: ResolvedPriors) -> PriorNumbers:
     """The numbers of priors, in their own units; the arrays are copies."""
-    family, d = priors.covariances, priors.n_features
-    log_scales = np.zeros(d)
+    family, d, groups = priors.covariances, priors.n_features, priors.n_covariances
+    means, log_scales = (priors.n_components, d), np.zeros((groups, d))
     if isinstance(family, LKJ):
         kind, strength, scale = _SEPARATE, (family.eta, family.log_scale_spread), np.zeros(d * d)
-        log_scales = np.array(family.log_scale_location, dtype=np.float64)
+        log_scales[:] = family.log_scale_location
     else:
         nu, p, scale = family.terms
         kind = _FIXED if p is None else _RANDOM
         strength = nu / family.factor, (p or 0.0) / family.factor
         if p is None:
-            scale = scale / family.factor
+            scale = np.broadcast_to(scale / family.factor, (groups, *scale.shape[1:]))
     return PriorNumbers(
         np.array(priors.concentration),
-        np.array(priors.mean_location),
-        1.0 / np.array(priors.mean_sd),
+        np.full(means, priors.mean_location),
+        1.0 / np.full(means, priors.mean_sd),
         kind,
-        priors.n_covariances,
+        groups,
         priors.n_axes or 0,
         np.array(strength),
         scale.flatten(),

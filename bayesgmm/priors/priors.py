@@ -1,47 +1,40 @@
 """Priors of a mixture's parameters, for penalised likelihood and for posteriors.
 
 `Priors` may leave numbers to follow from the data's location and scale; `ResolvedPriors`, made by
-`Priors.for_data`, has every number. Both are exchangeable: the components have one prior.
+`Priors.for_data`, has every number.
 
-    weights ~ Dirichlet(concentration, ..., concentration)
-    mu_k    ~ N(mean_location, diag(mean_sd^2))
+    weights ~ Dirichlet(concentration)
+    mu_k    ~ N(mean_location_k, diag(mean_sd_k^2))
     Sigma_k ~ a family of `bayesgmm.priors.families`
+
+By default the priors are exchangeable: all components have the same one.
 
 References
 ----------
 Richardson and Green (1997), JRSS B 59, 731-792, section 2.4. Stephens (2000), Annals of
 Statistics 28, 40-74, section 4. Grün, Malsiner-Walli and Frühwirth-Schnatter (2022), Advances in
-Data Analysis and Classification 16, 325-349.
+Data Analysis and Classification 16, 325-349. Malsiner-Walli, Frühwirth-Schnatter and Grün (2016),
+Statistics and Computing 26, 303-324: sparse finite mixtures. Stephens (2000), JRSS B 62, 795-809,
+section 3: constraints on the order of means.
 """
 
-from dataclasses import dataclass, replace
+import json
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln
+from numpy.typing import ArrayLike
 
-from bayesgmm.arguments import check_count, check_kind, shown
+from bayesgmm.arguments import check_count, check_kind, check_members, shown
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.validation import check_data, check_sample_weight
 from bayesgmm.errors import InvalidParameterError
-from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.mixture.parameter_checks import as_floats
+from bayesgmm.mixture.feature_choice import feature_indices
 from bayesgmm.priors.column_scales import ColumnScales
-from bayesgmm.priors.families import (
-    LKJ,
-    Family,
-    Gamma,
-    InverseGamma,
-    InverseWishart,
-    family_from_dict,
-    family_to_dict,
-)
-from bayesgmm.priors.number_checks import frozen, vector, vector_of
+from bayesgmm.priors.families import LKJ, Family, Gamma, InverseGamma, InverseWishart
+from bayesgmm.priors.number_checks import frozen, vector, vector_of, vector_or_rows
+from bayesgmm.priors.resolved_priors import ResolvedPriors, n_covariances
 
-type Array = NDArray[np.float64]
-
-_LOG_2_PI = float(np.log(2.0 * np.pi))
 _NAMES = {"inverse-gamma": InverseGamma, "inverse-wishart": InverseWishart, "lkj": LKJ}
 
 
@@ -51,12 +44,15 @@ class Priors:
 
     Parameters
     ----------
-    concentration : float
-        Concentration of the weights' Dirichlet distribution, the same for all components. 2 is
-        equivalent to one additional row in each component; 1 is uniform.
-    mean_location : array-like of shape (D,), optional
+    concentration : float or array-like of shape (K,)
+        Concentration of the weights' Dirichlet distribution. 2 is equivalent to one additional row
+        in each component; 1 is uniform. Well below 1 (such as 0.01) the prior is sparse: it
+        empties components that the data do not need, and `filled_components` of the posterior is
+        their number. Under a concentration below 1 a penalised likelihood has no maximum, so that
+        EM refuses it.
+    mean_location : array-like of shape (D,) or (K, D), optional
         Data units. None: the middle of the range for one feature, else the medians.
-    mean_sd : array-like of shape (D,), optional
+    mean_sd : array-like of shape (D,) or (K, D), optional
         Data units. None: the columns' ranges R.
     covariances : {"inverse-gamma", "inverse-wishart", "lkj"}, InverseGamma, InverseWishart or LKJ
         None: inverse-gamma for one feature, diagonal and spherical structures, else
@@ -64,11 +60,26 @@ class Priors:
     hierarchical : bool
         Whether a scale of the covariances that is not given is estimated with the other
         parameters; else it is fixed at the mean of its prior.
+    ordered : int or str, optional
+        A feature, by index or name, in which the means of the components ascend.
+    ordered_components : sequence of int, optional
+        The components whose means ascend, in this order. None: all components.
 
     Raises
     ------
     InvalidParameterError
         If a number is out of its range.
+
+    Notes
+    -----
+    Under priors that differ between components, and under `ordered`, the labels are identified by
+    the prior: component k is the one with the k-th prior, or with the k-th smallest mean. EM and
+    `sample_posterior` keep that numbering. The prior does not rule out that labels switch where it
+    says little about them; relabelling such draws gives a summary of the clusters under another
+    numbering, in which component k may have left its prior.
+
+    Order and equal priors: the draws are those of the exchangeable posterior with their components
+    sorted, which is the posterior under the ordered prior exactly (Stephens 2000, section 3).
 
     Examples
     --------
@@ -78,24 +89,36 @@ class Priors:
     (2.0, 25.107)
     """
 
-    concentration: float = 2.0
+    concentration: Any = 2.0
     mean_location: Any = None
     mean_sd: Any = None
     covariances: Any = None
     hierarchical: bool = True
+    ordered: int | str | None = None
+    ordered_components: Any = None
 
     def __post_init__(self) -> None:
-        for name in ("concentration", "mean_location", "mean_sd"):
-            object.__setattr__(self, name, frozen(getattr(self, name)))
-        c = self.concentration
-        if not isinstance(c, float) or not np.isfinite(c) or c <= 0.0:
+        c = frozen(self.concentration)
+        sound = c if isinstance(c, tuple) else (c,)
+        if not sound or not all(isinstance(a, float) and 0.0 < a < np.inf for a in sound):
             raise InvalidParameterError(
-                f"Priors(concentration=...) must be a finite number greater than 0, not {c!r}."
+                "Priors(concentration=...) must be a finite number greater than 0, or one for each "
+                f"component, not {c!r:.80}."
             )
+        object.__setattr__(self, "concentration", c)
         for name in ("mean_location", "mean_sd"):
-            value = getattr(self, name)
+            value = frozen(getattr(self, name))
             if value is not None:
-                object.__setattr__(self, name, vector(name, value, positive=name == "mean_sd"))
+                value = vector(name, value, positive=name == "mean_sd", rows=True)
+            object.__setattr__(self, name, value)
+        these = self.ordered_components
+        if these is not None:
+            these = tuple(check_members("ordered_components", these, "a sequence of components"))
+            object.__setattr__(self, "ordered_components", these)
+        if these is not None and self.ordered is None:
+            raise InvalidParameterError(
+                "ordered_components needs ordered, the feature in which their means ascend."
+            )
         if isinstance(self.covariances, str) and self.covariances not in _NAMES:
             raise InvalidParameterError(
                 f"covariances={self.covariances!r} is not the name of a prior. Use one of "
@@ -115,6 +138,47 @@ class Priors:
         beta ~ Gamma(0.2, 10 / R^2), with R the range of the data.
         """
         return cls(concentration=1.0, covariances=InverseGamma(2.0, Gamma(0.2)))
+
+    @classmethod
+    def from_resolved(cls, resolved: "ResolvedPriors | str") -> "Priors":
+        """Priors with the numbers of resolved ones, for the same or for other data.
+
+        Parameters
+        ----------
+        resolved : ResolvedPriors or str
+            As `for_data` returns them or a fit holds them (``priors_``); or their JSON, which is
+            the attribute ``priors`` of a posterior.
+
+        Raises
+        ------
+        InvalidParameterError
+            If it is neither, or a text that does not hold priors.
+
+        Examples
+        --------
+        >>> from bayesgmm import Priors, load_dataset
+        >>> x = load_dataset("galaxies").X
+        >>> resolved = Priors().for_data(x, 3)
+        >>> Priors.from_resolved(resolved).for_data(x[::2], 3) == resolved
+        True
+        """
+        words = "a ResolvedPriors, or their JSON as a text"
+        check_kind("resolved", resolved, ResolvedPriors | str, words)
+        if isinstance(resolved, str):
+            try:
+                fields = json.loads(resolved)
+            except ValueError:
+                fields = resolved
+            resolved = ResolvedPriors.from_dict(fields)
+        shared = len(set(resolved.concentration)) == 1
+        return cls(
+            concentration=resolved.concentration[0] if shared else resolved.concentration,
+            mean_location=resolved.mean_location,
+            mean_sd=resolved.mean_sd,
+            covariances=resolved.covariances,
+            ordered=resolved.ordered,
+            ordered_components=resolved.ordered_components or None,
+        )
 
     def for_data(
         self,
@@ -151,13 +215,18 @@ class Priors:
         location, sd = self.mean_location, self.mean_sd
         if location is None:
             location = columns.midrange if d == 1 else columns.median
-        return ResolvedPriors(
-            concentration=(self.concentration,) * n_components,
-            mean_location=vector_of("mean_location", location, d),
-            mean_sd=vector_of("mean_sd", columns.range if sd is None else sd, d),
+        sd = columns.range if sd is None else sd
+        made = ResolvedPriors(
+            concentration=vector_of("concentration", self.concentration, n_components),
+            mean_location=vector_or_rows("mean_location", location, n_components, d),
+            mean_sd=vector_or_rows("mean_sd", sd, n_components, d),
             covariances=self._family(structure, columns, n_components),
             covariance_type=structure.code,
         )
+        if self.ordered is None:
+            return made
+        (feature,) = feature_indices(self.ordered, data.feature_names, d)
+        return made.with_order(feature, self.ordered_components)
 
     def _family(self, structure: Structure, columns: ColumnScales, n_components: int) -> Family:
         d = len(columns.range)
@@ -175,160 +244,9 @@ class Priors:
                 f"covariance_type={structure.name!r} of {d} features has {kind}, and "
                 f"{type(family).__name__} is not a prior of those. Use {use}, or covariances=None."
             )
+        count = n_covariances(structure, n_components, d)
         if isinstance(family, LKJ):
-            return family.resolved(columns, n_components)
+            return family.resolved(columns, count, n_components)
         if isinstance(family, InverseWishart):
-            return family.resolved(columns, hierarchical=self.hierarchical)
-        return family.resolved(columns, hierarchical=self.hierarchical, spherical=axes == 1)
-
-
-@dataclass(frozen=True, slots=True)
-class ResolvedPriors:
-    """Priors with every number, for given numbers of components and features, and a structure.
-
-    Attributes
-    ----------
-    concentration : tuple of float (K,)
-    mean_location, mean_sd : tuple of float (D,)
-        Data units.
-    covariances : InverseGamma, InverseWishart or LKJ
-        The prior of each covariance; of the one covariance where components share it.
-    covariance_type : str
-        Code of the covariance structure.
-    """
-
-    concentration: tuple[float, ...]
-    mean_location: tuple[float, ...]
-    mean_sd: tuple[float, ...]
-    covariances: Family
-    covariance_type: str
-
-    @property
-    def n_components(self) -> int:
-        """K."""
-        return len(self.concentration)
-
-    @property
-    def n_features(self) -> int:
-        """D."""
-        return len(self.mean_location)
-
-    @property
-    def n_covariances(self) -> int:
-        """Covariances with a prior: K, or 1 where components share one."""
-        structure, d = as_structure(self.covariance_type), self.n_features
-        grows = structure.n_covariance_parameters(2, d) > structure.n_covariance_parameters(1, d)
-        return self.n_components if grows else 1
-
-    @property
-    def n_axes(self) -> int | None:
-        """Variances of a component: D, 1 where all features share one; None for matrices."""
-        return as_structure(self.covariance_type).n_variances(self.n_features)
-
-    def parts(self, covariances: Array) -> Array:
-        """The independent parts of covariances (K, D, D): those that the family is the prior of.
-
-        (m, D, D) matrices or (m, J) variances, with m = `n_covariances` and J = `n_axes`.
-        """
-        out = covariances[: self.n_covariances]
-        if self.n_axes is None:
-            return out
-        variances = np.diagonal(out, axis1=1, axis2=2)
-        return variances.mean(axis=1, keepdims=True) if self.n_axes == 1 else variances
-
-    def expected_scale(self, mixture: Mixture) -> Array:
-        """The scale of the covariances' family, or its mean given the mixture's covariances.
-
-        Of shape (J,) for inverse-gamma, (D, D) for inverse-Wishart.
-
-        Raises
-        ------
-        InvalidParameterError
-            If the family has no scale.
-        """
-        check_kind("mixture", mixture, Mixture, "a Mixture")
-        if isinstance(self.covariances, LKJ):
-            raise InvalidParameterError("An LKJ prior has no scale.")
-        return self.covariances.expected_scale(self.parts(mixture.covariances))
-
-    def log_density(self, mixture: Mixture, scale: ArrayLike | None = None) -> float:
-        """Joint log density of a mixture's parameters and the scale of its covariances, nats.
-
-        In the weights (K - 1 of them), means and covariances themselves. Normalised, but for
-        structures that tie parts of the covariances together (shape, volume or orientation
-        alone), where it is the product of the K densities restricted to the structure.
-
-        Parameters
-        ----------
-        mixture : Mixture
-        scale : array-like of shape (J,) or (D, D), optional
-            Of a hierarchical prior. None: the scale is integrated out.
-        """
-        check_kind("mixture", mixture, Mixture, "a Mixture")
-        k, d = mixture.means.shape
-        if (k, d) != (self.n_components, self.n_features):
-            raise InvalidParameterError(
-                f"The priors are for {self.n_components} components of {self.n_features} "
-                f"features, but the mixture has {k} of {d}."
-            )
-        given = None if scale is None else self._checked_scale(scale)
-        weights, means, a = mixture.weights, mixture.means, np.asarray(self.concentration)
-        # The density under a concentration of 1 is flat, also at a weight of 0.
-        with np.errstate(divide="ignore", invalid="ignore"):
-            value = float(np.where(a == 1.0, 0.0, (a - 1.0) * np.log(weights)).sum())
-        value += gammaln(a.sum()) - gammaln(a).sum()
-        z = (means - np.asarray(self.mean_location)) / np.asarray(self.mean_sd)
-        value -= 0.5 * (z**2).sum() + k * np.log(self.mean_sd).sum() + 0.5 * k * d * _LOG_2_PI
-        value += self.covariances.log_density(self.parts(mixture.covariances), given)
-        return float(value)
-
-    def _checked_scale(self, scale: ArrayLike) -> Array:
-        d, given = self.n_features, as_floats("scale", scale)
-        shape = (d, d) if self.n_axes is None else (self.n_axes,)
-        sizes = np.linalg.eigvalsh(given) if given.shape == (d, d) else given
-        if given.shape != shape or sizes.min() <= 0.0:
-            kind = "a positive definite matrix" if self.n_axes is None else "positive numbers"
-            raise InvalidParameterError(
-                f"scale must be {kind} of shape {shape}, not {shown(scale)}."
-            )
-        return given
-
-    def transformed(self, shift: Array, scale: Array) -> "ResolvedPriors":
-        """The same priors for rows (x - shift) * scale; shift and scale (D,)."""
-        factor = scale if self.n_axes != 1 else scale[:1]
-        return replace(
-            self,
-            mean_location=frozen((np.asarray(self.mean_location) - shift) * scale),
-            mean_sd=frozen(np.asarray(self.mean_sd) * scale),
-            covariances=self.covariances.scaled(factor),
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {
-            "concentration": list(self.concentration),
-            "mean_location": list(self.mean_location),
-            "mean_sd": list(self.mean_sd),
-            "covariances": family_to_dict(self.covariances),
-            "covariance_type": self.covariance_type,
-        }
-
-    @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> "ResolvedPriors":
-        """The inverse of `to_dict`.
-
-        Raises
-        ------
-        InvalidParameterError
-            If a field is missing, unknown, or out of its range.
-        """
-        if not isinstance(fields, dict) or fields.keys() != set(cls.__dataclass_fields__):
-            raise InvalidParameterError(f"Priors cannot be read from {fields!r:.200}.")
-        concentration = vector("concentration", fields["concentration"], positive=True)
-        location = vector("mean_location", fields["mean_location"], positive=False)
-        sd = vector_of(
-            "mean_sd", vector("mean_sd", fields["mean_sd"], positive=True), len(location)
-        )
-        structure = as_structure(fields["covariance_type"])
-        family = family_from_dict(fields["covariances"])
-        return cls(concentration, location, sd, family, structure.code)
+            return family.resolved(columns, count, hierarchical=self.hierarchical)
+        return family.resolved(columns, count, hierarchical=self.hierarchical, spherical=axes == 1)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_kind
+from bayesgmm.arrays import Array, Booleans
+from bayesgmm.data.coercion import column_names
 from bayesgmm.data.validation import Data, check_data
 from bayesgmm.diagnostics.point_estimates import point_estimate
 from bayesgmm.diagnostics.switching import LabelSwitching, label_switching
@@ -24,8 +25,6 @@ from bayesgmm.uncertainty.standard_errors import StandardErrors
 
 if TYPE_CHECKING:
     import pandas as pd
-
-type Array = NDArray[np.float64]
 
 # Posterior draws from which replicates are simulated.
 _REPLICATED = 199
@@ -78,7 +77,7 @@ class Inputs:
         return self.labels_short if len(set(self.labels_short)) == self.n_features else None
 
     @cached_property
-    def complete(self) -> NDArray[np.bool_]:
+    def complete(self) -> Booleans:
         """True for rows without missing entries, (n,)."""
         return np.asarray(~np.isnan(self.X).any(axis=1))
 
@@ -161,17 +160,7 @@ def gather(
     source: str | None,
     command: str | None,
 ) -> Inputs:
-    """Check the arguments of `report`.
-
-    Raises
-    ------
-    InputError, InputTypeError
-        If the rows cannot be used, or the arguments do not fit one another.
-    InvalidParameterError
-        If an argument is of another kind.
-    NotFittedError
-        If `em` was not fitted.
-    """
+    """Check the arguments of `report`, and raise its errors."""
     check_kind("em", em, GaussianMixture | None, "a GaussianMixture or None")
     check_kind("truth", truth, Mixture | None, "a Mixture or None")
     kinds = xr.DataTree | xr.Dataset | None
@@ -188,7 +177,7 @@ def gather(
     names = next((each for each in known if each is not None), None)
     return Inputs(
         X=data.X,
-        names=names or tuple(f"x{j}" for j in range(d)),
+        names=column_names(names, d),
         source=source or "rows given to report()",
         em=em,
         posterior=posterior,

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array
 from bayesgmm.data.validation import Data
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.plots.mixture_plots import plot_mixture
@@ -13,8 +13,6 @@ from bayesgmm.reporting.svg import RASTER_FROM, legend_below, panel, released, t
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
-
-type Array = NDArray[np.float64]
 
 _MOST_PAIRED = 6
 _COMPONENTS = 4

@@ -10,6 +10,8 @@ import numpy as np
 # Judgement of a section; None if there is nothing to judge.
 type State = Literal["good", "care", "bad", "unknown"]
 
+# Of intervals.
+PROBABILITY = 0.9
 NOTHING = "\N{EN DASH}"
 _MINUS = "\N{MINUS SIGN}"
 
@@ -33,22 +35,26 @@ class Shown:
     text: str
 
 
+# The first cell of a row is its name.
+type Row = tuple[str | Shown, ...]
+
+
 @dataclass(frozen=True)
 class Table:
-    """A table; the first cell of a row is its name.
+    """A table.
 
     Attributes
     ----------
     caption : str
     heads : tuple of str
-    rows : tuple of tuples of str or Shown
+    rows : sequence of Row
     note : str
         A sentence below the table.
     """
 
     caption: str
     heads: tuple[str, ...]
-    rows: tuple[tuple[str | Shown, ...], ...]
+    rows: Sequence[Row]
     note: str = ""
 
     def numbers(self) -> dict[str, Any]:
@@ -218,19 +224,7 @@ def _fixed_text(value: float, decimals: int) -> str:
 
 # --- words ----------------------------------------------------------------------------------------
 
-_NUMERALS = (
-    "no",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-)
+_NUMERALS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 def numeral(value: int) -> str:

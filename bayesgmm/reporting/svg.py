@@ -3,7 +3,7 @@
 import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
@@ -74,6 +74,26 @@ def canvas(width: float, height: float) -> "Canvas":
     return Figure(figsize=(width, height), layout="constrained")
 
 
+def panels(
+    labels: Sequence[str], height: float, margins: tuple[float, float]
+) -> "tuple[Canvas, list[Axes]]":
+    """Return a figure of panels without a left spine, three in a line, their x axes labelled.
+
+    Heights of lines and margins (of the width, of the height) are in inches.
+    """
+    columns = min(3, len(labels))
+    lines = -(-len(labels) // columns)
+    figure = canvas(2.3 * columns + margins[0], height * lines + margins[1])
+    grid = figure.subplots(lines, columns, squeeze=False).ravel().tolist()
+    for axes in grid[len(labels) :]:
+        axes.set_visible(False)
+    for axes, label in zip(grid, labels, strict=False):
+        axes.set_xlabel(label)
+        axes.locator_params(axis="x", nbins=4)
+        axes.spines["left"].set_visible(False)
+    return figure, grid[: len(labels)]
+
+
 def panel(width: float = 5.6, height: float = 3.4) -> "tuple[Canvas, Axes]":
     """Return a figure of one panel."""
     figure = canvas(width, height)
@@ -91,7 +111,7 @@ def released(figure: "Canvas") -> "Canvas":
 def legend_below(figure: "Canvas", axes: "Axes", columns: int = 2, most: int = 20) -> None:
     """Move the legend of the axes below the figure; remove it if it has more than `most` entries.
 
-    A phone has no room for a legend beside the axes.
+    The screen of a phone is too narrow for a legend beside the axes.
     """
     legend = axes.get_legend()
     if legend is None:

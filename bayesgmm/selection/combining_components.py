@@ -4,18 +4,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import xlogy
 
 from bayesgmm.arguments import check_count, check_kind
+from bayesgmm.arrays import Array, Integers
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.results import Result
 
 if TYPE_CHECKING:
     import pandas as pd
-
-type Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -36,7 +34,7 @@ class Merging(Result):
 
     mixture: Mixture
     responsibilities: Array
-    merges: NDArray[np.int64]
+    merges: Integers
     entropies: Array
 
     @property
@@ -54,7 +52,7 @@ class Merging(Result):
         title = f"Clusters that combine {k} components, by the entropy of their memberships"
         return [title, self.table] + ([] if elbow is None else [f"Elbow: {elbow} clusters"])
 
-    def clusters(self, n_clusters: int) -> NDArray[np.int64]:
+    def clusters(self, n_clusters: int) -> Integers:
         """The cluster of each component, (K,), numbered in the order of their first components.
 
         Raises
@@ -78,7 +76,7 @@ class Merging(Result):
         members = cluster[:, np.newaxis] == np.arange(n_clusters)
         return np.asarray(self.responsibilities @ members)
 
-    def labels(self, n_clusters: int) -> NDArray[np.int64]:
+    def labels(self, n_clusters: int) -> Integers:
         """The most probable cluster of each row, (n,)."""
         return self.memberships(n_clusters).argmax(axis=1).astype(np.int64)
 

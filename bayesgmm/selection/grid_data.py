@@ -5,15 +5,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array, Integers
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.initialisation.hierarchical_clustering import Dendrogram, agglomerate
 from bayesgmm.initialisation.starts import whitened
 from bayesgmm.likelihood.scaling import Units, fit_units
-
-type Array = NDArray[np.float64]
-type Labels = NDArray[np.int64]
 
 # Size of the sample that is searched in place of more rows: clustering is quadratic in the rows.
 _SAMPLE = 2000
@@ -60,9 +57,9 @@ class GridData:
             views += [(sample[False], "EII"), (sample[False], "VII")]
         return cls(n, units, rows, sample, [agglomerate(*view) for view in views])
 
-    def partitions(self, k: int) -> list[Labels]:
+    def partitions(self, k: int) -> list[Integers]:
         """Distinct partitions of the sample into K non-empty parts."""
-        distinct: list[Labels] = []
+        distinct: list[Integers] = []
         for dendrogram in self.dendrograms:
             labels = np.unique(dendrogram.labels(k), return_inverse=True)[1]
             if labels.max() == k - 1 and not any(np.array_equal(labels, o) for o in distinct):

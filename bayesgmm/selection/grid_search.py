@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array, Integers
 from bayesgmm.core import native
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.em.loop import Run, StopRule, maximise
@@ -25,8 +25,6 @@ from bayesgmm.priors.objective import Objective
 from bayesgmm.selection.grid_data import GridData
 from bayesgmm.selection.split_merge import merges, projected, splits
 
-type Array = NDArray[np.float64]
-type Labels = NDArray[np.int64]
 type Key = tuple[int, Structure]
 
 # A run ends when the estimated remaining gain (nats) is below this, or after so many iterations.
@@ -174,7 +172,7 @@ class _Search:
     def up(
         self,
         pool: Executor,
-        partitions: Mapping[int, Sequence[Labels]] | None = None,
+        partitions: Mapping[int, Sequence[Integers]] | None = None,
         advance: Callable[[Key], None] = lambda _: None,
     ) -> None:
         """Fit each model after those nested in it: fewer parameters, or one component fewer."""
@@ -247,11 +245,11 @@ class _Search:
         return new
 
     def _from_partitions(
-        self, structure: Structure, k: int, partitions: Sequence[Labels]
+        self, structure: Structure, k: int, partitions: Sequence[Integers]
     ) -> Iterator[Parameters]:
         """A mixture of the structure from each partition.
 
-        Each scatter matrix is shrunk towards the pooled one, with the weight of D + 1 observations,
+        Each scatter matrix is shrunk towards the pooled one, with the weight of D + 1 rows,
         so that none is singular.
         """
         n, d = self._rows[structure.scales_by_column].shape
@@ -264,7 +262,7 @@ class _Search:
                 yield found._replace(weights=counts / n)
 
     def _parts(
-        self, by_column: bool, k: int, partitions: Sequence[Labels]
+        self, by_column: bool, k: int, partitions: Sequence[Integers]
     ) -> list[tuple[Array, Array, Array]]:
         """Counts, means and scatter matrices of the parts of each partition; computed once."""
         if (by_column, k) not in self._moments:
@@ -318,9 +316,9 @@ class _Search:
             if start is None:
                 continue
             incumbent = best.run.objective if best and best.admissible and best.run else -np.inf
-            rule = StopRule(remaining=_REMAINING, max_passes=_MOST_ITERATIONS, rival=incumbent)
+            rule = StopRule(remaining=_REMAINING, max_e_steps=_MOST_ITERATIONS, incumbent=incumbent)
             run = maximise(rows, Objective(structure), start, rule)
-            if not run.n_passes or run.objective <= incumbent + _BETTER:
+            if not run.n_e_steps or run.objective <= incumbent + _BETTER:
                 continue
             found = self._candidate(structure, run)
             if found.admissible or best is None or not best.admissible:
@@ -344,8 +342,8 @@ class _Search:
         start = self._converted(structure, model)
         if start is None:
             return None
-        run = maximise(rows, Objective(structure), start, StopRule(max_passes=1))
-        if not run.n_passes:
+        run = maximise(rows, Objective(structure), start, StopRule(max_e_steps=1))
+        if not run.n_e_steps:
             return None
         value = model.log_likelihood
         return Candidate(model.n_components, structure, start, value, False, "", True, run)
@@ -378,7 +376,7 @@ def _singular(run: Run) -> str | None:
         return None
     k = int(singular.argmax())
     size = run.statistics.counts[k]
-    return f"component {k} is singular: its {size:.1f} observations coincide in some direction"
+    return f"component {k} is singular: its {size:.1f} rows coincide in some direction"
 
 
 def _rank(model: Candidate) -> tuple[bool, bool, float]:

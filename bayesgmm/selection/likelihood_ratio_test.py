@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_count, check_rng
+from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.validation import check_data
 from bayesgmm.display import progress
@@ -16,8 +16,6 @@ from bayesgmm.errors import FitError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.results import Result
-
-type Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -8,9 +8,9 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_choice, check_count, check_members, check_number, check_rng
+from bayesgmm.arrays import Array, Indices
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.degeneracy import check_full_rank, check_spread
 from bayesgmm.data.validation import check_data
@@ -27,9 +27,13 @@ from bayesgmm.selection.grid_search import Candidate, search_grid
 if TYPE_CHECKING:
     import pandas as pd
 
-type Array = NDArray[np.float64]
-
-CRITERIA = ("bic", "icl", "aic", "cv")
+# Column of the table, and name, by criterion.
+CRITERIA = {
+    "bic": ("bic", "BIC (smaller is better)"),
+    "icl": ("icl", "ICL (smaller is better)"),
+    "aic": ("aic", "AIC (smaller is better)"),
+    "cv": ("cv_log_likelihood", "held-out log-likelihood, nats (larger is better)"),
+}
 # mclust's order of the columns.
 _DIAGONAL = ("EII", "VII", "EEI", "VEI", "EVI", "VVI")
 _FULL = ("EEE", "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV")
@@ -95,7 +99,7 @@ class Selection(Result):
         structure = as_structure(first["covariance_type"])
         k = int(first["n_components"])
         return [
-            f"Selection of components and structure by {_NAMES[self.criterion]}",
+            f"Selection of components and structure by {CRITERIA[self.criterion][1]}",
             shown,
             f"Best: {structure.code} ({structure.words}) with {k} component" + "s" * (k > 1),
             f"{len(ranked)} of {len(self.table)} models have an admissible fit; the notes of the "
@@ -105,17 +109,9 @@ class Selection(Result):
         ]
 
 
-_NAMES = {
-    "bic": "BIC (smaller is better)",
-    "icl": "ICL (smaller is better)",
-    "aic": "AIC (smaller is better)",
-    "cv": "held-out log-likelihood in nats (larger is better)",
-}
-
-
 def _column(criterion: str) -> tuple[str, int]:
     """The column that ranks the models, and 1 if smaller is better, else -1."""
-    return ("cv_log_likelihood", -1) if criterion == "cv" else (criterion, 1)
+    return CRITERIA[criterion][0], -1 if criterion == "cv" else 1
 
 
 def select_mixture(
@@ -190,14 +186,8 @@ def select_mixture(
     import pandas as pd
 
     check_choice("criterion", criterion, CRITERIA)
-    requirement = "a number of at least 1 (numpy.inf sets no bound)"
-    eigenvalue_ratio = check_number(
-        "eigenvalue_ratio", eigenvalue_ratio, requirement, infinite=True
-    )
-    if eigenvalue_ratio < 1.0:
-        raise InvalidParameterError(
-            f"eigenvalue_ratio must be {requirement}, not {eigenvalue_ratio:g}."
-        )
+    bound = "a number of at least 1 (numpy.inf sets no bound)"
+    ratio = check_number("eigenvalue_ratio", eigenvalue_ratio, bound, lambda r: r >= 1.0)
     generator = check_rng(rng)
     data = check_data(X)
     x = data.X
@@ -208,11 +198,10 @@ def select_mixture(
     with progress(progressbar) as bar:
         n_fits = len(ks) * len(chosen) * (1 + len(folds))
         advance = partial(bar.advance, bar.add_task("Fitting the grid", total=n_fits))
-        models = _search(x, ks, chosen, notes, eigenvalue_ratio, generator, advance)
+        models = _search(x, ks, chosen, notes, ratio, generator, advance)
         names = data.feature_names
         held_out = [
-            _held_out(x, test, ks, chosen, names, eigenvalue_ratio, generator, advance)
-            for test in folds
+            _held_out(x, test, ks, chosen, names, ratio, generator, advance) for test in folds
         ]
     records = [_record(model, x) for model in models]
     for i, record in enumerate(records):
@@ -224,7 +213,7 @@ def select_mixture(
     while True:
         selected = _best_model(models, table, criterion)
         try:
-            best = _fit_best(X, models[selected], eigenvalue_ratio)
+            best = _fit_best(X, models[selected], ratio)
             break
         except FitError:
             # Collapsed nearer to convergence than the search went: the next model is tried.
@@ -269,13 +258,9 @@ def _impossible(
     if n < 2:
         raise InputError(f"X has {n} row, and one row has no variance. Give at least 2 rows.")
     check_spread(x, names)
-    dependent = ""
-    if any(not each.diagonal for each in chosen) and n > d:
-        try:
-            check_full_rank(x, names)
-        except InputError as error:
-            dependent = str(error)
-    unscalable = {each: str(refusal) for each in chosen if (refusal := _scaling_error(x, each))}
+    full = any(not each.diagonal for each in chosen)
+    dependent = _refusal(check_full_rank, x, names) if full and n > d else ""
+    unscalable = {each: _refusal(check_common_unit, x, None, each) for each in chosen}
     distinct = len(np.unique(x, axis=0))
     notes: dict[tuple[int, Structure], str] = {}
     for k in ks:
@@ -287,18 +272,18 @@ def _impossible(
                 notes[k, each] = f"X has {n} rows: the structure needs at least {needed}"
             elif dependent and not each.diagonal:
                 notes[k, each] = dependent
-            elif each in unscalable:
+            elif unscalable[each]:
                 notes[k, each] = unscalable[each]
     return notes
 
 
-def _scaling_error(x: Array, structure: Structure) -> InputError | None:
-    """The error of columns whose sizes differ too much for the structure; None if they do not."""
+def _refusal(check: Callable[..., None], *arguments: Any) -> str:
+    """The error of a check of the data, as text; "" if there is none."""
     try:
-        check_common_unit(x, None, structure)
+        check(*arguments)
     except InputError as error:
-        return error
-    return None
+        return str(error)
+    return ""
 
 
 def _rows_needed(structure: Structure, k: int, d: int) -> int:
@@ -357,7 +342,7 @@ def _record(model: Candidate, x: Array) -> dict[str, Any]:
     }
 
 
-def _folds(n: int, rng: np.random.Generator) -> list[NDArray[np.intp]]:
+def _folds(n: int, rng: np.random.Generator) -> list[Indices]:
     """Rows held out in each fold."""
     if n < 2 * _FOLDS:
         raise InputError(f"X has {n} rows: cross-validation in {_FOLDS} folds needs {2 * _FOLDS}.")
@@ -366,7 +351,7 @@ def _folds(n: int, rng: np.random.Generator) -> list[NDArray[np.intp]]:
 
 def _held_out(
     x: Array,
-    test: NDArray[np.intp],
+    test: Indices,
     ks: Sequence[int],
     chosen: Sequence[Structure],
     names: tuple[str, ...] | None,

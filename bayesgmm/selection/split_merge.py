@@ -8,14 +8,12 @@ splitting one component or merging two (Ueda, Nakano, Ghahramani & Hinton 2000, 
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.errors import SingularCovarianceError
 from bayesgmm.likelihood.statistics import Parameters, Statistics
 from bayesgmm.mixture.merged_components import merged
-
-type Array = NDArray[np.float64]
 
 # Means of the two halves of a standard normal, without sign, and the variance between them.
 _HALF_MEAN, _BETWEEN_HALVES = np.sqrt(2.0 / np.pi), 2.0 / np.pi

@@ -4,30 +4,23 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_kind
+from bayesgmm.arrays import Array, Integers
 from bayesgmm.errors import BayesGMMError
-from bayesgmm.mixture.gaussian_densities import equilibrate
+from bayesgmm.mixture.bhattacharyya_distance import FAR
+from bayesgmm.mixture.gaussian_densities import LOG_2, equilibrate
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.simulation.quadratic_form import quadratic_form_cdf
 
-__all__ = ["Pairs", "overlap"]
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-
 _EPS = float(np.finfo(np.float64).eps)
-# Distances and ratios of scales are cut here: far beyond where probabilities underflow, near
-# enough for squares.
-_FAR = 1e140
 _ACCURACY = 1e-8
 # Pairs that are factorised or integrated at once.
 _AT_ONCE = 64
 # Ratio of singular values down to which, and their size up to which, one decomposition serves both
 # directions of a pair.
 _SURE, _LARGE = 1e-2, 1e30
-# Share of an average overlap that pairs left out may have.
+# Fraction of an average overlap that pairs left out may have.
 _NEGLIGIBLE = 1e-13
 
 
@@ -66,26 +59,26 @@ class Pairs:
         a, b (2, D), t and hᵀh (2,) of the pairs that were factorised, by their number.
     """
 
-    weights: Floats
-    means: Floats
-    exponents: NDArray[np.int64]
-    factors: Floats
-    level: Floats
+    weights: Array
+    means: Array
+    exponents: Integers
+    factors: Array
+    level: Array
     first: Integers
     second: Integers
-    forms: dict[int, tuple[Floats, Floats, Floats, Floats]] = field(default_factory=dict)
+    forms: dict[int, tuple[Array, Array, Array, Array]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, weights: Floats, means: Floats, covariances: Floats) -> "Pairs":
+    def of(cls, weights: Array, means: Array, covariances: Array) -> "Pairs":
         """The pairs of components with weights (K,), means (K, D) and covariances (K, D, D)."""
         exponents, scaled = equilibrate(covariances)
         M = np.linalg.cholesky(scaled)
         log_pivots = np.log(np.diagonal(M, axis1=1, axis2=2)).sum(axis=1)
-        log_pivots += np.log(2.0) * exponents.sum(axis=1)
+        log_pivots += LOG_2 * exponents.sum(axis=1)
         level = np.log(np.where(weights > 0, weights, 1.0)) - log_pivots
         return cls(weights, means, exponents, M, level, *np.triu_indices(len(weights), 1))
 
-    def misclassification(self, multiplier: float = 1.0) -> Floats:
+    def misclassification(self, multiplier: float = 1.0) -> Array:
         """Return ω (K, K) with all covariances times ``multiplier``, which may be infinite.
 
         At infinity, ω is that of components with these covariances around one centre.
@@ -126,13 +119,13 @@ class Pairs:
             done += len(block)
         return largest
 
-    def _bounds(self, multiplier: float) -> Floats:
+    def _bounds(self, multiplier: float) -> Array:
         """Upper bounds of the overlaps ω_ij + ω_ji, (P,)."""
         apart, spread, ratio = self._bhattacharyya
         return np.minimum(2.0, ratio * np.exp(-spread - apart / multiplier))
 
     @cached_property
-    def _bhattacharyya(self) -> tuple[Floats, Floats, Floats]:
+    def _bhattacharyya(self) -> tuple[Array, Array, Array]:
         """Bhattacharyya distances by means and by covariances, and the factor of weights: (P,)."""
         i, j = self.first, self.second
         apart, spread = np.empty(len(i)), np.empty(len(i))
@@ -147,10 +140,10 @@ class Pairs:
             with np.errstate(over="ignore"):
                 shift = np.ldexp(0.5 * self.means[b] - 0.5 * self.means[a], 1 - units)
                 lower = np.linalg.cholesky(middle)
-                z = np.linalg.solve(lower, np.clip(shift, -_FAR, _FAR)[:, :, None])[:, :, 0]
+                z = np.linalg.solve(lower, np.clip(shift, -FAR, FAR)[:, :, None])[:, :, 0]
                 apart[pairs] = 0.125 * np.square(z).sum(axis=1)
             half = np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
-            half += np.log(2.0) * units.sum(axis=1)
+            half += LOG_2 * units.sum(axis=1)
             log_roots = np.log(np.where(self.weights > 0, self.weights, 1.0)) - self.level
             spread[pairs] = half - 0.5 * (log_roots[a] + log_roots[b])
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -158,7 +151,7 @@ class Pairs:
             ratio = np.nan_to_num(ratio + 1.0 / ratio, nan=np.inf, posinf=np.inf)
         return apart, np.maximum(spread, 0.0), ratio
 
-    def _misclassified(self, pairs: Integers, multiplier: float) -> Floats:
+    def _misclassified(self, pairs: Integers, multiplier: float) -> Array:
         """ω_ij and ω_ji of some pairs, (p, 2)."""
         self._factorise(np.array([pair for pair in pairs.tolist() if pair not in self.forms]))
         a, b, t, distances = (
@@ -205,27 +198,27 @@ class Pairs:
             parts = zip(forms_a, forms_b, thresholds, far, strict=True)
             self.forms.update(zip(block.tolist(), parts, strict=True))
 
-    def _directions(self, i: Integers, j: Integers) -> tuple[Floats, Floats]:
+    def _directions(self, i: Integers, j: Integers) -> tuple[Array, Array]:
         """Singular values s of L_j⁻¹ L_i and c = Uᵀ L_j⁻¹ (μ_j - μ_i), each (p, D)."""
         unit = self.exponents[j]
         with np.errstate(over="ignore"):
             # Halves, for the difference of two means may overflow.
             apart = np.ldexp(0.5 * self.means[j] - 0.5 * self.means[i], 1 - unit)
             L_i = np.ldexp(self.factors[i], (self.exponents[i] - unit)[:, :, None])
-        apart, L_i = np.clip(apart, -_FAR, _FAR), np.clip(L_i, -_FAR, _FAR)
+        apart, L_i = np.clip(apart, -FAR, FAR), np.clip(L_i, -FAR, FAR)
         h = np.linalg.solve(self.factors[j], apart[:, :, None])
         U, s, _ = np.linalg.svd(np.linalg.solve(self.factors[j], L_i))
         return s, (np.swapaxes(U, 1, 2) @ h)[:, :, 0]
 
 
-def _square_less_one(s: Floats) -> Floats:
+def _square_less_one(s: Array) -> Array:
     """s² - 1, which is 0 where covariances are equal but for rounding."""
-    square: Floats = (s - 1) * (s + 1)
+    square: Array = (s - 1) * (s + 1)
     noise = 8 * s.shape[1] * _EPS * np.maximum(s.max(axis=1, keepdims=True) ** 2, 1.0)
     return np.where(np.abs(square) <= noise, 0.0, square)
 
 
-def overlap(mixture: Mixture) -> Floats:
+def overlap(mixture: Mixture) -> Array:
     """Return the probabilities that a row of one component looks more like one of another.
 
     ω_ij = P(w_j φ_j(X) >= w_i φ_i(X)),  X drawn from component i,

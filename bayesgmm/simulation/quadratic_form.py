@@ -25,10 +25,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["quadratic_form_cdf"]
+from bayesgmm.arrays import Array, Booleans, Integers
 
-Floats = NDArray[np.floating[Any]]
-Complexes = NDArray[np.complexfloating[Any, Any]]
+type Complexes = NDArray[np.complexfloating[Any, Any]]
 
 # Kronrod's 15 nodes on [-1, 1], of which every second one is a node of Gauss's rule of 7 (Kronrod
 # 1965, "Nodes and weights of quadrature formulas"): the nonnegative halves, from the outside in.
@@ -97,14 +96,14 @@ class _Forms:
         Thresholds, at or above the means.
     """
 
-    a: Floats
-    b2: Floats
-    x: Floats
+    a: Array
+    b2: Array
+    x: Array
 
     def take(self, which: NDArray[Any]) -> "_Forms":
         return _Forms(self.a[which], self.b2[which], self.x[which])
 
-    def rescaled(self, c: Floats) -> "_Forms":
+    def rescaled(self, c: Array) -> "_Forms":
         """Return the forms c Q > c x, with c (p,) as the unit of the transform's argument."""
         return _Forms(self.a * c[:, None], self.b2 * c[:, None] ** 2, self.x * c)
 
@@ -124,21 +123,19 @@ class _Forms:
         total: Complexes = ((self.a + linear) / w).sum(axis=-1) - self.x - 1 / s
         return total
 
-    def curvature_at_one(self) -> Floats:
+    def curvature_at_one(self) -> Array:
         """Second derivative of ``log_integrand`` at s = 1, (p,), positive."""
         w = 1 - 2 * self.a
-        total: Floats = (2 * (self.a / w) ** 2 + self.b2 / w / w / w).sum(axis=-1) + 1
-        return total
+        return np.asarray((2 * (self.a / w) ** 2 + self.b2 / w / w / w).sum(axis=-1) + 1)
 
-    def distance_to_singularity(self, s: Complexes) -> Floats:
+    def distance_to_singularity(self, s: Complexes) -> Array:
         """Distance from s (p,) to 0 or the nearest 1 / (2 a_l)."""
         # Beyond 1e100 a singularity is never met; the floor only avoids a division by zero.
         weights = np.maximum(2 * np.abs(self.a), 1e-100)
         gaps = np.abs(1 - 2 * self.a * s[:, None]) / weights
-        nearest: Floats = np.minimum(gaps.min(axis=-1), np.abs(s))
-        return nearest
+        return np.asarray(np.minimum(gaps.min(axis=-1), np.abs(s)))
 
-    def saddle_points(self) -> Floats:
+    def saddle_points(self) -> Array:
         """Least points of the integrand on the positive axis (p,), inf where there is none.
 
         There is none where x is not below the upper end of Q's range.
@@ -153,13 +150,10 @@ class _Forms:
             below = self.slope(1 / (np.exp(-middle) + r) + 0j).real < 0
             low = np.where(below, middle, low)
             high = np.where(below, high, middle)
-        points: Floats = np.where(bounded, np.inf, 1 / (np.exp(-low) + r))
-        return points
+        return np.asarray(np.where(bounded, np.inf, 1 / (np.exp(-low) + r)))
 
 
-def _upper_tails(
-    forms: _Forms, refinement: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _upper_tails(forms: _Forms, refinement: float) -> tuple[Array, Array]:
     """P(Q > x) and its error (p,), for x at or above the mean; ``refinement`` shortens edges."""
     tails = np.zeros(len(forms.x))
     errors = np.zeros(len(forms.x))
@@ -171,7 +165,7 @@ def _upper_tails(
     live = height > _UNDERFLOW
     where, work, height = where[live], work.take(live), height[live]
     s: Complexes = np.ones(len(where)) + 0j
-    step: Floats = 1 / np.sqrt(work.curvature_at_one())
+    step: Array = 1 / np.sqrt(work.curvature_at_one())
     done = np.zeros((4, len(s)))  # integral, Kronrod - Gauss, integral of the modulus, rest
     for _ in range(int(_MOST_EDGES * refinement)):
         if not len(s):
@@ -201,8 +195,8 @@ def _upper_tails(
 
 
 def _next_edge(
-    forms: _Forms, s: Complexes, last: Floats, refinement: float
-) -> tuple[Complexes, Floats]:
+    forms: _Forms, s: Complexes, last: Array, refinement: float
+) -> tuple[Complexes, Array]:
     """Next edge of each path (p,), upwards and down the integrand, and its length."""
     slope = forms.slope(s)
     down = -np.conj(slope)
@@ -223,7 +217,7 @@ def _next_edge(
 
 
 def _settle(
-    tails: Floats, errors: Floats, where: NDArray[np.int64], done: Floats, height: Floats
+    tails: Array, errors: Array, where: Integers, done: Array, height: NDArray[np.floating[Any]]
 ) -> None:
     """Write the finished paths' probabilities and errors into ``tails`` and ``errors``."""
     integral, difference, modulus, rest = done
@@ -233,9 +227,7 @@ def _settle(
     errors[where] = scale * (difference + rest + rounding)
 
 
-def _standardised(
-    a: Floats, b: Floats, x: Floats
-) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
+def _standardised(a: Array, b: Array, x: Array) -> tuple[Array, Array, Array, Booleans]:
     """Divide each form and threshold by the standard deviation, with a mask of constant forms."""
     # First by the largest weight, so that squares neither overflow nor vanish.
     largest = np.maximum(np.abs(a).max(axis=1), np.abs(b).max(axis=1))
@@ -248,8 +240,8 @@ def _standardised(
 
 
 def quadratic_form_cdf(
-    a: Floats, b: Floats, x: Floats, *, tolerance: float = 1e-10
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    a: Array, b: Array, x: Array, *, tolerance: float = 1e-10
+) -> tuple[Array, Array]:
     """Probability that a quadratic form in standard normals is at most x.
 
     Q = Σ_l (a_l y_l² + b_l y_l), y_l independent standard normal.

@@ -3,19 +3,15 @@
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from bayesgmm.arguments import check_count, check_number, check_rng
+from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.mixture import Mixture, Seed
 from bayesgmm.simulation.misclassification import Pairs
 from bayesgmm.simulation.structured_covariances import random_covariances
-
-__all__ = ["random_mixture"]
-
-Floats = NDArray[np.float64]
 
 _DEFAULT_MAX_OVERLAP = 0.05
 _MOST_DRAWS = 100
@@ -125,17 +121,13 @@ def _target(
         raise InvalidParameterError(
             f"{name} needs at least 2 components, but n_components=1. Leave it out."
         )
-    target = check_number(name, value, "a number in (0, 1)")
-    if not _LEAST < target < 1:
-        raise InvalidParameterError(
-            f"{name} must be a number in ({_LEAST:g}, 1), not {value!r:.80}."
-        )
-    return name, target
+    requirement = f"a number in ({_LEAST:g}, 1)"
+    return name, check_number(name, value, requirement, lambda target: _LEAST < target < 1.0)
 
 
 def _draw(
     n_components: int, n_features: int, letters: str, generator: np.random.Generator
-) -> tuple[Floats, Floats, Floats]:
+) -> tuple[Array, Array, Array]:
     """Weights, means and covariances before scaling."""
     weights = 0.5 / n_components + 0.5 * generator.dirichlet(np.ones(n_components))
     means = generator.uniform(size=(n_components, n_features))

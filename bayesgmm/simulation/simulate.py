@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_count, check_kind, check_number, check_rng
+from bayesgmm.arrays import Array, Integers
 from bayesgmm.errors import InvalidParameterError
-from bayesgmm.mixture.mixture import Labels, Mixture, Seed
+from bayesgmm.mixture.mixture import Mixture, Seed
 from bayesgmm.results import Result
-
-__all__ = ["Simulation", "simulate"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -27,8 +25,8 @@ class Simulation(Result):
         The mixture that the rows were drawn from.
     """
 
-    X: NDArray[np.float64]
-    labels: Labels
+    X: Array
+    labels: Integers
     mixture: Mixture
 
     def _paragraphs(self) -> list[str]:
@@ -72,9 +70,7 @@ def simulate(
     """
     check_kind("mixture", mixture, Mixture, "a Mixture")
     size, generator = check_count("n_samples", n_samples), check_rng(rng)
-    fraction = check_number("missing", missing, "a number in [0, 1)")
-    if not 0 <= fraction < 1:
-        raise InvalidParameterError(f"missing must be a number in [0, 1), not {missing!r:.80}.")
+    fraction = check_number("missing", missing, "a number in [0, 1)", lambda m: 0.0 <= m < 1.0)
     n_removed = round(fraction * size * mixture.n_features)
     n_removable = size * (mixture.n_features - 1)
     if n_removed > n_removable:

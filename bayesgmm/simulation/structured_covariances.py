@@ -9,11 +9,8 @@ components (E), varies (V), or is the identity (I).
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-__all__ = ["random_covariances"]
-
-Floats = NDArray[np.float64]
+from bayesgmm.arrays import Array
 
 # Halves of the ranges of log eigenvalues and log volumes in up to two dimensions: eigenvalues
 # differ by a factor of at most 10, volumes of at most 4.
@@ -23,7 +20,7 @@ _LOG_VOLUME = np.log(2.0)
 
 def random_covariances(
     letters: str, n_components: int, n_features: int, generator: np.random.Generator
-) -> Floats:
+) -> Array:
     """Draw covariances (K, D, D) of a structure.
 
     Log volumes are uniform on ±log 2 and log eigenvalues of shapes, before they are centred,
@@ -45,20 +42,17 @@ def random_covariances(
     """
     spread = min(1.0, np.sqrt(2.0 / n_features))
 
-    def volume() -> Floats:
-        value: Floats = np.exp(spread * generator.uniform(-_LOG_VOLUME, _LOG_VOLUME, 1))
-        return value
+    def volume() -> Array:
+        return np.asarray(np.exp(spread * generator.uniform(-_LOG_VOLUME, _LOG_VOLUME, 1)))
 
-    def shape() -> Floats:
+    def shape() -> Array:
         logs = spread * generator.uniform(-_LOG_SHAPE, _LOG_SHAPE, n_features)
-        eigenvalues: Floats = np.exp(logs - logs.mean())
-        return eigenvalues
+        return np.asarray(np.exp(logs - logs.mean()))
 
-    def orientation() -> Floats:
+    def orientation() -> Array:
         Q, R = np.linalg.qr(generator.standard_normal((n_features, n_features)))
         # Without the signs, QR's convention would favour some rotations (Mezzadri 2007).
-        rotation: Floats = Q * np.sign(np.diagonal(R))
-        return rotation
+        return np.asarray(Q * np.sign(np.diagonal(R)))
 
     parts = (
         _per_component(letters[0], n_components, volume, np.ones(1)),
@@ -72,8 +66,8 @@ def random_covariances(
 
 
 def _per_component(
-    letter: str, n_components: int, draw: Callable[[], Floats], identity: Floats
-) -> list[Floats]:
+    letter: str, n_components: int, draw: Callable[[], Array], identity: Array
+) -> list[Array]:
     """K values of one part: the identity (I), one draw (E), or a draw for each (V)."""
     if letter == "V":
         return [draw() for _ in range(n_components)]

@@ -8,8 +8,6 @@ from bayesgmm.arguments import unknown_name
 from bayesgmm.errors import InputError
 from bayesgmm.mixture.mixture import Mixture
 
-__all__ = ["scenario", "scenarios"]
-
 # Stature of boys, 2000 CDC Growth Charts (Kuczmarski et al. 2002, Vital and Health Statistics
 # 11(246); table "statage", sex 1): at 120.5, 180.5 and 240 months M = 138.823, 170.139, 176.849 cm
 # and S = 0.047610, 0.045890, 0.040370. M is the median and S the coefficient of variation after

@@ -5,19 +5,17 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_count, check_rng
+from bayesgmm.arrays import Array
 from bayesgmm.display import progress
 from bayesgmm.em.fit import Settings, fit_mixture
 from bayesgmm.em.spurious import Fault
 from bayesgmm.errors import BayesGMMError, FitError, InputError
 from bayesgmm.mixture.matching import match_components
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.uncertainty.parameters import flatten, joint_units
+from bayesgmm.uncertainty.parameter_vectors import flatten, joint_units
 from bayesgmm.uncertainty.standard_errors import StandardErrors, assemble
-
-type Array = NDArray[np.float64]
 
 # The proportion of failed refits beyond which the spread of the others is not meaningful.
 _MOST_FAILED = 0.5
@@ -39,16 +37,8 @@ def bootstrap_errors(
 
     "bootstrap" draws as many rows as there are, with replacement (by their weights); the
     "weighted-bootstrap" gives each row an exponential weight, so that no row is ever missing.
-    Every refit has its own stream of random numbers: the result does not depend on `n_jobs`.
-
-    Raises
-    ------
-    InvalidParameterError
-        If `n_resamples`, `rng` or `n_jobs` is of another kind or out of its range.
-    InputError
-        If the weights of the rows do not add up to a number of rows that can be drawn.
-    FitError
-        If more than half of the refits collapsed.
+    Every refit has its own stream of random numbers: the result does not depend on `n_jobs`. Errors
+    are those of `GaussianMixture.standard_errors`.
     """
     n_resamples = check_count("n_resamples", n_resamples, least=2)
     n_jobs = None if n_jobs is None else check_count("n_jobs", n_jobs)

@@ -1,15 +1,13 @@
 """Derivatives of a log prior density in the coordinates of `bayesgmm.likelihood.information`."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array
 from bayesgmm.likelihood.information import symmetric_basis
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.priors.families import ConjugateFamily
 from bayesgmm.priors.objective import pseudo_data
-from bayesgmm.priors.priors import ResolvedPriors
-
-type Array = NDArray[np.float64]
+from bayesgmm.priors.resolved_priors import ResolvedPriors
 
 
 def prior_derivatives(
@@ -34,7 +32,7 @@ def prior_derivatives(
     q = 1 + d + len(basis)
     count, scatter = pseudo_data(priors, priors.expected_scale(mixture))
     excess = np.asarray(priors.concentration) - 1.0
-    precision = 1.0 / np.asarray(priors.mean_sd) ** 2
+    precision = 1.0 / np.broadcast_to(priors.mean_sd, (k, d)) ** 2
     pull = precision * (np.asarray(priors.mean_location) - mixture.means)
     half = np.linalg.solve(roots, np.broadcast_to(scatter, roots.shape))
     whitened = np.linalg.solve(roots, half.mT)
@@ -49,7 +47,7 @@ def prior_derivatives(
     )
     blocks = np.zeros((k, q, q))
     blocks[:, 0, 0] = -excess / mixture.weights**2
-    blocks[:, 1 : 1 + d, 1 : 1 + d] = -np.einsum("kji,j,kjl->kil", roots, precision, roots)
+    blocks[:, 1 : 1 + d, 1 : 1 + d] = -np.einsum("kji,kj,kjl->kil", roots, precision, roots)
     gram = np.einsum("eij,fij->ef", basis, basis)
     products = np.einsum("eij,kjl,fil->kef", basis, whitened, basis, optimize=True)
     blocks[:, 1 + d :, 1 + d :] = 0.5 * count * gram

@@ -23,19 +23,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import norm
 
 from bayesgmm.arguments import check_choice, check_probability
+from bayesgmm.arrays import Array, Booleans, Indices
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.covariance.tangent_space import covariance_tangent
 from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.likelihood.information import Information, information, symmetric_basis
 from bayesgmm.likelihood.scaling import about_one
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.priors.priors import ResolvedPriors
+from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.results import Result
-from bayesgmm.uncertainty.parameters import (
+from bayesgmm.uncertainty.parameter_vectors import (
     joint_units,
     parameter_names,
     parameter_units,
@@ -48,9 +48,7 @@ from bayesgmm.uncertainty.prior_hessian import prior_derivatives
 if TYPE_CHECKING:
     import pandas as pd
 
-type Array = NDArray[np.float64]
-
-# Share of a direction's complete-data information below which it is not identified.
+# Fraction of a direction's complete-data information below which it is not identified.
 _NOTHING = 1e-8
 # Nats that may be left to gain where derivatives are taken.
 _SUMMIT = 1e-4
@@ -83,7 +81,7 @@ class StandardErrors(Result):
     names : tuple of str
         "weight[k]", "mean[k, feature]", "covariance[k, feature, feature]".
     notes : tuple of str
-        Why numbers are NaN, and what became of refits that failed; one sentence each.
+        Sentences: the reasons for NaN, and the number of refits that failed.
     replicates : ndarray of shape (B, P) or None
         The parameters of each refit of a bootstrap.
     """
@@ -159,19 +157,9 @@ def curvature_errors(
     method: str,
     priors: ResolvedPriors | None = None,
 ) -> StandardErrors:
-    """Standard errors from second derivatives at a maximum.
+    """Standard errors from second derivatives at a maximum for these rows.
 
-    Parameters
-    ----------
-    x : ndarray of shape (n, D)
-        The rows that were fitted.
-    row_weights : ndarray of shape (n,), optional
-    mixture : Mixture
-        The maximum for these rows.
-    structure : Structure
-    method : {"information", "sandwich"}
-    priors : ResolvedPriors, optional
-        Of a penalised fit, whose maximum is that of the posterior.
+    With the priors of a penalised fit, the maximum is that of the posterior density.
 
     Raises
     ------
@@ -296,14 +284,14 @@ def _by_kind(natural: Array, lines: Array, mixture: Mixture) -> Array:
     return np.concatenate([part.reshape(part.shape[0] * part.shape[1], width) for part in parts])
 
 
-def _owners(mixture: Mixture) -> NDArray[np.intp]:
+def _owners(mixture: Mixture) -> Indices:
     """The component of each of the P numbers."""
     k, d = mixture.means.shape
     each = np.arange(k)
     return np.concatenate((each, np.repeat(each, d), np.repeat(each, d * (d + 1) // 2)))
 
 
-def _why_hidden(hidden: NDArray[np.bool_], mixture: Mixture) -> list[str]:
+def _why_hidden(hidden: Booleans, mixture: Mixture) -> list[str]:
     touched = np.unique(_owners(mixture)[hidden])
     if not touched.size:
         return []
@@ -344,7 +332,7 @@ def _out_of_reach(own: Array, mixture: Mixture, reach: float) -> list[tuple[int,
 def assemble(
     mixture: Mixture,
     joint: Array,
-    hidden: NDArray[np.bool_],
+    hidden: Booleans,
     method: str,
     notes: tuple[str, ...],
     replicates: Array | None = None,

@@ -1,10 +1,10 @@
-"""Whole fits: time to the optimum, a small fit, and memory, beside scikit-learn's.
+"""Whole fits: time to the maximum, a small fit, and memory, beside scikit-learn's.
 
 Run by
 
     pytest tests/benchmarks -o addopts=
 
-Targets: 50 times faster to within 1e-6 nats of the optimum of an overlapping mixture; 5 times
+Targets: 50 times faster to within 1e-6 nats of the maximum of an overlapping mixture; 5 times
 faster for a warm default fit of Old Faithful; 50 MB above the input at n = 2e6, d = 8, K = 8.
 Nothing is asserted of speed or memory.
 """
@@ -42,7 +42,7 @@ def total(model, x):
     return bayesgmm.likelihood.e_step(x, mixture).log_likelihood
 
 
-def largest_tolerance(x, optimum):
+def largest_tolerance(x, maximum):
     """scikit-learn's largest tol, of the powers of ten, that ends near enough; None if none does.
 
     A warm start at a tenth of the tolerance goes on where the last fit stopped, so all of them
@@ -55,7 +55,7 @@ def largest_tolerance(x, optimum):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model.fit(x)
-        gap = optimum - total(model, x)
+        gap = maximum - total(model, x)
         if gap <= NEAR:
             return 10.0**-power, gap
         if not model.converged_:
@@ -70,7 +70,7 @@ def test_time_to_the_optimum(benchmark, report):
         return bayesgmm.GaussianMixture(3, random_state=0).fit(x)
 
     ours = fit_ours()
-    # A long plain run from there: nothing of what is measured decides what the optimum is.
+    # A long plain run from there: nothing of what is measured decides what the maximum is.
     long = bayesgmm.GaussianMixture(
         3,
         tol=0.0,
@@ -81,9 +81,9 @@ def test_time_to_the_optimum(benchmark, report):
         precisions_init=ours.precisions_,
     )
     seconds(lambda: long.fit(x))
-    optimum = total(long, x)
-    our_gap = optimum - total(ours, x)
-    tolerance, their_gap = largest_tolerance(x, optimum)
+    maximum = total(long, x)
+    our_gap = maximum - total(ours, x)
+    tolerance, their_gap = largest_tolerance(x, maximum)
     what = "to 1e-6 nats, n=1e5 d=2 K=3, 2 sd apart"
     our_time = median(seconds(fit_ours) for _ in range(5))
     if tolerance is None:

@@ -5,9 +5,9 @@ Run by
     pytest tests/benchmarks -o addopts=
 
 (and, say, `--benchmark-json=benchmarks.json`). Every fit starts from the same given parameters with
-`tol=0`, so nothing but the number of passes differs between a short and a long one; the time of an
-iteration is the difference of two such fits over the difference of their passes. Clusters lie
-about one standard deviation apart: no row belongs to one component alone.
+`tol=0`, so nothing but the number of iterations differs between a short and a long one; the time
+of one is the difference of two such fits over that of their numbers. Clusters lie about a standard
+deviation apart: no row belongs to one component alone.
 
 Targets: a ratio of 60, 60, 85, 35, 16, 7 for full covariances and 18 for diagonal ones; 80 % of
 the rate of the machine's matrix product at 30 features or more. Nothing is asserted of speed.
@@ -29,7 +29,7 @@ from bayesgmm.likelihood.em_steps import Rows, n_threads
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.priors.objective import Objective
 
-# n, d, K, structure, target, and by how many passes our and their fits differ.
+# n, d, K, structure, target, and by how many iterations our and their fits differ.
 CASES = [
     (100_000, 1, 3, "full", 60, 200, 10),
     (100_000, 2, 3, "full", 60, 200, 10),
@@ -52,12 +52,12 @@ def overlapping(n, d, k, covariance_type):
     return x, np.full(k, 1 / k), means, precisions
 
 
-def fit(estimator, x, start, passes, **parameters):
+def fit(estimator, x, start, iterations, **parameters):
     weights, means, precisions = start
     estimator(
         len(weights),
         tol=0.0,
-        max_iter=passes,
+        max_iter=iterations,
         weights_init=weights,
         means_init=means,
         precisions_init=precisions,
@@ -66,12 +66,12 @@ def fit(estimator, x, start, passes, **parameters):
 
 
 @pytest.mark.parametrize(
-    ("n", "d", "k", "covariance_type", "target", "our_passes", "their_passes"),
+    ("n", "d", "k", "covariance_type", "target", "our_iterations", "their_iterations"),
     CASES,
     ids=lambda each: f"{each:g}" if isinstance(each, int) else each,
 )
 def test_time_of_an_iteration(
-    n, d, k, covariance_type, target, our_passes, their_passes, benchmark, report
+    n, d, k, covariance_type, target, our_iterations, their_iterations, benchmark, report
 ):
     x, *start = overlapping(n, d, k, covariance_type)
     ours = partial(
@@ -96,13 +96,13 @@ def test_time_of_an_iteration(
     with threadpool_limits(limits=n_threads()):
         our_short, our_long, their_short, their_long = interleaved(
             partial(ours, 2),
-            partial(ours, 2 + our_passes),
+            partial(ours, 2 + our_iterations),
             partial(theirs, 2),
-            partial(theirs, 2 + their_passes),
+            partial(theirs, 2 + their_iterations),
             rounds=ROUNDS,
         )
-        our_time = (median(our_long) - median(our_short)) / our_passes
-        their_time = (median(their_long) - median(their_short)) / their_passes
+        our_time = (median(our_long) - median(our_short)) / our_iterations
+        their_time = (median(their_long) - median(their_short)) / their_iterations
         note = ""
         if d >= 30:
             flops = n * k * (2 * d * (d + 1) + 4 * d)
@@ -118,23 +118,23 @@ def test_time_of_an_iteration(
             f"{target}x",
             note,
         )
-        benchmark.pedantic(seconds, args=(partial(ours, 2 + our_passes),), rounds=3)
+        benchmark.pedantic(seconds, args=(partial(ours, 2 + our_iterations),), rounds=3)
 
 
 def test_two_threads_against_one(benchmark, report):
     x, weights, means, precisions = overlapping(100_000, 1, 3, "full")
-    passes, objective = 400, Objective(as_structure("V"))
+    iterations, objective = 400, Objective(as_structure("V"))
     start = Parameters(weights, means, precisions[:, :, 0].copy())
 
     def run(threads):
-        rule = StopRule(remaining=-1.0, max_passes=passes)
+        rule = StopRule(remaining=-1.0, max_e_steps=iterations)
         maximise(Rows(x, threads=threads), objective, start, rule, accelerate=False)
 
     one, two = partial(run, 1), partial(run, 2)
     one()
     two()
     ones, twos = interleaved(one, two, rounds=15)
-    alone, together = median(ones) / passes, median(twos) / passes
+    alone, together = median(ones) / iterations, median(twos) / iterations
     report(
         "pass n=1e5 d=1 K=3: two threads against one",
         in_words(together),

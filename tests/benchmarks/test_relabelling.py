@@ -14,9 +14,9 @@ from scipy.optimize import linear_sum_assignment
 from timing import in_words, seconds
 
 from bayesgmm import Mixture
-from bayesgmm.diagnostics import relabelling_methods as methods
-from bayesgmm.diagnostics.label_assignment import assign
-from bayesgmm.diagnostics.memberships import Responsibilities
+from bayesgmm.labels import relabelling_methods as methods
+from bayesgmm.labels.assignment import assign
+from bayesgmm.labels.memberships import Responsibilities
 from bayesgmm.posterior.draws import Draws
 
 

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 import bayesgmm
-from bayesgmm.cli.results import printable
+from bayesgmm.cli.output import printable
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="streams, links and names of POSIX")
 

@@ -22,7 +22,7 @@ def test_json_holds_every_cell(bayesgmm_command, tmp_path):
     assert result.exit_code == 0
     found = json.loads(result.stdout)
     assert (found["schema"], found["version"]) == ("bayesgmm.selection", 1)
-    assert len(found["cells"]) == 9
+    assert len(found["models"]) == 9
     assert found["criterion"] == "icl"
     assert found["best"]["covariance_type"] == "VEV"
     assert found["best"]["log_likelihood"] == pytest.approx(-215.725972, abs=1e-5)

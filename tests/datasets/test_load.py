@@ -46,7 +46,7 @@ def test_labels_and_the_disputed_galaxy():
 
 
 def test_unknown_names_list_all_and_the_nearest():
-    with pytest.raises(InputError, match=r"faithful, galaxies, iris\. Did you mean 'faithful'"):
+    with pytest.raises(InputError, match=r"'faithful'\? Use one of faithful, galaxies, iris"):
         load_dataset("Faithfull")
     for name in ("../iris", "", None, 3):
         with pytest.raises(InputError, match="no data set"):

@@ -43,7 +43,7 @@ def test_every_group_survives_and_netcdf_takes_it(sampled, tmp_path):
 
 
 def test_the_log_likelihood_is_the_sampler_s(sampled):
-    from bayesgmm.diagnostics.memberships import Responsibilities
+    from bayesgmm.labels.memberships import Responsibilities
 
     draws = read_draws(sampled["posterior"])
     ours = Responsibilities(draws, sampled["X"]).log_likelihoods()

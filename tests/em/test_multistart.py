@@ -14,7 +14,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 CODES = [each.code for each in structures()]
 BINARY = np.random.default_rng(0).integers(0, 2, (200, 3)).astype(float)
-# One component of three collapses on the way to its optimum.
+# One component of three collapses on the way to its maximum.
 HEAPED = np.array(
     [
         1.06, -0.41, 0.84, 0.98, 1.04, 1.06, 1.06, 1.19, 1.06, 1.06, 0.93, 1.07, 1.07, 1.02, 0.49,
@@ -39,9 +39,9 @@ def test_a_start_that_collapses_later_is_not_called_converged():
     sound = starts[starts["outcome"] == "converged"]
     assert (sound["log_likelihood"] <= fit.log_likelihood_ + 1e-6).all()
     # The second highest maximum, if the page names one, is lower indeed.
-    optima = [each for each in sound["log_likelihood"] if each < fit.log_likelihood_ - 1e-2]
+    maxima = [each for each in sound["log_likelihood"] if each < fit.log_likelihood_ - 1e-2]
     said = report(HEAPED, em=fit).html.count("second highest maximum")
-    assert bool(said) == bool(optima)
+    assert bool(said) == bool(maxima)
 
 
 def test_starts_on_a_sample_say_so_and_agree_among_themselves():

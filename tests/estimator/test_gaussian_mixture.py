@@ -45,13 +45,13 @@ def overlapping(seed, dimension=2):
 @pytest.mark.parametrize("dimension", [1, 2])
 @pytest.mark.parametrize("seed", range(5))
 def test_nothing_is_left_to_gain_at_defaults(seed, dimension):
-    """Plain EM from the result, 20,000 passes on, gains at most 1e-6 nats (the docs say 1e5)."""
+    """Plain EM from the result, 20,000 E-steps on, gains at most 1e-6 nats (the docs say 1e5)."""
     X = overlapping(seed, dimension)
     fit = GaussianMixture(2, random_state=seed).fit(X)
     assert fit.converged_
     units = fit_units(X, None, fit._structure)
     rows = Rows(X, shift=units.shift, scale=units.scale)
-    rule = StopRule(remaining=0.0, max_passes=20_000)
+    rule = StopRule(remaining=0.0, max_e_steps=20_000)
     objective = Objective(fit._structure)
     longer = maximise(rows, objective, units.from_user(fit._parameters), rule, accelerate=False)
     gained = units.log_likelihood(longer.log_likelihood, len(X)) - fit.log_likelihood_
@@ -231,7 +231,7 @@ def test_components_are_in_the_order_of_their_means_or_of_the_given_start():
 def test_a_collapsing_component_is_never_preferred():
     """Iris from single random rows, three components: runs end on a few rows that lie on a plane.
 
-    The likelihood has no bound there; -180.1855 is the best optimum that is more than an accident.
+    The likelihood has no bound there; -180.1855 is the best maximum that is more than an accident.
     """
     X = load_dataset("iris").X
     fits = [
@@ -264,7 +264,7 @@ def test_an_untrustworthy_fit_warns_once():
     assert all(issubclass(each.category, DegeneracyWarning) for each in caught)
 
 
-def test_too_few_passes_warn_once_and_say_what_is_left():
+def test_too_few_iterations_warn_once_and_say_what_is_left():
     with pytest.warns(ConvergenceWarning, match="remain to be gained") as caught:
         fit = GaussianMixture(2, max_iter=2, random_state=0).fit(overlapping(0))
     assert len(caught) == 1

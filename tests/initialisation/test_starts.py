@@ -1,4 +1,4 @@
-"""Starts: what they depend on, and that the choice among optima does not depend on the units."""
+"""Starts: what they depend on, and that the choice among maxima does not depend on the units."""
 
 import numpy as np
 import pytest

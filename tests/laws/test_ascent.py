@@ -1,4 +1,4 @@
-"""EM never loses likelihood, with and without acceleration, and both end at the same optimum."""
+"""EM never loses likelihood, with and without acceleration, and both end at the same maximum."""
 
 import numpy as np
 import pytest
@@ -34,14 +34,14 @@ def test_a_run_never_loses_likelihood(structure, seed, accelerate):
     rng = np.random.default_rng([seed, 7])
     x, _ = as_mixture(random_parameters(structure, rng, 3, 2, spread=2.0)).sample(400, rng=rng)
     start = random_parameters(structure, rng, 3, 2)
-    run = fit(x, start, structure, StopRule(max_passes=400), accelerate=accelerate)
+    run = fit(x, start, structure, StopRule(max_e_steps=400), accelerate=accelerate)
     assert falls(run.trace).max() <= 1.0
     # The trace is of the parameters that the run stood at, not a claim.
     assert run.trace[0] == one_pass(x, start).log_likelihood
     assert run.trace[-1] == one_pass(x, run.parameters).log_likelihood
     precise = as_mixture(run.parameters).log_density(x).sum()
     assert run.log_likelihood == pytest.approx(precise, rel=KERNEL)
-    assert run.n_passes <= 400
+    assert run.n_e_steps <= 400
 
 
 @pytest.mark.parametrize("d", [1, 2, 5])
@@ -59,7 +59,7 @@ def test_plain_and_accelerated_runs_end_at_the_same_optimum(structure, d):
     assert fast.converged
     assert abs(plain.log_likelihood - fast.log_likelihood) <= SAME_OPTIMUM
     np.testing.assert_allclose(plain.parameters.means, fast.parameters.means, atol=1e-5)
-    assert fast.n_passes <= plain.n_passes
+    assert fast.n_e_steps <= plain.n_e_steps
 
 
 def test_an_accelerated_run_ends_in_the_structure(structure):
@@ -85,4 +85,4 @@ def test_one_component_needs_one_step(structure):
     np.testing.assert_allclose(run.parameters.means[0], x.mean(axis=0), rtol=1e-10, atol=1e-10)
     best = one_step(x, run.parameters, structure)
     np.testing.assert_allclose(best.covariances, run.parameters.covariances, rtol=1e-9)
-    assert run.n_passes <= 4
+    assert run.n_e_steps <= 4

@@ -91,7 +91,7 @@ def gain_of_a_step(structure, theta, x):
     return gain, length
 
 
-def optimum(structure, seed, separation=3.0):
+def maximum(structure, seed, separation=3.0):
     rng = np.random.default_rng(seed)
     x = overlapping(rng, 600, 2, separation)
     start = Parameters(
@@ -101,13 +101,13 @@ def optimum(structure, seed, separation=3.0):
         if structure.diagonal
         else member(structure, np.array([40.0, 60.0]), np.array([np.eye(2)] * 2)),
     )
-    run = fit(x, start, structure, StopRule(remaining=1e-18, max_passes=20_000))
+    run = fit(x, start, structure, StopRule(remaining=1e-18, max_e_steps=20_000))
     assert run.converged
     return rng, x, run.parameters
 
 
 def test_where_em_stands_still_the_score_is_zero(structure):
-    rng, x, theta = optimum(structure, 1)
+    rng, x, theta = maximum(structure, 1)
     _, length = gain_of_a_step(structure, theta, x)
     assert length <= 1e-15
     mixture = as_mixture(theta)
@@ -123,7 +123,7 @@ def test_where_em_stands_still_the_score_is_zero(structure):
 
 @pytest.mark.parametrize("size", [1e-4, 1e-2])
 def test_where_em_moves_the_score_points_along(structure, size):
-    rng, x, theta = optimum(structure, 2)
+    rng, x, theta = maximum(structure, 2)
     for _ in range(5):
         moved = curve(structure, theta, rng)(size)
         gain, length = gain_of_a_step(structure, moved, x)

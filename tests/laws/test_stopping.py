@@ -13,8 +13,8 @@ from bayesgmm.covariance.structures import as_structure
 from bayesgmm.likelihood.statistics import Parameters
 
 N = 2000
-# Plain passes after the run's end; what they gain is what the run left.
-PASSES = 4000
+# Plain E-steps after the run's end; what they gain is what the run left.
+E_STEPS = 4000
 # How well the likelihood that is left is known, and the rounding of two sums of 6000 nats.
 FACTOR, ROUNDING = 10.0, 1e-11
 
@@ -29,15 +29,15 @@ def start_and_rows(structure, seed, d):
 
 
 def left_over(x, structure, run):
-    """Nats that many plain passes still gain, without any rule that could end them early."""
+    """Nats that many plain E-steps still gain, without any rule that could end them early."""
     more = fit(
         x,
         run.parameters,
         structure,
-        StopRule(remaining=-1.0, max_passes=PASSES),
+        StopRule(remaining=-1.0, max_e_steps=E_STEPS),
         accelerate=False,
     )
-    assert more.n_passes == PASSES
+    assert more.n_e_steps == E_STEPS
     return more.log_likelihood - run.log_likelihood
 
 
@@ -46,7 +46,7 @@ def left_over(x, structure, run):
 @pytest.mark.parametrize(("seed", "d"), [(0, 1), (1, 2)])
 def test_converged_keeps_its_promise(structure, seed, d, remaining, accelerate):
     x, start = start_and_rows(structure, seed, d)
-    rule = StopRule(remaining=remaining, max_passes=30_000)
+    rule = StopRule(remaining=remaining, max_e_steps=30_000)
     run = fit(x, start, structure, rule, accelerate=accelerate)
     assert run.converged
     assert run.remaining <= remaining
@@ -58,7 +58,7 @@ def test_converged_keeps_its_promise(structure, seed, d, remaining, accelerate):
 def test_remaining_of_a_plain_run_is_what_remains(structure, seed, remaining):
     x, start = start_and_rows(structure, seed, 2)
     best = fit(x, start, structure).log_likelihood
-    rule = StopRule(remaining=remaining, max_passes=30_000)
+    rule = StopRule(remaining=remaining, max_e_steps=30_000)
     run = fit(x, start, structure, rule, accelerate=False)
     truth = best - run.log_likelihood
     assert truth / FACTOR - ROUNDING <= run.remaining <= FACTOR * truth + ROUNDING
@@ -72,7 +72,7 @@ def test_remaining_of_an_accelerated_run_is_at_least_what_remains(structure, see
     # quadratic region, where nothing is promised.
     x, start = start_and_rows(structure, seed, 2)
     best = fit(x, start, structure).log_likelihood
-    run = fit(x, start, structure, StopRule(remaining=remaining, max_passes=30_000))
+    run = fit(x, start, structure, StopRule(remaining=remaining, max_e_steps=30_000))
     assert run.converged
     assert best - run.log_likelihood <= FACTOR * remaining + ROUNDING
 
@@ -80,10 +80,10 @@ def test_remaining_of_an_accelerated_run_is_at_least_what_remains(structure, see
 @pytest.mark.parametrize("accelerate", [False, True])
 def test_a_run_that_is_cut_short_does_not_call_itself_converged(structure, accelerate):
     x, start = start_and_rows(structure, 3, 2)
-    for passes in 1, 2, 5:
-        run = fit(x, start, structure, StopRule(max_passes=passes), accelerate=accelerate)
+    for e_steps in 1, 2, 5:
+        run = fit(x, start, structure, StopRule(max_e_steps=e_steps), accelerate=accelerate)
         assert not run.converged
-        assert run.n_passes == passes
+        assert run.n_e_steps == e_steps
 
 
 def test_the_rule_of_scikit_learn_looks_at_the_change(structure):
@@ -96,13 +96,13 @@ def test_the_rule_of_scikit_learn_looks_at_the_change(structure):
     assert (changes[:-1] >= 1e-5).all()
 
 
-def test_many_passes_are_plain_em(structure):
+def test_many_e_steps_are_plain_em(structure):
     # The yardstick of this file is EM itself.
     x, start = start_and_rows(structure, 5, 2)
     theta = start
     for _ in range(6):
         theta = one_step(x, theta, structure)
-    rule = StopRule(remaining=-1.0, max_passes=7)
+    rule = StopRule(remaining=-1.0, max_e_steps=7)
     run = fit(x, start, structure, rule, accelerate=False)
     np.testing.assert_array_equal(run.parameters.means, theta.means)
     np.testing.assert_array_equal(run.parameters.covariances, theta.covariances)
@@ -119,4 +119,4 @@ def test_a_run_ends_where_rounding_is_all_that_is_left_to_gain(code):
     covariances = np.array([np.eye(150), np.eye(150)])
     run = fit(x, Parameters(np.full(2, 0.5), means, covariances), as_structure(code), StopRule())
     assert run.converged
-    assert run.n_passes < 1000
+    assert run.n_e_steps < 1000

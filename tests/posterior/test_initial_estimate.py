@@ -18,7 +18,7 @@ from bayesgmm.covariance.structures import as_structure
 from bayesgmm.data.validation import Data
 from bayesgmm.errors import DegeneracyWarning, FitError
 from bayesgmm.posterior.initial_estimate import as_penalty, estimate
-from bayesgmm.priors.priors import ResolvedPriors
+from bayesgmm.priors.resolved_priors import ResolvedPriors
 
 FIXED = Priors(hierarchical=False)
 SHORT = {"draws": 50, "tune": 100, "chains": 2, "rng": 1, "progressbar": False}

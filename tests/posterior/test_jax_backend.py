@@ -129,7 +129,7 @@ def test_numbers_of_32_bits_are_refused(jax, jaxified):
     in_jax = jaxified(given, [MixtureLogDensity("cholesky")(*given)])
     jax.config.update("jax_enable_x64", False)
     try:
-        with pytest.raises(InvalidParameterError, match="numbers of 64 bits"):
+        with pytest.raises(InvalidParameterError, match="64-bit numbers"):
             in_jax(*at)
     finally:
         jax.config.update("jax_enable_x64", True)

@@ -1,19 +1,36 @@
+import os
+import pickle
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import cloudpickle
 import numpy as np
 import pymc as pm
 import pytensor
+import pytensor.tensor as pt
 import pytest
-from problems import CASES, built, case_name, rows, somewhere
+from problems import (
+    CASES,
+    INTERPRETED,
+    built,
+    case_name,
+    log_density_at_start,
+    priors_of,
+    rows,
+    somewhere,
+)
 
-from bayesgmm import GaussianMixture, Priors, load_dataset, mixture_model, sample_posterior
+from bayesgmm import GaussianMixture, Mixture, Priors, load_dataset, mixture_model, sample_posterior
+from bayesgmm.covariance.structures import as_structure
 from bayesgmm.errors import InputError, InvalidParameterError, NotFittedError
-
-# Compiling each of these graphs takes longer than all the rest.
-INTERPRETED = pytensor.compile.mode.Mode(linker="py", optimizer="fast_compile")
+from bayesgmm.posterior.coordinates import coordinates
 
 
 def model_of(case, k=3):
-    word, d, how = case
-    return mixture_model(rows(150, d), k, covariance_type=word, priors=Priors(**how))
+    word, d, _ = case
+    return mixture_model(rows(150, d), k, covariance_type=word, priors=priors_of(case, k))
 
 
 @pytest.mark.parametrize("case", CASES, ids=case_name)
@@ -89,9 +106,9 @@ def test_a_fit_makes_the_coordinates():
 @pytest.mark.parametrize("case", CASES, ids=case_name)
 def test_draws_from_the_prior_have_its_density(case):
     """The mean of d/dt log p(e^t Sigma) at t = 0 is minus the free entries of Sigma."""
-    word, d, how = case
+    word, d, _ = case
     model = model_of(case, k=1)
-    family = Priors(**how).for_data(rows(150, d), 1, word).covariances
+    family = priors_of(case, 1).for_data(rows(150, d), 1, word).covariances
     name = next(each.name for each in model.free_RVs if "mean" not in each.name)
     draws = pm.draw(model[name], 2000, random_seed=3, mode=INTERPRETED)
     h = 1e-4
@@ -115,6 +132,78 @@ def test_pymcs_own_sampler_draws_from_the_same_posterior():
     # 150 draws are worth at least 30 independent ones here: a standard error of sd / 5.
     assert (abs(nearest.mean(axis=0) - em) < nearest.std(axis=0)).all()
     assert np.isfinite(by_pymc["log_likelihood"]["X"]).all()
+
+
+@pytest.mark.parametrize("components", [None, [2, 0]])
+def test_ordered_means_have_the_density_of_their_priors(components):
+    x = rows(150, 3)
+    priors = Priors(ordered=1, ordered_components=components)
+    resolved, model = priors.for_data(x, 3), mixture_model(x, 3, priors=priors)
+    values, variables = model.value_vars, [model[v] for v in ("weights", "means", "covariances")]
+    densities = [model.logp(jacobian=jacobian) for jacobian in (False, True)]
+    parameters = model.replace_rvs_by_values(variables)
+    evaluate = pytensor.function(values, [*parameters, *densities], mode=INTERPRETED)
+    rng = np.random.default_rng(4)
+    u = [0.5 * rng.standard_normal(shape) for shape in ((2,), (3, 3), (3, 6))]
+    weights, means, covariances, plain, with_jacobian = evaluate(*u)
+    these = components or [0, 1, 2]
+    assert (np.diff(means[these, 1]) > 0.0).all()
+    mixture = Mixture(weights / weights.sum(), means, covariances)
+    expected = mixture.log_density(x).sum() + resolved.log_density(mixture)
+    assert plain == pytest.approx(expected, rel=1e-11)
+    transform = model.rvs_to_transforms[model["means"]]
+    m = pt.dmatrix(shape=(3, 3))
+    back = pytensor.function([m], transform.backward(m), mode=INTERPRETED)
+    h, unit = 1e-5, np.eye(9).reshape(9, 3, 3)
+    slopes = [(back(u[1] + h * each) - back(u[1] - h * each)).ravel() / (2 * h) for each in unit]
+    determinant = transform.log_jac_det(m).eval({m: u[1]}, mode=INTERPRETED)
+    assert determinant == pytest.approx(np.linalg.slogdet(slopes)[1], rel=1e-7)
+    np.testing.assert_allclose(
+        transform.forward(means).eval(mode=INTERPRETED), u[1], rtol=1e-9, atol=1e-11
+    )
+    # The Jacobians of the others are those of the compiled posterior, which has that of A m, too.
+    frame = coordinates(x, 3, as_structure("full"))
+    others = frame.log_jacobian(weights, covariances)
+    others -= 3 * np.log(np.diagonal(frame.user_frame)).sum()
+    assert with_jacobian - plain == pytest.approx(determinant + others, rel=1e-9)
+    prior = pm.draw(model["means"], 200, random_seed=1, mode=INTERPRETED)
+    assert (np.diff(prior[:, these, 1]) > 0.0).all()
+
+
+@pytest.mark.parametrize("by", [pickle, cloudpickle])
+def test_a_model_is_pickled(by):
+    model = mixture_model(load_dataset("faithful").X, 2)
+    expected = log_density_at_start(model)
+    again = by.loads(by.dumps(model))
+    assert log_density_at_start(again) == expected
+    assert again.str_repr() == model.str_repr()
+    if by is pickle:
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            assert pool.submit(log_density_at_start, model).result() == expected
+
+
+COLD = """
+import time
+import pymc as pm
+from bayesgmm import load_dataset, mixture_model
+
+model = mixture_model(load_dataset("faithful").X, 2)
+began = time.process_time()
+pm.sample(draws=1, tune=1, chains=1, cores=1, progressbar=False, model=model, random_seed=1,
+          nuts_sampler="pymc", compute_convergence_checks=False)
+print(time.process_time() - began)
+"""
+
+
+def test_the_first_draw_on_a_cold_cache(tmp_path):
+    environment = os.environ | {
+        "PYTENSOR_FLAGS": f"base_compiledir={tmp_path}",
+        "NUMBA_CACHE_DIR": str(tmp_path),
+    }
+    run = subprocess.run(
+        [sys.executable, "-c", COLD], env=environment, capture_output=True, text=True, check=True
+    )
+    assert float(run.stdout.split()[-1]) < 15.0
 
 
 def test_bad_input_is_refused_before_there_is_a_model():

@@ -19,7 +19,7 @@ from bayesgmm import (
 )
 from bayesgmm.errors import BayesGMMError, InputError, InvalidParameterError, NotFittedError
 from bayesgmm.mixture.matching import match_components
-from bayesgmm.priors.priors import ResolvedPriors
+from bayesgmm.priors.resolved_priors import ResolvedPriors
 
 HOSTILE = ["km/h", "<script>alert(1)</script>=cmd"]
 

@@ -1,6 +1,7 @@
 """Penalised EM: modes of the posterior, for every structure, where likelihood has them and not."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
@@ -84,6 +85,11 @@ PRIORS = {
     "learned scale": Priors(),
     "fixed scale": Priors(hierarchical=False),
     "strong": Priors(concentration=30.0, mean_location=[2.0, 60.0], mean_sd=[0.05, 1.0]),
+    "different": Priors(
+        concentration=[30.0, 3.0],
+        mean_location=[[4.1, 85.0], [2.2, 50.0]],
+        mean_sd=[[0.05, 1.0], [0.1, 2.0]],
+    ),
 }
 
 
@@ -102,8 +108,44 @@ def test_the_gradient_of_the_log_posterior_is_zero(structure, name):
         likelihood, prior, scale = slopes_at(fit, x, structure, rng)
         # Neither is zero alone, beyond the errors of the differences (h^4) and of the optimum.
         assert abs(likelihood + prior) <= 1e-7 * (scale + len(x))
-    if name == "strong":
+    if name in ("strong", "different"):
         assert abs(prior) > 1e-3 * scale
+    if name == "different":
+        # Component k is the one with the k-th prior, not the one with the k-th smallest mean.
+        assert fit.means_[0, 0] > fit.means_[1, 0]
+
+
+OF_EACH = {
+    "VVV": InverseWishart(30.0, [np.diag([0.5, 500.0]), np.diag([8.0, 30.0])]),
+    "VVI": InverseGamma(20.0, [[0.5, 500.0], [8.0, 30.0]]),
+    "VII": InverseGamma(20.0, [[5.0], [200.0]]),
+}
+
+
+@pytest.mark.parametrize("code", OF_EACH)
+def test_covariances_of_each_component_have_priors_of_their_own(code):
+    priors = Priors(covariances=OF_EACH[code], mean_location=[[4.3, 80.0], [2.0, 54.0]])
+    fit = GaussianMixture(2, covariance_type=code, priors=priors, random_state=0).fit(FAITHFUL)
+    assert fit.converged_
+    rng = np.random.default_rng(3)
+    for _ in range(5):
+        likelihood, prior, scale = slopes_at(fit, FAITHFUL, as_structure(code), rng)
+        assert abs(likelihood + prior) <= 1e-7 * (scale + len(FAITHFUL))
+    # Also the components at which runs start are in the order that the priors favour.
+    swapped = fit.priors_.log_density(fit.mixture_.permuted([1, 0]))
+    assert swapped < fit.priors_.log_density(fit.mixture_) - 1.0
+
+
+@pytest.mark.parametrize(("components", "up"), [(None, True), ((0, 1), True), ((1, 0), False)])
+def test_ordered_means_number_the_components(components, up):
+    priors = Priors(ordered="waiting", ordered_components=components)
+    fit = GaussianMixture(2, priors=priors, random_state=0).fit(
+        pd.DataFrame(FAITHFUL, columns=["eruptions", "waiting"])
+    )
+    free = GaussianMixture(2, priors=Priors(), random_state=0).fit(FAITHFUL)
+    assert (fit.means_[0, 1] < fit.means_[1, 1]) == up
+    # Of two permutations of equal density the order keeps one.
+    assert fit.log_posterior_ == pytest.approx(free.log_posterior_ + np.log(2.0), rel=1e-12)
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 5])
@@ -262,6 +304,9 @@ def test_a_weight_is_a_repetition():
     [
         ({"priors": Priors(covariances=LKJ())}, "no closed|without a closed"),
         ({"priors": Priors(concentration=0.5)}, "no maximum"),
+        ({"priors": Priors(concentration=[2.0, 0.01])}, "concentration=0.01 < 1.*sample_posterior"),
+        ({"priors": PRIORS["different"], "order_by": "means"}, "Leave order_by out"),
+        ({"priors": Priors(ordered=0), "order_by": "weights"}, "Leave order_by out"),
         ({"priors": "default", "reg_covar": 1e-6}, "one of them"),
         ({"priors": "jeffreys"}, "priors"),
         ({"priors": Priors(mean_sd=[1.0, 2.0, 3.0])}, "mean_sd has shape"),

@@ -14,6 +14,7 @@ CORE = Path(__file__).parents[2] / "bayesgmm" / "core"
 pytestmark = pytest.mark.skipif(not CORE.exists(), reason="needs the source of the core")
 X = np.random.default_rng(0).standard_normal((30, 2)) * [1.0, 3.0]
 C = np.array([[2.0, 0.5], [0.5, 1.0]])
+EACH = [[0.5, 2.0], [1.0, 1.0], [3.0, 4.0]]
 
 
 def between(file, first, last):
@@ -33,10 +34,12 @@ def test_the_fields_are_those_of_the_core():
 @pytest.mark.parametrize(
     ("word", "family", "kind", "strength", "scale"),
     [
-        ("diag", InverseGamma(3.0, [0.5, 2.0]), "FIXED", (3.0, 0.0), [0.5, 2.0]),
+        ("diag", InverseGamma(3.0, [0.5, 2.0]), "FIXED", (3.0, 0.0), [[0.5, 2.0]] * 3),
         ("diag", InverseGamma(3.0, Gamma(0.4, 5.0)), "LEARNED", (3.0, 0.4), [5.0, 5.0]),
-        ("spherical", InverseGamma(3.0, 0.5), "FIXED", (3.0, 0.0), [0.5]),
-        ("full", InverseWishart(7.0, C), "FIXED", (7.0, 0.0), C),
+        ("spherical", InverseGamma(3.0, 0.5), "FIXED", (3.0, 0.0), [0.5] * 3),
+        ("full", InverseWishart(7.0, C), "FIXED", (7.0, 0.0), [C] * 3),
+        ("full", InverseWishart(7.0, [C, 2 * C, C]), "FIXED", (7.0, 0.0), [C, 2 * C, C]),
+        ("diag", InverseGamma(3.0, EACH), "FIXED", (3.0, 0.0), EACH),
         ("tied", InverseWishart(7.0, Wishart(4.0, C)), "LEARNED", (7.0, 4.0), np.linalg.inv(C)),
         ("full", LKJ(1.5, [0.1, 0.2], 0.3), "SEPARATE", (1.5, 0.3), np.zeros((2, 2))),
     ],
@@ -47,5 +50,14 @@ def test_the_numbers_are_those_of_the_families(word, family, kind, strength, sca
     assert found.family == re.findall(r"\w+", kinds).index(kind)
     assert tuple(found.strength) == strength
     np.testing.assert_allclose(found.scale, np.ravel(scale), rtol=1e-14)
-    assert (found.groups, found.axes) == (1 if word == "tied" else 3, len(found.scale) % 4)
-    np.testing.assert_array_equal(found.log_scales, [0.1, 0.2] if kind == "SEPARATE" else 0.0)
+    axes = {"diag": 2, "spherical": 1}.get(word, 0)
+    assert (found.groups, found.axes) == (1 if word == "tied" else 3, axes)
+    expected = [[0.1, 0.2]] * 3 if kind == "SEPARATE" else np.zeros((found.groups, 2))
+    np.testing.assert_array_equal(found.log_scales, expected)
+
+
+def test_the_means_of_each_component():
+    location, sd = [[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]], [1.0, 2.0]
+    found = prior_numbers(Priors(mean_location=location, mean_sd=sd).for_data(X, 3))
+    np.testing.assert_array_equal(found.location, location)
+    np.testing.assert_array_equal(found.precision, [[1.0, 0.5]] * 3)

@@ -1,5 +1,6 @@
 """Priors: published numbers, densities against scipy and quadrature, units, documents, errors."""
 
+import itertools
 import json
 
 import numpy as np
@@ -10,7 +11,8 @@ from bayesgmm import load_dataset
 from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.priors.families import LKJ, Gamma, InverseGamma, InverseWishart, Wishart
-from bayesgmm.priors.priors import Priors, ResolvedPriors
+from bayesgmm.priors.priors import Priors
+from bayesgmm.priors.resolved_priors import ResolvedPriors
 
 X = np.random.default_rng(0).standard_normal((60, 3)) * [1.0, 20.0, 0.01] + [5.0, 0.0, 1.0]
 WORDS = ["full", "tied", "diag", "spherical"]
@@ -170,11 +172,105 @@ def test_beliefs_follow_the_units(word, hierarchical):
         )
 
 
-@pytest.mark.parametrize("family", [None, "lkj", InverseWishart(8.0, np.diag([1.0, 2.0, 3.0]))])
-def test_documents(family):
-    priors = Priors(covariances=family).for_data(X, 4)
+DIFFERENT = {
+    "concentration": [0.5, 1.0, 2.0, 4.0],
+    "mean_location": X[:4],
+    "mean_sd": [1.0, 2.0, 3.0],
+}
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        {},
+        {"covariances": "lkj"},
+        {"covariances": InverseWishart(8.0, np.diag([1.0, 2.0, 3.0]))},
+        {"covariances": InverseWishart(8.0, [c * np.eye(3) for c in (1.0, 2.0, 3.0, 4.0)])},
+        {"covariances": LKJ(2.0, X[:4])},
+        DIFFERENT,
+        {"ordered": 1},
+        {"ordered": -1, "ordered_components": [2, 0]},
+    ],
+)
+def test_documents(numbers):
+    priors = Priors(**numbers).for_data(X, 4)
     text = json.dumps(priors.to_dict(), allow_nan=False)
     assert ResolvedPriors.from_dict(json.loads(text)) == priors
+    # Passed on: all numbers are given, and nothing follows from other data.
+    for given in (priors, text):
+        assert Priors.from_resolved(given).for_data(X[:20] * 7.0, 4) == priors
+
+
+def test_equal_priors_may_be_passed_on_to_another_number_of_components():
+    priors = Priors(concentration=3.0).for_data(X, 4)
+    assert Priors.from_resolved(priors).for_data(X, 2).concentration == (3.0, 3.0)
+    different = Priors(**DIFFERENT).for_data(X, 4)
+    with pytest.raises(InvalidParameterError, match=r"concentration has shape \(4,\).*\(2,\)"):
+        Priors.from_resolved(different).for_data(X, 2)
+
+
+FAMILIES = {
+    "full": InverseWishart(7.0, [c * np.diag([1.0, 400.0, 1e-4]) for c in (1.0, 2.0, 3.0)]),
+    "diag": InverseGamma(3.0, [[c, 400.0 * c, 1e-4 * c] for c in (1.0, 2.0, 3.0)]),
+    "spherical": InverseGamma(3.0, [[1.0], [2.0], [3.0]]),
+}
+
+
+@pytest.mark.parametrize("word", FAMILIES)
+def test_the_density_of_priors_that_differ(word):
+    numbers = {name: DIFFERENT[name][:3] for name in DIFFERENT}
+    priors = Priors(covariances=FAMILIES[word], **numbers).for_data(X, 3, word)
+    mixture = mixture_of(word)
+    expected = stats.dirichlet.logpdf(mixture.weights, priors.concentration)
+    expected += stats.norm.logpdf(mixture.means, priors.mean_location, priors.mean_sd).sum()
+    for covariance, scale in zip(mixture.covariances, FAMILIES[word].scale, strict=True):
+        if word == "full":
+            expected += stats.invwishart.logpdf(covariance, 7.0, np.array(scale))
+        else:
+            variances = np.diagonal(covariance)[: len(scale)]
+            expected += stats.invgamma.logpdf(variances, 3.0, scale=scale).sum()
+    assert priors.log_density(mixture) == pytest.approx(expected, rel=1e-12)
+    assert not priors.exchangeable
+    moved = priors.transformed(np.ones(3), np.full(3, 2.0))
+    there = mixture.transformed(np.full(3, 2.0) * np.eye(3), -2.0)
+    powers = {"full": 3 * 3 * 4, "diag": 3 * 3 * 2, "spherical": 3 * 2}[word]
+    jacobian = (3 * 3 + powers) * np.log(2.0)
+    assert moved.log_density(there) == pytest.approx(priors.log_density(mixture) - jacobian)
+
+
+@pytest.mark.parametrize("word", FAMILIES)
+def test_the_best_order_has_the_highest_density(word):
+    numbers = {name: DIFFERENT[name][:3] for name in DIFFERENT}
+    priors = Priors(covariances=FAMILIES[word], **numbers).for_data(X, 3, word)
+    for seed in range(5):
+        mixture = mixture_of(word, seed=seed)
+        values = [priors.log_density(mixture.permuted(p)) for p in itertools.permutations(range(3))]
+        best = priors.log_density(mixture.permuted(priors.best_order(mixture)))
+        assert best == pytest.approx(max(values), rel=1e-13)
+
+
+def test_equal_numbers_are_one_prior():
+    given = Priors(concentration=[2.0] * 2, mean_location=[[1.0] * 3] * 2, mean_sd=X.std(axis=0))
+    priors = given.for_data(X, 2)
+    assert priors.mean_location == (1.0, 1.0, 1.0)
+    assert priors.exchangeable
+    assert not Priors(ordered=0).for_data(X, 2).exchangeable
+
+
+def test_ordered_means_have_one_of_all_permutations():
+    mixture = mixture_of("full", k=4)
+    free = Priors().for_data(X, 4)
+    for components in (None, [3, 1]):
+        priors = Priors(ordered=2, ordered_components=components).for_data(X, 4)
+        sorted_one = mixture.permuted(priors.in_order(mixture.means))
+        permutations = np.log(24.0 if components is None else 2.0)
+        expected = free.log_density(sorted_one) + permutations
+        assert priors.log_density(sorted_one) == pytest.approx(expected, rel=1e-13)
+        these = list(components or range(4))
+        assert (np.diff(sorted_one.means[these, 2]) > 0.0).all()
+        order = np.arange(4)
+        order[these[:2]] = these[1::-1]
+        assert priors.log_density(sorted_one.permuted(order)) == -np.inf
 
 
 def test_a_fixed_scale_is_the_mean_of_the_learned_one():
@@ -212,7 +308,16 @@ def test_a_weight_is_a_repetition_and_nan_are_left_aside():
         (lambda: InverseGamma(-1.0), "shape"),
         (lambda: InverseGamma(2.0, Gamma(rate=[1.0, 0.0])), "rate"),
         (lambda: InverseWishart(5.0, [[1.0, 2.0], [2.0, 1.0]]), "positive definite"),
+        (lambda: Priors(concentration=[1.0, -1.0]), "concentration.*greater than 0"),
+        (lambda: Priors(concentration=[1.0, 2.0]).for_data(X, 3), r"concentration has shape"),
         (lambda: Priors(mean_location=[1.0, 2.0]).for_data(X, 2), r"\(2,\).*\(3,\)"),
+        (lambda: Priors(mean_location=X[:3]).for_data(X, 2), r"\(3, 3\).*\(3,\), or \(2, 3\)"),
+        (lambda: Priors(covariances=FAMILIES["full"]).for_data(X, 3, "tied"), r"need \(3, 3\)"),
+        (lambda: Priors(ordered=0, ordered_components=[0, 2]).for_data(X, 2), "below 2"),
+        (lambda: Priors(ordered_components=[0, 1]), "needs ordered"),
+        (lambda: Priors(ordered=0, concentration=[1.0, 2.0]).for_data(X, 2), "have one prior"),
+        (lambda: Priors.from_resolved("[]"), "cannot be read"),
+        (lambda: Priors.from_resolved(Priors()), "must be a ResolvedPriors"),
         (lambda: Priors(covariances="inverse-gamma").for_data(X, 2), "not a prior of"),
         (lambda: Priors(covariances="lkj").for_data(X, 2, "diag"), "Use InverseGamma"),
         (lambda: Priors(covariances=InverseWishart(2.0)).for_data(X, 2), "needs df > 2"),
@@ -229,6 +334,8 @@ def test_what_makes_no_sense_is_refused(make, message):
 def test_constant_columns_give_no_scale():
     with pytest.raises(InputError, match="constant in column 1"):
         Priors().for_data(np.column_stack([X[:, 0], np.ones(60)]), 2)
+    with pytest.raises(InputError, match="3 is not a feature"):
+        Priors(ordered=3).for_data(X, 2)
     with pytest.raises(InputError, match="NaN"):
         Priors().for_data(np.full((3, 1), np.nan), 2)
 

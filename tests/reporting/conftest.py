@@ -67,6 +67,7 @@ def posterior_of():
         names = ("chain", "draw", "component", "feature", "feature_bis")
         values = {name: np.array(each) for name, each in arrays.items()}
         group = xr.Dataset({name: (names[: x.ndim], x) for name, x in values.items()})
-        return xr.DataTree.from_dict({"posterior": group})
+        quiet = xr.Dataset({"diverging": (names[:2], np.zeros((chains, draws), bool))})
+        return xr.DataTree.from_dict({"posterior": group, "sample_stats": quiet})
 
     return make

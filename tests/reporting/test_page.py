@@ -45,7 +45,7 @@ def pages(tmp_path_factory, faithful, faithful_em, hostile, hostile_title, poste
 
 
 def grid(X):
-    """What `select_mixture` tabulates, of four cells."""
+    """What `select_mixture` tabulates, of four models."""
     records = []
     for k in (1, 2):
         for word in ("full", "diag"):

@@ -7,7 +7,7 @@ import xarray as xr
 
 import bayesgmm
 from bayesgmm import GaussianMixture, report
-from bayesgmm.diagnostics import labelling
+from bayesgmm.labels import labelling
 
 FAITHFUL_ROWS = 272
 
@@ -25,7 +25,8 @@ def test_labels_are_undone_before_anything_is_summarised(made):
     assert sections["posterior"]["state"] == "good"
     assert sections["posterior"]["numbers"]["largest_r_hat"] < 1.02
     table = {row[0]: row[1:] for row in sections["posterior"]["tables"][0]["rows"]}
-    mean, spread, low, high = table["mean of waiting, component 1"][:4]
+    mean, error, spread, low, high = table["mean of waiting, component 1"][:5]
+    assert error == pytest.approx(spread / np.sqrt(4000), rel=0.2)
     assert mean == pytest.approx(79.968, abs=5 * spread / np.sqrt(4000))
     assert low < mean < high
     assert sections["fit"]["numbers"]["replicates_from"] == "posterior"
@@ -41,15 +42,16 @@ def test_nothing_is_missing_but_what_was_not_asked_for(made):
     for section in made.numbers["sections"].values():
         missing = section["verdict"].startswith(("Not computed", "Could not be computed"))
         assert not missing, section["verdict"]
-    assert "Not checked" not in made.numbers["verdict"]
+    # K and the structure were given: nothing was compared, and the head says so.
+    assert made.numbers["verdict"].endswith("Not checked: choice of K and structure.")
     assert made.numbers["sections"]["recovery"]["state"] is None
-    assert made.numbers["sections"]["choice"]["state"] is None
+    assert made.numbers["sections"]["choice"]["state"] == "unknown"
 
 
 def test_a_report_labels_the_posterior_once(faithful, faithful_em, posterior_of, monkeypatch):
     calls = []
-    plain = labelling._METHODS["ecr"]
-    monkeypatch.setitem(labelling._METHODS, "ecr", lambda p: calls.append(1) or plain(p))
+    plain = labelling.GAUSSIAN["ecr"]
+    monkeypatch.setitem(labelling.GAUSSIAN, "ecr", lambda p: calls.append(1) or plain(p))
     posterior = posterior_of(faithful_em, FAITHFUL_ROWS, draws=100)
     made = report(faithful, em=faithful_em, posterior=posterior, truth=faithful_em.mixture_)
     assert len(calls) == 1
@@ -65,11 +67,19 @@ def test_names_of_variables_do_not_matter(faithful, faithful_em, posterior_of):
         report(faithful, em=faithful_em, posterior=tree, truth=faithful_em.mixture_, **variables)
         for tree, variables in (
             (posterior, {}),
-            (xr.DataTree.from_dict({"posterior": foreign}), {"variables": names}),
-            (foreign, {"variables": names}),
+            (
+                xr.DataTree.from_dict(
+                    {"posterior": foreign, "sample_stats": posterior["sample_stats"].dataset}
+                ),
+                {"variables": names},
+            ),
         )
     ]
-    assert pages[0].html == pages[1].html == pages[2].html
+    assert pages[0].html == pages[1].html
+    # A Dataset has no record of divergent transitions, and that is said.
+    alone = report(faithful, em=faithful_em, posterior=foreign, variables=names)
+    assert alone.numbers["sections"]["switching"]["state"] == "care"
+    assert "Not checked: the sampler reports no trouble" in alone.html
 
 
 def test_a_posterior_alone_is_enough(faithful, faithful_em, posterior_of):

@@ -14,7 +14,14 @@ import pytest
 FILE = Path(__file__).with_name("sentences.txt")
 PACKAGE = Path(__file__).parents[2] / "bayesgmm"
 # The report, the plots that it shows, and the rooms whose errors and notes it prints.
-ROOMS = ("reporting", "diagnostics", "plots", "posterior/draws.py")
+ROOMS = (
+    "reporting",
+    "diagnostics",
+    "labels",
+    "plots",
+    "posterior/draws.py",
+    "selection/model_selection.py",
+)
 # Texts of several words, but not where matplotlib places a legend.
 WORDS = r"^(?!(outside )?(upper|lower) (left|right|center)$)(?=.*[A-Za-z]{2}).* "
 

@@ -70,7 +70,7 @@ def test_no_cell_is_worse_than_mclusts(selections, name):
     table = selections[name].table
     sound = (table["note"] == "") | table["note"].str.startswith("inherited")
     found = -table[sound].pivot(index="n_components", columns="covariance_type", values="bic")
-    # VVE's M-step is not that of its likelihood there; and cells that mclust gave up are empty.
+    # VVE's M-step is not that of its likelihood there; models that mclust gave up are empty.
     expected = MCLUST[name].drop(columns="VVE").stack().dropna()
     assert len(expected) > 100
     for (k, code), value in expected.items():
@@ -104,7 +104,7 @@ def test_the_best_of_old_faithful_and_iris(selections):
 def test_icl_is_mclusts(selections):
     """As `summary(Mclust(X))` of mclust 6 prints it, in its sign.
 
-    Iris to all digits. Old Faithful's EM ends there .0101 nats below the optimum, along a direction
+    Iris to all digits. Old Faithful's EM ends there .0101 nats below the maximum, along a direction
     in which ICL moves by a hundred times as much as BIC.
     """
     iris = selections["iris"].ranked().iloc[0]
@@ -188,7 +188,7 @@ def test_one_feature_has_two_structures():
 
 
 def test_a_bound_on_eigenvalues_holds_in_any_unit():
-    """The best optimum of Old Faithful's VVV, 3 has a ratio of 48; the next best one of 16."""
+    """The best maximum of Old Faithful's VVV, 3 has a ratio of 48; the next best one of 16."""
     free = select_mixture(FAITHFUL, [3], "VVV", rng=0).best
     assert eigenvalue_ratio(free) > 45.0
     for units in (1.0, np.array([1e3, 1e-3])):
@@ -211,9 +211,9 @@ def eigenvalue_ratio(fit):
 
 
 def test_a_bound_that_nothing_meets_is_said():
-    with pytest.raises(FitError, match="too flat beside the others"):
+    with pytest.raises(FitError, match="too flat compared with the others"):
         select_mixture(FAITHFUL, [3], "VVV", eigenvalue_ratio=1.0, rng=0)
-    with pytest.warns(DegeneracyWarning, match="too flat beside the others"):
+    with pytest.warns(DegeneracyWarning, match="too flat compared with the others"):
         GaussianMixture(3, eigenvalue_ratio=1.0, random_state=0).fit(FAITHFUL)
 
 

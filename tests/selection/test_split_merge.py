@@ -1,4 +1,4 @@
-"""Starts made from the optimum of a neighbouring cell, and runs that give way to a better one."""
+"""Starts made from the maximum of a neighbouring model, and runs that give way to a better one."""
 
 import numpy as np
 import pytest
@@ -15,8 +15,8 @@ CODES = [each.code for each in structures() if len(each.code) == 3]
 IRIS = load_dataset("iris").X - load_dataset("iris").X.mean(axis=0)
 
 
-def optimum(code, k, rows):
-    """A mixture of the structure near an optimum, with the statistics of a pass there."""
+def maximum(code, k, rows):
+    """A mixture of the structure near a maximum, with the statistics of a pass there."""
     structure = as_structure(code)
     fit = GaussianMixture(k, covariance_type=code, random_state=0).fit(rows)
     covariances = fit.mixture_.covariances
@@ -24,7 +24,7 @@ def optimum(code, k, rows):
         covariances = np.einsum("kii->ki", covariances)
     start = Parameters(fit.weights_, fit.means_, np.ascontiguousarray(covariances))
     return maximise(
-        Rows(rows), Objective(structure), start, StopRule(remaining=1e-10, max_passes=200)
+        Rows(rows), Objective(structure), start, StopRule(remaining=1e-10, max_e_steps=200)
     )
 
 
@@ -41,7 +41,7 @@ def moments(parameters):
 @pytest.mark.parametrize("code", CODES)
 def test_halves_have_the_moments_of_the_whole(code):
     """A component's first two moments are its halves', where the structure leaves them."""
-    structure, run = as_structure(code), optimum(code, 3, IRIS)
+    structure, run = as_structure(code), maximum(code, 3, IRIS)
     centre, spread = moments(run.parameters)
     made = list(splits(structure, run.parameters, run.statistics, None))
     assert len(made) == 3
@@ -59,11 +59,11 @@ def test_division_across_the_same_direction_in_any_coordinates():
     """With lengths measured by the covariance of all rows, no linear map changes the halves."""
     structure = as_structure("VVV")
     change = np.array([[2.0, 0.3, 0, 0], [0, 0.1, 0, 0], [1.0, 0, 3.0, 0], [0, 0.5, 0, 1.0]])
-    run = optimum("VVV", 2, IRIS)
+    run = maximum("VVV", 2, IRIS)
     rows = np.ascontiguousarray(IRIS @ change.T)
     weights, means, covariances = run.parameters
     start = Parameters(weights, means @ change.T, change @ covariances @ change.T)
-    there = maximise(Rows(rows), Objective(structure), start, StopRule(max_passes=1))
+    there = maximise(Rows(rows), Objective(structure), start, StopRule(max_e_steps=1))
     here = splits(structure, run.parameters, run.statistics, metric_of(IRIS))
     mapped = splits(structure, there.parameters, there.statistics, metric_of(rows))
     for one, other in zip(here, mapped, strict=True):
@@ -78,7 +78,7 @@ def metric_of(rows):
 
 @pytest.mark.parametrize("code", CODES)
 def test_joining_keeps_the_moments(code):
-    structure, run = as_structure(code), optimum(code, 4, IRIS)
+    structure, run = as_structure(code), maximum(code, 4, IRIS)
     centre, spread = moments(run.parameters)
     made = list(merges(structure, run.parameters, 150.0, 99))
     assert len(made) == 6
@@ -101,10 +101,10 @@ def test_the_halves_of_one_group_are_joined_first():
 
 @pytest.mark.parametrize("code", CODES)
 def test_a_member_stays_itself_and_others_become_members(code):
-    structure, run = as_structure(code), optimum(code, 3, IRIS)
+    structure, run = as_structure(code), maximum(code, 3, IRIS)
     again = projected(structure, 150.0, *run.parameters)
     np.testing.assert_allclose(again.covariances, run.parameters.covariances, rtol=1e-5, atol=1e-9)
-    other = optimum("VVV", 3, IRIS).parameters
+    other = maximum("VVV", 3, IRIS).parameters
     made = projected(structure, 150.0, *other)
     twice = projected(structure, 150.0, *made)
     np.testing.assert_allclose(twice.covariances, made.covariances, rtol=1e-3, atol=1e-6)
@@ -125,8 +125,8 @@ def test_a_run_gives_way_to_a_rival_that_it_will_not_reach():
         np.tile(np.cov(IRIS.T), (3, 1, 1)),
     )
 
-    def run(rival):
-        rule = StopRule(remaining=1e-6, max_passes=500, rival=rival)
+    def run(incumbent):
+        rule = StopRule(remaining=1e-6, max_e_steps=500, incumbent=incumbent)
         return maximise(Rows(IRIS), Objective(structure), start, rule)
 
     whole = run(-np.inf)
@@ -134,7 +134,7 @@ def test_a_run_gives_way_to_a_rival_that_it_will_not_reach():
     brief = run(whole.objective + 1000.0)
     assert whole.remaining <= 1e-6
     assert brief.outcome is Outcome.BEHIND
-    assert brief.n_passes < whole.n_passes
+    assert brief.n_e_steps < whole.n_e_steps
     assert brief.remaining > 1e-6
     np.testing.assert_array_equal(brief.trace, whole.trace[: brief.trace.size])
     assert same.trace[-1] <= whole.trace[-1]
@@ -158,7 +158,7 @@ def test_a_k_alone_is_reached_by_those_below_it():
 
 @pytest.mark.filterwarnings("ignore:The selected model")
 def test_a_grid_of_many_rows_ends_on_all_of_them():
-    """Optima are looked for on 2000 rows; what is reported is the optimum of all."""
+    """Maxima are looked for on 2000 rows; what is reported is the maximum of all."""
     rng = np.random.default_rng(5)
     rows = np.concatenate([rng.normal(c, 1.0, (1500, 2)) for c in (0.0, 4.0)])
     table = select_mixture(rows, range(1, 4), ["EII", "EEE", "VVV"], rng=0).table

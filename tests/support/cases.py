@@ -14,7 +14,7 @@ STRUCTURES = [each for each in structures() if len(each.code) == 3]
 CODES = [each.code for each in STRUCTURES]
 # The other M-steps iterate (Celeux and Govaert 1995, section 4).
 CLOSED_FORM = {"VVV", "EEE", "VVI", "EEI", "EVI", "VII", "EII", "EEV", "EVV"}
-IN_NO_TIME = StopRule(remaining=1e-12, max_passes=20_000)
+IN_NO_TIME = StopRule(remaining=1e-12, max_e_steps=20_000)
 
 
 def random_scatters(structure, rng, k, d):

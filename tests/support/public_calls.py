@@ -123,6 +123,7 @@ def table():
     posterior = {"posterior": t.posterior}
     relabelling = {"method": WORD, "reference": optional(MIXTURE), "X": optional(ROWS)}
     relabelling |= {"posterior": POSTERIOR, "variables": VARIABLES}
+    relabelling |= {"allocations": TEXT, "probabilities": TEXT}
     matrices = np.array([np.eye(2)] * 2)
     rows = {"X": ROWS}
     weighted = rows | {"sample_weight": ROW_WEIGHTS}
@@ -347,7 +348,7 @@ def table():
         "posterior": POSTERIOR, "n_samples": THREADS, "rng": RNG, "variables": VARIABLES,
     }  # fmt: skip
     yield "relabel", bayesgmm.relabel, posterior, relabelling | {
-        "by": WORD, "allocations": TEXT,
+        "by": WORD,
     }  # fmt: skip
     yield "relabel", bayesgmm.relabel, posterior | {"method": "ordered"}, {"feature": FEATURE}
     yield "label_switching", bayesgmm.label_switching, posterior, relabelling

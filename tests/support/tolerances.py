@@ -26,7 +26,7 @@ SCORE = 1e-11
 # eps |l| / h of rounding.
 DIFFERENCES = 1e-7
 
-# The log-likelihood may lose this share of itself to rounding from one pass to the next.
+# The log-likelihood may lose this share of itself to rounding in an iteration.
 ASCENT = 8 * EPS
 
 # Closed-form M-steps: a few roundings. Iterated ones stop at the square root of that.

@@ -8,8 +8,16 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from bayesgmm import GaussianMixture, Mixture, Priors, load_dataset, random_mixture
-from bayesgmm.covariance.structures import structures
+from bayesgmm import (
+    GaussianMixture,
+    InverseGamma,
+    InverseWishart,
+    Mixture,
+    Priors,
+    load_dataset,
+    random_mixture,
+)
+from bayesgmm.covariance.structures import as_structure, structures
 from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.likelihood.information import information
 from bayesgmm.mixture.matching import match_components
@@ -98,6 +106,27 @@ def test_second_derivatives_of_the_posterior(structure, hierarchical):
         difference, product = along(fit, x, structure, rng)
         assert product == pytest.approx(difference, rel=1e-3)
     assert np.isfinite(fit.standard_errors(x).means).all()
+
+
+@pytest.mark.parametrize("word", ["full", "diag", "spherical"])
+def test_second_derivatives_of_priors_that_differ(word):
+    x = FAITHFUL[:40]
+    family = {
+        "full": InverseWishart(9.0, [np.diag([0.5, 200.0]), np.diag([2.0, 90.0])]),
+        "diag": InverseGamma(4.0, [[0.5, 200.0], [2.0, 90.0]]),
+        "spherical": InverseGamma(4.0, [[20.0], [90.0]]),
+    }
+    prior = Priors(
+        concentration=[3.0, 6.0],
+        mean_location=[[2.0, 50.0], [4.0, 80.0]],
+        mean_sd=[[0.3, 5.0], [1.0, 10.0]],
+        covariances=family[word],
+    )
+    fit = GaussianMixture(2, covariance_type=word, priors=prior, random_state=0).fit(x)
+    rng = np.random.default_rng(6)
+    for _ in range(4):
+        difference, product = along(fit, x, as_structure(word), rng)
+        assert product == pytest.approx(difference, rel=1e-3)
 
 
 @pytest.mark.parametrize("structure", STRUCTURES, ids=lambda each: each.code)
@@ -307,7 +336,7 @@ def test_one_component_is_one_model_in_any_structure_and_unit(code):
     x = np.random.default_rng(0).normal(size=(60, 2)) * [1e-20, 1e20]
     here = GaussianMixture(1).fit(x).standard_errors(x)
     there = GaussianMixture(1, covariance_type=code).fit(x).standard_errors(x)
-    # Derivatives are taken at the same optimum, but for the rounding of their units.
+    # Derivatives are taken at the same maximum, but for the rounding of their units.
     assert_allclose(there.means, here.means, rtol=1e-12)
     assert_allclose(there.standard_deviations, here.standard_deviations, rtol=1e-12)
 

@@ -14,7 +14,7 @@
 // of the trace for the same purpose).
 #pragma once
 
-#include "clustering/columns.hpp"
+#include "clustering/column_tables.hpp"
 
 namespace bayesgmm {
 

@@ -7,7 +7,7 @@
 // Floyd & Warshall's recursion. Both take K^3 steps.
 #pragma once
 
-#include "clustering/columns.hpp"
+#include "clustering/column_tables.hpp"
 
 namespace bayesgmm {
 

@@ -1,7 +1,7 @@
 // k-means on a small sample, to begin EM from, and a metric for it.
 #pragma once
 
-#include "clustering/columns.hpp"
+#include "clustering/column_tables.hpp"
 #include "linear_algebra/factors.hpp"
 
 namespace bayesgmm {
@@ -118,7 +118,7 @@ inline Table near_ones(ConstMatrix apart, Index m) {
     std::nth_element(sorted.begin(), sorted.begin() + m / 10, sorted.end());
     std::vector<Index> near;
     for (Index b = 0; b < m; ++b)
-        // Equal rows say nothing of the metric.
+        // Equal rows carry no information on the metric.
         if (0.0 < squares[b] && squares[b] <= sorted[m / 10]) near.push_back(b);
     Table out(apart.shape[0], near.size());
     for (Index j = 0; j < apart.shape[0]; ++j)

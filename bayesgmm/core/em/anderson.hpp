@@ -1,7 +1,7 @@
 // Anderson acceleration of EM in the metric in which EM is a symmetric contraction.
 //
-// Near an optimum theta*, one EM step maps theta to theta + f(theta) with f = (I - J)(theta* - theta).
-// J is the share of information that the labels hide (Dempster, Laird & Rubin 1977, section 3); it is
+// Near a maximum theta*, one EM step maps theta to theta + f(theta) with f = (I - J)(theta* - theta).
+// J is the fraction of missing information (Dempster, Laird & Rubin 1977, section 3); it is
 // symmetric with eigenvalues in [0, 1) in the inner product of the complete-data information. In
 // coordinates where that information is the identity (at a reference mixture)
 //

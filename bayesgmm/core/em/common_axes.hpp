@@ -322,7 +322,7 @@ inline double search(ConstMatrices scatters, const Criterion &criterion, Rotated
 // Common axes (D, D) as rows, and the scatters' variances (K, D) along them.
 //
 // `axes` holds a basis to begin at, or NaN. With `sweeps` they go on from there, at most so often.
-// With 0 they end at the optimum, and bases made from the data are tried too: the given one is kept
+// With 0 they end at the maximum, and bases made from the data are tried too: the given one is kept
 // only if it ends better than these. Returns 0, or 1 + the index of a component without spread
 // along some axis.
 inline Index fit_common_axes(ConstMatrices scatters, ConstVector counts, bool equal_volumes,

@@ -1,9 +1,9 @@
-// The EM loop: pass, M-step, and again, for every fit.
+// The EM loop, E-step and M-step in turn, for every fit.
 //
 // With acceleration, a combination of the last steps is tried first; where it loses likelihood or is
 // not a mixture, the plain EM step takes its place. Either way no step loses likelihood. M-steps that
 // iterate go on from where the last one ended, and take a step at a time: what is left they gain in
-// the next pass (generalised EM; Dempster, Laird & Rubin 1977, section 2).
+// the next iteration (generalised EM; Dempster, Laird & Rubin 1977, section 2).
 //
 // With a prior, what is maximised is the log-likelihood plus the log prior density, by ECM (Meng &
 // Rubin 1993, Biometrika 80, 267-278): weights, then means given covariances, then covariances given
@@ -32,13 +32,13 @@ struct Model {
 
 struct StopRule {
     double remaining;  // nats still to be gained, by estimate, at which a run has converged
-    double change;     // or, if not NaN: change of the mean log-likelihood from pass to pass
-    Index max_passes;
-    double rival;  // a run ends when it falls behind this log-likelihood; -infinity for none
-    Index plain;   // passes before steps are combined: the first ones say little about the others
-    bool exact;    // iterations of M-steps go on to their end, from nothing: EM itself
+    double change;     // or, if not NaN: change of the mean log-likelihood in an iteration
+    Index max_e_steps;
+    double incumbent;  // a run ends when it falls behind this log-likelihood; -infinity for none
+    Index plain;       // E-steps before steps are combined: early steps predict later ones badly
+    bool exact;        // iterations of M-steps go on to their end, from nothing: EM itself
 
-    bool accelerates() const { return plain < max_passes; }
+    bool accelerates() const { return plain < max_e_steps; }
 };
 
 // The scatter about the mean mu + step, from N, A and B about mu: about the component's own mean, and
@@ -62,7 +62,7 @@ enum Outcome : int { CONVERGED, STOPPED, COLLAPSED, BEHIND, INTERRUPTED };
 template <int Axes>
 class EM {
 public:
-    // theta: the start, and the end. sums: those of the pass at theta.
+    // theta: the start, and the end. sums: those of the E-step at theta.
     EM(const Rows &rows, const Model &model, Parameters<Axes> theta, Sums<Axes> sums, Index threads)
         : model_(model), k_(theta.k), d_(theta.d), theta_(theta), sums_(sums),
           passes_(rows, k_, threads), mixture_(k_, d_), history_(k_, d_),
@@ -73,27 +73,27 @@ public:
         if (!model.prior) return;
         const Prior &prior = *model.prior;
         fill(pseudo_counts_, (prior.nu() + prior.size() + 1.0) * copies(prior));
-        scale_ = zeros_like(theta.covariances()[0].part(0, prior.axes > 0 ? prior.axes : d_));
+        scales_ = scales_of<Axes>(prior);
     }
 
     Outcome run(const StopRule &rule, const std::function<bool()> &interrupted) {
         component_ = factor<Axes>(theta_.weights(), theta_.means(), theta_.covariances(), mixture_);
         if (component_ > 0) return COLLAPSED;
         state_ = state_at_theta(rule.exact);
-        objective_ = pass(theta_, sums_);
+        objective_ = e_step(theta_, sums_);
         trace.push_back(objective_);
         const bool accelerates = rule.accelerates();
         const bool observes = accelerates || std::isnan(rule.change);
-        while (rule.max_passes > 1) {
-            if (is_behind(rule.rival)) return BEHIND;
+        while (rule.max_e_steps > 1) {
+            if (is_behind(rule.incumbent)) return BEHIND;
             if (interrupted()) return INTERRUPTED;
             component_ = m_step(rule.exact);
             if (component_ > 0) return COLLAPSED;
             if (observes) observe(rule.remaining);
             if (has_converged(rule)) return CONVERGED;
-            if (n_passes >= rule.max_passes) return STOPPED;
-            if (accelerates && n_passes > rule.plain && try_ahead()) continue;
-            if (n_passes >= rule.max_passes) return STOPPED;
+            if (n_e_steps >= rule.max_e_steps) return STOPPED;
+            if (accelerates && n_e_steps > rule.plain && try_ahead()) continue;
+            if (n_e_steps >= rule.max_e_steps) return STOPPED;
             component_ = step();
             if (component_ > 0) return COLLAPSED;
         }
@@ -103,15 +103,15 @@ public:
     // 1 + the component that ended the run, if it collapsed.
     Index component() const { return component_; }
 
-    Index n_passes = 0;
+    Index n_e_steps = 0;
     double remaining = INFINITE;
     std::vector<double> trace;  // what is maximised, after each step that was kept
 
 private:
     // Steps that an M-step's iterations make at a time; the first M-step makes as many as it needs.
     static constexpr int EFFORT = 1, FIRST_EFFORT = 100;
-    // A run has fallen behind a rival when it gained too little in its last few steps: so many times
-    // as much would not do. No run is given up before the first look.
+    // A run has fallen behind the incumbent when even ten times the gain of its last few steps would
+    // not reach it. No run is given up before the first look.
     static constexpr std::size_t FIRST_LOOK = 12, RECENT = 5;
     static constexpr double PATIENCE = 10.0;
 
@@ -129,24 +129,24 @@ private:
         return state;
     }
 
-    // A pass at a mixture that is factored already; the value of what is maximised.
-    double pass(Parameters<Axes> at, Sums<Axes> out) {
+    // The E-step at a mixture that is factored already; the value of what is maximised.
+    double e_step(Parameters<Axes> at, Sums<Axes> out) {
         passes_.run(mixture_, out);
-        ++n_passes;
+        ++n_e_steps;
         double value = out.log_likelihood();
         if (model_.prior) {
             const Prior &prior = *model_.prior;
             value += log_density_of_weights(prior, at.weights()) +
                      log_density_of_means(prior, at.means()) +
-                     log_density_of_covariances<Axes>(prior, mixture_.factors, scale_.view());
+                     log_density_of_covariances<Axes>(prior, mixture_.factors, scales_.view());
         }
         return value;
     }
 
-    bool is_behind(double rival) const {
+    bool is_behind(double incumbent) const {
         if (trace.size() < FIRST_LOOK) return false;
         const double gained = trace.back() - trace[trace.size() - 1 - RECENT];
-        return PATIENCE * gained < rival - trace.back();
+        return PATIENCE * gained < incumbent - trace.back();
     }
 
     void observe(double enough) {
@@ -173,7 +173,7 @@ private:
             factor<Axes>(trial_.weights(), trial_.means(), trial_.covariances(), mixture_) == 0;
         double value = -INFINITE;
         const Sums<Axes> found{trial_sums_, k_, d_};
-        if (is_mixture) value = pass(trial_, found);
+        if (is_mixture) value = e_step(trial_, found);
         const bool better = objective_ - value <= 8.0 * EPSILON * std::abs(objective_);
         history_.learn(better);
         if (!better) return false;
@@ -190,7 +190,7 @@ private:
             factor<Axes>(image_.weights(), image_.means(), image_.covariances(), mixture_);
         if (bad > 0) return bad;
         assign(theta_.all, image_.all);
-        keep(pass(theta_, sums_));
+        keep(e_step(theta_, sums_));
         return 0;
     }
 
@@ -264,8 +264,8 @@ private:
         cholesky(theta_.covariances()[c], lower);
         auto scaled = lower;  // S^-1/2 L
         for (Index j = 0; j < d_; ++j) {
-            scale(row_of(scaled.view(), j), prior.precision[j]);
-            pull[j] = prior.precision[j] * (prior.location[j] - theta_.means()(c, j));
+            scale(row_of(scaled.view(), j), prior.precision(c, j));
+            pull[j] = prior.precision(c, j) * (prior.location(c, j) - theta_.means()(c, j));
             pivot(system.view(), j) = n;
         }
         add_gram(1.0, scaled.view(), system.view());
@@ -289,11 +289,12 @@ private:
     // Scatter that the covariances' prior counts for in each component.
     void add_pseudo_scatter(View<double, Axes> scatters) {
         const Prior &prior = *model_.prior;
-        set_scale<Axes>(prior, mixture_.factors, scale_.view());
+        set_scales<Axes>(prior, mixture_.factors, scales_.view());
         for (Index c = 0; c < k_; ++c) {
             const Vector of = scatters[c].flat();
+            const Vector added = scales_[prior.groups > 1 ? c : 0].flat();
             for (Index i = 0; i < of.size(); ++i)
-                of[i] += copies(prior) * scale_.flat()[prior.axes == 1 ? 0 : i];
+                of[i] += copies(prior) * added[prior.axes == 1 ? 0 : i];
         }
     }
 
@@ -302,11 +303,11 @@ private:
     Parameters<Axes> theta_;
     Sums<Axes> sums_;
     Passes<Axes> passes_;
-    Gaussians<Axes> mixture_;  // theta's, factored, between passes
+    Gaussians<Axes> mixture_;  // theta's, factored, between E-steps
     Acceleration<Axes> history_;
     Numbers image_all_, trial_all_, trial_sums_;
-    Numbers pseudo_counts_;          // rows that the covariances' prior counts for, (K,)
-    Owned<double, Axes - 1> scale_;  // its scale, given or expected
+    Numbers pseudo_counts_;       // rows that the covariances' prior counts for, (K,)
+    Owned<double, Axes> scales_;  // its scales, given or expected, of each group
     Parameters<Axes> image_, trial_;
     MStepState state_;
     Index component_ = 0;

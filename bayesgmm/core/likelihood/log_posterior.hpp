@@ -31,7 +31,7 @@ struct Problem {
     double constant;                   // what densities here leave out
 
     Index k() const { return prior.concentration.size(); }
-    Index d() const { return prior.location.size(); }
+    Index d() const { return prior.d(); }
     Index size() const { return k() - 1 + k() * d() + prior.groups * block(); }
     // Coordinates of one covariance.
     Index block() const { return prior.axes > 0 ? prior.axes : d() * (d() + 1) / 2; }
@@ -136,8 +136,8 @@ template <class Frame>
 double add_means(const Prior &prior, Frame frame, ConstMatrix means, Matrix d_means) {
     for (Index k = 0; k < means.shape[0]; ++k) {
         for (Index j = 0; j < means.shape[1]; ++j) {
-            const double z = (means(k, j) - prior.location[j]) * prior.precision[j];
-            d_means(k, j) -= z * prior.precision[j];
+            const double z = (means(k, j) - prior.location(k, j)) * prior.precision(k, j);
+            d_means(k, j) -= z * prior.precision(k, j);
         }
         multiply_transposed(frame, d_means[k]);
     }
@@ -161,9 +161,10 @@ double add_trace(Symmetric c, Factor p, Vector scratch, Gradient d_p) {
 // Log-normal standard deviations and LKJ correlations of one covariance, without powers of P.
 //
 // With h_j = d/d log sd_j, and L = P^-1, the gradient in P is -L' diag(h_j / Sigma_jj) Sigma.
-inline double add_separate(const Prior &prior, ConstMatrix p, Matrix d_p) {
+inline double add_separate(ConstVector strength, ConstVector log_scales, ConstMatrix p,
+                           Matrix d_p) {
     const Index d = p.shape[0];
-    const double eta = prior.strength[0], spread = prior.strength[1];
+    const double eta = strength[0], spread = strength[1];
     Table lower(d, d), covariance(d, d);
     invert_lower(p, lower);
     outer_product(lower.view(), covariance.view());
@@ -171,7 +172,7 @@ inline double add_separate(const Prior &prior, ConstMatrix p, Matrix d_p) {
     const double drift = -2.0 * (eta - 1.0) - static_cast<double>(d) - 1.0;
     for (Index j = 0; j < d; ++j) {
         const double log_sd = 0.5 * std::log(covariance(j, j));
-        const double z = (log_sd - prior.log_scales[j]) / spread;
+        const double z = (log_sd - log_scales[j]) / spread;
         value += drift * log_sd - 0.5 * z * z;
         const double h = (drift - z / spread) / covariance(j, j);
         for (Index a = 0; a <= j; ++a)
@@ -204,23 +205,24 @@ double add_covariances(const Problem &problem, ConstMatrix q, View<const double,
     const Prior &prior = problem.prior;
     const Index size = prior.axes > 0 ? prior.axes : problem.d();
     const auto frame_inverse = frame_view<Axes>(problem.frame_inverse, problem.d()).part(0, size);
-    auto c = zeros_like(factors[0].part(0, size));
+    auto c = scales_of<Axes>(prior);
     Numbers scratch(size);
     double value = 0.0, power = prior.nu() - prior.size();
     if (prior.family == SEPARATE)
         power = -2.0 * (prior.strength[0] - 1.0) - 2.0 * static_cast<double>(size + 1) + 1.0;
     else
-        value += set_scale<Axes>(prior, factors, c.view());
+        value += set_scales<Axes>(prior, factors, c.view());
     for (Index g = 0; g < prior.groups; ++g) {
         const auto p = factors[g].part(0, size);
         const auto d_p = d_factors[g].part(0, size);
         // One variance of all features: its factor stands for the others'.
         if (Axes == 2 && size == 1) d_p.data[0] = sum(d_factors[g].flat());
         if constexpr (Axes == 3)
-            if (prior.family == SEPARATE) value += add_separate(prior, p, d_p);
+            if (prior.family == SEPARATE)
+                value += add_separate(prior.strength, prior.log_scales[g], p, d_p);
         if (prior.family != SEPARATE) {
             // The gradient of the learned density is the fixed one's, with the mean of C for C.
-            const double trace = add_trace(c.view(), p, scratch, d_p);
+            const double trace = add_trace(c.view()[g], p, scratch, d_p);
             if (prior.family == FIXED) value += trace;
         }
         value += add_powers(power, frame_inverse, q[g], d_p, d_q[g]);

@@ -3,17 +3,20 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array, Integers
 from bayesgmm.diagnostics.known_groups import CrossTable, cross_table
+from bayesgmm.errors import BayesGMMError
 from bayesgmm.plots.style import colour
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import (
     Figure,
+    Row,
     Section,
     Shown,
     State,
     Table,
+    UnavailableError,
     count,
     fixed,
     percent,
@@ -23,9 +26,9 @@ from bayesgmm.reporting.parts import (
 from bayesgmm.reporting.sections.parameters import shown_features
 from bayesgmm.reporting.svg import panel, style, to_svg
 
-type Array = NDArray[np.float64]
-
 _CERTAIN = 0.9
+# Expected misclassification rate from which on the classification is not to be relied on.
+_MISTAKEN = 0.05
 _MOST_UNCERTAIN = 10
 _MOST_GROUPS = 20
 
@@ -43,7 +46,7 @@ def membership_section(inputs: Inputs) -> Section:
         f"{rows} a component of probability at least {percent(_CERTAIN, 0).text}. If the mixture "
         f"is correct, the expected misclassification rate is {percent(mistaken, 2).text}."
     ]
-    state: State = "good" if mistaken < 0.05 else "care"
+    state: State = "good" if mistaken < _MISTAKEN else "care"
     tables = [_sizes(responsibilities, labels, largest)]
     numbers: dict[str, Any] = {
         "n_uncertain": uncertain,
@@ -54,6 +57,14 @@ def membership_section(inputs: Inputs) -> Section:
         sentences = ["All rows belong to the single component."]
     else:
         tables.append(_most_uncertain(inputs, responsibilities, largest))
+    averaged = _averaged(inputs)
+    if averaged is not None and k > 1:
+        numbers["expected_misclassified_posterior"] = averaged
+        sentences.append(
+            f"Averaged over the posterior, the rate is {percent(averaged, 2).text}: that of the "
+            "estimate takes its parameters as known."
+        )
+        state = "care" if averaged >= _MISTAKEN else state
     if inputs.labels is not None:
         known = [each for each, whole in zip(inputs.labels, inputs.complete, strict=True) if whole]
         table = cross_table(known, labels, k)
@@ -72,8 +83,19 @@ def membership_section(inputs: Inputs) -> Section:
     return Section(state, " ".join(sentences), figures, tables, (), numbers)
 
 
-def _sizes(responsibilities: Array, labels: NDArray[np.int64], largest: Array) -> Table:
-    rows: list[tuple[str | Shown, ...]] = []
+def _averaged(inputs: Inputs) -> float | None:
+    """The expected misclassification rate of probabilities averaged over relabelled draws."""
+    try:
+        labelling = inputs.switching.labelling
+    except (BayesGMMError, UnavailableError):
+        # The posterior's own section says why.
+        return None
+    permutations = labelling.permutations.reshape(-1, labelling.n_components)
+    return float((1.0 - labelling.memberships.average(permutations).max(axis=1)).mean())
+
+
+def _sizes(responsibilities: Array, labels: Integers, largest: Array) -> Table:
+    rows: list[Row] = []
     for i, expected in enumerate(responsibilities.sum(axis=0)):
         mine = largest[labels == i]
         rows.append(
@@ -88,7 +110,7 @@ def _sizes(responsibilities: Array, labels: NDArray[np.int64], largest: Array) -
     return Table(
         "Sizes",
         ("", "rows", "expected rows", "mean probability", f"below {_CERTAIN:.0%}"),
-        tuple(rows),
+        rows,
         "Rows are counted in their most probable component; expected rows are sums of "
         "probabilities.",
     )
@@ -98,7 +120,7 @@ def _most_uncertain(inputs: Inputs, responsibilities: Array, largest: Array) -> 
     """The rows of greatest uncertainty, with their two most probable components."""
     features = shown_features(inputs, 4)
     places = np.flatnonzero(inputs.complete)
-    rows: list[tuple[str | Shown, ...]] = []
+    rows: list[Row] = []
     for b in np.argsort(largest, kind="stable")[:_MOST_UNCERTAIN].tolist():
         first, second = np.argsort(-responsibilities[b], kind="stable")[:2].tolist()
         rows.append(
@@ -115,13 +137,13 @@ def _most_uncertain(inputs: Inputs, responsibilities: Array, largest: Array) -> 
     return Table(
         "The most uncertain rows",
         ("", *heads, "component", "probability", "second", "its probability"),
-        tuple(rows),
+        rows,
         "Rows are numbered from 0.",
     )
 
 
 def _groups(table: CrossTable, k: int) -> Table:
-    rows: list[tuple[str | Shown, ...]] = [
+    rows: list[Row] = [
         (group, *(count(each) for each in counts))
         for group, counts in zip(table.groups, table.counts, strict=True)
     ]
@@ -129,12 +151,12 @@ def _groups(table: CrossTable, k: int) -> Table:
     return Table(
         "Known groups and components",
         ("group", *(f"component {i}" for i in range(k))),
-        tuple(rows[:_MOST_GROUPS]),
+        rows[:_MOST_GROUPS],
         f"The first {_MOST_GROUPS} of {plural(len(table.groups), 'group')}." if hidden else "",
     )
 
 
-def _figure(labels: NDArray[np.int64], largest: Array, k: int) -> Figure:
+def _figure(labels: Integers, largest: Array, k: int) -> Figure:
     """Histogram of the largest responsibility of each row, by component."""
     edges = np.linspace(min(0.5, np.floor(largest.min() * 20) / 20), 1.0, 21)
     with style():
@@ -155,10 +177,10 @@ def _figure(labels: NDArray[np.int64], largest: Array, k: int) -> Figure:
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         if k <= 8:
             axes.legend(loc="upper left")
-        svg = to_svg(figure)
-    return Figure(
-        svg,
-        "Histogram of the probability of each row's most probable component, stacked by component.",
-        "Rows by the probability of their most probable component. The vertical scale is linear to "
-        "10 and logarithmic above.",
-    )
+        return Figure(
+            to_svg(figure),
+            "Histogram of the probability of each row's most probable component, stacked by "
+            "component.",
+            "Rows by the probability of their most probable component. The vertical scale is "
+            "linear to 10 and logarithmic above.",
+        )

@@ -5,6 +5,7 @@ import numpy as np
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import (
     NOTHING,
+    Row,
     Section,
     Shown,
     State,
@@ -55,7 +56,7 @@ def data_section(inputs: Inputs) -> Section:
     table = Table(
         "Columns",
         ("column", "mean", "standard deviation", "smallest", "median", "largest", "missing"),
-        tuple(rows),
+        rows,
         note,
     )
     numbers = {
@@ -69,7 +70,7 @@ def data_section(inputs: Inputs) -> Section:
     return Section(state, " ".join(sentences), tables=(table,), numbers=numbers)
 
 
-def _row(inputs: Inputs, j: int, missing: int) -> tuple[str | Shown, ...]:
+def _row(inputs: Inputs, j: int, missing: int) -> Row:
     column = inputs.X[:, j]
     column = column[~np.isnan(column)]
     # In units of the largest entry, as squares may overflow.

@@ -8,9 +8,9 @@ from bayesgmm.plots.interval_plots import plot_engines
 from bayesgmm.plots.style import short
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import (
+    PROBABILITY,
     Figure,
     Section,
-    Shown,
     State,
     Table,
     UnavailableError,
@@ -21,7 +21,6 @@ from bayesgmm.reporting.parts import (
 )
 from bayesgmm.reporting.svg import legend_below, panel, style, to_svg
 
-_PROBABILITY = 0.9
 _MOST_ROWS = 40
 # Difference in posterior standard deviations above which the estimates disagree.
 _FAR = 1.0
@@ -35,7 +34,7 @@ def engines_section(inputs: Inputs) -> Section:
         inputs.em_estimate,
         inputs.switching.relabelled(),
         X=inputs.checked_rows,
-        prob=_PROBABILITY,
+        prob=PROBABILITY,
         variables=inputs.variables,
     )
     differences = found.table["difference"].abs()
@@ -45,7 +44,7 @@ def engines_section(inputs: Inputs) -> Section:
     state: State = "good" if largest <= _FAR else "care"
     order = np.argsort(-differences.fillna(0.0).to_numpy(), kind="stable")
     table = found.table.iloc[np.sort(order[:_MOST_ROWS])]
-    rows: list[tuple[str | Shown, ...]] = [
+    rows = [
         (
             short(str(name), 60),
             estimate(row["em"], row["standard_error"]),
@@ -68,7 +67,7 @@ def engines_section(inputs: Inputs) -> Section:
             Table(
                 "Estimates with standard errors, and posterior means with standard deviations",
                 ("", "EM", "posterior", "difference in s.d.", "contraction"),
-                tuple(rows),
+                rows,
                 note,
             ),
         ),
@@ -87,10 +86,9 @@ def _figure(table: pd.DataFrame) -> Figure:
         figure, axes = panel(5.8, 1.5 + 0.26 * len(table))
         plot_engines(table, ax=axes)
         legend_below(figure, axes, columns=1)
-        svg = to_svg(figure)
-    return Figure(
-        svg,
-        f"EM's estimates and posterior means of {plural(len(table), 'parameter')}, with 90 % "
-        "intervals.",
-        "Differences from EM's estimate, with the 90 % intervals of EM and of the posterior.",
-    )
+        return Figure(
+            to_svg(figure),
+            f"EM's estimates and posterior means of {plural(len(table), 'parameter')}, with 90 % "
+            "intervals.",
+            "Differences from EM's estimate, with the 90 % intervals of EM and of the posterior.",
+        )

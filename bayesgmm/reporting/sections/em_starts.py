@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesgmm.em.multistart import SAME_MAXIMUM
 from bayesgmm.estimator.fit_summary import agreed_starts
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import (
     NOTHING,
     Figure,
     Section,
-    Shown,
     State,
     Table,
     UnavailableError,
@@ -23,8 +23,6 @@ from bayesgmm.reporting.parts import (
 )
 from bayesgmm.reporting.svg import INK, MUTED, panel, style, to_svg
 
-# Difference in log-likelihood (nats) below which two runs have the same maximum.
-_SAME = 1e-2
 _MOST_MAXIMA = 12
 # Log-likelihood (nats) that is negligible for every parameter.
 _NEGLIGIBLE = 1e-9
@@ -118,7 +116,7 @@ def _maxima(values: Any, good: Any, starts: pd.DataFrame) -> list[dict[str, Any]
     best = float(np.max(values[good], initial=-np.inf))
     found: list[dict[str, Any]] = []
     for value in sorted(values[good], reverse=True):
-        if found and found[-1]["value"] - value < _SAME:
+        if found and found[-1]["value"] - value < SAME_MAXIMUM:
             found[-1]["starts"] += 1
         else:
             found.append(
@@ -139,7 +137,7 @@ def _maxima(values: Any, good: Any, starts: pd.DataFrame) -> list[dict[str, Any]
 
 
 def _table(maxima: list[dict[str, Any]]) -> Table:
-    rows: list[tuple[str | Shown, ...]] = [
+    rows = [
         (
             fixed(each["value"], 4) if np.isfinite(each["value"]) else NOTHING,
             fixed(each["below"], 4) if np.isfinite(each["below"]) else NOTHING,
@@ -152,7 +150,7 @@ def _table(maxima: list[dict[str, Any]]) -> Table:
     return Table(
         "Results of the starts",
         ("log-likelihood, nats", "below the highest", "starts", "outcome"),
-        tuple(rows),
+        rows,
         "Initial runs stop shortly before their maximum; the best is then run to convergence."
         + (f" Not shown: {plural(hidden, 'more result')}." if hidden else ""),
     )
@@ -173,12 +171,11 @@ def _figure(values: Any, good: Any, best: float) -> Figure:
             axes.legend()
         axes.set(xlabel="starts, in descending order", ylabel="log-likelihood, nats")
         axes.set_xticks([])
-        svg = to_svg(figure)
-    return Figure(
-        svg,
-        f"Log-likelihoods of {plural(len(values), 'start')} in descending order.",
-        "Log-likelihoods of the starts in descending order; each step is another local maximum. "
-        "The dashed line is the reported maximum."
-        + (f" Not shown: {plural(len(values) - len(known), 'start')} without a mixture."
-           if len(known) < len(values) else ""),
-    )  # fmt: skip
+        return Figure(
+            to_svg(figure),
+            f"Log-likelihoods of {plural(len(values), 'start')} in descending order.",
+            "Log-likelihoods of the starts in descending order; each step is another local "
+            "maximum. The dashed line is the reported maximum."
+            + (f" Not shown: {plural(len(values) - len(known), 'start')} without a mixture."
+               if len(known) < len(values) else ""),
+        )  # fmt: skip

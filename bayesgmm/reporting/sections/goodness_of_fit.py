@@ -8,8 +8,8 @@ from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.mixture_pictures import mixture_figure
 from bayesgmm.reporting.parts import (
     Figure,
+    Row,
     Section,
-    Shown,
     State,
     Table,
     UnavailableError,
@@ -113,19 +113,18 @@ def _check_figure(inputs: Inputs, features: list[int], found: Check) -> Figure:
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         figure.legend(loc="outside upper center", ncols=3, fontsize=8.5, handletextpad=0.2)
-        svg = to_svg(figure)
-    worst = float(np.abs(found.z).max())
-    return Figure(
-        svg,
-        "Five statistics of each column, in standard deviations of the replicates; the most "
-        f"extreme is {worst:.1f} from their mean.",
-        "Statistics of the data in standard deviations of the replicates. If the mixture is "
-        "correct, about 95 % are in the grey band.",
-    )
+        worst = float(np.abs(found.z).max())
+        return Figure(
+            to_svg(figure),
+            "Five statistics of each column, in standard deviations of the replicates; the most "
+            f"extreme is {worst:.1f} from their mean.",
+            "Statistics of the data in standard deviations of the replicates. If the mixture is "
+            "correct, about 95 % are in the grey band.",
+        )
 
 
 def _table(inputs: Inputs, features: list[int], found: Check) -> Table:
-    rows: list[tuple[str | Shown, ...]] = [
+    rows: list[Row] = [
         (
             inputs.labels_short[j],
             *(
@@ -138,5 +137,5 @@ def _table(inputs: Inputs, features: list[int], found: Check) -> Table:
     return Table(
         "Statistics of the data, with the central 95 % of the replicates",
         ("column", *STATISTICS),
-        tuple(rows),
+        rows,
     )

@@ -2,21 +2,25 @@
 
 import math
 
+from bayesgmm.diagnostics.evidence import RESULTS, Check
 from bayesgmm.diagnostics.switching import LabelSwitching
 from bayesgmm.plots.label_plots import plot_label_switching
 from bayesgmm.plots.style import short
 from bayesgmm.reporting.inputs import Inputs
-from bayesgmm.reporting.parts import Figure, Section, Shown, State, Table, count, fixed, percent
+from bayesgmm.reporting.parts import (
+    Figure,
+    Row,
+    Section,
+    Shown,
+    Table,
+    count,
+    fixed,
+    percent,
+    plain,
+)
 from bayesgmm.reporting.sections.parameters import shown_features
 from bayesgmm.reporting.svg import RASTER_FROM, released, style, to_svg
 
-_STATES: dict[str, State] = {
-    "no switching": "good",
-    "between chains": "good",
-    "within chains": "good",
-    "overfitted or unidentified component": "care",
-    "genuine multimodality or no convergence": "bad",
-}
 _SHORT = {
     "no switching": "Labels did not switch, and the chains agree.",
     "between chains": "Labels differ between the chains, which agree after relabelling.",
@@ -27,11 +31,7 @@ _SHORT = {
 def switching_section(inputs: Inputs) -> Section:
     """Diagnosis of label switching."""
     found = inputs.switching
-    state = _STATES.get(found.verdict, "care")
-    if state == "bad" and not math.isfinite(found.r_hat("label-invariant")):
-        # One chain or too few draws are not evidence against convergence.
-        state = "care"
-    forms: list[tuple[str | Shown, ...]] = [
+    forms = [
         (
             str(row["form"]),
             fixed(row["largest r_hat"], 3),
@@ -41,7 +41,7 @@ def switching_section(inputs: Inputs) -> Section:
         )
         for row in found.table.reset_index().to_dict("records")
     ]
-    chains: list[tuple[str | Shown, ...]] = [
+    chains = [
         (
             f"chain {chain}",
             " ".join(str(each) for each in row["modal labelling"]),
@@ -52,19 +52,24 @@ def switching_section(inputs: Inputs) -> Section:
         for chain, row in found.chains.iterrows()
     ]
     return Section(
-        state,
+        found.state,
         f"{_SHORT.get(found.verdict, '')} {found.explanation}".strip(),
         (_figure(inputs, found),),
         (
             Table(
+                "Evidence for the verdict",
+                ("", "result", "figure", "bound", "consequence"),
+                tuple(_evidence(each) for each in found.checks),
+            ),
+            Table(
                 "Largest R-hat and least effective sample sizes of each form of the draws",
                 ("", "largest R-hat", "of", "least bulk ESS", "least tail ESS"),
-                tuple(forms),
+                forms,
             ),
             Table(
                 "Chains",
                 ("", "modal labelling", "draws with it", "switches", "ambiguous draws"),
-                tuple(chains),
+                chains,
                 f"Relabelled by {found.method}.",
             ),
         ),
@@ -74,8 +79,23 @@ def switching_section(inputs: Inputs) -> Section:
             *(f"Not computed: {note}." for note in found.notes),
         ),
         found.to_dict(),
-        reason=_SHORT.get(found.verdict, "") if state == "good" else found.explanation,
+        reason=_SHORT.get(found.verdict, "") if found.state == "good" else found.explanation,
     )
+
+
+def _evidence(check: Check) -> Row:
+    return (
+        check.question,
+        RESULTS[check.state],
+        _plain(check.figure),
+        _plain(check.bound),
+        "" if check.state == "good" else check.consequence,
+    )
+
+
+def _plain(value: float) -> Shown:
+    """A figure without trailing zeros; nothing where there is none."""
+    return Shown(plain(value), "" if math.isnan(value) else f"{value:.4g}")
 
 
 def _figure(inputs: Inputs, found: LabelSwitching) -> Figure:
@@ -92,12 +112,11 @@ def _figure(inputs: Inputs, found: LabelSwitching) -> Figure:
                 line.set_rasterized(
                     len(line.get_xdata()) * found.permutations.shape[0] > RASTER_FROM
                 )
-        svg = to_svg(released(figure))
-    return Figure(
-        svg,
-        f"Traces of the components' means of {name}, chain by chain, before and after "
-        "relabelling, and the labelling of each draw.",
-        "Traces of the means, one colour for each label, as sampled and after relabelling. The "
-        "ribbon shows the labelling of each draw; ticks below it mark ambiguous draws.",
-        wide=True,
-    )
+        return Figure(
+            to_svg(released(figure)),
+            f"Traces of the components' means of {name}, chain by chain, before and after "
+            "relabelling, and the labelling of each draw.",
+            "Traces of the means, one colour for each label, as sampled and after relabelling. The "
+            "ribbon shows the labelling of each draw; ticks below it mark ambiguous draws.",
+            wide=True,
+        )

@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from bayesgmm.reporting.inputs import Inputs
-from bayesgmm.reporting.parts import Section, Shown, Table
+from bayesgmm.reporting.parts import Row, Section, Table
 
 _PACKAGES = ("bayesgmm", "numpy", "scipy", "scikit-learn", "pymc", "nutpie", "arviz")
 _CITATIONS = {
@@ -34,7 +34,7 @@ def methods_section(inputs: Inputs) -> Section:
     """Methods, settings and references."""
     sentences: list[str] = []
     citations: list[str] = []
-    rows: list[tuple[str | Shown, ...]] = []
+    rows: list[Row] = []
     if inputs.em is not None:
         estimate = "was fitted by maximum likelihood, using"
         if inputs.em.priors is not None:
@@ -56,20 +56,14 @@ def methods_section(inputs: Inputs) -> Section:
     if not sentences:
         sentences.append("No model was fitted.")
     versions = [("Python", platform.python_version()), *((p, _version(p)) for p in _PACKAGES)]
-    tables = [Table("Versions", ("package", "version"), tuple(versions))]
+    tables = [Table("Versions", ("package", "version"), versions)]
     if rows:
-        tables.insert(0, Table("Settings", ("setting", "value"), tuple(rows)))
+        tables.insert(0, Table("Settings", ("setting", "value"), rows))
     listings = [("Python code for this page", _python(inputs))]
     if inputs.command:
         listings.insert(0, ("Command line for this page", inputs.command))
     return Section(
-        None,
-        " ".join(sentences),
-        (),
-        tables,
-        citations,
-        {"command": inputs.command},
-        listings,
+        None, " ".join(sentences), (), tables, citations, {"command": inputs.command}, listings
     )
 
 

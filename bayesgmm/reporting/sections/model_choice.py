@@ -11,7 +11,6 @@ from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import (
     Figure,
     Section,
-    Shown,
     State,
     Table,
     UnavailableError,
@@ -30,7 +29,7 @@ def choice_section(inputs: Inputs) -> Section:
     """The models that BIC and ICL select, and the strength of the evidence."""
     if inputs.selection is None:
         return Section(
-            None,
+            "unknown" if inputs.em is not None or inputs.posterior is not None else None,
             "K and the structure were given, and not compared with other models.",
         )
     table = inputs.selection
@@ -96,7 +95,7 @@ def _judge(ranked: pd.DataFrame) -> tuple[State, list[str]]:
 
 def _table(ranked: pd.DataFrame) -> Table:
     best = float(ranked["bic"].iloc[0])
-    rows: list[tuple[str | Shown, ...]] = [
+    rows = [
         (
             _words(row),
             fixed(row["bic"], 2),
@@ -110,7 +109,7 @@ def _table(ranked: pd.DataFrame) -> Table:
     return Table(
         f"The best {len(rows)} of {plural(len(ranked), 'model')} by BIC",
         ("", "BIC", "difference", "ICL", "log-likelihood", "parameters"),
-        tuple(rows),
+        rows,
     )
 
 
@@ -120,12 +119,11 @@ def _figure(fitted: pd.DataFrame) -> Figure:
         figure, axes = panel(5.6, 4.2)
         plot_selection(fitted, ax=axes)
         legend_below(figure, axes, columns=5)
-        svg = to_svg(figure)
-    structures = fitted["covariance_type"].nunique()
-    return Figure(
-        svg,
-        f"BIC against the number of components for {plural(structures, 'structure')}; the smallest "
-        f"is that of {_words(best)}.",
-        "BIC against the number of components, a line for each covariance structure. The circle "
-        "marks the selected model.",
-    )
+        structures = fitted["covariance_type"].nunique()
+        return Figure(
+            to_svg(figure),
+            f"BIC against the number of components for {plural(structures, 'structure')}; the "
+            f"smallest is that of {_words(best)}.",
+            "BIC against the number of components, a line for each covariance structure. The "
+            "circle marks the selected model.",
+        )

@@ -3,17 +3,19 @@
 import itertools
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.estimator.information_criteria import information_criteria
-from bayesgmm.mixture.bhattacharyya_distance import bhattacharyya
+from bayesgmm.mixture.bhattacharyya_distance import BARELY_DISTINGUISHABLE, bhattacharyya
+from bayesgmm.mixture.feature_choice import separating_features
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.plots.style import colour
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import (
     Figure,
+    Row,
     Section,
     Shown,
     State,
@@ -27,15 +29,13 @@ from bayesgmm.reporting.parts import (
     plural,
     significant,
 )
-from bayesgmm.reporting.svg import MUTED, RULE, canvas, style, to_svg
-
-type Array = NDArray[np.float64]
+from bayesgmm.reporting.svg import MUTED, RULE, panels, style, to_svg
 
 _MOST_FEATURES = 12
 _MOST_COMPONENTS = 30
 _MOST_CORRELATED = 6
-# The coefficient of two equal spheres with centres one standard deviation apart.
-_HARDLY_APART = 0.88
+# Coefficient of two equal components of which 9 % of the rows are nearer to the other one.
+_OVERLAP = 0.4
 
 
 def mixture_section(inputs: Inputs) -> Section:
@@ -67,10 +67,7 @@ def mixture_section(inputs: Inputs) -> Section:
 
 def shown_features(inputs: Inputs, most: int = _MOST_FEATURES) -> list[int]:
     """Return the columns, at most `most`, that separate the components best, in order."""
-    mixture = inputs.mixture
-    apart = mixture.means - mixture.mean()
-    separation = (mixture.weights @ apart**2) / (mixture.weights @ mixture.variances)
-    return sorted(np.argsort(-separation, kind="stable")[:most].tolist())
+    return separating_features(inputs.mixture, most)
 
 
 def _judge(inputs: Inputs, fit: GaussianMixture) -> tuple[State, list[str], dict[str, object]]:
@@ -110,15 +107,18 @@ def _doubts(nearness: Array, sizes: Array, n_features: int) -> tuple[State, list
     sentences = []
     k = len(sizes)
     pairs = sorted(itertools.combinations(range(k), 2), key=lambda pair: -nearness[pair])
-    close = [pair for pair in pairs if nearness[pair] > _HARDLY_APART]
+    close = [pair for pair in pairs if nearness[pair] > BARELY_DISTINGUISHABLE]
     if pairs:
         i, j = pairs[0]
         sentences.append(
             f"The closest components, {i} and {j}, have a Bhattacharyya coefficient of "
             f"{fixed(nearness[i, j], 2).text} (0: disjoint, 1: identical)."
         )
-    if close:
+    if pairs and nearness[pairs[0]] > _OVERLAP:
         state = "care"
+        if not close:
+            sentences.append("They overlap, so many rows between them belong to either.")
+    if close:
         sentences.append(
             "Barely distinguishable components: "
             + ", ".join(f"{i} and {j}" for i, j in close[:5])
@@ -130,7 +130,7 @@ def _doubts(nearness: Array, sizes: Array, n_features: int) -> tuple[State, list
         state = "bad" if sizes[smallest] < n_features + 1 else "care"
         sentences.append(
             f"Component {smallest} has an effective size of only "
-            f"{significant(sizes[smallest], 3).text} observations, few for "
+            f"{significant(sizes[smallest], 3).text} rows, few for "
             f"{plural(n_features, 'column')}."
         )
     return state, sentences
@@ -142,42 +142,26 @@ def _tables(inputs: Inputs, mixture: Mixture, features: list[int]) -> tuple[Tabl
     heads = ("", *(f"component {k}" for k in chosen))
     deviations = np.sqrt(mixture.variances)
 
-    def spread_of(name: str) -> Array | None:
-        return None if errors is None else getattr(errors, name)
+    def cells(kind: str, values: Array, *at: int) -> tuple[Shown, ...]:
+        """The entries `at` of the components' parameters of a kind, with standard errors."""
+        spread = np.full_like(values, np.nan) if errors is None else getattr(errors, kind)
+        return tuple(estimate(values[k, *at], spread[k, *at]) for k in chosen)
 
-    def cells(values: Array, spread: Array | None) -> tuple[Shown, ...]:
-        return tuple(estimate(values[k], None if spread is None else spread[k]) for k in chosen)
-
-    def block(word: str, values: Array, spread: Array | None) -> list[tuple[str | Shown, ...]]:
-        return [
-            (
-                f"{word} of {inputs.labels_short[j]}",
-                *cells(values[:, j], None if spread is None else spread[:, j]),
-            )
-            for j in features
-        ]
-
-    rows: list[tuple[str | Shown, ...]] = [
-        ("weight", *cells(mixture.weights, spread_of("weights")))
+    names = inputs.labels_short
+    rows: list[Row] = [("weight", *cells("weights", mixture.weights))]
+    rows += [(f"mean of {names[j]}", *cells("means", mixture.means, j)) for j in features]
+    rows += [
+        (f"s.d. of {names[j]}", *cells("standard_deviations", deviations, j)) for j in features
     ]
-    rows += block("mean", mixture.means, spread_of("means"))
-    rows += block("s.d.", deviations, spread_of("standard_deviations"))
-    pairs = list(itertools.combinations(features[:_MOST_CORRELATED], 2))
-    if pairs and not as_structure(inputs.em.covariance_type).diagonal:  # type: ignore[union-attr]
+    if not as_structure(inputs.em.covariance_type).diagonal:  # type: ignore[union-attr]
         scale = deviations[:, :, np.newaxis] * deviations[:, np.newaxis, :]
-        correlations, spread = mixture.covariances / scale, spread_of("correlations")
+        correlations = mixture.covariances / scale
         rows += [
-            (
-                f"correlation of {inputs.labels_short[i]}, {inputs.labels_short[j]}",
-                *cells(
-                    correlations[:, i, j],
-                    None if spread is None else spread[:, i, j],
-                ),
-            )
-            for i, j in pairs
+            (f"correlation of {names[i]}, {names[j]}", *cells("correlations", correlations, i, j))
+            for i, j in itertools.combinations(features[:_MOST_CORRELATED], 2)
         ]
     caption = "Parameters" if errors is None else "Parameters, with standard errors in brackets"
-    parameters = Table(caption, heads, tuple(rows), note)
+    parameters = Table(caption, heads, rows, note)
     if mixture.n_features > 1 or mixture.n_components == 1:
         return (parameters,)
     return parameters, _landmarks(mixture, inputs.labels_short[0])
@@ -214,35 +198,24 @@ def _landmarks(mixture: Mixture, name: str) -> Table:
 
 def _profile(inputs: Inputs, mixture: Mixture, features: list[int]) -> Figure:
     """Means and standard deviations of the components in each column."""
-    k, features = mixture.n_components, features[:6]
-    height = 0.9 + 0.22 * min(k, _MOST_COMPONENTS)
-    columns = min(3, len(features))
-    lines = -(-len(features) // columns)
+    features, shown = features[:6], range(min(mixture.n_components, _MOST_COMPONENTS))
+    names = [inputs.labels_short[j] for j in features]
     with style():
-        figure = canvas(2.3 * columns + 0.6, height * lines + 0.3)
-        grid = figure.subplots(lines, columns, squeeze=False)
-        for place, axes in enumerate(grid.ravel()):
-            if place >= len(features):
-                axes.set_visible(False)
-                continue
-            j = features[place]
-            for i in range(min(k, _MOST_COMPONENTS)):
+        figure, grid = panels(names, 0.9 + 0.22 * len(shown), (0.6, 0.3))
+        for place, (axes, j) in enumerate(zip(grid, features, strict=True)):
+            for i in shown:
                 mean, spread = mixture.means[i, j], np.sqrt(mixture.variances[i, j])
                 axes.plot([mean - spread, mean + spread], [i, i], color=colour(i), linewidth=2.4)
                 axes.plot([mean], [i], "o", color=colour(i), markersize=5)
-            axes.set(xlabel=inputs.labels_short[j], ylim=(min(k, _MOST_COMPONENTS) - 0.5, -0.5))
-            axes.set_yticks(range(min(k, _MOST_COMPONENTS)))
-            axes.locator_params(axis="x", nbins=4)
+            axes.set(ylim=(len(shown) - 0.5, -0.5), yticks=shown)
             axes.grid(axis="x", color=RULE)
             axes.tick_params(axis="y", length=0, labelcolor=MUTED)
-            axes.spines["left"].set_visible(False)
-            if place % columns == 0:
+            if place % 3 == 0:
                 axes.set_ylabel("component")
-        svg = to_svg(figure)
-    weights = ", ".join(f"{i}: {percent(w, 0).text}" for i, w in enumerate(mixture.weights[:8]))
-    return Figure(
-        svg,
-        f"Mean and standard deviation of each component in {plural(len(features), 'column')}. "
-        f"Weights are {weights}.",
-        "Means of the components (points), plus and minus one standard deviation (lines).",
-    )
+        weights = ", ".join(f"{i}: {percent(w, 0).text}" for i, w in enumerate(mixture.weights[:8]))
+        return Figure(
+            to_svg(figure),
+            f"Mean and standard deviation of each component in {plural(len(features), 'column')}. "
+            f"Weights are {weights}.",
+            "Means of the components (points), plus and minus one standard deviation (lines).",
+        )

@@ -5,22 +5,34 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array
+from bayesgmm.diagnostics.convergence import AGREE, mcse
 from bayesgmm.diagnostics.switching import RELABELLED, parameter_name
-from bayesgmm.diagnostics.verdicts import AGREE
 from bayesgmm.plots.style import colour
 from bayesgmm.posterior.draws import Draws
 from bayesgmm.reporting.inputs import Inputs
-from bayesgmm.reporting.parts import Figure, Section, Shown, State, Table, count, fixed, plural
+from bayesgmm.reporting.parts import (
+    PROBABILITY,
+    Figure,
+    Row,
+    Section,
+    State,
+    Table,
+    count,
+    fixed,
+    plural,
+    significant,
+)
 from bayesgmm.reporting.sections.parameters import shown_features
-from bayesgmm.reporting.svg import canvas, style, to_svg
+from bayesgmm.reporting.svg import panels, style, to_svg
 
-type Array = NDArray[np.float64]
-
-_PROBABILITY = 0.9
 _ENOUGH = 400
 _MOST_ROWS = 60
+_CUT = (
+    "Components marked by † overlap with another one: their relabelled draws are cut at the "
+    "overlap, so that means are pushed apart and intervals are too short."
+)
 _PANELS = 6
 
 
@@ -32,17 +44,27 @@ def posterior_section(inputs: Inputs) -> Section:
     bulk, tail = float(relabelled["ess_bulk"].min()), float(relabelled["ess_tail"].min())
     divergences = _divergences(inputs.posterior)
     state, sentences = _judge(draws, largest, min(bulk, tail), divergences)
+    if state == "good":
+        state = inputs.switching.state
+    if inputs.switching.cut:
+        sentences.append(_CUT)
+    cut = inputs.switching.cut
     parameters = list(_parameters(inputs, draws, shown_features(inputs, 6)))
     rows = [
-        _row(f"{name}, component {k}", values, relabelled.loc[key])
+        _row(f"{name}, component {k}{'†' if k in cut else ''}", values, relabelled.loc[key])
         for name, k, key, values in parameters[:_MOST_ROWS]
     ]
     hidden = len(parameters) - len(rows)
+    notes = ["MCSE: the Monte Carlo standard error of the mean."]
+    if cut:
+        notes.append(_CUT)
+    if hidden > 0:
+        notes.append(f"Not shown: {plural(hidden, 'more parameter')}.")
     table = Table(
         "Posterior summary after relabelling",
-        ("", "mean", "s.d.", "from", "to (90 %)", "R-hat", "bulk ESS", "tail ESS"),
-        tuple(rows),
-        f"Not shown: {plural(hidden, 'more parameter')}." if hidden > 0 else "",
+        ("", "mean", "MCSE", "s.d.", "from", "to (90 %)", "R-hat", "bulk ESS", "tail ESS"),
+        rows,
+        " ".join(notes),
     )
     return Section(
         state,
@@ -57,7 +79,7 @@ def posterior_section(inputs: Inputs) -> Section:
             "least_ess_bulk": bulk,
             "least_ess_tail": tail,
             "divergences": divergences,
-            "interval_probability": _PROBABILITY,
+            "interval_probability": PROBABILITY,
         },
     )
 
@@ -106,24 +128,27 @@ def _parameters(
     """Name, component, name among the statistics, and draws (chain, draw)."""
     components = range(draws.n_components)
     for k in components:
-        yield "weight", k, parameter_name(draws, "weight", k), draws.weights[..., k]
+        yield "weight", k, parameter_name("weight", k), draws.weights[..., k]
     for j in features:
         for k in components:
-            key, name = parameter_name(draws, "mean", k, j), f"mean of {inputs.labels_short[j]}"
+            key = parameter_name(f"mean of {draws.feature_words[j]}", k)
+            name = f"mean of {inputs.labels_short[j]}"
             yield name, k, key, draws.means[..., k, j]
     for j in features:
         for k in components:
-            key, name = parameter_name(draws, "sd", k, j), f"s.d. of {inputs.labels_short[j]}"
+            key = parameter_name(f"sd of {draws.feature_words[j]}", k)
+            name = f"s.d. of {inputs.labels_short[j]}"
             yield name, k, key, np.sqrt(draws.covariances[..., k, j, j])
 
 
-def _row(name: str, values: Array, statistics: Any) -> tuple[str | Shown, ...]:
-    low, high = np.quantile(values, [(1 - _PROBABILITY) / 2, (1 + _PROBABILITY) / 2])
+def _row(name: str, values: Array, statistics: Any) -> Row:
+    low, high = np.quantile(values, [(1 - PROBABILITY) / 2, (1 + PROBABILITY) / 2])
     spread = float(values.std(ddof=1)) if values.size > 1 else float("nan")
     decimals = _decimals(spread)
     return (
         name,
         fixed(float(values.mean()), decimals),
+        significant(mcse(values), 2),
         fixed(spread, decimals),
         fixed(float(low), decimals),
         fixed(float(high), decimals),
@@ -145,25 +170,17 @@ def _figure(parameters: list[tuple[str, int, str, Array]]) -> Figure:
     for name, _, _, values in parameters:
         groups.setdefault(name, []).append(values.ravel())
     names = list(groups)[:_PANELS]
-    columns = min(3, len(names))
-    lines = -(-len(names) // columns)
     with style():
-        figure = canvas(2.3 * columns + 0.4, 1.7 * lines + 0.2)
-        grid = figure.subplots(lines, columns, squeeze=False)
-        for place, axes in enumerate(grid.ravel()):
-            if place >= len(names):
-                axes.set_visible(False)
-                continue
-            for k, values in enumerate(groups[names[place]]):
+        figure, grid = panels(names, 1.7, (0.4, 0.2))
+        for axes, name in zip(grid, names, strict=True):
+            for k, values in enumerate(groups[name]):
                 axes.hist(values, bins=30, color=colour(k), alpha=0.55, density=True)
-            axes.set(xlabel=names[place], yticks=[])
-            axes.locator_params(axis="x", nbins=4)
-            axes.spines["left"].set_visible(False)
-        svg = to_svg(figure)
-    return Figure(
-        svg,
-        f"Histograms of the posterior draws of {', '.join(names)}, one colour for each component.",
-        "Marginal posterior distributions after relabelling, all chains together, one colour for "
-        "each component.",
-        wide=columns > 2,
-    )
+            axes.set_yticks([])
+        return Figure(
+            to_svg(figure),
+            f"Histograms of the posterior draws of {', '.join(names)}, one colour for each "
+            "component.",
+            "Marginal posterior distributions after relabelling, all chains together, one colour "
+            "for each component.",
+            wide=len(names) > 2,
+        )

@@ -11,9 +11,9 @@ from bayesgmm.plots.interval_plots import plot_recovery
 from bayesgmm.plots.style import short
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import (
+    PROBABILITY,
     Figure,
     Section,
-    Shown,
     State,
     Table,
     fixed,
@@ -23,7 +23,6 @@ from bayesgmm.reporting.parts import (
 )
 from bayesgmm.reporting.svg import legend_below, panel, style, to_svg
 
-_PROBABILITY = 0.9
 _MOST_ROWS = 40
 # Standard deviations below the nominal proportion that chance does not explain.
 _TOO_FEW = 3.0
@@ -38,11 +37,11 @@ def recovery_section(inputs: Inputs) -> Section:
     kind = "normal 90 % intervals of EM's estimates"
     if inputs.posterior is not None:
         fit, kind = inputs.switching.relabelled(), "equal-tailed 90 % posterior intervals"
-    found = recovery(fit, inputs.truth, prob=_PROBABILITY, variables=inputs.variables, rng=0)
+    found = recovery(fit, inputs.truth, prob=PROBABILITY, variables=inputs.variables, rng=0)
     table = found.table
     known = table[np.isfinite(table["z"].to_numpy(dtype=np.float64))]
     state, sentences = _judge(known, kind)
-    rows: list[tuple[str | Shown, ...]] = [
+    rows = [
         (
             short(str(name), 40),
             significant(row["truth"]),
@@ -55,7 +54,7 @@ def recovery_section(inputs: Inputs) -> Section:
         for name, row in table.head(_MOST_ROWS).iterrows()
     ]
     hidden = len(table) - len(rows)
-    whole: list[tuple[str | Shown, ...]] = [
+    whole = [
         (str(name), significant(row["value"]), significant(row["error"], 2))
         for name, row in found.whole.iterrows()
     ]
@@ -67,17 +66,17 @@ def recovery_section(inputs: Inputs) -> Section:
             Table(
                 "True and estimated parameters",
                 ("", "truth", "estimate", "spread", "from", "to (90 %)", "z"),
-                tuple(rows),
+                rows,
                 f"Not shown: {plural(hidden, 'more parameter')}." if hidden > 0 else "",
             ),
-            Table("Density and classification", ("", "value", "Monte Carlo error"), tuple(whole)),
+            Table("Density and classification", ("", "value", "Monte Carlo error"), whole),
         ),
         found.notes,
         {
             "matched_to": found.order,
             "n_compared": len(known),
             "share_covered": _covered(known),
-            "interval_probability": _PROBABILITY,
+            "interval_probability": PROBABILITY,
         },
     )
 
@@ -96,8 +95,8 @@ def _judge(known: pd.DataFrame, kind: str) -> tuple[State, list[str]]:
         f"Of {n:,} {kind}, {percent(covered, 0).text} contain the truth; the largest error is "
         f"{significant(worst, 2).text} standard deviations."
     ]
-    expected_spread = math.sqrt(_PROBABILITY * (1 - _PROBABILITY) / n)
-    if covered < _PROBABILITY - _TOO_FEW * expected_spread:
+    expected_spread = math.sqrt(PROBABILITY * (1 - PROBABILITY) / n)
+    if covered < PROBABILITY - _TOO_FEW * expected_spread:
         return "care", [*sentences, "This is fewer than chance would explain."]
     return "good", sentences
 
@@ -109,11 +108,10 @@ def _figure(known: pd.DataFrame) -> Figure:
         legend_below(figure, axes)
         # The section's first sentence gives the number of intervals that contain the truth.
         axes.set_title("")
-        svg = to_svg(figure)
-    return Figure(
-        svg,
-        f"Errors of {plural(len(known), 'parameter')} in units of their spread, with 90 % "
-        "intervals.",
-        "Estimates minus the truth with 90 % intervals; intervals that include 0 contain the "
-        "truth.",
-    )
+        return Figure(
+            to_svg(figure),
+            f"Errors of {plural(len(known), 'parameter')} in units of their spread, with 90 % "
+            "intervals.",
+            "Estimates minus the truth with 90 % intervals; intervals that include 0 contain the "
+            "truth.",
+        )

@@ -9,10 +9,10 @@ import pytest
 from memberships import Probabilities
 
 from bayesgmm import Mixture
-from bayesgmm.diagnostics import relabelling_methods as methods
-from bayesgmm.diagnostics.label_assignment import assign, composed, inverse
-from bayesgmm.diagnostics.memberships import Allocations, Responsibilities
 from bayesgmm.errors import InputError, InvalidParameterError
+from bayesgmm.labels import relabelling_methods as methods
+from bayesgmm.labels.assignment import assign, composed, inverse
+from bayesgmm.labels.memberships import Allocations, Responsibilities
 from bayesgmm.posterior.draws import Draws
 
 # Made with label.switching 1.8 in R 4.2.2: `_about` in the file says how to read it.

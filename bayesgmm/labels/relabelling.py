@@ -6,9 +6,9 @@ from warnings import warn
 
 import xarray as xr
 
-from bayesgmm.arguments import check_choice, check_text
-from bayesgmm.diagnostics.labelling import Reference, label_draws
+from bayesgmm.arguments import check_text
 from bayesgmm.errors import ConvergenceWarning
+from bayesgmm.labels.labelling import Reference, Request, label_draws
 from bayesgmm.posterior.draws import Posterior
 
 
@@ -21,6 +21,7 @@ def relabel(
     by: str = "means",
     feature: int | str = 0,
     allocations: str | None = None,
+    probabilities: str | None = None,
     variables: Mapping[str, str] | None = None,
 ) -> xr.DataTree:
     """Give the components of all draws one labelling.
@@ -32,7 +33,9 @@ def relabel(
     Parameters
     ----------
     posterior : DataTree or Dataset
-        Of `sample_posterior`, or any with weights, means and covariances.
+        Of `sample_posterior`, or any with weights, means and covariances; or, with `allocations`
+        or `probabilities`, of a mixture of any family: every variable with the axis of components
+        is relabelled.
     method : str
         * "ecr" (default): as many rows as possible have the component that they have under the
           reference. Without allocations among the variables the cost is its expectation under each
@@ -41,7 +44,8 @@ def relabel(
           or its most probable one, in place of the reference's.
         * "stephens": classification probabilities nearest to their mean by KL divergence.
         * "pra": parameters nearest to those of the reference, each in units of its standard
-          deviation over draws.
+          deviation within components.
+        * "pra-raw": the same in the parameters' own units, as in R's label.switching.
         * "data-based": rows nearest to the mean of their label.
         * "ordered": ascending order of one parameter. In more than one dimension, or where
           components overlap in this parameter, it cuts through the modes of the posterior.
@@ -50,13 +54,17 @@ def relabel(
         ``constant_data``; without it, methods with a pivot use the draw of largest log-likelihood,
         and labels follow the order of the means.
     X : (n, D), optional
-        The fitted rows; by default those in ``observed_data``.
+        The fitted rows; by default those in ``observed_data``. Without either, rows simulated from
+        the draws stand in for them.
     by : {"means", "variances", "weights"}
-        Parameter for "ordered".
+        Parameter for "ordered"; for a mixture of another family, the name of a variable.
     feature : int or str
         Feature of this mean or variance.
     allocations : str, optional
-        Variable of the posterior with allocations, of axes (chain, draw, row).
+        Variable of the posterior with allocations, of axes (chain, draw, row). In a mixture of
+        another family the axis of its components is "component".
+    probabilities : str, optional
+        Variable with classification probabilities, of axes (chain, draw, row, component).
     variables : mapping, optional
         Names of weights, means and covariances in the posterior: ``{"means": "mu", ...}``. For
         models with other scales use "variances" or "standard_deviations" instead of "covariances".
@@ -85,12 +93,10 @@ def relabel(
     Relabelling is idempotent and does not depend on the order of the chains. Memberships are
     computed in blocks of rows; an array of draws x rows x components is never allocated.
     """
-    check_choice("by", by, ("means", "variances", "weights"))
     check_text("allocations", allocations)
-    labelling = label_draws(
-        posterior, method, reference, X,
-        by=by, feature=feature, allocations=allocations, variables=variables,
-    )  # fmt: skip
+    check_text("probabilities", probabilities)
+    request = Request(method, reference, X, by, feature, allocations, probabilities, variables)
+    labelling = label_draws(posterior, request)
     if not labelling.assignment.settled:
         warn(
             f"Method {method!r} did not converge: labels still changed after "

@@ -11,12 +11,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.diagnostics.label_assignment import Assignment, assign
-from bayesgmm.diagnostics.memberships import Memberships
+from bayesgmm.arrays import Array, Indices
 from bayesgmm.errors import InvalidParameterError
-
-type Array = NDArray[np.float64]
-type Permutations = NDArray[np.intp]
+from bayesgmm.labels.assignment import Assignment, assign
+from bayesgmm.labels.memberships import Memberships
 
 # Maximum number of rounds; iterations usually settle after three to ten.
 _MAX_ROUNDS = 100
@@ -49,7 +47,7 @@ def ecr(memberships: Memberships, pivot: NDArray[np.integer]) -> Assignment:
 
 
 def ecr_iterative(
-    memberships: Memberships, averaged: Memberships, start: Permutations | None = None
+    memberships: Memberships, averaged: Memberships, start: Indices | None = None
 ) -> Assignment:
     """ECR with a pivot of each row's most probable label over the draws with current labels.
 
@@ -63,14 +61,14 @@ def ecr_iterative(
     Software 69, code snippet 1, section 2.3.
     """
 
-    def round_(permutations: Permutations) -> Assignment:
+    def round_(permutations: Indices) -> Assignment:
         pivot = averaged.average(permutations).argmax(axis=1)
         return ecr(memberships, pivot)
 
     return _iterate(round_, memberships.shape, start)
 
 
-def stephens(memberships: Memberships, start: Permutations | None = None) -> Assignment:
+def stephens(memberships: Memberships, start: Indices | None = None) -> Assignment:
     """Labels that bring classification probabilities nearest to their mean, by KL divergence.
 
     With q the mean of the permuted probabilities, sum_i sum_j p_i,perm(j) log(p_i,perm(j) / q_ij)
@@ -82,7 +80,7 @@ def stephens(memberships: Memberships, start: Permutations | None = None) -> Ass
     Stephens (2000), Journal of the Royal Statistical Society B 62, 795-809, algorithm 2.
     """
 
-    def round_(permutations: Permutations) -> Assignment:
+    def round_(permutations: Indices) -> Assignment:
         q = np.maximum(memberships.average(permutations), _LEAST_PROBABILITY)
         tables = memberships.tables(np.log(q))
         return assign(-np.swapaxes(tables, 1, 2))
@@ -90,9 +88,7 @@ def stephens(memberships: Memberships, start: Permutations | None = None) -> Ass
     return _iterate(round_, memberships.shape, start)
 
 
-def data_based(
-    memberships: Memberships, rows: Array, start: Permutations | None = None
-) -> Assignment:
+def data_based(memberships: Memberships, rows: Array, start: Indices | None = None) -> Assignment:
     """Labels that bring rows nearest to the mean of their label, in its standard deviations.
 
     The cost is sum_i p_i,perm(j) sum_g ((x_ig - m_jg) / s_jg)^2 with the mean m_j and the
@@ -115,7 +111,7 @@ def data_based(
     tables = memberships.tables(np.hstack([np.ones((len(x), 1)), x, np.square(x)]))
     counts, firsts, seconds = tables[..., 0], tables[..., 1 : 1 + d], tables[..., 1 + d :]
 
-    def round_(permutations: Permutations) -> Assignment:
+    def round_(permutations: Indices) -> Assignment:
         moved = np.take_along_axis(tables, permutations[..., np.newaxis], axis=1).sum(axis=0)
         count = np.maximum(moved[:, 0], np.finfo(np.float64).tiny)[:, np.newaxis]
         m = moved[:, 1 : 1 + d] / count
@@ -180,9 +176,9 @@ def _indicators(pivot: NDArray[np.integer], n_components: int) -> Array:
 
 
 def _iterate(
-    round_: Callable[[Permutations], Assignment],
+    round_: Callable[[Indices], Assignment],
     shape: tuple[int, int, int],
-    start: Permutations | None,
+    start: Indices | None,
 ) -> Assignment:
     draws, _, k = shape
     permutations = np.tile(np.arange(k), (draws, 1)) if start is None else start

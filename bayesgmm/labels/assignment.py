@@ -3,13 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array, Indices
 from bayesgmm.core import native
 from bayesgmm.errors import InputError
-
-type Array = NDArray[np.float64]
-type Permutations = NDArray[np.intp]
 
 
 class Assignment(NamedTuple):
@@ -30,7 +27,7 @@ class Assignment(NamedTuple):
         True if the last round changed no label.
     """
 
-    permutations: Permutations
+    permutations: Indices
     costs: Array
     ambiguity: Array
     rounds: int = 1
@@ -68,11 +65,11 @@ def assign(costs: Array) -> Assignment:
     return best
 
 
-def composed(first: Permutations, then: Permutations) -> Permutations:
+def composed(first: Indices, then: Indices) -> Indices:
     """The permutations `first` followed by `then`: label j gets ``first[then[j]]``."""
     return np.take_along_axis(first, then, axis=-1)
 
 
-def inverse(permutations: Permutations) -> Permutations:
+def inverse(permutations: Indices) -> Indices:
     """The label of each component: ``inverse[permutations[j]] = j``."""
     return np.argsort(permutations, axis=-1)

@@ -2,21 +2,21 @@
 
 Relabelling needs two sums of the memberships p_tik of row i in component k of draw t (0 or 1 for
 allocations): sum_i p_tik q_ij for each draw, and the average over draws of p_t,i,perm_t(j) for
-each row. For a posterior without allocations, p_tik is computed from parameters and rows in blocks,
-and never stored.
+each row. Without allocations or given probabilities, p_tik is computed from parameters and rows in
+blocks, and never stored.
 """
 
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from bayesgmm.arrays import Array, Indices
 from bayesgmm.errors import InputError
 from bayesgmm.likelihood.responsibilities_of_draws import DrawnRows, tally, tally_permuted
 from bayesgmm.posterior.draws import Draws
 
-type Array = NDArray[np.float64]
-type Permutations = NDArray[np.intp]
+_SUM_TOLERANCE = 1e-6
 
 
 class Memberships(Protocol):
@@ -29,7 +29,7 @@ class Memberships(Protocol):
     def tables(self, q: Array) -> Array:
         """Sums over rows, (T, K, J), of memberships times q (n, J)."""
 
-    def average(self, permutations: Permutations) -> Array:
+    def average(self, permutations: Indices) -> Array:
         """Averages over draws, (n, K), of permuted memberships; permutations (T, K)."""
 
 
@@ -60,16 +60,71 @@ class Allocations:
                 f"Allocations must lie between 0 and {n_components - 1} for {n_components} "
                 f"components, but reach from {array.min()} to {array.max()}."
             )
-        self._z = np.array(array, dtype=np.int64)
-        self.shape = (*self._z.shape, n_components)
+        self.labels = np.array(array, dtype=np.int64)
+        self.shape: tuple[int, int, int] = (*self.labels.shape, n_components)
 
     def tables(self, q: Array) -> Array:
         """Sums of q over the rows of each component, (T, K, J)."""
-        return tally(self._z, q, self.shape[2])
+        return tally(self.labels, q, self.shape[2])
 
-    def average(self, permutations: Permutations) -> Array:
+    def average(self, permutations: Indices) -> Array:
         """Proportion of draws in which a row has a label, (n, K)."""
-        return tally_permuted(self._z, permutations)
+        return tally_permuted(self.labels, permutations)
+
+    def hard(self) -> "Allocations":
+        """These allocations."""
+        return self
+
+
+class Probabilities:
+    """Memberships as given: classification probabilities of each row in each draw.
+
+    Parameters
+    ----------
+    p : array-like of shape (T, n, K)
+        At least 0, with sum 1 over the components.
+
+    Raises
+    ------
+    InputError
+        If a row's probabilities are not finite, are negative, or have another sum.
+    """
+
+    def __init__(self, p: ArrayLike) -> None:
+        array = np.asarray(p)
+        if array.ndim != 3 or array.dtype.kind not in "fiu" or array.size == 0:
+            raise InputError(
+                "Probabilities must be numbers of shape (draws, rows, components), not "
+                f"{array.dtype} of shape {array.shape}."
+            )
+        self._p: Array = np.ascontiguousarray(array, dtype=np.float64)
+        # Written so that NaN is wrong, too.
+        right = (np.abs(self._p.sum(axis=2) - 1.0) <= _SUM_TOLERANCE) & (self._p >= 0).all(axis=2)
+        if not right.all():
+            draw, row = np.argwhere(~right)[0]
+            raise InputError(
+                f"The probabilities of row {row} in draw {draw} (of all chains) are not "
+                f"probabilities: {self._p[draw, row].tolist()}. They must be at least 0 and have "
+                "the sum 1."
+            )
+        self.shape: tuple[int, int, int] = self._p.shape
+
+    def tables(self, q: Array) -> Array:
+        """Sums over rows of probabilities times q, (T, K, J)."""
+        product: Array = np.matmul(np.swapaxes(self._p, 1, 2), q)
+        return product
+
+    def average(self, permutations: Indices) -> Array:
+        """Averages of permuted probabilities, (n, K)."""
+        total = np.zeros(self.shape[1:])
+        for p, each in zip(self._p, permutations, strict=True):
+            total += p[:, each]
+        average: Array = total / len(self._p)
+        return average
+
+    def hard(self) -> Allocations:
+        """Each row's most probable component."""
+        return Allocations(self._p.argmax(axis=2), self.shape[2])
 
 
 class Responsibilities:
@@ -91,7 +146,7 @@ class Responsibilities:
         """Sums over rows of responsibilities times q, (T, K, J)."""
         return self._rows.contract(q)[0]
 
-    def average(self, permutations: Permutations) -> Array:
+    def average(self, permutations: Indices) -> Array:
         """Averages of permuted responsibilities, (n, K)."""
         return self._rows.average(permutations)
 

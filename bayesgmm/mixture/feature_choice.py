@@ -1,11 +1,16 @@
-"""Features by index or by name."""
+"""Choice of features: by index or name, or those that separate the components best."""
 
 import operator
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from bayesgmm.arguments import check_members, shown
 from bayesgmm.errors import InputError
+
+if TYPE_CHECKING:
+    from bayesgmm.mixture.mixture import Mixture
 
 Feature = int | str
 
@@ -30,6 +35,18 @@ def feature_indices(
     if len(set(indices)) < len(indices):
         raise InputError(f"A feature occurs twice in {shown(given)}.")
     return indices
+
+
+def separating_features(mixture: "Mixture", most: int) -> list[int]:
+    """Return the features, at most `most`, that separate the components best, in order.
+
+    Those of the largest ratios of the variance between components to that within.
+    """
+    if mixture.n_features <= most:
+        return list(range(mixture.n_features))
+    between = mixture.weights @ np.square(mixture.means - mixture.mean())
+    ratios = between / (mixture.weights @ mixture.variances)
+    return sorted(np.argsort(-ratios, kind="stable")[:most].tolist())
 
 
 def _is_index(feature: Any) -> bool:

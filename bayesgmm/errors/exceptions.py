@@ -1,28 +1,4 @@
-"""The package's exceptions and warnings: one tree, so that one ``except`` catches all of it."""
-
-from sklearn.exceptions import ConvergenceWarning as _SklearnConvergenceWarning
-from sklearn.exceptions import NotFittedError as _SklearnNotFittedError
-from sklearn.utils._param_validation import InvalidParameterError as _SklearnInvalidParameterError
-
-__all__ = [
-    "BayesGMMError",
-    "BayesGMMWarning",
-    "ConvergenceWarning",
-    "DegeneracyWarning",
-    "DerivativeError",
-    "ExistingFileError",
-    "FileError",
-    "FitError",
-    "FolderError",
-    "InputError",
-    "InputTypeError",
-    "InvalidParameterError",
-    "MissingFileError",
-    "ModelFormatError",
-    "NotFittedError",
-    "PermissionDeniedError",
-    "SingularCovarianceError",
-]
+"""Exceptions and warnings that need Python alone."""
 
 
 class BayesGMMError(Exception):
@@ -37,7 +13,7 @@ class InputTypeError(BayesGMMError, TypeError):
     """Raised when the data are not numbers: text, times, categories, complex, masked, sparse."""
 
 
-class InvalidParameterError(BayesGMMError, _SklearnInvalidParameterError):
+class InvalidParameterError(BayesGMMError, ValueError, TypeError):
     """Raised when a parameter is out of its range or type; both a ValueError and a TypeError."""
 
 
@@ -76,12 +52,8 @@ class PermissionDeniedError(FileError, PermissionError):
     """Raised when a file or folder may not be read or written."""
 
 
-class NotFittedError(BayesGMMError, _SklearnNotFittedError):
-    """Raised when results of an estimator are requested before ``fit``."""
-
-
 class SingularCovarianceError(BayesGMMError, ValueError):
-    """Raised by a pass at a covariance that is not positive definite, that of `component`."""
+    """Raised by an E-step at a covariance that is not positive definite: that of `component`."""
 
     def __init__(self, component: int) -> None:
         super().__init__(
@@ -93,10 +65,6 @@ class SingularCovarianceError(BayesGMMError, ValueError):
 
 class BayesGMMWarning(UserWarning):
     """Root of every warning of the package."""
-
-
-class ConvergenceWarning(BayesGMMWarning, _SklearnConvergenceWarning):
-    """Issued, once a fit, when the result is not the maximum."""
 
 
 class DegeneracyWarning(BayesGMMWarning):

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array
+from bayesgmm.data.coercion import column_names
 from bayesgmm.mixture.mixture import Mixture
-
-type Array = NDArray[np.float64]
 
 
 def flatten(weights: Array, means: Array, covariances: Array) -> Array:
@@ -41,37 +40,25 @@ def parameter_units(mixture: Mixture) -> Array:
 
 def parameter_names(mixture: Mixture) -> tuple[str, ...]:
     """Names of weights, means and lower triangles of covariances, as `flatten` orders them."""
-    k, d = mixture.means.shape
-    features = feature_words(mixture)
-    pairs = _pairs(d, 0)
-    return (
-        *(f"weight[{j}]" for j in range(k)),
-        *(f"mean[{j}, {name}]" for j in range(k) for name in features),
-        *(f"covariance[{j}, {features[r]}, {features[c]}]" for j in range(k) for r, c in pairs),
-    )
+    return tuple(_names(mixture, ("mean",), "covariance", 0))
 
 
-def _pairs(n_features: int, highest: int) -> list[tuple[int, int]]:
-    rows, columns = np.tril_indices(n_features, highest)
-    return list(zip(rows.tolist(), columns.tolist(), strict=True))
-
-
-def feature_words(mixture: Mixture) -> Sequence[str]:
-    """The features' names, or x0, x1, ..."""
-    return mixture.feature_names or [f"x{j}" for j in range(mixture.n_features)]
+def _names(mixture: Mixture, of_features: Sequence[str], of_pairs: str, highest: int) -> list[str]:
+    """Names of weights, of numbers of each feature, and of pairs up to the `highest` diagonal."""
+    components = range(mixture.n_components)
+    features = column_names(mixture.feature_names, mixture.n_features)
+    rows, columns = np.tril_indices(len(features), highest)
+    pairs = [f"{features[r]}, {features[c]}" for r, c in zip(rows, columns, strict=True)]
+    return [
+        *(f"weight[{j}]" for j in components),
+        *(f"{kind}[{j}, {name}]" for kind in of_features for j in components for name in features),
+        *(f"{of_pairs}[{j}, {pair}]" for j in components for pair in pairs),
+    ]
 
 
 def reported(mixture: Mixture) -> tuple[list[str], Array]:
     """Names and values of weights, means, standard deviations and correlations."""
-    k, d = mixture.means.shape
-    features = feature_words(mixture)
-    pairs = _pairs(d, -1)
-    names = [
-        *(f"weight[{j}]" for j in range(k)),
-        *(f"mean[{j}, {name}]" for j in range(k) for name in features),
-        *(f"sd[{j}, {name}]" for j in range(k) for name in features),
-        *(f"correlation[{j}, {features[r]}, {features[c]}]" for j in range(k) for r, c in pairs),
-    ]
+    names = _names(mixture, ("mean", "sd"), "correlation", -1)
     return names, quantities(mixture.weights, mixture.means, mixture.covariances)
 
 
@@ -83,9 +70,5 @@ def quantities(weights: Array, means: Array, covariances: Array) -> Array:
     deviations = np.sqrt(np.diagonal(covariances, axis1=-2, axis2=-1))
     scale = deviations[..., :, np.newaxis] * deviations[..., np.newaxis, :]
     rows, columns = np.tril_indices(means.shape[-1], -1)
-    correlations = (covariances / scale)[..., rows, columns]
-    lead = weights.shape[:-1]
-    size = [weights.shape[-1], *[int(np.prod(each.shape[-2:])) for each in (means, deviations)]]
-    size.append(int(np.prod(correlations.shape[-2:])))
-    parts = zip((weights, means, deviations, correlations), size, strict=True)
-    return np.concatenate([part.reshape(*lead, width) for part, width in parts], axis=-1)
+    parts = (weights, means, deviations, (covariances / scale)[..., rows, columns])
+    return np.concatenate([each.reshape(*weights.shape[:-1], -1) for each in parts], axis=-1)

@@ -1,0 +1,119 @@
+"""Components that the rows do not support: empty ones, and two for one cluster."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from bayesgmm.arrays import Array
+from bayesgmm.likelihood.responsibilities_of_draws import DrawnRows
+from bayesgmm.mixture.merged_components import merged
+from bayesgmm.posterior.draws import Draws
+
+# Number of densities computed for redundancy: a fraction of a second.
+_BUDGET = 2e8
+_LEAST_DRAWS, _MOST_DRAWS = 25, 200
+
+
+class Redundancy(NamedTuple):
+    """Losses of doing without a component, for some draws spread over the chains.
+
+    Attributes
+    ----------
+    losses : ndarray of shape (chain, some draws)
+        Loss of log-likelihood, in nats, if the two components of least loss are merged into one of
+        the same weight, mean and covariance, or the component of least loss is removed. Negative
+        for a gain.
+    parameters : int
+        The number of a component's parameters, p.
+    n_rows : float
+    """
+
+    losses: Array
+    parameters: int
+    n_rows: float
+
+    @property
+    def redundant(self) -> Array:
+        """Proportion of each chain's draws with a loss below p nats, (chain,).
+
+        This is the AIC penalty for a component, and about the gain by chance of one component more
+        than there are clusters: twice the gain has a mean near 2 p (McLachlan 1987).
+        """
+        shares: Array = (self.losses < self.parameters).mean(axis=1)
+        return shares
+
+    @property
+    def unsupported(self) -> Array:
+        """Proportion of each chain's draws with a loss below p/2 log n nats, (chain,).
+
+        This is the BIC penalty for a component.
+        """
+        shares: Array = (self.losses < 0.5 * self.parameters * np.log(self.n_rows)).mean(axis=1)
+        return shares
+
+
+def redundancy(draws: Draws, rows: Array, n_rows: float | None = None) -> Redundancy:
+    """Loss of log-likelihood of merging two components or removing one, whichever is least.
+
+    Components i and j become one of weight w = w_i + w_j, mean m = (w_i m_i + w_j m_j) / w and
+    covariance sum_k w_k (S_k + (m_k - m)(m_k - m)') / w, the Gaussian nearest to the two by KL
+    divergence. The loss is 0 for two equal components. Where a component is removed, the weights of
+    the others are divided by their sum: the loss is about the number of its rows if it is empty but
+    for its prior, however far away it lies.
+
+    Parameters
+    ----------
+    draws : Draws
+    rows : ndarray of shape (n, D)
+    n_rows : float, optional
+        The number of rows on which the posterior rests, if `rows` only stand in for them: losses
+        are scaled to it.
+
+    References
+    ----------
+    McLachlan (1987), Journal of the Royal Statistical Society C 36, 318-324.
+    """
+    k, d = draws.n_components, draws.n_features
+    parameters = 1 + d + d * (d + 1) // 2
+    size = float(len(rows)) if n_rows is None else n_rows
+    if k == 1:
+        return Redundancy(np.full((draws.n_chains, 1), np.inf), parameters, size)
+    pairs = np.array([(i, j) for i in range(k) for j in range(i)])
+    affordable = int(_BUDGET / ((len(pairs) + k) * len(rows) * k)) // draws.n_chains
+    count = min(draws.n_draws, max(min(affordable, _MOST_DRAWS), _LEAST_DRAWS))
+    chosen = np.unique(np.linspace(0, draws.n_draws - 1, count).astype(np.int64))
+    some = Draws(draws.weights[:, chosen], draws.means[:, chosen], draws.covariances[:, chosen])
+    weights, means, covariances = some.stacked()
+    nothing = np.empty((len(rows), 0))
+    before = DrawnRows(rows, weights, means, covariances).contract(nothing)[1]
+    after = np.full(len(weights), -np.inf)
+    fewer = [_merged(weights, means, covariances, i, j) for i, j in pairs]
+    fewer += [_without(weights, means, covariances, i) for i in range(k)]
+    for each in fewer:
+        after = np.maximum(after, DrawnRows(rows, *each).contract(nothing)[1])
+    losses = (before - after) * (size / len(rows))
+    return Redundancy(losses.reshape(draws.n_chains, -1), parameters, size)
+
+
+def _merged(
+    weights: Array, means: Array, covariances: Array, i: int, j: int
+) -> tuple[Array, Array, Array]:
+    """Mixtures with components i and j merged into component i."""
+    pair = [i, j]
+    parts = weights[:, pair].T, means[:, pair].swapaxes(0, 1), covariances[:, pair].swapaxes(0, 1)
+    weights, means, covariances = weights.copy(), means.copy(), covariances.copy()
+    weights[:, i], means[:, i], covariances[:, i] = merged(*parts)
+    return _without(weights, means, covariances, j)
+
+
+def _without(
+    weights: Array, means: Array, covariances: Array, j: int
+) -> tuple[Array, Array, Array]:
+    """Mixtures without component j."""
+    kept = np.arange(weights.shape[1]) != j
+    shares = np.maximum(weights[:, kept], np.finfo(np.float64).tiny)
+    return (
+        np.ascontiguousarray(shares / shares.sum(axis=1, keepdims=True)),
+        np.ascontiguousarray(means[:, kept]),
+        np.ascontiguousarray(covariances[:, kept]),
+    )
