@@ -46,7 +46,7 @@ def _output(_ctx: click.Context, _parameter: click.Parameter, value: Path | None
     return STANDARD_OUTPUT if value == Path("-") else value
 
 
-def count_option(name: str, default: int, what: str, least: int = 1) -> Decorator:
+def count_option(name: str, default: int | None, what: str, least: int = 1) -> Decorator:
     """Return an option for an integer of at least `least`."""
     kind = click.IntRange(min=least)
     return click.option(name, type=kind, default=default, show_default=True, help=what)

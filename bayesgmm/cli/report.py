@@ -34,7 +34,9 @@ _NOT_THE_PAGE = {"output", "force", "quiet", "as_json"}
     show_default=True,
     help="Sample the posterior too, or not.",
 )
-@count_option("--draws", 1000, "Draws kept of each chain.", least=4)
+@count_option(
+    "--draws", None, "Draws kept of each chain.  [default: as convergence needs]", least=4
+)
 @count_option("--chains", 4, "Number of chains.")
 @click.option("--truth", help="Mixture from which the rows were drawn: a file of `fit -o`.")
 @click.option("--title", help="Heading of the page.  [default: the data's name]")
@@ -49,7 +51,7 @@ def report(
     covariance: str,
     chosen: bool,
     sampled: bool,
-    draws: int,
+    draws: int | None,
     chains: int,
     truth: str | None,
     title: str | None,
@@ -96,7 +98,7 @@ def report(
                 ).fit(rows.X)
         posterior = None
         if sampled:
-            with stage(f"Sampling the posterior: {chains} chains of {draws} draws"):
+            with stage(f"Sampling the posterior: {chains} chains"):
                 posterior = _sampled(rows.X, em, draws, chains, seed)
         with stage("Relabelling, diagnosing, drawing"):
             page = bayesgmm.report(
@@ -114,7 +116,9 @@ def report(
     results.write(text, "The report was", page.html.encode)
 
 
-def _sampled(X: Any, em: "bayesgmm.GaussianMixture", draws: int, chains: int, seed: int) -> Any:
+def _sampled(
+    X: Any, em: "bayesgmm.GaussianMixture", draws: int | None, chains: int, seed: int
+) -> Any:
     """Draw from the posterior; return None, with a note, if the structure has no sampler."""
     try:
         posterior = bayesgmm.sample_posterior(

@@ -21,14 +21,14 @@ from bayesgmm.cli.output import Results, heard_warnings, json_text
 @data_options
 @components_option
 @covariance_option
-@count_option("--draws", 1000, "Draws kept of each chain.")
+@count_option("--draws", None, "Draws kept of each chain.  [default: as convergence needs]")
 @count_option("--tune", 1000, "Draws of each chain that tune the sampler and are discarded.")
 @count_option("--chains", 4, "Number of chains.")
 @result_options("Seed of the starts and the chains.", "Also write the draws, as NetCDF.")
 def sample(
     components: int,
     covariance: str,
-    draws: int,
+    draws: int | None,
     tune: int,
     chains: int,
     seed: int,

@@ -62,7 +62,7 @@ class StudentMixture:
         constant = gammaln(0.5 * (_NU + d)) - gammaln(0.5 * _NU) - 0.5 * d * np.log(_NU * np.pi)
         each = np.empty((len(self.weights), len(u)))
         for j, (mean, factor) in enumerate(zip(self.means, self.factors, strict=True)):
-            squares = np.square(np.linalg.solve(factor, (u - mean).T)).sum(axis=0)
+            squares = np.square((u - mean) @ np.linalg.inv(factor).T).sum(axis=1)
             each[j] = -0.5 * (_NU + d) * np.log1p(squares / _NU)
             each[j] -= np.log(np.diagonal(factor)).sum()
         return np.asarray(logsumexp(each + np.log(self.weights)[:, np.newaxis], axis=0) + constant)
@@ -126,10 +126,21 @@ def fit_proposal(
     for _ in range(_ROUNDS):
         points = proposal.draw(_DRAWS, rng)
         weights = target.log_density(points) - proposal.log_density(points)
-        weights = np.exp(weights - weights.max())
-        chosen = points[rng.choice(_DRAWS, size=_DRAWS, p=weights / weights.sum())]
+        shares = _with_equal_modes(target, points, np.exp(weights - weights.max()))
+        chosen = points[rng.choice(_DRAWS, size=_DRAWS, p=shares)]
         proposal = _together(_LATER, (_fitted(chosen, _FITTED, rng), laplace, empty))
     return proposal
+
+
+def _with_equal_modes(target: Target, points: Array, weights: Array) -> Array:
+    """Weights of which half are shared by the modes' regions equally.
+
+    A proposal fitted to them covers small modes, too, better than needed and not worse.
+    """
+    region = locate(points, target.modes, target.problem.coordinates).region
+    masses = np.bincount(region, weights, minlength=len(target.modes))
+    equal = np.divide(weights, masses[region], out=np.zeros_like(weights), where=weights > 0.0)
+    return np.asarray(0.5 * (weights / weights.sum() + equal / equal.sum()))
 
 
 def _together(shares: tuple[float, ...], parts: tuple[StudentMixture, ...]) -> StudentMixture:

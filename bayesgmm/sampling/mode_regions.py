@@ -75,5 +75,5 @@ def _matched(u: Array, mode: Mode, coordinates: Coordinates) -> tuple[Array, NDA
 
 def _squares(apart: Array, covariance: Array) -> Array:
     """Squared Mahalanobis lengths of vectors (T, size), (T,)."""
-    z = np.linalg.solve(np.linalg.cholesky(covariance), apart.T)
-    return np.asarray(np.square(z).sum(axis=0))
+    z = apart @ np.linalg.inv(np.linalg.cholesky(covariance)).T
+    return np.asarray(np.square(z).sum(axis=1))

@@ -15,6 +15,8 @@ type Array = NDArray[np.float64]
 _STEP, _FLAT = 1e-5, 1e-8
 # Two modes within this number of nats are one.
 _SAME = 1e-2
+# Nats below the highest mode, beside one for each coordinate, at which a mode has no mass.
+_LOW = 20.0
 _MOST_STEPS, _GRADIENT = 100, 1e-5
 
 
@@ -48,39 +50,7 @@ class Mode:
         return float(self.log_density + 0.5 * log_det)
 
 
-def find_modes(problem: Problem, starts: Iterable[Array], known: Iterable[Mode] = ()) -> list[Mode]:
-    """The distinct modes that are reached from starts or known, the largest log mass first.
-
-    Modes of the same density that differ by the order of the components are one.
-    """
-    found = list(known)
-    for start in starts:
-        near = minimize(
-            _value, start, (problem,), jac=True, method="L-BFGS-B", options={"maxiter": _MOST_STEPS}
-        )
-        if any(abs(near.fun + each.log_density) < _SAME for each in found):
-            continue
-        mode = _polished(problem, near.x)
-        if mode and all(abs(mode.log_density - each.log_density) > _SAME for each in found):
-            found.append(mode)
-    return sorted(found, key=lambda each: -each.log_mass)
-
-
-def _value(u: Array, problem: Problem) -> tuple[float, Array]:
-    """Minus the log density and its gradient; infinite outside the range of float64."""
-    density, gradient = problem.log_density(u)
-    return (-density, -gradient) if np.isfinite(density) else (np.inf, np.zeros_like(u))
-
-
-def _curvature(u: Array, problem: Problem) -> Array:
-    """Minus the second derivatives, by central differences of the gradient."""
-    steps = _STEP * np.eye(len(u))
-    rows = [problem.log_density(u - s)[1] - problem.log_density(u + s)[1] for s in steps]
-    derivatives = np.array(rows) / (2.0 * _STEP)
-    return 0.5 * (derivatives + derivatives.T)
-
-
-def _polished(problem: Problem, start: Array) -> Mode | None:
+def climb(problem: Problem, start: Array) -> Mode | None:
     """The mode that Newton's method in a trust region reaches; None if the density is flat."""
     found = minimize(
         _value,
@@ -95,3 +65,62 @@ def _polished(problem: Problem, start: Array) -> Mode | None:
     if not np.isfinite(precision).all() or np.linalg.eigvalsh(precision)[0] < _FLAT:
         return None
     return Mode(found.x, -float(found.fun), np.linalg.inv(precision))
+
+
+def other_modes(
+    problem: Problem, first: Mode, starts: Iterable[Array], evaluations: float = np.inf
+) -> list[Mode]:
+    """A mode and the distinct others that are reached from starts, the largest log mass first.
+
+    Modes of the same density that differ by the order of the components are one.
+
+    Parameters
+    ----------
+    problem : Problem
+    first : Mode
+        Its covariance is the metric of the climbs.
+    starts : iterable of ndarray of shape (size,)
+    evaluations : float
+        Evaluations of the density after which no further climb begins.
+    """
+    found, root = [first], np.linalg.cholesky(first.covariance)
+    for start in starts:
+        if evaluations <= 0.0:
+            break
+        near = minimize(
+            _whitened,
+            np.zeros(len(start)),
+            (problem, start, root),
+            jac=True,
+            method="BFGS",
+            options={"maxiter": _MOST_STEPS},
+        )
+        evaluations -= near.nfev
+        most = max(each.log_density for each in found)
+        low = -near.fun < most - _LOW - len(start)
+        if low or any(abs(near.fun + each.log_density) < _SAME for each in found):
+            continue
+        mode = climb(problem, start + root @ near.x)
+        if mode and all(abs(mode.log_density - each.log_density) > _SAME for each in found):
+            found.append(mode)
+    return sorted(found, key=lambda each: -each.log_mass)
+
+
+def _value(u: Array, problem: Problem) -> tuple[float, Array]:
+    """Minus the log density and its gradient; infinite outside the range of float64."""
+    density, gradient = problem.log_density(u)
+    return (-density, -gradient) if np.isfinite(density) else (np.inf, np.zeros_like(u))
+
+
+def _whitened(z: Array, problem: Problem, origin: Array, root: Array) -> tuple[float, Array]:
+    """`_value` at origin + root z, with respect to z."""
+    value, gradient = _value(origin + root @ z, problem)
+    return value, root.T @ gradient
+
+
+def _curvature(u: Array, problem: Problem) -> Array:
+    """Minus the second derivatives, by central differences of the gradient."""
+    steps = _STEP * np.eye(len(u))
+    rows = [problem.log_density(u - s)[1] - problem.log_density(u + s)[1] for s in steps]
+    derivatives = np.array(rows) / (2.0 * _STEP)
+    return 0.5 * (derivatives + derivatives.T)

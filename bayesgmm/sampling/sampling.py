@@ -94,8 +94,9 @@ def sample_posterior(
     init : {"em", "starts"}, GaussianMixture or Mixture
         Where chains begin. "em": near the best maximum that EM finds, each chain under a random
         order of the components and moved by about two posterior standard deviations, so that R-hat
-        before relabelling is honest. "starts": at EM's distinct maxima in turn. A fit to the same
-        rows, or a mixture: near it, in place of a maximum that EM finds.
+        before relabelling is honest; near other modes in turn if the posterior has several.
+        "starts": the same, with a search for modes from sixteen more starts also where EM's starts
+        agreed. A fit to the same rows, or a mixture: near it, in place of a maximum that EM finds.
     nuts_sampler : {"nutpie", "pymc"}
         "nutpie" runs a log density that was compiled beforehand; "pymc" runs PyMC's own NUTS on
         `mixture_model`, which has to be compiled. They draw from the same posterior.
@@ -131,6 +132,16 @@ def sample_posterior(
         posterior density, and two more attributes say why (em_note) and under which priors
         (em_priors).
 
+        The group modes has the modes of the posterior density that were found: weights, means,
+        covariances, log_density, log_mass and laplace_share (Laplace's approximation of the mass,
+        and its share), draws (their number in its region), mass and mass_error (the proportion of
+        draws, and its Monte Carlo error). `state` is that of the attribute `modes` ("only": one
+        mode matters; "crossed": chains cross between them; "joined": chains jump between them;
+        "not joined": chains may stay at one, and masses are not to be relied on) or "left out":
+        of a share of at most 2e-5 of the largest, or beyond the first eight, which `laplace_share`
+        bounds as far as Laplace's approximation holds. With several modes, sample_stats has the
+        mode of each draw.
+
     Raises
     ------
     InputError, InputTypeError
@@ -139,6 +150,20 @@ def sample_posterior(
         If another argument is out of its range, or priors do not fit the data.
     FitError
         If every start of EM collapsed, and the priors (LKJ) do not keep covariances from it.
+
+    Notes
+    -----
+    Modes are sought from EM's estimate, with one component moved elsewhere or left empty, and near
+    penalised fits if EM's starts disagree. If chains that begin at different modes do not agree
+    after 1000 draws, Metropolis chains with independent proposals from mixtures of t distributions
+    follow, which are fitted to all modes by importance sampling; their draws come from the
+    posterior itself. Where less than one proposal in 50 is accepted (in many dimensions) chains
+    begin at the modes by the masses of Laplace's approximation.
+
+    References
+    ----------
+    Tierney (1994), Annals of Statistics 22, 1701-1728, section 2.3. Cappé, Douc, Guillin, Marin and
+    Robert (2008), Statistics and Computing 18, 447-459.
 
     Examples
     --------
@@ -160,8 +185,7 @@ def sample_posterior(
     resolved = priors.for_data(data, n_components, structure)
     if not resolved.exchangeable:
         em = replace(em, mixture=em.mixture.permuted(resolved.best_order(em.mixture)))
-    frame = coordinates(data.X, n_components, structure, em.mixture)
-    target = problem(data.X, resolved, frame)
+    target = problem(data.X, resolved, coordinates(data.X, n_components, structure, em.mixture))
     modes = []
     # Modes are counted up to an exchange of components, which priors that differ do not allow.
     if resolved.exchangeable:
@@ -173,19 +197,18 @@ def sample_posterior(
     plan = Plan(lengths, tune, seed, target_accept, max_time, progressbar)
     sampling = time.perf_counter()
     draw = partial(_sampler(nuts_sampler, data, structure, resolved, em.mixture), target)
-    monitor = Monitor(min_ess)
-    several = Target(target, that_matter(modes))
+    monitor, several = Monitor(min_ess), Target(target, that_matter(modes))
     if len(several.modes) > 1:
         drawn, state = draw_over_modes(draw, several, resolved, plan, monitor, chains, for_modes)
     else:
-        starts = chain_starts([em.mixture] * chains, len(data.X), resolved, frame, for_starts)
+        near = [em.mixture] * chains
+        starts = chain_starts(near, len(data.X), resolved, target.coordinates, for_starts)
         drawn, state = draw(starts, plan, monitor), "only"
     attributes = {
         **_versions(),
         "seed": _seed_of(generator),
         "sampler": nuts_sampler,
         "init": "given" if given else init,
-        "n_components": n_components,
         "covariance_type": structure.name,
         "priors": json.dumps(resolved.to_dict()),
         "tuning_steps": tune,
@@ -196,16 +219,27 @@ def sample_posterior(
     tree = _tree(drawn, data, em, resolved, attributes)
     if modes:
         tree["modes"] = xr.DataTree(describe_modes(modes, several, state, tree))
+    _add_rows(tree, data, with_log_likelihood, with_posterior_predictive, for_new_rows)
+    tree.attrs["wall_time"] = time.perf_counter() - began
+    return tree
+
+
+def _add_rows(
+    tree: xr.DataTree,
+    data: Data,
+    with_log_likelihood: bool | None,
+    with_posterior_predictive: bool,
+    rng: np.random.Generator,
+) -> None:
+    """Add the groups that have a number for each row and draw."""
     if with_log_likelihood is None:
-        sizes = drawn.tree["posterior"].sizes
+        sizes = tree["posterior"].sizes
         with_log_likelihood = sizes["chain"] * sizes["draw"] * len(data.X) <= _KEPT
     if with_log_likelihood:
         tree["log_likelihood"] = xr.DataTree(xr.Dataset({"X": log_likelihood(tree, data)}))
     if with_posterior_predictive:
-        new_rows = posterior_predictive(tree, rng=for_new_rows)
+        new_rows = posterior_predictive(tree, rng=rng)
         tree["posterior_predictive"] = xr.DataTree(xr.Dataset({"X": new_rows}))
-    tree.attrs["wall_time"] = time.perf_counter() - began
-    return tree
 
 
 def _parent(rng: Any) -> np.random.Generator:
@@ -349,6 +383,7 @@ def _tree(
     # NetCDF holds no None: the messages of divergences are text, or are not kept.
     stats = stats.drop_vars([each for each in stats.data_vars if stats[each].dtype == object])
     posterior = _in_order(posterior, priors).assign_coords(labels)
+    attributes |= {"n_components": k}
     posterior.attrs = dict(attributes)
     stats.attrs = {**stats.attrs, "tuning_steps": attributes["tuning_steps"]}
     observed = xr.Dataset(

@@ -102,7 +102,7 @@ def test_the_time_that_a_run_may_take(overlapping, short, nuts_sampler):
         2,
         tune=50,
         rng=1,
-        max_time=0.0,
+        max_time=1e-9,
         nuts_sampler=nuts_sampler,
         progressbar=False,
     )

@@ -70,3 +70,48 @@ def posterior(x, n_components, *, starts, draws=500, tune=100, thin=1, rng, prec
         for name, each in zip(names, zip(*kept, strict=True), strict=True)
     }
     return az.from_dict({"posterior": arrays, "observed_data": {"X": x}}, dims=DIMS)
+
+
+def univariate(x, priors, *, chains, draws, tune, thin=1, rng):
+    """Weights, means and variances, (chain, draw, K), of one feature under learned inverse gammas.
+
+    Richardson and Green (1997), section 3.2, moves (a) to (d): weights ~ Dirichlet, mu ~ N,
+    sigma^2 ~ InverseGamma(a, beta), beta ~ Gamma(g, h), the numbers those of resolved priors.
+    Chains begin with the rows cut at random into groups of neighbours.
+    """
+    rng = np.random.default_rng(rng)
+    x, k = np.sort(np.ravel(x)), priors.n_components
+    (location,), (sd,) = priors.mean_location, priors.mean_sd
+    a, g, h = (
+        priors.covariances.shape,
+        priors.covariances.scale.shape,
+        priors.covariances.scale.rate,
+    )
+    cuts = np.sort(rng.integers(1, len(x), (chains, k - 1)), axis=1)
+    z = (np.arange(len(x))[:, None] >= cuts[:, None, :]).sum(axis=2)
+    beta, variances, kept = (
+        np.full((chains, 1), g / np.squeeze(h)),
+        np.full((chains, k), x.var()),
+        [],
+    )
+    for t in range(-tune, draws * thin):
+        indicators = np.eye(k)[z]
+        counts = indicators.sum(axis=1)
+        gammas = rng.standard_gamma(priors.concentration + counts)
+        weights = gammas / gammas.sum(axis=1, keepdims=True)
+        precision = 1.0 / sd**2 + counts / variances
+        means = (location / sd**2 + x @ indicators / variances) / precision
+        means = means + rng.standard_normal(means.shape) / np.sqrt(precision)
+        apart = np.square(x[:, None] - means[:, None, :])
+        halves = 0.5 * (indicators * apart).sum(axis=1)
+        variances = (beta + halves) / rng.standard_gamma(a + 0.5 * counts)
+        rate = np.squeeze(h) + (1.0 / variances).sum(axis=1, keepdims=True)
+        beta = rng.standard_gamma(g + k * a, size=(chains, 1)) / rate
+        joint = np.log(weights) - 0.5 * np.log(variances)
+        joint = joint[:, None, :] - 0.5 * apart / variances[:, None, :]
+        shares = np.exp(joint - joint.max(axis=2, keepdims=True)).cumsum(axis=2)
+        level = rng.random((chains, len(x), 1)) * shares[..., -1:]
+        z = (level > shares[..., :-1]).sum(axis=2)
+        if t >= 0 and t % thin == 0:
+            kept.append((weights, means, variances))
+    return [np.stack(each, axis=1) for each in zip(*kept, strict=True)]
