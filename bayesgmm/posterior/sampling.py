@@ -3,7 +3,6 @@
 import json
 import os
 import time
-from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -125,8 +124,6 @@ def sample_posterior(
     for_em, for_starts, for_chains, for_new_rows = generator.spawn(4)
     em = estimate(data, n_components, structure, priors, for_em, given)
     resolved = priors.for_data(data, n_components, structure)
-    if not resolved.exchangeable:
-        em = replace(em, mixture=em.mixture.permuted(resolved.best_order(em.mixture)))
     frame = coordinates(data.X, n_components, structure, em.mixture)
     maxima = [em.mixture]
     if init == "starts":
@@ -292,6 +289,8 @@ def _tree(
     if em.priors is not None:
         attributes |= {"em_note": em.note, "em_priors": json.dumps(em.priors.to_dict())}
     mixture = em.mixture
+    if not priors.exchangeable:
+        mixture = mixture.permuted(priors.best_order(mixture))
     k, d = mixture.means.shape
     names = list(data.feature_names or (f"x{j}" for j in range(d)))
     labels = {"component": np.arange(k), "feature": names, "feature_bis": names}
