@@ -16,7 +16,10 @@ from pytensor.tensor.rewriting.basic import register_specialize
 from pytensor.tensor.shape import SpecifyShape
 from pytensor.tensor.special import log_softmax
 
+from bayesgmm.errors import DerivativeError
 from bayesgmm.priors.families import LKJ, Family
+
+_CONSTANT = "Coordinates and priors are constants here, not parameters."
 
 
 class LoopOp(Op):  # type: ignore[misc]
@@ -55,7 +58,9 @@ class LoopOp(Op):  # type: ignore[misc]
 
     def perform(self, node: Any, inputs: Any, output_storage: Any) -> None:
         """Evaluate outside a compiled graph."""
-        found = self.loops(*map(np.ascontiguousarray, inputs))
+        from bayesgmm.pymc_models.loops import by_the_interpreter
+
+        found = by_the_interpreter(self.loops)(*map(np.ascontiguousarray, inputs))
         found = found if isinstance(found, tuple) else (found,)
         for storage, output, each in zip(output_storage, node.outputs, found, strict=True):
             storage[0] = np.asarray(each).reshape(each.shape if output.type.ndim else ())
@@ -67,10 +72,9 @@ class LoopOp(Op):  # type: ignore[misc]
             for output, each in zip(outputs, cotangents, strict=True)
         ]
         rest = range(1, len(inputs))
-        reason = "Coordinates and priors are constants here, not parameters."
         return [
             GradientOp(self, len(inputs))(*inputs, *given),
-            *(grad_not_implemented(self, i, inputs[i], reason) for i in rest),
+            *(grad_not_implemented(self, i, inputs[i], _CONSTANT) for i in rest),
         ]
 
 
@@ -163,7 +167,7 @@ class Covariances(LoopOp):
 
 
 class CovarianceDensity(LoopOp):
-    """Log density of covariance matrices (G, D, D) under the prior of a family.
+    """Log density of covariance matrices (G, D, D) under the prior of a family, and its gradient.
 
     The other inputs are its `family_numbers`, which two families may have in common.
     """
@@ -180,11 +184,23 @@ class CovarianceDensity(LoopOp):
     def graph(self, *inputs: Any) -> list[Any]:
         """As `loops.prior_of_covariances`."""
         covariances = inputs[0]
-        return [self.family.log_density(covariances, count=covariances.type.shape[0], xp=pt)]
+        value = self.family.log_density(covariances, count=covariances.type.shape[0], xp=pt)
+        slopes = pt.grad(value, covariances)
+        return [value, 0.5 * (slopes + slopes.mT)]
 
     def outputs(self, first: Any) -> list[Any]:
-        """()."""
-        return [pt.dscalar()]
+        """() and (G, D, D)."""
+        return [pt.dscalar(), first.type()]
+
+    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
+        """The value's cotangent times the gradient among the outputs."""
+        if not isinstance(cotangents[1].type, DisconnectedType):
+            raise DerivativeError(
+                "The prior of covariances has first derivatives alone. Use differences of "
+                "gradients."
+            )
+        rest = (grad_not_implemented(self, i, inputs[i], _CONSTANT) for i in (1, 2, 3))
+        return [cotangents[0] * outputs[1], *rest]
 
 
 def log_prior_of_covariances(family: Family, groups: int, covariances: Any) -> Any:
@@ -210,7 +226,7 @@ def log_prior_of_covariances(family: Family, groups: int, covariances: Any) -> A
     else:
         at_identity += 0.5 * np.trace(scale, axis1=1, axis2=2).sum() * groups / len(scale)
     constants = np.array([*numbers, at_identity]), scale, log_scales
-    return CovarianceDensity(family)(covariances, *map(pt.constant, constants))
+    return CovarianceDensity(family)(covariances, *map(pt.constant, constants))[0]
 
 
 _OPERATIONS = [GradientOp, Weights, Means, Covariances, CovarianceDensity]

@@ -5,12 +5,20 @@ and the arrays are small. Each function has its gradient beside it, which takes 
 the results, and returns that of the first argument. They use what numba compiles.
 """
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numba import njit
 
-_compiled: Any = njit(error_model="numpy")
+# Wrappers for calls by the interpreter take as long to compile as many of the loops.
+_compiled: Any = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+@cache
+def by_the_interpreter(function: Any) -> Any:
+    """One of the functions of this module, to be called by the interpreter."""
+    return njit(function.py_func, error_model="numpy")
 
 
 @_compiled  # type: ignore[untyped-decorator]
@@ -180,79 +188,50 @@ def covariances_gradient(q: Any, frame: Any, d_covariances: Any, d_jacobian: Any
 
 
 @_compiled  # type: ignore[untyped-decorator]
+def add_product(factor: Any, a: Any, b: Any, out: Any) -> Any:
+    """Add a multiple of the product of two matrices (D, D) to `out`."""
+    d = a.shape[0]
+    for i in range(d):
+        for j in range(d):
+            for c in range(d):
+                out[i, j] += factor * a[i, c] * b[c, j]
+
+
+@_compiled  # type: ignore[untyped-decorator]
 def prior_of_covariances(covariances: Any, numbers: Any, scale: Any, log_scales: Any) -> Any:
-    """Log density of matrices (G, D, D) under the prior whose numbers `CovarianceDensity` has."""
+    """Log density of matrices (G, D, D) under the prior of `CovarianceDensity`, and its gradient.
+
+    The gradient is -power S + S C S / 2 with S = Sigma^-1 and C the given scale, or the mean of a
+    learned one given the covariances.
+    """
     learned, spread, power, other = numbers[0], numbers[1], numbers[2], numbers[3]
-    groups, d = covariances.shape[0], covariances.shape[1]
-    inverse, total, value = np.empty((d, d)), np.zeros((d, d)), numbers[4]
+    groups, d, value = covariances.shape[0], covariances.shape[1], numbers[4]
+    slopes, inverses = np.zeros(covariances.shape), np.zeros(covariances.shape)
+    total, c = np.zeros((d, d)), np.zeros(scale.shape)
     for g in range(groups):
-        value -= power * invert(covariances[g], inverse)
-        c = g % scale.shape[0]
+        value -= power * invert(covariances[g], inverses[g])
         for i in range(d):
+            for j in range(d):
+                total[i, j] += inverses[g, i, j]
+                slopes[g, i, j] = -power * inverses[g, i, j]
+                if learned == 0.0:
+                    value -= 0.5 * scale[g % scale.shape[0], i, j] * inverses[g, i, j]
             if spread > 0.0:
                 log_sd = 0.5 * np.log(covariances[g, i, i])
                 z = (log_sd - log_scales[g, i]) / spread
                 value -= 0.5 * z * z + other * log_sd
-            for j in range(d):
-                total[i, j] += inverse[i, j]
-                if learned == 0.0:
-                    value -= 0.5 * scale[c, i, j] * inverse[i, j]
-    if learned > 0.0:
-        for i in range(d):
-            for j in range(d):
-                total[i, j] += scale[0, i, j]
-        value -= 0.5 * learned * invert(total, inverse)
-    return np.asarray(value)
-
-
-@_compiled  # type: ignore[untyped-decorator]
-def expected_scales(inverses: Any, learned: Any, scale: Any) -> Any:
-    """The given scales, or the mean of a learned one given inverses of covariances, (1, D, D)."""
-    groups, d = inverses.shape[0], inverses.shape[1]
-    out, total = np.empty(scale.shape), np.zeros((d, d))
+                slopes[g, i, i] -= 0.5 * (z / spread + other) / covariances[g, i, i]
     for i in range(d):
         for j in range(d):
-            total[i, j] = scale[0, i, j]
-            for g in range(groups):
-                total[i, j] += inverses[g, i, j]
+            total[i, j] += scale[0, i, j]
             for g in range(scale.shape[0]):
-                out[g, i, j] = scale[g, i, j]
+                c[g, i, j] = scale[g, i, j]
+    factor = 0.5
     if learned > 0.0:
-        invert(total, out[0])
-        for i in range(d):
-            for j in range(d):
-                out[0, i, j] *= learned
-    return out
-
-
-@_compiled  # type: ignore[untyped-decorator]
-def prior_gradient(
-    covariances: Any, numbers: Any, scale: Any, log_scales: Any, d_value: Any
-) -> Any:
-    """The gradient of `prior_of_covariances`: -power S + S C S / 2 with S = Sigma^-1.
-
-    C is the given scale, or the mean of a learned one given the covariances.
-    """
-    spread, power, other, slope = numbers[1], numbers[2], numbers[3], d_value.item()
-    groups, d = covariances.shape[0], covariances.shape[1]
-    out, inverses = np.empty(covariances.shape), np.empty(covariances.shape)
+        factor *= learned
+        value -= factor * invert(total, c[0])
     for g in range(groups):
-        invert(covariances[g], inverses[g])
-    c, product = expected_scales(inverses, numbers[0], scale), np.empty((d, d))
-    for g in range(groups):
-        of, inverse = c[g % c.shape[0]], inverses[g]
-        for i in range(d):
-            for j in range(d):
-                product[i, j] = 0.0
-                for a in range(d):
-                    product[i, j] += inverse[i, a] * of[a, j]
-        for i in range(d):
-            for j in range(d):
-                out[g, i, j] = -power * inverse[i, j]
-                for a in range(d):
-                    out[g, i, j] += 0.5 * product[i, a] * inverse[a, j]
-                out[g, i, j] *= slope
-            if spread > 0.0:
-                z = (0.5 * np.log(covariances[g, i, i]) - log_scales[g, i]) / spread
-                out[g, i, i] -= slope * 0.5 * (z / spread + other) / covariances[g, i, i]
-    return out
+        product = np.zeros((d, d))
+        add_product(factor, inverses[g], c[g % scale.shape[0]], product)
+        add_product(1.0, product, inverses[g], slopes[g])
+    return np.asarray(value), slopes

@@ -76,7 +76,8 @@ def marginal_mixture(
     -----
     All of PyMC's samplers can be used: "pymc" and "nutpie" call the compiled core from numba,
     "numpyro" and "blackjax" from JAX, on the CPU and in 64-bit arithmetic. JAX is not a dependency
-    of this package.
+    of this package: install numpyro, or a release of blackjax that PyMC supports (PyMC 6.4 cannot
+    call blackjax 1.7; 1.2.4 works), which bring it with them.
 
     Examples
     --------

@@ -4,7 +4,9 @@ PyTensor caches compiled graphs on disk. They contain these symbols but no addre
 valid in another process once the symbols are registered there, by the import of this module.
 """
 
+from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from llvmlite.binding import add_symbol
@@ -16,11 +18,14 @@ from pytensor.link.numba.dispatch.basic import (
 )
 
 from bayesgmm.core import native
+from bayesgmm.pymc_models import loops
 from bayesgmm.pymc_models.loop_ops import LoopOp
 from bayesgmm.pymc_models.pytensor_op import MixtureLogDensity, MixtureLogLikelihood
 
 # Part of the keys of PyTensor's cache. Increase it when the signature of a C function changes.
 _VERSION = 1
+# The same of loops, whose code the cache contains: any change of the file counts.
+_LOOPS_VERSION = crc32(Path(loops.__file__).read_bytes())
 
 for _name, _address in native.addresses().items():
     add_symbol(_name, _address)
@@ -76,4 +81,4 @@ def _densities_in_numba(op: MixtureLogDensity, **_: Any) -> Any:
 
 @register_funcify_default_op_cache_key(LoopOp)  # type: ignore[untyped-decorator]
 def _loops_in_numba(op: LoopOp, **_: Any) -> Any:
-    return op.loops, _VERSION
+    return op.loops, _LOOPS_VERSION

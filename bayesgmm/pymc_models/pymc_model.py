@@ -56,7 +56,8 @@ def mixture_model(
     covariance_type : str or Structure
         "full", "tied", "diag", "spherical", or mclust's code of one of these.
     priors : Priors, optional
-        None: the defaults of `Priors`, in the data's own units.
+        None: the defaults of `Priors`, in the data's own units. `Priors.from_resolved` makes them
+        of the attribute ``priors`` of a posterior.
     init : GaussianMixture or Mixture, optional
         A fit of these rows. Its pooled covariance within components scales the coordinates in
         which samplers move; the posterior is the same.
@@ -68,7 +69,8 @@ def mixture_model(
         variables ``weights`` (component), ``means`` (component, feature), ``covariances``
         (component, feature, feature_bis), and ``rows``, which is observed. Where components share
         a covariance, or have variances alone, those are a variable of their own, from which
-        ``covariances`` follows.
+        ``covariances`` follows. It can be pickled, and sampled by all of PyMC's samplers (see
+        `marginal_mixture`). Means that the priors order have an ordering transform.
 
     Raises
     ------

@@ -4,7 +4,6 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -183,12 +182,10 @@ def sample_posterior(
     for_em, for_starts, for_chains, for_new_rows, for_modes = generator.spawn(5)
     em = estimate(data, n_components, structure, priors, for_em, given)
     resolved = priors.for_data(data, n_components, structure)
-    if not resolved.exchangeable:
-        em = replace(em, mixture=em.mixture.permuted(resolved.best_order(em.mixture)))
     target = problem(data.X, resolved, coordinates(data.X, n_components, structure, em.mixture))
     modes = []
     # Modes are counted up to an exchange of components, which priors that differ do not allow.
-    if resolved.exchangeable:
+    if resolved.equal_for(range(n_components)):
         fits = []
         if init == "starts" or not em.agreed:
             fits = penalised_fits(data.X, priors, resolved, structure, for_modes)
@@ -375,6 +372,8 @@ def _tree(
     if em.priors is not None:
         attributes |= {"em_note": em.note, "em_priors": json.dumps(em.priors.to_dict())}
     mixture = em.mixture
+    if not priors.exchangeable:
+        mixture = mixture.permuted(priors.best_order(mixture))
     k, d = mixture.means.shape
     names = list(data.feature_names or (f"x{j}" for j in range(d)))
     labels = {"component": np.arange(k), "feature": names, "feature_bis": names}

@@ -8,8 +8,9 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from arviz import mcse
+from problems import CASES, built, case_name, priors_of, somewhere
 
-from bayesgmm import marginal_mixture
+from bayesgmm import marginal_mixture, mixture_model
 from bayesgmm.errors import DerivativeError, InvalidParameterError
 from bayesgmm.pymc_models.pytensor_op import MixtureLogDensity
 
@@ -133,6 +134,23 @@ def test_numbers_of_32_bits_are_refused(jax, jaxified):
             in_jax(*at)
     finally:
         jax.config.update("jax_enable_x64", True)
+
+
+@pytest.mark.parametrize("case", [CASES[0], CASES[2], CASES[8], CASES[-1]], ids=case_name)
+def test_the_model_has_the_density_of_the_compiled_posterior(jax, jaxified, case):
+    target, _ = built(case)
+    x, word = target.rows, case[0]
+    model = mixture_model(x, 3, covariance_type=word, priors=priors_of(case))
+    density = jaxified(model.value_vars, [model.logp()])
+    u = somewhere(target, np.random.default_rng(9))
+    sizes = np.cumsum([2, 3 * x.shape[1]])
+    parts = np.split(u, sizes)
+    values = [parts[0], parts[1].reshape(3, -1), parts[2].reshape(target.coordinates.groups, -1)]
+    value, slopes = jax.value_and_grad(lambda *z: density(*z)[0], (0, 1, 2))(*values)
+    expected, gradient = target.log_density(u)
+    assert value == pytest.approx(expected, rel=SAME)
+    found = np.concatenate([np.ravel(each) for each in slopes])
+    np.testing.assert_allclose(found, gradient, rtol=1e-9, atol=SAME * abs(gradient).max())
 
 
 @pytest.fixture(scope="module")

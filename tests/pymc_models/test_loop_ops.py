@@ -49,8 +49,9 @@ def test_loops_are_the_graphs(node, value):
     slopes = [rng.standard_normal(each.eval({variable: value}).shape) for each in graphs]
     found = []
     for outputs in (node.outputs, graphs):
-        total = sum((each * slope).sum() for each, slope in zip(outputs, slopes, strict=True))
-        gradient = pt.grad(total, variable)
+        # The density of covariances has its gradient among the results, and no second derivative.
+        first = zip(outputs, slopes[: 1 if value.ndim == 3 else None], strict=False)
+        gradient = pt.grad(sum((each * slope).sum() for each, slope in first), variable)
         if value.ndim == 3:
             # Gradients in the two halves of a symmetric matrix may be shared out at will.
             gradient = gradient + gradient.mT

@@ -12,6 +12,7 @@ from bayesgmm import (
     Mixture,
     Priors,
     compare_engines,
+    filled_components,
     label_switching,
     load_dataset,
     relabel,
@@ -295,3 +296,48 @@ def test_a_fit_that_does_not_suit_is_refused():
     weighted = GaussianMixture(2, random_state=0).fit(X, sample_weight=np.arange(1.0, 273.0))
     with pytest.raises(InvalidParameterError, match="sample_weight"):
         sample_posterior(X, init=weighted)
+
+
+SHORT = {"draws": 100, "tune": 100, "chains": 2, "progressbar": False, "rng": 3}
+
+
+@pytest.mark.parametrize("components", [None, [1, 0]])
+def test_draws_under_ordered_means_are_the_free_ones_sorted(faithful, components):
+    priors = Priors(ordered=1, ordered_components=components)
+    found = sample_posterior(faithful, 2, priors=priors, **SHORT)
+    free = sample_posterior(faithful, 2, **SHORT)["posterior"].to_dataset()
+    means = found["posterior"]["means"].values
+    first, last = components or (0, 1)
+    assert (means[..., first, 1] < means[..., last, 1]).all()
+    order = free["means"].values[..., 1].argsort(axis=-1)
+    order = order if components is None else order[..., ::-1]
+    for name in ("weights", "means", "covariances"):
+        values = free[name].values
+        index = order.reshape(*order.shape, *(1,) * (values.ndim - 3))
+        expected = np.take_along_axis(values, index, axis=2)
+        np.testing.assert_array_equal(found["posterior"][name].values, expected)
+    em = found["constant_data"]["em_means"].values
+    assert em[first, 1] < em[last, 1]
+    # The priors come back from the posterior, with their order.
+    again = Priors.from_resolved(found.attrs["priors"]).for_data(faithful, 2)
+    assert (again.ordered, again.ordered_components) == (1, tuple(components or (0, 1)))
+
+
+def test_components_keep_their_own_priors(faithful):
+    priors = Priors(mean_location=[[4.3, 80.0], [2.0, 54.0]], mean_sd=[0.3, 4.0])
+    found = sample_posterior(faithful, 2, priors=priors, **SHORT)
+    means = found["posterior"]["means"].values[..., 0]
+    assert (means[..., 0] > means[..., 1]).all()
+    em = found["constant_data"]["em_means"].values
+    assert em[0, 0] > em[1, 0]
+    resolved = ResolvedPriors.from_dict(json.loads(found.attrs["priors"]))
+    assert resolved.mean_location == ((4.3, 80.0), (2.0, 54.0))
+
+
+def test_a_sparse_prior_empties_components(faithful):
+    priors = Priors(concentration=0.1)
+    found = sample_posterior(faithful, 4, priors=priors, **SHORT | {"draws": 400, "tune": 400})
+    assert np.isfinite(found["posterior"]["means"]).all()
+    filled = filled_components(found, rng=1)
+    assert filled.probability[[2, 3]].sum() > 0.8
+    assert filled.probability[1] == 0.0
