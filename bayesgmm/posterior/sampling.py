@@ -105,8 +105,9 @@ def sample_posterior(
     min_ess : float
         Effective draws (bulk ESS, all chains together) that end a run without `draws`.
     max_time : float
-        Seconds of sampling after which only the first 1000 draws are completed. A run that this
-        ends (attribute `stopped`) depends on the speed of the machine.
+        Seconds of sampling after which only the first 1000 draws are completed, 4000 of chains
+        that jump between modes. A run that this ends (attribute `stopped`) depends on the speed
+        of the machine.
     with_log_likelihood : bool, optional
         Whether to keep the log density of each row under each draw (for ``az.loo``). None: if it
         takes at most 512 MB; `log_likelihood` makes it at any time.
