@@ -27,7 +27,9 @@ type Draw = Callable[[Array, Plan, Enough], Drawn]
 # first few.
 _NEGLIGIBLE, _MOST_MODES = 11.0, 8
 # The least probability of acceptance at which independent proposals are used.
-_LEAST_ACCEPTANCE = 0.02
+_LEAST_ACCEPTANCE = 0.05
+# Proportion of the effective draws that jumping chains have at once, or are not worth their time.
+_PROMISING = 0.25
 # Doublings of the first length with which jumping chains begin: they are cheap, and visits to
 # small modes are few.
 _DOUBLINGS = 2
@@ -66,12 +68,12 @@ def draw_over_modes(
 
     Chains begin at the modes in turn. If they visit all of them and converge, nothing more is
     needed. Otherwise Metropolis chains follow, whose proposals are fitted to these draws; where
-    too few proposals would be accepted (in many dimensions), chains begin at the modes by the
-    masses of Laplace's approximation, and may stay there.
+    they would not be effective (in many dimensions, or with a component too many), chains begin at
+    the modes by the masses of Laplace's approximation, and may stay there.
     """
     began = time.perf_counter()
     starts = _starts(target, np.arange(chains) % len(target.modes), priors, rng)
-    drawn = _located(draw(starts, replace(plan, lengths=plan.lengths[:1]), monitor), target)
+    drawn = _located(draw(starts, replace(plan, lengths=plan.lengths[:1]), monitor.ends), target)
     if drawn.interrupted:
         return OverModes(drawn, "not joined")
     converged = monitor(drawn.tree)
@@ -90,8 +92,10 @@ def draw_over_modes(
         return OverModes(drawn, "crossed")
     masses = np.cumsum(_laplace_shares(target.modes))
     of = np.searchsorted(masses, (np.arange(chains) + 0.5) / chains)
-    drawn = draw(_starts(target, of, priors, rng), later, monitor)
-    return OverModes(_located(drawn, target), "not joined")
+    drawn = _located(draw(_starts(target, of, priors, rng), later, monitor.ends), target)
+    # Chains of a posterior with a component too many may wander among its modes.
+    wander = (np.ptp(np.asarray(drawn.tree["sample_stats"]["mode"]), axis=1) > 0).all()
+    return OverModes(drawn, "crossed" if wander else "not joined")
 
 
 def describe_modes(modes: list[Mode], target: Target, state: str, tree: xr.DataTree) -> xr.Dataset:
@@ -175,7 +179,10 @@ def _jump(
     chains: int,
     rng: np.random.Generator,
 ) -> Drawn | None:
-    """Draws of chains that jump between modes; None if too few proposals would be accepted."""
+    """Draws of chains that jump between modes.
+
+    None if too few proposals would be accepted, or if the longest chains would not be effective.
+    """
     began = time.perf_counter()
     group = tree["posterior"].to_dataset()
     names = ("weights", "means", "covariances")
@@ -194,4 +201,6 @@ def _jump(
         late = time.perf_counter() - began > plan.max_time
         if monitor(drawn.tree) or late:
             break
+        if monitor.too_slow(drawn.tree) or monitor.worst.ess < _PROMISING * monitor.min_ess:
+            return None
     return drawn._replace(late=late and length < lengths[-1])

@@ -37,17 +37,19 @@ class Convergence(NamedTuple):
 
 
 class Monitor:
-    """The test that ends a run: all monitored functionals have converged.
+    """The test that ends a run: all monitored functionals have converged, or never will.
 
     Attributes
     ----------
     min_ess : float
+    longest : int
+        The most draws of a chain.
     worst : Convergence
         Of the draws last seen.
     """
 
-    def __init__(self, min_ess: float) -> None:
-        self.min_ess = min_ess
+    def __init__(self, min_ess: float, longest: int) -> None:
+        self.min_ess, self.longest = min_ess, longest
         self._seen: xr.DataTree | None = None
 
     def __call__(self, tree: xr.DataTree) -> bool:
@@ -55,6 +57,15 @@ class Monitor:
         if tree is not self._seen:
             self._seen, self.worst = tree, convergence(monitored(tree))
         return self.worst.ess >= self.min_ess and not self.worst.rhat > RHAT_BOUND
+
+    def too_slow(self, tree: xr.DataTree) -> bool:
+        """True if the longest run would not have enough effective draws, at the present rate."""
+        draws = tree["posterior"].sizes["draw"]
+        return not self(tree) and self.worst.ess * self.longest < self.min_ess * draws
+
+    def ends(self, tree: xr.DataTree) -> bool:
+        """True if there is no reason to go on."""
+        return self(tree) or self.too_slow(tree)
 
 
 def convergence(quantities: Mapping[str, Array]) -> Convergence:

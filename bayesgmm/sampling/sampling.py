@@ -104,8 +104,9 @@ def sample_posterior(
     min_ess : float
         Effective draws (bulk ESS, all chains together) that end a run without `draws`.
     max_time : float
-        Seconds of sampling after which only the first 1000 draws are completed. A run that this
-        ends (attribute `stopped`) depends on the speed of the machine.
+        Seconds of sampling after which only the first 1000 draws are completed, 4000 of chains
+        that jump between modes. A run that this ends (attribute `stopped`) depends on the speed
+        of the machine.
     with_log_likelihood : bool, optional
         Whether to keep the log density of each row under each draw (for ``az.loo``). None: if it
         takes at most 512 MB; `log_likelihood` makes it at any time.
@@ -124,12 +125,12 @@ def sample_posterior(
         log_likelihood, observed_data (X), constant_data (EM's estimate: em_weights, em_means,
         em_covariances) and, on request, posterior_predictive. Attributes: versions, seed, sampler,
         wall times, priors (JSON), and why the run ended: `stopped` is "draws" (as many as were
-        requested), "converged", "max_draws", "max_time" or "interrupted" (Ctrl-C: what was drawn
-        until then). `rhat` and `ess` are the largest R-hat and the smallest bulk ESS of the
-        monitored quantities, `rhat_of` and `ess_of` their names. Where the likelihood has no
-        maximum to be trusted (components on too few rows), EM's estimate is the maximum of the
-        posterior density, and two more attributes say why (em_note) and under which priors
-        (em_priors).
+        requested), "converged", "max_draws", "too slow" (at this rate the longest run would not
+        have `min_ess` effective draws), "max_time" or "interrupted" (Ctrl-C: what was drawn until
+        then). `rhat` and `ess` are the largest R-hat and the smallest bulk ESS of the monitored
+        quantities, `rhat_of` and `ess_of` their names. Where the likelihood has no maximum to be
+        trusted (components on too few rows), EM's estimate is the maximum of the posterior
+        density, and two more attributes say why (em_note) and under which priors (em_priors).
 
         The group modes has the modes of the posterior density that were found: weights, means,
         covariances, log_density, log_mass and laplace_share (Laplace's approximation of the mass,
@@ -156,7 +157,7 @@ def sample_posterior(
     penalised fits if EM's starts disagree. If chains that begin at different modes do not agree
     after 1000 draws, Metropolis chains with independent proposals from mixtures of t distributions
     follow, which are fitted to all modes by importance sampling; their draws come from the
-    posterior itself. Where less than one proposal in 50 is accepted (in many dimensions) chains
+    posterior itself. Where less than one proposal in 20 is accepted (in many dimensions) chains
     begin at the modes by the masses of Laplace's approximation.
 
     References
@@ -194,13 +195,13 @@ def sample_posterior(
     plan = Plan(lengths, tune, seed, target_accept, max_time, progressbar)
     sampling = time.perf_counter()
     draw = partial(_sampler(nuts_sampler, data, structure, resolved, em.mixture), target)
-    monitor, several = Monitor(min_ess), Target(target, that_matter(modes))
+    monitor, several = Monitor(min_ess, lengths[-1]), Target(target, that_matter(modes))
     if len(several.modes) > 1:
         drawn, state = draw_over_modes(draw, several, resolved, plan, monitor, chains, for_modes)
     else:
         near = [em.mixture] * chains
         starts = chain_starts(near, len(data.X), resolved, target.coordinates, for_starts)
-        drawn, state = draw(starts, plan, monitor), "only"
+        drawn, state = draw(starts, plan, monitor.ends), "only"
     attributes = {
         **_versions(),
         "seed": _seed_of(generator),
@@ -263,6 +264,8 @@ def _sampler(
 def _ending(drawn: Drawn, draws: int | None, monitor: Monitor) -> dict[str, Any]:
     """Attributes that say how far a run came, and why it ended there."""
     stopped = "converged" if monitor(drawn.tree) else "max_draws"
+    if stopped == "max_draws" and drawn.tree["posterior"].sizes["draw"] < monitor.longest:
+        stopped = "too slow"
     if draws:
         stopped = "draws"
     if drawn.late or drawn.interrupted:

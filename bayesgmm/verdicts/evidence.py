@@ -175,7 +175,7 @@ def _rows(f: Figures) -> Check:
 
 def _convergence(f: Figures) -> Check:
     question, name = "the chains agree", "no convergence"
-    if f.redundant > _SPARE and f.density.r_hat <= _SLIGHT:
+    if f.unsupported > _SPARE and f.density.r_hat <= _SLIGHT:
         # A redundant component moves slowly whatever the sampler: it is what has to be mended.
         name = ""
     stuck = max(f.stay)

@@ -7,10 +7,12 @@ import pytest
 import xarray as xr
 
 from bayesgmm import Priors, load_dataset, sample_posterior
+from bayesgmm.posterior import mode_chains
 from bayesgmm.sampling.independence_sampler import IndependenceSampler
 from bayesgmm.sampling.mode_chains import that_matter
 from bayesgmm.sampling.mode_proposal import StudentMixture, Target
 from bayesgmm.sampling.modes import Mode
+from bayesgmm.sampling.run_length import Convergence
 
 PRIORS = Priors.richardson_green()
 
@@ -104,6 +106,43 @@ def test_chains_have_labels_of_their_own():
     assert tree["posterior"].sizes["draw"] == 50
     means = np.median(tree["posterior"]["means"].values[..., 0], axis=1)
     assert len({tuple(each) for each in np.argsort(means, axis=1)}) > 1
+
+
+SHORT = {"priors": PRIORS, "draws": 100, "tune": 200, "chains": 8, "rng": 3, "progressbar": False}
+
+
+def test_chains_that_cross_need_no_jumps(monkeypatch):
+    def converged(monitor, tree):
+        monitor.worst = Convergence(1.0, "", 1e3, "")
+        return True
+
+    monkeypatch.setattr(mode_chains.Monitor, "__call__", converged)
+    # Short enough that every mode still has the chain that began there.
+    tree = sample_posterior(enzyme_shaped(), 3, **{**SHORT, "tune": 20, "draws": 50})
+    assert tree.attrs["modes"] == "crossed"
+    assert tree["sample_stats"]["n_steps"].shape == (8, 50)
+    assert int(tree["modes"]["draws"].sum()) == 400
+
+
+def test_where_jumps_are_not_accepted_chains_begin_by_mass(monkeypatch):
+    monkeypatch.setattr(mode_chains, "_LEAST_ACCEPTANCE", 2.0)
+    tree = sample_posterior(enzyme_shaped(), 3, **SHORT)
+    assert tree.attrs["modes"] == "not joined"
+    modes = tree["modes"].to_dataset()
+    assert set(modes["state"].values) <= {"not joined", "left out"}
+    # Most of Laplace's mass is at the first mode.
+    assert float(modes["laplace_share"][0]) > 0.9
+    assert (tree["sample_stats"]["mode"].values[:, 0] == 0).all()
+
+
+def test_an_interrupt_while_proposals_are_fitted(monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(mode_chains, "fit_proposal", stop)
+    tree = sample_posterior(enzyme_shaped(), 3, **SHORT)
+    assert (tree.attrs["modes"], tree.attrs["stopped"]) == ("not joined", "interrupted")
+    assert tree["posterior"].sizes["draw"] == 100
 
 
 def test_one_mode_is_the_only_one():
