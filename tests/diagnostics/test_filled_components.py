@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayesgmm import filled_components
+from bayesgmm import InverseGamma, Priors, filled_components, sample_posterior
 
 
 def posterior(weights, means, x):
@@ -45,3 +45,37 @@ def test_a_weight_of_zero_holds_nothing():
     weights = np.tile([0.5, 0.0, 0.5], (2, 50, 1))
     found = filled_components(posterior(weights, [0.0, 0.0, 0.0], np.zeros(40)), rng=1)
     assert found.probability[3] == 0.0
+
+
+def gibbs(y, k, concentration, location, sd, shape, scale, sweeps, rng):
+    """Filled components by the sampler of Malsiner-Walli et al. (2016), which allocates rows."""
+    labels, variances = rng.integers(k, size=len(y)), np.ones(k)
+    filled = np.empty(sweeps)
+    for t in range(sweeps):
+        counts, sums = np.bincount(labels, minlength=k), np.bincount(labels, y, minlength=k)
+        spread = 1.0 / (1.0 / sd**2 + counts / variances)
+        means = spread * (location / sd**2 + sums / variances)
+        means += np.sqrt(spread) * rng.standard_normal(k)
+        squares = np.bincount(labels, (y - means[labels]) ** 2, minlength=k)
+        variances = (scale + squares / 2.0) / rng.gamma(shape + counts / 2.0)
+        logs = np.log(rng.gamma(concentration + counts) + 1e-300) - 0.5 * np.log(variances)
+        logs = logs - 0.5 * (y[:, None] - means) ** 2 / variances
+        labels = np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
+        filled[t] = len(np.unique(labels))
+    return filled[sweeps // 20 :]
+
+
+def test_filled_components_under_a_sparse_prior_are_those_of_a_gibbs_sampler():
+    rng = np.random.default_rng(0)
+    y = np.concatenate([rng.normal(0.0, 1.0, 20), rng.normal(2.5, 1.0, 10)])
+    numbers = {"concentration": 0.3, "mean_location": 1.0, "mean_sd": 3.0}
+    priors = Priors(**numbers, covariances=InverseGamma(3.0, 2.0))
+    tree = sample_posterior(
+        y[:, None], 3, priors=priors, rng=1, draws=5000, tune=1000, progressbar=False
+    )
+    found = filled_components(tree, rng=2)
+    filled = gibbs(y, 3, 0.3, 1.0, 3.0, 3.0, 2.0, 40_000, np.random.default_rng(6))
+    for number in (1, 2, 3):
+        batches = (filled == number).reshape(50, -1).mean(axis=1)
+        error = np.hypot(batches.std() / np.sqrt(50), found.mcse[number])
+        assert abs(found.probability[number] - batches.mean()) < 4 * error
