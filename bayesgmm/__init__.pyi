@@ -7,8 +7,6 @@ from .datasets.load import load_dataset as load_dataset
 from .diagnostics.em_vs_posterior import Agreement as Agreement
 from .diagnostics.em_vs_posterior import compare_engines as compare_engines
 from .diagnostics.filled_components import filled_components as filled_components
-from .diagnostics.switching import LabelSwitching as LabelSwitching
-from .diagnostics.switching import label_switching as label_switching
 from .diagnostics.truth_recovery import Recovery as Recovery
 from .diagnostics.truth_recovery import recovery as recovery
 from .em.spurious import Degeneracy as Degeneracy
@@ -27,12 +25,9 @@ from .plots.label_plots import plot_ambiguity as plot_ambiguity
 from .plots.label_plots import plot_label_switching as plot_label_switching
 from .plots.mixture_plots import plot_mixture as plot_mixture
 from .plots.selection_plot import plot_selection as plot_selection
-from .posterior.mixture_distribution import marginal_mixture as marginal_mixture
 from .posterior.predictions import co_clustering as co_clustering
 from .posterior.predictions import log_likelihood as log_likelihood
 from .posterior.predictions import posterior_predictive as posterior_predictive
-from .posterior.pymc_model import mixture_model as mixture_model
-from .posterior.sampling import sample_posterior as sample_posterior
 from .priors.families import LKJ as LKJ
 from .priors.families import Gamma as Gamma
 from .priors.families import InverseGamma as InverseGamma
@@ -40,8 +35,11 @@ from .priors.families import InverseWishart as InverseWishart
 from .priors.families import Wishart as Wishart
 from .priors.priors import Priors as Priors
 from .priors.resolved_priors import ResolvedPriors as ResolvedPriors
+from .pymc_models.mixture_distribution import marginal_mixture as marginal_mixture
+from .pymc_models.pymc_model import mixture_model as mixture_model
 from .reporting.build import report as report
 from .reporting.page import Report as Report
+from .sampling.sampling import sample_posterior as sample_posterior
 from .selection.combining_components import Merging as Merging
 from .selection.combining_components import merge_components as merge_components
 from .selection.likelihood_ratio_test import BootstrapLRT as BootstrapLRT
@@ -55,6 +53,8 @@ from .simulation.simulate import simulate as simulate
 from .simulation.worked_examples import scenario as scenario
 from .simulation.worked_examples import scenarios as scenarios
 from .uncertainty.standard_errors import StandardErrors as StandardErrors
+from .verdicts.switching import LabelSwitching as LabelSwitching
+from .verdicts.switching import label_switching as label_switching
 from .version import __version__ as __version__
 
 __all__ = [

@@ -34,10 +34,12 @@ RESULTS = {
 }  # fmt: skip
 UNCHECKED = {
     *(f"{family}.{method}" for family in ("LKJ", "InverseGamma", "InverseWishart")
-      for method in ("log_density", "scaled", "resolved", "expected_scale")),
+      for method in ("log_density", "scaled", "resolved", "expected_scale", "of_component")),
     *(f"Structure.{name}" for name, item in vars(bayesgmm.Structure).items()
       if inspect.isfunction(item)),
-    *(f"ResolvedPriors.{method}" for method in ("parts", "transformed")),
+    *(f"ResolvedPriors.{method}"
+      for method in ("parts", "transformed", "best_order", "equal_for", "in_order", "with_order",
+                     "without_order")),
     "GaussianMixture.weights_of", "Degeneracy.permuted",
     # scikit-learn's.
     "GaussianMixture.set_fit_request", "GaussianMixture.set_score_request",

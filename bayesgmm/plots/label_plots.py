@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_axes, check_choice, check_kind
 from bayesgmm.arrays import Array, Booleans, Indices
-from bayesgmm.diagnostics.switching import LabelSwitching
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.feature_choice import feature_indices
 from bayesgmm.plots.style import FAINT, INK, colour, feature_labels, legend_beside, new_axes
+from bayesgmm.verdicts.switching import LabelSwitching
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

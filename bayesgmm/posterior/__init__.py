@@ -1,4 +1,1 @@
-"""The posterior of a mixture: NUTS on the compiled density, or in PyMC.
-
-Modules are imported one by one because PyMC is slow to import and sampling does not need it.
-"""
+"""The posterior of a mixture: its density and coordinates, the reader of draws, predictions."""

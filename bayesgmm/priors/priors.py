@@ -111,14 +111,7 @@ class Priors:
             if value is not None:
                 value = vector(name, value, positive=name == "mean_sd", rows=True)
             object.__setattr__(self, name, value)
-        these = self.ordered_components
-        if these is not None:
-            these = tuple(check_members("ordered_components", these, "a sequence of components"))
-            object.__setattr__(self, "ordered_components", these)
-        if these is not None and self.ordered is None:
-            raise InvalidParameterError(
-                "ordered_components needs ordered, the feature in which their means ascend."
-            )
+        self._check_order()
         if isinstance(self.covariances, str) and self.covariances not in _NAMES:
             raise InvalidParameterError(
                 f"covariances={self.covariances!r} is not the name of a prior. Use one of "
@@ -129,6 +122,26 @@ class Priors:
                 "Priors(covariances=...) must be a name, an InverseGamma, an InverseWishart or an "
                 f"LKJ, not {shown(self.covariances)}."
             )
+
+    def _check_order(self) -> None:
+        feature, these = self.ordered, self.ordered_components
+        if isinstance(feature, bool) or not isinstance(feature, int | str | np.integer | None):
+            raise InvalidParameterError(
+                f"ordered must be a feature, by index or name, or None, not {shown(feature)}."
+            )
+        if these is None:
+            return
+        if feature is None:
+            raise InvalidParameterError(
+                "ordered_components needs ordered, the feature in which their means ascend."
+            )
+        each = check_members("ordered_components", these, "a sequence of components")
+        each = [check_count("ordered_components", c, least=0) for c in each]
+        if len(set(each)) < max(len(each), 2):
+            raise InvalidParameterError(
+                f"ordered_components must be at least two distinct components, not {shown(these)}."
+            )
+        object.__setattr__(self, "ordered_components", tuple(each))
 
     @classmethod
     def richardson_green(cls) -> "Priors":

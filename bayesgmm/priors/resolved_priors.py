@@ -100,8 +100,7 @@ class ResolvedPriors:
             If there are no such components, or their priors differ.
         """
         k = self.n_components
-        these = range(k) if components is None else components
-        each = [check_count("ordered_components", c, least=0) for c in these]
+        each = list(range(k) if components is None else components)
         if len(set(each)) != len(each) or max(each, default=k) >= k or feature >= self.n_features:
             raise InvalidParameterError(
                 f"ordered={feature} and ordered_components={each} must be a feature below "
@@ -262,6 +261,7 @@ class ResolvedPriors:
         sd = vector("mean_sd", fields["mean_sd"], positive=True, rows=True)
         d = np.shape(location)[-1]
         ordered, these = fields["ordered"], fields["ordered_components"]
+        these = [check_count("ordered_components", each, least=0) for each in these]
         made = cls(
             concentration,
             location,

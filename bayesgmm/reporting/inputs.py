@@ -13,7 +13,6 @@ from bayesgmm.arrays import Array, Booleans
 from bayesgmm.data.coercion import column_names
 from bayesgmm.data.validation import Data, check_data
 from bayesgmm.diagnostics.point_estimates import point_estimate
-from bayesgmm.diagnostics.switching import LabelSwitching, label_switching
 from bayesgmm.errors import BayesGMMError, InputError, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
 from bayesgmm.likelihood.responsibilities import membership
@@ -22,6 +21,7 @@ from bayesgmm.plots.style import short
 from bayesgmm.posterior.draws import Draws, variable_names
 from bayesgmm.reporting.parts import UnavailableError
 from bayesgmm.uncertainty.standard_errors import StandardErrors
+from bayesgmm.verdicts.switching import LabelSwitching, label_switching
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from timing import in_words, interleaved
 
 from bayesgmm import Mixture, Priors, relabel, sample_posterior, simulate
-from bayesgmm.posterior.mixture_distribution import marginal_mixture
+from bayesgmm.pymc_models.mixture_distribution import marginal_mixture
 
 N, D, K = 1000, 3, 3
 

@@ -1,3 +1,4 @@
+import known_posteriors
 import numpy as np
 import pandas as pd
 import pytest
@@ -68,6 +69,7 @@ def posterior_of():
         values = {name: np.array(each) for name, each in arrays.items()}
         group = xr.Dataset({name: (names[: x.ndim], x) for name, x in values.items()})
         quiet = xr.Dataset({"diverging": (names[:2], np.zeros((chains, draws), bool))})
-        return xr.DataTree.from_dict({"posterior": group, "sample_stats": quiet})
+        groups = {"posterior": group, "sample_stats": quiet, "modes": known_posteriors.ONE_MODE}
+        return xr.DataTree.from_dict(groups)
 
     return make

@@ -15,6 +15,7 @@ FILE = Path(__file__).with_name("sentences.txt")
 PACKAGE = Path(__file__).parents[2] / "bayesgmm"
 # The report, the plots that it shows, and the rooms whose errors and notes it prints.
 ROOMS = (
+    "verdicts",
     "reporting",
     "diagnostics",
     "labels",

@@ -90,6 +90,12 @@ def permuted(arrays, orders):
     ]
 
 
+# The record of a sampler that found one mode.
+ONE_MODE = xr.Dataset(
+    {"mass": ("mode", [1.0]), "laplace_share": ("mode", [1.0]), "state": ("mode", ["only"])}
+)
+
+
 def tree(x, arrays, *, rows=True, diverging=0, energy=True, rng=None):
     w, m, c = arrays
     dims = ("chain", "draw", "component", "feature", "feature_bis")
@@ -102,6 +108,7 @@ def tree(x, arrays, *, rows=True, diverging=0, energy=True, rng=None):
         marks = np.zeros(w.shape[:2], bool)
         marks.ravel()[:diverging] = True
         groups["sample_stats"] = xr.Dataset({"diverging": (dims[:2], marks)})
+        groups["modes"] = ONE_MODE
     if rows:
         groups["observed_data"] = xr.Dataset({"X": (("row", "feature"), x)})
     return xr.DataTree.from_dict(groups)
@@ -244,7 +251,7 @@ def sampled(kind, seed):
         starts = [np.array(order)[z] for order in ([0, 1, 2], [1, 2, 0], [2, 1, 0], [0, 2, 1])]
     made = gibbs.posterior(x, k, starts=starts, draws=draws, thin=thin, tune=200, rng=seed)
     quiet = xr.Dataset({"diverging": (("chain", "draw"), np.zeros((4, draws), bool))})
-    made["sample_stats"] = xr.DataTree(quiet)
+    made["sample_stats"], made["modes"] = xr.DataTree(quiet), xr.DataTree(ONE_MODE)
     return Known(kind, made, right, {"seed": seed, "k": k})
 
 

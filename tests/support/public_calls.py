@@ -290,7 +290,17 @@ def table():
     yield "Priors", bayesgmm.Priors, {}, {
         "concentration": ["a", NAN, 0.0, None, [], True], "mean_location": ["a", [NAN], [], {}],
         "mean_sd": ["a", [0.0], {}], "covariances": PRIORS,
+        "ordered": [1.5, True, [], {}, Unprintable()], "ordered_components": ["a", [0, 1], 5],
     }  # fmt: skip
+    yield "Priors", bayesgmm.Priors, {"ordered": 0}, {
+        "ordered_components": ["a", 5, {}, ["a"], [-1, 0], [0, 0], [1.5]],
+    }  # fmt: skip
+    yield (
+        "Priors.from_resolved",
+        bayesgmm.Priors.from_resolved,
+        {"resolved": t.priors},
+        {"resolved": ["a", "{}", "[]", 5, None, {}, []]},
+    )
     yield "Priors.richardson_green", bayesgmm.Priors.richardson_green, {}, {}
     yield "Priors.for_data", bayesgmm.Priors().for_data, {"X": t.X, "n_components": 2}, {
         "X": _but_nan(ROWS), "n_components": COUNT, "covariance_type": STRUCTURE,
@@ -344,6 +354,9 @@ def table():
         yield name, getattr(bayesgmm, name), posterior, {
             "posterior": POSTERIOR, "X": optional(ROWS), "variables": VARIABLES,
         }  # fmt: skip
+    yield "filled_components", bayesgmm.filled_components, posterior, {
+        "posterior": POSTERIOR, "X": optional(ROWS), "variables": VARIABLES, "rng": RNG,
+    }  # fmt: skip
     yield "posterior_predictive", bayesgmm.posterior_predictive, posterior, {
         "posterior": POSTERIOR, "n_samples": THREADS, "rng": RNG, "variables": VARIABLES,
     }  # fmt: skip

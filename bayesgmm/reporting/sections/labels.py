@@ -2,8 +2,6 @@
 
 import math
 
-from bayesgmm.diagnostics.evidence import RESULTS, Check
-from bayesgmm.diagnostics.switching import LabelSwitching
 from bayesgmm.plots.label_plots import plot_label_switching
 from bayesgmm.plots.style import short
 from bayesgmm.reporting.inputs import Inputs
@@ -20,6 +18,8 @@ from bayesgmm.reporting.parts import (
 )
 from bayesgmm.reporting.sections.parameters import shown_features
 from bayesgmm.reporting.svg import RASTER_FROM, released, style, to_svg
+from bayesgmm.verdicts.evidence import RESULTS, Check
+from bayesgmm.verdicts.switching import LabelSwitching
 
 _SHORT = {
     "no switching": "Labels did not switch, and the chains agree.",

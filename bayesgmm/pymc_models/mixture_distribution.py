@@ -1,0 +1,278 @@
+"""The Gaussian mixture as a PyMC distribution, with the components of rows summed out."""
+
+from typing import Any
+
+import numpy as np
+import pytensor.tensor as pt
+from pymc.distributions.distribution import Distribution, _support_point
+from pymc.distributions.shape_utils import rv_size_is_none
+from pymc.logprob.abstract import _logprob
+from pymc.pytensorf import normalize_rng_param
+from pytensor.compile import SharedVariable
+from pytensor.graph.basic import Variable
+from pytensor.tensor.random.utils import normalize_size_param
+
+from bayesgmm.arguments import check_kind
+from bayesgmm.covariance.structures import as_structure
+from bayesgmm.data.validation import check_data
+from bayesgmm.errors import InputError, InvalidParameterError
+from bayesgmm.mixture.parameter_checks import as_floats
+from bayesgmm.pymc_models.prior_distributions import SettingsRV
+from bayesgmm.pymc_models.pytensor_op import MixtureLogDensity
+
+
+def marginal_mixture(
+    name: str,
+    weights: Any,
+    means: Any,
+    *,
+    covariances: Any = None,
+    cholesky: Any = None,
+    precision_cholesky: Any = None,
+    covariance_type: str = "full",
+    observed: Any = None,
+    **kwargs: Any,
+) -> Any:
+    """A Gaussian mixture with the components of rows summed out, as a variable of a PyMC model.
+
+    For use inside ``with pm.Model():``, as ``pm.Mixture`` is. Density and gradient are computed by
+    this package's compiled core; log-likelihoods of rows, and prior and posterior predictive draws
+    are available.
+
+    Parameters
+    ----------
+    name : str
+    weights : tensor of shape (K,), or (n, K)
+        Equal for all rows, or those of each row, which may follow from covariates (an example is
+        below).
+    means : tensor of shape (K, D)
+    covariances, cholesky, precision_cholesky : tensor
+        Exactly one of: covariances; their lower Cholesky factors L; upper factors U with
+        U U' = Sigma^-1, as scikit-learn's ``precisions_cholesky_``. The shape is that of
+        scikit-learn's ``covariances_``: (K, D, D) for "full", (D, D) for "tied", (K, D) for
+        "diag", (K,) for "spherical", where the last two hold variances, standard deviations or
+        their inverses.
+    covariance_type : {"full", "tied", "diag", "spherical"}
+        Or mclust's code of one of these (also "EEI", (D,), and "EII", ()).
+    observed : array-like of shape (n, D) or pm.Data, optional
+        Rows of finite numbers. Without them the variable can be drawn, but not sampled by NUTS.
+    **kwargs
+        Passed to PyMC, such as ``dims``.
+
+    Returns
+    -------
+    TensorVariable
+
+    Raises
+    ------
+    InputError, InputTypeError
+        If observed rows cannot be used; missing values are not imputed.
+    InvalidParameterError
+        If not exactly one kind of matrices is given, or shapes do not fit the covariance type.
+    DerivativeError
+        On evaluation of a second derivative.
+
+    Notes
+    -----
+    All of PyMC's samplers can be used: "pymc" and "nutpie" call the compiled core from numba,
+    "numpyro" and "blackjax" from JAX, on the CPU and in 64-bit arithmetic. JAX is not a dependency
+    of this package: install numpyro, or a release of blackjax that PyMC supports (PyMC 6.4 cannot
+    call blackjax 1.7; 1.2.4 works), which bring it with them.
+
+    Examples
+    --------
+    >>> import pymc as pm
+    >>> from bayesgmm import load_dataset, marginal_mixture
+    >>> x = load_dataset("galaxies").X
+    >>> with pm.Model():
+    ...     weights = pm.Dirichlet("weights", [2.0, 2.0, 2.0])
+    ...     means = pm.Normal("means", 20.0, 10.0, shape=(3, 1))
+    ...     sds = pm.HalfNormal("sds", 5.0, shape=3)
+    ...     rows = marginal_mixture(
+    ...         "x", weights, means, cholesky=sds, covariance_type="spherical", observed=x
+    ...     )
+
+    Membership that depends on a covariate, by a multinomial logistic regression of the weights
+    (component 0 is the reference):
+
+    >>> import numpy as np
+    >>> import pytensor.tensor as pt
+    >>> z = np.column_stack([np.ones(len(x)), np.linspace(-1.0, 1.0, len(x))])
+    >>> with pm.Model():
+    ...     slopes = pm.Normal("slopes", 0.0, 2.0, shape=(2, 2))
+    ...     scores = pt.concatenate([np.zeros((len(x), 1)), z @ slopes], axis=1)
+    ...     weights = pm.Deterministic("weights", pm.math.softmax(scores, axis=1))
+    ...     means = pm.Normal("means", 20.0, 10.0, shape=(3, 1))
+    ...     sds = pm.HalfNormal("sds", 5.0, shape=3)
+    ...     rows = marginal_mixture(
+    ...         "x", weights, means, cholesky=sds, covariance_type="spherical", observed=x
+    ...     )
+    """
+    check_kind("name", name, str, "a text")
+    kinds = ("covariances", "cholesky", "precision_cholesky")
+    values = (covariances, cholesky, precision_cholesky)
+    given = [pair for pair in zip(kinds, values, strict=True) if pair[1] is not None]
+    if len(given) != 1:
+        raise InvalidParameterError(
+            "marginal_mixture needs exactly one of covariances, cholesky and precision_cholesky, "
+            f"not {' and '.join(kind for kind, _ in given) or 'none'}."
+        )
+    kind, value = given[0]
+    weights, means = _tensor("weights", weights, 1, 2), _tensor("means", means, 2)
+    matrices = _expanded(_tensor(kind, value), weights, means, covariance_type)
+    k, d = weights.type.shape[-1], means.type.shape[1]
+    _check_shape("means", means, (k, d))
+    _check_shape(kind, matrices, (k, d, d)[: matrices.type.ndim])
+    if observed is not None:
+        observed = _checked_rows(observed, d)
+    if weights.type.ndim == 2:
+        _check_batch(weights, means, observed)
+    return MarginalMixture(name, weights, means, matrices, kind=kind, observed=observed, **kwargs)
+
+
+class MarginalMixtureRV(SettingsRV):
+    """A Gaussian mixture whose weights may be a batch, (..., K)."""
+
+    _print_name = ("MarginalMixture", "\\operatorname{MarginalMixture}")
+
+    @classmethod
+    def rv_op(
+        cls,
+        weights: Any,
+        means: Any,
+        matrices: Any,
+        *,
+        kind: str,
+        rng: Any = None,
+        size: Any = None,
+    ) -> Any:
+        """The variable: the component of each row, then its Gaussian."""
+        rng, size = normalize_rng_param(rng), normalize_size_param(size)
+        batch = weights.shape[:-1] if rv_size_is_none(size) else size
+        next_rng, labels = pt.random.categorical(weights, size=batch, rng=rng, return_next_rng=True)
+        shape = pt.concatenate([labels.shape, means.shape[1:]])
+        last_rng, noise = pt.random.normal(size=shape, rng=next_rng, return_next_rng=True)
+        factors, diagonal = _factors(kind, matrices), matrices.type.ndim == 2
+        if diagonal:
+            rows = means[labels] + factors[labels] * noise
+        else:
+            rows = means[labels] + (factors[labels] @ noise[..., np.newaxis])[..., 0]
+        rows = pt.specify_shape(rows, (*(None,) * (rows.type.ndim - 1), means.type.shape[1]))
+        sizes = "(k,d)" if diagonal else "(k,d,d)"
+        signature = f"[rng],[size],(k),(k,d),{sizes}->[rng],(d)"
+        inputs = [rng, size, weights, means, matrices]
+        made = cls(inputs, [last_rng, rows], extended_signature=signature)
+        made.settings = {"kind": kind}
+        return made(*inputs)
+
+
+class MarginalMixture(Distribution):  # type: ignore[misc]
+    """Rows of a Gaussian mixture with the components summed out; see `marginal_mixture`."""
+
+    rv_type = MarginalMixtureRV
+    rv_op = MarginalMixtureRV.rv_op
+
+    @classmethod
+    def dist(cls, weights: Any, means: Any, matrices: Any, **options: Any) -> Any:
+        """The variable; options are `kind`, and PyMC's own."""
+        return super().dist([weights, means, matrices], **options)
+
+
+@_logprob.register(MarginalMixtureRV)  # type: ignore[untyped-decorator]
+def _log_density(
+    op: Any, values: Any, rng: Any, size: Any, weights: Any, means: Any, matrices: Any, **_: Any
+) -> Any:
+    (value,), density = values, MixtureLogDensity(op.settings["kind"])
+    rows = value[np.newaxis] if value.type.ndim == 1 else value
+    if weights.type.ndim == 1:
+        out = density(weights, means, matrices, rows)
+    else:
+        # The density of each component is that of a mixture of it alone.
+        each = [
+            density(np.ones(1), means[k : k + 1], matrices[k : k + 1], rows)
+            for k in range(means.type.shape[0])
+        ]
+        out = pt.logsumexp(pt.log(weights) + pt.stack(each, axis=1), axis=1)
+    return out[0] if value.type.ndim == 1 else out
+
+
+@_support_point.register(MarginalMixtureRV)  # type: ignore[untyped-decorator]
+def _mean(op: Any, rv: Any, rng: Any, size: Any, weights: Any, means: Any, matrices: Any) -> Any:
+    return pt.broadcast_to(weights @ means, rv.shape)
+
+
+def _factors(kind: str, matrices: Any) -> Any:
+    """Lower Cholesky factors, or standard deviations."""
+    diagonal = matrices.type.ndim == 2
+    if kind == "cholesky":
+        return matrices
+    if kind == "covariances":
+        return pt.sqrt(matrices) if diagonal else pt.linalg.cholesky(matrices)
+    if diagonal:
+        return 1.0 / matrices
+    return pt.linalg.solve_triangular(matrices.mT, pt.eye(matrices.shape[-1]), lower=True, b_ndim=2)
+
+
+def _tensor(name: str, value: Any, *ndims: int) -> Any:
+    """A tensor of numbers, with one of `ndims` dimensions if any are given."""
+    tensor = pt.as_tensor(value if isinstance(value, Variable) else as_floats(name, value))
+    if ndims and tensor.type.ndim not in ndims:
+        wanted = " or ".join(map(str, ndims))
+        raise InvalidParameterError(
+            f"{name} must have {wanted} {'dimension' if wanted == '1' else 'dimensions'}, not "
+            f"{tensor.type.ndim}."
+        )
+    return tensor
+
+
+def _check_batch(weights: Any, means: Any, observed: Any) -> None:
+    """Refuse weights of rows where the components or the rows cannot be counted, or differ."""
+    if means.type.shape[0] is None:
+        raise InvalidParameterError(
+            "weights of shape (n, K) need a number of components that is known when the model is "
+            "built. Give means a static shape, as shape=(K, D) does, or pt.specify_shape."
+        )
+    if observed is None:
+        return
+    # Rows in pm.Data may change in number, and weights may follow them.
+    n, found = pt.as_tensor(observed).type.shape[0], weights.type.shape[0]
+    if None not in (n, found) and n != found:
+        raise InvalidParameterError(f"weights has {found} rows, but observed has {n}.")
+
+
+def _expanded(matrices: Any, weights: Any, means: Any, covariance_type: str) -> Any:
+    """Matrices (K, D, D) or (K, D), from the shape of scikit-learn's `covariances_`."""
+    structure = as_structure(covariance_type)
+    ndim = (2 if structure.diagonal else 3) - structure.spherical - structure.shared
+    if matrices.type.ndim != ndim:
+        raise InvalidParameterError(
+            f"covariance_type={structure.name!r} takes matrices of {ndim} dimensions, not "
+            f"{matrices.type.ndim}."
+        )
+    if structure.spherical:
+        matrices = pt.repeat(matrices[..., np.newaxis], means.shape[1], axis=-1)
+    if structure.shared:
+        matrices = pt.repeat(matrices[np.newaxis], weights.shape[-1], axis=0)
+    return matrices
+
+
+def _check_shape(name: str, tensor: Any, expected: tuple[int | None, ...]) -> None:
+    """Refuse a tensor whose known sizes are 0 or not those that are expected."""
+    pairs = zip(tensor.type.shape, expected, strict=True)
+    if any(None not in pair and (pair[0] != pair[1] or not pair[0]) for pair in pairs):
+        k, d = expected[0], expected[-1]
+        raise InvalidParameterError(
+            f"{name} has the shape {tensor.type.shape}, which does not fit {k} weights and means "
+            f"of {d} features."
+        )
+
+
+def _checked_rows(observed: Any, n_features: int | None) -> Any:
+    if isinstance(observed, SharedVariable):
+        check_data(observed.get_value(borrow=True), name="observed")
+    elif not isinstance(observed, pt.TensorVariable):
+        observed = check_data(observed, name="observed").X
+    columns = pt.as_tensor(observed).type.shape[-1]
+    if None not in (columns, n_features) and columns != n_features:
+        raise InputError(f"observed has {columns} columns, but means have {n_features}.")
+    return observed

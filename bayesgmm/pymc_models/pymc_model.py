@@ -1,0 +1,172 @@
+"""The posterior as a PyMC model, for inspection, extension and prior predictive draws.
+
+Priors, coordinates and likelihood are those of the core's ``log_posterior.hpp``. The densities of
+the priors are those of `bayesgmm.priors.families`, applied to PyTensor's tensors.
+"""
+
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+from pymc.logprob.transforms import Transform
+
+from bayesgmm.arguments import check_count, check_kind
+from bayesgmm.covariance.structures import Structure, as_structure
+from bayesgmm.data.degeneracy import check_enough_rows
+from bayesgmm.data.validation import check_data
+from bayesgmm.em.component_order import check_reference
+from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
+from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.posterior.coordinates import Coordinates, coordinates
+from bayesgmm.priors.priors import Priors
+from bayesgmm.priors.resolved_priors import ResolvedPriors
+from bayesgmm.pymc_models.mixture_distribution import marginal_mixture
+from bayesgmm.pymc_models.prior_distributions import (
+    CovariancesPrior,
+    OrderedMeansPrior,
+    WeightsPrior,
+)
+from bayesgmm.pymc_models.transforms import (
+    CovariancesTransform,
+    MeansTransform,
+    VariancesTransform,
+)
+
+type Array = NDArray[np.float64]
+
+
+def mixture_model(
+    X: Any,
+    n_components: int,
+    *,
+    covariance_type: str | Structure = "full",
+    priors: Priors | None = None,
+    init: GaussianMixture | Mixture | None = None,
+) -> pm.Model:
+    """The posterior that `sample_posterior` draws from, as a PyMC model.
+
+    Parameters
+    ----------
+    X : array-like or data frame of shape (n, D)
+        Finite numbers.
+    n_components : int
+        K.
+    covariance_type : str or Structure
+        "full", "tied", "diag", "spherical", or mclust's code of one of these.
+    priors : Priors, optional
+        None: the defaults of `Priors`, in the data's own units. `Priors.from_resolved` makes them
+        of the attribute ``priors`` of a posterior.
+    init : GaussianMixture or Mixture, optional
+        A fit of these rows. Its pooled covariance within components scales the coordinates in
+        which samplers move; the posterior is the same.
+
+    Returns
+    -------
+    pm.Model
+        Data ``X`` (row, feature), to be replaced by rows of any number with ``pm.set_data``;
+        variables ``weights`` (component), ``means`` (component, feature), ``covariances``
+        (component, feature, feature_bis), and ``rows``, which is observed. Where components share
+        a covariance, or have variances alone, those are a variable of their own, from which
+        ``covariances`` follows. It can be pickled, and sampled by all of PyMC's samplers (see
+        `marginal_mixture`). Means that the priors order have an ordering transform.
+
+    Raises
+    ------
+    InputError, InputTypeError
+        If X cannot be used.
+    InvalidParameterError
+        If another argument is out of its range, or priors do not fit the data.
+
+    Examples
+    --------
+    >>> import pymc as pm
+    >>> from bayesgmm import load_dataset, mixture_model
+    >>> model = mixture_model(load_dataset("faithful").X, 2)
+    >>> [each.name for each in model.free_RVs]
+    ['weights', 'means', 'covariances']
+    """
+    n_components = check_count("n_components", n_components)
+    check_kind("priors", priors, Priors | None, "a Priors or None")
+    words = "a fitted GaussianMixture, a Mixture or None"
+    check_kind("init", init, GaussianMixture | Mixture | None, words)
+    data = check_data(X)
+    structure = as_structure(covariance_type)
+    check_enough_rows(data.X, n_components)
+    resolved = (priors or Priors()).for_data(data, n_components, structure)
+    d = data.X.shape[1]
+    near = None if init is None else fitted_mixture("init", init)
+    if near is not None:
+        check_reference("init", near, (n_components, d), data.feature_names)
+    frame = coordinates(data.X, n_components, structure, near)
+    names = list(data.feature_names or (f"x{j}" for j in range(d)))
+    coords = {"component": np.arange(n_components), "feature": names, "feature_bis": names}
+    with pm.Model(coords=coords) as model:
+        observed = pm.Data("X", data.X, dims=("row", "feature"))
+        if n_components == 1:
+            weights = pm.Deterministic("weights", pt.ones(1), dims="component")
+        else:
+            weights = WeightsPrior("weights", resolved.concentration, dims="component")
+        means = _means(resolved, frame)
+        _add_rows(weights, means, _free_covariances(resolved, frame), frame, observed)
+    return model
+
+
+def free_covariances_name(frame: Coordinates) -> str:
+    """The name of the variable of free covariances, or variances."""
+    shared = "shared_" if frame.groups < frame.n_components else ""
+    return shared + ("variances" if frame.axes else "covariances")
+
+
+def _free_covariances(priors: ResolvedPriors, frame: Coordinates) -> Any:
+    """The variable of free covariances (G, D, D), or variances (G, J)."""
+    groups = frame.groups
+    if frame.axes:
+        start = np.full((groups, frame.axes), frame.user_frame[0, 0] ** 2)
+        transform: Transform = VariancesTransform(frame)
+    else:
+        start = np.tile(frame.user_frame @ frame.user_frame.T, (groups, 1, 1))
+        transform = CovariancesTransform(frame)
+    layout: dict[str, Any] = {"shape": start.shape}
+    if not frame.axes and groups == frame.n_components:
+        layout = {"dims": ("component", "feature", "feature_bis")}
+    return CovariancesPrior(
+        free_covariances_name(frame),
+        family=priors.covariances,
+        start=start,
+        transform=transform,
+        **layout,
+    )
+
+
+def _means(priors: ResolvedPriors, frame: Coordinates) -> Any:
+    """The variable of the means, in order where the priors order them."""
+    shape = priors.n_components, priors.n_features
+    numbers = np.full(shape, priors.mean_location), np.full(shape, priors.mean_sd)
+    these = priors.ordered_components
+    transform = MeansTransform(frame, priors.ordered, these)
+    layout: dict[str, Any] = {"dims": ("component", "feature"), "transform": transform}
+    if priors.ordered is None:
+        return pm.Normal("means", *numbers, **layout)
+    return OrderedMeansPrior("means", *numbers, feature=priors.ordered, components=these, **layout)
+
+
+def _add_rows(weights: Any, means: Any, free: Any, frame: Coordinates, observed: Any) -> None:
+    """The variable `covariances` where it is not free, and the observed rows."""
+    k, d = frame.n_components, frame.n_features
+    each = pt.repeat(free, k, axis=0) if frame.groups < k else free
+    if frame.axes and frame.axes < d:
+        each = pt.repeat(each, d, axis=1)
+    if frame.axes or frame.groups < k:
+        whole = each[:, :, np.newaxis] * pt.eye(d) if frame.axes else each
+        pm.Deterministic("covariances", whole, dims=("component", "feature", "feature_bis"))
+    marginal_mixture(
+        "rows",
+        weights,
+        means,
+        covariances=each,
+        covariance_type="diag" if frame.axes else "full",
+        observed=observed,
+        dims=("row", "feature"),
+    )

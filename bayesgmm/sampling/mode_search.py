@@ -1,0 +1,120 @@
+"""The search for modes of a posterior: from EM's maxima, and by moving one component elsewhere."""
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesgmm.covariance.structures import Structure
+from bayesgmm.errors import DegeneracyWarning, FitError
+from bayesgmm.estimator.gaussian_mixture import GaussianMixture
+from bayesgmm.mixture.bhattacharyya_distance import bhattacharyya_distances
+from bayesgmm.mixture.merged_components import merged
+from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.posterior.log_density import Problem
+from bayesgmm.priors.families import LKJ
+from bayesgmm.priors.priors import Priors
+from bayesgmm.priors.resolved_priors import ResolvedPriors
+from bayesgmm.sampling.modes import Mode, climb, other_modes
+
+type Array = NDArray[np.float64]
+
+_FITS = 16
+_KINDS = ("kmeans", "random_from_data", "k-means++", "random")
+# Evaluations of the density: a twentieth of what a thousand draws of four chains take.
+_EVALUATIONS = 4000
+# The most moves of a component; the pairs that are merged are the closest.
+_MOVES = 12
+# Halves of a split component: distance from its mean and standard deviation along its longest
+# axis, in standard deviations; side by side, and one within the other.
+_HALVES = (((-0.8, 0.6), (0.8, 0.6)), ((0.0, 0.4), (0.0, 1.2)))
+
+
+def search_modes(problem: Problem, near: Mixture, starts: list[Mixture]) -> list[Mode]:
+    """Modes of a posterior, the largest mass first.
+
+    Parameters
+    ----------
+    problem : Problem
+    near : Mixture
+        The maximum of the likelihood. From the mode near it others are sought with one component
+        moved elsewhere.
+    starts : list of Mixture
+        Further starts.
+    """
+    frame = problem.coordinates
+    first = climb(problem, frame.of(near))
+    if first is None:
+        return []
+    moves = _moves(Mixture(*problem.parameters(first.u)), len(problem.rows))
+    each = (frame.of(start) for start in [*starts, *moves])
+    return other_modes(problem, first, each, _EVALUATIONS)
+
+
+def penalised_fits(
+    x: Array,
+    priors: Priors,
+    resolved: ResolvedPriors,
+    structure: Structure,
+    rng: np.random.Generator,
+) -> list[Mixture]:
+    """Maxima that EM reaches from random starts under the priors; without them under LKJ priors."""
+    penalty = replace(priors, concentration=np.maximum(priors.concentration, 1.0))
+    found = []
+    for turn, child in enumerate(rng.spawn(_FITS)):
+        fit = GaussianMixture(
+            resolved.n_components,
+            covariance_type=structure.code,
+            init_params=_KINDS[turn % len(_KINDS)],
+            random_state=child,
+            priors=None if isinstance(resolved.covariances, LKJ) else penalty,
+        )
+        try:
+            with warnings.catch_warnings():
+                # A degenerate maximum is not a useful start.
+                warnings.simplefilter("error", DegeneracyWarning)
+                found.append(fit.fit(x).mixture_)
+        except (DegeneracyWarning, FitError):
+            continue
+    return found
+
+
+def _moves(mixture: Mixture, n_rows: int) -> list[Mixture]:
+    """Mixtures of which two components are merged, and the one set free is used elsewhere.
+
+    It splits another component in two, in either way, or is left empty: a mean and a covariance
+    of all rows, and a weight of about one row.
+    """
+    weights, means, covariances = mixture.weights, mixture.means, mixture.covariances
+    distances = bhattacharyya_distances(means, covariances, means, covariances)
+    pairs = sorted(combinations(range(len(weights)), 2), key=lambda pair: distances[pair])
+    total = means.mean(axis=0), np.atleast_2d(np.cov(means.T, bias=True)) + covariances.mean(axis=0)
+    found = []
+    for pair in pairs:
+        parts = (each[list(pair)][:, np.newaxis] for each in (weights, means, covariances))
+        one = tuple(each[0] for each in merged(*parts))
+        rest = [
+            (weights[k], means[k], covariances[k]) for k in range(len(weights)) if k not in pair
+        ]
+        found.append([one, (1.0 / n_rows, *total), *rest])
+        for k, whole in enumerate(rest):
+            others = [*rest[:k], *rest[k + 1 :]]
+            found += [[one, *halves, *others] for halves in _split(*whole)]
+    made = [tuple(np.array(each) for each in zip(*parts, strict=True)) for parts in found[:_MOVES]]
+    return [Mixture(w / w.sum(), m, c) for w, m, c in made]
+
+
+def _split(
+    weight: float, mean: Array, covariance: Array
+) -> Iterator[list[tuple[float, Array, Array]]]:
+    """Halves of a component, in either way."""
+    values, vectors = np.linalg.eigh(covariance)
+    axis = vectors[:, -1] * np.sqrt(values[-1])
+    for halves in _HALVES:
+        yield [
+            (0.5 * weight, mean + d * axis, covariance + (s**2 - 1.0) * np.outer(axis, axis))
+            for d, s in halves
+        ]

@@ -1,0 +1,409 @@
+"""Draws from the posterior of a mixture: checks, starts, chains, and the tree that they fill."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayesgmm.arguments import (
+    check_choice,
+    check_count,
+    check_kind,
+    check_number,
+    check_probability,
+    check_rng,
+)
+from bayesgmm.covariance.structures import Structure, as_structure
+from bayesgmm.data.validation import Data, check_data
+from bayesgmm.em.component_order import check_reference
+from bayesgmm.errors import InvalidParameterError
+from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
+from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.posterior.coordinates import coordinates, free_blocks
+from bayesgmm.posterior.log_density import Problem, problem
+from bayesgmm.posterior.predictions import log_likelihood, posterior_predictive
+from bayesgmm.priors.priors import Priors
+from bayesgmm.priors.resolved_priors import ResolvedPriors
+from bayesgmm.sampling.chain_starts import chain_starts
+from bayesgmm.sampling.initial_estimate import Estimate, estimate
+from bayesgmm.sampling.mode_chains import describe_modes, draw_over_modes, that_matter
+from bayesgmm.sampling.mode_proposal import Target
+from bayesgmm.sampling.mode_search import penalised_fits, search_modes
+from bayesgmm.sampling.run_length import Monitor
+from bayesgmm.sampling.samplers import Drawn, Enough, Plan, draw_by_nutpie, draw_by_pymc
+
+type Array = NDArray[np.float64]
+
+_INITS = ("em", "starts")
+_SAMPLERS = ("nutpie", "pymc")
+_SCHEMA_VERSION = 1
+# Numbers of the per-row log-likelihood that are kept without being asked for: 512 MB.
+_KEPT = 2**26
+# Bytes of memory where the system does not say how much it has.
+_NO_MORE = 2**36
+# Draws of a chain without `draws`, at the least; how often they are doubled, and their memory.
+_LEAST_DRAWS, _DOUBLINGS, _MOST_MEMORY = 1000, 5, 2**30
+
+
+def sample_posterior(
+    X: Any,
+    n_components: int | None = None,
+    *,
+    covariance_type: str | Structure | None = None,
+    priors: Priors | None = None,
+    draws: int | None = None,
+    tune: int = 1000,
+    chains: int = 4,
+    init: str | GaussianMixture | Mixture = "em",
+    nuts_sampler: str = "nutpie",
+    target_accept: float = 0.9,
+    min_ess: float = 400.0,
+    max_time: float = 300.0,
+    with_log_likelihood: bool | None = None,
+    with_posterior_predictive: bool = False,
+    rng: Any = None,
+    progressbar: bool = True,
+) -> xr.DataTree:
+    """Draw from the posterior of a mixture by NUTS, the labels of rows summed out.
+
+    Parameters
+    ----------
+    X : array-like or data frame of shape (n, D)
+        Finite numbers.
+    n_components : int, optional
+        K; that of `init` where this is a fit or a mixture.
+    covariance_type : str or Structure, optional
+        "full", "tied", "diag", "spherical", or mclust's code of one of these. None: that of
+        `init` where this is a fit, else "full".
+    priors : Priors, optional
+        None: the defaults of `Priors`, in the data's own units.
+    draws : int, optional
+        Draws that are kept of each chain. None: 1000, doubled until all label-invariant quantities
+        that are monitored have `min_ess` effective draws and an R-hat of at most 1.01, or until
+        32,000, 1 GiB of draws, or `max_time`.
+    tune, chains : int
+        Draws before them that adapt the sampler; chains.
+    init : {"em", "starts"}, GaussianMixture or Mixture
+        Where chains begin. "em": near the best maximum that EM finds, each chain under a random
+        order of the components and moved by about two posterior standard deviations, so that R-hat
+        before relabelling is honest; near other modes in turn if the posterior has several.
+        "starts": the same, with a search for modes from sixteen more starts also where EM's starts
+        agreed. A fit to the same rows, or a mixture: near it, in place of a maximum that EM finds.
+    nuts_sampler : {"nutpie", "pymc"}
+        "nutpie" runs a log density that was compiled beforehand; "pymc" runs PyMC's own NUTS on
+        `mixture_model`, which has to be compiled. They draw from the same posterior.
+    target_accept : float
+        Of the step size adaptation. Higher where draws diverge.
+    min_ess : float
+        Effective draws (bulk ESS, all chains together) that end a run without `draws`.
+    max_time : float
+        Seconds of sampling after which only the first 1000 draws are completed, 4000 of chains
+        that jump between modes. A run that this ends (attribute `stopped`) depends on the speed
+        of the machine.
+    with_log_likelihood : bool, optional
+        Whether to keep the log density of each row under each draw (for ``az.loo``). None: if it
+        takes at most 512 MB; `log_likelihood` makes it at any time.
+    with_posterior_predictive : bool
+        Whether to draw as many new rows as X has from each draw.
+    rng : anything that ``numpy.random.default_rng`` takes
+        The same seed gives the same draws, whatever the number of processors, unless `max_time`
+        ends the run.
+    progressbar : bool
+        Shown on a terminal or in a notebook only.
+
+    Returns
+    -------
+    DataTree
+        Groups posterior (weights, means, covariances, in the data's units), sample_stats,
+        log_likelihood, observed_data (X), constant_data (EM's estimate: em_weights, em_means,
+        em_covariances) and, on request, posterior_predictive. Attributes: versions, seed, sampler,
+        wall times, priors (JSON), and why the run ended: `stopped` is "draws" (as many as were
+        requested), "converged", "max_draws", "max_time" or "interrupted" (Ctrl-C: what was drawn
+        until then). `rhat` and `ess` are the largest R-hat and the smallest bulk ESS of the
+        monitored quantities, `rhat_of` and `ess_of` their names. Where the likelihood has no
+        maximum to be trusted (components on too few rows), EM's estimate is the maximum of the
+        posterior density, and two more attributes say why (em_note) and under which priors
+        (em_priors).
+
+        The group modes has the modes of the posterior density that were found: weights, means,
+        covariances, log_density, log_mass and laplace_share (Laplace's approximation of the mass,
+        and its share), draws (their number in its region), mass and mass_error (the proportion of
+        draws, and its Monte Carlo error). `state` is that of the attribute `modes` ("only": one
+        mode matters; "crossed": chains cross between them; "joined": chains jump between them;
+        "not joined": chains may stay at one, and masses are not to be relied on) or "left out":
+        of a share of at most 2e-5 of the largest, or beyond the first eight, which `laplace_share`
+        bounds as far as Laplace's approximation holds. With several modes, sample_stats has the
+        mode of each draw.
+
+    Raises
+    ------
+    InputError, InputTypeError
+        If X cannot be used, in the words of `GaussianMixture.fit`.
+    InvalidParameterError
+        If another argument is out of its range, or priors do not fit the data.
+    FitError
+        If every start of EM collapsed, and the priors (LKJ) do not keep covariances from it.
+
+    Notes
+    -----
+    Modes are sought from EM's estimate, with one component moved elsewhere or left empty, and near
+    penalised fits if EM's starts disagree. If chains that begin at different modes do not agree
+    after 1000 draws, Metropolis chains with independent proposals from mixtures of t distributions
+    follow, which are fitted to all modes by importance sampling; their draws come from the
+    posterior itself. Where less than one proposal in 50 is accepted (in many dimensions) chains
+    begin at the modes by the masses of Laplace's approximation.
+
+    References
+    ----------
+    Tierney (1994), Annals of Statistics 22, 1701-1728, section 2.3. Cappé, Douc, Guillin, Marin and
+    Robert (2008), Statistics and Computing 18, 447-459.
+
+    Examples
+    --------
+    >>> from bayesgmm import load_dataset, sample_posterior
+    >>> posterior = sample_posterior(load_dataset("faithful").X, 2, rng=1)  # doctest: +SKIP
+    """
+    began = time.perf_counter()
+    _check_arguments(priors, tune, chains, nuts_sampler)
+    for name, value in {"min_ess": min_ess, "max_time": max_time}.items():
+        check_number(name, value, "a number of at least 0", lambda each: each >= 0.0)
+    check_probability("target_accept", target_accept)
+    data, priors = check_data(X), priors or Priors()
+    n_components, structure, given = _model(n_components, covariance_type, init, data)
+    free_blocks(structure, n_components, data.X.shape[1])
+    lengths = _lengths(draws, chains, n_components, data.X.shape[1])
+    generator = _parent(rng)
+    for_em, for_starts, for_chains, for_new_rows, for_modes = generator.spawn(5)
+    em = estimate(data, n_components, structure, priors, for_em, given)
+    resolved = priors.for_data(data, n_components, structure)
+    target = problem(data.X, resolved, coordinates(data.X, n_components, structure, em.mixture))
+    modes = []
+    # Modes are counted up to an exchange of components, which priors that differ do not allow.
+    if resolved.equal_for(range(n_components)):
+        fits = []
+        if init == "starts" or not em.agreed:
+            fits = penalised_fits(data.X, priors, resolved, structure, for_modes)
+        modes = search_modes(target, em.mixture, fits)
+    seed = int(for_chains.integers(2**63))
+    plan = Plan(lengths, tune, seed, target_accept, max_time, progressbar)
+    sampling = time.perf_counter()
+    draw = partial(_sampler(nuts_sampler, data, structure, resolved, em.mixture), target)
+    monitor, several = Monitor(min_ess), Target(target, that_matter(modes))
+    if len(several.modes) > 1:
+        drawn, state = draw_over_modes(draw, several, resolved, plan, monitor, chains, for_modes)
+    else:
+        near = [em.mixture] * chains
+        starts = chain_starts(near, len(data.X), resolved, target.coordinates, for_starts)
+        drawn, state = draw(starts, plan, monitor), "only"
+    attributes = {
+        **_versions(),
+        "seed": _seed_of(generator),
+        "sampler": nuts_sampler,
+        "init": "given" if given else init,
+        "covariance_type": structure.name,
+        "priors": json.dumps(resolved.to_dict()),
+        "tuning_steps": tune,
+        "modes": state,
+        "sampling_time": time.perf_counter() - sampling,
+        **_ending(drawn, draws, monitor),
+    }
+    tree = _tree(drawn, data, em, resolved, attributes)
+    if modes:
+        tree["modes"] = xr.DataTree(describe_modes(modes, several, state, tree))
+    _add_rows(tree, data, with_log_likelihood, with_posterior_predictive, for_new_rows)
+    tree.attrs["wall_time"] = time.perf_counter() - began
+    return tree
+
+
+def _add_rows(
+    tree: xr.DataTree,
+    data: Data,
+    with_log_likelihood: bool | None,
+    with_posterior_predictive: bool,
+    rng: np.random.Generator,
+) -> None:
+    """Add the groups that have a number for each row and draw."""
+    if with_log_likelihood is None:
+        sizes = tree["posterior"].sizes
+        with_log_likelihood = sizes["chain"] * sizes["draw"] * len(data.X) <= _KEPT
+    if with_log_likelihood:
+        tree["log_likelihood"] = xr.DataTree(xr.Dataset({"X": log_likelihood(tree, data)}))
+    if with_posterior_predictive:
+        new_rows = posterior_predictive(tree, rng=rng)
+        tree["posterior_predictive"] = xr.DataTree(xr.Dataset({"X": new_rows}))
+
+
+def _parent(rng: Any) -> np.random.Generator:
+    """The generator of a seed, with children also where it is a RandomState, which has none."""
+    generator = check_rng(rng)
+    if generator.bit_generator.seed_seq is None:
+        generator = np.random.default_rng(int(generator.integers(2**63)))
+    return generator
+
+
+def _sampler(
+    name: str, data: Data, structure: Structure, priors: ResolvedPriors, estimate: Mixture
+) -> Callable[[Problem, Array, Plan, Enough], Drawn]:
+    """The sampler of a name; PyMC's own takes more than a second to import."""
+    if name == "nutpie":
+        return draw_by_nutpie
+    from bayesgmm.pymc_models.pymc_model import mixture_model
+
+    k, given = estimate.n_components, Priors.from_resolved(priors.without_order())
+    model = mixture_model(data, k, covariance_type=structure, priors=given, init=estimate)
+    return partial(draw_by_pymc, model)
+
+
+def _ending(drawn: Drawn, draws: int | None, monitor: Monitor) -> dict[str, Any]:
+    """Attributes that say how far a run came, and why it ended there."""
+    stopped = "converged" if monitor(drawn.tree) else "max_draws"
+    if draws:
+        stopped = "draws"
+    if drawn.late or drawn.interrupted:
+        stopped = "interrupted" if drawn.interrupted else "max_time"
+    reached = {"min_ess": monitor.min_ess, **monitor.worst._asdict()}
+    return {"interrupted": int(drawn.interrupted), "stopped": stopped, **reached}
+
+
+def _model(
+    n_components: int | None,
+    covariance_type: str | Structure | None,
+    init: str | GaussianMixture | Mixture,
+    data: Data,
+) -> tuple[int, Structure, GaussianMixture | Mixture | None]:
+    """The size and structure that are asked for, by name or by a fit; and that fit."""
+    words = "'em', 'starts', a fitted GaussianMixture or a Mixture"
+    check_kind("init", init, str | GaussianMixture | Mixture, words)
+    if isinstance(init, str):
+        check_choice("init", init, _INITS)
+        structure = as_structure("full" if covariance_type is None else covariance_type)
+        return check_count("n_components", n_components), structure, None
+    mixture = fitted_mixture("init", init)
+    k = mixture.n_components
+    if n_components is not None:
+        k = check_count("n_components", n_components)
+    check_reference("init", mixture, (k, data.X.shape[1]), data.feature_names)
+    if isinstance(init, Mixture):
+        return k, as_structure("full" if covariance_type is None else covariance_type), init
+    if init.weights_of(data.X) is not None:
+        raise InvalidParameterError(
+            "init was fitted with sample_weight, but the posterior counts every row once. Fit "
+            "without weights."
+        )
+    structure = as_structure(init.covariance_type)
+    if covariance_type is not None and as_structure(covariance_type) != structure:
+        raise InvalidParameterError(
+            f"init was fitted with covariance_type={structure.name!r}, but "
+            f"covariance_type={as_structure(covariance_type).name!r} is asked for. Leave it out, "
+            "or refit."
+        )
+    return k, structure, init
+
+
+def _check_arguments(priors: Any, tune: Any, chains: Any, nuts_sampler: Any) -> None:
+    check_kind("priors", priors, Priors | None, "a Priors or None")
+    for name, value in {"tune": tune, "chains": chains}.items():
+        check_count(name, value)
+    check_choice("nuts_sampler", nuts_sampler, _SAMPLERS)
+
+
+def _lengths(draws: int | None, chains: int, n_components: int, n_features: int) -> tuple[int, ...]:
+    """Numbers of draws of each chain after which a run may end.
+
+    Refuses more draws than there is memory for: the sampler would take the process with it.
+    """
+    least = _LEAST_DRAWS if draws is None else check_count("draws", draws)
+    size = 8 * chains * n_components * (1 + n_features + n_features**2)
+    memory = _NO_MORE
+    if hasattr(os, "sysconf"):
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if least * size > memory:
+        raise InvalidParameterError(
+            f"{chains * least} draws of all chains take {least * size / 2**30:.3g} GiB, but this "
+            f"machine has {memory / 2**30:.3g} GiB of memory. Use fewer draws or chains."
+        )
+    doublings = 0 if draws else _DOUBLINGS
+    longer = (least * 2**i for i in range(1, doublings + 1))
+    return least, *(each for each in longer if each * size <= _MOST_MEMORY)
+
+
+def _versions() -> dict[str, str]:
+    names = ("bayesgmm", "pymc", "nutpie", "numpy")
+    return {
+        "inference_library": "bayesgmm",
+        "inference_library_version": version("bayesgmm"),
+        "versions": json.dumps({each: version(each) for each in names}),
+        "schema_version": str(_SCHEMA_VERSION),
+    }
+
+
+def _seed_of(generator: np.random.Generator) -> str:
+    """The entropy that makes the same generator again, if it is known."""
+    entropy = getattr(generator.bit_generator.seed_seq, "entropy", None)
+    return "unknown" if entropy is None else str(entropy)
+
+
+def _in_order(posterior: xr.Dataset, priors: ResolvedPriors) -> xr.Dataset:
+    """The draws with their components in the order that the priors give the means.
+
+    Where the ordered components have one prior, the posterior under the order is the distribution
+    of the sorted draws (Stephens 2000, section 3).
+    """
+    if priors.ordered is None:
+        return posterior
+    order = priors.in_order(posterior["means"].values)
+    out = posterior.copy()
+    for name, values in posterior.items():
+        index = order.reshape(*order.shape, *(1,) * (values.ndim - 3))
+        out[name] = values.dims, np.take_along_axis(values.values, index, axis=2)
+    return out
+
+
+def _tree(
+    drawn: Drawn, data: Data, em: Estimate, priors: ResolvedPriors, attributes: dict[str, Any]
+) -> xr.DataTree:
+    """The groups of a posterior, under the data's own column names."""
+    if em.priors is not None:
+        attributes |= {"em_note": em.note, "em_priors": json.dumps(em.priors.to_dict())}
+    mixture = em.mixture
+    if not priors.exchangeable:
+        mixture = mixture.permuted(priors.best_order(mixture))
+    k, d = mixture.means.shape
+    names = list(data.feature_names or (f"x{j}" for j in range(d)))
+    labels = {"component": np.arange(k), "feature": names, "feature_bis": names}
+    posterior = drawn.tree["posterior"].to_dataset()[["weights", "means", "covariances"]]
+    stats = drawn.tree["sample_stats"].to_dataset()
+    # NetCDF holds no None: the messages of divergences are text, or are not kept.
+    stats = stats.drop_vars([each for each in stats.data_vars if stats[each].dtype == object])
+    posterior = _in_order(posterior, priors).assign_coords(labels)
+    attributes |= {"n_components": k}
+    posterior.attrs = dict(attributes)
+    stats.attrs = {**stats.attrs, "tuning_steps": attributes["tuning_steps"]}
+    observed = xr.Dataset(
+        {"X": (("row", "feature"), data.X)}, {"row": np.arange(len(data.X)), "feature": names}
+    )
+    constant = xr.Dataset(
+        {
+            "em_weights": (("component",), mixture.weights),
+            "em_means": (("component", "feature"), mixture.means),
+            "em_covariances": (("component", "feature", "feature_bis"), mixture.covariances),
+            "em_log_likelihood": ((), em.log_likelihood),
+        },
+        labels,
+    )
+    return xr.DataTree.from_dict(
+        {
+            "/": xr.Dataset(attrs=dict(attributes)),
+            "/posterior": posterior,
+            "/sample_stats": stats,
+            "/observed_data": observed,
+            "/constant_data": constant,
+        }
+    )

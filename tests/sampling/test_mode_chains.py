@@ -1,0 +1,231 @@
+"""Posteriors of several modes against Gibbs samplers, and the account of the modes."""
+
+import arviz_stats as azs
+import gibbs
+import numpy as np
+import pytest
+import xarray as xr
+
+from bayesgmm import Priors, load_dataset, sample_posterior
+from bayesgmm.sampling import mode_chains
+from bayesgmm.sampling.independence_sampler import IndependenceSampler
+from bayesgmm.sampling.mode_chains import that_matter
+from bayesgmm.sampling.mode_proposal import StudentMixture, Target
+from bayesgmm.sampling.modes import Mode
+from bayesgmm.sampling.run_length import Convergence
+
+PRIORS = Priors.richardson_green()
+
+
+def enzyme_shaped():
+    """245 values like the activities of Bechtel et al. (1993): 60 % near .19, 40 % near 1.25.
+
+    Its posterior with three components has one mode that splits the lower group, and others of 1 to
+    4 % of the mass that split the upper one.
+    """
+    rng = np.random.default_rng(5)
+    lower = np.exp(np.log(0.19) + 0.35 * rng.standard_normal(147))
+    return np.abs(np.concatenate((lower, 1.25 + 0.5 * rng.standard_normal(98))))[:, np.newaxis]
+
+
+# A long run of gibbs.univariate: 64 chains of 60,000 sweeps. Means of the components in the order
+# of their means, and their Monte Carlo errors, from the chains' own means.
+ENZYME = {
+    "weights": ([0.487542, 0.124750, 0.387708], [3.87e-4, 3.59e-4, 3.72e-4]),
+    "means": ([0.169918, 0.301910, 1.320343], [1.42e-4, 1.50e-3, 8.93e-4]),
+    "sigmas": ([0.046534, 0.074432, 0.501758], [3.79e-5, 4.58e-4, 2.91e-4]),
+}
+
+
+def in_order_of_means(posterior):
+    """Weights, means and standard deviations (chain, draw, K) of one feature."""
+    group = posterior["posterior"].to_dataset()
+    order = np.argsort(group["means"].values[..., 0], axis=-1)
+    arrays = {
+        "weights": group["weights"].values,
+        "means": group["means"].values[..., 0],
+        "sigmas": np.sqrt(group["covariances"].values[..., 0, 0]),
+    }
+    return {n: np.take_along_axis(each, order, axis=-1) for n, each in arrays.items()}
+
+
+def assert_same_means(posterior, reference, most=4.0):
+    """Posterior means are those of a reference, in Monte Carlo errors of both."""
+    for name, draws in in_order_of_means(posterior).items():
+        means, errors = reference[name]
+        for k in range(draws.shape[-1]):
+            own = float(azs.mcse(draws[..., k], chain_axis=0, draw_axis=1))
+            z = (draws[..., k].mean() - means[k]) / np.hypot(own, errors[k])
+            assert abs(z) <= most, (name, k, z)
+
+
+@pytest.fixture(scope="module")
+def enzyme():
+    return sample_posterior(enzyme_shaped(), 3, priors=PRIORS, rng=1, progressbar=False)
+
+
+def test_modes_between_which_chains_do_not_cross(enzyme):
+    assert enzyme.attrs["modes"] == "joined"
+    assert enzyme.attrs["stopped"] == "converged"
+    assert enzyme.attrs["ess"] >= 400
+    assert_same_means(enzyme, ENZYME)
+
+
+def test_the_account_of_the_modes(enzyme, tmp_path):
+    modes = enzyme["modes"].to_dataset()
+    joined = modes["state"].values == "joined"
+    assert joined.sum() >= 2
+    assert set(modes["state"].values) <= {"joined", "left out"}
+    mode = enzyme["sample_stats"]["mode"].values
+    np.testing.assert_array_equal(modes["draws"][joined], np.bincount(mode.ravel()))
+    np.testing.assert_allclose(modes["mass"][joined], modes["draws"][joined] / mode.size)
+    assert (modes["mass_error"][joined] > 0).all()
+    assert (modes["mass_error"][joined] < 0.01).all()
+    assert np.isnan(modes["mass"][~joined]).all()
+    assert float(modes["laplace_share"].sum()) == pytest.approx(1.0)
+    np.testing.assert_allclose(modes["weights"].sum("component"), 1.0, rtol=1e-12)
+    # The upper group is one component in the first mode and two in the next.
+    counts = (modes["means"].isel(feature=0).values > 0.6).sum(axis=1)
+    assert counts[0] == 1
+    assert 2 in counts[joined]
+    enzyme.to_netcdf(tmp_path / "posterior.nc")
+    with xr.open_datatree(tmp_path / "posterior.nc") as found:
+        xr.testing.assert_equal(found["modes"].to_dataset(), modes)
+
+
+def test_the_same_seed_jumps_to_the_same_draws(enzyme):
+    again = sample_posterior(enzyme_shaped(), 3, priors=PRIORS, rng=1, progressbar=False)
+    np.testing.assert_array_equal(again["posterior"]["means"], enzyme["posterior"]["means"])
+
+
+def test_chains_have_labels_of_their_own():
+    tree = sample_posterior(
+        enzyme_shaped(), 3, priors=PRIORS, draws=50, tune=200, chains=8, rng=2, progressbar=False
+    )
+    assert tree.attrs["modes"] == "joined"
+    assert tree["posterior"].sizes["draw"] == 50
+    means = np.median(tree["posterior"]["means"].values[..., 0], axis=1)
+    assert len({tuple(each) for each in np.argsort(means, axis=1)}) > 1
+
+
+SHORT = {"priors": PRIORS, "draws": 100, "tune": 200, "chains": 8, "rng": 3, "progressbar": False}
+
+
+def test_chains_that_cross_need_no_jumps(monkeypatch):
+    def converged(monitor, tree):
+        monitor.worst = Convergence(1.0, "", 1e3, "")
+        return True
+
+    monkeypatch.setattr(mode_chains.Monitor, "__call__", converged)
+    # Short enough that every mode still has the chain that began there.
+    tree = sample_posterior(enzyme_shaped(), 3, **{**SHORT, "tune": 20, "draws": 50})
+    assert tree.attrs["modes"] == "crossed"
+    assert tree["sample_stats"]["n_steps"].shape == (8, 50)
+    assert int(tree["modes"]["draws"].sum()) == 400
+
+
+def test_where_jumps_are_not_accepted_chains_begin_by_mass(monkeypatch):
+    monkeypatch.setattr(mode_chains, "_LEAST_ACCEPTANCE", 2.0)
+    tree = sample_posterior(enzyme_shaped(), 3, **SHORT)
+    assert tree.attrs["modes"] == "not joined"
+    modes = tree["modes"].to_dataset()
+    assert set(modes["state"].values) <= {"not joined", "left out"}
+    # Most of Laplace's mass is at the first mode.
+    assert float(modes["laplace_share"][0]) > 0.9
+    assert (tree["sample_stats"]["mode"].values[:, 0] == 0).all()
+
+
+def test_an_interrupt_while_proposals_are_fitted(monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(mode_chains, "fit_proposal", stop)
+    tree = sample_posterior(enzyme_shaped(), 3, **SHORT)
+    assert (tree.attrs["modes"], tree.attrs["stopped"]) == ("not joined", "interrupted")
+    assert tree["posterior"].sizes["draw"] == 100
+
+
+def test_one_mode_is_the_only_one():
+    tree = sample_posterior(
+        load_dataset("faithful").X, 2, draws=100, tune=100, rng=1, progressbar=False
+    )
+    assert tree.attrs["modes"] == "only"
+    modes = tree["modes"].to_dataset()
+    assert list(modes["state"].values) == ["only"]
+    assert list(modes["draws"].values) == [400]
+    assert list(modes["mass"].values) == [1.0]
+    assert "mode" not in tree["sample_stats"]
+
+
+def test_modes_that_matter():
+    def mode(log_mass):
+        return Mode(np.zeros(1), log_mass, np.eye(1) / (2.0 * np.pi))
+
+    modes = [mode(0.0), mode(-5.0), mode(-20.0)]
+    assert that_matter(modes) == modes[:2]
+    assert len(that_matter([mode(-0.1 * i) for i in range(20)])) == 8
+    assert that_matter([]) == []
+
+
+def test_jumping_chains_draw_from_their_target():
+    """Two Gaussians of masses 1 : 3, with a proposal that has them 1 : 1 and too wide."""
+
+    class Coordinates:
+        n_components = 1
+
+    class Posed:
+        coordinates = Coordinates()
+
+    class Two(Target):
+        def log_density(self, u):
+            parts = [np.log(w) - 0.5 * np.square(u[:, 0] - m) for w, m in ((1, -10), (3, 10))]
+            return np.logaddexp(*parts)
+
+    proposal = StudentMixture(
+        np.array([0.5, 0.5]), np.array([[-10.0], [10.0]]), np.full((2, 1, 1), 1.5)
+    )
+    sampler = IndependenceSampler(Two(Posed(), []), proposal, 4, np.random.default_rng(0))
+    sampler.extend(700)
+    sampler.extend(300)
+    assert 0.3 < sampler.acceptance < 0.9
+    u = np.concatenate(sampler._kept, axis=1)[..., 0]
+    assert u.shape == (4, 1000)
+    for value, truth in ((u > 0, 0.75), (abs(u), 10.0), (np.square(abs(u) - 10.0), 1.0)):
+        error = float(azs.mcse(value.astype(float), chain_axis=0, draw_axis=1))
+        assert abs(value.mean() - truth) < 4 * error
+
+
+def test_the_density_of_a_mixture_of_t_distributions():
+    from scipy.stats import multivariate_t
+
+    rng = np.random.default_rng(0)
+    factors = np.linalg.cholesky(np.array([[[2.0, 0.5], [0.5, 1.0]], [[1.0, 0.0], [0.0, 3.0]]]))
+    mixture = StudentMixture(np.array([0.3, 0.7]), rng.standard_normal((2, 2)), factors)
+    u = mixture.draw(20_000, rng)
+    density = sum(
+        w * multivariate_t(m, f @ f.T, df=5).pdf(u)
+        for w, m, f in zip(mixture.weights, mixture.means, factors, strict=True)
+    )
+    np.testing.assert_allclose(mixture.log_density(u), np.log(density), rtol=1e-10)
+    # Its draws have that density: a mean of 1 / density over a square is its area.
+    inside = (abs(u) < 1.0).all(axis=1)
+    values = np.where(inside, 1.0 / density, 0.0)
+    assert abs(values.mean() - 4.0) < 4 * values.std() / np.sqrt(len(u))
+
+
+@pytest.mark.slow
+def test_ten_seeds_against_a_long_gibbs_run():
+    x = enzyme_shaped()
+    drawn = gibbs.univariate(
+        x, PRIORS.for_data(x, 3), chains=64, draws=15_000, tune=2000, thin=4, rng=2
+    )
+    order = np.argsort(drawn[1], axis=-1)
+    drawn[2] = np.sqrt(drawn[2])
+    reference = {}
+    for name, each in zip(("weights", "means", "sigmas"), drawn, strict=True):
+        by_chain = np.take_along_axis(each, order, axis=-1).mean(axis=1)
+        reference[name] = (by_chain.mean(axis=0), by_chain.std(axis=0, ddof=1) / np.sqrt(64))
+    for seed in range(10):
+        tree = sample_posterior(x, 3, priors=PRIORS, rng=seed, progressbar=False)
+        assert tree.attrs["stopped"] == "converged"
+        assert_same_means(tree, reference)

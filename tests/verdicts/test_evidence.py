@@ -1,0 +1,145 @@
+"""The order in which checks decide, and what each of them says."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bayesgmm.verdicts.convergence import Agreement
+from bayesgmm.verdicts.described_rows import Discrepancy
+from bayesgmm.verdicts.evidence import Figures
+from bayesgmm.verdicts.multimodality import Valley
+from bayesgmm.verdicts.sampler_statistics import RecordedModes, Transitions
+from bayesgmm.verdicts.verdict import reach_verdict
+
+GOOD = Agreement("log-likelihood", 1.002, 1.01, 1500.0)
+BAD = replace(GOOD, r_hat=3.57)
+HEALTHY = Figures(
+    n_components=3,
+    n_chains=4,
+    n_draws=1000,
+    rows=Discrepancy(0, "mean", 0.0, 0.0, 0.3),
+    feature_words=("x0",),
+    density=GOOD,
+    invariant=GOOD,
+    relabelled=GOOD,
+    sampled=1.003,
+    stay=(0.0, 0.0, 0.0, 0.0),
+    valley=Valley(),
+    modes=RecordedModes((1.0,), True, 0, 0.0),
+    transitions=Transitions(0, 0.0, 1.0),
+    redundant=0.0,
+    unsupported=0.0,
+    simulated=False,
+    labellings=1,
+    outside=0.0,
+    switches=0,
+    ambiguous=0.0,
+)
+
+
+def test_a_clean_bill_needs_every_answer():
+    found = reach_verdict(HEALTHY)
+    assert (found.name, found.state) == ("no switching", "good")
+    for change in (
+        {"rows": None},
+        {"modes": None},
+        {"transitions": Transitions(None, np.nan, np.nan)},
+    ):
+        found = reach_verdict(replace(HEALTHY, **change))
+        assert (found.name, found.state) == ("no switching", "care")
+        assert "Not checked: " in found.explanation
+
+
+# Worst first: each decides over all that follow.
+PROBLEMS = (
+    ({"rows": Discrepancy(0, "mean", 20.0, 0.0, 90.0)}, "rows not described", "bad"),
+    ({"stay": (0.0, 0.0, 1.0, 0.0)}, "no convergence", "bad"),
+    ({"density": BAD, "invariant": BAD}, "no convergence", "bad"),
+    ({"redundant": 0.9, "unsupported": 1.0}, "overfitted or unidentified component", "care"),
+    ({"valley": Valley("mean of x0, sorted [0]", 0.95, 0.3)}, "several modes", "care"),
+    ({"transitions": Transitions(300, 0.0, 1.0)}, "divergent transitions", "bad"),
+    ({"outside": 0.3, "switches": 40}, "within chains", "good"),
+)
+
+
+@pytest.mark.parametrize("place", range(len(PROBLEMS)))
+def test_the_first_problem_decides_and_the_others_are_said(place):
+    change, name, state = PROBLEMS[place]
+    alone = reach_verdict(replace(HEALTHY, **change))
+    assert (alone.name, alone.state) == (name, state)
+    for later, other, _ in PROBLEMS[place + 1 :]:
+        both = reach_verdict(replace(HEALTHY, **(later | change)))
+        if other == "overfitted or unidentified component" and "density" not in change:
+            continue
+        assert both.name == name
+
+
+def test_a_redundant_component_explains_a_slight_disagreement_only():
+    slight = replace(GOOD, r_hat=1.05)
+    spare = {"redundant": 0.9, "unsupported": 1.0}
+    found = reach_verdict(replace(HEALTHY, density=slight, invariant=BAD, **spare))
+    assert found.name == "overfitted or unidentified component"
+    # The disagreement is not forgiven: it weighs, and the advice does not call the density valid.
+    assert found.state == "bad"
+    assert "1.050" in found.explanation
+    assert "not valid" in found.advice
+    found = reach_verdict(replace(HEALTHY, density=BAD, invariant=BAD, **spare))
+    assert found.name == "no convergence"
+
+
+def test_excursions_are_counted_or_said():
+    """Six draws of a thousand are switching; one is said to be one."""
+    found = reach_verdict(replace(HEALTHY, outside=0.006, switches=2))
+    assert found.name == "within chains"
+    found = reach_verdict(replace(HEALTHY, outside=0.001, switches=2))
+    assert found.name == "no switching"
+    assert "but for at most 0.1 % of a chain's draws" in found.explanation
+
+
+def test_components_that_overlap_do_not_get_a_clean_bill():
+    found = reach_verdict(replace(HEALTHY, ambiguous=0.4, outside=0.41, switches=90))
+    assert (found.name, found.state) == ("within chains", "care")
+    assert "approximate" in found.advice
+    found = reach_verdict(replace(HEALTHY, ambiguous=0.4, relabelled=BAD))
+    assert found.name == "overfitted or unidentified component"
+
+
+def test_few_effective_draws():
+    few = replace(GOOD, ess=250.0)
+    found = reach_verdict(replace(HEALTHY, density=few))
+    assert (found.name, found.state) == ("no switching", "care")
+    assert "250" in found.explanation
+    found = reach_verdict(replace(HEALTHY, density=replace(GOOD, ess=30.0)))
+    assert (found.name, found.state) == ("no convergence", "bad")
+
+
+@pytest.mark.parametrize(
+    ("transitions", "name"),
+    [
+        (Transitions(1, 0.0, 1.0), "divergent transitions"),
+        (Transitions(0, 0.2, 1.0), "slow transitions"),
+        (Transitions(0, 0.0, 0.1), "slow transitions"),
+    ],
+)
+def test_the_sampler_s_warnings_weigh(transitions, name):
+    found = reach_verdict(replace(HEALTHY, transitions=transitions))
+    assert (found.name, found.state) == (name, "care")
+
+
+def test_modes_that_were_sought():
+    left_out = RecordedModes((1.0,), True, 2, 1e-6)
+    found = reach_verdict(replace(HEALTHY, modes=left_out))
+    assert (found.name, found.state) == ("no switching", "good")
+    assert "2 more have 0.0001 % or less" in found.evidence[3].finding
+    # A second mode of 2 % is included in the draws and does not spoil their means.
+    small = RecordedModes((0.98, 0.02), True, 0, 0.0)
+    found = reach_verdict(replace(HEALTHY, modes=small, valley=Valley("q", 0.6, 0.02)))
+    assert (found.name, found.state) == ("no switching", "good")
+    large = RecordedModes((0.7, 0.3), True, 0, 0.0)
+    found = reach_verdict(replace(HEALTHY, modes=large, valley=Valley("q", 0.6, 0.3)))
+    assert (found.name, found.state) == ("several modes", "care")
+    apart = RecordedModes((0.7, 0.3), False, 0, 0.0)
+    found = reach_verdict(replace(HEALTHY, modes=apart))
+    assert (found.name, found.state) == ("several modes", "bad")
+    assert "70 %, 30 %" in found.explanation

@@ -1,0 +1,31 @@
+"""Divergences, depths and energies under the names of several samplers."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bayesgmm.verdicts.sampler_statistics import read_transitions
+
+
+def tree(**variables):
+    group = xr.Dataset({name: (("chain", "draw"), each) for name, each in variables.items()})
+    return xr.DataTree.from_dict({"sample_stats": group})
+
+
+@pytest.mark.parametrize("name", ["maxdepth_reached", "reached_max_treedepth"])
+def test_what_was_recorded(name):
+    marks = np.zeros((2, 100), bool)
+    marks[0, :3] = True
+    rng = np.random.default_rng(1)
+    found = read_transitions(
+        tree(**{"diverging": marks, name: marks, "energy": rng.random((2, 100))})
+    )
+    assert (found.divergences, found.deepest) == (3, 0.015)
+    assert 1.5 < found.energy < 2.5  # independent energies: E (x - y)^2 / var x = 2
+
+
+def test_what_was_not():
+    nothing = read_transitions(xr.Dataset())
+    assert nothing.divergences is None
+    assert np.isnan([nothing.deepest, nothing.energy]).all()
+    assert read_transitions(tree(lp=np.zeros((2, 10)))).divergences is None
