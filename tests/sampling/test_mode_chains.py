@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from bayesgmm import Priors, load_dataset, sample_posterior
-from bayesgmm.posterior import mode_chains
+from bayesgmm.sampling import mode_chains
 from bayesgmm.sampling.independence_sampler import IndependenceSampler
 from bayesgmm.sampling.mode_chains import that_matter
 from bayesgmm.sampling.mode_proposal import StudentMixture, Target

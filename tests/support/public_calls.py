@@ -29,6 +29,7 @@ class Unprintable:
 COUNT = ["a", "2", 2.0, 1.5, NAN, True, -1, 0, None, [], [2], {}, np.array([1, 2]), Unprintable()]
 FRACTION = ["a", NAN, INF, -0.5, 2, True, None, [0.5], Unprintable()]
 PROBABILITY = [*FRACTION, 0.0, 1.0, 0, 1]
+NOT_NEGATIVE = ["a", NAN, -1.0, True, None, [1.0], {}, Unprintable()]
 RNG = ["a", b"a", 1.5, NAN, -1, True, {}, ["a"], object(), Unprintable()]
 WORD = ["zzz", "", 3, None, 1.5, True, ["a"], {}, np.array(["a", "b"]), Unprintable()]
 TEXT = [5, 1.5, True, ["a"], {}, Unprintable()]
@@ -347,8 +348,9 @@ def table():
         "X": t.X, "n_components": 2, "draws": 4, "tune": 4, "chains": 1, "progressbar": False,
     }, {
         "X": ROWS, "n_components": COUNT, "covariance_type": optional(STRUCTURE), "priors": PRIORS,
-        "draws": COUNT, "tune": COUNT, "chains": COUNT, "init": WORD, "nuts_sampler": WORD,
-        "target_accept": optional(PROBABILITY), "rng": RNG,
+        "draws": optional(COUNT), "tune": COUNT, "chains": COUNT, "init": WORD,
+        "nuts_sampler": WORD, "target_accept": PROBABILITY, "min_ess": NOT_NEGATIVE,
+        "max_time": NOT_NEGATIVE, "rng": RNG,
     }  # fmt: skip
     for name in ("co_clustering", "log_likelihood", "responsibilities"):
         yield name, getattr(bayesgmm, name), posterior, {
