@@ -27,7 +27,7 @@ type Draw = Callable[[Array, Plan, Enough], Drawn]
 # first few.
 _NEGLIGIBLE, _MOST_MODES = 11.0, 8
 # The least probability of acceptance at which independent proposals are used.
-_LEAST_ACCEPTANCE = 0.05
+_LEAST_ACCEPTANCE = 0.02
 # Proportion of the effective draws that jumping chains have at once, or are not worth their time.
 _PROMISING = 0.25
 # Doublings of the first length with which jumping chains begin: they are cheap, and visits to
@@ -201,6 +201,7 @@ def _jump(
         late = time.perf_counter() - began > plan.max_time
         if monitor(drawn.tree) or late:
             break
-        if monitor.too_slow(drawn.tree) or monitor.worst.ess < _PROMISING * monitor.min_ess:
+        slow = monitor.too_slow(drawn.tree) or monitor.worst.ess < _PROMISING * monitor.min_ess
+        if slow and len(lengths) > 1:
             return None
     return drawn._replace(late=late and length < lengths[-1])

@@ -4,7 +4,7 @@ import pytest
 import xarray as xr
 
 from bayesgmm import load_dataset, sample_posterior
-from bayesgmm.sampling import sampling
+from bayesgmm.sampling import run_length, sampling
 from bayesgmm.sampling.run_length import RHAT_BOUND, convergence, monitored
 
 
@@ -89,10 +89,17 @@ def test_a_run_of_pymc_goes_on(overlapping, short):
     assert tree["posterior"].sizes["draw"] > 50
 
 
-def test_a_run_ends_at_its_longest(overlapping, short):
+def test_a_run_ends_at_its_longest(overlapping, short, monkeypatch):
+    monkeypatch.setattr(run_length.Monitor, "too_slow", lambda self, tree: False)
     tree = sample_posterior(overlapping, 2, min_ess=1e9, tune=50, rng=1, progressbar=False)
     assert tree.attrs["stopped"] == "max_draws"
     assert tree["posterior"].sizes["draw"] == 50 * 2**5
+
+
+def test_a_run_ends_where_the_longest_would_not_do(overlapping, short):
+    tree = sample_posterior(overlapping, 2, min_ess=1e9, tune=50, rng=1, progressbar=False)
+    assert tree.attrs["stopped"] == "too slow"
+    assert tree["posterior"].sizes["draw"] == 50
 
 
 @pytest.mark.parametrize("nuts_sampler", ["nutpie", "pymc"])
@@ -112,6 +119,7 @@ def test_the_time_that_a_run_may_take(overlapping, short, nuts_sampler):
 
 def test_a_run_within_memory(monkeypatch):
     monkeypatch.setattr(sampling, "_MOST_MEMORY", 8 * 4 * 2 * 7 * 4000)
+    monkeypatch.setattr(run_length.Monitor, "too_slow", lambda self, tree: False)
     tree = sample_posterior(
         load_dataset("faithful").X, 2, min_ess=1e9, tune=200, rng=1, progressbar=False
     )
