@@ -28,8 +28,8 @@ type Draw = Callable[[Array, Plan, Enough], Drawn]
 _NEGLIGIBLE, _MOST_MODES = 11.0, 8
 # The least probability of acceptance at which independent proposals are used.
 _LEAST_ACCEPTANCE = 0.02
-# Proportion of the effective draws that jumping chains have at once, or are not worth their time.
-_PROMISING = 0.25
+# Least proportion of effective draws at which jumping chains are worth their time.
+_PROMISING = 0.01
 # Doublings of the first length with which jumping chains begin: they are cheap, and visits to
 # small modes are few.
 _DOUBLINGS = 2
@@ -201,7 +201,6 @@ def _jump(
         late = time.perf_counter() - began > plan.max_time
         if monitor(drawn.tree) or late:
             break
-        slow = monitor.too_slow(drawn.tree) or monitor.worst.ess < _PROMISING * monitor.min_ess
-        if slow and len(lengths) > 1:
+        if monitor.worst.ess < _PROMISING * chains * length:
             return None
     return drawn._replace(late=late and length < lengths[-1])

@@ -157,9 +157,9 @@ def sample_posterior(
     penalised fits if EM's starts disagree. If chains that begin at different modes do not agree
     after 1000 draws, Metropolis chains with independent proposals from mixtures of t distributions
     follow, which are fitted to all modes by importance sampling; their draws come from the
-    posterior itself. Where less than one proposal in 50 is accepted, or 4000 draws have fewer than
-    100 effective ones (in many dimensions) chains
-    begin at the modes by the masses of Laplace's approximation.
+    posterior itself. Where less than one proposal in 50 is accepted, or less than one draw in 100
+    is effective (in many dimensions), chains begin at the modes by the masses of Laplace's
+    approximation.
 
     References
     ----------
