@@ -178,16 +178,8 @@ def _convergence(f: Figures) -> Check:
     if f.unsupported > _SPARE and f.density.r_hat <= _SLIGHT:
         # A redundant component moves slowly whatever the sampler: it is what has to be mended.
         name = ""
-    stuck = max(f.stay)
-    if f.n_draws >= 1 / _STAY and stuck > _STAY:
-        return Check(
-            question, "bad", stuck, _STAY,
-            f"Chain {int(np.argmax(f.stay))} repeats one draw in {100 * stuck:.0f} % of its "
-            "iterations.",
-            "Discard the chain only if you know why it stopped; otherwise sample again with a "
-            "smaller step size (a higher target_accept) or from other starts.",
-            "no convergence",
-        )  # fmt: skip
+    if f.n_draws >= 1 / _STAY and max(f.stay) > _STAY:
+        return _stuck(f, question)
     if not f.density.known and not f.invariant.known:
         reason = "with a single chain" if f.n_chains == 1 else "with so few draws"
         return Check(
@@ -230,6 +222,17 @@ def _convergence(f: Figures) -> Check:
     return Check(
         question, "good", worst.r_hat, worst.bound,
         f"{finding}, and the effective sample size at least {f.ess:.0f}.",
+    )  # fmt: skip
+
+
+def _stuck(f: Figures, question: str) -> Check:
+    stay = max(f.stay)
+    return Check(
+        question, "bad", stay, _STAY,
+        f"Chain {int(np.argmax(f.stay))} repeats one draw in {100 * stay:.0f} % of its iterations.",
+        "Discard the chain only if you know why it stopped; otherwise sample again with a smaller "
+        "step size (a higher target_accept) or from other starts.",
+        "no convergence",
     )  # fmt: skip
 
 

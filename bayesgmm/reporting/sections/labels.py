@@ -18,7 +18,7 @@ from bayesgmm.reporting.parts import (
 )
 from bayesgmm.reporting.sections.parameters import shown_features
 from bayesgmm.reporting.svg import RASTER_FROM, released, style, to_svg
-from bayesgmm.verdicts.evidence import RESULTS, Check
+from bayesgmm.verdicts.evidence import RESULTS
 from bayesgmm.verdicts.switching import LabelSwitching
 
 _SHORT = {
@@ -56,11 +56,7 @@ def switching_section(inputs: Inputs) -> Section:
         f"{_SHORT.get(found.verdict, '')} {found.explanation}".strip(),
         (_figure(inputs, found),),
         (
-            Table(
-                "Evidence for the verdict",
-                ("", "result", "figure", "bound", "consequence"),
-                tuple(_evidence(each) for each in found.checks),
-            ),
+            _evidence(found),
             Table(
                 "Largest R-hat and least effective sample sizes of each form of the draws",
                 ("", "largest R-hat", "of", "least bulk ESS", "least tail ESS"),
@@ -83,14 +79,20 @@ def switching_section(inputs: Inputs) -> Section:
     )
 
 
-def _evidence(check: Check) -> Row:
-    return (
-        check.question,
-        RESULTS[check.state],
-        _plain(check.figure),
-        _plain(check.bound),
-        "" if check.state == "good" else check.consequence,
-    )
+def _evidence(found: LabelSwitching) -> Table:
+    """The checks, each with what follows from it."""
+    rows: list[Row] = [
+        (
+            check.question,
+            RESULTS[check.state],
+            _plain(check.figure),
+            _plain(check.bound),
+            "" if check.state == "good" else check.consequence,
+        )
+        for check in found.checks
+    ]
+    heads = ("", "result", "figure", "bound", "consequence")
+    return Table("Evidence for the verdict", heads, rows)
 
 
 def _plain(value: float) -> Shown:
