@@ -179,3 +179,18 @@ def test_the_choice_is_said_and_compared_with_the_fit(faithful, faithful_em):
     assert "not the selected model" in section["verdict"]
     assert section["numbers"]["n_failed"] == 1
     assert section["numbers"]["grid"][-1]["bic"] is None
+
+
+def test_the_priors_are_shown_in_full(faithful, faithful_em):
+    posterior = bayesgmm.sample_posterior(
+        faithful, init=faithful_em, draws=50, tune=50, rng=1, progressbar=False
+    )
+    sections = report(faithful, em=faithful_em, posterior=posterior).numbers["sections"]
+    (table,) = (each for each in sections["methods"]["tables"] if each["caption"] == "Priors")
+    rows = dict(table["rows"])
+    assert rows["weights"] == "Dirichlet(2, 2)"
+    # The median and the range of the column (`Priors`).
+    assert (faithful.waiting.median(), np.ptp(faithful.waiting)) == (76.0, 53.0)
+    assert rows["mean of waiting"] == "normal, location 76, standard deviation 53"
+    assert rows["covariances"] == "InverseWishart"
+    assert rows["covariances: scale: scale"].startswith("diagonal ")

@@ -1,8 +1,12 @@
 """Methods, settings and versions, and code that reproduces the page."""
 
+import json
 import platform
+from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+
+import numpy as np
 
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import Row, Section, Table
@@ -52,11 +56,14 @@ def methods_section(inputs: Inputs) -> Section:
         rows += [
             (f"posterior: {name}", str(value))
             for name, value in sorted(_attributes(inputs).items())
+            if name != "priors"
         ]
     if not sentences:
         sentences.append("No model was fitted.")
     versions = [("Python", platform.python_version()), *((p, _version(p)) for p in _PACKAGES)]
     tables = [Table("Versions", ("package", "version"), versions)]
+    if inputs.posterior is not None and {"sampler", "priors"} <= set(inputs.posterior.attrs):
+        tables.insert(0, _priors(inputs))
     if rows:
         tables.insert(0, Table("Settings", ("setting", "value"), rows))
     listings = [("Python code for this page", _python(inputs))]
@@ -65,6 +72,46 @@ def methods_section(inputs: Inputs) -> Section:
     return Section(
         None, " ".join(sentences), (), tables, citations, {"command": inputs.command}, listings
     )
+
+
+def _priors(inputs: Inputs) -> Table:
+    """The priors in the units of the data, one row for each number or row of numbers."""
+    fields = json.loads(inputs.posterior.attrs["priors"])
+    names = inputs.labels_short
+    rows: list[Row] = [("weights", f"Dirichlet({_numbers(fields['concentration'])})")]
+    location, sd = np.array(fields["mean_location"]), np.array(fields["mean_sd"])
+    for j, name in enumerate(names):
+        place, spread = _numbers(location[..., j]), _numbers(sd[..., j])
+        rows.append((f"mean of {name}", f"normal, location {place}, standard deviation {spread}"))
+    rows += _flattened("covariances", fields["covariances"])
+    if fields["ordered"] is not None:
+        of = fields["ordered_components"]
+        rows.append(("order", f"means of {names[fields['ordered']]} ascending in components {of}"))
+    note = f"In the units of the data; columns in the order {', '.join(names)}."
+    return Table("Priors", ("", "prior"), rows, note)
+
+
+def _flattened(name: str, fields: Mapping[str, Any]) -> Iterator[Row]:
+    """A family's name and its parameters, and those of the family of its scale."""
+    yield name, str(fields["family"])
+    for key, value in fields.items():
+        word = "degrees of freedom" if key == "df" else key.replace("_", " ")
+        if isinstance(value, Mapping):
+            yield from _flattened(f"{name}: {word}", value)
+        elif key != "family":
+            yield f"{name}: {word}", _numbers(value)
+
+
+def _numbers(values: Any) -> str:
+    """Numbers to four digits; a diagonal matrix by its diagonal."""
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim == 2 and len(array) == array.shape[1]:
+        diagonal = np.diagonal(array)
+        if np.array_equal(array, np.diag(diagonal)):
+            return f"diagonal {_numbers(diagonal)}" if len(diagonal) > 1 else _numbers(diagonal)
+    if array.ndim > 1:
+        return "; ".join(_numbers(each) for each in array)
+    return ", ".join(f"{each:.4g}" for each in np.atleast_1d(array))
 
 
 def _settings(em: Any) -> dict[str, Any]:
