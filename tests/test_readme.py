@@ -45,7 +45,7 @@ def test_ci_runs_the_test_command_of_the_readme():
     )
     assert found.stdout == block("tests") + "\n"
     assert 'bash -euo pipefail -c "$tests"' in ci
-    assert re.findall("pytest.*", ci) == ["pytest -m slow"]
+    assert re.findall("pytest.*", ci) == ["pytest -n 2 -m slow"]
 
 
 def test_the_main_job_writes_the_report_and_says_where(tmp_path, monkeypatch):

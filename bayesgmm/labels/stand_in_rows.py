@@ -6,6 +6,8 @@ from bayesgmm.data.validation import Data
 from bayesgmm.posterior.draws import Draws
 
 _FEWEST, _MOST = 200, 1000
+# The number of rows of draws that do not vary.
+_UNKNOWN = 1e9
 # A component with fewer expected rows has left no trace among the fitted ones.
 _SEEN = 5.0
 # Median absolute deviation of a normal variable, in standard deviations.
@@ -72,4 +74,4 @@ def equivalent_rows(draws: Draws) -> float:
     error = np.median(np.abs(overall - middle), axis=0) / _MAD
     with np.errstate(divide="ignore"):
         sizes = np.median(within, axis=0) / np.square(error)
-    return float(np.clip(np.median(sizes), 1.0, 1e9))
+    return float(np.clip(np.median(sizes), 1.0, _UNKNOWN))

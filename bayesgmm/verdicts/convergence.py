@@ -22,6 +22,8 @@ LEAST_DRAWS = 4
 _TAILS = (0.05, 0.95)
 # Probability that the R-hat of any of all quantities of healthy chains exceeds its bound.
 _FALSE_ALARMS = 1e-3
+# The largest bound, whatever the length of the chains.
+_MOST = 1.05
 _COLUMNS = ["form", "quantity", "r_hat", "ess_bulk", "ess_tail"]
 
 
@@ -104,6 +106,8 @@ class Agreement:
     r_hat, bound : float
         Its R-hat, and the largest R-hat that healthy chains of its effective length reach among
         so many quantities; NaN if none is defined.
+    largest : float
+        The largest R-hat of all quantities.
     ess : float
         The least bulk or tail ESS of all quantities.
     """
@@ -111,6 +115,7 @@ class Agreement:
     quantity: str
     r_hat: float
     bound: float
+    largest: float
     ess: float
 
     @property
@@ -142,13 +147,13 @@ def agreement(frame: pd.DataFrame, quantities: Mapping[str, Array]) -> Agreement
     with the effective size S of all chains and chi2 of m - 1 degrees of freedom (Gelman & Rubin
     1992, Statistical Science 7, 457-472, by expansion of their equation 20 at ratios near 1). Of
     J quantities, each of which has two R-hats (ranks, and ranks folded at the median), the bound
-    is the quantile of chi2 that all exceed with a probability of at most 0.001; but at least 1.01.
-    S is computed within chains, so that it does not fall where chains disagree.
+    is the quantile of chi2 that all exceed with a probability of at most 0.001; but at least 1.01,
+    and at most 1.05. S is computed within chains, so that it does not fall where chains disagree.
     """
     ess = least_ess(frame)
     defined = frame[frame["r_hat"].notna()]
     if defined.empty:
-        return Agreement("", np.nan, AGREE, ess)
+        return Agreement("", np.nan, AGREE, np.nan, ess)
     worst, excess = ("", np.nan, AGREE), -np.inf
     for name, r_hat in zip(defined["quantity"], defined["r_hat"], strict=True):
         bound = AGREE
@@ -156,7 +161,7 @@ def agreement(frame: pd.DataFrame, quantities: Mapping[str, Array]) -> Agreement
             bound = max(AGREE, _bound(quantities[name], len(defined)))
         if r_hat - bound > excess:
             worst, excess = (str(name), float(r_hat), bound), r_hat - bound
-    return Agreement(*worst, ess)
+    return Agreement(*worst, largest_r_hat(defined), ess)
 
 
 def _bound(values: Array, n_quantities: int) -> float:
@@ -167,7 +172,7 @@ def _bound(values: Array, n_quantities: int) -> float:
     if not size >= TOO_FEW:
         return AGREE
     quantile = float(chi2.isf(_FALSE_ALARMS / (2 * n_quantities), halves - 1))
-    return 1.0 + 0.5 * halves / size * quantile / (halves - 1)
+    return min(1.0 + 0.5 * halves / size * quantile / (halves - 1), _MOST)
 
 
 def _within_ess(values: Array) -> float:

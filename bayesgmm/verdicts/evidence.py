@@ -10,6 +10,7 @@ from bayesgmm.verdicts.described_rows import Discrepancy
 from bayesgmm.verdicts.multimodality import Valley
 from bayesgmm.verdicts.sampler_statistics import RecordedModes, Transitions
 
+_ONE_MODE = "the posterior has one mode"
 type State = Literal["good", "care", "bad", "unknown"]
 RESULTS = {"good": "passed", "care": "care", "bad": "failed", "unknown": "not checked"}
 
@@ -17,12 +18,16 @@ RESULTS = {"good": "passed", "care": "care", "bad": "failed", "unknown": "not ch
 _APART = 5.0
 # Proportion of a chain's draws above which a run of equal draws is not due to rejections.
 _STAY = 0.05
+# Equal successive draws that may be rejections.
+_RUN = 20
 # R-hat above which longer chains are unlikely to help.
 _SLIGHT = 1.1
 # Depth of a valley between two modes; and of one between modes that are known to exist.
 _DEPTH, _SHALLOW = 0.7, 0.5
 # Mass of all modes but the first above which a mean over all draws describes none of them.
 _MINOR = 0.05
+# Mass of modes that were not sampled above which they matter.
+_LEFT_OUT = 0.01
 # Proportion of divergent transitions above which they are not a matter of the tails.
 _DIVERGENT = 0.01
 # Proportion of transitions at the greatest depth, and least fraction of missing information.
@@ -88,8 +93,6 @@ class Figures:
         Proportion of draws in which two components can be merged, or one removed, at a loss of
         log-likelihood below the AIC penalty, and the BIC penalty, for one component; NaN if not
         known.
-    simulated : bool
-        True if simulated rows stand in for the fitted ones.
     labellings : int
         Number of different modal labellings of the chains.
     outside : float
@@ -98,6 +101,8 @@ class Figures:
         Changes of labelling between successive unambiguous draws, over all chains.
     ambiguous : float
         Proportion of draws whose second best labels fit nearly as well as the best.
+    exchanged : float
+        The largest proportion of draws in which two labels can be exchanged at little cost.
     """
 
     n_components: int
@@ -115,11 +120,11 @@ class Figures:
     transitions: Transitions
     redundant: float
     unsupported: float
-    simulated: bool
     labellings: int
     outside: float
     switches: int
     ambiguous: float
+    exchanged: float
 
     @property
     def ess(self) -> float:
@@ -133,8 +138,8 @@ class Figures:
 
     @property
     def unclear(self) -> bool:
-        """True if labels are ambiguous in many draws."""
-        return self.ambiguous > _UNCLEAR
+        """True if labels are ambiguous in many draws, or two can be exchanged in many."""
+        return max(self.ambiguous, self.exchanged) > _UNCLEAR
 
 
 def checks(f: Figures) -> tuple[Check, ...]:
@@ -178,9 +183,9 @@ def _convergence(f: Figures) -> Check:
     if f.unsupported > _SPARE and f.density.r_hat <= _SLIGHT:
         # A redundant component moves slowly whatever the sampler: it is what has to be mended.
         name = ""
-    if f.n_draws >= 1 / _STAY and max(f.stay) > _STAY:
+    if max(f.stay, default=0.0) > max(_STAY, _RUN / f.n_draws):
         return _stuck(f, question)
-    if not f.density.known and not f.invariant.known:
+    if not (f.density.known or (f.invariant.known and not f.unsupported > _SPARE)):
         reason = "with a single chain" if f.n_chains == 1 else "with so few draws"
         return Check(
             question, "unknown", np.nan, f.density.bound,
@@ -212,7 +217,7 @@ def _convergence(f: Figures) -> Check:
             "Draw longer chains.",
             name,
         )  # fmt: skip
-    finding = f"R-hat is at most {worst.r_hat:.3f}"
+    finding = f"R-hat is at most {max(each.largest for _, each in excess):.3f}"
     if f.ess < ENOUGH:
         return Check(
             question, "care", f.ess, ENOUGH,
@@ -245,8 +250,7 @@ def _longer(r_hat: float) -> str:
     return (
         "Do not average over these chains. Compare their log-likelihoods: chains that remain at "
         "different values are at different modes, and the number of chains at a mode does not "
-        "estimate its probability. Draw longer chains, or start every chain at EM's highest "
-        "maximum."
+        "estimate its probability. Draw longer chains."
     )
 
 
@@ -261,7 +265,8 @@ def _components(f: Figures) -> Check:
         )  # fmt: skip
     share, criterion = f.redundant, "AIC"
     single = f.unclear or (f.relabelled.holds and f.relabelled.ess >= ENOUGH)
-    beyond = not (f.invariant.holds and f.invariant.ess >= ENOUGH and single)
+    agree = all(each.holds and each.ess >= ENOUGH for each in (f.density, f.invariant))
+    beyond = not (agree and single)
     # A component that the BIC penalty would remove is redundant where chains do not find it.
     if share <= _SPARE and beyond and f.unsupported > _SPARE:
         share, criterion = f.unsupported, "BIC"
@@ -276,8 +281,8 @@ def _components(f: Figures) -> Check:
         f"In {100 * share:.0f} % of the draws, two of the {f.n_components} components can be "
         f"merged, or one removed, at a loss of log-likelihood below the {criterion} penalty for "
         "one: a component is empty, or two describe the same cluster.",
-        f"Fit {f.n_components - 1} components, or compare numbers of components. Label-invariant "
-        f"quantities, such as the density, {_still_valid(f)}.",
+        f"Fit {_plural(f.n_components - 1, 'component')}, or compare numbers of components. "
+        f"Label-invariant quantities, such as the density, {_still_valid(f)}.",
         name,
     )  # fmt: skip
 
@@ -285,52 +290,74 @@ def _components(f: Figures) -> Check:
 def _still_valid(f: Figures) -> str:
     if not f.density.known:
         return "are valid only if further chains agree on them"
+    if f.density.ess < TOO_FEW:
+        return f"need more draws: {f.density.ess:.0f} are effective"
     if f.density.holds:
-        return f"remain valid (R-hat at most {f.density.r_hat:.3f})"
+        return f"remain valid (R-hat at most {f.density.largest:.3f})"
     return f"are not valid either: R-hat is {f.density.r_hat:.3f}"
 
 
+_ONE_BY_ONE = (
+    "Means and standard deviations over all draws describe neither mode. Summarise the modes one "
+    "by one, or use label-invariant quantities such as the density."
+)
+
+
 def _modes(f: Figures) -> Check:
-    question, name = "the posterior has one mode", "several modes"
-    one_by_one = (
-        "Means and standard deviations over all draws describe neither mode. Summarise the modes "
-        "one by one, or use label-invariant quantities such as the density."
-    )
-    v, m = f.valley, f.modes
-    if m is not None and not m.joined:
-        return Check(
-            question, "bad", 1.0 - m.masses[0], _MINOR,
-            f"{len(m.masses)} modes of notable mass were found ({_shares(m)} by Laplace's "
-            "approximation), but the chains stay at one mode each: the proportions of the draws "
-            "do not estimate the modes' masses.",
-            "Summarise the modes one by one. Fewer components or a more informative prior may "
-            "leave one mode.",
-            name,
-        )  # fmt: skip
+    """The modes that the sampler found, or else a valley between those that the chains visit."""
+    v = f.valley
+    if f.modes is not None and (found := _recorded(f.modes, v)).state != "good":
+        return found
     if v.depth > _DEPTH and not f.unsupported > _SPARE:
         return Check(
-            question, "care", v.depth, _DEPTH,
+            _ONE_MODE, "care", v.depth, _DEPTH,
             f"The distribution of {v.quantity} has two modes, of which the smaller has "
             f"{100 * v.mass:.0f} % of the draws; the density between them is {100 * v.depth:.0f} % "
             "below the lower one.",
-            one_by_one,
+            _ONE_BY_ONE,
+            "several modes",
+        )  # fmt: skip
+    if f.modes is None:
+        return Check(
+            _ONE_MODE, "unknown", v.depth, _DEPTH,
+            "No quantity has two separate modes, but modes that no chain visits were not sought.",
+            "Look for modes that no chain visits: compare chains from separate starts, or EM's "
+            "other local maxima (starts_).",
+        )  # fmt: skip
+    return found
+
+
+def _recorded(m: RecordedModes, v: Valley) -> Check:
+    name = "several modes"
+    left = f" {m.left_out} more have {_share(m.bound)} or less." if m.left_out else ""
+    if not (m.joined and min(m.masses) > 0.0):
+        return Check(
+            _ONE_MODE, "bad", float(len(m.masses)), 1.0,
+            f"{len(m.masses)} modes of notable mass were found ({_shares(m)} by Laplace's "
+            "approximation or by draws), but the chains do not move between all of them: the "
+            "proportions of the draws do not estimate their masses.",
+            "Summarise the modes one by one (the group modes has their parameters). Fewer "
+            "components or a more informative prior may leave one mode.",
             name,
         )  # fmt: skip
-    if m is None:
+    if m.bound > _LEFT_OUT:
         return Check(
-            question, "unknown", v.depth, _DEPTH,
-            "No quantity has two separate modes, but modes that no chain visits were not sought.",
-            "Compare EM's other local maxima (starts_), or sample with sample_posterior, which "
-            "seeks other modes.",
+            _ONE_MODE, "care", m.bound, _LEFT_OUT,
+            f"{m.left_out} modes were found but not sampled; Laplace's approximation gives them "
+            f"{_share(m.bound)} of the mass.",
+            "Compare the modes in the group modes, or use fewer components.",
+            name,
         )  # fmt: skip
-    minor = 1.0 - m.masses[0]
-    left = f" {m.left_out} more have {_share(m.bound)} or less." if m.left_out else ""
     if len(m.masses) == 1:
-        return Check(question, "good", 0.0, _MINOR, f"One mode of notable mass was found.{left}")
+        return Check(
+            _ONE_MODE, "good", v.depth, _DEPTH, f"One mode of notable mass was found.{left}"
+        )
     finding = f"{len(m.masses)} modes were found and visited ({_shares(m)} of the draws).{left}"
-    if minor > _MINOR and f.valley.depth > _SHALLOW:
-        return Check(question, "care", minor, _MINOR, finding, one_by_one, name)
-    return Check(question, "good", minor, _MINOR, finding)
+    minor = 1.0 - m.masses[0]
+    if minor > _MINOR and v.depth > _SHALLOW:
+        return Check(_ONE_MODE, "care", minor, _MINOR, finding, _ONE_BY_ONE, name)
+    # Modes without a valley between them are one for the purposes of a summary.
+    return Check(_ONE_MODE, "good", v.depth, _DEPTH, finding)
 
 
 def _shares(m: RecordedModes) -> str:
@@ -338,17 +365,12 @@ def _shares(m: RecordedModes) -> str:
 
 
 def _share(mass: float) -> str:
-    return f"{100 * mass:.2g} %"
+    return f"{100 * mass:.1f} %" if mass >= 0.001 else f"{100 * mass:.2g} %"
 
 
 def _transitions(f: Figures) -> Check:
     question, name = "the sampler reports no trouble", "divergent transitions"
     t, total = f.transitions, f.n_chains * f.n_draws
-    if t.divergences is None:
-        return Check(
-            question, "unknown", np.nan, 0.0,
-            "The posterior does not record divergent transitions.",
-        )  # fmt: skip
     if t.divergences:
         return Check(
             question, "bad" if t.divergences > _DIVERGENT * total else "care",
@@ -374,21 +396,28 @@ def _transitions(f: Figures) -> Check:
             "Draw longer chains, or use a prior with lighter tails.",
             "slow transitions",
         )  # fmt: skip
+    if t.divergences is None:
+        return Check(
+            question, "unknown", np.nan, 0.0,
+            "The posterior does not record divergent transitions.",
+        )  # fmt: skip
     return Check(question, "good", 0.0, 0.0, "No transition diverged.")
 
 
 def _single_components(f: Figures) -> Check:
     question, name = "components are identified", "overfitted or unidentified component"
+    share = max(f.ambiguous, f.exchanged)
     if not f.unclear:
         return Check(
-            question, "good", f.ambiguous, _UNCLEAR,
-            f"Other labels fit nearly as well in {100 * f.ambiguous:.2g} % of the draws.",
+            question, "good", share, _UNCLEAR,
+            f"Other labels fit nearly as well in {100 * share:.2g} % of the draws.",
         )  # fmt: skip
     finding = (
-        f"In {100 * f.ambiguous:.0f} % of the draws, other labels fit nearly as well: relabelled "
+        f"In {100 * share:.0f} % of the draws, other labels fit nearly as well: relabelled "
         "draws are cut where components overlap."
     )
-    if f.relabelled.known and not f.relabelled.holds:
+    converged = f.density.holds and f.invariant.holds
+    if converged and f.relabelled.known and not f.relabelled.holds:
         return Check(
             question, "care", f.relabelled.r_hat, f.relabelled.bound,
             f"{finding} The chains agree on label-invariant quantities but not on single "
@@ -398,7 +427,7 @@ def _single_components(f: Figures) -> Check:
             name,
         )  # fmt: skip
     return Check(
-        question, "care", f.ambiguous, _UNCLEAR, finding,
+        question, "care", share, _UNCLEAR, finding,
         "Treat summaries of single components as approximate: their means are pushed apart and "
         "their intervals are too short. Label-invariant quantities are not affected.",
     )  # fmt: skip
@@ -411,6 +440,10 @@ def _also_labels(f: Figures) -> str:
     if f.labellings > 1:
         return f" Labels also differ between chains ({f.labellings} labellings)."
     return ""
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def times(count: int) -> str:

@@ -57,9 +57,10 @@ def redundancy(draws: Draws, rows: Array, n_rows: float | None = None) -> Redund
 
     Components i and j become one of weight w = w_i + w_j, mean m = (w_i m_i + w_j m_j) / w and
     covariance sum_k w_k (S_k + (m_k - m)(m_k - m)') / w, the Gaussian nearest to the two by KL
-    divergence. The loss is 0 for two equal components. Where a component is removed, the weights of
-    the others are divided by their sum: the loss is about the number of its rows if it is empty but
-    for its prior, however far away it lies.
+    divergence. Its covariance has the form that all draws have (diagonal, spherical, shared by the
+    components), which also gives the number of parameters. The loss is 0 for two equal components.
+    Where a component is removed, the weights of the others are divided by their sum: the loss is
+    about the number of its rows if it is empty but for its prior, however far away it lies.
 
     Parameters
     ----------
@@ -74,7 +75,8 @@ def redundancy(draws: Draws, rows: Array, n_rows: float | None = None) -> Redund
     McLachlan (1987), Journal of the Royal Statistical Society C 36, 318-324.
     """
     k, d = draws.n_components, draws.n_features
-    parameters = 1 + d + d * (d + 1) // 2
+    form = _form(draws.covariances)
+    parameters = 1 + d + form.parameters(d)
     size = float(len(rows)) if n_rows is None else n_rows
     if k == 1:
         return Redundancy(np.full((draws.n_chains, 1), np.inf), parameters, size)
@@ -87,7 +89,7 @@ def redundancy(draws: Draws, rows: Array, n_rows: float | None = None) -> Redund
     nothing = np.empty((len(rows), 0))
     before = DrawnRows(rows, weights, means, covariances).contract(nothing)[1]
     after = np.full(len(weights), -np.inf)
-    fewer = [_merged(weights, means, covariances, i, j) for i, j in pairs]
+    fewer = [_merged(weights, means, covariances, i, j, form) for i, j in pairs]
     fewer += [_without(weights, means, covariances, i) for i in range(k)]
     for each in fewer:
         after = np.maximum(after, DrawnRows(rows, *each).contract(nothing)[1])
@@ -95,14 +97,54 @@ def redundancy(draws: Draws, rows: Array, n_rows: float | None = None) -> Redund
     return Redundancy(losses.reshape(draws.n_chains, -1), parameters, size)
 
 
+class _Form(NamedTuple):
+    """The form of the covariances of all draws."""
+
+    shared: bool
+    diagonal: bool
+    spherical: bool
+
+    def parameters(self, d: int) -> int:
+        """Parameters of the covariance of one component more."""
+        if self.shared:
+            return 0
+        return 1 if self.spherical else d if self.diagonal else d * (d + 1) // 2
+
+    def project(self, covariances: Array) -> Array:
+        """The nearest covariances (..., D, D) of this form, for one component."""
+        if not self.diagonal:
+            return covariances
+        variances = np.diagonal(covariances, axis1=-2, axis2=-1)
+        if self.spherical:
+            variances = np.broadcast_to(variances.mean(axis=-1, keepdims=True), variances.shape)
+        return np.asarray(variances[..., np.newaxis] * np.eye(covariances.shape[-1]))
+
+
+def _form(covariances: Array) -> _Form:
+    d = covariances.shape[-1]
+    variances = np.diagonal(covariances, axis1=-2, axis2=-1)
+    diagonal = not (covariances * (1.0 - np.eye(d))).any()
+    return _Form(
+        shared=covariances.shape[2] > 1 and bool((covariances == covariances[:, :, :1]).all()),
+        diagonal=diagonal,
+        spherical=diagonal and bool((variances == variances[..., :1]).all()),
+    )
+
+
 def _merged(
-    weights: Array, means: Array, covariances: Array, i: int, j: int
+    weights: Array, means: Array, covariances: Array, i: int, j: int, form: _Form
 ) -> tuple[Array, Array, Array]:
     """Mixtures with components i and j merged into component i."""
     pair = [i, j]
     parts = weights[:, pair].T, means[:, pair].swapaxes(0, 1), covariances[:, pair].swapaxes(0, 1)
     weights, means, covariances = weights.copy(), means.copy(), covariances.copy()
-    weights[:, i], means[:, i], covariances[:, i] = merged(*parts)
+    weights[:, i], means[:, i], inner = merged(*parts)
+    if form.shared:
+        # What lies between the two is spread over all components.
+        between = (inner - covariances[:, i]) * weights[:, i, np.newaxis, np.newaxis]
+        covariances = covariances + form.project(between)[:, np.newaxis]
+    else:
+        covariances[:, i] = form.project(inner)
     return _without(weights, means, covariances, j)
 
 

@@ -78,8 +78,12 @@ def read_modes(posterior: Posterior) -> RecordedModes | None:
     if isinstance(posterior, xr.Dataset) or "modes" not in posterior.children:
         return None
     group = posterior["modes"].to_dataset()
+    if not {"state", "mass", "laplace_share"} <= set(group.data_vars):
+        return None
     states = group["state"].values.astype(str)
     sampled = states != "left out"
+    if not sampled.any():
+        return None
     joined = not (states == "not joined").any()
     shares = group["mass" if joined else "laplace_share"].values[sampled]
     return RecordedModes(
@@ -94,6 +98,5 @@ def _energy(group: xr.Dataset) -> float:
     if "energy" not in group or group.sizes.get("draw", 0) < 2:
         return np.nan
     energies = group["energy"].transpose("chain", "draw").values
-    if not (np.isfinite(energies).all() and (np.ptp(energies, axis=1) > 0).all()):
-        return np.nan
-    return float(np.min(array_stats.bfmi(energies)))
+    energies = energies[np.isfinite(energies).all(axis=1) & (np.ptp(energies, axis=1) > 0)]
+    return float(np.min(array_stats.bfmi(energies))) if len(energies) else np.nan

@@ -246,11 +246,13 @@ def label_switching(
         INVARIANT: {},
     }
     density, partition = _density(labelling), _partition(labelling)
-    forms[INVARIANT] = sorted_values(labelling.values, draws) | density | partition
+    # Memberships may lie at 0 and 1, so that they have two modes where the posterior has one.
+    unimodal = sorted_values(labelling.values, draws) | density
+    forms[INVARIANT] = unimodal | partition
     frame = pd.concat([statistics(*each) for each in forms.items()], ignore_index=True)
     spare = _redundancy(labelling)
     chains = _chains(labelling.permutations, labelling.ambiguous, spare)
-    figures = _figures(labelling, frame, forms, density, chains, spare)
+    figures = _figures(labelling, frame, forms, density, unimodal, chains, spare)
     verdict = reach_verdict(figures)
     return LabelSwitching(
         verdict=verdict.name,
@@ -318,9 +320,12 @@ def _notes(labelling: Labelling) -> list[str]:
     return notes
 
 
-def _unimodal(quantities: Mapping[str, Array]) -> dict[str, Array]:
-    """Quantities that have one mode if the posterior has: memberships may lie at 0 and 1."""
-    return {name: each for name, each in quantities.items() if "together" not in name}
+def _stay(values: Values) -> tuple[float, ...]:
+    """The longest run of equal draws of each chain; none if nothing moves in any."""
+    moving = [each for each in values.values() if np.ptp(each) > 0.0]
+    if not moving:
+        return ()
+    return tuple(longest_stay(np.stack(moving, axis=-1)).tolist())
 
 
 def _figures(
@@ -328,6 +333,7 @@ def _figures(
     frame: pd.DataFrame,
     forms: Mapping[str, Mapping[str, Array]],
     density: Mapping[str, Array],
+    unimodal: Mapping[str, Array],
     chains: pd.DataFrame,
     spare: Redundancy | None,
 ) -> Figures:
@@ -352,17 +358,17 @@ def _figures(
         invariant=agree(judged[~of_density], INVARIANT),
         relabelled=agree(parts[RELABELLED], RELABELLED),
         sampled=largest_r_hat(parts[SAMPLED]),
-        stay=tuple(longest_stay(np.stack(list(labelling.values.values()), axis=-1)).tolist()),
-        valley=deepest_valley(_unimodal(forms[INVARIANT]), sizes),
+        stay=_stay(labelling.values),
+        valley=deepest_valley(unimodal, sizes),
         modes=read_modes(labelling.posterior),
         transitions=read_transitions(labelling.posterior),
         redundant=np.nan if spare is None else float(spare.redundant.mean()),
         unsupported=np.nan if spare is None else float(spare.unsupported.mean()),
-        simulated=labelling.stand_in is not None,
         labellings=chains["modal labelling"].nunique(),
         outside=float(1.0 - chains["proportion"].min()),
         switches=int(chains["switches"].sum()),
         ambiguous=ambiguous,
+        exchanged=float(labelling.exchanged.max()),
     )
 
 

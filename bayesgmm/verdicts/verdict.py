@@ -7,6 +7,7 @@ import numpy as np
 
 from bayesgmm.verdicts.evidence import STRAY, Check, Figures, State, checks, times
 
+_AFTER_RELABELLING = "Summarise single components only after relabelling."
 _RANK: tuple[State, ...] = ("good", "unknown", "care", "bad")
 
 
@@ -47,12 +48,17 @@ def reach_verdict(figures: Figures) -> Verdict:
     labels = _labels(figures)
     problems = [each for each in made if each.state in ("care", "bad")]
     unknown = [each for each in made if each.state == "unknown"]
-    deciding = next((e for e in made if e.verdict and e.state != "good"), labels)
+    named = [each for each in made if each.verdict and each.state != "good"]
+    # What could not be checked decides only where nothing is known to be wrong.
+    named.sort(key=lambda each: each.state == "unknown")
+    deciding = named[0] if named else labels
     said = [deciding, *(each for each in problems if each is not deciding)]
     explanation = " ".join(each.finding for each in said)
     if unknown:
         explanation += f" Not checked: {', '.join(each.question for each in unknown)}."
     advice = [each.consequence for each in said if each.consequence]
+    if deciding is labels and problems:
+        advice = [_AFTER_RELABELLING, *advice[1:]]
     if deciding is labels:
         advice += [each.consequence for each in unknown if each.consequence]
     worst = max((each.state for each in made), key=_RANK.index)
@@ -69,7 +75,7 @@ def _labels(f: Figures) -> Check:
     """The check of the labels, of converged chains."""
     question = "draws can be given one labelling"
     agree = (
-        f"it is at most {f.relabelled.r_hat:.3f} after relabelling, and at most "
+        f"it is at most {f.relabelled.largest:.3f} after relabelling, and at most "
         f"{_largest(f):.3f} for label-invariant quantities"
     )
     if f.outside > STRAY:
@@ -78,7 +84,7 @@ def _labels(f: Figures) -> Check:
             f"Labels switch {times(f.switches)} within the chains; up to {_percent(f.outside)} of "
             "the draws of a chain are outside its most frequent labelling. R-hat as sampled "
             f"({f.sampled:.3f}) is therefore not meaningful; {agree}.",
-            "Summarise single components only after relabelling.",
+            _AFTER_RELABELLING,
             "within chains",
         )  # fmt: skip
     but = f", but for at most {_percent(f.outside)} of a chain's draws" if f.outside > 0 else ""
@@ -87,8 +93,13 @@ def _labels(f: Figures) -> Check:
             question, "good", float(f.labellings), np.nan,
             f"Each chain keeps one labelling{but}; there are {f.labellings} different labellings. "
             f"R-hat is up to {f.sampled:.3f} as sampled; {agree}.",
-            "Summarise single components only after relabelling.",
+            _AFTER_RELABELLING,
             "between chains",
+        )  # fmt: skip
+    if f.n_chains == 1:
+        return Check(
+            question, "good", f.outside, np.nan, f"The chain keeps one labelling{but}.",
+            "Single components can be summarised without relabelling.", "no switching",
         )  # fmt: skip
     return Check(
         question, "good", f.outside, np.nan,
@@ -100,7 +111,7 @@ def _labels(f: Figures) -> Check:
 
 
 def _largest(f: Figures) -> float:
-    return float(np.fmax(f.density.r_hat, f.invariant.r_hat))
+    return float(np.fmax(f.density.largest, f.invariant.largest))
 
 
 def _percent(share: float) -> str:

@@ -12,8 +12,8 @@ from bayesgmm.verdicts.multimodality import Valley
 from bayesgmm.verdicts.sampler_statistics import RecordedModes, Transitions
 from bayesgmm.verdicts.verdict import reach_verdict
 
-GOOD = Agreement("log-likelihood", 1.002, 1.01, 1500.0)
-BAD = replace(GOOD, r_hat=3.57)
+GOOD = Agreement("log-likelihood", 1.002, 1.01, 1.002, 1500.0)
+BAD = replace(GOOD, r_hat=3.57, largest=3.57)
 HEALTHY = Figures(
     n_components=3,
     n_chains=4,
@@ -30,11 +30,11 @@ HEALTHY = Figures(
     transitions=Transitions(0, 0.0, 1.0),
     redundant=0.0,
     unsupported=0.0,
-    simulated=False,
     labellings=1,
     outside=0.0,
     switches=0,
     ambiguous=0.0,
+    exchanged=0.0,
 )
 
 
@@ -76,7 +76,7 @@ def test_the_first_problem_decides_and_the_others_are_said(place):
 
 
 def test_a_redundant_component_explains_a_slight_disagreement_only():
-    slight = replace(GOOD, r_hat=1.05)
+    slight = replace(GOOD, r_hat=1.05, largest=1.05)
     spare = {"redundant": 0.9, "unsupported": 1.0}
     found = reach_verdict(replace(HEALTHY, density=slight, invariant=BAD, **spare))
     assert found.name == "overfitted or unidentified component"
@@ -142,4 +142,32 @@ def test_modes_that_were_sought():
     apart = RecordedModes((0.7, 0.3), False, 0, 0.0)
     found = reach_verdict(replace(HEALTHY, modes=apart))
     assert (found.name, found.state) == ("several modes", "bad")
-    assert "70 %, 30 %" in found.explanation
+    assert "70.0 %, 30.0 %" in found.explanation
+
+
+def test_no_sentence_contradicts_the_verdict():
+    # A slight disagreement of the density that a redundant component does not explain.
+    odd = {"unsupported": 0.9, "redundant": 0.3}
+    found = reach_verdict(replace(HEALTHY, density=replace(GOOD, r_hat=1.05), **odd))
+    assert (found.name, found.state) == ("overfitted or unidentified component", "bad")
+    # One chain: what is known to be wrong decides over what is not known.
+    unknown = replace(GOOD, r_hat=np.nan, largest=np.nan)
+    single = replace(HEALTHY, n_chains=1, density=unknown, invariant=unknown, relabelled=unknown)
+    assert reach_verdict(single).name == "convergence not assessed"
+    found = reach_verdict(replace(single, transitions=Transitions(900, 0.0, 1.0)))
+    assert (found.name, found.state) == ("divergent transitions", "bad")
+    overlap = reach_verdict(replace(HEALTHY, ambiguous=0.4))
+    assert "without relabelling" not in overlap.advice
+    apart = reach_verdict(replace(HEALTHY, ambiguous=0.4, density=BAD, invariant=BAD))
+    assert "The chains agree" not in apart.explanation
+    assert (
+        "Fit 1 component,"
+        in reach_verdict(replace(HEALTHY, n_components=2, redundant=0.9, unsupported=1.0)).advice
+    )
+
+
+def test_modes_that_were_not_sampled_weigh():
+    found = reach_verdict(replace(HEALTHY, modes=RecordedModes((1.0,), True, 5, 0.2)))
+    assert (found.name, found.state) == ("several modes", "care")
+    found = reach_verdict(replace(HEALTHY, modes=RecordedModes((1.0, 0.0), True, 0, 0.0)))
+    assert (found.name, found.state) == ("several modes", "bad")

@@ -1,0 +1,56 @@
+"""Redundancy counts the parameters of the structure that the draws have."""
+
+import known_posteriors
+import numpy as np
+import pytest
+
+from bayesgmm import Mixture, label_switching
+from bayesgmm.posterior.draws import Draws, read_draws
+from bayesgmm.verdicts.redundancy import redundancy
+
+FORMS = {"full": 1 + 10 + 55, "diag": 1 + 10 + 10, "spherical": 1 + 10 + 1, "tied": 1 + 10}
+
+
+def restricted(covariances, form):
+    """Covariances (chain, draw, K, D, D) brought to a form."""
+    d = covariances.shape[-1]
+    variances = np.diagonal(covariances, axis1=-2, axis2=-1)
+    if form == "spherical":
+        variances = np.broadcast_to(variances.mean(axis=-1, keepdims=True), variances.shape)
+    if form in ("diag", "spherical"):
+        return variances[..., np.newaxis] * np.eye(d)
+    if form == "tied":
+        pooled = covariances.mean(axis=2, keepdims=True)
+        return np.ascontiguousarray(np.broadcast_to(pooled, covariances.shape))
+    return covariances
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_clear_clusters_are_not_redundant_under_any_structure(form):
+    """Three clusters of 80 rows in ten columns, 6 standard deviations apart."""
+    tree = known_posteriors.make("none", 1, k=3, d=10, n=240, separation=6.0).tree
+    group = tree["posterior"].to_dataset()
+    dims = group["covariances"].dims
+    tree["posterior"] = group.assign(
+        covariances=(dims, restricted(group["covariances"].values, form))
+    )
+    found = redundancy(read_draws(tree), tree["observed_data"]["X"].values)
+    assert found.parameters == FORMS[form]
+    verdict = label_switching(tree)
+    assert verdict.verdict == "no switching", verdict.explanation
+    assert verdict.evidence.loc["no component is redundant", "figure"] == 0.0
+
+
+@pytest.mark.parametrize("form", ["diag", "spherical", "tied"])
+def test_the_merged_mixture_has_the_structure(form):
+    """Against mixtures made by hand, on one draw of two components that cannot be removed."""
+    known = known_posteriors.make("none", 3, k=2, d=2, n=120, separation=3.0)
+    draws, X = read_draws(known.tree), known.tree["observed_data"]["X"].values
+    one = Draws(
+        draws.weights[:1, :1], draws.means[:1, :1], restricted(draws.covariances[:1, :1], form)
+    )
+    mixture = one.mixture(0, 0)
+    whole = restricted(mixture.covariance()[None, None, None], form)[0, 0]
+    alone = Mixture([1.0], [mixture.mean()], whole)
+    expected = (mixture.log_density(X) - alone.log_density(X)).sum()
+    assert redundancy(one, X).losses[0, 0] == pytest.approx(expected, abs=1e-8)
