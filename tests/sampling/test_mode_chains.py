@@ -5,6 +5,7 @@ import gibbs
 import numpy as np
 import pytest
 import xarray as xr
+from ordered_components import in_order_of_means
 
 from bayesgmm import Priors, load_dataset, sample_posterior
 from bayesgmm.sampling import mode_chains
@@ -35,18 +36,6 @@ ENZYME = {
     "means": ([0.169918, 0.301910, 1.320343], [1.42e-4, 1.50e-3, 8.93e-4]),
     "sigmas": ([0.046534, 0.074432, 0.501758], [3.79e-5, 4.58e-4, 2.91e-4]),
 }
-
-
-def in_order_of_means(posterior):
-    """Weights, means and standard deviations (chain, draw, K) of one feature."""
-    group = posterior["posterior"].to_dataset()
-    order = np.argsort(group["means"].values[..., 0], axis=-1)
-    arrays = {
-        "weights": group["weights"].values,
-        "means": group["means"].values[..., 0],
-        "sigmas": np.sqrt(group["covariances"].values[..., 0, 0]),
-    }
-    return {n: np.take_along_axis(each, order, axis=-1) for n, each in arrays.items()}
 
 
 def assert_same_means(posterior, reference, most=4.0):

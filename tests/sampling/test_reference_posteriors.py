@@ -8,6 +8,7 @@ import numpy as np
 import pymc as pm
 import pytest
 import xarray as xr
+from ordered_components import in_order_of_means
 
 from bayesgmm import Priors, load_dataset, marginal_mixture, sample_posterior
 
@@ -20,19 +21,10 @@ GALAXIES = {
 }
 
 
-def in_order_of_means(posterior):
-    """Weights, means and standard deviations of one feature, components by their means."""
-    group = posterior["posterior"].to_dataset()
-    order = np.argsort(group["means"].values[..., 0], axis=-1)
-    arrays = {
-        "weights": group["weights"].values,
-        "means": group["means"].values[..., 0],
-        "sigmas": np.sqrt(group["covariances"].values[..., 0, 0]),
-    }
+def ordered(posterior):
+    """`in_order_of_means` as a Dataset."""
     dims = ("chain", "draw", "component")
-    return xr.Dataset(
-        {name: (dims, np.take_along_axis(each, order, axis=-1)) for name, each in arrays.items()}
-    )
+    return xr.Dataset({name: (dims, each) for name, each in in_order_of_means(posterior).items()})
 
 
 def test_richardson_and_green_on_galaxies():
@@ -51,7 +43,7 @@ def test_richardson_and_green_on_galaxies():
         with_log_likelihood=False,
         progressbar=False,
     )
-    found = in_order_of_means(posterior)
+    found = ordered(posterior)
     assert float(azs.rhat(found).to_array().max()) < 1.01
     error = azs.mcse(found)
     for name, (means, errors) in GALAXIES.items():
