@@ -17,6 +17,7 @@ def e_step(
     row_weights: Array | None,
     shift: Array,
     scale: Array,
+    errors: Array | None,
     weights: Array,
     means: Array,
     covariances: Array,
@@ -27,6 +28,7 @@ def run_em(
     row_weights: Array | None,
     shift: Array,
     scale: Array,
+    errors: Array | None,
     letters: tuple[int, int, int],
     ridge: Array | None,
     prior: tuple[Array, Array, Array, int, int, int, Array, Array, Array] | None,
@@ -49,12 +51,19 @@ def maximise_covariances(
     letters: tuple[int, int, int], counts: Array, scatters: Array, near: Array | None, effort: int
 ) -> tuple[int, Array]: ...
 def memberships(
-    x: Array, shift: Array, constants: Array, means: Array, factors: Array, densities_alone: bool
+    x: Array,
+    shift: Array,
+    errors: Array | None,
+    constants: Array,
+    means: Array,
+    factors: Array,
+    densities_alone: bool,
 ) -> tuple[Array, Array]: ...
 def drawn_tables(
     x: Array,
     shift: Array,
     scale: Array,
+    errors: Array | None,
     weights: Array,
     means: Array,
     covariances: Array,
@@ -66,6 +75,7 @@ def drawn_average(
     x: Array,
     shift: Array,
     scale: Array,
+    errors: Array | None,
     weights: Array,
     means: Array,
     covariances: Array,
@@ -77,6 +87,7 @@ def drawn_densities(
     x: Array,
     shift: Array,
     scale: Array,
+    errors: Array | None,
     weights: Array,
     means: Array,
     covariances: Array,
@@ -90,18 +101,28 @@ def information_sums(
     row_weights: Array | None,
     shift: Array,
     scale: Array,
+    errors: Array | None,
     weights: Array,
     means: Array,
     covariances: Array,
 ) -> tuple[int, Array]: ...
 def log_likelihood(
-    kind: int, weights: Array, means: Array, matrices: Array, x: Array, row_weights: Array
+    kind: int,
+    weights: Array,
+    means: Array,
+    matrices: Array,
+    x: Array,
+    errors: Array,
+    row_weights: Array,
 ) -> tuple[float, Array]: ...
-def log_densities(kind: int, weights: Array, means: Array, matrices: Array, x: Array) -> Array: ...
+def log_densities(
+    kind: int, weights: Array, means: Array, matrices: Array, x: Array, errors: Array
+) -> Array: ...
 def problem(
     x: Array,
     shift: Array,
     scale: Array,
+    errors: Array | None,
     prior: tuple[Array, Array, Array, int, int, int, Array, Array, Array],
     frame: Array,
     frame_inverse: Array,

@@ -21,9 +21,9 @@ namespace {
 // --- the E-step and EM ---------------------------------------------------------------------------
 
 std::tuple<Index, Numbers> e_step(ConstMatrix x, const Weights &row_weights, ConstVector shift,
-                                  ConstVector scale, ConstVector weights, ConstMatrix means,
-                                  const AnyInput &covariances, Index threads) {
-    const Rows rows = rows_of(x, row_weights, shift, scale);
+                                  ConstVector scale, const Errors &errors, ConstVector weights,
+                                  ConstMatrix means, const AnyInput &covariances, Index threads) {
+    const Rows rows = rows_of(x, row_weights, shift, scale, errors);
     const MixtureView mixture(weights, means, covariances, x.shape[1]);
     const Index k = mixture.k, d = mixture.d;
     return mixture.visit([&](auto axes, auto sigma) -> std::tuple<Index, Numbers> {
@@ -55,11 +55,11 @@ private:
 using EMResult = std::tuple<Numbers, Numbers, Numbers, Index, double, int, Index>;
 
 EMResult run_em(ConstMatrix x, const Weights &row_weights, ConstVector shift, ConstVector scale,
-                const Letters &letters, const Weights &ridge,
+                const Errors &errors, const Letters &letters, const Weights &ridge,
                 const std::optional<PriorArguments> &prior, ConstVector weights, ConstMatrix means,
                 const AnyInput &covariances, double remaining, double change, Index max_e_steps,
                 double incumbent, Index plain, bool exact, Index threads) {
-    const Rows rows = rows_of(x, row_weights, shift, scale);
+    const Rows rows = rows_of(x, row_weights, shift, scale, errors);
     const MixtureView start(weights, means, covariances, x.shape[1]);
     const Index k = start.k, d = start.d;
     Model model{structure_of(letters), ridge.value_or(ConstVector{}), {}};
@@ -146,12 +146,12 @@ Table relative_variances(ConstVector weights, ConstMatrix means, const AnyInput 
 
 // --- densities, responsibilities and information --------------------------------------------------
 
-std::tuple<Numbers, Table> memberships_of(ConstMatrix x, ConstVector shift, ConstVector constants,
-                                          ConstMatrix means, ConstMatrices factors,
-                                          bool densities_alone) {
+std::tuple<Numbers, Table> memberships_of(ConstMatrix x, ConstVector shift, const Errors &errors,
+                                          ConstVector constants, ConstMatrix means,
+                                          ConstMatrices factors, bool densities_alone) {
     const Index n = x.shape[0], k = constants.size(), d = shift.size();
-    require(is_of(x, n, d) && is_of(means, k, d) && is_of(factors, k, d, d),
-            "shapes must be x (n, D), shift (D,), constants (K,), means (K, D), factors (K, D, D)");
+    require(is_of(means, k, d) && is_of(factors, k, d, d),
+            "shapes must be constants (K,), means (K, D), factors (K, D, D)");
     Numbers unit(d), densities(n);
     Table responsibilities(densities_alone ? 0 : n, k);
     Gaussians<3> mixture(k, d);
@@ -160,7 +160,7 @@ std::tuple<Numbers, Table> memberships_of(ConstMatrix x, ConstVector shift, Cons
     assign(mixture.factors.flat(), factors.flat());
     assign(mixture.constants, constants);
     set_offsets(mixture);
-    memberships({x, {}, shift, unit}, mixture, densities, responsibilities);
+    memberships(rows_of(x, {}, shift, unit, errors), mixture, densities, responsibilities);
     return {std::move(densities), std::move(responsibilities)};
 }
 
@@ -168,19 +168,20 @@ using Draws = View<const double, 4>;
 using Allocations = View<const std::int64_t, 2>;
 
 // Rows beside draws of weights (T, K), means (T, K, D) and covariances (T, K, D, D).
-DrawnRows drawn_rows(ConstMatrix x, ConstVector shift, ConstVector scale, ConstMatrix weights,
-                     ConstMatrices means, Draws covariances, bool hard, Index threads) {
+DrawnRows drawn_rows(ConstMatrix x, ConstVector shift, ConstVector scale, const Errors &errors,
+                     ConstMatrix weights, ConstMatrices means, Draws covariances, bool hard,
+                     Index threads) {
     const auto [t, k, d] = means.shape;
     require(is_of(weights, t, k) && x.shape[1] == d && is_of(covariances, t, k, d, d),
             "draws must be weights (T, K), means (T, K, D) and covariances (T, K, D, D)");
-    return DrawnRows(rows_of(x, {}, shift, scale), weights, means, covariances, hard, threads);
+    return DrawnRows(rows_of(x, {}, shift, scale, errors), weights, means, covariances, hard, threads);
 }
 
-std::tuple<Index, Tables, Numbers> drawn_tables(ConstMatrix x, ConstVector shift, ConstVector scale,
+std::tuple<Index, Tables, Numbers> drawn_tables(ConstMatrix x, ConstVector shift, ConstVector scale, const Errors &errors,
                                                 ConstMatrix weights, ConstMatrices means,
                                                 Draws covariances, bool hard, Index threads,
                                                 ConstMatrix q) {
-    DrawnRows drawn = drawn_rows(x, shift, scale, weights, means, covariances, hard, threads);
+    DrawnRows drawn = drawn_rows(x, shift, scale, errors, weights, means, covariances, hard, threads);
     require(q.shape[0] == x.shape[0], "q must be (n, J)");
     Tables tables(weights.shape[0], weights.shape[1], q.shape[1]);
     Numbers log_likelihoods(weights.shape[0]);
@@ -188,10 +189,10 @@ std::tuple<Index, Tables, Numbers> drawn_tables(ConstMatrix x, ConstVector shift
     return {drawn.bad(), std::move(tables), std::move(log_likelihoods)};
 }
 
-std::tuple<Index, Table> drawn_average(ConstMatrix x, ConstVector shift, ConstVector scale,
+std::tuple<Index, Table> drawn_average(ConstMatrix x, ConstVector shift, ConstVector scale, const Errors &errors,
                                        ConstMatrix weights, ConstMatrices means, Draws covariances,
                                        bool hard, Index threads, Allocations permutations) {
-    DrawnRows drawn = drawn_rows(x, shift, scale, weights, means, covariances, hard, threads);
+    DrawnRows drawn = drawn_rows(x, shift, scale, errors, weights, means, covariances, hard, threads);
     require(permutations.shape == weights.shape, "permutations must be (T, K)");
     require_below(weights.shape[1], permutations.flat(), "not a permutation");
     Table out(x.shape[0], weights.shape[1]);
@@ -200,10 +201,10 @@ std::tuple<Index, Table> drawn_average(ConstMatrix x, ConstVector shift, ConstVe
 }
 
 std::tuple<Index, Table, Tables> drawn_densities(ConstMatrix x, ConstVector shift,
-                                                 ConstVector scale, ConstMatrix weights,
+                                                 ConstVector scale, const Errors &errors, ConstMatrix weights,
                                                  ConstMatrices means, Draws covariances,
                                                  bool densities_alone, Index threads) {
-    DrawnRows drawn = drawn_rows(x, shift, scale, weights, means, covariances, false, threads);
+    DrawnRows drawn = drawn_rows(x, shift, scale, errors, weights, means, covariances, false, threads);
     const Index t = weights.shape[0];
     Table densities(t, x.shape[0]);
     Tables responsibilities(densities_alone ? 0 : t, weights.shape[1], x.shape[0]);
@@ -231,20 +232,22 @@ Table tally_labels(Allocations allocations, Allocations labels) {
     return out;
 }
 
-// 0 or 1 + a bad component; sums of r f f' (K, q, q) and of v g g' (K q, K q), lower triangles.
+// 0 or 1 + a bad component, and its sums.
 std::tuple<Index, Numbers> information_sums(ConstMatrix x, const Weights &row_weights,
                                             ConstVector shift, ConstVector scale,
-                                            ConstVector weights, ConstMatrix means,
-                                            ConstMatrices covariances) {
-    const Rows rows = rows_of(x, row_weights, shift, scale);
+                                            const Errors &errors, ConstVector weights,
+                                            ConstMatrix means, ConstMatrices covariances) {
+    const Rows rows = rows_of(x, row_weights, shift, scale, errors);
     const Index k = weights.size(), d = x.shape[1];
     require(k > 0 && is_of(means, k, d) && is_of(covariances, k, d, d),
             "shapes must be weights (K,), means (K, D) and covariances (K, D, D)");
-    Numbers out(InformationSums::size(k, d));
     Gaussians<3> gaussians(k, d);
     const Index bad = factor<3>(weights, means, covariances, gaussians);
-    if (bad == 0) InformationSums(rows, weights, gaussians).run(out);
-    return {bad, std::move(out)};
+    if (bad > 0) return {bad, Numbers()};
+    InformationSums sums(rows, weights, gaussians);
+    Numbers out(sums.size());
+    sums.run(out);
+    return {0, std::move(out)};
 }
 
 // --- where EM begins, and assignment --------------------------------------------------------------
@@ -348,31 +351,32 @@ NB_MODULE(BAYESGMM_MODULE, m) {
     m.def("best_instruction_set", &best_instruction_set);
     m.def("exp_nonpositive", &of_each<exp_nonpositive>, "x"_a);
     m.def("log_positive", &of_each<log_positive>, "x"_a);
-    unlocked("e_step", &e_step, "x"_a, "row_weights"_a, "shift"_a, "scale"_a, "weights"_a,
+    unlocked("e_step", &e_step, "x"_a, "row_weights"_a, "shift"_a, "scale"_a, "errors"_a, "weights"_a,
              "means"_a, "covariances"_a, "threads"_a);
-    unlocked("run_em", &run_em, "x"_a, "row_weights"_a, "shift"_a, "scale"_a, "letters"_a,
+    unlocked("run_em", &run_em, "x"_a, "row_weights"_a, "shift"_a, "scale"_a, "errors"_a, "letters"_a,
              "ridge"_a, "prior"_a, "weights"_a, "means"_a, "covariances"_a, "remaining"_a,
              "change"_a, "max_e_steps"_a, "incumbent"_a, "plain"_a, "exact"_a, "threads"_a);
     m.def("moments", &moments, "centres"_a, "counts"_a, "firsts"_a, "seconds"_a);
     m.def("relative_variances", &relative_variances, "weights"_a, "means"_a, "covariances"_a);
     unlocked("maximise_covariances", &maximise, "letters"_a, "counts"_a, "scatters"_a, "near"_a,
              "effort"_a);
-    unlocked("memberships", &memberships_of, "x"_a, "shift"_a, "constants"_a, "means"_a,
+    unlocked("memberships", &memberships_of, "x"_a, "shift"_a, "errors"_a, "constants"_a, "means"_a,
              "factors"_a, "densities_alone"_a);
-    unlocked("drawn_tables", &drawn_tables, "x"_a, "shift"_a, "scale"_a, "weights"_a, "means"_a,
+    unlocked("drawn_tables", &drawn_tables, "x"_a, "shift"_a, "scale"_a, "errors"_a, "weights"_a, "means"_a,
              "covariances"_a, "hard"_a, "threads"_a, "q"_a);
-    unlocked("drawn_average", &drawn_average, "x"_a, "shift"_a, "scale"_a, "weights"_a, "means"_a,
+    unlocked("drawn_average", &drawn_average, "x"_a, "shift"_a, "scale"_a, "errors"_a, "weights"_a, "means"_a,
              "covariances"_a, "hard"_a, "threads"_a, "permutations"_a);
-    unlocked("drawn_densities", &drawn_densities, "x"_a, "shift"_a, "scale"_a, "weights"_a,
+    unlocked("drawn_densities", &drawn_densities, "x"_a, "shift"_a, "scale"_a, "errors"_a, "weights"_a,
              "means"_a, "covariances"_a, "densities_alone"_a, "threads"_a);
     m.def("tally", &tally_rows, "allocations"_a, "q"_a, "n_components"_a);
     m.def("tally_permuted", &tally_labels, "allocations"_a, "labels"_a);
-    unlocked("information_sums", &information_sums, "x"_a, "row_weights"_a, "shift"_a, "scale"_a,
+    unlocked("information_sums", &information_sums, "x"_a, "row_weights"_a, "shift"_a, "scale"_a, "errors"_a,
              "weights"_a, "means"_a, "covariances"_a);
     unlocked("log_likelihood", &log_likelihood, "kind"_a, "weights"_a, "means"_a, "matrices"_a,
-             "x"_a, "row_weights"_a);
-    m.def("log_densities", &log_densities, "kind"_a, "weights"_a, "means"_a, "matrices"_a, "x"_a);
-    m.def("problem", &problem, "x"_a, "shift"_a, "scale"_a, "prior"_a, "frame"_a, "frame_inverse"_a,
+             "x"_a, "errors"_a, "row_weights"_a);
+    m.def("log_densities", &log_densities, "kind"_a, "weights"_a, "means"_a, "matrices"_a, "x"_a,
+          "errors"_a);
+    m.def("problem", &problem, "x"_a, "shift"_a, "scale"_a, "errors"_a, "prior"_a, "frame"_a, "frame_inverse"_a,
           "constant"_a);
     m.def("log_density", &log_density, "problem"_a, "u"_a);
     m.def("addresses", &addresses);

@@ -12,6 +12,8 @@ namespace {
 namespace nb = nanobind;
 
 using Weights = std::optional<ConstVector>;
+// Variances or covariances of the rows' errors.
+using Errors = std::optional<ConstMatrix>;
 // Covariances: variances (K, D) or matrices (K, D, D).
 using AnyInput = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
 using Letters = std::tuple<int, int, int>;
@@ -46,12 +48,22 @@ Structure structure_of(const Letters &letters) {
     return {Letter{volume}, Letter{shape}, Letter{orientation}};
 }
 
-Rows rows_of(ConstMatrix x, const Weights &weights, ConstVector shift, ConstVector scale) {
+void require_errors(ConstMatrix errors, ConstMatrix x) {
+    const auto [n, d] = x.shape;
+    require(errors.empty() || is_of(errors, n, d) || is_of(errors, n, d * d) ||
+                is_of(errors, 1, d) || is_of(errors, 1, d * d),
+            "errors must be (n, D) or (n, D * D), one row, or none");
+}
+
+Rows rows_of(ConstMatrix x, const Weights &weights, ConstVector shift, ConstVector scale,
+             const Errors &errors) {
     const Index n = x.shape[0], d = x.shape[1];
     require(d > 0, "x must have a column");
     require(is_of(shift, d) && is_of(scale, d), "shift and scale must be (D,)");
     require(!weights || is_of(*weights, n), "row_weights must be (n,)");
-    return {x, weights.value_or(ConstVector{}), shift, scale};
+    const ConstMatrix s = errors.value_or(ConstMatrix{});
+    require_errors(s, x);
+    return {x, weights.value_or(ConstVector{}), shift, scale, s, seen_in_part(x, s)};
 }
 
 struct MixtureView {

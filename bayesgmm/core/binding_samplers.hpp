@@ -19,33 +19,37 @@ void require_likelihood(int kind, ConstVector weights, ConstMatrix means, const 
 // The value, and the gradient in weights, means and matrices, one after another.
 std::tuple<double, Numbers> log_likelihood(int kind, ConstVector weights, ConstMatrix means,
                                            const AnyInput &matrices, ConstMatrix x,
-                                           ConstVector row_weights) {
+                                           ConstMatrix errors, ConstVector row_weights) {
     require_likelihood(kind, weights, means, matrices, x);
+    require_errors(errors, x);
     const Index n = x.shape[0], d = x.shape[1], k = weights.size();
     require(row_weights.empty() || is_of(row_weights, n), "row_weights must be (n,) or (0,)");
     double value = 0.0;
     Numbers gradient(k + k * d + size_of(matrices));
     bayesgmm_log_likelihood(kind, matrices.ndim() == 3, n, d, k, weights.data, means.data,
-                            matrices.data(), x.data, row_weights.size(), row_weights.data, &value,
-                            gradient.data(), gradient.data() + k, gradient.data() + k + k * d);
+                            matrices.data(), x.data, row_weights.size(), row_weights.data,
+                            errors.shape[0], errors.shape[1], errors.data, &value, gradient.data(),
+                            gradient.data() + k, gradient.data() + k + k * d);
     return {value, std::move(gradient)};
 }
 
 Numbers log_densities(int kind, ConstVector weights, ConstMatrix means, const AnyInput &matrices,
-                      ConstMatrix x) {
+                      ConstMatrix x, ConstMatrix errors) {
     require_likelihood(kind, weights, means, matrices, x);
+    require_errors(errors, x);
     Numbers out(x.shape[0]);
     bayesgmm_log_densities(kind, matrices.ndim() == 3, x.shape[0], x.shape[1], weights.size(),
-                           weights.data, means.data, matrices.data(), x.data, out.data());
+                           weights.data, means.data, matrices.data(), x.data, errors.shape[0],
+                           errors.shape[1], errors.data, out.data());
     return out;
 }
 
 // A posterior as the C functions take it. It points into the arrays, which must outlive it.
-LabelNumbers problem(ConstMatrix x, ConstVector shift, ConstVector scale,
+LabelNumbers problem(ConstMatrix x, ConstVector shift, ConstVector scale, const Errors &errors,
                      const PriorArguments &prior, const AnyInput &frame,
                      const AnyInput &frame_inverse, double constant) {
     static_assert(sizeof(Problem) % sizeof(std::int64_t) == 0);
-    const Problem made{rows_of(x, {}, shift, scale), prior_of(prior), flat(frame),
+    const Problem made{rows_of(x, {}, shift, scale, errors), prior_of(prior), flat(frame),
                        flat(frame_inverse), constant};
     require(made.consistent(), "sizes of rows, priors and frame do not agree");
     LabelNumbers bytes(sizeof(Problem) / sizeof(std::int64_t));

@@ -345,7 +345,7 @@ def _run_portfolio(
     k, fast = settings.n_components, settings.accelerate
     sample = _sample(x, weights, units, sample_size(k, x.shape[1]), rng)
     starts = portfolio(Views(sample, rng), k, objective, rng)
-    rows = Rows(x, weights, units.shift, units.scale, n_threads())
+    rows = Rows(x, weights, units.shift, units.scale, threads=n_threads())
     few = rows if sample.whole else Rows(sample.rows, sample.weights, threads=rows.threads)
     attempts = explore(few, objective, starts, sample, rng, fewest=settings.n_init, fast=fast)
     for each in attempts:

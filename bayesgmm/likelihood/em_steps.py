@@ -35,10 +35,13 @@ class Rows:
     Attributes
     ----------
     x : ndarray of shape (n, D)
-        float64, C-ordered, finite.
+        float64, C-ordered; NaN where an entry was not seen.
     row_weights : ndarray of shape (n,), optional
         The number of times that each row counts.
     shift, scale : ndarray of shape (D,), optional
+    errors : ndarray of shape (n, D) or (n, D * D), optional
+        Variances or covariances of the rows' errors, in the units of x; one row for all of them
+        has shape (1, D) or (1, D * D).
     threads : int, optional
         An upper limit; None for `n_threads`. Results do not depend on it, bit for bit.
     """
@@ -47,14 +50,16 @@ class Rows:
     row_weights: Array | None = None
     shift: Array | None = None
     scale: Array | None = None
+    errors: Array | None = None
     threads: int | None = None
 
     @property
-    def arguments(self) -> tuple[Array, Array | None, Array, Array]:
-        """The rows as the core takes them: x, row_weights, shift, scale."""
+    def arguments(self) -> tuple[Array, Array | None, Array, Array, Array | None]:
+        """The rows as the core takes them: x, row_weights, shift, scale, errors."""
         d = self.x.shape[1]
         shift = np.zeros(d) if self.shift is None else self.shift
-        return self.x, self.row_weights, shift, np.ones(d) if self.scale is None else self.scale
+        scale = np.ones(d) if self.scale is None else self.scale
+        return self.x, self.row_weights, shift, scale, self.errors
 
     @property
     def most_threads(self) -> int:

@@ -83,7 +83,7 @@ def information(x: Array, mixture: Mixture, row_weights: Array | None = None) ->
     means = (mixture.means - shift) / scale
     covariances = mixture.covariances / scale / scale[:, np.newaxis]
     bad, sums = native.information_sums(
-        x, row_weights, shift, 1.0 / scale, mixture.weights, means, covariances
+        x, row_weights, shift, 1.0 / scale, None, mixture.weights, means, covariances
     )
     if bad:
         raise SingularCovarianceError(bad - 1)

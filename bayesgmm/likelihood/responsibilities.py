@@ -36,6 +36,7 @@ def membership(x: Array, mixture: Mixture, *, densities_alone: bool = False) -> 
     densities, responsibilities = native.memberships(
         x,
         shift,
+        None,
         mixture.log_weights + gaussians.log_constants,
         mixture.means - shift,
         gaussians.inverses,

@@ -95,6 +95,7 @@ class DrawnRows:
             np.ascontiguousarray(x),
             shift,
             scale,
+            None,
             np.ascontiguousarray(weights),
             moved,
             scaled,

@@ -80,5 +80,5 @@ def _assemble(
     prior = prior_numbers(priors.transformed(shift, scale))
     inverse = 1.0 / frame if frame.ndim == 1 else np.linalg.solve(frame, np.eye(len(frame)))
     arrays = (np.ascontiguousarray(x), np.array(shift), np.array(scale), np.array(frame), inverse)
-    header = native.problem(*arrays[:3], prior, *arrays[3:], constant)
+    header = native.problem(*arrays[:3], None, prior, *arrays[3:], constant)
     return Problem(coordinates, x, (*arrays, prior), header)

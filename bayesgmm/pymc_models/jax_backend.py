@@ -32,8 +32,8 @@ _API_VERSION, _HANDLER_VERSION = 4, 3  # XLA_FFI_Api, XLA_FFI_Metadata: two 4-by
 _OLDEST = 1 << 32  # version 0.1 has all of these fields
 
 # Addresses are passed as integers, which are words, too.
-_log_likelihood: Any = ExternalFunction("bayesgmm_log_likelihood", types.void(*(types.int64,) * 15))
-_log_densities: Any = ExternalFunction("bayesgmm_log_densities", types.void(*(types.int64,) * 10))
+_log_likelihood: Any = ExternalFunction("bayesgmm_log_likelihood", types.void(*(types.int64,) * 18))
+_log_densities: Any = ExternalFunction("bayesgmm_log_densities", types.void(*(types.int64,) * 13))
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -82,7 +82,8 @@ def _likelihood_handler(frame: Any) -> Any:
     _log_likelihood(
         settings[0], settings[1], _size(given, 4, 0), _size(given, 4, 1), _size(given, 1, 0),
         _data(given, 1), _data(given, 2), _data(given, 3), _data(given, 4),
-        _size(given, 5, 0), _data(given, 5),
+        _size(given, 6, 0), _data(given, 6),
+        _size(given, 5, 0), _size(given, 5, 1), _data(given, 5),
         _data(out, 0), _data(out, 1), _data(out, 2), _data(out, 3),
     )  # fmt: skip
     return 0
@@ -97,7 +98,8 @@ def _densities_handler(frame: Any) -> Any:
     settings = _words(_data(given, 0))
     _log_densities(
         settings[0], settings[1], _size(given, 4, 0), _size(given, 4, 1), _size(given, 1, 0),
-        _data(given, 1), _data(given, 2), _data(given, 3), _data(given, 4), _data(out, 0),
+        _data(given, 1), _data(given, 2), _data(given, 3), _data(given, 4),
+        _size(given, 5, 0), _size(given, 5, 1), _data(given, 5), _data(out, 0),
     )  # fmt: skip
     return 0
 
@@ -138,7 +140,7 @@ def _plain(inputs: Any) -> Any:
     """The arrays inside the inputs that `custom_vjp` passes; refuse derivatives in data."""
     if any(each.perturbed for each in inputs[3:]):
         raise DerivativeError(
-            "The likelihood of a mixture has no derivative in rows or row weights, which are data. "
+            "The likelihood of a mixture has no derivative in rows, their errors or their weights, which are data. "
             "Differentiate in weights, means or matrices."
         )
     return [each.value for each in inputs]
@@ -158,7 +160,7 @@ def _likelihood_in_jax(op: MixtureLogLikelihood, **_: Any) -> Any:
         value, *others = cotangents
         if not all(isinstance(each, SymbolicZero) for each in others):
             _refused()
-        return *(value * each for each in gradients), None, None
+        return *(value * each for each in gradients), None, None, None
 
     likelihood.defvjp(forward, backward, symbolic_zeros=True)
     return _in_float64(likelihood)
@@ -176,7 +178,7 @@ def _densities_in_jax(op: MixtureLogDensity, **_: Any) -> Any:
 
     def backward(inputs: Any, cotangent: Any) -> Any:
         # The gradient of the rows' weighted sum, as in the operation's pullback.
-        return *_value_and_gradients(op.code, *inputs, cotangent)[1:], None
+        return *_value_and_gradients(op.code, *inputs, cotangent)[1:], None, None
 
     densities.defvjp(forward, backward, symbolic_zeros=True)
     return _in_float64(densities)

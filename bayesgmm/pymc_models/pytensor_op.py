@@ -26,10 +26,16 @@ from bayesgmm.errors import DerivativeError, InvalidParameterError
 # Kinds of matrices as the core takes them: Sigma, its Cholesky factor L, or U with
 # U U' = Sigma^-1 (scikit-learn's `precisions_cholesky_`).
 _CODES = {"covariances": 0, "cholesky": 1, "precision_cholesky": 2}
+# Errors of rows that were measured without.
+_NONE = np.empty((0, 0))
 
 
 class _RowsOp(Op):  # type: ignore[misc]
-    """Common inputs: weights (K,), means (K, D), matrices (K, D, D) or (K, D), rows (n, D)."""
+    """Common inputs: weights (K,), means (K, D), matrices (K, D, D) or (K, D), rows and errors.
+
+    Rows are (n, D), NaN where they were not seen; errors, their variances (n, D) or covariances
+    (n, D * D), one row for all of them, or (0, 0) for none.
+    """
 
     __props__ = ("kind",)
 
@@ -45,11 +51,11 @@ class _RowsOp(Op):  # type: ignore[misc]
 
     def _inputs(self, *inputs: Any) -> list[Any]:
         tensors = [pt.as_tensor(each, dtype="float64") for each in inputs]
-        for tensor, least, most in zip(tensors, (1, 2, 2, 2), (1, 2, 3, 2), strict=False):
+        for tensor, least, most in zip(tensors, (1, 2, 2, 2, 2), (1, 2, 3, 2, 2), strict=False):
             if not least <= tensor.type.ndim <= most:
                 raise InvalidParameterError(
                     "A mixture's likelihood takes weights (K,), means (K, D), matrices (K, D, D) "
-                    f"or (K, D), and rows (n, D), not {tensor.type}."
+                    f"or (K, D), rows (n, D) and errors (n, D), not {tensor.type}."
                 )
         return tensors
 
@@ -57,7 +63,7 @@ class _RowsOp(Op):  # type: ignore[misc]
 class MixtureLogLikelihood(_RowsOp):
     """Log-likelihood of rows, and its gradient in weights, means and matrices, by one pass.
 
-    A fifth input holds row weights, (n,), or is empty, (0,), for weights of 1.
+    A sixth input holds row weights, (n,), or is empty, (0,), for weights of 1.
 
     Parameters
     ----------
@@ -66,10 +72,16 @@ class MixtureLogLikelihood(_RowsOp):
     """
 
     def make_node(
-        self, weights: Any, means: Any, matrices: Any, rows: Any, row_weights: Any = ()
+        self,
+        weights: Any,
+        means: Any,
+        matrices: Any,
+        rows: Any,
+        errors: Any = _NONE,
+        row_weights: Any = (),
     ) -> Apply[Any]:
         """Outputs: the value (), and gradients in the shapes of the first three inputs."""
-        inputs = self._inputs(weights, means, matrices, rows, row_weights)
+        inputs = self._inputs(weights, means, matrices, rows, errors, row_weights)
         outputs = [pt.dscalar(), *(each.type() for each in inputs[:3])]
         return Apply(self, inputs, outputs)
 
@@ -96,16 +108,18 @@ class MixtureLogLikelihood(_RowsOp):
             )
         return [
             *(cotangents[0] * each for each in outputs[1:]),
-            *(_no_gradient(self, inputs, i) for i in (3, 4)),
+            *(_no_gradient(self, inputs, i) for i in (3, 4, 5)),
         ]
 
 
 class MixtureLogDensity(_RowsOp):
     """Log density of each row, (n,); parameters are those of `MixtureLogLikelihood`."""
 
-    def make_node(self, weights: Any, means: Any, matrices: Any, rows: Any) -> Apply[Any]:
+    def make_node(
+        self, weights: Any, means: Any, matrices: Any, rows: Any, errors: Any = _NONE
+    ) -> Apply[Any]:
         """Output: log densities, nats, (n,)."""
-        inputs = self._inputs(weights, means, matrices, rows)
+        inputs = self._inputs(weights, means, matrices, rows, errors)
         return Apply(self, inputs, [pt.tensor(dtype="float64", shape=inputs[3].type.shape[:1])])
 
     def infer_shape(self, node: Any, shapes: Any) -> list[Any]:
@@ -119,7 +133,7 @@ class MixtureLogDensity(_RowsOp):
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
         """The gradient of the weighted sum over rows: one pass with the cotangents as weights."""
         _, *gradients = MixtureLogLikelihood(self.kind)(*inputs, cotangents[0])
-        return [*gradients, _no_gradient(self, inputs, 3)]
+        return [*gradients, *(_no_gradient(self, inputs, i) for i in (3, 4))]
 
 
 def _plain(array: Any) -> Any:

@@ -23,12 +23,12 @@ def start(k=4, d=3):
 
 
 def one_pass(x, threads):
-    return native.e_step(x, None, np.zeros(3), np.ones(3), *start(), threads)[1]
+    return native.e_step(x, None, np.zeros(3), np.ones(3), None, *start(), threads)[1]
 
 
 def one_run(x, threads, plain=3):
     theta, *_ = native.run_em(
-        x, None, np.zeros(3), np.ones(3), VVV, None, None, *start(), -1.0, np.nan, 12, -np.inf,
+        x, None, np.zeros(3), np.ones(3), None, VVV, None, None, *start(), -1.0, np.nan, 12, -np.inf,
         plain, False, threads,
     )  # fmt: skip
     return theta
@@ -69,7 +69,7 @@ def test_draws_are_shared_among_threads():
         means + 0.1 * rng.standard_normal((t, 4, 3)),
         np.tile(covariances, (t, 1, 1, 1)),
     )
-    units = (np.zeros(3), np.ones(3))
+    units = (np.zeros(3), np.ones(3), None)
     q = rng.random((len(x), 4))
     permutations = np.array([rng.permutation(4) for _ in range(t)])
     for threads in 2, 5:

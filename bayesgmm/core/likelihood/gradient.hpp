@@ -128,14 +128,14 @@ struct CentredMixture {
 // Log-likelihood of rows, and its gradient in weights, means and matrices.
 //
 // weights (K,), means (K, D), matrices (K, D, D) or (K, D) of the given kind; x (n, D); row_weights
-// (n,), of any sign, or none where each row counts once.
+// (n,), of any sign, or none where each row counts once; errors as in Rows.
 //
 // Returns -inf, and no gradient (zeros), where the parameters are those of no mixture.
 template <int Axes>
 double log_likelihood_gradient(MatrixKind kind, ConstVector weights, ConstMatrix means,
                                View<const double, Axes> matrices, ConstMatrix x,
-                               ConstVector row_weights, Vector d_weights, Matrix d_means,
-                               View<double, Axes> d_matrices) {
+                               ConstVector row_weights, ConstMatrix errors, Vector d_weights,
+                               Matrix d_means, View<double, Axes> d_matrices) {
     const Index k = means.shape[0], d = means.shape[1];
     const CentredMixture<Axes> mixture(kind, weights, means, matrices);
     if (!mixture.usable) {
@@ -144,7 +144,8 @@ double log_likelihood_gradient(MatrixKind kind, ConstVector weights, ConstMatrix
     }
     Numbers all(Sums<Axes>::size(k, d));
     const Sums<Axes> sums{all, k, d};
-    const Rows rows{x, row_weights, mixture.shift, mixture.unit};
+    const Rows rows{x,      row_weights, mixture.shift, mixture.unit,
+                    errors, seen_in_part(x, errors)};
     Passes<Axes>(rows, k, 1).run(mixture.gaussians, sums);
     means_gradient<Axes>(sums, mixture.gaussians.factors, d_means);
     matrices_gradient<Axes>(kind, sums, mixture.gaussians.factors, d_matrices);
@@ -156,10 +157,12 @@ double log_likelihood_gradient(MatrixKind kind, ConstVector weights, ConstMatrix
 // mixture.
 template <int Axes>
 void row_log_densities(MatrixKind kind, ConstVector weights, ConstMatrix means,
-                       View<const double, Axes> matrices, ConstMatrix x, Vector out) {
+                       View<const double, Axes> matrices, ConstMatrix x, ConstMatrix errors,
+                       Vector out) {
     const CentredMixture<Axes> mixture(kind, weights, means, matrices);
     if (!mixture.usable) return fill(out, -INFINITE);
-    memberships(Rows{x, {}, mixture.shift, mixture.unit}, mixture.gaussians, out, {});
+    const Rows rows{x, {}, mixture.shift, mixture.unit, errors, seen_in_part(x, errors)};
+    memberships(rows, mixture.gaussians, out, {});
 }
 
 // --- C functions, for compiled graphs ------------------------------------------------------------
@@ -176,13 +179,14 @@ auto with_axes(bool dense, Index d, const F &f) {
 extern "C" inline void bayesgmm_log_likelihood(
     std::int64_t kind, std::int64_t dense, std::int64_t n, std::int64_t d, std::int64_t k,
     const double *weights, const double *means, const double *matrices, const double *x,
-    std::int64_t n_row_weights, const double *row_weights, double *value, double *d_weights,
-    double *d_means, double *d_matrices) noexcept try {
+    std::int64_t n_row_weights, const double *row_weights, std::int64_t n_errors,
+    std::int64_t width, const double *errors, double *value, double *d_weights, double *d_means,
+    double *d_matrices) noexcept try {
     with_axes(dense, d, [&](auto axes) {
         *value = log_likelihood_gradient<axes>(
             static_cast<MatrixKind>(kind), {weights, {k}}, {means, {k, d}},
             covariance_view<axes>(matrices, k, d), {x, {n, d}}, {row_weights, {n_row_weights}},
-            {d_weights, {k}}, {d_means, {k, d}}, covariance_view<axes>(d_matrices, k, d));
+            {errors, {n_errors, width}}, {d_weights, {k}}, {d_means, {k, d}}, covariance_view<axes>(d_matrices, k, d));
     });
 } catch (const std::bad_alloc &) {
     *value = NOT_A_NUMBER;
@@ -192,10 +196,13 @@ extern "C" inline void bayesgmm_log_likelihood(
 extern "C" inline void bayesgmm_log_densities(std::int64_t kind, std::int64_t dense, std::int64_t n,
                                               std::int64_t d, std::int64_t k, const double *weights,
                                               const double *means, const double *matrices,
-                                              const double *x, double *out) noexcept try {
+                                              const double *x, std::int64_t n_errors,
+                                              std::int64_t width, const double *errors,
+                                              double *out) noexcept try {
     with_axes(dense, d, [&](auto axes) {
         row_log_densities<axes>(static_cast<MatrixKind>(kind), {weights, {k}}, {means, {k, d}},
-                                covariance_view<axes>(matrices, k, d), {x, {n, d}}, {out, {n}});
+                                covariance_view<axes>(matrices, k, d), {x, {n, d}},
+                                {errors, {n_errors, width}}, {out, {n}});
     });
 } catch (const std::bad_alloc &) {
     fill({out, {n}}, NOT_A_NUMBER);

@@ -18,18 +18,16 @@
 
 namespace bayesgmm {
 
-// Sums over rows of r f f' (K, q, q) and of v g g' (K q, K q): lower triangles.
+// Sums over rows of r f f' (K, q, q), of v g g' (K q, K q) and, of rows seen in part, of r times
+// second derivatives (K, q, q): lower triangles.
 class InformationSums {
 public:
     InformationSums(const Rows &rows, ConstVector weights, const Gaussians<3> &mixture)
         : rows_(rows), weights_(weights), mixture_(mixture), k_(mixture.k()), d_(mixture.d()),
           q_(1 + d_ + d_ * (d_ + 1) / 2), work_(k_, d_), f_(q_, STRIDE), rf_(k_ * q_, STRIDE),
-          g_(rows.weights.empty() ? 0 : k_ * q_, STRIDE) {}
+          g_(rows.weights.empty() ? 0 : k_ * q_, STRIDE), of_(mixture, LaneRows::padded(d_)) {}
 
-    static Index size(Index k, Index d) {
-        const Index q = 1 + d + d * (d + 1) / 2;
-        return k * q * q + k * q * k * q;
-    }
+    Index size() const { return (rows_.partial ? 2 : 1) * k_ * q_ * q_ + k_ * q_ * k_ * q_; }
 
     void run(Vector out) {
         const Index n = rows_.x.shape[0], chunks = n_chunks(n);
@@ -44,13 +42,20 @@ public:
 private:
     void add_block(Index start, Index count, Vector out) {
         const Matrices moments = out.part(0, k_ * q_ * q_).reshaped(k_, q_, q_);
-        const Matrix products = out.part(moments.size(), out.size()).reshaped(k_ * q_, k_ * q_);
+        const Index products_end = moments.size() + k_ * q_ * k_ * q_;
+        const Matrix products =
+            out.part(moments.size(), products_end).reshaped(k_ * q_, k_ * q_);
+        const Matrices seconds =
+            out.part(products_end, out.size()).reshaped(rows_.partial ? k_ : 0, q_, q_);
         const ConstVector weights =
             rows_.weights.empty() ? rows_.weights : rows_.weights.part(start, start + count);
-        log_joint(mixture_, count, work_.xt, work_.joint);
+        log_joint_of_block(rows_, start, count, mixture_, work_);
         normalise(work_.joint, count, weights);
         for (Index c = 0; c < k_; ++c) {
-            derivatives(c, to_strips(count));
+            if (rows_.partial)
+                partial_derivatives(c, start, count, seconds[c]);
+            else
+                derivatives(c, to_strips(count));
             const Matrix rf = rf_.view().part(c * q_, (c + 1) * q_);
             for (Index m = 0; m < q_; ++m)
                 for (Index b = 0; b < to_strips(count); ++b)
@@ -90,6 +95,50 @@ private:
                 }
     }
 
+    // As above, of rows seen in part; adds r times the second derivatives to `seconds`.
+    void partial_derivatives(Index c, Index start, Index count, Matrix seconds) {
+        LaneRows lanes(rows_, k_);
+        for (Index b = 0; b < to_strips(count); b += LANES) {
+            lanes.load_rows(start + b, std::clamp<Index>(count - b, 0, LANES));
+            lanes.log_joint(of_, mixture_.means.view()[c], 0.0, c, true);
+            const auto z = [&](Index i) { return lanes.z(c, i); };
+            const auto g = [&](Index i, Index j) {
+                return lanes.gram(c, i < j ? j * (j + 1) / 2 + i : i * (i + 1) / 2 + j);
+            };
+            store(splat(1.0 / weights_[c]), &f_(0, b));
+            for (Index i = 0, at = 1 + d_; i < d_; ++i) {
+                store(z(i), &f_(1 + i, b));
+                for (Index j = 0; j <= i; ++j, ++at)
+                    store(part_of(i, j) * (z(i) * z(j) - g(i, j)), &f_(at, b));
+            }
+            add_second_derivatives(load(&work_.joint(c, b)), weights_[c], z, g, seconds);
+        }
+    }
+
+    // An entry of E on the diagonal stands for one of its places, others for two.
+    static double part_of(Index i, Index j) { return i == j ? 0.5 : 1.0; }
+
+    template <class Z, class G>
+    void add_second_derivatives(Vec r, double weight, const Z &z, const G &g, Matrix out) const {
+        out(0, 0) -= sum_of_lanes(r) / (weight * weight);
+        for (Index i = 0, at = 1 + d_; i < d_; ++i) {
+            for (Index j = 0; j <= i; ++j) out(1 + i, 1 + j) -= sum_of_lanes(r * g(i, j));
+            for (Index j = 0; j <= i; ++j, ++at) {
+                const double part = part_of(i, j);
+                for (Index l = 0; l < d_; ++l)
+                    out(at, 1 + l) -= part * sum_of_lanes(r * (g(l, i) * z(j) + g(l, j) * z(i)));
+                Index other = 1 + d_;
+                for (Index l = 0; other <= at; ++l)
+                    for (Index m = 0; m <= l && other <= at; ++m, ++other) {
+                        const Vec apart = z(j) * z(m) * g(i, l) + z(j) * z(l) * g(i, m) +
+                                          z(i) * z(m) * g(j, l) + z(i) * z(l) * g(j, m);
+                        const Vec h = g(i, l) * g(j, m) + g(i, m) * g(j, l) - apart;
+                        out(at, other) += part * part_of(l, m) * sum_of_lanes(r * h);
+                    }
+            }
+        }
+    }
+
     const Rows rows_;
     const ConstVector weights_;
     const Gaussians<3> &mixture_;
@@ -97,6 +146,7 @@ private:
     Workspace work_;
     // Transposed: derivatives, r f of all components, and g where rows have weights.
     Table f_, rf_, g_;
+    const RootsAndCovariances of_;
 };
 
 }  // namespace bayesgmm

@@ -35,6 +35,9 @@ namespace bayesgmm {
 struct Rows {
     ConstMatrix x;
     ConstVector weights, shift, scale;
+    // Variances (n, D) or covariances (n, D * D) of the rows' errors, or one row for all.
+    ConstMatrix errors = {};
+    bool partial = false;  // entries are NaN, or there are errors: see partial_rows.hpp
 };
 
 // The sums of a pass, in one vector: l, the sum of v_b, N (K,), A (K, D), B (K, D, D) or (K, D).

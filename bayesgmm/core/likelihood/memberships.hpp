@@ -21,9 +21,19 @@ template <class F>
 void each_block(const Rows &rows, Index first, Index last, Workspace &work, const F &f) {
     for (Index start = first; start < last; start += BLOCK) {
         const Index count = std::min(BLOCK, last - start);
-        load_block(rows, start, count, work.xt);
+        if (!rows.partial) load_block(rows, start, count, work.xt);
         f(start, count);
     }
+}
+
+// Log joint densities of a loaded block, rows start..start+count-1.
+template <int Axes>
+void log_joint_of_block(const Rows &rows, Index start, Index count, const Gaussians<Axes> &mixture,
+                        Workspace &work) {
+    if (rows.partial)
+        log_joint_of_parts(rows, start, count, mixture, work.joint);
+    else
+        log_joint(mixture, count, work.xt, work.joint);
 }
 
 // Log densities (n,) and, if there is room, responsibilities (n, K) of rows under one mixture.
@@ -33,7 +43,7 @@ void memberships(const Rows &rows, const Gaussians<Axes> &mixture, Vector densit
     Workspace work(mixture.k(), mixture.d());
     Numbers of_block(STRIDE);
     each_block(rows, 0, densities.size(), work, [&](Index start, Index count) {
-        log_joint(mixture, count, work.xt, work.joint);
+        log_joint_of_block(rows, start, count, mixture, work);
         normalise(work.joint, count, {}, of_block);
         assign(densities.part(start, start + count), of_block.part(0, count));
         for (Index b = 0; b < count && !responsibilities.empty(); ++b)
@@ -83,7 +93,7 @@ public:
         in_parts(static_cast<Index>(draws_.size()), [&](Index first, Index last, Workspace &work) {
             each_block(rows_, 0, n, work, [&](Index start, Index count) {
                 for (Index t = first; t < last; ++t) {
-                    log_likelihoods[t] += responsible(t, count, work);
+                    log_likelihoods[t] += responsible(t, start, count, work);
                     for (Index c = 0; c < k_; ++c)
                         for (Index j = 0; j < width; ++j)
                             tables(t, c, j) +=
@@ -103,7 +113,7 @@ public:
                        [&](Index start, Index count) {
                            fill(kept.flat(), 0.0);
                            for (Index t = 0; t < permutations.shape[0]; ++t) {
-                               responsible(t, count, work);
+                               responsible(t, start, count, work);
                                for (Index j = 0; j < k_; ++j)
                                    accumulate(kept[j].part(0, count),
                                               work.joint[permutations(t, j)].part(0, count));
@@ -123,7 +133,7 @@ public:
             Numbers of_block(STRIDE);
             each_block(rows_, 0, n, work, [&](Index start, Index count) {
                 for (Index t = first; t < last; ++t) {
-                    responsible(t, count, work, of_block);
+                    responsible(t, start, count, work, of_block);
                     assign(densities[t].part(start, start + count), of_block.part(0, count));
                     if (responsibilities.empty()) continue;
                     for (Index c = 0; c < k_; ++c)
@@ -141,9 +151,9 @@ private:
     static constexpr Index PARTS = 4;
 
     // Responsibilities of the block in `work`, or 1 for the largest of each row; the sum of l_b.
-    double responsible(Index t, Index count, Workspace &work, Vector densities = {}) {
+    double responsible(Index t, Index start, Index count, Workspace &work, Vector densities = {}) {
         const Matrix joint = work.joint;
-        log_joint(draws_[t], count, work.xt, joint);
+        log_joint_of_block(rows_, start, count, draws_[t], work);
         const double total = normalise(joint, count, {}, densities);
         if (!hard_) return total;
         for (Index b = 0; b < count; ++b) {

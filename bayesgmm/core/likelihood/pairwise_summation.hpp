@@ -8,7 +8,7 @@
 
 #include <memory>
 
-#include "likelihood/kernel.hpp"
+#include "likelihood/partial_sums.hpp"
 #include "likelihood/threads.hpp"
 
 namespace bayesgmm {
@@ -88,7 +88,10 @@ public:
             sum_groups(parts);
             assign(out.all, parts[0]);
         }
-        finish(out, mixture.means);
+        if (rows_.partial)
+            finish_parts(out, mixture);
+        else
+            finish(out, mixture.means);
     }
 
 private:
@@ -96,8 +99,12 @@ private:
                    Vector out) {
         const Index n = rows_.x.shape[0], k = mixture.k(), d = mixture.d();
         sum_leaves(first, last, stacks_[member], out, [&](Index chunk, Vector leaf) {
-            add_rows(rows_, chunk * CHUNK, std::min((chunk + 1) * CHUNK, n), mixture,
-                     works_[member], Sums<Axes>{leaf, k, d});
+            const Sums<Axes> sums{leaf, k, d};
+            const Index from = chunk * CHUNK, to = std::min(from + CHUNK, n);
+            if (rows_.partial)
+                PartialSums<Axes>(rows_, mixture, works_[member], sums).add(from, to);
+            else
+                add_rows(rows_, from, to, mixture, works_[member], sums);
         });
     }
 

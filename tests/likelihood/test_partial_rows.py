@@ -1,0 +1,99 @@
+"""Rows seen in part, or through noise: the kernel against scipy's densities, row by row."""
+
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+from scipy.stats import multivariate_normal
+
+from bayesgmm.core import native
+from bayesgmm.likelihood.em_steps import Rows
+from bayesgmm.likelihood.statistics import Parameters
+
+ERRORS = ["none", "variances", "covariances", "one variance each", "one covariance"]
+
+
+def parameters(k, d, rng, diagonal=False):
+    weights = rng.dirichlet(np.full(k, 5.0))
+    means = 2.0 * rng.standard_normal((k, d))
+    factors = rng.standard_normal((k, d, d)) / np.sqrt(d) + np.eye(d)
+    covariances = factors @ factors.mT
+    if diagonal:
+        covariances = np.einsum("kii->ki", covariances).copy()
+    return Parameters(weights, means, covariances)
+
+
+def rows_of(n, d, kind, missing, rng):
+    """Rows in runs of equal patterns, then rows each with its own."""
+    x = 3.0 * rng.standard_normal((n, d))
+    for at in range(0, n // 2, 50):
+        x[at : at + 50, rng.random(d) < missing] = np.nan
+    x[n // 2 :][rng.random((n - n // 2, d)) < missing] = np.nan
+    m = 1 if kind.startswith("one") else n
+    factors = rng.standard_normal((m, d, d))
+    covariances = factors @ factors.mT
+    if kind == "none":
+        return x, None
+    if "variance" in kind and "co" not in kind:
+        return x, np.einsum("nii->ni", covariances).copy()
+    return x, covariances.reshape(m, d * d)
+
+
+def matrices_of(errors, n, d):
+    """The covariances of the rows' errors, (n, D, D)."""
+    if errors is None:
+        return np.zeros((n, d, d))
+    if errors.shape[1] == d and d > 1:
+        errors = np.einsum("ni,ij->nij", errors, np.eye(d))
+    return np.broadcast_to(errors.reshape(-1, d, d), (n, d, d))
+
+
+def expected(x, errors, theta, row_weights=None):
+    """Log-likelihood, counts, first and second moments about the means, by brute force."""
+    n, d = x.shape
+    noise = matrices_of(errors, n, d)
+    weights, means, covariances = theta
+    if covariances.ndim == 2:
+        covariances = np.einsum("ki,ij->kij", covariances, np.eye(d))
+    k = len(weights)
+    total, responsibilities = 0.0, np.zeros((n, k))
+    a, b = np.zeros((k, d)), np.zeros((k, d, d))
+    for i in range(n):
+        v = 1.0 if row_weights is None else row_weights[i]
+        seen = np.flatnonzero(~np.isnan(x[i]))
+        logs, moments = np.log(weights), []
+        for c in range(k):
+            sigma = covariances[c]
+            t = sigma[np.ix_(seen, seen)] + noise[i][np.ix_(seen, seen)]
+            apart = x[i, seen] - means[c, seen]
+            if seen.size:
+                logs[c] += multivariate_normal(np.zeros(seen.size), t).logpdf(apart)
+            gain = np.linalg.solve(t, sigma[seen]).T if seen.size else np.zeros((d, 0))
+            m = gain @ apart
+            moments.append((m, np.outer(m, m) + sigma - gain @ sigma[seen]))
+        total += v * logsumexp(logs)
+        responsibilities[i] = np.exp(logs - logsumexp(logs))
+        for c, (m, mm) in enumerate(moments):
+            a[c] += v * responsibilities[i, c] * m
+            b[c] += v * responsibilities[i, c] * mm
+    return total, responsibilities, a, b
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 5, 7, 10])
+@pytest.mark.parametrize("kind", ERRORS)
+@pytest.mark.parametrize("diagonal", [False, True])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_sums_are_those_of_every_row_by_itself(d, kind, diagonal, weighted):
+    rng = np.random.default_rng([d, ERRORS.index(kind)])
+    theta = parameters(3, d, rng, diagonal or d == 1)
+    x, errors = rows_of(230, d, kind, 0.3, rng)
+    v = rng.integers(0, 3, len(x)).astype(float) if weighted else None
+    found = Rows(x, v, errors=errors).e_step(*theta)
+    total, responsibilities, a, b = expected(x, errors, theta, v)
+    counts = responsibilities.sum(axis=0) if v is None else v @ responsibilities
+    if theta.covariances.ndim == 2:
+        b = np.einsum("kii->ki", b)
+    assert found.log_likelihood == pytest.approx(total, rel=1e-10)
+    assert found.weight == pytest.approx(len(x) if v is None else v.sum(), rel=1e-14)
+    np.testing.assert_allclose(found.counts, counts, rtol=1e-10)
+    np.testing.assert_allclose(found.firsts, a, rtol=1e-10, atol=1e-10 * np.abs(a).max())
+    np.testing.assert_allclose(found.seconds, b, rtol=1e-10, atol=1e-10 * np.abs(b).max())
