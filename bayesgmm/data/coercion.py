@@ -166,11 +166,8 @@ def _as_array(X: Any, name: str) -> NDArray[Any]:
 
 
 def _masked_to_floats(X: Any, name: str) -> Array:
-    if has_masked(X):
-        mask = np.ma.getmaskarray(X)
-        where = "" if mask.ndim != 2 else f" in column {int(np.argmax(mask.any(axis=0)))}"
-        raise InputTypeError(f"Input {name} has {int(mask.sum())} masked entries{where}. {_UNMASK}")
-    return _array_to_floats(np.asarray(X), name)
+    floats = _array_to_floats(np.asarray(X), name)
+    return np.where(np.ma.getmaskarray(X), np.nan, floats) if has_masked(X) else floats
 
 
 def _array_to_floats(array: NDArray[Any], name: str) -> Array:

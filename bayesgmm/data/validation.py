@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bayesgmm.arrays import Array
+from bayesgmm.arrays import Array, Booleans, Indices
 from bayesgmm.data.coercion import Names, label, to_floats, unwritable
+from bayesgmm.data.error_covariances import check_error_covariances
 from bayesgmm.errors import InputError, InputTypeError
 
 _DOUBLE = np.dtype(np.float64)
@@ -24,15 +25,36 @@ class Data(NamedTuple):
     feature_names : tuple of D different str, or None
     has_missing : bool
         True if entries are NaN.
+    errors : (n, D), (n, D * D), (1, D) or (1, D * D), optional
+        Variances or covariances of the rows' measurement errors; one row for all of them.
     """
 
     X: Array
     feature_names: Names
     has_missing: bool = False
+    errors: Array | None = None
+
+    @property
+    def partial(self) -> bool:
+        """True if rows were seen in part, or through noise."""
+        return self.has_missing or self.errors is not None
+
+    def take(self, chosen: Indices | Booleans) -> "Data":
+        """Some of the rows."""
+        errors = self.errors
+        if errors is not None and len(errors) > 1:
+            errors = errors[chosen]
+        return self._replace(X=self.X[chosen], errors=errors)
 
 
 def check_data(
-    X: Any, *, feature_names: Sequence[str] | None = None, allow_nan: bool = False, name: str = "X"
+    X: Any,
+    *,
+    feature_names: Sequence[str] | None = None,
+    allow_nan: bool = False,
+    allow_unseen: bool = False,
+    error_covariances: Any = None,
+    name: str = "X",
 ) -> Data:
     """Return X as an (n, D) array of finite float64, without a copy where it is one.
 
@@ -44,7 +66,12 @@ def check_data(
     feature_names : sequence of str, optional
         Names in place of those of X.
     allow_nan : bool
-        Allow NaN (and None, pd.NA) as missing values, unless a whole column is missing.
+        Allow NaN (and None, pd.NA, masked entries) as missing values, unless a whole column is
+        missing.
+    allow_unseen : bool
+        With `allow_nan`, allow that, too.
+    error_covariances : array-like, optional
+        Measurement errors, as `check_error_covariances` takes them.
     name : str
         Name of X in messages.
 
@@ -59,8 +86,11 @@ def check_data(
     names: Names = None
     if isinstance(X, Data):
         if feature_names is None and (allow_nan or not X.has_missing):
-            return X
-        array, names, _ = X
+            if error_covariances is None:
+                return X
+            errors = check_error_covariances(error_covariances, X.X, X.feature_names)
+            return X._replace(errors=errors)
+        array, names = X.X, X.feature_names
     elif type(X) is np.ndarray and X.dtype == _DOUBLE and X.flags.c_contiguous and X.flags.aligned:
         array = X
     else:
@@ -73,8 +103,9 @@ def check_data(
                 f"feature_names has {len(names)} names but {name} has {array.shape[1]} columns."
             )
     _check_names(names, name)
-    _check_finite(array, names, allow_nan, name)
-    return Data(array, names, allow_nan and bool(np.isnan(array).any()))
+    _check_finite(array, names, allow_nan, name, allow_unseen)
+    errors = check_error_covariances(error_covariances, array, names)
+    return Data(array, names, allow_nan and bool(np.isnan(array).any()), errors)
 
 
 def check_sample_weight(weights: Any, n: int) -> Array | None:
@@ -142,15 +173,17 @@ def _check_names(names: Names, name: str) -> None:
         )
 
 
-def _check_finite(array: Array, names: Names, allow_nan: bool, name: str) -> None:
+def _check_finite(
+    array: Array, names: Names, allow_nan: bool, name: str, allow_unseen: bool = False
+) -> None:
     # Extremes take no array of n x D, and do not overflow as a sum does.
     if allow_nan:
         extremes = np.fmin.reduce(array, axis=0), np.fmax.reduce(array, axis=0)
         missing = np.isnan(extremes[0])
-        if missing.any():
+        if missing.any() and not allow_unseen:
             where = label(names, int(np.argmax(missing)))
             raise InputError(f"Input {name} has only NaN in {where}. Drop it.")
-        sound = np.isfinite(extremes).all()
+        sound = not np.isinf(extremes).any()
     else:
         sound = np.isfinite(array.min()) and np.isfinite(array.max())
     if not sound:

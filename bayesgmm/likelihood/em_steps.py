@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,10 +11,11 @@ from bayesgmm.arguments import check_count, check_kind
 from bayesgmm.arrays import Array
 from bayesgmm.core import native
 from bayesgmm.covariance.structures import Structure, as_structure
-from bayesgmm.data.validation import check_sample_weight
+from bayesgmm.data.validation import Data, check_sample_weight
 from bayesgmm.errors import SingularCovarianceError
 from bayesgmm.likelihood.statistics import Parameters, Statistics
 from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.mixture.partial_rows import pattern_order
 
 
 def n_threads() -> int:
@@ -39,9 +41,8 @@ class Rows:
     row_weights : ndarray of shape (n,), optional
         The number of times that each row counts.
     shift, scale : ndarray of shape (D,), optional
-    errors : ndarray of shape (n, D) or (n, D * D), optional
-        Variances or covariances of the rows' errors, in the units of x; one row for all of them
-        has shape (1, D) or (1, D * D).
+    errors : ndarray, optional
+        Variances or covariances of the rows' errors, as in `Data`.
     threads : int, optional
         An upper limit; None for `n_threads`. Results do not depend on it, bit for bit.
     """
@@ -52,6 +53,27 @@ class Rows:
     scale: Array | None = None
     errors: Array | None = None
     threads: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        data: Data,
+        row_weights: Array | None = None,
+        shift: Array | None = None,
+        scale: Array | None = None,
+        threads: int | None = None,
+    ) -> Self:
+        """Rows in an order that passes are fast in: those seen in the same entries together."""
+        order = pattern_order(data.X) if data.has_missing else None
+        if order is not None:
+            data = data.take(order)
+            row_weights = None if row_weights is None else row_weights[order]
+        return cls(data.X, row_weights, shift, scale, data.errors, threads)
+
+    def seen(self) -> Array:
+        """The number of rows in which each column was seen, or the sum of their weights, (D,)."""
+        seen = ~np.isnan(self.x)
+        return np.asarray(seen.sum(axis=0) if self.row_weights is None else self.row_weights @ seen)
 
     @property
     def arguments(self) -> tuple[Array, Array | None, Array, Array, Array | None]:
@@ -104,16 +126,22 @@ def e_step(
     mixture: Mixture,
     sample_weight: ArrayLike | None = None,
     *,
+    error_covariances: ArrayLike | None = None,
     n_jobs: int | None = None,
 ) -> Statistics:
     """Expected sufficient statistics of rows under a mixture, by one pass.
 
+    Of rows with missing entries, or measured with errors, they are the expectations given what was
+    observed.
+
     Parameters
     ----------
     X : array-like of shape (n, D)
-        Finite.
+        NaN are missing.
     mixture : Mixture
     sample_weight : array-like of shape (n,), optional
+    error_covariances : array-like, optional
+        As in `Mixture.log_joint`.
     n_jobs : int, optional
         Threads, at most; None for as many as there are processors. The result has the same bits.
 
@@ -130,11 +158,11 @@ def e_step(
         If another argument is of another kind.
     """
     check_kind("mixture", mixture, Mixture, "a Mixture")
-    x = mixture.check_rows(X)
-    row_weights = check_sample_weight(sample_weight, len(x))
+    data = mixture.check_observed(X, error_covariances)
+    row_weights = check_sample_weight(sample_weight, len(data.X))
     threads = None if n_jobs is None else check_count("n_jobs", n_jobs)
     shift = mixture.mean()
-    rows = Rows(x, row_weights, shift, threads=threads)
+    rows = Rows.of(data, row_weights, shift, threads=threads)
     found = rows.e_step(mixture.weights, mixture.means - shift, mixture.covariances)
     return replace(found, centres=mixture.means)
 

@@ -13,6 +13,9 @@ The row's score is g = (r_1 f_1, ..., r_K f_K), and its second derivative (Louis
 
     sum_k r_k (second derivatives of l_k + f_k f_k') - g g'.
 
+Of rows seen in part, or through noise, z is E[L_k^-1 (z_b - mu_k) | x_b, k], and I becomes the row's
+own matrix G (`information.hpp`): their second derivatives are summed in the pass.
+
 The sums over rows of r_k f_k f_k' and of g g' are computed in addition to the statistics of
 every pass; the sandwich estimate needs the second sum, too. Rows are taken a block at a time, and
 arrays of n rows are not made.
@@ -25,6 +28,7 @@ Louis, T. A. (1982), JRSS B 44, 226-233. Boldea and Magnus (2009), JASA 104, 153
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import block_diag
 
 from bayesgmm.arrays import Array
 from bayesgmm.core import native
@@ -58,17 +62,24 @@ class Information:
     counts: Array
 
 
-def information(x: Array, mixture: Mixture, row_weights: Array | None = None) -> Information:
+def information(
+    x: Array,
+    mixture: Mixture,
+    row_weights: Array | None = None,
+    errors: Array | None = None,
+) -> Information:
     """Second derivatives of the log-likelihood of rows at a mixture, by one pass.
 
     Parameters
     ----------
     x : ndarray of shape (n, D)
-        float64, C-ordered, finite.
+        float64, C-ordered; NaN where an entry was not seen.
     mixture : Mixture
         Weights greater than 0.
     row_weights : ndarray of shape (n,), optional
         The number of times that each row counts.
+    errors : ndarray, optional
+        Variances or covariances of the rows' errors, as in `Data`.
 
     Raises
     ------
@@ -83,7 +94,7 @@ def information(x: Array, mixture: Mixture, row_weights: Array | None = None) ->
     means = (mixture.means - shift) / scale
     covariances = mixture.covariances / scale / scale[:, np.newaxis]
     bad, sums = native.information_sums(
-        x, row_weights, shift, 1.0 / scale, None, mixture.weights, means, covariances
+        x, row_weights, shift, 1.0 / scale, errors, mixture.weights, means, covariances
     )
     if bad:
         raise SingularCovarianceError(bad - 1)
@@ -93,8 +104,14 @@ def information(x: Array, mixture: Mixture, row_weights: Array | None = None) ->
             "are beyond float64. Use method='bootstrap'."
         )
     moments = _mirrored(sums[: k * q * q].reshape(k, q, q))
-    products = _mirrored(sums[k * q * q :].reshape(k * q, k * q))
-    gradient, hessian = _derivatives(moments, mixture.weights, d)
+    end = k * q * q + (k * q) ** 2
+    products = _mirrored(sums[k * q * q : end].reshape(k * q, k * q))
+    if end < sums.size:
+        seconds = moments + _mirrored(sums[end:].reshape(k, q, q))
+        gradient = (moments[:, :, 0] * mixture.weights[:, np.newaxis]).ravel()
+        hessian = block_diag(*seconds)
+    else:
+        gradient, hessian = _derivatives(moments, mixture.weights, d)
     hessian -= products
     roots = np.linalg.cholesky(covariances) * scale[:, np.newaxis]
     counts = moments[:, 0, 0] * mixture.weights**2

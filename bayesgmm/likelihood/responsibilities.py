@@ -4,13 +4,16 @@ import numpy as np
 
 from bayesgmm.arrays import Array
 from bayesgmm.core import native
+from bayesgmm.data.validation import Data
 from bayesgmm.mixture.mixture import Mixture
 
 # A log density below this was cut off by the kernel: every squared distance overflowed.
 _LOST = -1e299
 
 
-def membership(x: Array, mixture: Mixture, *, densities_alone: bool = False) -> tuple[Array, Array]:
+def membership(
+    x: Array, mixture: Mixture, errors: Array | None = None, *, densities_alone: bool = False
+) -> tuple[Array, Array]:
     """Log densities and responsibilities of rows.
 
     The numbers of `Mixture.log_density` and `Mixture.responsibilities` by the kernel, many times
@@ -19,8 +22,10 @@ def membership(x: Array, mixture: Mixture, *, densities_alone: bool = False) -> 
     Parameters
     ----------
     x : ndarray of shape (n, D)
-        float64, C-ordered, finite.
+        float64, C-ordered; NaN where an entry was not seen.
     mixture : Mixture
+    errors : ndarray, optional
+        Variances or covariances of the rows' errors, as in `Data`.
     densities_alone : bool
         Return responsibilities of shape (0, K).
 
@@ -36,7 +41,7 @@ def membership(x: Array, mixture: Mixture, *, densities_alone: bool = False) -> 
     densities, responsibilities = native.memberships(
         x,
         shift,
-        None,
+        errors,
         mixture.log_weights + gaussians.log_constants,
         mixture.means - shift,
         gaussians.inverses,
@@ -44,7 +49,8 @@ def membership(x: Array, mixture: Mixture, *, densities_alone: bool = False) -> 
     )
     lost = np.flatnonzero(~(densities > _LOST))
     if lost.size:
-        densities[lost] = mixture.log_density(x[lost])
+        few = Data(x, None, True, errors).take(lost)
+        densities[lost] = mixture.log_density(few)
         if not densities_alone:
-            responsibilities[lost] = mixture.responsibilities(x[lost])
+            responsibilities[lost] = mixture.responsibilities(few)
     return densities, responsibilities

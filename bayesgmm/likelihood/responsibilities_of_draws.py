@@ -52,12 +52,14 @@ class DrawnRows:
     Parameters
     ----------
     x : ndarray of shape (n, D)
-        float64, C-ordered, finite.
+        float64, C-ordered; NaN where an entry was not seen.
     weights, means, covariances : ndarrays of shape (T, K), (T, K, D), (T, K, D, D)
     hard : bool
         Replace each row's responsibilities by 1 for the largest and 0 for the others.
     threads : int, optional
         An upper limit; None for the number of processors.
+    errors : ndarray, optional
+        Variances or covariances of the rows' errors, as in `Data`.
 
     Notes
     -----
@@ -74,14 +76,17 @@ class DrawnRows:
         *,
         hard: bool = False,
         threads: int | None = None,
+        errors: Array | None = None,
     ) -> None:
         check_spread(x, some=False)
-        shift = (x / len(x)).sum(axis=0)
-        spread = np.sqrt(np.square(x - shift).mean(axis=0))
+        seen = ~np.isnan(x)
+        counts = np.maximum(seen.sum(axis=0), 1)
+        shift = (x / counts).sum(axis=0, where=seen)
+        spread = np.sqrt(np.square(x - shift).sum(axis=0, where=seen) / counts)
         # A power of two near the columns' spread: no digit is lost, and no square overflows.
         exponents = -np.frexp(np.where(spread > 0.0, spread, 1.0))[1]
         scale = np.ldexp(1.0, exponents)
-        self._log_scale = float(LOG_2 * exponents.sum())
+        self._log_scales = LOG_2 * (seen @ exponents)
         with np.errstate(over="ignore"):
             moved = (means - shift) * scale
             scaled = covariances * scale[:, np.newaxis] * scale
@@ -95,7 +100,7 @@ class DrawnRows:
             np.ascontiguousarray(x),
             shift,
             scale,
-            None,
+            errors,
             np.ascontiguousarray(weights),
             moved,
             scaled,
@@ -120,7 +125,7 @@ class DrawnRows:
         sums, log_likelihoods = self._computed(
             native.drawn_tables, self._hard, self._threads, np.ascontiguousarray(q)
         )
-        return sums, log_likelihoods + self.n_rows * self._log_scale
+        return sums, log_likelihoods + self._log_scales.sum()
 
     def average(self, permutations: Indices) -> Array:
         """Responsibilities averaged over draws whose component j is component permutations[t, j].
@@ -138,12 +143,12 @@ class DrawnRows:
 
     def densities(self) -> Array:
         """Every log density (T, n), in nats."""
-        return self._computed(native.drawn_densities, True, self._threads)[0] + self._log_scale
+        return self._computed(native.drawn_densities, True, self._threads)[0] + self._log_scales
 
     def each(self) -> tuple[Array, Array]:
         """Every log density (T, n), in nats, and responsibility (T, K, n): for a few rows only."""
         densities, responsibilities = self._computed(native.drawn_densities, False, self._threads)
-        return densities + self._log_scale, responsibilities
+        return densities + self._log_scales, responsibilities
 
     def _computed(self, function: Callable[..., Any], *more: Any) -> list[Array]:
         arrays: list[Array]

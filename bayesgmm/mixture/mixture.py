@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from bayesgmm.arguments import check_count, check_members, check_rng, shown
 from bayesgmm.arrays import Array, Integers
 from bayesgmm.data.json_document import dump_document, load_document, read_text, write_document
-from bayesgmm.data.validation import check_data
+from bayesgmm.data.validation import Data, check_data
 from bayesgmm.errors import InputError, InvalidParameterError, ModelFormatError
+from bayesgmm.mixture import partial_rows
 from bayesgmm.mixture.decision_boundaries import Boundaries, boundaries
 from bayesgmm.mixture.feature_choice import Feature, feature_indices
 from bayesgmm.mixture.gaussian_densities import GaussianFactors, log_sum_exp
@@ -119,13 +120,17 @@ class Mixture:
 
     # Evaluation
 
-    def log_joint(self, X: Any) -> Array:
+    def log_joint(self, X: Any, error_covariances: Any = None) -> Array:
         """Return log π_k + log N(x_i | μ_k, Σ_k) in nats.
 
         Parameters
         ----------
         X : (n, D)
-            Array or data frame; for one feature also an array (n,).
+            Array or data frame; for one feature also an array (n,). NaN are missing: the density
+            is that of the entries that were seen.
+        error_covariances : array-like, optional
+            Variances (n, D) or covariances (n, D, D) of the rows' measurement errors, or one
+            covariance of all rows, (D, D). The density is that of the rows with their errors.
 
         Returns
         -------
@@ -135,57 +140,128 @@ class Mixture:
         Raises
         ------
         InputError, InputTypeError
-            If X is not finite real numbers with D columns.
+            If X is not real numbers with D columns, or the errors do not suit it.
         """
-        return self._log_joint(self.check_rows(X))
+        return self._log_joint(self.check_observed(X, error_covariances))
 
-    def log_density(self, X: Any) -> Array:
+    def log_density(self, X: Any, error_covariances: Any = None) -> Array:
         """Return log p(x_i) in nats, (n,), to 12 digits at condition numbers up to 1e8.
 
         Takes X and raises errors as ``log_joint`` does; -inf where squared distances overflow.
         """
-        return log_sum_exp(self._log_joint(self.check_rows(X)))
+        return log_sum_exp(self._log_joint(self.check_observed(X, error_covariances)))
 
-    def responsibilities(self, X: Any) -> Array:
+    def responsibilities(self, X: Any, error_covariances: Any = None) -> Array:
         """Return p(component k | x_i), (n, K): finite rows that sum to 1, for every finite X.
 
         Where all densities underflow to 0 because squared distances overflow, the component at the
         smallest distance in its own covariance takes the row; exact ties go by weight. Takes X and
         raises errors as ``log_joint`` does.
         """
-        log_joint = self._comparable_log_joint(self.check_rows(X))
+        log_joint = self._comparable_log_joint(self.check_observed(X, error_covariances))
         joint: Array = np.exp(log_joint - log_joint.max(axis=1, keepdims=True))
         joint /= joint.sum(axis=1, keepdims=True)
         return joint
 
-    def classify(self, X: Any) -> Integers:
+    def classify(self, X: Any, error_covariances: Any = None) -> Integers:
         """Return the component of largest responsibility, (n,), the first among equals.
 
         Takes X and raises errors as ``log_joint`` does.
         """
-        return self._comparable_log_joint(self.check_rows(X)).argmax(axis=1).astype(np.int64)
+        log_joint = self._comparable_log_joint(self.check_observed(X, error_covariances))
+        return log_joint.argmax(axis=1).astype(np.int64)
 
-    def _log_joint(self, X: Array) -> Array:
-        log_densities = self.factors.log_densities(X)
+    def _log_joint(self, data: Data) -> Array:
+        if data.partial:
+            return partial_rows.log_joint(self, data.X, data.errors)
+        log_densities = self.factors.log_densities(data.X)
         log_densities += self.log_weights[:, None]
         return log_densities.T
 
-    def _comparable_log_joint(self, X: Array) -> Array:
+    def _comparable_log_joint(self, data: Data) -> Array:
         """``log_joint``; where a row is all -inf, the log weights of the nearest components."""
-        log_joint = self._log_joint(X)
+        log_joint = self._log_joint(data)
         lost = np.flatnonzero(np.isneginf(log_joint.max(axis=1)))
         if lost.size:
-            distances = self.factors.scaled_distances(X[lost]).T
+            distances = self.factors.scaled_distances(data.X[lost]).T
             distances[:, self.weights == 0] = np.inf
             nearest = distances == distances.min(axis=1, keepdims=True)
             log_joint[lost] = np.where(nearest, self.log_weights, -np.inf)
         return log_joint
 
+    def denoised(self, X: Any, error_covariances: Any) -> ConditionalMoments:
+        """Return mean and covariance of each row without its measurement error.
+
+        Parameters
+        ----------
+        X : (n, D)
+            NaN are missing.
+        error_covariances : array-like
+            As ``log_joint`` takes them.
+
+        Returns
+        -------
+        ConditionalMoments
+            Of z_i given x_i = z_i + e_i, e_i ~ N(0, S_i), where z_i is from the mixture.
+
+        Raises
+        ------
+        InputError, InputTypeError
+            As ``log_joint``.
+
+        References
+        ----------
+        Bovy, Hogg and Roweis (2011), Annals of Applied Statistics 5, 1657-1677.
+        """
+        data = self.check_observed(X, error_covariances)
+        return partial_rows.conditional_moments(self, data.X, data.errors)
+
+    def impute(self, X: Any, draws: int | None = None, *, rng: Seed = None) -> Array:
+        """Fill missing entries: by their conditional means, or by draws.
+
+        Parameters
+        ----------
+        X : (n, D)
+            NaN are missing; other entries stay.
+        draws : int, optional
+            The number of imputations to draw from the conditional distribution of the missing
+            entries. None: their conditional means, which understate the spread of the data.
+        rng : anything that ``numpy.random.default_rng`` takes
+
+        Returns
+        -------
+        (n, D), or (draws, n, D)
+
+        Raises
+        ------
+        InputError, InputTypeError
+            If X is not real numbers with D columns.
+        InvalidParameterError
+            If draws or rng is of another kind.
+        """
+        data = self.check_observed(X)
+        generator = check_rng(rng)
+        if draws is not None:
+            m = check_count("draws", draws)
+            return np.stack(
+                [partial_rows.draws(self, data.X, None, generator) for _ in range(m)]
+            )
+        means = partial_rows.conditional_moments(self, data.X, None).mean
+        return np.where(np.isnan(data.X), means, data.X)
+
     def check_rows(self, X: Any) -> Array:
-        """Return X as float64 rows (n, D); raises errors as ``log_joint`` does."""
+        """Return X as finite float64 rows (n, D); raises errors as ``log_joint`` does."""
+        return self.check_observed(X, allow_nan=False).X
+
+    def check_observed(
+        self, X: Any, error_covariances: Any = None, *, allow_nan: bool = True
+    ) -> Data:
+        """Return rows of the mixture's features as they were observed; errors as ``log_joint``."""
         if self.n_features == 1 and isinstance(X, np.ndarray) and X.ndim == 1:
             X = X[:, None]
-        data = check_data(X)
+        data = check_data(
+            X, allow_nan=allow_nan, allow_unseen=allow_nan, error_covariances=error_covariances
+        )
         if data.X.shape[1] != self.n_features:
             raise InputError(
                 f"X has {data.X.shape[1]} features, but the mixture has {self.n_features}."
@@ -197,7 +273,7 @@ class Mixture:
                 f"X has the columns {list(data.feature_names or ())!r:.200}, but the mixture has "
                 f"the features {list(self.feature_names or ())!r:.200}. Select them in this order."
             )
-        return data.X
+        return data
 
     def sample(self, n_samples: int, rng: Seed = None) -> tuple[Array, Integers]:
         """Draw n = `n_samples` independent rows.

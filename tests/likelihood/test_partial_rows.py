@@ -5,8 +5,10 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
-from bayesgmm.core import native
 from bayesgmm.likelihood.em_steps import Rows
+from bayesgmm.likelihood.information import information, symmetric_basis
+from bayesgmm.likelihood.responsibilities import membership
+from bayesgmm.likelihood.responsibilities_of_draws import DrawnRows
 from bayesgmm.likelihood.statistics import Parameters
 
 ERRORS = ["none", "variances", "covariances", "one variance each", "one covariance"]
@@ -97,3 +99,81 @@ def test_sums_are_those_of_every_row_by_itself(d, kind, diagonal, weighted):
     np.testing.assert_allclose(found.counts, counts, rtol=1e-10)
     np.testing.assert_allclose(found.firsts, a, rtol=1e-10, atol=1e-10 * np.abs(a).max())
     np.testing.assert_allclose(found.seconds, b, rtol=1e-10, atol=1e-10 * np.abs(b).max())
+
+
+@pytest.mark.parametrize("d", [1, 2, 4])
+@pytest.mark.parametrize("kind", ERRORS)
+def test_densities_and_moments_of_the_mixture_and_of_the_core(d, kind):
+    rng = np.random.default_rng([7, d, ERRORS.index(kind)])
+    theta = parameters(3, d, rng)
+    mixture = theta.mixture()
+    x, errors = rows_of(120, d, kind, 0.3, rng)
+    total, responsibilities, _, _ = expected(x, errors, theta)
+    given = None if errors is None else matrices_of(errors, len(x), d)
+    density = mixture.log_density(x, given)
+    assert density.sum() == pytest.approx(total, rel=1e-12)
+    np.testing.assert_allclose(mixture.responsibilities(x, given), responsibilities, atol=1e-12)
+    found = membership(x, mixture, errors)
+    np.testing.assert_allclose(found[0], density, rtol=1e-10, atol=1e-14)
+    np.testing.assert_allclose(found[1], responsibilities, atol=1e-10)
+    drawn = DrawnRows(
+        x, *(np.stack([each, each]) for each in theta), errors=errors
+    )
+    np.testing.assert_allclose(drawn.densities(), np.stack([density, density]), 1e-10, 1e-14)
+    np.testing.assert_allclose(
+        drawn.contract(np.ones((len(x), 1)))[1], [total, total], rtol=1e-10
+    )
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_information_is_the_derivative_of_the_score(kind, weighted):
+    """Second derivatives in the mixture's own coordinates, against differences of log-likelihoods."""
+    rng = np.random.default_rng([8, ERRORS.index(kind)])
+    k, d = 2, 3
+    theta = parameters(k, d, rng)
+    x, errors = rows_of(90, d, kind, 0.3, rng)
+    v = rng.integers(1, 4, len(x)).astype(float) if weighted else None
+    found = information(x, theta.mixture(), v, errors)
+    q = 1 + d + d * (d + 1) // 2
+    basis = symmetric_basis(d)
+
+    def value(u):
+        parts = u.reshape(k, q)
+        weights = theta.weights + parts[:, 0]
+        means = theta.means + np.einsum("kij,kj->ki", found.roots, parts[:, 1 : 1 + d])
+        e = np.einsum("ke,eij->kij", parts[:, 1 + d :], basis)
+        covariances = found.roots @ (np.eye(d) + e) @ found.roots.mT
+        rows = Rows(x, v, errors=errors)
+        return rows.e_step(weights, means, covariances).log_likelihood
+
+    h = 1e-4
+    steps = h * np.eye(k * q)
+    gradient = [(value(s) - value(-s)) / (2.0 * h) for s in steps]
+    np.testing.assert_allclose(found.gradient, gradient, rtol=1e-6, atol=1e-5)
+    hessian = np.array(
+        [
+            [(value(a + b) - value(a - b) - value(b - a) + value(-a - b)) / (4.0 * h * h)
+             for b in steps]
+            for a in steps
+        ]
+    )  # fmt: skip
+    np.testing.assert_allclose(found.hessian, hessian, rtol=1e-4, atol=2e-4 * np.abs(hessian).max())
+
+
+def test_no_noise_is_the_complete_row_and_boundless_noise_an_unseen_entry():
+    rng = np.random.default_rng(9)
+    theta = parameters(3, 4, rng)
+    x, _ = rows_of(300, 4, "none", 0.0, rng)
+    complete = Rows(x).e_step(*theta)
+    for errors in np.zeros((300, 4)), np.zeros((300, 16)), np.zeros((1, 4)):
+        found = Rows(x, errors=errors).e_step(*theta)
+        assert found.log_likelihood == pytest.approx(complete.log_likelihood, rel=1e-13)
+        np.testing.assert_allclose(found.seconds, complete.seconds, rtol=1e-9, atol=1e-9)
+    missing = rng.random(x.shape) < 0.3
+    errors = np.where(missing, 1e18, 0.0)
+    unseen = Rows(np.where(missing, np.nan, x)).e_step(*theta)
+    noisy = Rows(x, errors=errors).e_step(*theta)
+    for name in "counts", "firsts", "seconds":
+        a, b = getattr(noisy, name), getattr(unseen, name)
+        np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-8 * np.abs(b).max())
