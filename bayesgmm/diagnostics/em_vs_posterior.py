@@ -156,7 +156,7 @@ def _errors_of_stored(
     if "em_priors" in attributes:
         priors = ResolvedPriors.from_dict(json.loads(attributes["em_priors"]))
     try:
-        return curvature_errors(rows.X, None, mixture, structure, "information", priors)
+        return curvature_errors(rows, None, mixture, structure, "information", priors)
     except InputError as error:
         notes.append(f"No standard errors: {error}")
         return None

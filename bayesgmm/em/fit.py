@@ -13,6 +13,7 @@ from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.coercion import label
 from bayesgmm.data.degeneracy import check_enough_rows, check_full_rank, check_spread
 from bayesgmm.data.validation import Data
+from bayesgmm.em.completed_rows import completed, with_means
 from bayesgmm.em.component_order import check_reference, component_order
 from bayesgmm.em.loop import Run, StopRule
 from bayesgmm.em.multistart import Attempt, attempt, explore, finish
@@ -145,22 +146,17 @@ class Fit:
     def log_likelihood(self) -> float:
         """Total, nats, in the user's units of columns and weights."""
         run = self.run
-        value = self.units.log_likelihood(run.log_likelihood, run.statistics.weight)
-        return value * self.weight_unit
+        return self.units.log_likelihood(run.log_likelihood, run.seen) * self.weight_unit
 
 
-def fit_mixture(
-    x: Array, row_weights: Array | None, names: tuple[str, ...] | None, settings: Settings
-) -> Fit:
+def fit_mixture(data: Data, row_weights: Array | None, settings: Settings) -> Fit:
     """Fit by maximum likelihood.
 
     Parameters
     ----------
-    x : ndarray of shape (n, D)
-        float64, C-ordered, finite.
+    data : Data
+        Rows, which may be seen in part or through noise.
     row_weights : ndarray of shape (n,), optional
-    names : tuple of str, optional
-        Of the columns, for messages.
     settings : Settings
 
     Raises
@@ -172,17 +168,21 @@ def fit_mixture(
     FitError
         If every start collapsed.
     """
+    names = data.feature_names
     if isinstance(settings.order_by, Mixture):
-        shape = settings.n_components, x.shape[1]
+        shape = settings.n_components, data.X.shape[1]
         check_reference("order_by", settings.order_by, shape, names)
-    x, row_weights, kept, weight_unit = _counted(x, row_weights, settings)
-    ridge = _check_rows(x, names, settings)
+    data, row_weights, kept, weight_unit = _counted(data, row_weights, settings)
+    ridge = _check_rows(data.X, names, settings)
+    x = with_means(data.X, row_weights)
     check_common_unit(x, row_weights, settings.structure, settings.reg_covar or 0.0)
     units = fit_units(x, row_weights, settings.structure, settings.reg_covar or 0.0)
+    if data.has_missing:
+        x = completed(data, row_weights, units, settings.random_state)
     priors = None
     objective = Objective(settings.structure)
     if settings.priors is not None:
-        priors = _resolve(Data(x, names), row_weights, settings)
+        priors = _resolve(data, row_weights, settings)
         penalty = priors.transformed(units.shift, units.scale)
         objective = Objective(settings.structure, priors=penalty)
     elif settings.reg_covar:
@@ -193,9 +193,9 @@ def fit_mixture(
     given = given_parameters(settings, x.shape[1], settings.structure, units)
     given_start = settings.previous is not None or any(each is not None for each in given)
     if given_start or settings.init_params is not None or settings.max_iter is not None:
-        best, attempts = _run_given(x, row_weights, kept, units, objective, settings, given)
+        best, attempts = _run_given(data, x, row_weights, kept, units, objective, settings, given)
     else:
-        best, attempts = _run_portfolio(x, row_weights, units, objective, settings)
+        best, attempts = _run_portfolio(data, x, row_weights, units, objective, settings)
     if best is None or best.run is None or best.collapsed:
         raise _all_collapsed(attempts, settings, x, names, units)
     parameters = units.to_user(best.run.parameters)
@@ -224,15 +224,15 @@ def _order(
 
 
 def _counted(
-    x: Array, weights: Array | None, settings: Settings
-) -> tuple[Array, Array | None, Booleans | None, float]:
+    data: Data, weights: Array | None, settings: Settings
+) -> tuple[Data, Array | None, Booleans | None, float]:
     """Rows of positive weight, their weights in a unit near 1, their mask, and that unit.
 
     No result depends on the unit of the weights. With a prior, weights are numbers of rows and have
     no unit.
     """
     if weights is None:
-        return x, None, None, 1.0
+        return data, None, None, 1.0
     largest = float(weights.max())
     if float((weights / largest).sum()) * largest > _MOST_WEIGHT:
         raise InputError(
@@ -252,8 +252,8 @@ def _counted(
     weights = scaled
     kept = weights > 0.0
     if kept.all():
-        return x, weights, None, unit
-    return x[kept], weights[kept], kept, unit
+        return data, weights, None, unit
+    return data.take(kept), weights[kept], kept, unit
 
 
 def _resolve(data: Data, row_weights: Array | None, settings: Settings) -> ResolvedPriors:
@@ -310,6 +310,7 @@ def _rule(settings: Settings) -> StopRule:
 
 
 def _run_given(
+    data: Data,
     x: Array,
     weights: Array | None,
     kept: Booleans | None,
@@ -318,7 +319,10 @@ def _run_given(
     settings: Settings,
     given: tuple[Array | None, Array | None, Array | None],
 ) -> tuple[Attempt | None, list[Attempt]]:
-    """Full runs from the starts that the settings name or hold; the best of them."""
+    """Full runs from the starts that the settings name or hold; the best of them.
+
+    x (n, D): the rows with their missing entries filled.
+    """
     rng = np.random.default_rng(settings.random_state)
     starts: Iterator[Start]
     if settings.previous is not None:
@@ -326,7 +330,7 @@ def _run_given(
     else:
         starts = chosen_starts(settings, x, weights, kept, units, objective, given, rng)
     attempts = []
-    rows = Rows(x, weights, units.shift, units.scale)
+    rows = Rows.of(data, weights, units.shift, units.scale)
     for start in starts:
         found = attempt(
             rows, objective, start, _rule(settings), settings.accelerate, settings.eigenvalue_ratio
@@ -338,15 +342,26 @@ def _run_given(
 
 
 def _run_portfolio(
-    x: Array, weights: Array | None, units: Units, objective: Objective, settings: Settings
+    data: Data,
+    x: Array,
+    weights: Array | None,
+    units: Units,
+    objective: Objective,
+    settings: Settings,
 ) -> tuple[Attempt | None, list[Attempt]]:
-    """First runs from many starts, on a sample of many rows; the best is continued."""
+    """First runs from many starts, on a sample of many rows; the best is continued.
+
+    x (n, D): the rows with their missing entries filled.
+    """
     rng = np.random.default_rng(settings.random_state)
     k, fast = settings.n_components, settings.accelerate
-    sample = _sample(x, weights, units, sample_size(k, x.shape[1]), rng)
+    chosen = _chosen(len(x), weights, sample_size(k, x.shape[1]), rng)
+    row_weights = np.ones(len(x)) if weights is None else weights
+    sample = Sample(units.to_fit(x[chosen]), row_weights[chosen], len(chosen) == len(x))
     starts = portfolio(Views(sample, rng), k, objective, rng)
-    rows = Rows(x, weights, units.shift, units.scale, threads=n_threads())
-    few = rows if sample.whole else Rows(sample.rows, sample.weights, threads=rows.threads)
+    rows = few = Rows.of(data, weights, units.shift, units.scale, n_threads())
+    if not sample.whole:
+        few = Rows.of(data.take(chosen), sample.weights, units.shift, units.scale, rows.threads)
     attempts = explore(few, objective, starts, sample, rng, fewest=settings.n_init, fast=fast)
     for each in attempts:
         _say(each, units, settings)
@@ -361,17 +376,12 @@ def _run_portfolio(
     )
 
 
-def _sample(
-    x: Array, weights: Array | None, units: Units, size: int, rng: np.random.Generator
-) -> Sample:
+def _chosen(n: int, weights: Array | None, size: int, rng: np.random.Generator) -> Indices:
     """Rows for making starts: all, or a sample of sufficient size, chosen by the seed."""
-    n = len(x)
-    whole = n <= size
-    chosen = np.arange(n) if whole else np.sort(rng.choice(n, size, replace=False))
-    row_weights = np.ones(len(chosen)) if weights is None else weights[chosen]
-    if not row_weights.all():
-        chosen, row_weights = chosen[row_weights > 0.0], row_weights[row_weights > 0.0]
-    return Sample(units.to_fit(x[chosen]), row_weights, whole)
+    if n <= size:
+        return np.arange(n)
+    chosen = np.sort(rng.choice(n, size, replace=False))
+    return chosen if weights is None else chosen[weights[chosen] > 0.0]
 
 
 def _say(found: Attempt, units: Units, settings: Settings) -> None:
@@ -443,6 +453,6 @@ def _record(found: Attempt, units: Units, weight_unit: float) -> StartRecord:
     if run is not None:
         iterations = run.n_e_steps - 1
         if not found.collapsed:
-            value = units.log_likelihood(run.log_likelihood, run.statistics.weight) * weight_unit
+            value = units.log_likelihood(run.log_likelihood, run.seen) * weight_unit
     converged = run is not None and run.converged
     return StartRecord(found.name, value, iterations, found.degeneracy, converged, found.n_rows)

@@ -66,6 +66,8 @@ class Run:
     trace : ndarray
         Log-likelihood after each step that was kept, plus the log prior density (up to a constant)
         where there is one; never falls.
+    seen : ndarray of shape (D,)
+        The number of rows in which each column was seen, or the sum of their weights.
     collapsed : int or None
         The component whose covariance lost its rank, or which lost its rows, if that ended the run.
     """
@@ -76,6 +78,7 @@ class Run:
     outcome: Outcome
     remaining: float
     trace: Array
+    seen: Array
     collapsed: int | None = None
 
     @property
@@ -126,5 +129,6 @@ def maximise(
         Outcome(outcome),
         remaining,
         trace,
+        rows.seen(),
         bad - 1 if bad else None,
     )

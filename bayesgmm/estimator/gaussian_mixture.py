@@ -36,6 +36,7 @@ from bayesgmm.estimator.information_criteria import Criteria, information_criter
 from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.mixture.regression import ConditionalMoments
 from bayesgmm.priors.priors import Priors
 from bayesgmm.uncertainty.bootstrap import bootstrap_errors
 from bayesgmm.uncertainty.standard_errors import StandardErrors, curvature_errors
@@ -101,6 +102,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Largest ratio of any two eigenvalues of the components' covariances, in coordinates where
         these have the identity on average, so in any units (Hathaway 1985). Maxima beyond it count
         as spurious: they are taken, with a warning, only if there is no other. None: no bound.
+    missing : {"at random", "raise"}, default="at random"
+        The treatment of NaN in X. "at random": what was seen of a row is fitted, which is right if
+        what is missing does not depend on the values that are missing, given those that were seen
+        (Rubin 1976). "raise" refuses NaN.
     order_by : {"means", "weights", "variances"}, Mixture or fitted GaussianMixture, optional
         Order of the components, whatever the start: by ascending means (first feature first);
         by descending weights; by ascending determinants of the covariances; or as the components
@@ -197,6 +202,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         "acceleration": [StrOptions({"anderson"}), None],
         "priors": [StrOptions({"default"}), Priors, None],
         "eigenvalue_ratio": [Interval(Real, 1.0, None, closed="left"), None],
+        "missing": [StrOptions({"at random", "raise"})],
         "order_by": [StrOptions({"means", "weights", "variances"}), Mixture, None],
     }
 
@@ -220,6 +226,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         acceleration: str | None = "anderson",
         priors: Priors | str | None = None,
         eigenvalue_ratio: float | None = None,
+        missing: str = "at random",
         order_by: "str | Mixture | GaussianMixture | None" = None,
     ) -> None:
         self.n_components = n_components
@@ -239,20 +246,33 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.acceleration = acceleration
         self.priors = priors
         self.eigenvalue_ratio = eigenvalue_ratio
+        self.missing = missing
         self.order_by = order_by
 
     # --- fitting ------------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        error_covariances: ArrayLike | None = None,
+    ) -> Self:
         """Fit to data.
 
         Parameters
         ----------
         X : array-like or data frame of shape (n, D)
-            Finite numbers.
+            Numbers; NaN (None, pd.NA, masked entries) are missing, see `missing`.
         y : ignored
         sample_weight : array-like of shape (n,), optional
             The number of times that each row counts; 0 removes it.
+        error_covariances : array-like, optional
+            Measurement errors of the rows: variances (n, D), covariances (n, D, D), or one
+            covariance of all rows, (D, D), in the data's units squared. The fitted mixture is that
+            of the rows without their errors (extreme deconvolution; Bovy, Hogg & Roweis 2011,
+            Annals of Applied Statistics 5, 1657-1677).
 
         Raises
         ------
@@ -267,16 +287,22 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """
         self._check_parameters()
         previous = self._parameters if self.warm_start and self.__sklearn_is_fitted__() else None
-        return self._fit(X, sample_weight, previous)
+        return self._fit(X, sample_weight, previous, error_covariances)
 
-    def _fit(self, X: Any, sample_weight: ArrayLike | None, previous: Parameters | None) -> Self:
+    def _fit(
+        self,
+        X: Any,
+        sample_weight: ArrayLike | None,
+        previous: Parameters | None,
+        error_covariances: ArrayLike | None = None,
+    ) -> Self:
         """Fit, from a solution in the user's units if there is one."""
-        data = check_data(X)
+        data = check_data(X, allow_nan=self.missing != "raise", error_covariances=error_covariances)
         weights = check_sample_weight(sample_weight, len(data.X))
         settings = self._settings(previous)
         if previous is not None and self.__sklearn_is_fitted__():
             self._check_previous(previous, settings, data.X.shape[1])
-        found = fit_mixture(data.X, weights, data.feature_names, settings)
+        found = fit_mixture(data, weights, settings)
         # Column names and their number are scikit-learn's business, in its words.
         if _are_plain(X):
             _check_feature_names(self, X, reset=True)
@@ -328,10 +354,16 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         )
 
     def fit_predict(
-        self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        error_covariances: ArrayLike | None = None,
     ) -> Integers:
         """Fit, and the component of each row."""
-        return self.fit(X, y, sample_weight).predict(X)
+        self.fit(X, y, sample_weight, error_covariances=error_covariances)
+        return self.predict(X, error_covariances)
 
     @classmethod
     @cache
@@ -458,22 +490,46 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             )
         return found
 
-    def score_samples(self, X: Any) -> Array:
-        """Log density of each row, nats, shape (n,)."""
-        return membership(self._check_same(X), self.mixture_, densities_alone=True)[0]
+    def score_samples(self, X: Any, error_covariances: ArrayLike | None = None) -> Array:
+        """Log density of each row as it was observed, nats, shape (n,).
 
-    def score(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+        X and `error_covariances` are as in `fit`; a row may lack any of its entries.
+        """
+        data = self._check_same(X, error_covariances)
+        return membership(data.X, self.mixture_, data.errors, densities_alone=True)[0]
+
+    def score(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        error_covariances: ArrayLike | None = None,
+    ) -> float:
         """Mean log density of the rows, nats; `sample_weight` as in `bic`."""
-        found = self._criteria(X, sample_weight)
+        found = self._criteria(X, sample_weight, error_covariances)
         return found.log_likelihood / found.weight
 
-    def predict(self, X: Any) -> Integers:
-        """The most probable component of each row, shape (n,)."""
-        return self.predict_proba(X).argmax(axis=1)
+    def predict(self, X: Any, error_covariances: ArrayLike | None = None) -> Integers:
+        """The most probable component of each row, shape (n,); X as in `score_samples`."""
+        return self.predict_proba(X, error_covariances).argmax(axis=1)
 
-    def predict_proba(self, X: Any) -> Array:
-        """Posterior probabilities of the components, shape (n, K); rows sum to 1."""
-        return membership(self._check_same(X), self.mixture_)[1]
+    def predict_proba(self, X: Any, error_covariances: ArrayLike | None = None) -> Array:
+        """Posterior probabilities of the components, shape (n, K); rows sum to 1.
+
+        X and `error_covariances` are as in `score_samples`; a row of which nothing was seen has the
+        weights of the components.
+        """
+        data = self._check_same(X, error_covariances)
+        return membership(data.X, self.mixture_, data.errors)[1]
+
+    def impute(self, X: Any, draws: int | None = None, *, rng: Any = None) -> Array:
+        """Fill missing entries, by conditional means or by draws; see `Mixture.impute`."""
+        return self.mixture_.impute(self._check_same(X), draws, rng=rng)
+
+    def denoised(self, X: Any, error_covariances: ArrayLike) -> ConditionalMoments:
+        """Mean and covariance of each row without its measurement error; `Mixture.denoised`."""
+        return self.mixture_.denoised(self._check_same(X), error_covariances)
 
     def sample(self, n_samples: int = 1) -> tuple[Array, Integers]:
         """Draw rows and their components from the fitted mixture, grouped by component."""
@@ -490,7 +546,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         order = np.argsort(labels, kind="stable")
         return x[order], labels[order]
 
-    def bic(self, X: Any, sample_weight: ArrayLike | None = None) -> float:
+    def bic(
+        self,
+        X: Any,
+        sample_weight: ArrayLike | None = None,
+        *,
+        error_covariances: ArrayLike | None = None,
+    ) -> float:
         """Bayesian information criterion, smaller is better: -2 l + nu log n.
 
         Parameters
@@ -499,14 +561,28 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         sample_weight : array-like of shape (n,), optional
             The number of times that each row counts; n is their sum. None: as in the fit if X are
             the rows that were fitted, else once each.
+        error_covariances : array-like, optional
+            As in `fit`.
         """
-        return self._criteria(X, sample_weight).bic
+        return self._criteria(X, sample_weight, error_covariances).bic
 
-    def aic(self, X: Any, sample_weight: ArrayLike | None = None) -> float:
+    def aic(
+        self,
+        X: Any,
+        sample_weight: ArrayLike | None = None,
+        *,
+        error_covariances: ArrayLike | None = None,
+    ) -> float:
         """Akaike's information criterion, smaller is better: -2 l + 2 nu; weights as in `bic`."""
-        return self._criteria(X, sample_weight).aic
+        return self._criteria(X, sample_weight, error_covariances).aic
 
-    def icl(self, X: Any, sample_weight: ArrayLike | None = None) -> float:
+    def icl(
+        self,
+        X: Any,
+        sample_weight: ArrayLike | None = None,
+        *,
+        error_covariances: ArrayLike | None = None,
+    ) -> float:
         """Integrated completed likelihood, smaller is better: BIC - 2 sum_b v_b log max_k r_kb.
 
         Weights as in `bic`.
@@ -515,16 +591,23 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         ----------
         Biernacki, Celeux and Govaert (2000), IEEE PAMI 22, 719-725; with hard labels, as mclust.
         """
-        return self._criteria(X, sample_weight).icl
+        return self._criteria(X, sample_weight, error_covariances).icl
 
-    def _criteria(self, X: Any, sample_weight: ArrayLike | None) -> Criteria:
-        x, weights = self._rows_and_weights(X, sample_weight)
-        return information_criteria(*membership(x, self.mixture_), weights, self.n_parameters_)
+    def _criteria(
+        self, X: Any, sample_weight: ArrayLike | None, error_covariances: ArrayLike | None = None
+    ) -> Criteria:
+        data, weights = self._rows_and_weights(X, sample_weight, error_covariances)
+        found = membership(data.X, self.mixture_, data.errors)
+        return information_criteria(*found, weights, self.n_parameters_)
 
-    def _rows_and_weights(self, X: Any, weights: ArrayLike | None) -> tuple[Array, Array | None]:
+    def _rows_and_weights(
+        self, X: Any, weights: ArrayLike | None, error_covariances: ArrayLike | None
+    ) -> tuple[Data, Array | None]:
         """The checked rows, and their weights: if none are given, those of the fit."""
-        x = self._check_same(X)
-        return x, self.weights_of(x) if weights is None else check_sample_weight(weights, len(x))
+        data = self._check_same(X, error_covariances)
+        if weights is None:
+            return data, self.weights_of(data.X)
+        return data, check_sample_weight(weights, len(data.X))
 
     def weights_of(self, x: Array) -> Array | None:
         """The row weights of the fit if `x` (n, D) are its rows, and if it had any."""
@@ -549,6 +632,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         method: str = "information",
         *,
         sample_weight: ArrayLike | None = None,
+        error_covariances: ArrayLike | None = None,
         n_resamples: int = 999,
         rng: Any = None,
         n_jobs: int | None = None,
@@ -567,6 +651,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             with replacement; refits to rows with exponential weights.
         sample_weight : array-like of shape (n,), optional
             None: as in `bic`.
+        error_covariances : array-like, optional
+            As in `fit`.
         n_resamples : int
             Refits of a bootstrap.
         rng : optional
@@ -585,10 +671,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """
         methods = ("information", "sandwich", "bootstrap", "weighted-bootstrap")
         check_choice("method", method, methods)
-        x, weights = self._rows_and_weights(X, sample_weight)
+        data, weights = self._rows_and_weights(X, sample_weight, error_covariances)
         if method in ("bootstrap", "weighted-bootstrap"):
             return bootstrap_errors(
-                x,
+                data,
                 weights,
                 self.mixture_,
                 replace(self._settings(self._parameters), verbose=0, order_by=None),
@@ -598,7 +684,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 n_jobs=n_jobs,
                 progressbar=progressbar,
             )
-        return curvature_errors(x, weights, self.mixture_, self._structure, method, self.priors_)
+        return curvature_errors(data, weights, self.mixture_, self._structure, method, self.priors_)
 
     # --- scikit-learn's conventions -----------------------------------------------------------
 
@@ -608,7 +694,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         except SklearnNotFittedError as error:
             raise NotFittedError(str(error)) from None
 
-    def _check_same(self, X: Any) -> Array:
+    def _check_same(self, X: Any, error_covariances: ArrayLike | None = None) -> Data:
         """The same check as in fit, and the columns of the fit."""
         self._check_fitted()
         if _are_plain(X):
@@ -616,7 +702,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 _check_feature_names(self, X, reset=False)
             except ValueError as error:
                 raise InputError(str(error)) from None
-        data = check_data(X)
+        allow_nan = self.missing != "raise"
+        data = check_data(
+            X, allow_nan=allow_nan, allow_unseen=allow_nan, error_covariances=error_covariances
+        )
         if data.X.shape[1] != self.n_features_in_:
             # The words that scikit-learn's own checks look for.
             raise InputError(
@@ -629,7 +718,12 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 f"The feature names should match those of the fit: {tuple(fitted)}, not "
                 f"{data.feature_names}."
             )
-        return data.X
+        return data
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self.missing != "raise"
+        return tags
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "mixture_")

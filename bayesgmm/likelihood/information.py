@@ -13,8 +13,8 @@ The row's score is g = (r_1 f_1, ..., r_K f_K), and its second derivative (Louis
 
     sum_k r_k (second derivatives of l_k + f_k f_k') - g g'.
 
-Of rows seen in part, or through noise, z is E[L_k^-1 (z_b - mu_k) | x_b, k], and I becomes the row's
-own matrix G (`information.hpp`): their second derivatives are summed in the pass.
+Of rows seen in part, or through noise, z is the expectation given what was observed, and I becomes
+the row's own matrix G (`information.hpp`): their second derivatives are summed in the pass.
 
 The sums over rows of r_k f_k f_k' and of g g' are computed in addition to the statistics of
 every pass; the sandwich estimate needs the second sum, too. Rows are taken a block at a time, and

@@ -35,9 +35,9 @@ class Units:
         """Rows in the fit's units (a copy)."""
         return np.ascontiguousarray((x - self.shift) * self.scale)
 
-    def log_likelihood(self, value: float, weight: float) -> float:
-        """A log-likelihood of rows of that total weight, in the user's units."""
-        return float(value + weight * np.log(self.scale).sum())
+    def log_likelihood(self, value: float, seen: Array) -> float:
+        """A log-likelihood of rows that saw the columns so many times, in the user's units."""
+        return float(value + seen @ np.log(self.scale))
 
     def to_user(self, parameters: Parameters) -> Parameters:
         """Parameters in the user's units."""

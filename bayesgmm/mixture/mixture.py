@@ -243,9 +243,7 @@ class Mixture:
         generator = check_rng(rng)
         if draws is not None:
             m = check_count("draws", draws)
-            return np.stack(
-                [partial_rows.draws(self, data.X, None, generator) for _ in range(m)]
-            )
+            return np.stack([partial_rows.draws(self, data.X, None, generator) for _ in range(m)])
         means = partial_rows.conditional_moments(self, data.X, None).mean
         return np.where(np.isnan(data.X), means, data.X)
 

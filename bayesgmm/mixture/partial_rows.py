@@ -109,7 +109,7 @@ def _matrices(errors: Array, d: int) -> Array:
 
 
 def log_joint(mixture: "Mixture", x: Array, errors: Array | None) -> Array:
-    """log w_k + log p(x_i | component k), nats, (n, K)."""
+    """Log w_k + log p(x_i | component k), nats, (n, K)."""
     out = np.empty((len(x), mixture.n_components))
     for block in _blocks(mixture, x, errors):
         out[block.rows] = block.log_joint.T
@@ -133,9 +133,7 @@ def conditional_moments(mixture: "Mixture", x: Array, errors: Array | None) -> C
     return found
 
 
-def draws(
-    mixture: "Mixture", x: Array, errors: Array | None, rng: np.random.Generator
-) -> Array:
+def draws(mixture: "Mixture", x: Array, errors: Array | None, rng: np.random.Generator) -> Array:
     """One draw of each z given what was observed of it, (n, D); entries seen without noise stay."""
     out = x.copy()
     for block in _blocks(mixture, x, errors):
@@ -152,3 +150,13 @@ def draws(
             z = np.where(seen, x[block.rows], z)
         out[block.rows] = z
     return out
+
+
+def noise(errors: Array, n: int, d: int, rng: np.random.Generator) -> Array:
+    """Draws (n, D) of measurement errors with checked covariances."""
+    normal = rng.standard_normal((n, d))
+    if errors.shape[1] == d:
+        return np.sqrt(errors) * normal
+    values, vectors = np.linalg.eigh(_matrices(errors, d))
+    roots = vectors * np.sqrt(np.maximum(values, 0.0))[:, np.newaxis]
+    return np.asarray((roots @ normal[..., np.newaxis])[..., 0])

@@ -140,8 +140,8 @@ def _plain(inputs: Any) -> Any:
     """The arrays inside the inputs that `custom_vjp` passes; refuse derivatives in data."""
     if any(each.perturbed for each in inputs[3:]):
         raise DerivativeError(
-            "The likelihood of a mixture has no derivative in rows, their errors or their weights, which are data. "
-            "Differentiate in weights, means or matrices."
+            "The likelihood of a mixture has no derivative in rows, their errors or their weights, "
+            "which are data. Differentiate in weights, means or matrices."
         )
     return [each.value for each in inputs]
 

@@ -60,7 +60,8 @@ def _likelihood_in_numba(op: MixtureLogLikelihood, **_: Any) -> Any:
         value, d_w, d_m, d_s = np.empty(1), np.empty(w.shape), np.empty(m.shape), np.empty(s.shape)
         _log_likelihood(
             code, s.ndim - 2, n, d, w.size, w.ctypes, m.ctypes, s.ctypes, x.ctypes,
-            v.size, v.ctypes, n_errors, width, e.ctypes, value.ctypes, d_w.ctypes, d_m.ctypes, d_s.ctypes,
+            v.size, v.ctypes, n_errors, width, e.ctypes,
+            value.ctypes, d_w.ctypes, d_m.ctypes, d_s.ctypes,
         )  # fmt: skip
         return np.asarray(value[0]), d_w, d_m, d_s
 

@@ -17,6 +17,7 @@ import numpy as np
 from bayesgmm.arrays import Array, Integers
 from bayesgmm.core import native
 from bayesgmm.covariance.structures import Structure
+from bayesgmm.data.validation import Data
 from bayesgmm.em.loop import Run, StopRule, maximise
 from bayesgmm.em.spurious import relative_variances, why_spurious
 from bayesgmm.likelihood.em_steps import Rows
@@ -93,7 +94,7 @@ def parents(structure: Structure, among: Sequence[Structure]) -> list[Structure]
 
 
 def search_grid(
-    x: Array,
+    rows: Data,
     wanted: Mapping[int, Sequence[Structure]],
     rng: np.random.Generator,
     *,
@@ -105,8 +106,8 @@ def search_grid(
 
     Parameters
     ----------
-    x : ndarray of shape (n, D)
-        float64, C-ordered, finite, of full rank.
+    rows : Data
+        Of full rank.
     wanted : mapping of int to sequence of Structure
         The structures of each K; K is at most the number of distinct rows.
     ratio : float
@@ -125,16 +126,16 @@ def search_grid(
     for k, each in requested:
         largest[each] = max(k, largest.get(each, 0))
     keys = [(k, each) for k in range(1, max(wanted) + 1) for each in largest if k <= largest[each]]
-    data = GridData.of(x, largest, rng)
+    data = GridData.of(rows, largest, rng)
     partitions = {k: data.partitions(k) for k in {k for k, _ in keys}}
-    search = _Search(data, data.sample, keys, ratio)
+    search = _Search(data, data.sample, data.sample_passes, keys, ratio)
     with ThreadPoolExecutor(threads) as pool:
         search.up(pool, partitions, lambda key: advance() if key in requested else None)
         search.down(pool)
         search.up(pool)
         if data.sample is not data.rows:
             sampled = search.models
-            search = _Search(data, data.rows, requested, ratio)
+            search = _Search(data, data.rows, data.passes, requested, ratio)
             search.refine(pool, sampled)
     return [_in_users_units(data, search.models[key]) for key in requested]
 
@@ -151,12 +152,17 @@ class _Search:
     """Candidate models `keys` of a grid, fitted to `rows` (by kind of units) in sweeps."""
 
     def __init__(
-        self, data: GridData, rows: dict[bool, Array], keys: Sequence[Key], ratio: float
+        self,
+        data: GridData,
+        rows: dict[bool, Array],
+        passes: dict[bool, Rows],
+        keys: Sequence[Key],
+        ratio: float,
     ) -> None:
         self.models: dict[Key, Candidate] = {}
         self._ratio = ratio
         self._moments: dict[tuple[bool, int], list[tuple[Array, Array, Array]]] = {}
-        self._data, self._rows = data, rows
+        self._data, self._rows, self._passes = data, rows, passes
         columns: dict[int, list[Structure]] = {}
         for k, structure in keys:
             columns.setdefault(k, []).append(structure)
@@ -311,7 +317,7 @@ class _Search:
         """
         k, structure = key
         best = self.models.get(key)
-        rows = Rows(self._rows[structure.scales_by_column], threads=1)
+        rows = self._passes[structure.scales_by_column]
         for start in starts:
             if start is None:
                 continue
@@ -355,7 +361,7 @@ class _Search:
             len(run.parameters.weights),
             structure,
             run.parameters,
-            units.log_likelihood(run.log_likelihood, run.statistics.weight),
+            units.log_likelihood(run.log_likelihood, run.seen),
             run.converged,
             str(why_spurious(run, Objective(structure), self._ratio) or _singular(run) or ""),
             run=run,

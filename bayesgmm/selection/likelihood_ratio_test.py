@@ -5,16 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from bayesgmm.arguments import check_count, check_rng
 from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import Structure, as_structure
-from bayesgmm.data.validation import check_data
+from bayesgmm.data.validation import Data, check_data
 from bayesgmm.display import progress
 from bayesgmm.em.fit import Settings, fit_mixture
 from bayesgmm.errors import FitError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.mixture.partial_rows import noise
 from bayesgmm.results import Result
 
 
@@ -77,6 +79,7 @@ def bootstrap_lrt(
     *,
     covariance_type: str | Structure = "full",
     n_resamples: int = 199,
+    error_covariances: ArrayLike | None = None,
     n_jobs: int = 1,
     rng: Any = None,
     progressbar: bool = True,
@@ -90,13 +93,15 @@ def bootstrap_lrt(
     Parameters
     ----------
     X : array-like or data frame of shape (n, D)
-        Finite numbers.
+        NaN are missing at random; data drawn from the fit lack the same entries.
     n_components : int
         K of the null hypothesis.
     covariance_type : str
         As in `GaussianMixture`.
     n_resamples : int
         Replicates, B. The least p-value is 1 / (B + 1).
+    error_covariances : array-like, optional
+        Measurement errors, as in `GaussianMixture.fit`; data drawn from the fit have the same.
     n_jobs : int
         Threads; the result does not depend on their number.
     rng : int, Generator, SeedSequence or None
@@ -137,18 +142,24 @@ def bootstrap_lrt(
     n_jobs = check_count("n_jobs", n_jobs)
     generator = check_rng(rng)
     structure = as_structure(covariance_type)
-    data = check_data(X)
+    data = check_data(X, allow_nan=True, error_covariances=error_covariances)
     first, *seeds = generator.spawn(n_resamples + 1)
     # The estimator warns of degenerate fits.
     fits = [
-        GaussianMixture(k, covariance_type=covariance_type, random_state=first).fit(X)
+        GaussianMixture(k, covariance_type=covariance_type, random_state=first).fit(
+            X, error_covariances=error_covariances
+        )
         for k in (n_components, n_components + 1)
     ]
     statistic = max(2.0 * (fits[1].log_likelihood_ - fits[0].log_likelihood_), 0.0)
     null, n = fits[0].mixture_, len(data.X)
 
     def replicate(seed: np.random.Generator) -> float:
-        return _statistic(null.sample(n, seed)[0], n_components, structure, seed)
+        x = null.sample(n, seed)[0]
+        if data.errors is not None:
+            x += noise(data.errors, n, x.shape[1], seed)
+        drawn = data._replace(X=np.where(np.isnan(data.X), np.nan, x), feature_names=None)
+        return _statistic(drawn, n_components, structure, seed)
 
     with ThreadPoolExecutor(n_jobs) as pool, progress(progressbar) as bar:
         made = bar.track(pool.map(replicate, seeds), total=n_resamples, description="Bootstrap")
@@ -161,7 +172,7 @@ def bootstrap_lrt(
     return BootstrapLRT(n_components, structure.name, statistic, replicates, null)
 
 
-def _statistic(x: Array, k: int, structure: Structure, seed: np.random.Generator) -> float:
+def _statistic(data: Data, k: int, structure: Structure, seed: np.random.Generator) -> float:
     """2 (l(K + 1) - l(K)) of one data set, NaN if a fit fails.
 
     At least 0, since the model with K components is nested; a lower value is a missed maximum.
@@ -170,7 +181,7 @@ def _statistic(x: Array, k: int, structure: Structure, seed: np.random.Generator
     for size in (k, k + 1):
         settings = Settings(n_components=size, structure=structure, random_state=seed)
         try:
-            fit = fit_mixture(x, None, None, settings)
+            fit = fit_mixture(data, None, settings)
         except FitError:
             return float("nan")
         values.append(fit.log_likelihood)

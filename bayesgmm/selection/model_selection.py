@@ -8,12 +8,13 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from bayesgmm.arguments import check_choice, check_count, check_members, check_number, check_rng
 from bayesgmm.arrays import Array, Indices
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.degeneracy import check_full_rank, check_spread
-from bayesgmm.data.validation import check_data
+from bayesgmm.data.validation import Data, check_data
 from bayesgmm.display import progress
 from bayesgmm.errors import BayesGMMWarning, FitError, InputError, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
@@ -121,6 +122,8 @@ def select_mixture(
     *,
     criterion: str = "bic",
     eigenvalue_ratio: float = 1e10,
+    error_covariances: ArrayLike | None = None,
+    missing: str = "at random",
     rng: Any = None,
     progressbar: bool = True,
 ) -> Selection:
@@ -132,7 +135,7 @@ def select_mixture(
     Parameters
     ----------
     X : array-like or data frame of shape (n, D)
-        Finite numbers.
+        Numbers; NaN are missing, see `missing`.
     n_components : int or iterable of int
         The K of the grid.
     covariance_type : "all", str, Structure, or iterable of these
@@ -142,6 +145,10 @@ def select_mixture(
         "cv" is the log-likelihood of held-out rows in five random folds.
     eigenvalue_ratio : float
         As in `GaussianMixture`: a mixture that exceeds it is not selected.
+    error_covariances : array-like, optional
+        Measurement errors, as in `GaussianMixture.fit`.
+    missing : {"at random", "raise"}
+        As in `GaussianMixture`.
     rng : int, Generator, SeedSequence or None
         Anything that `numpy.random.default_rng` takes. It determines the folds and, above 2000
         rows, the sample that is searched; nothing else is random.
@@ -189,7 +196,8 @@ def select_mixture(
     bound = "a number of at least 1 (numpy.inf sets no bound)"
     ratio = check_number("eigenvalue_ratio", eigenvalue_ratio, bound, lambda r: r >= 1.0)
     generator = check_rng(rng)
-    data = check_data(X)
+    check_choice("missing", missing, ("at random", "raise"))
+    data = check_data(X, allow_nan=missing != "raise", error_covariances=error_covariances)
     x = data.X
     ks = _check_components(n_components)
     chosen = _check_structures(covariance_type, x.shape[1])
@@ -198,12 +206,9 @@ def select_mixture(
     with progress(progressbar) as bar:
         n_fits = len(ks) * len(chosen) * (1 + len(folds))
         advance = partial(bar.advance, bar.add_task("Fitting the grid", total=n_fits))
-        models = _search(x, ks, chosen, notes, ratio, generator, advance)
-        names = data.feature_names
-        held_out = [
-            _held_out(x, test, ks, chosen, names, ratio, generator, advance) for test in folds
-        ]
-    records = [_record(model, x) for model in models]
+        models = _search(data, ks, chosen, notes, ratio, generator, advance)
+        held_out = [_held_out(data, test, ks, chosen, ratio, generator, advance) for test in folds]
+    records = [_record(model, data) for model in models]
     for i, record in enumerate(records):
         if criterion == "cv":
             record["cv_log_likelihood"] = sum(each[i] for each in held_out)
@@ -213,7 +218,7 @@ def select_mixture(
     while True:
         selected = _best_model(models, table, criterion)
         try:
-            best = _fit_best(X, models[selected], ratio)
+            best = _fit_best(X, models[selected], ratio, error_covariances)
             break
         except FitError:
             # Collapsed nearer to convergence than the search went: the next model is tried.
@@ -261,7 +266,7 @@ def _impossible(
     full = any(not each.diagonal for each in chosen)
     dependent = _refusal(check_full_rank, x, names) if full and n > d else ""
     unscalable = {each: _refusal(check_common_unit, x, None, each) for each in chosen}
-    distinct = len(np.unique(x, axis=0))
+    distinct = len(np.unique(np.where(np.isnan(x), np.inf, x), axis=0))
     notes: dict[tuple[int, Structure], str] = {}
     for k in ks:
         for each in chosen:
@@ -299,7 +304,7 @@ def _rows_needed(structure: Structure, k: int, d: int) -> int:
 
 
 def _search(
-    x: Array,
+    data: Data,
     ks: Sequence[int],
     chosen: Sequence[Structure],
     notes: dict[tuple[int, Structure], str],
@@ -311,7 +316,9 @@ def _search(
     wanted = {k: [each for each in chosen if (k, each) not in notes] for k in ks}
     found = {
         model.key: model
-        for model in search_grid(x, wanted, rng, ratio=ratio, threads=n_threads(), advance=advance)
+        for model in search_grid(
+            data, wanted, rng, ratio=ratio, threads=n_threads(), advance=advance
+        )
     }
     return [
         found.get((k, each)) or Candidate(k, each, None, np.nan, False, notes[k, each])
@@ -320,12 +327,12 @@ def _search(
     ]
 
 
-def _record(model: Candidate, x: Array) -> dict[str, Any]:
+def _record(model: Candidate, data: Data) -> dict[str, Any]:
     """A model's row of the table."""
-    nu = model.structure.n_parameters(model.n_components, x.shape[1])
+    nu = model.structure.n_parameters(model.n_components, data.X.shape[1])
     bic = aic = icl = np.nan
     if model.parameters is not None:
-        found = membership(x, model.parameters.mixture())
+        found = membership(data.X, model.parameters.mixture(), data.errors)
         _, _, bic, aic, icl = information_criteria(*found, None, nu)
     return {
         "n_components": model.n_components,
@@ -350,25 +357,25 @@ def _folds(n: int, rng: np.random.Generator) -> list[Indices]:
 
 
 def _held_out(
-    x: Array,
+    data: Data,
     test: Indices,
     ks: Sequence[int],
     chosen: Sequence[Structure],
-    names: tuple[str, ...] | None,
     ratio: float,
     rng: np.random.Generator,
     advance: Callable[[], None],
 ) -> list[float]:
     """Log-likelihood of the held-out rows under each model; NaN without an admissible fit."""
-    train = np.ascontiguousarray(np.delete(x, test, axis=0))
-    notes = _impossible(train, names, ks, chosen)
+    train, held = data.take(np.delete(np.arange(len(data.X)), test)), data.take(test)
+    notes = _impossible(train.X, data.feature_names, ks, chosen)
     values = []
     for model in _search(train, ks, chosen, notes, ratio, rng, advance):
         if model.parameters is None or not model.admissible:
             values.append(np.nan)
             continue
         mixture = model.parameters.mixture()
-        values.append(float(membership(x[test], mixture, densities_alone=True)[0].sum()))
+        densities, _ = membership(held.X, mixture, held.errors, densities_alone=True)
+        values.append(float(densities.sum()))
     return values
 
 
@@ -388,14 +395,14 @@ def _best_model(models: Sequence[Candidate], table: "pd.DataFrame", criterion: s
     return int(np.argmin(np.where(admissible, values, np.inf)))
 
 
-def _fit_best(X: Any, model: Candidate, ratio: float) -> GaussianMixture:
+def _fit_best(X: Any, model: Candidate, ratio: float, errors: ArrayLike | None) -> GaussianMixture:
     """The selected model fitted to convergence, its components in the order of their means."""
     assert model.parameters is not None
     start = model.parameters.permuted(np.lexsort(model.parameters.means.T[::-1]))
     fit = GaussianMixture(
         model.n_components, covariance_type=model.structure.name, eigenvalue_ratio=ratio
     )
-    return fit._fit(X, None, start)
+    return fit._fit(X, None, start, errors)
 
 
 def _warn_at_edge(model: Candidate, ks: Sequence[int]) -> None:

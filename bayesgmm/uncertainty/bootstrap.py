@@ -8,6 +8,7 @@ import numpy as np
 
 from bayesgmm.arguments import check_count, check_rng
 from bayesgmm.arrays import Array
+from bayesgmm.data.validation import Data
 from bayesgmm.display import progress
 from bayesgmm.em.fit import Settings, fit_mixture
 from bayesgmm.em.spurious import Fault
@@ -22,7 +23,7 @@ _MOST_FAILED = 0.5
 
 
 def bootstrap_errors(
-    x: Array,
+    data: Data,
     row_weights: Array | None,
     mixture: Mixture,
     settings: Settings,
@@ -43,7 +44,7 @@ def bootstrap_errors(
     n_resamples = check_count("n_resamples", n_resamples, least=2)
     n_jobs = None if n_jobs is None else check_count("n_jobs", n_jobs)
     seeds = np.random.SeedSequence(check_rng(rng).integers(2**63)).spawn(n_resamples)
-    total = float(len(x)) if row_weights is None else float(row_weights.sum())
+    total = float(len(data.X)) if row_weights is None else float(row_weights.sum())
     if method == "bootstrap" and not 1.5 <= total <= 2.0**53:
         raise InputError(
             f"A bootstrap draws as many rows as sample_weight adds up to, {total:.3g}. Give "
@@ -51,9 +52,9 @@ def bootstrap_errors(
         )
 
     def refit(seed: np.random.SeedSequence) -> Array | None:
-        weights = _draw(np.random.default_rng(seed), len(x), row_weights, total, method)
+        weights = _draw(np.random.default_rng(seed), len(data.X), row_weights, total, method)
         try:
-            found = fit_mixture(x, weights, None, settings)
+            found = fit_mixture(data, weights, settings)
         except BayesGMMError:
             # A draw on which no mixture exists is counted and reported, not dropped in silence.
             return None

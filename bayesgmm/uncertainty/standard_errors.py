@@ -29,6 +29,7 @@ from bayesgmm.arguments import check_choice, check_probability
 from bayesgmm.arrays import Array, Booleans, Indices
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.covariance.tangent_space import covariance_tangent
+from bayesgmm.data.validation import Data
 from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.likelihood.information import Information, information, symmetric_basis
 from bayesgmm.likelihood.scaling import about_one
@@ -150,7 +151,7 @@ class StandardErrors(Result):
 
 
 def curvature_errors(
-    x: Array,
+    data: Data,
     row_weights: Array | None,
     mixture: Mixture,
     structure: Structure,
@@ -179,7 +180,7 @@ def curvature_errors(
     unit_of_weights = 1.0
     if row_weights is not None and priors is None:
         row_weights, unit_of_weights = about_one(row_weights)
-    found = information(x, mixture, row_weights)
+    found = information(data.X, mixture, row_weights, data.errors)
     if priors is not None:
         gradient, hessian = prior_derivatives(priors, mixture, found.roots)
         found = replace(found, gradient=found.gradient + gradient, hessian=found.hessian + hessian)

@@ -116,19 +116,15 @@ def test_densities_and_moments_of_the_mixture_and_of_the_core(d, kind):
     found = membership(x, mixture, errors)
     np.testing.assert_allclose(found[0], density, rtol=1e-10, atol=1e-14)
     np.testing.assert_allclose(found[1], responsibilities, atol=1e-10)
-    drawn = DrawnRows(
-        x, *(np.stack([each, each]) for each in theta), errors=errors
-    )
+    drawn = DrawnRows(x, *(np.stack([each, each]) for each in theta), errors=errors)
     np.testing.assert_allclose(drawn.densities(), np.stack([density, density]), 1e-10, 1e-14)
-    np.testing.assert_allclose(
-        drawn.contract(np.ones((len(x), 1)))[1], [total, total], rtol=1e-10
-    )
+    np.testing.assert_allclose(drawn.contract(np.ones((len(x), 1)))[1], [total, total], rtol=1e-10)
 
 
 @pytest.mark.parametrize("kind", ERRORS)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_information_is_the_derivative_of_the_score(kind, weighted):
-    """Second derivatives in the mixture's own coordinates, against differences of log-likelihoods."""
+    """Second derivatives against differences of log-likelihoods."""
     rng = np.random.default_rng([8, ERRORS.index(kind)])
     k, d = 2, 3
     theta = parameters(k, d, rng)
