@@ -49,7 +49,8 @@ def membership(
     )
     lost = np.flatnonzero(~(densities > _LOST))
     if lost.size:
-        few = Data(x, None, True, errors).take(lost)
+        missing = bool(np.isnan(x[lost]).any())
+        few = Data(x, None, missing, errors).take(lost)
         densities[lost] = mixture.log_density(few)
         if not densities_alone:
             responsibilities[lost] = mixture.responsibilities(few)

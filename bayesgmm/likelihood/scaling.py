@@ -37,7 +37,7 @@ class Units:
 
     def log_likelihood(self, value: float, seen: Array) -> float:
         """A log-likelihood of rows that saw the columns so many times, in the user's units."""
-        return float(value + seen @ np.log(self.scale))
+        return float(value + (seen * np.log(self.scale)).sum())
 
     def to_user(self, parameters: Parameters) -> Parameters:
         """Parameters in the user's units."""

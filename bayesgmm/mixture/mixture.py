@@ -183,7 +183,11 @@ class Mixture:
         log_joint = self._log_joint(data)
         lost = np.flatnonzero(np.isneginf(log_joint.max(axis=1)))
         if lost.size:
-            distances = self.factors.scaled_distances(data.X[lost]).T
+            if data.partial:
+                few = data.take(lost)
+                distances = partial_rows.scaled_distances(self, few.X, few.errors)
+            else:
+                distances = self.factors.scaled_distances(data.X[lost]).T
             distances[:, self.weights == 0] = np.inf
             nearest = distances == distances.min(axis=1, keepdims=True)
             log_joint[lost] = np.where(nearest, self.log_weights, -np.inf)

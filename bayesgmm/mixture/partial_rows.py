@@ -67,7 +67,10 @@ def pattern_order(x: Array) -> Indices | None:
     return np.lexsort(packed.T[::-1])
 
 
-def _blocks(mixture: "Mixture", x: Array, errors: Array | None) -> Iterator[_Block]:
+def _blocks(
+    mixture: "Mixture", x: Array, errors: Array | None, *, far: bool = False
+) -> Iterator[_Block]:
+    """Blocks of rows; `far`: in place of densities minus squared distances, in each row's unit."""
     d, k = mixture.n_features, mixture.n_components
     # Powers of two near the standard deviations: nothing over- or underflows, or is rounded.
     unit = np.ldexp(1.0, np.frexp(np.sqrt(np.diagonal(mixture.covariance())))[1])
@@ -87,11 +90,15 @@ def _blocks(mixture: "Mixture", x: Array, errors: Array | None) -> Iterator[_Blo
                 total = total + each[:, o[:, np.newaxis], o]
             lower = np.linalg.cholesky(total)
             apart = (x[np.ix_(rows, o)] - means[:, :, o]) / unit[o]
+            if far:
+                apart /= np.abs(apart).max(axis=(0, 2))[:, np.newaxis]
             q = np.linalg.solve(lower, apart[..., np.newaxis])
             y = np.linalg.solve(lower, np.broadcast_to(sigma, (k, 1, d, d))[:, :, o])
             logs = np.log(np.diagonal(lower, axis1=2, axis2=3)).sum(axis=2) + np.log(unit[o]).sum()
-            log_joint = -logs - 0.5 * (len(o) * LOG_2PI + (q[..., 0] ** 2).sum(axis=2))
-            log_joint += mixture.log_weights[:, np.newaxis]
+            with np.errstate(over="ignore"):
+                log_joint = -0.5 * (q[..., 0] ** 2).sum(axis=2)
+            if not far:
+                log_joint += mixture.log_weights[:, np.newaxis] - logs - 0.5 * len(o) * LOG_2PI
             yield _Block(
                 rows,
                 log_joint,
@@ -113,6 +120,17 @@ def log_joint(mixture: "Mixture", x: Array, errors: Array | None) -> Array:
     out = np.empty((len(x), mixture.n_components))
     for block in _blocks(mixture, x, errors):
         out[block.rows] = block.log_joint.T
+    return out
+
+
+def scaled_distances(mixture: "Mixture", x: Array, errors: Array | None) -> Array:
+    """Squared distances (n, K) from the components, each row in a unit of its own.
+
+    For rows that are so far from every component that squared distances overflow.
+    """
+    out = np.empty((len(x), mixture.n_components))
+    for block in _blocks(mixture, x, errors, far=True):
+        out[block.rows] = -2.0 * block.log_joint.T
     return out
 
 

@@ -288,7 +288,7 @@ def test_few_rows_are_fitted_with_a_warning():
         (np.c_[FAITHFUL, np.ones(272)], "column 2 is constant"),
         (np.c_[FAITHFUL, FAITHFUL.sum(axis=1)], "rank 2"),
         (np.where(np.arange(272)[:, None] == 5, [1.0, 1e300], FAITHFUL), "column 1"),
-        (np.where(np.arange(272)[:, None] == 5, [1.0, np.nan], FAITHFUL), "row 5, column 1"),
+        (np.where(np.arange(272)[:, None] == 5, [1.0, np.inf], FAITHFUL), "row 5, column 1"),
     ],
 )
 def test_data_that_no_mixture_fits(X, message):

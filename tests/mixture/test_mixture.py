@@ -181,7 +181,7 @@ def test_conditional_on_nothing_and_far_away(mixture):
         lambda m: m.conditional({"a": [1, 2]}),
         lambda m: m.log_density(np.ones((2, 2))),
         lambda m: m.log_density(np.ones(3)),
-        lambda m: m.log_density([[1, 2, np.nan]]),
+        lambda m: m.log_density([[1, 2, np.inf]]),
     ],
 )
 def test_bad_features_and_rows(mixture, call):

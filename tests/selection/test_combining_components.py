@@ -101,5 +101,5 @@ def test_what_cannot_be_is_refused():
     for k in (0, 3):
         with pytest.raises(InvalidParameterError, match=r"of at least 1|from 1 to 2"):
             merging.labels(k)
-    with pytest.raises(InputError, match="NaN"):
-        merge_components(mixture, [[np.nan]])
+    with pytest.raises(InputError, match="infinite"):
+        merge_components(mixture, [[np.inf]])

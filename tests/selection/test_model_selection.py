@@ -288,7 +288,7 @@ def test_bad_arguments(arguments, error, message):
 
 def test_bad_data():
     with pytest.raises(InputError, match="NaN"):
-        select_mixture([[1.0, np.nan], [2.0, 3.0]])
+        select_mixture([[1.0, np.nan], [2.0, 3.0]], missing="raise")
     with pytest.raises(InputError, match="constant"):
         select_mixture(np.c_[FAITHFUL, np.ones(272)])
 
