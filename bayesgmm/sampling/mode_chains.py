@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesgmm.convergence.agreement import mcse
 from bayesgmm.errors import FitError
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.priors.resolved_priors import ResolvedPriors
@@ -16,8 +17,8 @@ from bayesgmm.sampling.chain_starts import chain_starts
 from bayesgmm.sampling.independence_sampler import IndependenceSampler
 from bayesgmm.sampling.mode_proposal import Target, fit_proposal
 from bayesgmm.sampling.mode_regions import locate
-from bayesgmm.sampling.modes import Mode
-from bayesgmm.sampling.run_length import Monitor, convergence
+from bayesgmm.sampling.posterior_modes import Mode
+from bayesgmm.sampling.run_length import Monitor
 from bayesgmm.sampling.samplers import Drawn, Enough, Plan
 
 type Array = NDArray[np.float64]
@@ -121,8 +122,7 @@ def describe_modes(modes: list[Mode], target: Target, state: str, tree: xr.DataT
     for m in range(len(target.modes)):
         here = (region == m).astype(float)
         counts[m], masses[m] = here.sum(), here.mean()
-        size = convergence({"here": here}).ess
-        errors[m] = np.sqrt(masses[m] * (1.0 - masses[m]) / size) if size else np.nan
+        errors[m] = mcse(here)
     states = [state if m < len(target.modes) else "left out" for m in range(len(modes))]
     names = ("weights", "means", "covariances")
     dims = ("mode", "component", "feature", "feature_bis")
@@ -201,6 +201,6 @@ def _jump(
         late = time.perf_counter() - began > plan.max_time
         if monitor(drawn.tree) or late:
             break
-        if monitor.worst.ess < _PROMISING * chains * length:
+        if monitor.least_bulk < _PROMISING * chains * length:
             return None
     return drawn._replace(late=late and length < lengths[-1])

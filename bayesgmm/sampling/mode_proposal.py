@@ -17,7 +17,7 @@ from bayesgmm.mixture.merged_components import merged
 from bayesgmm.posterior.log_density import Problem
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.sampling.mode_regions import locate
-from bayesgmm.sampling.modes import Mode
+from bayesgmm.sampling.posterior_modes import Mode
 
 type Array = NDArray[np.float64]
 

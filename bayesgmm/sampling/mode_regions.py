@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from bayesgmm.core import native
 from bayesgmm.posterior.coordinates import Coordinates
-from bayesgmm.sampling.modes import Mode
+from bayesgmm.sampling.posterior_modes import Mode
 
 type Array = NDArray[np.float64]
 type Indices = NDArray[np.intp]

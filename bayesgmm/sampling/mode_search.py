@@ -18,7 +18,7 @@ from bayesgmm.posterior.log_density import Problem
 from bayesgmm.priors.families import LKJ
 from bayesgmm.priors.priors import Priors
 from bayesgmm.priors.resolved_priors import ResolvedPriors
-from bayesgmm.sampling.modes import Mode, climb, other_modes
+from bayesgmm.sampling.posterior_modes import Mode, climb, other_modes
 
 type Array = NDArray[np.float64]
 

@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -20,6 +21,7 @@ from bayesgmm.arguments import (
     check_probability,
     check_rng,
 )
+from bayesgmm.convergence.agreement import ENOUGH
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.validation import Data, check_data
 from bayesgmm.em.component_order import check_reference
@@ -64,7 +66,7 @@ def sample_posterior(
     init: str | GaussianMixture | Mixture = "em",
     nuts_sampler: str = "nutpie",
     target_accept: float = 0.9,
-    min_ess: float = 400.0,
+    min_ess: float = ENOUGH,
     max_time: float = 300.0,
     with_log_likelihood: bool | None = None,
     with_posterior_predictive: bool = False,
@@ -85,9 +87,9 @@ def sample_posterior(
     priors : Priors, optional
         None: the defaults of `Priors`, in the data's own units.
     draws : int, optional
-        Draws that are kept of each chain. None: 1000, doubled until all label-invariant quantities
-        that are monitored have `min_ess` effective draws and an R-hat of at most 1.01, or until
-        32,000, 1 GiB of draws, or `max_time`.
+        Draws that are kept of each chain. None: 1000, doubled until all relabelled parameters and
+        label-invariant quantities of `label_switching` have `min_ess` effective draws and an R-hat
+        of at most 1.01, or until 32,000, 1 GiB of draws, or `max_time`.
     tune, chains : int
         Draws before them that adapt the sampler; chains.
     init : {"em", "starts"}, GaussianMixture or Mixture
@@ -102,7 +104,8 @@ def sample_posterior(
     target_accept : float
         Of the step size adaptation. Higher where draws diverge.
     min_ess : float
-        Effective draws (bulk ESS, all chains together) that end a run without `draws`.
+        Effective draws (the lesser of bulk and tail ESS, all chains together) that end a run
+        without `draws`.
     max_time : float
         Seconds of sampling after which only the first 1000 draws are completed, 4000 of chains
         that jump between modes. A run that this ends (attribute `stopped`) depends on the speed
@@ -127,10 +130,11 @@ def sample_posterior(
         wall times, priors (JSON), and why the run ended: `stopped` is "draws" (as many as were
         requested), "converged", "max_draws", "too slow" (at this rate the longest run would not
         have `min_ess` effective draws), "max_time" or "interrupted" (Ctrl-C: what was drawn until
-        then). `rhat` and `ess` are the largest R-hat and the smallest bulk ESS of the monitored
-        quantities, `rhat_of` and `ess_of` their names. Where the likelihood has no maximum to be
-        trusted (components on too few rows), EM's estimate is the maximum of the posterior
-        density, and two more attributes say why (em_note) and under which priors (em_priors).
+        then). `rhat` and `ess` are the largest R-hat and the least bulk or tail ESS of the
+        quantities of `label_switching`, `rhat_of` and `ess_of` their names. Where the likelihood
+        has no maximum to be trusted (components on too few rows), EM's estimate is the maximum of
+        the posterior density, and two more attributes say why (em_note) and under which priors
+        (em_priors).
 
         The group modes has the modes of the posterior density that were found: weights, means,
         covariances, log_density, log_mass and laplace_share (Laplace's approximation of the mass,
@@ -172,10 +176,8 @@ def sample_posterior(
     >>> posterior = sample_posterior(load_dataset("faithful").X, 2, rng=1)  # doctest: +SKIP
     """
     began = time.perf_counter()
-    _check_arguments(priors, tune, chains, nuts_sampler)
-    for name, value in {"min_ess": min_ess, "max_time": max_time}.items():
-        check_number(name, value, "a number of at least 0", lambda each: each >= 0.0)
-    check_probability("target_accept", target_accept)
+    _check_arguments(priors, nuts_sampler, target_accept)
+    _check_lengths({"tune": tune, "chains": chains}, {"min_ess": min_ess, "max_time": max_time})
     data, priors = check_data(X), priors or Priors()
     n_components, structure, given = _model(n_components, covariance_type, init, data)
     free_blocks(structure, n_components, data.X.shape[1])
@@ -196,7 +198,9 @@ def sample_posterior(
     plan = Plan(lengths, tune, seed, target_accept, max_time, progressbar)
     sampling = time.perf_counter()
     draw = partial(_sampler(nuts_sampler, data, structure, resolved, em.mixture), target)
-    monitor, several = Monitor(min_ess, lengths[-1]), Target(target, that_matter(modes))
+    kept = _numbered(em, resolved)
+    monitor = Monitor(min_ess, lengths[-1], data, kept.mixture)
+    several = Target(target, that_matter(modes))
     if len(several.modes) > 1:
         drawn, state = draw_over_modes(draw, several, resolved, plan, monitor, chains, for_modes)
     else:
@@ -215,7 +219,7 @@ def sample_posterior(
         "sampling_time": time.perf_counter() - sampling,
         **_ending(drawn, draws, monitor),
     }
-    tree = _tree(drawn, data, em, resolved, attributes)
+    tree = _tree(drawn, data, kept, resolved, attributes)
     if modes:
         tree["modes"] = xr.DataTree(describe_modes(modes, several, state, tree))
     _add_rows(tree, data, with_log_likelihood, with_posterior_predictive, for_new_rows)
@@ -310,11 +314,17 @@ def _model(
     return k, structure, init
 
 
-def _check_arguments(priors: Any, tune: Any, chains: Any, nuts_sampler: Any) -> None:
+def _check_arguments(priors: Any, nuts_sampler: Any, target_accept: Any) -> None:
     check_kind("priors", priors, Priors | None, "a Priors or None")
-    for name, value in {"tune": tune, "chains": chains}.items():
-        check_count(name, value)
     check_choice("nuts_sampler", nuts_sampler, _SAMPLERS)
+    check_probability("target_accept", target_accept)
+
+
+def _check_lengths(counts: dict[str, Any], limits: dict[str, Any]) -> None:
+    for name, value in counts.items():
+        check_count(name, value)
+    for name, value in limits.items():
+        check_number(name, value, "a number of at least 0", lambda each: each >= 0.0)
 
 
 def _lengths(draws: int | None, chains: int, n_components: int, n_features: int) -> tuple[int, ...]:
@@ -353,6 +363,13 @@ def _seed_of(generator: np.random.Generator) -> str:
     return "unknown" if entropy is None else str(entropy)
 
 
+def _numbered(em: Estimate, priors: ResolvedPriors) -> Estimate:
+    """The estimate with its components in the order of the priors, where these number them."""
+    if priors.exchangeable:
+        return em
+    return replace(em, mixture=em.mixture.permuted(priors.best_order(em.mixture)))
+
+
 def _in_order(posterior: xr.Dataset, priors: ResolvedPriors) -> xr.Dataset:
     """The draws with their components in the order that the priors give the means.
 
@@ -376,8 +393,6 @@ def _tree(
     if em.priors is not None:
         attributes |= {"em_note": em.note, "em_priors": json.dumps(em.priors.to_dict())}
     mixture = em.mixture
-    if not priors.exchangeable:
-        mixture = mixture.permuted(priors.best_order(mixture))
     k, d = mixture.means.shape
     names = list(data.feature_names or (f"x{j}" for j in range(d)))
     labels = {"component": np.arange(k), "feature": names, "feature_bis": names}

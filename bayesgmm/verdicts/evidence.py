@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from bayesgmm.verdicts.convergence import ENOUGH, TOO_FEW, Agreement
+from bayesgmm.convergence.agreement import ENOUGH, STAY, TOO_FEW, Agreement, is_stuck
 from bayesgmm.verdicts.described_rows import Discrepancy
 from bayesgmm.verdicts.multimodality import Valley
 from bayesgmm.verdicts.sampler_statistics import RecordedModes, Transitions
@@ -16,10 +16,6 @@ RESULTS = {"good": "passed", "care": "care", "bad": "failed", "unknown": "not ch
 
 # Standard errors between rows and draws above which the draws do not describe the rows.
 _APART = 5.0
-# Proportion of a chain's draws above which a run of equal draws is not due to rejections.
-_STAY = 0.05
-# Equal successive draws that may be rejections.
-_RUN = 20
 # R-hat above which longer chains are unlikely to help.
 _SLIGHT = 1.1
 # Depth of a valley between two modes; and of one between modes that are known to exist.
@@ -183,7 +179,7 @@ def _convergence(f: Figures) -> Check:
     if f.unsupported > _SPARE and f.density.r_hat <= _SLIGHT:
         # A redundant component moves slowly whatever the sampler: it is what has to be mended.
         name = ""
-    if max(f.stay, default=0.0) > max(_STAY, _RUN / f.n_draws):
+    if is_stuck(f.stay, f.n_draws):
         return _stuck(f, question)
     if not (f.density.known or (f.invariant.known and not f.unsupported > _SPARE)):
         reason = "with a single chain" if f.n_chains == 1 else "with so few draws"
@@ -233,7 +229,7 @@ def _convergence(f: Figures) -> Check:
 def _stuck(f: Figures, question: str) -> Check:
     stay = max(f.stay)
     return Check(
-        question, "bad", stay, _STAY,
+        question, "bad", stay, STAY,
         f"Chain {int(np.argmax(f.stay))} repeats one draw in {100 * stay:.0f} % of its iterations.",
         "Discard the chain only if you know why it stopped; otherwise sample again with a smaller "
         "step size (a higher target_accept) or from other starts.",

@@ -10,28 +10,22 @@ import xarray as xr
 
 from bayesgmm.arguments import check_choice, check_text
 from bayesgmm.arrays import Array, Booleans, Indices
-from bayesgmm.labels.component_values import Values, component_values
+from bayesgmm.convergence.agreement import (
+    LEAST_DRAWS,
+    agreement,
+    largest_r_hat,
+    longest_stays,
+    mcse,
+    statistics,
+)
+from bayesgmm.convergence.monitored import Monitored, by_component, monitored
+from bayesgmm.labels.component_values import component_values
 from bayesgmm.labels.labelling import Labelling, Reference, Request, label_draws
 from bayesgmm.labels.stand_in_rows import equivalent_rows
 from bayesgmm.posterior.draws import Posterior
 from bayesgmm.results import Result
-from bayesgmm.verdicts.convergence import (
-    LEAST_DRAWS,
-    Agreement,
-    agreement,
-    largest_r_hat,
-    longest_stay,
-    mcse,
-    statistics,
-)
 from bayesgmm.verdicts.described_rows import discrepancy
 from bayesgmm.verdicts.evidence import RESULTS, Check, Figures, State
-from bayesgmm.verdicts.invariants import (
-    coclustering,
-    density_values,
-    sorted_values,
-    togetherness,
-)
 from bayesgmm.verdicts.multimodality import deepest_valley
 from bayesgmm.verdicts.redundancy import Redundancy, redundancy
 from bayesgmm.verdicts.sampler_statistics import read_modes, read_transitions
@@ -240,19 +234,16 @@ def label_switching(
     draws, shown = labelling.draws, labelling.values
     if draws is not None:
         shown = component_values(draws, correlations=False)
+    judged = monitored(labelling)
     forms = {
-        SAMPLED: _by_component(shown),
-        RELABELLED: _by_component(labelling.relabelled_values),
-        INVARIANT: {},
+        SAMPLED: by_component(shown),
+        RELABELLED: judged.relabelled,
+        INVARIANT: judged.invariant,
     }
-    density, partition = _density(labelling), _partition(labelling)
-    # Memberships may lie at 0 and 1, so that they have two modes where the posterior has one.
-    unimodal = sorted_values(labelling.values, draws) | density
-    forms[INVARIANT] = unimodal | partition
     frame = pd.concat([statistics(*each) for each in forms.items()], ignore_index=True)
     spare = _redundancy(labelling)
     chains = _chains(labelling.permutations, labelling.ambiguous, spare)
-    figures = _figures(labelling, frame, forms, density, unimodal, chains, spare)
+    figures = _figures(labelling, frame, judged, chains, spare)
     verdict = reach_verdict(figures)
     return LabelSwitching(
         verdict=verdict.name,
@@ -267,34 +258,6 @@ def label_switching(
         labelling=labelling,
         notes=tuple(_notes(labelling)),
     )
-
-
-def parameter_name(word: str, component: int) -> str:
-    """A parameter's name in `LabelSwitching.statistics`: "weight [0]", "mean of x [0]"."""
-    return f"{word} [{component}]"
-
-
-def _by_component(values: Values) -> dict[str, Array]:
-    return {
-        parameter_name(name, k): each[..., k]
-        for name, each in values.items()
-        for k in range(each.shape[-1])
-    }
-
-
-def _density(labelling: Labelling) -> dict[str, Array]:
-    """Functionals of the density at the rows; none for mixtures of other families."""
-    if labelling.draws is None:
-        return {}
-    return density_values(labelling.draws, labelling.any_rows, known=labelling.rows is not None)
-
-
-def _partition(labelling: Labelling) -> dict[str, Array]:
-    """Functionals of the partition of the rows."""
-    if labelling.draws is None:
-        chains, draws, _ = labelling.permutations.shape
-        return coclustering(labelling.memberships, (chains, draws))
-    return togetherness(labelling.draws, labelling.any_rows, known=labelling.rows is not None)
 
 
 def _redundancy(labelling: Labelling) -> Redundancy | None:
@@ -320,33 +283,20 @@ def _notes(labelling: Labelling) -> list[str]:
     return notes
 
 
-def _stay(values: Values) -> tuple[float, ...]:
-    """The longest run of equal draws of each chain; none if nothing moves in any."""
-    moving = [each for each in values.values() if np.ptp(each) > 0.0]
-    if not moving:
-        return ()
-    return tuple(longest_stay(np.stack(moving, axis=-1)).tolist())
-
-
 def _figures(
     labelling: Labelling,
     frame: pd.DataFrame,
-    forms: Mapping[str, Mapping[str, Array]],
-    density: Mapping[str, Array],
-    unimodal: Mapping[str, Array],
+    judged: Monitored,
     chains: pd.DataFrame,
     spare: Redundancy | None,
 ) -> Figures:
     draws, (n_chains, n_draws, k) = labelling.draws, labelling.permutations.shape
-    parts = {form: frame[frame["form"] == form] for form in forms}
-
-    def agree(part: pd.DataFrame, form: str) -> Agreement:
-        return agreement(part, forms[form])
+    parts = {form: frame[frame["form"] == form] for form in (SAMPLED, RELABELLED, INVARIANT)}
 
     ambiguous = float(labelling.ambiguous.mean())
-    judged = parts[INVARIANT]
-    of_density = judged["quantity"].isin(list(density))
-    sizes = dict(zip(judged["quantity"], judged["ess_bulk"], strict=True))
+    invariant = parts[INVARIANT]
+    of_density = invariant["quantity"].isin(list(judged.density))
+    sizes = dict(zip(invariant["quantity"], invariant["ess_bulk"], strict=True))
     rows = labelling.rows
     return Figures(
         n_components=k,
@@ -354,12 +304,13 @@ def _figures(
         n_draws=n_draws,
         rows=None if rows is None or draws is None else discrepancy(draws, rows.X),
         feature_words=() if draws is None else draws.feature_words,
-        density=agree(judged[of_density], INVARIANT),
-        invariant=agree(judged[~of_density], INVARIANT),
-        relabelled=agree(parts[RELABELLED], RELABELLED),
+        density=agreement(invariant[of_density], judged.density),
+        invariant=agreement(invariant[~of_density], judged.invariant),
+        relabelled=agreement(parts[RELABELLED], judged.relabelled),
         sampled=largest_r_hat(parts[SAMPLED]),
-        stay=_stay(labelling.values),
-        valley=deepest_valley(unimodal, sizes),
+        stay=longest_stays(labelling.values),
+        # Memberships may lie at 0 and 1, so that they have two modes where the posterior has one.
+        valley=deepest_valley(judged.ordered | judged.density, sizes),
         modes=read_modes(labelling.posterior),
         transitions=read_transitions(labelling.posterior),
         redundant=np.nan if spare is None else float(spare.redundant.mean()),

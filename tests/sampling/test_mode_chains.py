@@ -12,7 +12,7 @@ from bayesgmm.sampling import mode_chains
 from bayesgmm.sampling.independence_sampler import IndependenceSampler
 from bayesgmm.sampling.mode_chains import that_matter
 from bayesgmm.sampling.mode_proposal import StudentMixture, Target
-from bayesgmm.sampling.modes import Mode
+from bayesgmm.sampling.posterior_modes import Mode
 from bayesgmm.sampling.run_length import Convergence
 
 PRIORS = Priors.richardson_green()

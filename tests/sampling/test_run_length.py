@@ -3,16 +3,24 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayesgmm import load_dataset, sample_posterior
+from bayesgmm import Priors, label_switching, load_dataset, sample_posterior
+from bayesgmm.convergence.agreement import AGREE, statistics
+from bayesgmm.data.validation import check_data
+from bayesgmm.posterior.draws import read_estimate
 from bayesgmm.sampling import run_length, sampling
-from bayesgmm.sampling.run_length import RHAT_BOUND, convergence, monitored
+from bayesgmm.sampling.run_length import Monitor, worst
+
+
+def two_clusters(n, seed=0, apart=2.0):
+    """Two clusters, two standard deviations apart."""
+    rng = np.random.default_rng(seed)
+    return (rng.standard_normal(n) + apart * (np.arange(n) % 2))[:, np.newaxis]
 
 
 @pytest.fixture(scope="module")
 def overlapping():
-    """Two clusters two standard deviations apart, of which a run of 200 draws says little."""
-    rng = np.random.default_rng(0)
-    return (rng.standard_normal(400) + 2.0 * (np.arange(400) % 2))[:, np.newaxis]
+    """So few rows that a run of 200 draws says little."""
+    return two_clusters(400)
 
 
 @pytest.fixture
@@ -26,45 +34,61 @@ def test_the_worst_of_several_quantities():
     good, apart = rng.standard_normal((2, 4, 500))
     slow = np.repeat(rng.standard_normal((4, 50)), 10, axis=1)
     apart += np.arange(4)[:, np.newaxis]
-    found = convergence({"good": good, "slow": slow, "apart": apart, "fixed": np.ones((4, 500))})
+    quantities = {"good": good, "slow": slow, "apart": apart, "fixed": np.ones((4, 500))}
+    found = worst(statistics("", quantities))
     assert (found.rhat_of, found.ess_of) == ("apart", "apart")
     assert found.rhat == pytest.approx(float(azs.rhat(apart, chain_axis=0, draw_axis=1)))
-    found = convergence({"good": good, "slow": slow})
+    found = worst(statistics("", {"good": good, "slow": slow}))
     assert found.ess_of == "slow"
-    assert found.ess == pytest.approx(float(azs.ess(slow, chain_axis=0, draw_axis=1)))
+    axes = {"chain_axis": 0, "draw_axis": 1}
+    tail = azs.ess(slow, method="tail", prob=(0.05, 0.95), **axes)
+    assert found.ess == pytest.approx(float(min(azs.ess(slow, **axes), tail)))
 
 
 def test_one_chain_has_no_r_hat_and_a_few_draws_nothing():
-    found = convergence({"one": np.random.default_rng(0).standard_normal((1, 100))})
+    found = worst(statistics("", {"one": np.random.default_rng(0).standard_normal((1, 100))}))
     assert np.isnan(found.rhat)
     assert found.ess > 50
-    assert convergence({"few": np.random.default_rng(0).standard_normal((4, 3))}).ess == 0.0
+    few = worst(statistics("", {"few": np.random.default_rng(0).standard_normal((4, 3))}))
+    assert few.ess == 0.0
 
 
-def test_what_is_monitored_does_not_depend_on_labels():
-    rng = np.random.default_rng(0)
-    shape = (2, 30, 3)
-    arrays = {
-        "weights": rng.dirichlet(np.ones(3), size=shape[:2]),
-        "means": rng.standard_normal((*shape, 2)),
-        "covariances": np.eye(2) * rng.random((*shape, 1, 1)),
-    }
-    order = rng.permuted(np.broadcast_to(np.arange(3), shape), axis=-1)
-    moved = {}
-    for name, each in arrays.items():
-        index = order.reshape(*shape, *([1] * (each.ndim - 3)))
-        moved[name] = np.take_along_axis(each, index, axis=2)
+@pytest.mark.parametrize(
+    ("rows", "k", "priors", "seed"),
+    [
+        *((load_dataset("galaxies").X, 3, Priors.richardson_green(), seed) for seed in range(3)),
+        *((two_clusters(2000, seed), 2, None, seed) for seed in range(3)),
+    ],
+)
+def test_converged_chains_get_no_advice_to_draw_more(rows, k, priors, seed):
+    """Also where the verdict is another, all quantities that are shown have converged."""
+    tree = sample_posterior(rows, k, priors=priors, rng=seed, progressbar=False)
+    assert tree.attrs["stopped"] == "converged"
+    found = label_switching(tree)
+    assert found.evidence.loc["the chains agree", "result"] == "passed"
+    shown = found.statistics[found.statistics["form"] != "as sampled"]
+    assert len(shown) > 30
+    assert tree.attrs["rhat"] == shown["r_hat"].max() <= 1.01
+    assert tree.attrs["ess"] == shown[["ess_bulk", "ess_tail"]].min().min() >= 400
+    assert {tree.attrs["rhat_of"], tree.attrs["ess_of"]} <= set(shown["quantity"])
 
-    def found(parameters):
-        dims = ("chain", "draw", "component", "feature", "feature_bis")
-        group = xr.Dataset({n: (dims[: v.ndim], v) for n, v in parameters.items()})
-        stats = xr.Dataset({"logp": (("chain", "draw"), np.zeros(shape[:2]))})
-        return monitored(xr.DataTree.from_dict({"posterior": group, "sample_stats": stats}))
 
-    one, other = found(arrays), found(moved)
-    assert len(one) == 1 + 3 * 4
-    for name in one:
-        np.testing.assert_allclose(one[name], other[name], rtol=1e-12)
+def test_a_chain_that_repeats_a_draw_has_not_converged():
+    rows = two_clusters(400, apart=5.0)
+    tree = sample_posterior(rows, 2, draws=500, rng=1, progressbar=False)
+    groups = {name: tree[name].to_dataset().copy() for name in ("posterior", "sample_stats")}
+    drawn = xr.DataTree.from_dict(groups)
+    data, reference = check_data(rows), read_estimate(tree)
+    assert Monitor(100.0, 500, data, reference)(drawn)
+    for name in ("weights", "means", "covariances"):
+        values = groups["posterior"][name].values.copy()
+        values[2, 100:140] = values[2, 100]
+        groups["posterior"][name] = groups["posterior"][name].copy(data=values)
+    stuck = xr.DataTree.from_dict(groups)
+    monitor = Monitor(100.0, 500, data, reference)
+    assert not monitor(stuck)
+    assert monitor.worst.ess >= 100
+    assert label_switching(stuck, X=rows, reference=reference).verdict == "no convergence"
 
 
 def test_a_run_goes_on_until_it_has_converged(overlapping, short):
@@ -72,7 +96,7 @@ def test_a_run_goes_on_until_it_has_converged(overlapping, short):
     tree = sample_posterior(overlapping, 2, min_ess=200, **settings)
     assert tree.attrs["stopped"] == "converged"
     assert tree.attrs["ess"] >= 200 == tree.attrs["min_ess"]
-    assert tree.attrs["rhat"] <= RHAT_BOUND
+    assert tree.attrs["rhat"] <= AGREE
     draws = tree["posterior"].sizes["draw"]
     assert draws in [50 * 2**i for i in range(1, 6)]
     # The length follows from the draws alone, and these are those of a run of that length.

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bayesgmm.verdicts.convergence import Agreement
+from bayesgmm.convergence.agreement import Agreement
 from bayesgmm.verdicts.described_rows import Discrepancy
 from bayesgmm.verdicts.evidence import Figures
 from bayesgmm.verdicts.multimodality import Valley

@@ -8,13 +8,11 @@ import pytest
 import xarray as xr
 
 import bayesgmm
+from bayesgmm.convergence.agreement import r_hat_and_ess
 from bayesgmm.errors import InputError
 from bayesgmm.labels import labelling
-from bayesgmm.labels.component_values import component_values
 from bayesgmm.labels.relabelling import relabel
 from bayesgmm.posterior.draws import read_draws
-from bayesgmm.verdicts.convergence import r_hat_and_ess
-from bayesgmm.verdicts.invariants import density_values, sorted_values, togetherness
 from bayesgmm.verdicts.redundancy import redundancy
 from bayesgmm.verdicts.switching import (
     INVARIANT,
@@ -87,39 +85,6 @@ def test_one_labelling_serves_diagnosis_and_relabelling(galaxies, monkeypatch):
     xr.testing.assert_identical(tree, relabel(galaxies))
     again = label_switching(tree)
     xr.testing.assert_identical(again.relabelled(), tree)
-
-
-def invariants(draws, rows):
-    parts = sorted_values(component_values(draws), draws), density_values(draws, rows)
-    return parts[0] | parts[1] | togetherness(draws, rows)
-
-
-def test_invariants_do_not_depend_on_labels(two_optima):
-    draws = read_draws(two_optima)
-    rows = two_optima["observed_data"]["X"].values
-    rng = np.random.default_rng(2)
-    orders = rng.permuted(np.tile(np.arange(3), (*draws.means.shape[:2], 1)), axis=-1)
-    before, after = invariants(draws, rows), invariants(draws.permuted(orders), rows)
-    assert list(before) == list(after)
-    for name, values in before.items():
-        np.testing.assert_allclose(after[name], values, rtol=1e-9, atol=1e-12)
-
-
-def test_invariants_are_what_they_say(two_optima):
-    draws = read_draws(two_optima)
-    rows = two_optima["observed_data"]["X"].values
-    found = invariants(draws, rows)
-    mixture = draws.mixture(2, 40)
-    cell = {name: values[2, 40] for name, values in found.items()}
-    assert cell["log-likelihood"] == pytest.approx(mixture.log_density(rows).sum(), rel=1e-12)
-    entropy = -(mixture.weights * np.log(mixture.weights)).sum()
-    assert cell["entropy of weights"] == pytest.approx(entropy, rel=1e-12)
-    name = next(each for each in cell if each.startswith("log density at row"))
-    row = int(name.split()[-1])
-    assert cell[name] == pytest.approx(mixture.log_density(rows[[row]])[0], rel=1e-10)
-    name = next(each for each in cell if each.endswith("together"))
-    one, other = mixture.responsibilities(rows[[int(name.split()[i]) for i in (1, 3)]])
-    assert cell[name] == pytest.approx(one @ other, abs=1e-10)
 
 
 def test_redundancy_is_the_loss_of_merging_or_removing(too_many):

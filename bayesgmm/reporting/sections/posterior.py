@@ -7,6 +7,8 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.arrays import Array
+from bayesgmm.convergence.agreement import AGREE, mcse
+from bayesgmm.convergence.monitored import parameter_name
 from bayesgmm.plots.style import colour
 from bayesgmm.posterior.draws import Draws
 from bayesgmm.reporting.inputs import Inputs
@@ -24,8 +26,7 @@ from bayesgmm.reporting.parts import (
 )
 from bayesgmm.reporting.sections.parameters import shown_features
 from bayesgmm.reporting.svg import panels, style, to_svg
-from bayesgmm.verdicts.convergence import AGREE, mcse
-from bayesgmm.verdicts.switching import RELABELLED, parameter_name
+from bayesgmm.verdicts.switching import RELABELLED
 
 _ENOUGH = 400
 _MOST_ROWS = 60

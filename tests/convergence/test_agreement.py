@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bayesgmm.verdicts.convergence import AGREE, agreement, longest_stay, statistics
+from bayesgmm.convergence.agreement import AGREE, agreement, longest_stay, statistics
 
 
 def chains(rng, draws, correlation):

@@ -1,6 +1,6 @@
 """Convergence of chains: R-hat and effective sample sizes, and the bounds that follow from them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,9 @@ _TAILS = (0.05, 0.95)
 _FALSE_ALARMS = 1e-3
 # The largest bound, whatever the length of the chains.
 _MOST = 1.05
+# Proportion of a chain's draws above which a run of equal draws is not due to rejections, and the
+# length of a run that may be.
+STAY, _RUN = 0.05, 20
 _COLUMNS = ["form", "quantity", "r_hat", "ess_bulk", "ess_tail"]
 
 
@@ -66,6 +69,19 @@ def longest_stay(values: Array) -> Array:
         runs = np.diff(ends)
         longest[c] = runs.max() / draws if same.any() else 0.0
     return longest
+
+
+def longest_stays(quantities: Mapping[str, Array]) -> tuple[float, ...]:
+    """`longest_stay` of all quantities together (chain, draw, ...); none if nothing moves."""
+    moving = [each for each in quantities.values() if np.ptp(each) > 0.0]
+    if not moving:
+        return ()
+    return tuple(longest_stay(np.stack(moving, axis=-1)).tolist())
+
+
+def is_stuck(stays: Collection[float], n_draws: int) -> bool:
+    """True if a chain repeats one draw for longer than rejected proposals account for."""
+    return max(stays, default=0.0) > max(STAY, _RUN / n_draws)
 
 
 def mcse(values: Array) -> float:

@@ -10,7 +10,7 @@ from bayesgmm.posterior.coordinates import coordinates
 from bayesgmm.posterior.log_density import problem
 from bayesgmm.sampling.mode_regions import locate
 from bayesgmm.sampling.mode_search import search_modes
-from bayesgmm.sampling.modes import climb
+from bayesgmm.sampling.posterior_modes import climb
 
 
 def posed(x, k, word="full", priors=None):

@@ -1,0 +1,1 @@
+"""Convergence of chains: the quantities that are monitored, R-hat, effective sample sizes."""
