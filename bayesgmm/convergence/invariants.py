@@ -5,6 +5,8 @@ from itertools import pairwise
 import numpy as np
 
 from bayesgmm.arrays import Array, Indices
+from bayesgmm.data.validation import Data
+from bayesgmm.em.completed_rows import with_means
 from bayesgmm.errors import InputError
 from bayesgmm.labels.component_values import Values
 from bayesgmm.labels.memberships import Memberships
@@ -42,13 +44,13 @@ def sorted_values(values: Values, draws: Draws | None) -> dict[str, Array]:
     return found
 
 
-def density_values(draws: Draws, rows: Array, *, known: bool = True) -> dict[str, Array]:
+def density_values(draws: Draws, rows: Data, *, known: bool = True) -> dict[str, Array]:
     """Functionals of the density of each draw: log densities (nats) of all rows, and of some.
 
     Parameters
     ----------
     draws : Draws
-    rows : ndarray of shape (n, D)
+    rows : Data
     known : bool
         False for rows that stand in for the fitted ones.
 
@@ -58,22 +60,22 @@ def density_values(draws: Draws, rows: Array, *, known: bool = True) -> dict[str
         Of some rows at even ranks along the first principal axis.
     """
     shape, stacked = draws.means.shape[:2], draws.stacked()
-    total = DrawnRows(rows, *stacked).contract(np.empty((len(rows), 0)))[1]
+    total = DrawnRows(rows, *stacked).contract(np.empty((len(rows.X), 0)))[1]
     found = {"log-likelihood" if known else "log density of simulated rows": total.reshape(shape)}
-    chosen = _spread_rows(rows)
-    densities, _ = DrawnRows(rows[chosen], *stacked).each()
+    chosen = _spread_rows(with_means(rows.X, None))
+    densities, _ = DrawnRows(rows.take(chosen), *stacked).each()
     for i, row in enumerate(chosen):
         found[f"log density at {_noun(known)} {row}"] = densities[:, i].reshape(shape)
     return found
 
 
-def togetherness(draws: Draws, rows: Array, *, known: bool = True) -> dict[str, Array]:
+def togetherness(draws: Draws, rows: Data, *, known: bool = True) -> dict[str, Array]:
     """Probabilities that neighbours among some rows belong to the same component.
 
     Parameters and rows are those of `density_values`.
     """
-    chosen = _spread_rows(rows)
-    _, responsibilities = DrawnRows(rows[chosen], *draws.stacked()).each()
+    chosen = _spread_rows(with_means(rows.X, None))
+    _, responsibilities = DrawnRows(rows.take(chosen), *draws.stacked()).each()
     together = (responsibilities[..., 1:] * responsibilities[..., :-1]).sum(axis=1)
     return {
         f"{_noun(known)}s {one} and {other} together": together[:, i].reshape(draws.means.shape[:2])

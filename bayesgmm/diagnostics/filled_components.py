@@ -57,11 +57,11 @@ def filled_components(
     >>> filled_components(posterior, rng=2)  # doctest: +SKIP
     """
     draws = read_draws(posterior, variables)
-    x, generator = read_rows(posterior, draws.n_features, X).X, check_rng(rng)
+    rows, generator = read_rows(posterior, draws.n_features, X), check_rng(rng)
     counts = []
     for mixture in draws.mixtures():
-        cumulative = np.cumsum(membership(x, mixture)[1], axis=1)
-        places = generator.random((len(x), 1)) * cumulative[:, -1:]
+        cumulative = np.cumsum(membership(rows.X, mixture, rows.errors)[1], axis=1)
+        places = generator.random((len(rows.X), 1)) * cumulative[:, -1:]
         counts.append(len(np.unique((cumulative <= places).sum(axis=1))))
     k = draws.n_components
     filled = np.array(counts).reshape(draws.n_chains, draws.n_draws)

@@ -25,4 +25,4 @@ def point_estimate(
     mixture = fitted_mixture(name, fit)
     if rows is None or not isinstance(fit, GaussianMixture):
         return mixture, None
-    return mixture, fit.standard_errors(Data(rows.X, mixture.feature_names))
+    return mixture, fit.standard_errors(rows._replace(feature_names=mixture.feature_names))

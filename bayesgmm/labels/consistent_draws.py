@@ -67,7 +67,7 @@ def responsibilities(
         If a group or variable is missing, X has another number of features, or labels switch.
     """
     draws = consistent_draws(posterior, variables)
-    drawn = DrawnRows(read_rows(posterior, draws.n_features, X).X, *draws.stacked())
+    drawn = DrawnRows(read_rows(posterior, draws.n_features, X), *draws.stacked())
     own_labels = np.tile(np.arange(drawn.n_components), (drawn.n_draws, 1))
     coords = {"row": np.arange(drawn.n_rows), "component": np.arange(drawn.n_components)}
     return xr.DataArray(drawn.average(own_labels), coords, list(coords), name="responsibilities")

@@ -120,12 +120,12 @@ class Labelling:
         return self.ambiguity < self.threshold
 
     @property
-    def any_rows(self) -> Array:
-        """The rows, or those that stand in for them, (n, D)."""
+    def any_rows(self) -> Data:
+        """The rows, or those that stand in for them."""
         known = self.rows or self.stand_in
         if known is None:
             raise InvalidParameterError(_MEMBERSHIPS_ALONE)
-        return known.X
+        return known
 
     @cached_property
     def exchanged(self) -> Array:

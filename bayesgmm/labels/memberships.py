@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bayesgmm.arrays import Array, Indices
+from bayesgmm.data.validation import Data
 from bayesgmm.errors import InputError
 from bayesgmm.likelihood.responsibilities_of_draws import DrawnRows, tally, tally_permuted
 from bayesgmm.posterior.draws import Draws
@@ -133,12 +134,12 @@ class Responsibilities:
     Parameters
     ----------
     draws : Draws
-    rows : ndarray of shape (n, D)
+    rows : Data
     hard : bool
         Allocate each row to its most probable component.
     """
 
-    def __init__(self, draws: Draws, rows: Array, *, hard: bool = False) -> None:
+    def __init__(self, draws: Draws, rows: Data, *, hard: bool = False) -> None:
         self._rows = DrawnRows(rows, *draws.stacked(), hard=hard)
         self.shape = (self._rows.n_draws, self._rows.n_rows, self._rows.n_components)
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bayesgmm.arrays import Array, Indices
 from bayesgmm.data.validation import Data
+from bayesgmm.em.completed_rows import with_means
 from bayesgmm.labels import relabelling_methods as methods
 from bayesgmm.labels.assignment import Assignment, assign
 from bayesgmm.labels.memberships import Allocations, Memberships, Probabilities, Responsibilities
@@ -42,7 +43,7 @@ class GaussianProblem:
     @cached_property
     def responsibilities(self) -> Responsibilities:
         """Memberships under the parameters of each draw."""
-        return Responsibilities(self.draws, self.rows.X)
+        return Responsibilities(self.draws, self.rows)
 
     @property
     def memberships(self) -> Memberships:
@@ -54,7 +55,7 @@ class GaussianProblem:
         """Sampled allocations, or else each row's most probable component."""
         if isinstance(self.given, Allocations):
             return self.given
-        return Responsibilities(self.draws, self.rows.X, hard=True)
+        return Responsibilities(self.draws, self.rows, hard=True)
 
     @cached_property
     def pivot(self) -> Mixture:
@@ -136,7 +137,7 @@ def _pra_raw(p: GaussianProblem) -> Assignment:
 
 
 def _data_based(p: GaussianProblem) -> Assignment:
-    return methods.data_based(p.memberships, p.rows.X, _start(p))
+    return methods.data_based(p.memberships, with_means(p.rows.X, None), _start(p))
 
 
 # Methods for draws of any mixture, from memberships alone.

@@ -18,6 +18,7 @@ import numpy as np
 from bayesgmm.arrays import Array, Indices, Integers
 from bayesgmm.core import native
 from bayesgmm.data.degeneracy import check_spread
+from bayesgmm.data.validation import Data
 from bayesgmm.errors import InputError
 from bayesgmm.likelihood.em_steps import n_threads
 from bayesgmm.mixture.gaussian_densities import LOG_2
@@ -51,15 +52,12 @@ class DrawnRows:
 
     Parameters
     ----------
-    x : ndarray of shape (n, D)
-        float64, C-ordered; NaN where an entry was not seen.
+    rows : Data
     weights, means, covariances : ndarrays of shape (T, K), (T, K, D), (T, K, D, D)
     hard : bool
         Replace each row's responsibilities by 1 for the largest and 0 for the others.
     threads : int, optional
         An upper limit; None for the number of processors.
-    errors : ndarray, optional
-        Variances or covariances of the rows' errors, as in `Data`.
 
     Notes
     -----
@@ -69,15 +67,15 @@ class DrawnRows:
 
     def __init__(
         self,
-        x: Array,
+        rows: Data,
         weights: Array,
         means: Array,
         covariances: Array,
         *,
         hard: bool = False,
         threads: int | None = None,
-        errors: Array | None = None,
     ) -> None:
+        x = rows.X
         check_spread(x, some=False)
         seen = ~np.isnan(x)
         counts = np.maximum(seen.sum(axis=0), 1)
@@ -100,7 +98,7 @@ class DrawnRows:
             np.ascontiguousarray(x),
             shift,
             scale,
-            errors,
+            rows.errors,
             np.ascontiguousarray(weights),
             moved,
             scaled,

@@ -197,7 +197,20 @@ def read_rows(posterior: Posterior, n_features: int, X: Any = None) -> Data:
                 "rows as X."
             )
         (X,) = candidates.values()
+        rows = rows_of(X, n_features, "the posterior's means have")
+        return rows._replace(errors=_stored_errors(posterior))
     return rows_of(X, n_features, "the posterior's means have")
+
+
+def _stored_errors(posterior: Posterior) -> Array | None:
+    """Errors of the fitted rows as `Data` has them, from ``constant_data``."""
+    if not isinstance(posterior, xr.DataTree) or "constant_data" not in posterior.children:
+        return None
+    group = posterior["constant_data"].to_dataset()
+    if "error_covariances" not in group.data_vars:
+        return None
+    errors = group["error_covariances"].values
+    return np.ascontiguousarray(errors.reshape(len(errors), -1))
 
 
 def rows_if_known(posterior: Posterior, n_features: int, X: Any = None) -> Data | None:
@@ -235,7 +248,7 @@ def rows_of(X: Any, n_features: int, owner: str) -> Data:
         X = np.asarray(X)[:, np.newaxis]
     elif n_features == 1 and isinstance(X, list | tuple) and X and isinstance(X[0], Real):
         X = np.array(X)[:, np.newaxis]
-    data = check_data(X)
+    data = check_data(X, allow_nan=True, allow_unseen=True)
     if data.X.shape[1] != n_features:
         raise InputError(f"X has {data.X.shape[1]} features, but {owner} {n_features}.")
     return data

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.core import native
+from bayesgmm.data.validation import Data
+from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.coordinates import Coordinates
 from bayesgmm.priors.prior_numbers import prior_numbers
@@ -22,7 +24,7 @@ class Problem:
     Attributes
     ----------
     coordinates : Coordinates
-    rows : ndarray of shape (n, D)
+    rows : Data
     arrays : tuple
         Rows, scaling, priors and frame, which the header points into.
     header : ndarray of int64
@@ -30,7 +32,7 @@ class Problem:
     """
 
     coordinates: Coordinates
-    rows: Array
+    rows: Data
     arrays: tuple[Any, ...]
     header: NDArray[np.int64]
 
@@ -49,36 +51,37 @@ class Problem:
         return out[:k], means, out[k + k * d :].reshape(k, d, d)
 
 
-def problem(x: Array, priors: ResolvedPriors, coordinates: Coordinates) -> Problem:
+def problem(rows: Data, priors: ResolvedPriors, coordinates: Coordinates) -> Problem:
     """The posterior of rows under priors.
 
     Parameters
     ----------
-    x : ndarray of shape (n, D)
-        float64, C-ordered, finite.
+    rows : Data
     priors : ResolvedPriors
         An order of the means is left aside: the density is that of components in any order.
     coordinates : Coordinates
     """
     priors = priors.without_order()
     # The normalising constant, which the core omits, from the priors' own density at one point.
-    alone = _assemble(x[:0], priors, coordinates, 0.0)
+    alone = _assemble(Data(rows.X[:0], None), priors, coordinates, 0.0)
     origin = np.zeros(coordinates.size)
     kernel, _ = alone.log_density(origin)
     parameters = alone.parameters(origin)
     density = priors.log_density(Mixture(*parameters))
     density += coordinates.log_jacobian(parameters[0], parameters[2][: coordinates.groups])
-    constant = density - kernel + len(x) * np.log(coordinates.scale).sum()
-    return _assemble(x, priors, coordinates, float(constant))
+    seen = (~np.isnan(rows.X)).sum(axis=0)
+    constant = density - kernel + (seen * np.log(coordinates.scale)).sum()
+    return _assemble(rows, priors, coordinates, float(constant))
 
 
 def _assemble(
-    x: Array, priors: ResolvedPriors, coordinates: Coordinates, constant: float
+    data: Data, priors: ResolvedPriors, coordinates: Coordinates, constant: float
 ) -> Problem:
     shift, scale, frame = coordinates.shift, coordinates.scale, coordinates.frame
     # Copies, of the type and layout that the core points to.
     prior = prior_numbers(priors.transformed(shift, scale))
     inverse = 1.0 / frame if frame.ndim == 1 else np.linalg.solve(frame, np.eye(len(frame)))
+    x, *_, errors = Rows.of(data).arguments
     arrays = (np.ascontiguousarray(x), np.array(shift), np.array(scale), np.array(frame), inverse)
-    header = native.problem(*arrays[:3], None, prior, *arrays[3:], constant)
-    return Problem(coordinates, x, (*arrays, prior), header)
+    header = native.problem(*arrays[:3], errors, prior, *arrays[3:], constant)
+    return Problem(coordinates, data, (*arrays, errors, prior), header)

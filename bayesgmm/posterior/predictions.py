@@ -44,9 +44,9 @@ def log_likelihood(
         If a group or variable is missing, or X has another number of features.
     """
     draws = read_draws(posterior, variables)
-    x = read_rows(posterior, draws.n_features, X).X
-    values = DrawnRows(x, *draws.stacked()).densities()
-    return _by_draw(posterior, values.reshape(draws.n_chains, draws.n_draws, len(x)), {})
+    rows = read_rows(posterior, draws.n_features, X)
+    values = DrawnRows(rows, *draws.stacked()).densities()
+    return _by_draw(posterior, values.reshape(draws.n_chains, draws.n_draws, -1), {})
 
 
 def co_clustering(
@@ -73,8 +73,8 @@ def co_clustering(
         14,000 rows: the result has n^2 entries.
     """
     draws = read_draws(posterior, variables)
-    x = read_rows(posterior, draws.n_features, X).X
-    n = len(x)
+    rows = read_rows(posterior, draws.n_features, X)
+    n = len(rows.X)
     if n * n > _MOST_PAIRS:
         raise InputError(
             f"X has {n} rows, whose {n * n:.3g} pairs exceed the memory set aside for them. Give "
@@ -82,7 +82,7 @@ def co_clustering(
         )
     out = np.zeros((n, n))
     for mixture in draws.mixtures():
-        r = membership(x, mixture)[1]
+        r = membership(rows.X, mixture, rows.errors)[1]
         out += r @ r.T
     out /= draws.n_chains * draws.n_draws
     np.fill_diagonal(out, 1.0)

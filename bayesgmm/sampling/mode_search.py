@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.covariance.structures import Structure
+from bayesgmm.data.validation import Data
 from bayesgmm.errors import DegeneracyWarning, FitError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.mixture.bhattacharyya_distance import bhattacharyya_distances
@@ -49,13 +50,13 @@ def search_modes(problem: Problem, near: Mixture, starts: list[Mixture]) -> list
     first = climb(problem, frame.of(near))
     if first is None:
         return []
-    moves = _moves(Mixture(*problem.parameters(first.u)), len(problem.rows))
+    moves = _moves(Mixture(*problem.parameters(first.u)), len(problem.rows.X))
     each = (frame.of(start) for start in [*starts, *moves])
     return other_modes(problem, first, each, _EVALUATIONS)
 
 
 def penalised_fits(
-    x: Array,
+    data: Data,
     priors: Priors,
     resolved: ResolvedPriors,
     structure: Structure,
@@ -76,7 +77,7 @@ def penalised_fits(
             with warnings.catch_warnings():
                 # A degenerate maximum is not a useful start.
                 warnings.simplefilter("error", DegeneracyWarning)
-                found.append(fit.fit(x).mixture_)
+                found.append(fit.fit(data).mixture_)
         except (DegeneracyWarning, FitError):
             continue
     return found

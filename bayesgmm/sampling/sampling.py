@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bayesgmm.arguments import (
     check_choice,
@@ -24,6 +24,7 @@ from bayesgmm.arguments import (
 from bayesgmm.convergence.agreement import ENOUGH
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.validation import Data, check_data
+from bayesgmm.em.completed_rows import with_means
 from bayesgmm.em.component_order import check_reference
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
@@ -68,6 +69,8 @@ def sample_posterior(
     target_accept: float = 0.9,
     min_ess: float = ENOUGH,
     max_time: float = 300.0,
+    error_covariances: ArrayLike | None = None,
+    missing: str = "at random",
     with_log_likelihood: bool | None = None,
     with_posterior_predictive: bool = False,
     rng: Any = None,
@@ -78,7 +81,7 @@ def sample_posterior(
     Parameters
     ----------
     X : array-like or data frame of shape (n, D)
-        Finite numbers.
+        Numbers; NaN are missing, see `missing`.
     n_components : int, optional
         K; that of `init` where this is a fit or a mixture.
     covariance_type : str or Structure, optional
@@ -110,6 +113,11 @@ def sample_posterior(
         Seconds of sampling after which only the first 1000 draws are completed, 4000 of chains
         that jump between modes. A run that this ends (attribute `stopped`) depends on the speed
         of the machine.
+    error_covariances : array-like, optional
+        Measurement errors of the rows, as in `GaussianMixture.fit`; the posterior is that of the
+        mixture of the rows without them.
+    missing : {"at random", "raise"}
+        As in `GaussianMixture`.
     with_log_likelihood : bool, optional
         Whether to keep the log density of each row under each draw (for ``az.loo``). None: if it
         takes at most 512 MB; `log_likelihood` makes it at any time.
@@ -178,7 +186,9 @@ def sample_posterior(
     began = time.perf_counter()
     _check_arguments(priors, nuts_sampler, target_accept)
     _check_lengths({"tune": tune, "chains": chains}, {"min_ess": min_ess, "max_time": max_time})
-    data, priors = check_data(X), priors or Priors()
+    check_choice("missing", missing, ("at random", "raise"))
+    data = check_data(X, allow_nan=missing != "raise", error_covariances=error_covariances)
+    priors = priors or Priors()
     n_components, structure, given = _model(n_components, covariance_type, init, data)
     free_blocks(structure, n_components, data.X.shape[1])
     lengths = _lengths(draws, chains, n_components, data.X.shape[1])
@@ -186,13 +196,14 @@ def sample_posterior(
     for_em, for_starts, for_chains, for_new_rows, for_modes = generator.spawn(5)
     em = estimate(data, n_components, structure, priors, for_em, given)
     resolved = priors.for_data(data, n_components, structure)
-    target = problem(data.X, resolved, coordinates(data.X, n_components, structure, em.mixture))
+    frame = coordinates(with_means(data.X, None), n_components, structure, em.mixture)
+    target = problem(data, resolved, frame)
     modes = []
     # Modes are counted up to an exchange of components, which priors that differ do not allow.
     if resolved.equal_for(range(n_components)):
         fits = []
         if init == "starts" or not em.agreed:
-            fits = penalised_fits(data.X, priors, resolved, structure, for_modes)
+            fits = penalised_fits(data, priors, resolved, structure, for_modes)
         modes = search_modes(target, em.mixture, fits)
     seed = int(for_chains.integers(2**63))
     plan = Plan(lengths, tune, seed, target_accept, max_time, progressbar)
@@ -416,6 +427,10 @@ def _tree(
         },
         labels,
     )
+    if data.errors is not None:
+        first = "row" if len(data.errors) > 1 else "all_rows"
+        dims = (first, "feature", "feature_bis")[: 2 if data.errors.shape[1] == d else 3]
+        constant["error_covariances"] = dims, data.errors.reshape(-1, *(d,) * (len(dims) - 1))
     return xr.DataTree.from_dict(
         {
             "/": xr.Dataset(attrs=dict(attributes)),

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayesgmm.arrays import Array
+from bayesgmm.data.validation import Data
+from bayesgmm.mixture.partial_rows import conditional_moments
 from bayesgmm.posterior.draws import Draws
 
 # Differences of location below this many standard deviations, and ratios of standard deviations
@@ -35,18 +36,24 @@ class Discrepancy:
     errors: float
 
 
-def discrepancy(draws: Draws, X: Array) -> Discrepancy:
+def discrepancy(draws: Draws, rows: Data) -> Discrepancy:
     """Compare mean and standard deviation of each feature between rows and mixtures.
 
     At a maximum of the likelihood they are equal, whether or not the rows are Gaussian within
     components; draws are within a few standard errors. Draws for other rows, or for rows in other
-    units, are not.
+    units, are not. Of rows seen in part, or through noise, the moments are those expected given
+    what was observed, under one of the draws.
 
     Parameters
     ----------
     draws : Draws
-    X : ndarray of shape (n, D)
+    rows : Data
     """
+    X, unseen = rows.X, np.zeros(draws.n_features)
+    if rows.partial:
+        some = draws.mixture(0, draws.n_draws - 1)
+        found = conditional_moments(some, X, rows.errors)
+        X, unseen = found.mean, np.diagonal(found.covariance, axis1=1, axis2=2).mean(axis=0)
     weights, means, covariances = draws.stacked()
     shares = weights[..., np.newaxis]
     centre, n = X.mean(axis=0), len(X)
@@ -57,7 +64,8 @@ def discrepancy(draws: Draws, X: Array) -> Discrepancy:
     location = (shares * moved).sum(axis=1)
     variances = np.diagonal(covariances / unit[:, np.newaxis] / unit, axis1=2, axis2=3)
     total = (shares * (variances + np.square(moved - location[:, np.newaxis]))).sum(axis=1)
-    sd, drawn_sd = z.std(axis=0), np.sqrt(np.median(total, axis=0))
+    sd = np.sqrt(z.var(axis=0) + unseen / unit**2)
+    drawn_sd = np.sqrt(np.median(total, axis=0))
     drawn = np.median(location, axis=0)
     wide = np.maximum(sd, drawn_sd)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bayesgmm.arrays import Array
+from bayesgmm.data.validation import Data
 from bayesgmm.likelihood.responsibilities_of_draws import DrawnRows
 from bayesgmm.mixture.merged_components import merged
 from bayesgmm.posterior.draws import Draws
@@ -52,7 +53,7 @@ class Redundancy(NamedTuple):
         return shares
 
 
-def redundancy(draws: Draws, rows: Array, n_rows: float | None = None) -> Redundancy:
+def redundancy(draws: Draws, rows: Data, n_rows: float | None = None) -> Redundancy:
     """Loss of log-likelihood of merging two components or removing one, whichever is least.
 
     Components i and j become one of weight w = w_i + w_j, mean m = (w_i m_i + w_j m_j) / w and
@@ -65,7 +66,7 @@ def redundancy(draws: Draws, rows: Array, n_rows: float | None = None) -> Redund
     Parameters
     ----------
     draws : Draws
-    rows : ndarray of shape (n, D)
+    rows : Data
     n_rows : float, optional
         The number of rows on which the posterior rests, if `rows` only stand in for them: losses
         are scaled to it.
@@ -77,23 +78,23 @@ def redundancy(draws: Draws, rows: Array, n_rows: float | None = None) -> Redund
     k, d = draws.n_components, draws.n_features
     form = _form(draws.covariances)
     parameters = 1 + d + form.parameters(d)
-    size = float(len(rows)) if n_rows is None else n_rows
+    size = float(len(rows.X)) if n_rows is None else n_rows
     if k == 1:
         return Redundancy(np.full((draws.n_chains, 1), np.inf), parameters, size)
     pairs = np.array([(i, j) for i in range(k) for j in range(i)])
-    affordable = int(_BUDGET / ((len(pairs) + k) * len(rows) * k)) // draws.n_chains
+    affordable = int(_BUDGET / ((len(pairs) + k) * len(rows.X) * k)) // draws.n_chains
     count = min(draws.n_draws, max(min(affordable, _MOST_DRAWS), _LEAST_DRAWS))
     chosen = np.unique(np.linspace(0, draws.n_draws - 1, count).astype(np.int64))
     some = Draws(draws.weights[:, chosen], draws.means[:, chosen], draws.covariances[:, chosen])
     weights, means, covariances = some.stacked()
-    nothing = np.empty((len(rows), 0))
+    nothing = np.empty((len(rows.X), 0))
     before = DrawnRows(rows, weights, means, covariances).contract(nothing)[1]
     after = np.full(len(weights), -np.inf)
     fewer = [_merged(weights, means, covariances, i, j, form) for i, j in pairs]
     fewer += [_without(weights, means, covariances, i) for i in range(k)]
     for each in fewer:
         after = np.maximum(after, DrawnRows(rows, *each).contract(nothing)[1])
-    losses = (before - after) * (size / len(rows))
+    losses = (before - after) * (size / len(rows.X))
     return Redundancy(losses.reshape(draws.n_chains, -1), parameters, size)
 
 

@@ -302,7 +302,7 @@ def _figures(
         n_components=k,
         n_chains=n_chains,
         n_draws=n_draws,
-        rows=None if rows is None or draws is None else discrepancy(draws, rows.X),
+        rows=None if rows is None or draws is None else discrepancy(draws, rows),
         feature_words=() if draws is None else draws.feature_words,
         density=agreement(invariant[of_density], judged.density),
         invariant=agreement(invariant[~of_density], judged.invariant),

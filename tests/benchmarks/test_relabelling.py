@@ -14,6 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from timing import in_words, seconds
 
 from bayesgmm import Mixture
+from bayesgmm.data.validation import Data
 from bayesgmm.labels import relabelling_methods as methods
 from bayesgmm.labels.assignment import assign
 from bayesgmm.labels.memberships import Responsibilities
@@ -66,13 +67,13 @@ def looped_stephens(draws, x, start):
 def test_ecr_and_stephens(d, benchmark, report):
     mixture, x, draws = switching_draws(4000, 1000, 5, d)
     pivot = mixture.classify(x)
-    start = methods.ecr(Responsibilities(draws, x), pivot).permutations
+    start = methods.ecr(Responsibilities(draws, Data(x, None)), pivot).permutations
 
     def ecr():
-        return methods.ecr(Responsibilities(draws, x), pivot)
+        return methods.ecr(Responsibilities(draws, Data(x, None)), pivot)
 
     def stephens():
-        return methods.stephens(Responsibilities(draws, x), start)
+        return methods.stephens(Responsibilities(draws, Data(x, None)), start)
 
     stephens()
     ecr_time = min(seconds(ecr) for _ in range(5))
@@ -98,7 +99,7 @@ def test_many_components(benchmark, report):
     pivot = mixture.classify(x)
 
     def ecr():
-        return methods.ecr(Responsibilities(draws, x), pivot)
+        return methods.ecr(Responsibilities(draws, Data(x, None)), pivot)
 
     ecr()
     our_time = min(seconds(ecr) for _ in range(3))

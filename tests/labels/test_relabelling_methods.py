@@ -9,6 +9,7 @@ import pytest
 from memberships import Probabilities
 
 from bayesgmm import Mixture
+from bayesgmm.data.validation import Data
 from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.labels import relabelling_methods as methods
 from bayesgmm.labels.assignment import assign, composed, inverse
@@ -47,7 +48,9 @@ def misplaced(z, permutations, pivot):
 
 
 @pytest.mark.parametrize(
-    "memberships", [Probabilities(P), Responsibilities(DRAWS, Y)], ids=["given", "formed"]
+    "memberships",
+    [Probabilities(P), Responsibilities(DRAWS, Data(Y, None))],
+    ids=["given", "formed"],
 )
 def test_stephens_equals_r_on_every_draw(memberships):
     expected = reference("STEPHENS")
@@ -151,8 +154,8 @@ def test_memberships_of_every_form_have_the_same_sums():
     hard = np.eye(K)[P.argmax(axis=2)]
     pairs = [
         (Allocations(Z, K), Probabilities(np.eye(K)[Z])),
-        (Responsibilities(DRAWS, Y), Probabilities(P)),
-        (Responsibilities(DRAWS, Y, hard=True), Probabilities(hard)),
+        (Responsibilities(DRAWS, Data(Y, None)), Probabilities(P)),
+        (Responsibilities(DRAWS, Data(Y, None), hard=True), Probabilities(hard)),
     ]
     for one, other in pairs:
         assert one.shape == other.shape
@@ -163,7 +166,7 @@ def test_memberships_of_every_form_have_the_same_sums():
 
 
 def test_log_likelihoods_of_draws():
-    found = Responsibilities(DRAWS, Y).log_likelihoods()
+    found = Responsibilities(DRAWS, Data(Y, None)).log_likelihoods()
     expected = [DRAWS.mixture(0, t).log_density(Y).sum() for t in range(len(THETA))]
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 

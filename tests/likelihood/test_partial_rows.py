@@ -5,6 +5,7 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
+from bayesgmm.data.validation import Data
 from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.likelihood.information import information, symmetric_basis
 from bayesgmm.likelihood.responsibilities import membership
@@ -116,7 +117,8 @@ def test_densities_and_moments_of_the_mixture_and_of_the_core(d, kind):
     found = membership(x, mixture, errors)
     np.testing.assert_allclose(found[0], density, rtol=1e-10, atol=1e-14)
     np.testing.assert_allclose(found[1], responsibilities, atol=1e-10)
-    drawn = DrawnRows(x, *(np.stack([each, each]) for each in theta), errors=errors)
+    rows = Data(x, None, errors=errors)
+    drawn = DrawnRows(rows, *(np.stack([each, each]) for each in theta))
     np.testing.assert_allclose(drawn.densities(), np.stack([density, density]), 1e-10, 1e-14)
     np.testing.assert_allclose(drawn.contract(np.ones((len(x), 1)))[1], [total, total], rtol=1e-10)
 

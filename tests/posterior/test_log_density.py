@@ -29,7 +29,7 @@ def test_the_density_is_likelihood_times_priors_times_jacobian(case):
         u = somewhere(target, rng)
         value, _ = target.log_density(u)
         mixture = as_mixture(target, u)
-        expected = mixture.log_density(target.rows).sum() + priors.log_density(mixture)
+        expected = mixture.log_density(target.rows.X).sum() + priors.log_density(mixture)
         groups = mixture.covariances[: target.coordinates.groups]
         expected += target.coordinates.log_jacobian(mixture.weights, groups)
         assert value == pytest.approx(expected, rel=1e-11)

@@ -6,6 +6,7 @@ from problems import rows
 
 from bayesgmm import GaussianMixture, Priors, load_dataset
 from bayesgmm.covariance.structures import as_structure
+from bayesgmm.data.validation import Data
 from bayesgmm.posterior.coordinates import coordinates
 from bayesgmm.posterior.log_density import problem
 from bayesgmm.sampling.mode_regions import locate
@@ -18,7 +19,7 @@ def posed(x, k, word="full", priors=None):
     fit = GaussianMixture(k, covariance_type=word, random_state=0).fit(x)
     frame = coordinates(x, k, structure, fit.mixture_)
     resolved = (priors or Priors()).for_data(x, k, structure)
-    return problem(x, resolved, frame), fit.mixture_
+    return problem(Data(x, None), resolved, frame), fit.mixture_
 
 
 def permuted(frame, u, order):

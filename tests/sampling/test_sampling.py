@@ -195,12 +195,12 @@ def test_bad_arguments(faithful, change, message):
 
 def bad_rows(rng):
     x = rng.standard_normal((30, 2))
-    constant, missing = x.copy(), x.copy()
+    constant, infinite = x.copy(), x.copy()
     constant[:, 1] = 3.0
-    missing[4, 0] = np.nan
+    infinite[4, 0] = np.inf
     return {
         "constant": (constant, 2),
-        "missing": (missing, 2),
+        "infinite": (infinite, 2),
         "more components than rows": (x[:3], 5),
         "one row": (x[:1], 1),
         "text": (np.array([["a", "b"]] * 30), 2),

@@ -4,6 +4,7 @@ import numpy as np
 from pytensor.compile.mode import Mode
 
 from bayesgmm.covariance.structures import as_structure
+from bayesgmm.data.validation import Data
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.coordinates import coordinates
 from bayesgmm.posterior.log_density import problem
@@ -73,7 +74,7 @@ def built(case, k=3, n=150, near=None):
     x = rows(n, d)
     structure = as_structure(word)
     priors = priors_of(case, k).for_data(x, k, structure)
-    return problem(x, priors, coordinates(x, k, structure, near)), priors
+    return problem(Data(x, None), priors, coordinates(x, k, structure, near)), priors
 
 
 def somewhere(target, rng, spread=0.4):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from bayesgmm import Mixture, label_switching
+from bayesgmm.data.validation import Data
 from bayesgmm.posterior.draws import Draws, read_draws
 from bayesgmm.verdicts.redundancy import redundancy
 
@@ -34,7 +35,7 @@ def test_clear_clusters_are_not_redundant_under_any_structure(form):
     tree["posterior"] = group.assign(
         covariances=(dims, restricted(group["covariances"].values, form))
     )
-    found = redundancy(read_draws(tree), tree["observed_data"]["X"].values)
+    found = redundancy(read_draws(tree), Data(tree["observed_data"]["X"].values, None))
     assert found.parameters == FORMS[form]
     verdict = label_switching(tree)
     assert verdict.verdict == "no switching", verdict.explanation
@@ -53,4 +54,4 @@ def test_the_merged_mixture_has_the_structure(form):
     whole = restricted(mixture.covariance()[None, None, None], form)[0, 0]
     alone = Mixture([1.0], [mixture.mean()], whole)
     expected = (mixture.log_density(X) - alone.log_density(X)).sum()
-    assert redundancy(one, X).losses[0, 0] == pytest.approx(expected, abs=1e-8)
+    assert redundancy(one, Data(X, None)).losses[0, 0] == pytest.approx(expected, abs=1e-8)

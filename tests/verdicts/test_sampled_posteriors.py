@@ -6,6 +6,7 @@ import xarray as xr
 
 import bayesgmm
 from bayesgmm import Mixture
+from bayesgmm.data.validation import Data
 from bayesgmm.posterior.draws import read_draws
 
 
@@ -46,6 +47,6 @@ def test_the_log_likelihood_is_the_sampler_s(sampled):
     from bayesgmm.labels.memberships import Responsibilities
 
     draws = read_draws(sampled["posterior"])
-    ours = Responsibilities(draws, sampled["X"]).log_likelihoods()
+    ours = Responsibilities(draws, Data(sampled["X"], None)).log_likelihoods()
     theirs = sampled["posterior"]["log_likelihood"]["X"].sum("row").values.ravel()
     np.testing.assert_allclose(ours, theirs, rtol=1e-11)

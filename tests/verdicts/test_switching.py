@@ -9,6 +9,7 @@ import xarray as xr
 
 import bayesgmm
 from bayesgmm.convergence.agreement import r_hat_and_ess
+from bayesgmm.data.validation import Data
 from bayesgmm.errors import InputError
 from bayesgmm.labels import labelling
 from bayesgmm.labels.relabelling import relabel
@@ -90,7 +91,7 @@ def test_one_labelling_serves_diagnosis_and_relabelling(galaxies, monkeypatch):
 def test_redundancy_is_the_loss_of_merging_or_removing(too_many):
     """Against mixtures made by hand, on one draw."""
     draws, rows = read_draws(too_many), too_many["observed_data"]["X"].values
-    found = redundancy(draws, rows)
+    found = redundancy(draws, Data(rows, None))
     assert found.parameters == 6
     mixture = draws.mixture(0, 0)
     losses = []
