@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 import bayesgmm
+from bayesgmm.cli.command_line import command_line
 from bayesgmm.cli.output import STANDARD_OUTPUT, Results
 
 DEBUG = "bayesgmm.debug"
@@ -46,15 +48,35 @@ def _output(_ctx: click.Context, _parameter: click.Parameter, value: Path | None
     return STANDARD_OUTPUT if value == Path("-") else value
 
 
-def count_option(name: str, default: int | None, what: str, least: int = 1) -> Decorator:
+def _components(ctx: click.Context, _parameter: click.Parameter, value: int | None) -> int:
+    if value is None:
+        # Options that were given are processed before those that were not.
+        line = command_line("select", context=ctx)
+        raise click.UsageError(
+            "Missing option '-k'. Give the number of components, as in -k 2, or choose it:"
+            f"\n  {line}"
+        )
+    return value
+
+
+def _sources(_ctx: click.Context, _parameter: click.Parameter, word: str) -> list[CompletionItem]:
+    """Complete the names of shipped data sets and of files."""
+    from bayesgmm.datasets.load import dataset_names
+
+    names = [CompletionItem(name) for name in dataset_names() if name.startswith(word)]
+    return [*names, CompletionItem(word, type="file")]
+
+
+def count_option(*names: str, default: int | None, what: str, least: int = 1) -> Decorator:
     """Return an option for an integer of at least `least`."""
     kind = click.IntRange(min=least)
-    return click.option(name, type=kind, default=default, show_default=True, help=what)
+    return click.option(*names, type=kind, default=default, show_default=True, help=what)
 
 
 def seed_option(what: str) -> Decorator:
     """Return `--seed`, whose help begins with `what`."""
-    return count_option("--seed", 0, f"{what} The same seed gives the same result.", least=0)
+    what = f"{what} The same seed gives the same result."
+    return count_option("--seed", default=0, what=what, least=0)
 
 
 def output_option(what: str, **more: Any) -> Decorator:
@@ -73,7 +95,11 @@ debug_option = click.option(
 )
 force_option = click.option("--force", is_flag=True, help="Replace an output file that exists.")
 components_option = click.option(
-    "-k", "--components", type=click.IntRange(min=1), required=True, help="Number of components."
+    "-k",
+    "--components",
+    type=click.IntRange(min=1),
+    callback=_components,
+    help="Number of components, which `bayesgmm select` chooses.  [required]",
 )
 covariance_option = click.option(
     "--covariance",
@@ -101,7 +127,7 @@ def data_options(command: Any) -> Any:
         click.option(
             "--columns", callback=split, help="Columns to fit: names or positions, as a,b,2."
         ),
-        click.argument("data"),
+        click.argument("data", shell_complete=_sources),
     ):
         command = add(command)
     return command

@@ -1,14 +1,12 @@
 """`bayesgmm report`: fit, posterior, relabelling and diagnostics on one page."""
 
-import csv
-import io
-import shlex
 from pathlib import Path
 from typing import Any
 
 import click
 
 import bayesgmm
+from bayesgmm.cli.command_line import command_line
 from bayesgmm.cli.input_rows import read_mixture, read_rows
 from bayesgmm.cli.options import count_option, covariance_option, data_options, result_options
 from bayesgmm.cli.output import Results, heard_warnings, printable
@@ -35,9 +33,12 @@ _NOT_THE_PAGE = {"output", "force", "quiet", "as_json"}
     help="Sample the posterior too, or not.",
 )
 @count_option(
-    "--draws", None, "Draws kept of each chain.  [default: as convergence needs]", least=4
+    "--draws",
+    default=None,
+    what="Draws kept of each chain.  [default: as convergence needs]",
+    least=4,
 )
-@count_option("--chains", 4, "Number of chains.")
+@count_option("--chains", default=4, what="Number of chains.")
 @click.option("--truth", help="Mixture from which the rows were drawn: a file of `fit -o`.")
 @click.option("--title", help="Heading of the page.  [default: the data's name]")
 @result_options(
@@ -73,7 +74,10 @@ def report(
     from bayesgmm.display import stages
 
     if components is None and not chosen:
-        raise click.UsageError("Give the number of components, -k, or choose it by --select.")
+        chosen_line = command_line(extra=["--select"])
+        raise click.UsageError(
+            f"Give the number of components, as in -k 2, or choose it by --select:\n  {chosen_line}"
+        )
     if truth == source["data"] == "-":
         raise click.UsageError("Standard input is read once: use - for DATA or --truth alone.")
     results.check_target()
@@ -110,7 +114,7 @@ def report(
                 selection=selection,
                 title=printable(title or _title(source["data"])),
                 source=rows.name,
-                command=_command(),
+                command=command_line(without=_NOT_THE_PAGE),
             )
     text = page.to_json() if results.as_json else str(page)
     results.write(text, "The report was", page.html.encode)
@@ -135,36 +139,3 @@ def _sampled(
 
 def _title(data: str) -> str:
     return "Standard input" if data == "-" else Path(data).stem.replace("_", " ")
-
-
-def _command() -> str:
-    """Return the command line of the page, without the options that concern its file alone."""
-    context = click.get_current_context()
-    words = ["bayesgmm", str(context.info_name)]
-    for parameter in context.command.params:
-        name = str(parameter.name)
-        given = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-        if given and name in context.params and name not in _NOT_THE_PAGE:
-            words += _words(parameter, context.params[name])
-    return " ".join(map(_quoted, words))
-
-
-def _quoted(word: str) -> str:
-    r"""Quote a word for a shell; write bytes that are not UTF-8 as $'\xff'."""
-    text = printable(word)
-    if text == word:
-        return shlex.quote(word)
-    escaped = printable(word.replace("\\", "\\\\").replace("'", "\\'"))
-    return f"$'{escaped}'"
-
-
-def _words(parameter: click.Parameter, value: Any) -> list[str]:
-    if isinstance(value, list):
-        line = io.StringIO()
-        csv.writer(line, lineterminator="").writerow(value)
-        value = line.getvalue()
-    if isinstance(parameter, click.Argument):
-        return [str(value)]
-    if isinstance(value, bool):
-        return [parameter.opts[0] if value else parameter.secondary_opts[0]]
-    return [parameter.opts[0], str(value)]

@@ -21,9 +21,13 @@ from bayesgmm.cli.output import Results, heard_warnings, json_text
 @data_options
 @components_option
 @covariance_option
-@count_option("--draws", None, "Draws kept of each chain.  [default: as convergence needs]")
-@count_option("--tune", 1000, "Draws of each chain that tune the sampler and are discarded.")
-@count_option("--chains", 4, "Number of chains.")
+@count_option(
+    "--draws", default=None, what="Draws kept of each chain.  [default: as convergence needs]"
+)
+@count_option(
+    "--tune", default=1000, what="Draws of each chain that tune the sampler and are discarded."
+)
+@count_option("--chains", default=4, what="Number of chains.")
 @result_options("Seed of the starts and the chains.", "Also write the draws, as NetCDF.")
 def sample(
     components: int,

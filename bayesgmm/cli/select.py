@@ -15,8 +15,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @data_options
-@count_option("--max-components", 9, "The largest number of components to try.")
-@count_option("--min-components", 1, "The smallest.")
+@count_option(
+    "-k",
+    "--max-components",
+    default=9,
+    what="The largest number of components to try: -k 5 tries 1 to 5.",
+)
+@count_option("--min-components", default=1, what="The smallest.")
 @click.option(
     "--structures",
     callback=split,
@@ -29,7 +34,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Criterion of the ranking; cv is the log-likelihood of held-out rows.",
 )
-@count_option("--top", 5, "Number of models to print.")
+@count_option("--top", default=5, what="Number of models to print.")
 @result_options("Seed of the starts and folds.", "Also write the best mixture, as JSON.")
 def select(
     max_components: int,
@@ -49,7 +54,7 @@ def select(
     \b
     Examples:
       bayesgmm select faithful
-      bayesgmm select measurements.csv --max-components 5 --structures EEE,VVV -o best.json
+      bayesgmm select measurements.csv -k 5 --structures EEE,VVV -o best.json
     """
     if min_components > max_components:
         raise click.UsageError(
