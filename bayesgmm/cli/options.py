@@ -94,6 +94,9 @@ debug_option = click.option(
     help="Show the traceback of an error.",
 )
 force_option = click.option("--force", is_flag=True, help="Replace an output file that exists.")
+quiet_option = click.option(
+    "--quiet", is_flag=True, help="Show errors only: no warnings, messages or progress."
+)
 components_option = click.option(
     "-k",
     "--components",
@@ -112,6 +115,12 @@ covariance_option = click.option(
 
 def data_options(command: Any) -> Any:
     """Add the argument DATA and the options for reading it: the arguments of `read_rows`."""
+    labels = "Column of known groups: compared, not fitted."
+    return reading_options(click.option("--label-column", help=labels)(command))
+
+
+def reading_options(command: Any) -> Any:
+    """Add the argument DATA and the options for reading it, without that for known groups."""
     for add in (
         click.option(
             "--header/--no-header",
@@ -119,11 +128,24 @@ def data_options(command: Any) -> Any:
             help="Whether the first line of a CSV holds names.  [default: found]",
         ),
         click.option(
+            "--decimal",
+            type=click.Choice([".", ","]),
+            default=".",
+            show_default=True,
+            help="Decimal mark of a CSV.",
+        ),
+        click.option(
             "--delimiter",
             callback=_delimiter,
             help="One character, tab or space.  [default: found]",
         ),
-        click.option("--label-column", help="Column of known groups: compared, not fitted."),
+        click.option("--drop-missing", is_flag=True, help="Leave out rows with missing values."),
+        click.option(
+            "--na",
+            callback=split,
+            help="Marks of missing values beside the usual ones, as -999,unknown.",
+        ),
+        click.option("--exclude", callback=split, help="Columns to leave out: names or positions."),
         click.option(
             "--columns", callback=split, help="Columns to fit: names or positions, as a,b,2."
         ),
@@ -152,9 +174,7 @@ def result_options(seed: str, output: str, **more: Any) -> Decorator:
             return command(results=Results(as_json, output, force, quiet), **rest)
 
         for option in (
-            click.option(
-                "--quiet", is_flag=True, help="Show errors only: no warnings, messages or progress."
-            ),
+            quiet_option,
             force_option,
             output_option(output, **more),
             click.option(
