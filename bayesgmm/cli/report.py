@@ -12,6 +12,8 @@ from bayesgmm.cli.options import count_option, covariance_option, data_options, 
 from bayesgmm.cli.output import Results, heard_warnings, printable
 
 _MOST_COMPONENTS = 9
+# The mark of a page in its head, of which the first bytes are enough.
+_GENERATOR, _HEAD = b'<meta name="generator" content="bayesgmm">', 2000
 _NOT_THE_PAGE = {"output", "force", "quiet", "as_json"}
 
 
@@ -63,7 +65,8 @@ def report(
     r"""Write one HTML page on the mixture that describes DATA, and on whether to believe it.
 
     DATA is a shipped data set (faithful, galaxies, iris) or a file: CSV, Parquet or NPY, or - for
-    standard input. The page is one self-contained file.
+    standard input. The page is one self-contained file: report.html, which replaces an earlier
+    such page, or the file of -o.
 
     \b
     Examples:
@@ -80,6 +83,8 @@ def report(
         )
     if truth == source["data"] == "-":
         raise click.UsageError("Standard input is read once: use - for DATA or --truth alone.")
+    if _is_earlier_page(results.output):
+        results = results._replace(force=True)
     results.check_target()
     known = None if truth is None else read_mixture(truth)
     with heard_warnings(results.quiet), stages(not results.quiet) as stage:
@@ -118,6 +123,15 @@ def report(
             )
     text = page.to_json() if results.as_json else str(page)
     results.write(text, "The report was", page.html.encode)
+
+
+def _is_earlier_page(output: Path | None) -> bool:
+    """Return whether the page has no name of its own, and would replace an earlier such page."""
+    source = click.get_current_context().get_parameter_source("output")
+    if output is None or source is not click.core.ParameterSource.DEFAULT or not output.is_file():
+        return False
+    with output.open("rb") as file:
+        return _GENERATOR in file.read(_HEAD)
 
 
 def _sampled(

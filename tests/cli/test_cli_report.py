@@ -81,6 +81,21 @@ def test_an_existing_page_is_not_overwritten(bayesgmm_command, tmp_path):
     assert output.read_text("utf-8").startswith("<!DOCTYPE html>")
 
 
+def test_the_default_page_replaces_its_like_alone(bayesgmm_command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = tmp_path / "report.html"
+    for k in (2, 3):
+        result = run_report(bayesgmm_command, "faithful", "-k", k)
+        assert (result.exit_code, result.stderr) == (0, "The report was written to report.html.\n")
+        assert f"-k {k}" in page.read_text("utf-8")
+    result = run_report(bayesgmm_command, "faithful", "-k", 2, "-o", "report.html")
+    assert (result.exit_code, "--force replaces it" in result.stderr) == (1, True)
+    page.write_text("<!DOCTYPE html>\n<title>mine</title>")
+    result = run_report(bayesgmm_command, "faithful", "-k", 2)
+    assert (result.exit_code, "--force replaces it" in result.stderr) == (1, True)
+    assert "mine" in page.read_text()
+
+
 def test_errors_leave_no_file(bayesgmm_command, tmp_path):
     output = tmp_path / "page.html"
     for arguments, status, words in [
