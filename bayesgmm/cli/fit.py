@@ -53,15 +53,18 @@ def fit(
       bayesgmm fit measurements.csv -k 3 --columns width,height --json
     """
     from bayesgmm.data.file_access import check_target
+    from bayesgmm.display import stages
 
     results.check_target()
     if memberships is not None:
         check_target(memberships, force=results.force)
-    rows = read_rows(quiet=results.quiet, keep_cells=memberships is not None, **source)
-    with heard_warnings(results.quiet) as heard:
-        model = bayesgmm.GaussianMixture(
-            components, covariance_type=covariance, random_state=seed, order_by=order_by
-        ).fit(rows.X)
+    with heard_warnings(results.quiet) as heard, stages(not results.quiet) as stage:
+        with stage("Reading the rows"):
+            rows = read_rows(quiet=results.quiet, keep_cells=memberships is not None, **source)
+        with stage("Fitting by EM"):
+            model = bayesgmm.GaussianMixture(
+                components, covariance_type=covariance, random_state=seed, order_by=order_by
+            ).fit(rows.X)
     table = None
     if rows.labels is not None:
         from bayesgmm.diagnostics.known_groups import cross_table

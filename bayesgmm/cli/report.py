@@ -87,28 +87,27 @@ def report(
         results = results._replace(force=True)
     results.check_target()
     known = None if truth is None else read_mixture(truth)
-    with heard_warnings(results.quiet), stages(not results.quiet) as stage:
+    watched = not results.quiet
+    with heard_warnings(results.quiet), stages(watched) as stage:
         with stage("Reading the rows"):
             rows = read_rows(quiet=results.quiet, **source)
         if chosen:
+            grid = range(1, (components or _MOST_COMPONENTS) + 1)
             with stage("Choosing K and the structure"):
-                selection = bayesgmm.select_mixture(
-                    rows.X,
-                    range(1, (components or _MOST_COMPONENTS) + 1),
-                    rng=seed,
-                    progressbar=False,
-                )
-            em = selection.best
+                selection = bayesgmm.select_mixture(rows.X, grid, rng=seed, progressbar=watched)
+            em, interrupted = selection.best, selection.interrupted
         else:
-            selection = None
+            selection, interrupted = None, False
             with stage("Fitting by EM"):
                 em = bayesgmm.GaussianMixture(
                     components or 1, covariance_type=covariance, random_state=seed
                 ).fit(rows.X)
         posterior = None
-        if sampled:
+        if sampled and not interrupted:
             with stage(f"Sampling the posterior: {chains} chains"):
-                posterior = _sampled(rows.X, em, draws, chains, seed)
+                posterior, interrupted = _sampled(rows.X, em, draws, chains, seed, watched)
+        if interrupted:
+            click.echo("Interrupted: the page is made from the results so far.", err=True)
         with stage("Relabelling, diagnosing, drawing"):
             page = bayesgmm.report(
                 rows.X,
@@ -118,11 +117,13 @@ def report(
                 labels=rows.labels,
                 selection=selection,
                 title=printable(title or _title(source["data"])),
-                source=rows.name,
+                source=rows.name + "; interrupted before the end" * interrupted,
                 command=command_line(without=_NOT_THE_PAGE),
             )
     text = page.to_json() if results.as_json else str(page)
     results.write(text, "The report was", page.html.encode)
+    if interrupted:
+        click.get_current_context().exit(130)
 
 
 def _is_earlier_page(output: Path | None) -> bool:
@@ -135,20 +136,27 @@ def _is_earlier_page(output: Path | None) -> bool:
 
 
 def _sampled(
-    X: Any, em: "bayesgmm.GaussianMixture", draws: int | None, chains: int, seed: int
-) -> Any:
-    """Draw from the posterior; return None, with a note, if the structure has no sampler."""
+    X: Any,
+    em: "bayesgmm.GaussianMixture",
+    draws: int | None,
+    chains: int,
+    seed: int,
+    watched: bool,
+) -> tuple[Any, bool]:
+    """Draw from the posterior; return the draws, if there are any, and whether Ctrl-C ended them.
+
+    There are none, with a note, if the structure has no sampler.
+    """
     try:
         posterior = bayesgmm.sample_posterior(
-            X, init=em, draws=draws, chains=chains, rng=seed, progressbar=False
+            X, init=em, draws=draws, chains=chains, rng=seed, progressbar=watched
         )
+    except KeyboardInterrupt:  # before the first draw
+        return None, True
     except bayesgmm.errors.InvalidParameterError as error:
         click.echo(f"Note: the posterior was not sampled. {error}", err=True)
-        return None
-    if posterior.attrs.get("interrupted"):
-        # The sampler returns the draws so far, and half a posterior makes no page.
-        raise KeyboardInterrupt
-    return posterior
+        return None, False
+    return posterior, bool(posterior.attrs["interrupted"])
 
 
 def _title(data: str) -> str:

@@ -60,17 +60,21 @@ def select(
         raise click.UsageError(
             f"--min-components {min_components} is more than --max-components {max_components}."
         )
+    from bayesgmm.display import stages
+
     results.check_target()
-    rows = read_rows(quiet=results.quiet, **source)
-    with heard_warnings(results.quiet) as heard:
-        found = bayesgmm.select_mixture(
-            rows.X,
-            range(min_components, max_components + 1),
-            "all" if structures is None else structures,
-            criterion=criterion,
-            rng=seed,
-            progressbar=not results.quiet,
-        )
+    with heard_warnings(results.quiet) as heard, stages(not results.quiet) as stage:
+        with stage("Reading the rows"):
+            rows = read_rows(quiet=results.quiet, **source)
+        with stage("Choosing K and the structure"):
+            found = bayesgmm.select_mixture(
+                rows.X,
+                range(min_components, max_components + 1),
+                "all" if structures is None else structures,
+                criterion=criterion,
+                rng=seed,
+                progressbar=not results.quiet,
+            )
     if results.as_json:
         text = json_text("selection", rows.name, _fields(found, seed), heard)
     else:
@@ -78,6 +82,8 @@ def select(
     results.write(
         text, "The best mixture was", lambda: found.best.mixture_.to_json().encode() + b"\n"
     )
+    if found.interrupted:
+        raise KeyboardInterrupt
 
 
 def _fields(found: "Selection", seed: int) -> dict[str, Any]:
@@ -87,6 +93,7 @@ def _fields(found: "Selection", seed: int) -> dict[str, Any]:
         "n_rows": found.n_rows,
         "criterion": found.criterion,
         "seed": seed,
+        "interrupted": found.interrupted,
         "models": found.table.to_dict("records"),
         "best": {
             "n_components": best.mixture_.n_components,
