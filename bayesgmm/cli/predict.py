@@ -41,22 +41,27 @@ def predict(
       bayesgmm predict model.json faithful -o labelled.csv
     """
     from bayesgmm.data.file_access import check_target
+    from bayesgmm.display import stages
 
     if model == source["data"] == "-":
         raise click.UsageError("Standard input is read once: use - for MODEL or DATA alone.")
     if output is not None:
         check_target(output, force=force)
     mixture = read_mixture(model)
-    rows = read_rows(
-        columns=columns,
-        label_column=None,
-        quiet=quiet,
-        choice=lambda table: _matching(table, mixture.feature_names),
-        keep_cells=True,
-        **source,
-    )
-    mixture.check_rows(rows.X)
-    content = memberships_csv(rows, mixture)
+    to_file = output is not None and output != STANDARD_OUTPUT
+    with stages(to_file and not quiet) as stage:
+        with stage("Reading the rows"):
+            rows = read_rows(
+                columns=columns,
+                label_column=None,
+                quiet=quiet,
+                choice=lambda table: _matching(table, mixture.feature_names),
+                keep_cells=True,
+                **source,
+            )
+        with stage("Computing the memberships"):
+            mixture.check_rows(rows.X)
+            content = memberships_csv(rows, mixture)
     if output is None or output == STANDARD_OUTPUT:
         click.echo(content, nl=False)
         return

@@ -29,6 +29,9 @@ DIMS = {
     "means": ("component", "feature"),
     "covariances": ("component", "feature", "feature_bis"),
 }
+# The first draws, before the step size is adapted, take many times as long as later ones, and would
+# give a wrong estimate of the time that is left.
+_FIRST_SHOWN = 50
 # Seconds between two looks at a running sampler.
 _POLL = 0.005
 
@@ -154,6 +157,8 @@ class _Follower:
     def follow(self, chains: list[Any]) -> None:
         """Take the state of the chains from nutpie."""
         self.least = min(each.finished_draws for each in chains)
+        if self.least < _FIRST_SHOWN:
+            return
         self._bar.update(self._task, completed=self.least)
 
     def aim(self, length: int) -> None:
