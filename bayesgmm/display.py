@@ -18,6 +18,13 @@ def is_watched(wanted: bool) -> bool:
     return wanted and (console.is_terminal or console.is_jupyter)
 
 
+def is_notebook(wanted: bool) -> bool:
+    """Return whether progress is wanted and shown in a notebook."""
+    from rich.console import Console
+
+    return wanted and Console(stderr=True).is_jupyter
+
+
 def progress(wanted: bool, *columns: "ProgressColumn", transient: bool = True) -> "Progress":
     """Return rich's progress display on standard error, silent except on a terminal.
 
@@ -26,13 +33,14 @@ def progress(wanted: bool, *columns: "ProgressColumn", transient: bool = True) -
     wanted : bool
         False keeps it silent on a terminal too.
     *columns : ProgressColumn
-        Parts of a line. None: a description, a bar and the remaining time.
+        Parts of a line. None: a description, a bar and the time that is left.
     transient : bool
         Remove the display at its end.
     """
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import Progress, TextColumn
 
+    columns = columns or (*Progress.get_default_columns(), TextColumn("left"))
     console = Console(stderr=True)
     disable = not (wanted and console.is_terminal)
     return Progress(*columns, console=console, transient=transient, disable=disable)

@@ -1,4 +1,5 @@
 import io
+import re
 
 import pytest
 
@@ -25,12 +26,27 @@ def test_progress_is_silent_where_there_is_no_terminal(capfd, wanted):
     assert capfd.readouterr() == ("", "")
 
 
-def test_progress_on_a_terminal(monkeypatch):
+def terminal(monkeypatch):
+    """Put a stream in place of standard error that is a terminal."""
     stream = io.StringIO()
     stream.isatty = lambda: True
     monkeypatch.setattr("sys.stderr", stream)
+    return stream
+
+
+def test_progress_on_a_terminal(monkeypatch):
+    stream = terminal(monkeypatch)
     assert is_watched(True)
     assert not is_watched(False)
     with stages(True) as stage, stage("Reading [/bold]"):
         pass
     assert "Reading [/bold]" in stream.getvalue()
+
+
+def test_bars_within_a_stage_show_the_time_that_is_left(monkeypatch):
+    stream = terminal(monkeypatch)
+    with stages(True) as stage, stage("Sampling"), progress(True) as bar:
+        list(bar.track(range(3), description="Draws"))
+        bar.refresh()
+        text = stream.getvalue()
+    assert re.search("Draws .*100%.* left", text)

@@ -10,6 +10,7 @@ from bayesgmm.cli.datasets import datasets
 from bayesgmm.cli.error_handling import Commands
 from bayesgmm.cli.fit import fit
 from bayesgmm.cli.options import debug_option
+from bayesgmm.cli.predict import predict
 from bayesgmm.cli.report import report
 from bayesgmm.cli.sample import sample
 from bayesgmm.cli.select import select
@@ -26,7 +27,7 @@ def main() -> None:
     """
 
 
-for command in (report, fit, select, sample, simulate, datasets):
+for command in (report, fit, predict, select, sample, simulate, datasets):
     # click keeps the lines of a paragraph that begins with a backspace.
     command.help = (command.help or "").replace(r"\b", "\b")
     main.add_command(debug_option(command))

@@ -12,7 +12,13 @@ import bayesgmm
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 def datasets(name: str | None, as_json: bool) -> None:
-    """List the shipped data sets with their sizes and sources, or print one as CSV."""
+    r"""List the shipped data sets with their sizes and sources, or print one as CSV.
+
+    \b
+    Examples:
+      bayesgmm datasets
+      bayesgmm datasets iris
+    """
     from bayesgmm.data.csv_files import csv_text
     from bayesgmm.datasets.load import dataset_names
 

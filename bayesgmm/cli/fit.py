@@ -1,13 +1,15 @@
 """`bayesgmm fit`: one mixture by maximum likelihood, as text or JSON."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 import bayesgmm
 from bayesgmm.cli.input_rows import Rows, read_rows
+from bayesgmm.cli.memberships import memberships_csv
 from bayesgmm.cli.options import components_option, covariance_option, data_options, result_options
-from bayesgmm.cli.output import Results, heard_warnings, json_text
+from bayesgmm.cli.output import Results, heard_warnings, json_text, write_file
 
 if TYPE_CHECKING:
     from bayesgmm.diagnostics.known_groups import CrossTable
@@ -24,9 +26,20 @@ if TYPE_CHECKING:
     show_default=True,
     help="Number components by ascending means, descending weights or ascending variances.",
 )
+@click.option(
+    "--memberships",
+    type=click.Path(path_type=Path),
+    help="Also write the rows with their components, as `bayesgmm predict` does.",
+)
 @result_options("Seed of the starts.", "Also write the mixture, as JSON.")
 def fit(
-    components: int, covariance: str, order_by: str, seed: int, results: Results, **source: Any
+    components: int,
+    covariance: str,
+    order_by: str,
+    memberships: Path | None,
+    seed: int,
+    results: Results,
+    **source: Any,
 ) -> None:
     r"""Fit a mixture to DATA by maximum likelihood.
 
@@ -36,14 +49,22 @@ def fit(
     \b
     Examples:
       bayesgmm fit faithful -k 2
+      bayesgmm fit faithful -k 2 -o model.json --memberships labelled.csv
       bayesgmm fit measurements.csv -k 3 --columns width,height --json
     """
+    from bayesgmm.data.file_access import check_target
+    from bayesgmm.display import stages
+
     results.check_target()
-    rows = read_rows(quiet=results.quiet, **source)
-    with heard_warnings(results.quiet) as heard:
-        model = bayesgmm.GaussianMixture(
-            components, covariance_type=covariance, random_state=seed, order_by=order_by
-        ).fit(rows.X)
+    if memberships is not None:
+        check_target(memberships, force=results.force)
+    with heard_warnings(results.quiet) as heard, stages(not results.quiet) as stage:
+        with stage("Reading the rows"):
+            rows = read_rows(quiet=results.quiet, keep_cells=memberships is not None, **source)
+        with stage("Fitting by EM"):
+            model = bayesgmm.GaussianMixture(
+                components, covariance_type=covariance, random_state=seed, order_by=order_by
+            ).fit(rows.X)
     table = None
     if rows.labels is not None:
         from bayesgmm.diagnostics.known_groups import cross_table
@@ -59,6 +80,9 @@ def fit(
                 f"Rand index {table.adjusted_rand_index:.4f}\n{table}"
             )
     results.write(text, "The mixture was", lambda: model.mixture_.to_json().encode() + b"\n")
+    if memberships is not None:
+        content, quiet = memberships_csv(rows, model.mixture_), results.quiet
+        write_file(memberships, content, "The memberships were", force=results.force, quiet=quiet)
 
 
 def _fields(

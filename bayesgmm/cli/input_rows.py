@@ -1,40 +1,124 @@
 """Input of the commands: rows of data, and mixtures."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 import bayesgmm
+from bayesgmm.cli.command_line import command_line, joined
 from bayesgmm.cli.output import printable
 
 if TYPE_CHECKING:
+    from bayesgmm.arrays import Array, Indices
+    from bayesgmm.data.tables import ChosenColumns, Table
     from bayesgmm.data.validation import Data
+
+type Choice = Callable[["Table"], list[str] | None]
 
 
 class Rows(NamedTuple):
-    """Checked rows to fit, the name of their source, and their known groups."""
+    """Checked rows to fit, and where they come from.
+
+    Attributes
+    ----------
+    name : str
+        The source, in words.
+    X : Data
+    labels : list of n str, or None
+        Known groups.
+    label_column : str or None
+    table : Table
+        All columns of the source.
+    kept : (n,)
+        Indices of the rows of the source.
+    """
 
     name: str
     X: "Data"
     labels: list[str] | None
     label_column: str | None
+    table: "Table"
+    kept: "Indices"
 
 
 def read_rows(
     data: str,
     *,
     columns: list[str] | None,
+    exclude: list[str] | None,
     label_column: str | None,
-    delimiter: str | None,
-    header: bool | None,
+    drop_missing: bool,
     quiet: bool,
+    choice: Choice | None = None,
+    **form: Any,
 ) -> Rows:
-    """Read a file or a shipped data set, as `options.data_options` describe it."""
+    """Read a file or a shipped data set, as `options.data_options` describe it.
+
+    Without `columns`, the columns are those that `choice` finds, or else all. Arguments in `form`
+    are those of `read_table`.
+    """
+    from bayesgmm.data.tables import chosen_columns
+
+    exclude = exclude or []
+    table, name, label_column = _source(data, label_column, form)
+    notes = list(table.notes)
+    if columns is None and choice is not None:
+        columns = choice(table)
+    elif columns is None:
+        notes += _notes_on_columns(table, chosen_columns(table, None, label_column, exclude))
+    if not quiet:
+        for note in notes:
+            click.echo(f"Note: {note}", err=True)
+    chosen = _select(table, columns, label_column, exclude)
+    kept = _kept(chosen.X, drop_missing)
+    dropped = len(chosen.X) - len(kept)
+    X, labels = chosen.X, chosen.labels
+    if dropped:
+        name += f" ({dropped} row{'s' * (dropped > 1)} with missing values left out)"
+        X, labels = X[kept], None if labels is None else [labels[i] for i in kept]
+    return Rows(name, _checked(X, chosen.feature_names), labels, label_column, table, kept)
+
+
+def _kept(X: "Array", drop_missing: bool) -> "Indices":
+    """Return the rows to keep: all, or those without missing values."""
+    import numpy as np
+
+    if not drop_missing:
+        return np.arange(len(X))
+    kept = np.flatnonzero(~np.isnan(X).any(axis=1))
+    if not len(kept):
+        raise bayesgmm.errors.InputError(
+            "Every row has a missing value. Leave out the columns that have most of them with "
+            "--exclude."
+        )
+    return kept
+
+
+def _checked(X: "Array", names: tuple[str, ...] | None) -> "Data":
+    """Check rows; the error on missing values has the command line that leaves them out."""
+    from bayesgmm.data.validation import check_data
+
+    rows = check_data(X, feature_names=names, allow_nan=True)
+    if rows.has_missing:
+        try:
+            check_data(rows)
+        except bayesgmm.errors.InputError as error:
+            line = command_line(extra=["--drop-missing"])
+            raise bayesgmm.errors.InputError(
+                f"{error} To leave these rows out:\n  {line}"
+            ) from None
+    return rows
+
+
+def _source(
+    data: str, label_column: str | None, form: dict[str, Any]
+) -> tuple["Table", str, str | None]:
+    """Return a table, its name in words, and its label column."""
     from bayesgmm.arguments import did_you_mean
     from bayesgmm.data.table_files import read_table
-    from bayesgmm.data.tables import Table, Text, row_counter, select
-    from bayesgmm.data.validation import check_data
+    from bayesgmm.data.tables import Table, Text
     from bayesgmm.datasets.load import dataset_names
 
     if data in dataset_names():
@@ -44,25 +128,73 @@ def read_rows(
             groups = Text(shipped.labels.tolist(), 0)
             table = Table((*shipped.feature_names, "label"), [*table.columns, groups])
             label_column = label_column or "label"
-        name = f"{data} (shipped with bayesgmm)"
-    else:
-        if data != "-" and not Path(data).exists():
-            raise bayesgmm.errors.InputError(
-                f"There is no file {data!r}, and no shipped data set of that name."
-                + did_you_mean(data, dataset_names(), 0.5)
+        return table, f"{data} (shipped with bayesgmm)", label_column
+    if data != "-" and not Path(data).exists():
+        raise bayesgmm.errors.InputError(
+            f"There is no file {data!r}, and no shipped data set of that name."
+            + did_you_mean(data, dataset_names(), 0.5)
+        )
+    table = read_table(data, **{**form, "na": form["na"] or ()})
+    return table, "standard input" if data == "-" else printable(data), label_column
+
+
+def _select(
+    table: "Table", columns: list[str] | None, label_column: str | None, exclude: Sequence[str]
+) -> "ChosenColumns":
+    """Return the columns to fit; an error has the command line that avoids it."""
+    from bayesgmm.data.coercion import label
+    from bayesgmm.data.csv_columns import has_decimal_commas
+    from bayesgmm.data.tables import Text, chosen_columns, is_empty, select
+
+    chosen = chosen_columns(table, columns, label_column, exclude)
+    texts = {j: each for j in chosen if isinstance(each := table.columns[j], Text)}
+    unusable = [j for j in chosen if j in texts or is_empty(table.columns[j])]
+    commas = [j for j, each in texts.items() if has_decimal_commas(each.cells)]
+    if commas and table.marks[1] == ".":
+        names = ", ".join(label(table.names, j) for j in commas)
+        first = texts[commas[0]]
+        raise bayesgmm.errors.InputTypeError(
+            f"Numbers with a decimal comma in {names:.2000} (first: {first.cells[first.row]!r}). "
+            f"Read them so:\n  {command_line(extra=['--decimal', ','])}"
+        )
+    try:
+        return select(table, columns, label_column, exclude)
+    except bayesgmm.errors.BayesGMMError as error:
+        if not 0 < len(unusable) < len(chosen):
+            raise
+        line = _without_columns(table, unusable)
+        raise type(error)(f"{error} For example:\n  {line}") from None
+
+
+def _without_columns(table: "Table", positions: Sequence[int]) -> str:
+    """Return the command line that leaves out further columns."""
+    given = click.get_current_context().params.get("exclude") or []
+    names = table.names or ("",) * len(table.columns)
+    words = [names[j] or str(j) for j in positions]
+    return command_line(without=["exclude"], extra=["--exclude", joined([*given, *words])])
+
+
+def _notes_on_columns(table: "Table", chosen: Sequence[int]) -> list[str]:
+    """Return sentences on columns that may not be measurements, and on numbers like -999."""
+    from bayesgmm.data.coercion import label
+    from bayesgmm.data.tables import row_counters, suspected_mark
+
+    notes = []
+    counters = row_counters(table, chosen)
+    if counters and len(counters) < len(chosen):
+        names = ", ".join(label(table.names, j) for j in counters)
+        notes.append(
+            f"{names} only number{'s' * (len(counters) == 1)} the rows. To leave out what is not a "
+            f"measurement:\n  {_without_columns(table, counters)}"
+        )
+    for j in chosen:
+        mark = suspected_mark(table.columns[j])
+        if mark is not None:
+            notes.append(
+                f"{label(table.names, j)} has the number {mark:g}, which often marks a missing "
+                f"value. If it does, read it so:\n  {command_line(extra=['--na', f'{mark:g}'])}"
             )
-        table = read_table(data, delimiter=delimiter, header=header)
-        name = "standard input" if data == "-" else printable(data)
-        counter = row_counter(table)
-        if counter is not None and columns is None and label_column is None and not quiet:
-            click.echo(
-                f"Note: {counter} only numbers the rows. If it is not a measurement, name the "
-                "columns to fit with --columns.",
-                err=True,
-            )
-    X, names, labels = select(table, columns, label_column)
-    rows = check_data(X, feature_names=names, allow_nan=True)
-    return Rows(name, rows, labels, label_column)
+    return notes
 
 
 def read_mixture(path: str) -> "bayesgmm.Mixture":

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 import bayesgmm
+from bayesgmm.cli.command_line import command_line
 from bayesgmm.cli.output import STANDARD_OUTPUT, Results
 
 DEBUG = "bayesgmm.debug"
@@ -46,15 +48,35 @@ def _output(_ctx: click.Context, _parameter: click.Parameter, value: Path | None
     return STANDARD_OUTPUT if value == Path("-") else value
 
 
-def count_option(name: str, default: int | None, what: str, least: int = 1) -> Decorator:
+def _components(ctx: click.Context, _parameter: click.Parameter, value: int | None) -> int:
+    if value is None:
+        # Options that were given are processed before those that were not.
+        line = command_line("select", context=ctx)
+        raise click.UsageError(
+            "Missing option '-k'. Give the number of components, as in -k 2, or choose it:"
+            f"\n  {line}"
+        )
+    return value
+
+
+def _sources(_ctx: click.Context, _parameter: click.Parameter, word: str) -> list[CompletionItem]:
+    """Complete the names of shipped data sets and of files."""
+    from bayesgmm.datasets.load import dataset_names
+
+    names = [CompletionItem(name) for name in dataset_names() if name.startswith(word)]
+    return [*names, CompletionItem(word, type="file")]
+
+
+def count_option(*names: str, default: int | None, what: str, least: int = 1) -> Decorator:
     """Return an option for an integer of at least `least`."""
     kind = click.IntRange(min=least)
-    return click.option(name, type=kind, default=default, show_default=True, help=what)
+    return click.option(*names, type=kind, default=default, show_default=True, help=what)
 
 
 def seed_option(what: str) -> Decorator:
     """Return `--seed`, whose help begins with `what`."""
-    return count_option("--seed", 0, f"{what} The same seed gives the same result.", least=0)
+    what = f"{what} The same seed gives the same result."
+    return count_option("--seed", default=0, what=what, least=0)
 
 
 def output_option(what: str, **more: Any) -> Decorator:
@@ -72,8 +94,15 @@ debug_option = click.option(
     help="Show the traceback of an error.",
 )
 force_option = click.option("--force", is_flag=True, help="Replace an output file that exists.")
+quiet_option = click.option(
+    "--quiet", is_flag=True, help="Show errors only: no warnings, messages or progress."
+)
 components_option = click.option(
-    "-k", "--components", type=click.IntRange(min=1), required=True, help="Number of components."
+    "-k",
+    "--components",
+    type=click.IntRange(min=1),
+    callback=_components,
+    help="Number of components, which `bayesgmm select` chooses.  [required]",
 )
 covariance_option = click.option(
     "--covariance",
@@ -86,6 +115,12 @@ covariance_option = click.option(
 
 def data_options(command: Any) -> Any:
     """Add the argument DATA and the options for reading it: the arguments of `read_rows`."""
+    labels = "Column of known groups: compared, not fitted."
+    return reading_options(click.option("--label-column", help=labels)(command))
+
+
+def reading_options(command: Any) -> Any:
+    """Add the argument DATA and the options for reading it, without that for known groups."""
     for add in (
         click.option(
             "--header/--no-header",
@@ -93,15 +128,28 @@ def data_options(command: Any) -> Any:
             help="Whether the first line of a CSV holds names.  [default: found]",
         ),
         click.option(
+            "--decimal",
+            type=click.Choice([".", ","]),
+            default=".",
+            show_default=True,
+            help="Decimal mark of a CSV.",
+        ),
+        click.option(
             "--delimiter",
             callback=_delimiter,
             help="One character, tab or space.  [default: found]",
         ),
-        click.option("--label-column", help="Column of known groups: compared, not fitted."),
+        click.option("--drop-missing", is_flag=True, help="Leave out rows with missing values."),
+        click.option(
+            "--na",
+            callback=split,
+            help="Marks of missing values beside the usual ones, as -999,unknown.",
+        ),
+        click.option("--exclude", callback=split, help="Columns to leave out: names or positions."),
         click.option(
             "--columns", callback=split, help="Columns to fit: names or positions, as a,b,2."
         ),
-        click.argument("data"),
+        click.argument("data", shell_complete=_sources),
     ):
         command = add(command)
     return command
@@ -126,9 +174,7 @@ def result_options(seed: str, output: str, **more: Any) -> Decorator:
             return command(results=Results(as_json, output, force, quiet), **rest)
 
         for option in (
-            click.option(
-                "--quiet", is_flag=True, help="Show errors only: no warnings, messages or progress."
-            ),
+            quiet_option,
             force_option,
             output_option(output, **more),
             click.option(

@@ -36,15 +36,20 @@ class Results(NamedTuple):
 
         Where the file goes to standard output, the text goes to standard error.
         """
-        from bayesgmm.data.file_access import write_atomically
-
         try:
             if self.output is not None:
-                write_atomically(self.output, content(), force=self.force)
-                if not self.quiet:
-                    click.echo(f"{what} written to {printable(self.output)}.", err=True)
+                write_file(self.output, content(), what, force=self.force, quiet=self.quiet)
         finally:
             click.echo(text, err=self.output == STANDARD_OUTPUT)
+
+
+def write_file(path: Path, content: bytes, what: str, *, force: bool, quiet: bool) -> None:
+    """Write a file, and unless `quiet` a sentence that begins with `what`."""
+    from bayesgmm.data.file_access import write_atomically
+
+    write_atomically(path, content, force=force)
+    if not quiet:
+        click.echo(f"{what} written to {printable(path)}.", err=True)
 
 
 def json_text(schema: str, data: str, fields: dict[str, Any], heard: list[str]) -> str:

@@ -1,19 +1,19 @@
 """`bayesgmm report`: fit, posterior, relabelling and diagnostics on one page."""
 
-import csv
-import io
-import shlex
 from pathlib import Path
 from typing import Any
 
 import click
 
 import bayesgmm
+from bayesgmm.cli.command_line import command_line
 from bayesgmm.cli.input_rows import read_mixture, read_rows
 from bayesgmm.cli.options import count_option, covariance_option, data_options, result_options
 from bayesgmm.cli.output import Results, heard_warnings, printable
 
 _MOST_COMPONENTS = 9
+# The mark of a page in its head, of which the first bytes are enough.
+_GENERATOR, _HEAD = b'<meta name="generator" content="bayesgmm">', 2000
 _NOT_THE_PAGE = {"output", "force", "quiet", "as_json"}
 
 
@@ -35,9 +35,12 @@ _NOT_THE_PAGE = {"output", "force", "quiet", "as_json"}
     help="Sample the posterior too, or not.",
 )
 @count_option(
-    "--draws", None, "Draws kept of each chain.  [default: as convergence needs]", least=4
+    "--draws",
+    default=None,
+    what="Draws kept of each chain.  [default: as convergence needs]",
+    least=4,
 )
-@count_option("--chains", 4, "Number of chains.")
+@count_option("--chains", default=4, what="Number of chains.")
 @click.option("--truth", help="Mixture from which the rows were drawn: a file of `fit -o`.")
 @click.option("--title", help="Heading of the page.  [default: the data's name]")
 @result_options(
@@ -62,7 +65,8 @@ def report(
     r"""Write one HTML page on the mixture that describes DATA, and on whether to believe it.
 
     DATA is a shipped data set (faithful, galaxies, iris) or a file: CSV, Parquet or NPY, or - for
-    standard input. The page is one self-contained file.
+    standard input. The page is one self-contained file: report.html, which replaces an earlier
+    such page, or the file of -o.
 
     \b
     Examples:
@@ -73,33 +77,37 @@ def report(
     from bayesgmm.display import stages
 
     if components is None and not chosen:
-        raise click.UsageError("Give the number of components, -k, or choose it by --select.")
+        chosen_line = command_line(extra=["--select"])
+        raise click.UsageError(
+            f"Give the number of components, as in -k 2, or choose it by --select:\n  {chosen_line}"
+        )
     if truth == source["data"] == "-":
         raise click.UsageError("Standard input is read once: use - for DATA or --truth alone.")
+    if _is_earlier_page(results.output):
+        results = results._replace(force=True)
     results.check_target()
     known = None if truth is None else read_mixture(truth)
-    with heard_warnings(results.quiet), stages(not results.quiet) as stage:
+    watched = not results.quiet
+    with heard_warnings(results.quiet), stages(watched) as stage:
         with stage("Reading the rows"):
             rows = read_rows(quiet=results.quiet, **source)
         if chosen:
+            grid = range(1, (components or _MOST_COMPONENTS) + 1)
             with stage("Choosing K and the structure"):
-                selection = bayesgmm.select_mixture(
-                    rows.X,
-                    range(1, (components or _MOST_COMPONENTS) + 1),
-                    rng=seed,
-                    progressbar=False,
-                )
-            em = selection.best
+                selection = bayesgmm.select_mixture(rows.X, grid, rng=seed, progressbar=watched)
+            em, interrupted = selection.best, selection.interrupted
         else:
-            selection = None
+            selection, interrupted = None, False
             with stage("Fitting by EM"):
                 em = bayesgmm.GaussianMixture(
                     components or 1, covariance_type=covariance, random_state=seed
                 ).fit(rows.X)
         posterior = None
-        if sampled:
+        if sampled and not interrupted:
             with stage(f"Sampling the posterior: {chains} chains"):
-                posterior = _sampled(rows.X, em, draws, chains, seed)
+                posterior, interrupted = _sampled(rows.X, em, draws, chains, seed, watched)
+        if interrupted:
+            click.echo("Interrupted: the page is made from the results so far.", err=True)
         with stage("Relabelling, diagnosing, drawing"):
             page = bayesgmm.report(
                 rows.X,
@@ -109,62 +117,47 @@ def report(
                 labels=rows.labels,
                 selection=selection,
                 title=printable(title or _title(source["data"])),
-                source=rows.name,
-                command=_command(),
+                source=rows.name + "; interrupted before the end" * interrupted,
+                command=command_line(without=_NOT_THE_PAGE),
             )
     text = page.to_json() if results.as_json else str(page)
     results.write(text, "The report was", page.html.encode)
+    if interrupted:
+        click.get_current_context().exit(130)
+
+
+def _is_earlier_page(output: Path | None) -> bool:
+    """Return whether the page has no name of its own, and would replace an earlier such page."""
+    source = click.get_current_context().get_parameter_source("output")
+    if output is None or source is not click.core.ParameterSource.DEFAULT or not output.is_file():
+        return False
+    with output.open("rb") as file:
+        return _GENERATOR in file.read(_HEAD)
 
 
 def _sampled(
-    X: Any, em: "bayesgmm.GaussianMixture", draws: int | None, chains: int, seed: int
-) -> Any:
-    """Draw from the posterior; return None, with a note, if the structure has no sampler."""
+    X: Any,
+    em: "bayesgmm.GaussianMixture",
+    draws: int | None,
+    chains: int,
+    seed: int,
+    watched: bool,
+) -> tuple[Any, bool]:
+    """Draw from the posterior; return the draws, if there are any, and whether Ctrl-C ended them.
+
+    There are none, with a note, if the structure has no sampler.
+    """
     try:
         posterior = bayesgmm.sample_posterior(
-            X, init=em, draws=draws, chains=chains, rng=seed, progressbar=False
+            X, init=em, draws=draws, chains=chains, rng=seed, progressbar=watched
         )
+    except KeyboardInterrupt:  # before the first draw
+        return None, True
     except bayesgmm.errors.InvalidParameterError as error:
         click.echo(f"Note: the posterior was not sampled. {error}", err=True)
-        return None
-    if posterior.attrs.get("interrupted"):
-        # The sampler returns the draws so far, and half a posterior makes no page.
-        raise KeyboardInterrupt
-    return posterior
+        return None, False
+    return posterior, bool(posterior.attrs["interrupted"])
 
 
 def _title(data: str) -> str:
     return "Standard input" if data == "-" else Path(data).stem.replace("_", " ")
-
-
-def _command() -> str:
-    """Return the command line of the page, without the options that concern its file alone."""
-    context = click.get_current_context()
-    words = ["bayesgmm", str(context.info_name)]
-    for parameter in context.command.params:
-        name = str(parameter.name)
-        given = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-        if given and name in context.params and name not in _NOT_THE_PAGE:
-            words += _words(parameter, context.params[name])
-    return " ".join(map(_quoted, words))
-
-
-def _quoted(word: str) -> str:
-    r"""Quote a word for a shell; write bytes that are not UTF-8 as $'\xff'."""
-    text = printable(word)
-    if text == word:
-        return shlex.quote(word)
-    escaped = printable(word.replace("\\", "\\\\").replace("'", "\\'"))
-    return f"$'{escaped}'"
-
-
-def _words(parameter: click.Parameter, value: Any) -> list[str]:
-    if isinstance(value, list):
-        line = io.StringIO()
-        csv.writer(line, lineterminator="").writerow(value)
-        value = line.getvalue()
-    if isinstance(parameter, click.Argument):
-        return [str(value)]
-    if isinstance(value, bool):
-        return [parameter.opts[0] if value else parameter.secondary_opts[0]]
-    return [parameter.opts[0], str(value)]

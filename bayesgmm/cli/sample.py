@@ -21,9 +21,13 @@ from bayesgmm.cli.output import Results, heard_warnings, json_text
 @data_options
 @components_option
 @covariance_option
-@count_option("--draws", None, "Draws kept of each chain.  [default: as convergence needs]")
-@count_option("--tune", 1000, "Draws of each chain that tune the sampler and are discarded.")
-@count_option("--chains", 4, "Number of chains.")
+@count_option(
+    "--draws", default=None, what="Draws kept of each chain.  [default: as convergence needs]"
+)
+@count_option(
+    "--tune", default=1000, what="Draws of each chain that tune the sampler and are discarded."
+)
+@count_option("--chains", default=4, what="Number of chains.")
 @result_options("Seed of the starts and the chains.", "Also write the draws, as NetCDF.")
 def sample(
     components: int,
@@ -45,20 +49,25 @@ def sample(
       bayesgmm sample faithful -k 2 -o posterior.nc
       bayesgmm sample measurements.csv -k 3 --covariance diag --draws 2000
     """
+    from bayesgmm.display import stages
+
     results.check_target()
-    rows = read_rows(quiet=results.quiet, **source)
-    with heard_warnings(results.quiet) as heard:
-        posterior = bayesgmm.sample_posterior(
-            rows.X,
-            components,
-            covariance_type=covariance,
-            draws=draws,
-            tune=tune,
-            chains=chains,
-            rng=seed,
-            progressbar=not results.quiet,
-        )
-    comparison = bayesgmm.compare_engines(None, bayesgmm.relabel(posterior))
+    with heard_warnings(results.quiet) as heard, stages(not results.quiet) as stage:
+        with stage("Reading the rows"):
+            rows = read_rows(quiet=results.quiet, **source)
+        with stage(f"Sampling the posterior: {chains} chains"):
+            posterior = bayesgmm.sample_posterior(
+                rows.X,
+                components,
+                covariance_type=covariance,
+                draws=draws,
+                tune=tune,
+                chains=chains,
+                rng=seed,
+                progressbar=not results.quiet,
+            )
+        with stage("Relabelling"):
+            comparison = bayesgmm.compare_engines(None, bayesgmm.relabel(posterior))
     if results.as_json:
         fields = {str(name): _nested(value) for name, value in posterior.attrs.items()}
         fields["divergences"] = int(posterior["sample_stats"]["diverging"].sum())

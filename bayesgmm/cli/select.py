@@ -15,8 +15,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @data_options
-@count_option("--max-components", 9, "The largest number of components to try.")
-@count_option("--min-components", 1, "The smallest.")
+@count_option(
+    "-k",
+    "--max-components",
+    default=9,
+    what="The largest number of components to try: -k 5 tries 1 to 5.",
+)
+@count_option("--min-components", default=1, what="The smallest.")
 @click.option(
     "--structures",
     callback=split,
@@ -29,7 +34,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Criterion of the ranking; cv is the log-likelihood of held-out rows.",
 )
-@count_option("--top", 5, "Number of models to print.")
+@count_option("--top", default=5, what="Number of models to print.")
 @result_options("Seed of the starts and folds.", "Also write the best mixture, as JSON.")
 def select(
     max_components: int,
@@ -49,23 +54,27 @@ def select(
     \b
     Examples:
       bayesgmm select faithful
-      bayesgmm select measurements.csv --max-components 5 --structures EEE,VVV -o best.json
+      bayesgmm select measurements.csv -k 5 --structures EEE,VVV -o best.json
     """
     if min_components > max_components:
         raise click.UsageError(
             f"--min-components {min_components} is more than --max-components {max_components}."
         )
+    from bayesgmm.display import stages
+
     results.check_target()
-    rows = read_rows(quiet=results.quiet, **source)
-    with heard_warnings(results.quiet) as heard:
-        found = bayesgmm.select_mixture(
-            rows.X,
-            range(min_components, max_components + 1),
-            "all" if structures is None else structures,
-            criterion=criterion,
-            rng=seed,
-            progressbar=not results.quiet,
-        )
+    with heard_warnings(results.quiet) as heard, stages(not results.quiet) as stage:
+        with stage("Reading the rows"):
+            rows = read_rows(quiet=results.quiet, **source)
+        with stage("Choosing K and the structure"):
+            found = bayesgmm.select_mixture(
+                rows.X,
+                range(min_components, max_components + 1),
+                "all" if structures is None else structures,
+                criterion=criterion,
+                rng=seed,
+                progressbar=not results.quiet,
+            )
     if results.as_json:
         text = json_text("selection", rows.name, _fields(found, seed), heard)
     else:
@@ -73,6 +82,8 @@ def select(
     results.write(
         text, "The best mixture was", lambda: found.best.mixture_.to_json().encode() + b"\n"
     )
+    if found.interrupted:
+        raise KeyboardInterrupt
 
 
 def _fields(found: "Selection", seed: int) -> dict[str, Any]:
@@ -82,6 +93,7 @@ def _fields(found: "Selection", seed: int) -> dict[str, Any]:
         "n_rows": found.n_rows,
         "criterion": found.criterion,
         "seed": seed,
+        "interrupted": found.interrupted,
         "models": found.table.to_dict("records"),
         "best": {
             "n_components": best.mixture_.n_components,

@@ -1,25 +1,24 @@
-"""CSV: reading, with delimiter and header detected, and writing, exact to the last bit."""
+"""CSV: reading, with encoding, delimiter and header found, and writing, exact to the last bit."""
 
 import csv
 import io
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import partial
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.arrays import Array
-from bayesgmm.data.coercion import EXACT, is_large_integer, unique_names
-from bayesgmm.data.tables import Table, Text, shortest
+from bayesgmm.arrays import Indices
+from bayesgmm.data.coercion import column_names, unique_names
+from bayesgmm.data.csv_columns import Column, Notation, has_decimal_commas
+from bayesgmm.data.tables import Table, words
 from bayesgmm.errors import InputError
 
 # Tabs, semicolons and bars are rarer in numbers and words than commas are.
 _DELIMITERS = ("\t", ";", "|", ",")
-_MISSING = {"", "na", "n/a", "nan", "null", "none", "<na>"}
 _CHUNK = 2**15
 _SNIFFED_LINES = 50
 _LONGEST_LINE = 2**26
@@ -28,56 +27,124 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 type Record = tuple[int, list[str]]  # the number of a line, and its cells
 
 
-def read_csv(stream: TextIO, name: str, delimiter: str | None, header: bool | None) -> Table:
+class Form(NamedTuple):
+    """The form of a CSV, as the user gives it.
+
+    Attributes
+    ----------
+    delimiter : str, optional
+        One character, or " " for any run of blanks. None: found from the first lines.
+    header : bool, optional
+        True if the first line holds names. None: it does if none of its cells is a number.
+    notation : Notation
+    keep_cells : bool
+        Keep the text of all cells, to be written again.
+    """
+
+    delimiter: str | None = None
+    header: bool | None = None
+    notation: Notation = Notation()
+    keep_cells: bool = False
+
+
+def read_csv(stream: TextIO, name: str, form: Form) -> Table:
     """Read a stream of lines, opened with ``newline=""``; see `table_files.read_table`.
 
     Messages call the file `name`.
     """
+    notes: list[str] = []
+    notation = form.notation
     try:
-        lines = _lines(stream, name)
+        lines = _lines(stream, name, notes)
         sniffed = list(itertools.islice(lines, _SNIFFED_LINES))
-        delimiter = _find_delimiter(sniffed) if delimiter is None else delimiter
+        delimiter = form.delimiter or _find_delimiter(sniffed, notation)
         records = _records(itertools.chain(sniffed, lines), delimiter)
         first = next((cells for _, cells in records if cells), None)
         if not first:
             raise InputError(f"{name} has no rows.")
+        header = form.header
         if header is None:
-            header = not any(map(_is_number, first))
+            header = not any(map(notation.is_number, first))
         if not header:
             records = itertools.chain([(1, first)], records)
         names = unique_names(first) if header else None
-        return Table(names, _columns(records, len(first), name, header))
-    except UnicodeDecodeError as error:
-        raise InputError(f"{name} is not UTF-8 text: {error}. Save it as UTF-8.") from error
+        cells: list[list[str]] | None = [[] for _ in first] if form.keep_cells else None
+        columns = [Column(notation) for _ in first]
+        _fill(columns, cells, records, name, header)
+        whole = [column.whole() for column in columns]
+        return Table(names, whole, tuple(notes), cells, (delimiter, notation.decimal))
+    except UnicodeError as error:
+        raise InputError(
+            f"{name} is text of no known encoding: {error}. Save it as UTF-8."
+        ) from error
     except csv.Error as error:
         raise InputError(f"{name} is not readable CSV: {error}.") from error
 
 
-def _lines(stream: TextIO, name: str) -> Iterator[str]:
-    """Yield the lines of a stream; refuse endless ones (/dev/zero is one)."""
+def _lines(stream: TextIO, name: str, notes: list[str]) -> Iterator[str]:
+    """Yield the lines of a stream; refuse endless ones (/dev/zero is one).
+
+    Bytes that are not UTF-8 arrive as escapes. If no letter beyond ASCII comes before them, the
+    text is read as Windows-1252, which contains Latin-1, with a note.
+    """
+    utf_8 = western = False
     for number, line in enumerate(iter(partial(stream.readline, _LONGEST_LINE), ""), 1):
         if len(line) == _LONGEST_LINE:
             raise InputError(
                 f"Line {number} of {name} is longer than {_LONGEST_LINE // 2**20} million "
                 "characters."
             )
-        yield line
+        if line.isascii():
+            yield line
+            continue
+        escaped = any("\udc80" <= letter <= "\udcff" for letter in line)
+        if escaped and utf_8:
+            raise InputError(
+                f"Line {number} of {name} is not UTF-8 text, but lines above it are. Save it as "
+                "UTF-8."
+            )
+        if escaped and not western:
+            western = True
+            notes.append(f"{name} is not UTF-8 text and was read as Windows-1252 (Latin-1).")
+        utf_8 = not western
+        yield line.encode("utf-8", "surrogateescape").decode("cp1252") if western else line
 
 
-def _find_delimiter(lines: Sequence[str]) -> str:
+def _find_delimiter(lines: Sequence[str], notation: Notation) -> str:
     """Return the delimiter that cuts all lines into equally many cells (over one), else blanks."""
     filled = [line for line in lines if line.strip()]
+    rows = [line.split() for line in filled]
+    body = rows[1:] or rows
+    if not any(other in line for line in filled for other in "\t;|") and _commas_in_blanks(body):
+        return " "
     for candidate in _DELIMITERS:
-        widths = {len(record) for record in csv.reader(filled, delimiter=candidate)}
-        if len(widths) == 1 and widths != {1}:
+        cut = list(csv.reader(filled, delimiter=candidate))
+        if candidate == notation.decimal and not any("," in each for row in cut for each in row):
+            continue  # decimal marks, unless cells with commas are quoted
+        if len({*map(len, cut)}) == 1 and len(cut[0]) > 1:
             return candidate
     # Rows of different lengths: the delimiter exists, and the error to come names the line.
     for candidate in _DELIMITERS:
-        if filled and all(candidate in line for line in filled):
+        if filled and candidate != notation.decimal and all(candidate in line for line in filled):
             return candidate
-    if filled and all(_is_number(cell) for line in filled[1:] for cell in line.split()):
-        return " "
-    return ","
+    if any(len(row) > 1 for row in body):
+        numbers = [
+            all(notation.number(cell) is not None for cell in column)
+            for column in zip(*body, strict=False)
+        ]
+        if all(numbers) or (any(numbers) and len({*map(len, rows)}) == 1):
+            return " "
+    # One column: a delimiter that is not a decimal mark.
+    numbers_alone = "," not in "".join(filled[:1]) and has_decimal_commas(filled[1:])
+    return ";" if notation.decimal == "," or numbers_alone else ","
+
+
+def _commas_in_blanks(rows: Sequence[Sequence[str]]) -> bool:
+    """Return whether rows that are cut by blanks hold numbers with decimal commas."""
+    if len({*map(len, rows)}) != 1 or len(rows[0]) < 2:
+        return False
+    cells = [cell for row in rows for cell in row]
+    return has_decimal_commas(cells) and not any(cell.strip(",") != cell for cell in cells)
 
 
 def _records(lines: Iterable[str], delimiter: str) -> Iterator[Record]:
@@ -96,18 +163,24 @@ def _records(lines: Iterable[str], delimiter: str) -> Iterator[Record]:
             blank.clear()
 
 
-def _columns(records: Iterator[Record], width: int, name: str, header: bool) -> list[Array | Text]:
-    """Turn records into columns, some thousand rows at a time."""
-    columns = [_Column() for _ in range(width)]
+def _fill(
+    columns: list[Column],
+    kept: list[list[str]] | None,
+    records: Iterator[Record],
+    name: str,
+    header: bool,
+) -> None:
+    """Put records into columns, some thousand rows at a time."""
     n = 0
-    rows = _rows(records, width, name, "header" if header else "first line")
+    rows = _rows(records, len(columns), name, "header" if header else "first line")
     while chunk := list(itertools.islice(rows, _CHUNK)):
-        for column, cells in zip(columns, zip(*chunk, strict=True), strict=True):
-            column.extend(cells, n)
+        for j, cells in enumerate(zip(*chunk, strict=True)):
+            columns[j].extend(cells, n)
+            if kept is not None:
+                kept[j].extend(cells)
         n += len(chunk)
     if not n:
         raise InputError(f"{name} has no rows{' below its header' if header else ''}.")
-    return [column.whole() for column in columns]
 
 
 def _rows(records: Iterator[Record], width: int, name: str, first: str) -> Iterator[list[str]]:
@@ -121,78 +194,6 @@ def _rows(records: Iterator[Record], width: int, name: str, first: str) -> Itera
                 f"{first} has {width}."
             )
         yield row
-
-
-@dataclass
-class _Column:
-    """A growing column: numbers, up to the first cell that float64 does not hold."""
-
-    parts: list[Array | list[str]] = field(default_factory=list)
-    odd: tuple[int, bool] | None = None
-
-    def extend(self, cells: Sequence[str], start: int) -> None:
-        """Add the cells of the rows from `start` on."""
-        if self.odd is None:
-            numbers = list(map(_number, cells))
-            if None in numbers:
-                self.odd = start + numbers.index(None), False
-            else:
-                floats = np.array(numbers, dtype=np.float64)
-                large = _first_large(cells, floats)
-                if large is None:
-                    self.parts.append(floats)
-                    return
-                self.odd = start + large, True
-        self.parts.append(list(cells))
-
-    def whole(self) -> Array | Text:
-        """Return the column."""
-        if self.odd is None:
-            return np.concatenate([np.asarray(part) for part in self.parts])
-        # Where the first cells were read as numbers, later numbers are written in the same form.
-        alike = not isinstance(self.parts[0], list)
-        cells: list[str] = []
-        for part in self.parts:
-            if not isinstance(part, list):
-                cells.extend(map(shortest, part.tolist()))
-            else:
-                cells.extend(map(_in_short, part) if alike else part)
-        return Text(cells, *self.odd)
-
-
-def _first_large(cells: Sequence[str], floats: Array) -> int | None:
-    """Return the index of the first integer beyond 2**53 among cells that are numbers, or None."""
-    for i in np.flatnonzero(np.abs(floats) >= EXACT).tolist():
-        digits = cells[i].strip().lstrip("+-").lstrip("0")
-        if digits.isdecimal() and (abs(floats[i]) > EXACT or is_large_integer(int(digits))):
-            return int(i)
-    return None
-
-
-def _in_short(cell: str) -> str:
-    """Return a number in as few digits as hold it, and any other cell as it is."""
-    number = _number(cell)
-    if number is None or _first_large([cell], np.array([number])) is not None:
-        return cell
-    return shortest(number)
-
-
-def _number(cell: str) -> float | None:
-    """Return the number in a cell, NaN if the cell is missing, or None if it is text."""
-    if _is_missing(cell):
-        return math.nan
-    try:
-        return None if "_" in cell else float(cell)  # float() reads 1_000 as a number
-    except ValueError:
-        return None
-
-
-def _is_missing(cell: str) -> bool:
-    return cell.strip().lower() in _MISSING
-
-
-def _is_number(cell: str) -> bool:
-    return not _is_missing(cell) and _number(cell) is not None
 
 
 def csv_text(
@@ -211,9 +212,37 @@ def csv_text(
     return buffer.getvalue()
 
 
+def extended_csv(
+    table: Table, kept: Indices, names: Sequence[str], columns: Sequence[NDArray[np.generic]]
+) -> str:
+    """Return rows of a table with further columns, as CSV.
+
+    The table's cells are written as they were read, if they were kept, with its own delimiter and
+    decimal mark; those of other files in as few digits as hold them.
+
+    Parameters
+    ----------
+    table : Table
+    kept : (m,)
+        Indices of the rows to write.
+    names : sequence of str
+        Names of the further columns, numbered where the table has them already.
+    columns : sequence of (m,) arrays
+    """
+    delimiter, decimal = table.marks
+    cells = table.cells or [words(column) for column in table.columns]
+    added = [[_cell(each).replace(".", decimal) for each in column.tolist()] for column in columns]
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, delimiter=delimiter, lineterminator="\n")
+    writer.writerow(unique_names([*column_names(table.names, len(cells)), *names]) or ())
+    rows = kept.tolist()
+    writer.writerows(zip(*([each[i] for i in rows] for each in cells), *added, strict=True))
+    return buffer.getvalue()
+
+
 def _cell(value: object) -> str:
     if isinstance(value, float):
         return "" if math.isnan(value) else repr(value)
-    if isinstance(value, str) and value.startswith(_FORMULA) and not _is_number(value):
+    if isinstance(value, str) and value.startswith(_FORMULA) and not Notation().is_number(value):
         return f"'{value}"
     return str(value)

@@ -4,7 +4,7 @@ import io
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from bayesgmm.arrays import Array
 from bayesgmm.data.coercion import unique_names
-from bayesgmm.data.csv_files import read_csv
+from bayesgmm.data.csv_columns import Notation
+from bayesgmm.data.csv_files import Form, read_csv
 from bayesgmm.data.file_access import opened
 from bayesgmm.data.tables import Table, Text, as_column
 from bayesgmm.errors import InputError
@@ -23,9 +24,17 @@ _MAGIC = 6
 
 
 def read_table(
-    path: str | os.PathLike[str], *, delimiter: str | None = None, header: bool | None = None
+    path: str | os.PathLike[str],
+    *,
+    delimiter: str | None = None,
+    header: bool | None = None,
+    decimal: str = ".",
+    na: Collection[str] = (),
+    keep_cells: bool = False,
 ) -> Table:
     """Read a file of rows: NPY or Parquet by its first bytes or its suffix, otherwise CSV.
+
+    A CSV is in UTF-8, in UTF-16, or else in Windows-1252, which contains Latin-1.
 
     Parameters
     ----------
@@ -35,6 +44,12 @@ def read_table(
         One character, or " " for any run of blanks. None: found from the first lines.
     header : bool, optional
         True if the first line holds names. None: it does if none of its cells is a number.
+    decimal : {".", ","}
+        Decimal mark of a CSV.
+    na : collection of str
+        Further marks of missing values. Numbers are compared by value, in files of all kinds.
+    keep_cells : bool
+        Keep the text of a CSV's cells.
 
     Raises
     ------
@@ -47,12 +62,37 @@ def read_table(
     with open_binary(path) as (name, file):
         magic = file.read(_MAGIC)
         if magic == b"\x93NUMPY" or suffix == ".npy":
-            return _read_npy(magic + file.read(), name)
-        if magic[:4] == b"PAR1" or suffix in {".parquet", ".pq"}:
-            return _read_parquet(magic + file.read(), name)
-        whole: Any = _Resumed(magic, file)
-        with io.TextIOWrapper(whole, encoding="utf-8-sig", newline="") as stream:
-            return read_csv(stream, name, delimiter, header)
+            table = _read_npy(magic + file.read(), name)
+        elif magic[:4] == b"PAR1" or suffix in {".parquet", ".pq"}:
+            table = _read_parquet(magic + file.read(), name)
+        else:
+            notation = Notation(decimal, frozenset(mark.strip().lower() for mark in na))
+            form = Form(delimiter, header, notation, keep_cells)
+            encoding, errors = _encoding(magic)
+            whole: Any = _Resumed(magic, file)
+            with io.TextIOWrapper(whole, encoding, errors, newline="") as stream:
+                table = read_csv(stream, name, form)
+    marks = [number for number in map(Notation(decimal).number, na) if number is not None]
+    if not marks:
+        return table
+    columns = [
+        each if isinstance(each, Text) else np.where(np.isin(each, marks), np.nan, each)
+        for each in table.columns
+    ]
+    return table._replace(columns=columns)
+
+
+def _encoding(magic: bytes) -> tuple[str, str]:
+    """Return the encoding of text by its first bytes, and the treatment of other bytes."""
+    if magic[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        return "utf-16", "strict"
+    zeros = [not byte for byte in magic]
+    if any(zeros) and not all(zeros):  # UTF-16 without a mark, of mostly ASCII letters
+        if all(zeros[1::2]) and not any(zeros[::2]):
+            return "utf-16-le", "strict"
+        if all(zeros[::2]) and not any(zeros[1::2]):
+            return "utf-16-be", "strict"
+    return "utf-8-sig", "surrogateescape"
 
 
 @contextmanager

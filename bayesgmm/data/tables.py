@@ -10,6 +10,9 @@ from bayesgmm.arrays import Array
 from bayesgmm.data.coercion import Names, integers_too_large, label, rounded_integer
 from bayesgmm.errors import InputError, InputTypeError
 
+# Numbers that often stand for a missing value.
+_MARKS = (-99.0, -999.0, -9999.0, -99999.0)
+
 
 class Text(NamedTuple):
     """A column that is not all numbers.
@@ -36,10 +39,19 @@ class Table(NamedTuple):
     names : tuple of D different str, or None
     columns : list of D columns
         Each an array (n,) of float64 with NaN where a cell is missing, or `Text`.
+    notes : tuple of str
+        Sentences on what was assumed in reading the file.
+    cells : list of D lists of n str, or None
+        The text of a CSV's cells, if it was kept.
+    marks : tuple of str
+        Delimiter and decimal mark.
     """
 
     names: Names
     columns: list[Array | Text]
+    notes: tuple[str, ...] = ()
+    cells: list[list[str]] | None = None
+    marks: tuple[str, str] = (",", ".")
 
 
 class ChosenColumns(NamedTuple):
@@ -58,7 +70,10 @@ class ChosenColumns(NamedTuple):
 
 
 def select(
-    table: Table, columns: Sequence[str] | None = None, label_column: str | None = None
+    table: Table,
+    columns: Sequence[str] | None = None,
+    label_column: str | None = None,
+    exclude: Sequence[str] = (),
 ) -> ChosenColumns:
     """Take the numbers to fit, and the labels, from a table.
 
@@ -66,42 +81,85 @@ def select(
     ----------
     table : Table
     columns : sequence of str, optional
-        Names, or positions from 0 on. None: all but the label column.
+        Names, or positions from 0 on. None: all but the label column and `exclude`.
     label_column : str, optional
+    exclude : sequence of str
+        Columns to leave out.
 
     Raises
     ------
     InputError
-        If a column does not exist or is named twice, or none remains.
+        If a column does not exist or is named twice, is empty, or none remains.
     InputTypeError
-        If a column to be fitted holds text.
+        If columns to be fitted hold text.
     """
+    chosen = chosen_columns(table, columns, label_column, exclude)
+    return ChosenColumns(
+        _numbers(table, chosen),
+        None if table.names is None else tuple(table.names[j] for j in chosen),
+        None if label_column is None else words(table.columns[_position(table, label_column)]),
+    )
+
+
+def chosen_columns(
+    table: Table,
+    columns: Sequence[str] | None,
+    label_column: str | None,
+    exclude: Sequence[str],
+) -> list[int]:
+    """Return the positions of the columns to fit; see `select`."""
     labelled = None if label_column is None else _position(table, label_column)
+    excluded = {_position(table, column) for column in exclude}
     if columns is None:
-        chosen = [j for j in range(len(table.columns)) if j != labelled]
+        named = [j for j in range(len(table.columns)) if j != labelled]
     else:
-        chosen = [_position(table, column) for column in columns]
-        if len(set(chosen)) < len(chosen) or labelled in chosen:
+        named = [_position(table, column) for column in columns]
+        if len(set(named)) < len(named) or labelled in named:
             raise InputError(
                 "A column is named twice. Name each once, and the label column apart from the "
                 "columns to fit."
             )
+    chosen = [j for j in named if j not in excluded]
     if not chosen:
         raise InputError("No column remains to be fitted.")
-    return ChosenColumns(
-        np.column_stack([_numbers(table, j) for j in chosen]),
-        None if table.names is None else tuple(table.names[j] for j in chosen),
-        None if labelled is None else _words(table.columns[labelled]),
-    )
+    return chosen
 
 
-def row_counter(table: Table) -> str | None:
-    """Return the words for a nameless first column that only numbers the rows, else None."""
-    first = table.columns[0]
-    if table.names is None or table.names[0] or isinstance(first, Text) or len(first) < 3:
+def is_empty(column: Array | Text) -> bool:
+    """Return whether all cells of a column are missing."""
+    return not isinstance(column, Text) and bool(np.isnan(column).all())
+
+
+def row_counters(table: Table, chosen: Sequence[int]) -> list[int]:
+    """Return the columns that only number the rows, from 0 or 1 on.
+
+    Three rows are enough where the column has no name, as that of the row names of R and pandas;
+    ten where it has one, which may be that of a measurement.
+    """
+    n = len(table.columns[0].cells if isinstance(table.columns[0], Text) else table.columns[0])
+    least = {j: 10 if table.names is None or table.names[j] else 3 for j in chosen}
+    return [
+        j
+        for j in chosen
+        if n >= least[j]
+        and not isinstance(column := table.columns[j], Text)
+        and column[0] in (0, 1)
+        and np.array_equal(column, np.arange(n) + column[0])
+    ]
+
+
+def suspected_mark(column: Array | Text) -> float | None:
+    """Return the number of a column that often marks a missing value (-999), else None.
+
+    It lies further below the other numbers than these lie apart.
+    """
+    if isinstance(column, Text) or is_empty(column):
         return None
-    counts = np.arange(len(first)) + first[0]
-    return label(table.names, 0) if first[0] in (0, 1) and np.array_equal(first, counts) else None
+    least = float(np.nanmin(column))
+    others = column[column > least]
+    if least not in _MARKS or not others.size:
+        return None
+    return least if others.min() - least > others.max() - others.min() else None
 
 
 def as_column(array: NDArray[np.generic]) -> Array | Text:
@@ -118,6 +176,11 @@ def shortest(value: float) -> str:
     return short if float(short) == value else repr(value)
 
 
+def words(column: Array | Text) -> list[str]:
+    """Return the cells of a column as text, missing ones as nan."""
+    return column.cells if isinstance(column, Text) else list(map(shortest, column.tolist()))
+
+
 def _position(table: Table, word: str) -> int:
     if table.names is not None and word in table.names:
         return table.names.index(word)
@@ -131,19 +194,30 @@ def _position(table: Table, word: str) -> int:
     )
 
 
-def _numbers(table: Table, j: int) -> Array:
-    column = table.columns[j]
-    if not isinstance(column, Text):
-        return column
-    where = label(table.names, j)
-    if column.integer:
-        raise integers_too_large(f"{where} (first: row {column.row})")
-    raise InputTypeError(
-        f"{where[:1].upper()}{where[1:]} holds text (first: row {column.row}, "
-        f"{column.cells[column.row]!r:.80}). Leave it out with --columns, or name it with "
-        "--label-column if it gives the group of each row."
-    )
-
-
-def _words(column: Array | Text) -> list[str]:
-    return column.cells if isinstance(column, Text) else list(map(shortest, column.tolist()))
+def _numbers(table: Table, chosen: Sequence[int]) -> Array:
+    """Return columns as an array, or raise an error that names all that cannot be fitted."""
+    columns = [table.columns[j] for j in chosen]
+    for j, column in zip(chosen, columns, strict=True):
+        if isinstance(column, Text) and column.integer:
+            raise integers_too_large(f"{label(table.names, j)} (first: row {column.row})")
+    texts = {j: each for j in chosen if isinstance(each := table.columns[j], Text)}
+    if texts:
+        places = {j: f"row {each.row}, {each.cells[each.row]!r:.80}" for j, each in texts.items()}
+        if len(texts) == 1:
+            ((j, place),) = places.items()
+            where = label(table.names, j)
+            found = f"{where[:1].upper()}{where[1:]} holds text (first: {place}). Leave it"
+        else:
+            all_places = "; ".join(f"{label(table.names, j)}: {places[j]}" for j in places)
+            found = f"{len(texts)} columns hold text (first: {all_places:.2000}). Leave them"
+        raise InputTypeError(
+            f"{found} out with --exclude or --columns, or name one with --label-column if it gives "
+            "the group of each row."
+        )
+    empty = [label(table.names, j) for j in chosen if is_empty(table.columns[j])]
+    if empty:
+        raise InputError(
+            f"All values are missing in {', '.join(empty):.2000}. Leave out such columns with "
+            "--exclude or --columns."
+        )
+    return np.column_stack([column for column in columns if not isinstance(column, Text)])

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import nutpie
@@ -16,8 +16,11 @@ from nutpie.compile_pymc import CompiledPyMCModel
 from nutpie.compiled_pyfunc import from_pyfunc
 
 from bayesgmm.core import native
-from bayesgmm.display import is_watched
+from bayesgmm.display import is_notebook, is_watched, progress
 from bayesgmm.posterior.log_density import Problem
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 type Array = NDArray[np.float64]
 
@@ -26,6 +29,9 @@ DIMS = {
     "means": ("component", "feature"),
     "covariances": ("component", "feature", "feature_bis"),
 }
+# The first draws, before the step size is adapted, take many times as long as later ones, and would
+# give a wrong estimate of the time that is left.
+_FIRST_SHOWN = 50
 # Seconds between two looks at a running sampler.
 _POLL = 0.005
 
@@ -112,41 +118,64 @@ def draw_by_nutpie(problem: Problem, starts: Array, plan: Plan, enough: Enough) 
     enough : callable
         The draws up to a length other than the last; true if the run may end there.
     """
-    least = [0]
-
-    def follow(chains: list[Any]) -> None:
-        least[0] = min(each.finished_draws for each in chains)
-
-    watched = is_watched(plan.progressbar)
-    sampler = nutpie.sample(
-        _compiled(problem, _start_of_seed(starts, plan.seed)),
-        draws=plan.lengths[-1],
-        tune=plan.tune,
-        chains=len(starts),
-        cores=len(starts),
-        seed=plan.seed,
-        target_accept=plan.target_accept,
-        save_warmup=False,
-        progress_bar=watched,
-        progress_callback=follow,
-        progress_rate=100 if watched else 5,
-        blocking=False,
-    )
-    with _more_chains_than_draws():
-        try:
-            return _followed(sampler, least, plan, enough)
-        except KeyboardInterrupt:
-            return Drawn(whole_draws(sampler.abort()), interrupted=True)
-        except BaseException:
-            sampler.cancel()
-            raise
+    notebook = is_notebook(plan.progressbar)
+    with progress(plan.progressbar) as bar:
+        follower = _Follower(bar, plan.tune)
+        sampler = nutpie.sample(
+            _compiled(problem, _start_of_seed(starts, plan.seed)),
+            draws=plan.lengths[-1],
+            tune=plan.tune,
+            chains=len(starts),
+            cores=len(starts),
+            seed=plan.seed,
+            target_accept=plan.target_accept,
+            save_warmup=False,
+            # Its display counts up to the longest run, of which most runs need a fraction.
+            progress_bar=notebook,
+            progress_callback=follower.follow,
+            progress_rate=100 if notebook else 5,
+            blocking=False,
+        )
+        with _more_chains_than_draws():
+            try:
+                return _followed(sampler, follower, plan, enough)
+            except KeyboardInterrupt:
+                return Drawn(whole_draws(sampler.abort()), interrupted=True)
+            except BaseException:
+                sampler.cancel()
+                raise
 
 
-def _followed(sampler: Any, least: list[int], plan: Plan, enough: Enough) -> Drawn:
-    """The draws of a running sampler, whose slowest chain is at draw ``least[0]``."""
+class _Follower:
+    """The progress of chains towards a length, shown with the time that is left."""
+
+    def __init__(self, bar: "Progress", tune: int) -> None:
+        self.least = 0  # draws of the slowest chain, those of its tuning among them
+        self._bar, self._tune = bar, tune
+        self._task = bar.add_task("Sampling", total=None)
+
+    def follow(self, chains: list[Any]) -> None:
+        """Take the state of the chains from nutpie."""
+        self.least = min(each.finished_draws for each in chains)
+        if self.least < _FIRST_SHOWN:
+            return
+        self._bar.update(self._task, completed=self.least)
+
+    def aim(self, length: int) -> None:
+        """Set the number of draws after which the run may end."""
+        self._bar.update(
+            self._task,
+            total=self._tune + length,
+            description=f"Tuning, and {length} draws of each chain",
+        )
+
+
+def _followed(sampler: Any, follower: _Follower, plan: Plan, enough: Enough) -> Drawn:
+    """The draws of a running sampler."""
     end = time.perf_counter() + plan.max_time
     for length in plan.lengths[:-1]:
-        while least[0] < plan.tune + length:
+        follower.aim(length)
+        while follower.least < plan.tune + length:
             with suppress(TimeoutError):
                 return Drawn(sampler.wait(timeout=_POLL))
             if length > plan.lengths[0] and time.perf_counter() > end:
@@ -158,6 +187,7 @@ def _followed(sampler: Any, least: list[int], plan: Plan, enough: Enough) -> Dra
             sampler.cancel()
             return Drawn(tree, late=late)
         sampler.resume()
+    follower.aim(plan.lengths[-1])
     return Drawn(sampler.wait())
 
 

@@ -8,7 +8,7 @@ the sweep, so that the result does not depend on the number of threads.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -35,6 +35,8 @@ _BETTER = 2e-7
 # Ratio of a component's relative variances below which it is singular, at convergence and before.
 # Rounded rows may lie on a line, where the likelihood is unbounded; such runs never converge.
 _SINGULAR, _NEARLY_SINGULAR = 4.0 * float(np.finfo(np.float64).eps), 1e-8
+# Approximate proportions of the time of a fit in the sweeps, of which the last is over all rows.
+_FIRST_UP, _DOWN, _UP, _REFINING = 3.0, 2.0, 1.0, 1.5
 # Pairs of components that are merged to start the model with one component fewer.
 _PAIRS = 6
 
@@ -100,9 +102,9 @@ def search_grid(
     *,
     ratio: float,
     threads: int,
-    advance: Callable[[], None],
-) -> list[Candidate]:
-    """Search every candidate model; `advance()` is called after each in the first sweep.
+    advance: Callable[[float], None],
+) -> tuple[list[Candidate], bool]:
+    """Search every candidate model.
 
     Parameters
     ----------
@@ -112,15 +114,19 @@ def search_grid(
         The structures of each K; K is at most the number of distinct rows.
     ratio : float
         Largest ratio of eigenvalues of an admissible mixture.
+    advance : callable
+        Called with the proportion of the work, approximately, that each fit was.
 
     Returns
     -------
     list of Candidate
-        With parameters in the user's units.
+        With parameters in the user's units. After Ctrl-C, those that were fitted to all rows.
+    bool
+        True after Ctrl-C.
     """
     requested = [(k, each) for k, column in wanted.items() for each in column]
     if not requested:
-        return []
+        return [], False
     # Values of K that were not requested are steps to the next requested one.
     largest: dict[Structure, int] = {}
     for k, each in requested:
@@ -128,16 +134,25 @@ def search_grid(
     keys = [(k, each) for k in range(1, max(wanted) + 1) for each in largest if k <= largest[each]]
     data = GridData.of(rows, largest, rng)
     partitions = {k: data.partitions(k) for k in {k for k, _ in keys}}
-    search = _Search(data, data.sample, data.sample_passes, keys, ratio)
+    n, n_sampled = (len(next(iter(each.values()))) for each in (data.rows, data.sample))
+    refining = _REFINING * n / n_sampled * (n > n_sampled)
+    work = (_FIRST_UP + _DOWN + _UP) * len(keys) + refining * len(requested)
+    search = _Search(
+        data, data.sample, data.sample_passes, keys, ratio, lambda part: advance(part / work)
+    )
     with ThreadPoolExecutor(threads) as pool:
-        search.up(pool, partitions, lambda key: advance() if key in requested else None)
+        search.up(pool, partitions)
         search.down(pool)
         search.up(pool)
-        if data.sample is not data.rows:
-            sampled = search.models
-            search = _Search(data, data.rows, data.passes, requested, ratio)
-            search.refine(pool, sampled)
-    return [_in_users_units(data, search.models[key]) for key in requested]
+        if n > n_sampled:
+            sampled, interrupted = search.models, search.interrupted
+            search = _Search(
+                data, data.rows, data.passes, requested, ratio, lambda part: advance(part / work)
+            )
+            search.interrupted = interrupted
+            search.refine(pool, sampled, refining)
+    found = [search.models[key] for key in requested if key in search.models]
+    return [_in_users_units(data, model) for model in found], search.interrupted
 
 
 def _in_users_units(data: GridData, model: Candidate) -> Candidate:
@@ -158,9 +173,11 @@ class _Search:
         passes: dict[bool, Rows],
         keys: Sequence[Key],
         ratio: float,
+        advance: Callable[[float], None],
     ) -> None:
         self.models: dict[Key, Candidate] = {}
-        self._ratio = ratio
+        self.interrupted = False
+        self._ratio, self._advance = ratio, advance
         self._moments: dict[tuple[bool, int], list[tuple[Array, Array, Array]]] = {}
         self._data, self._rows, self._passes = data, rows, passes
         columns: dict[int, list[Structure]] = {}
@@ -179,7 +196,6 @@ class _Search:
         self,
         pool: Executor,
         partitions: Mapping[int, Sequence[Integers]] | None = None,
-        advance: Callable[[Key], None] = lambda _: None,
     ) -> None:
         """Fit each model after those nested in it: fewer parameters, or one component fewer."""
 
@@ -192,9 +208,9 @@ class _Search:
             if partitions is not None:
                 starts += self._from_partitions(structure, k, partitions[k])
             self._improve(key, starts)
-            advance(key)
 
-        self._sweep(pool, self._order, fit, lambda k, s: [*self._nested[k, s], (k - 1, s)])
+        part = _UP if partitions is None else _FIRST_UP
+        self._sweep(pool, self._order, fit, lambda k, s: [*self._nested[k, s], (k - 1, s)], part)
 
     def down(self, pool: Executor) -> None:
         """Fit each model after those that it is nested in, and that with one component more."""
@@ -210,9 +226,9 @@ class _Search:
             self._improve(key, starts)
 
         order = self._order[::-1]
-        self._sweep(pool, order, fit, lambda k, s: [*self._containing[k, s], (k + 1, s)])
+        self._sweep(pool, order, fit, lambda k, s: [*self._containing[k, s], (k + 1, s)], _DOWN)
 
-    def refine(self, pool: Executor, sampled: Mapping[Key, Candidate]) -> None:
+    def refine(self, pool: Executor, sampled: Mapping[Key, Candidate], part: float) -> None:
         """Fit each model from its maximum on the sample, and after those nested in it."""
 
         def fit(key: Key) -> None:
@@ -220,7 +236,7 @@ class _Search:
             starts += self._untried(key, self._nested[key])
             self._improve(key, [self._converted(key[1], each) for each in starts])
 
-        self._sweep(pool, self._order, fit, lambda k, s: self._nested[k, s])
+        self._sweep(pool, self._order, fit, lambda k, s: self._nested[k, s], part)
 
     def _sweep(
         self,
@@ -228,18 +244,28 @@ class _Search:
         order: Sequence[Key],
         fit: Callable[[Key], None],
         before: Callable[[int, Structure], list[Key]],
+        part: float,
     ) -> None:
-        """Fit the models in this order, each after its neighbours `before` it have been fitted."""
+        """Fit the models in this order, each after its neighbours `before` it have been fitted.
+
+        Ctrl-C ends this sweep after the fits that have begun, and keeps later ones from beginning.
+        """
         fits: dict[Key, Future[None]] = {}
 
         def task(key: Key) -> None:
             for each in before(*key):
                 if each in fits:
                     fits[each].result()
-            fit(key)
+            if not self.interrupted:
+                fit(key)
+                self._advance(part)
 
-        for key in order:
-            fits[key] = pool.submit(task, key)
+        try:
+            for key in order:
+                fits[key] = pool.submit(task, key)
+            wait(fits.values())
+        except KeyboardInterrupt:
+            self.interrupted = True
         for each in fits.values():
             each.result()
 

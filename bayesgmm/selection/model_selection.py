@@ -40,6 +40,8 @@ _DIAGONAL = ("EII", "VII", "EEI", "VEI", "EVI", "VVI")
 _FULL = ("EEE", "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV")
 _MCLUST = (*_DIAGONAL, *_FULL, "E", "V")
 _FOLDS = 5
+# Note on a model that was not fitted before Ctrl-C.
+_NOT_REACHED = "not fitted: the search was interrupted"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -58,12 +60,16 @@ class Selection(Result):
     criterion : str
         "bic", "icl", "aic" or "cv".
     n_rows : int
+    interrupted : bool
+        True after Ctrl-C: models with a note to that effect were not fitted, and others may have a
+        higher maximum.
     """
 
     table: "pd.DataFrame"
     best: GaussianMixture
     criterion: str
     n_rows: int
+    interrupted: bool = False
 
     def ranked(self) -> "pd.DataFrame":
         """The rows of the admissible models, the best first."""
@@ -99,8 +105,9 @@ class Selection(Result):
         first = ranked.iloc[0]
         structure = as_structure(first["covariance_type"])
         k = int(first["n_components"])
+        title = f"Selection of components and structure by {CRITERIA[self.criterion][1]}"
         return [
-            f"Selection of components and structure by {CRITERIA[self.criterion][1]}",
+            f"{title}\nINTERRUPTED: not all models were fitted" if self.interrupted else title,
             shown,
             f"Best: {structure.code} ({structure.words}) with {k} component" + "s" * (k > 1),
             f"{len(ranked)} of {len(self.table)} models have an admissible fit; the notes of the "
@@ -175,6 +182,9 @@ def select_mixture(
 
     Notes
     -----
+    Ctrl-C ends the search, and selects among the models that were fitted until then if there are
+    any, except by cross-validation.
+
     Models that cannot be fitted to the data (more components than distinct rows, free covariances
     from too few rows, dependent columns) are left out, with the reason in their note.
 
@@ -204,9 +214,10 @@ def select_mixture(
     notes = _impossible(x, data.feature_names, ks, chosen)
     folds = _folds(len(x), generator) if criterion == "cv" else []
     with progress(progressbar) as bar:
-        n_fits = len(ks) * len(chosen) * (1 + len(folds))
-        advance = partial(bar.advance, bar.add_task("Fitting the grid", total=n_fits))
-        models = _search(data, ks, chosen, notes, ratio, generator, advance)
+        advance = partial(bar.advance, bar.add_task("Fitting the grid", total=1 + len(folds)))
+        models, interrupted = _search(data, ks, chosen, notes, ratio, generator, advance)
+        if interrupted and (folds or not any(model.admissible for model in models)):
+            raise KeyboardInterrupt
         held_out = [_held_out(data, test, ks, chosen, ratio, generator, advance) for test in folds]
     records = [_record(model, data) for model in models]
     for i, record in enumerate(records):
@@ -226,7 +237,7 @@ def select_mixture(
             models[selected] = replace(models[selected], note=note)
             table.loc[selected, "note"] = note
     _warn_at_edge(models[selected], ks)
-    return Selection(table, best, criterion, len(x))
+    return Selection(table, best, criterion, len(x), interrupted)
 
 
 def _check_components(n_components: int | Iterable[int]) -> list[int]:
@@ -310,21 +321,24 @@ def _search(
     notes: dict[tuple[int, Structure], str],
     ratio: float,
     rng: np.random.Generator,
-    advance: Callable[[], None],
-) -> list[Candidate]:
-    """Models in the order of K, then of the structures; those in `notes` without a fit."""
+    advance: Callable[[float], None],
+) -> tuple[list[Candidate], bool]:
+    """Models in the order of K, then of the structures, and whether Ctrl-C ended the search.
+
+    Models in `notes` have no fit.
+    """
     wanted = {k: [each for each in chosen if (k, each) not in notes] for k in ks}
-    found = {
-        model.key: model
-        for model in search_grid(
-            data, wanted, rng, ratio=ratio, threads=n_threads(), advance=advance
-        )
-    }
-    return [
-        found.get((k, each)) or Candidate(k, each, None, np.nan, False, notes[k, each])
+    fits, interrupted = search_grid(
+        data, wanted, rng, ratio=ratio, threads=n_threads(), advance=advance
+    )
+    found = {model.key: model for model in fits}
+    models = [
+        found.get((k, each))
+        or Candidate(k, each, None, np.nan, False, notes.get((k, each), _NOT_REACHED))
         for k in ks
         for each in chosen
     ]
+    return models, interrupted
 
 
 def _record(model: Candidate, data: Data) -> dict[str, Any]:
@@ -363,13 +377,16 @@ def _held_out(
     chosen: Sequence[Structure],
     ratio: float,
     rng: np.random.Generator,
-    advance: Callable[[], None],
+    advance: Callable[[float], None],
 ) -> list[float]:
     """Log-likelihood of the held-out rows under each model; NaN without an admissible fit."""
     train, held = data.take(np.delete(np.arange(len(data.X)), test)), data.take(test)
     notes = _impossible(train.X, data.feature_names, ks, chosen)
+    models, interrupted = _search(train, ks, chosen, notes, ratio, rng, advance)
+    if interrupted:
+        raise KeyboardInterrupt
     values = []
-    for model in _search(train, ks, chosen, notes, ratio, rng, advance):
+    for model in models:
         if model.parameters is None or not model.admissible:
             values.append(np.nan)
             continue

@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from interrupts import interrupt_after
 
 import bayesgmm
 from bayesgmm.data import validation
@@ -81,6 +82,21 @@ def test_an_existing_page_is_not_overwritten(bayesgmm_command, tmp_path):
     assert output.read_text("utf-8").startswith("<!DOCTYPE html>")
 
 
+def test_the_default_page_replaces_its_like_alone(bayesgmm_command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = tmp_path / "report.html"
+    for k in (2, 3):
+        result = run_report(bayesgmm_command, "faithful", "-k", k)
+        assert (result.exit_code, result.stderr) == (0, "The report was written to report.html.\n")
+        assert f"-k {k}" in page.read_text("utf-8")
+    result = run_report(bayesgmm_command, "faithful", "-k", 2, "-o", "report.html")
+    assert (result.exit_code, "--force replaces it" in result.stderr) == (1, True)
+    page.write_text("<!DOCTYPE html>\n<title>mine</title>")
+    result = run_report(bayesgmm_command, "faithful", "-k", 2)
+    assert (result.exit_code, "--force replaces it" in result.stderr) == (1, True)
+    assert "mine" in page.read_text()
+
+
 def test_errors_leave_no_file(bayesgmm_command, tmp_path):
     output = tmp_path / "page.html"
     for arguments, status, words in [
@@ -122,14 +138,48 @@ def test_the_posterior_is_on_the_page(bayesgmm_command, tmp_path):
     assert sections["recovery"]["numbers"]["share_covered"] > 0.6
 
 
-def test_a_sampler_that_was_interrupted_makes_no_page(bayesgmm_command, tmp_path, monkeypatch):
-    from types import SimpleNamespace
+def test_an_interrupted_sampler_leaves_a_page_of_its_draws(bayesgmm_command, tmp_path, monkeypatch):
+    plain, output = bayesgmm.sample_posterior, tmp_path / "page.html"
 
-    halved = SimpleNamespace(attrs={"interrupted": 1})
-    monkeypatch.setattr(bayesgmm, "sample_posterior", lambda *_, **__: halved)
-    result = bayesgmm_command("report", "faithful", "-k", 2, "-o", tmp_path / "page.html")
-    assert (result.exit_code, result.stderr) == (130, "Interrupted.\n")
-    assert list(tmp_path.iterdir()) == []
+    def halved(*args, **given):
+        tree = plain(*args, **{**given, "tune": 100, "draws": 60, "chains": 2})
+        tree.attrs["interrupted"] = 1
+        return tree
+
+    monkeypatch.setattr(bayesgmm, "sample_posterior", halved)
+    result = bayesgmm_command("report", "faithful", "-k", 2, "-o", output, "--json")
+    assert result.exit_code == 130
+    assert result.stderr == (
+        "Interrupted: the page is made from the results so far.\n"
+        f"The report was written to {output}.\n"
+    )
+    assert json.loads(result.stdout)["sections"]["posterior"]["numbers"]["n_draws"] == 60
+    assert "interrupted before the end" in output.read_text("utf-8")
+
+
+def test_ctrl_c_before_the_first_draw_leaves_a_page_of_the_fit(
+    bayesgmm_command, tmp_path, monkeypatch
+):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bayesgmm, "sample_posterior", interrupt)
+    output = tmp_path / "page.html"
+    result = bayesgmm_command("report", "faithful", "-k", 2, "-o", output)
+    assert result.exit_code == 130
+    assert "Interrupted: the page is made from the results so far." in result.stderr
+    assert "no posterior was given" in output.read_text("utf-8")
+
+
+def test_an_interrupted_selection_leaves_a_page(bayesgmm_command, tmp_path, monkeypatch):
+    interrupt_after(monkeypatch, 12)
+    output = tmp_path / "page.html"
+    result = bayesgmm_command("report", "faithful", "--select", "-o", output)
+    assert result.exit_code == 130
+    assert "Interrupted: the page is made from the results so far." in result.stderr
+    text = output.read_text("utf-8")
+    assert "interrupted before the end" in text
+    assert "no posterior was given" in text
 
 
 def test_select_chooses_k_and_structure(bayesgmm_command, tmp_path):

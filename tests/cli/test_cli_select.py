@@ -13,6 +13,12 @@ def test_a_table_of_the_best_and_a_sentence(bayesgmm_command):
     assert "2314.296" in result.stdout
 
 
+def test_k_is_the_largest_number_of_components(bayesgmm_command):
+    result = bayesgmm_command("select", "faithful", "-k", 2, "--structures", "EEE", "--json")
+    models = json.loads(result.stdout)["models"]
+    assert [each["n_components"] for each in models] == [1, 2]
+
+
 def test_json_holds_every_cell(bayesgmm_command, tmp_path):
     target = tmp_path / "best.json"
     result = bayesgmm_command(

@@ -5,7 +5,7 @@ from written_tables import written
 
 from bayesgmm.data.csv_files import csv_text
 from bayesgmm.data.table_files import npy_bytes, read_table
-from bayesgmm.data.tables import Text, row_counter, select
+from bayesgmm.data.tables import Text, row_counters, select, suspected_mark
 from bayesgmm.errors import InputError, InputTypeError
 
 LARGE = 2**53 + 1
@@ -36,11 +36,45 @@ def test_columns_by_name_and_position(tmp_path):
         select(table, ["a"], "a")
 
 
-def test_a_column_that_only_counts_rows_is_noticed(tmp_path):
+def test_columns_that_only_count_rows_are_noticed(tmp_path):
     counted = read_table(written(tmp_path, ",a\n1,2.5\n2,3.5\n3,1.5\n"))
-    assert row_counter(counted) == "column ''"
+    assert row_counters(counted, [0, 1]) == [0]
     measured = read_table(written(tmp_path, "x,a\n1,2.5\n2,3.5\n3,1.5\n"))
-    assert row_counter(measured) is None
+    assert row_counters(measured, [0, 1]) == []
+    lines = [f"{i * i},{i},{i + 1},{i + 2},{i}" for i in range(10)]
+    named = read_table(written(tmp_path, "x,from 0,id,from 2,again\n" + "\n".join(lines)))
+    assert row_counters(named, range(5)) == [1, 2, 4]
+    assert row_counters(named, [0, 2]) == [2]
+
+
+def test_all_columns_of_text_are_named_at_once(tmp_path):
+    table = read_table(written(tmp_path, "a,b,c,d\n1,u,2,3\n4,5,6,w\n"))
+    with pytest.raises(InputTypeError) as caught:
+        select(table)
+    message = "2 columns hold text (first: column 'b': row 0, 'u'; column 'd': row 1, 'w')."
+    assert str(caught.value).startswith(message)
+    chosen = select(table, exclude=["b", "3"])
+    assert (chosen.feature_names, chosen.X.tolist()) == (("a", "c"), [[1, 2], [4, 6]])
+    assert select(table, ["a", "c", "d"], exclude=["d"]).feature_names == ("a", "c")
+    with pytest.raises(InputError, match="There is no column 'e'"):
+        select(table, exclude=["e"])
+    with pytest.raises(InputError, match="No column remains"):
+        select(table, ["a"], exclude=["a"])
+
+
+@pytest.mark.parametrize(
+    ("column", "mark"),
+    [
+        ([-999, 1, 2, 3, -999], -999),
+        ([-99, 0.5, np.nan, 1], -99),
+        ([-999, -998, -1, 5], None),
+        ([-999, -999], None),
+        ([-90, 1, 2], None),
+        ([-9999, -40, 30], -9999),
+    ],
+)
+def test_numbers_that_often_mark_missing_values(column, mark):
+    assert suspected_mark(np.array(column, dtype=float)) == mark
 
 
 def all_written(tmp_path, column):

@@ -1,0 +1,88 @@
+"""`bayesgmm predict`: the component of each row, by a mixture that was fitted before."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import bayesgmm
+from bayesgmm.cli.input_rows import read_mixture, read_rows
+from bayesgmm.cli.memberships import memberships_csv
+from bayesgmm.cli.options import force_option, output_option, quiet_option, reading_options
+from bayesgmm.cli.output import STANDARD_OUTPUT, write_file
+
+if TYPE_CHECKING:
+    from bayesgmm.data.tables import Table
+
+
+@click.command()
+@click.argument("model", type=click.Path())
+@reading_options
+@output_option("CSV file to write.  [default: standard output]")
+@force_option
+@quiet_option
+def predict(
+    model: str,
+    output: Path | None,
+    force: bool,
+    quiet: bool,
+    columns: list[str] | None,
+    **source: Any,
+) -> None:
+    r"""Write DATA with the component of each row under MODEL, a file that `fit -o` wrote.
+
+    The columns of DATA are written as they are, followed by the most probable component, its
+    probability, and the probability of each component. Columns are matched with those of MODEL by
+    name; --columns gives them, in the order of MODEL, where DATA has no names.
+
+    \b
+    Examples:
+      bayesgmm fit faithful -k 2 -o model.json
+      bayesgmm predict model.json faithful -o labelled.csv
+    """
+    from bayesgmm.data.file_access import check_target
+    from bayesgmm.display import stages
+
+    if model == source["data"] == "-":
+        raise click.UsageError("Standard input is read once: use - for MODEL or DATA alone.")
+    if output is not None:
+        check_target(output, force=force)
+    mixture = read_mixture(model)
+    to_file = output is not None and output != STANDARD_OUTPUT
+    with stages(to_file and not quiet) as stage:
+        with stage("Reading the rows"):
+            rows = read_rows(
+                columns=columns,
+                label_column=None,
+                quiet=quiet,
+                choice=lambda table: _matching(table, mixture.feature_names),
+                keep_cells=True,
+                **source,
+            )
+        with stage("Computing the memberships"):
+            mixture.check_rows(rows.X)
+            content = memberships_csv(rows, mixture)
+    if output is None or output == STANDARD_OUTPUT:
+        click.echo(content, nl=False)
+        return
+    write_file(output, content, "The memberships were", force=force, quiet=quiet)
+
+
+def _matching(table: "Table", names: tuple[str, ...] | None) -> list[str] | None:
+    """Return the columns of a table that a mixture has, in its order; None for all."""
+    if names is None:
+        return None
+    listed = ", ".join(map(repr, names))
+    if table.names is None:
+        raise bayesgmm.errors.InputError(
+            f"The columns of the data have no names, but the mixture has {listed:.2000}. Name "
+            "their positions in this order with --columns."
+        )
+    missing = [name for name in names if name not in table.names]
+    if missing:
+        raise bayesgmm.errors.InputError(
+            f"The data have no column {', '.join(map(repr, missing)):.2000}. The mixture has "
+            f"{listed:.2000}, the data {', '.join(map(repr, table.names)):.2000}. Rename the "
+            "columns."
+        )
+    return list(names)

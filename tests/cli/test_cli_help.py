@@ -1,0 +1,73 @@
+"""Help, examples and completion of all commands."""
+
+import re
+import shlex
+
+import click
+import pytest
+from click.shell_completion import BashComplete
+
+from bayesgmm.cli import main
+from bayesgmm.datasets.load import dataset_names
+
+COMMANDS = sorted(main.commands)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_example_stands_on_its_own_line_and_parses(bayesgmm_command, name):
+    result = bayesgmm_command(name, "--help")
+    assert result.exit_code == 0
+    assert "\\b" not in result.stdout
+    assert "\b" not in result.stdout
+    examples = [line for line in result.stdout.splitlines() if line.startswith("    bayesgmm ")]
+    assert all(line.count("bayesgmm ") == 1 for line in examples)
+    written = main.commands[name].callback.__doc__.splitlines()
+    assert [line.strip() for line in written if line.startswith("      bayesgmm ")] == [
+        line.strip() for line in examples
+    ]
+    assert any(line.startswith(f"    bayesgmm {name}") for line in examples)
+    for line in examples:
+        _, command, *words = shlex.split(line)
+        context = main.commands[command].make_context(command, words)
+        assert context.params
+
+
+def test_the_list_of_commands_is_of_sentences(bayesgmm_command):
+    text = bayesgmm_command("--help").stdout
+    for name in COMMANDS:
+        assert re.search(rf"^  {name} +[A-Z].*\.$", text, re.MULTILINE), name
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        ("fit", "bayesgmm select faithful --columns waiting"),
+        ("sample", "bayesgmm select faithful --columns waiting"),
+        ("report", "bayesgmm report faithful --columns waiting --select --seed 3"),
+    ],
+)
+def test_without_k_the_message_has_the_line_that_chooses_it(bayesgmm_command, command, line):
+    result = bayesgmm_command(command, "faithful", "--columns", "waiting", "--seed", 3)
+    assert result.exit_code == 2
+    shown = [each.strip() for each in result.stderr.splitlines() if each.startswith("  bayesgmm ")]
+    assert [set(shlex.split(each)) for each in shown] == [{*shlex.split(line), "--seed", "3"}]
+    _, name, *words = shlex.split(shown[0])
+    main.commands[name].make_context(name, words)
+
+
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"datasets", "simulate"}))
+def test_data_are_completed_by_names_and_files(name):
+    complete = BashComplete(main, {}, "bayesgmm", "_BAYESGMM_COMPLETE")
+    words = [name, "model.json"] if name == "predict" else [name]
+    items = complete.get_completions(words, "fa")
+    assert [each.value for each in items if each.type == "plain"] == ["faithful"]
+    assert [each.type for each in items if each.type != "plain"] == ["file"]
+    everything = {each.value for each in complete.get_completions(words, "")}
+    assert set(dataset_names()) <= everything
+
+
+def test_options_are_described():
+    for name, command in main.commands.items():
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert parameter.help, (name, parameter.name)

@@ -1,0 +1,136 @@
+import csv
+import io
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayesgmm
+from bayesgmm.data.table_files import npy_bytes
+
+
+@pytest.fixture
+def model(bayesgmm_command, tmp_path):
+    path = tmp_path / "model.json"
+    assert bayesgmm_command("fit", "faithful", "-k", 2, "-o", path, "--quiet").exit_code == 0
+    return path
+
+
+def rows_of(text):
+    return list(csv.reader(io.StringIO(text)))
+
+
+def test_the_columns_are_followed_by_the_memberships(bayesgmm_command, model, tmp_path):
+    output = tmp_path / "labelled.csv"
+    result = bayesgmm_command("predict", model, "faithful", "-o", output)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == f"The memberships were written to {output}.\n"
+    found = pd.read_csv(output)
+    data = bayesgmm.load_dataset("faithful")
+    assert list(found) == [
+        *data.feature_names, "component", "probability", "probability_0", "probability_1",
+    ]  # fmt: skip
+    assert np.array_equal(found[list(data.feature_names)], data.X)
+    mixture = bayesgmm.Mixture.from_json(model)
+    assert np.array_equal(found["component"], mixture.classify(data.X))
+    probabilities = found[["probability_0", "probability_1"]]
+    np.testing.assert_allclose(probabilities, mixture.responsibilities(data.X), atol=1e-12)
+    assert np.array_equal(found["probability"], probabilities.max(axis=1))
+    assert bayesgmm_command("predict", model, "faithful").stdout == output.read_text()
+    assert bayesgmm_command("predict", model, "faithful", "-o", "-").stdout == output.read_text()
+    result = bayesgmm_command("predict", model, "faithful", "-o", output)
+    assert (result.exit_code, "--force" in result.stderr) == (1, True)
+
+
+def test_the_memberships_of_a_fit_are_those_of_its_model(bayesgmm_command, tmp_path):
+    by_fit, by_predict, model = (tmp_path / name for name in ("a.csv", "b.csv", "m.json"))
+    arguments = ("iris", "-k", 3, "-o", model, "--memberships", by_fit)
+    result = bayesgmm_command("fit", *arguments)
+    assert result.exit_code == 0, result.output
+    assert bayesgmm_command("predict", model, "iris", "-o", by_predict).exit_code == 0
+    assert by_fit.read_bytes() == by_predict.read_bytes()
+    assert rows_of(by_fit.read_text())[0][4:6] == ["label", "component"]
+    model.unlink()
+    result = bayesgmm_command("fit", *arguments)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "a.csv' was not written. The file exists already" in result.stderr
+    assert bayesgmm_command("fit", *arguments, "--force").exit_code == 0
+
+
+def test_a_spreadsheet_keeps_its_form(bayesgmm_command, tmp_path):
+    rng = np.random.default_rng(0)
+    lines = [f"{i:03};{x:.2f};=a{i};{y:.3f}" for i, (x, y) in enumerate(rng.normal(size=(60, 2)))]
+    text = "id;länge;note;höhe\n" + "\n".join(lines).replace(".", ",") + "\n"
+    path, model = tmp_path / "d.csv", tmp_path / "m.json"
+    path.write_bytes(text.encode("cp1252"))
+    columns = ("--columns", "höhe,länge", "--decimal", ",")
+    assert bayesgmm_command("fit", path, "-k", 2, *columns, "-o", model).exit_code == 0
+    result = bayesgmm_command("predict", model, path, "--decimal", ",")
+    assert "Windows-1252" in result.stderr
+    found = [line.split(";") for line in result.stdout.splitlines()]
+    assert [row[:4] for row in found] == [line.split(";") for line in text.splitlines()]
+    parts = np.array([[cell.replace(",", ".") for cell in row[5:]] for row in found[1:]], float)
+    np.testing.assert_allclose(parts[:, 1:].sum(axis=1), 1)
+
+
+def test_columns_are_matched_by_name(bayesgmm_command, model, tmp_path):
+    data = bayesgmm.load_dataset("faithful").X
+    plain = rows_of(bayesgmm_command("predict", model, "faithful").stdout)
+    path = tmp_path / "x.csv"
+    names = ["waiting", "day", "eruptions"]
+    turned = pd.DataFrame(np.column_stack([data[:, 1], data[:, 0] * 0, data[:, 0]]), columns=names)
+    turned.to_csv(path, index=False)
+    result = bayesgmm_command("predict", model, path)
+    assert [row[3:] for row in rows_of(result.stdout)] == [row[2:] for row in plain]
+    turned.rename(columns={"waiting": "wait"}).to_csv(path, index=False)
+    result = bayesgmm_command("predict", model, path)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "no column 'waiting'. The mixture has 'eruptions', 'waiting'" in result.stderr
+    result = bayesgmm_command("predict", model, path, "--columns", "eruptions,wait")
+    assert result.exit_code == 1
+    assert "Select them in this order" in result.stderr
+
+
+def test_columns_without_names(bayesgmm_command, model, tmp_path):
+    data, path = bayesgmm.load_dataset("faithful").X, tmp_path / "x.npy"
+    path.write_bytes(npy_bytes(data[:, ::-1]))
+    result = bayesgmm_command("predict", model, path)
+    assert result.exit_code == 1
+    assert "Name their positions in this order with --columns" in result.stderr
+    result = bayesgmm_command("predict", model, path, "--columns", "1,0")
+    assert result.exit_code == 0
+    plain = rows_of(bayesgmm_command("predict", model, "faithful").stdout)
+    assert [row[2:] for row in rows_of(result.stdout)] == [row[2:] for row in plain]
+    nameless = tmp_path / "nameless.json"
+    assert bayesgmm_command("fit", path, "-k", 2, "-o", nameless, "--quiet").exit_code == 0
+    assert bayesgmm_command("predict", nameless, path).exit_code == 0
+    result = bayesgmm_command("predict", nameless, path, "--columns", "1")
+    assert (result.exit_code, "X has 1 features" in result.stderr) == (1, True)
+
+
+def test_rows_with_missing_values(bayesgmm_command, model, tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("eruptions,waiting\n2,50\n,60\n4,NA\n4,80\n")
+    result = bayesgmm_command("predict", model, path)
+    assert result.exit_code == 1
+    assert f"bayesgmm predict {model} {path} --drop-missing" in result.stderr
+    result = bayesgmm_command("predict", model, path, "--drop-missing")
+    assert [row[:3] for row in rows_of(result.stdout)[1:]] == [["2", "50", "0"], ["4", "80", "1"]]
+
+
+def test_errors(bayesgmm_command, model, tmp_path):
+    for arguments, status, words in [
+        ((tmp_path / "no.json", "faithful"), 1, "no.json"),
+        ((model, "none.csv"), 1, "There is no file"),
+        ((model,), 2, "DATA"),
+        (("-", "-"), 2, "Standard input is read once"),
+        ((model, "faithful", "-o", tmp_path / "no" / "x.csv"), 1, "no such folder"),
+    ]:
+        result = bayesgmm_command("predict", *arguments)
+        assert (result.exit_code, result.stdout) == (status, ""), arguments
+        assert words in result.stderr
+        assert "Traceback" not in result.stderr
+    result = bayesgmm_command("predict", "-", "faithful", input=model.read_text())
+    assert result.exit_code == 0
+    assert json.loads(model.read_text())["schema"] == "bayesgmm.mixture"

@@ -1,0 +1,133 @@
+"""Files as people have them: messages carry a command line, and that line works."""
+
+import json
+import shlex
+
+import numpy as np
+import pytest
+
+from bayesgmm.data.csv_files import csv_text
+
+X = np.random.default_rng(0).normal(size=(40, 2))
+
+
+def pasted(run, stderr):
+    """Run the command line that ends a message."""
+    line = stderr.rstrip().splitlines()[-1]
+    assert line.startswith("  bayesgmm ")
+    return run(*shlex.split(line)[1:])
+
+
+def written(path, columns, encoding="utf-8"):
+    path.write_bytes(csv_text(list(columns), list(columns.values())).encode(encoding))
+    return path
+
+
+def test_all_columns_of_text_are_left_out_by_the_line_shown(bayesgmm_command, tmp_path):
+    columns = {"date, UTC": ["Mon"] * 40, "x": X[:, 0], "it's": ["b"] * 40, "y": X[:, 1]}
+    columns |= {"": [""] * 40, "z": X[:, 1] * 2, "big": [str(2**60)] * 40}
+    path = written(tmp_path / "odd name.csv", columns)
+    result = bayesgmm_command("fit", path, "-k", 1, "--exclude", "z")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "column 'big'" in result.stderr
+    result = pasted(bayesgmm_command, result.stderr)
+    assert result.exit_code == 0, result.stderr
+    assert "x" in result.stdout
+    result = bayesgmm_command("fit", path, "-k", 1, "--exclude", "z,big", "--json")
+    assert "2 columns hold text (first: column 'date, UTC': row 0, 'Mon'; column" in result.stderr
+    result = pasted(bayesgmm_command, result.stderr)
+    assert json.loads(result.stdout)["feature_names"] == ["x", "y"]
+
+
+def test_a_file_of_text_alone_has_no_line_to_paste(bayesgmm_command, tmp_path):
+    path = written(tmp_path / "x.csv", {"a": ["u", "v"], "b": ["w", "x"]})
+    result = bayesgmm_command("fit", path, "-k", 1)
+    assert result.exit_code == 1
+    assert "2 columns hold text" in result.stderr
+    assert "  bayesgmm" not in result.stderr
+
+
+def test_empty_columns_are_named(bayesgmm_command, tmp_path):
+    path = tmp_path / "x.csv"
+    lines = "".join(f"{a:.3f};{b:.3f};;\n" for a, b in X)
+    path.write_text("a;b;c;\n" + lines)
+    result = bayesgmm_command("fit", path, "-k", 1)
+    assert result.exit_code == 1
+    assert "All values are missing in column 'c', column ''." in result.stderr
+    assert pasted(bayesgmm_command, result.stderr).exit_code == 0
+
+
+@pytest.mark.parametrize("command", ["fit", "select", "report"])
+def test_decimal_commas_are_recognised_and_proposed(bayesgmm_command, tmp_path, command):
+    path, output = tmp_path / "x.csv", tmp_path / "out"
+    lines = "".join(f"{a:.3f};{b:.3f};u\n".replace(".", ",") for a, b in X)
+    path.write_text("a;b;c\n" + lines)
+    more = {"select": ("--structures", "EII"), "report": ("--no-posterior",)}.get(command, ())
+    arguments = (path, "-k", 1, "--json", "-o", output, *more)
+    result = bayesgmm_command(command, *arguments)
+    assert result.exit_code == 1
+    assert "decimal comma" in result.stderr
+    result = pasted(bayesgmm_command, result.stderr)
+    assert "Column 'c' holds text" in result.stderr
+    result = pasted(bayesgmm_command, result.stderr)
+    assert result.exit_code == 0, result.stderr
+    assert output.exists()
+
+
+def test_missing_values_are_dropped_by_request(bayesgmm_command, tmp_path):
+    path = tmp_path / "x.csv"
+    cells = [[f"{a:.3f}", f"{b:.3f}", "g" * (i % 2 + 1)] for i, (a, b) in enumerate(X)]
+    for i, mark in enumerate(["NA", "N/A", "null", "?", ".", "-", "", "#N/A"]):
+        cells[i][i % 2] = mark
+    path.write_text("a,b,g\n" + "\n".join(map(",".join, cells)))
+    result = bayesgmm_command("fit", path, "-k", 1, "--label-column", "g", "--json")
+    assert result.exit_code == 1
+    assert "8 NaN in 8 of 40 rows (first: row 0, column 'a')" in result.stderr
+    result = pasted(bayesgmm_command, result.stderr)
+    assert result.exit_code == 0
+    found = json.loads(result.stdout)
+    assert found["n_rows"] == 32
+    assert found["data"] == f"{path} (8 rows with missing values left out)"
+    assert np.sum(found["known_groups"]["counts"]) == 32
+    rounded = [[float(f"{value:.3f}") for value in row] for row in X[8:]]
+    np.testing.assert_allclose(found["means"][0], np.mean(rounded, axis=0))
+    path.write_text("a,b\n1,\n,2\n")
+    result = bayesgmm_command("fit", path, "-k", 1, "--drop-missing")
+    assert (result.exit_code, "Every row has a missing value" in result.stderr) == (1, True)
+
+
+def test_columns_that_number_the_rows_are_noted(bayesgmm_command, tmp_path):
+    columns = {"x": X[:, 0], "id": range(1, 41), "y": X[:, 1]}
+    path = written(tmp_path / "x.csv", columns)
+    result = bayesgmm_command("fit", path, "-k", 1)
+    assert result.exit_code == 0
+    assert "Note: column 'id' only numbers the rows." in result.stderr
+    result = pasted(bayesgmm_command, result.stderr)
+    assert (result.exit_code, result.stderr) == (0, "")
+    for quiet in (("--columns", "x,y,id"), ("--exclude", "id"), ("--quiet",)):
+        assert bayesgmm_command("fit", path, "-k", 1, *quiet).stderr == ""
+    alone = written(tmp_path / "alone.csv", {"id": range(1, 41)})
+    assert bayesgmm_command("fit", alone, "-k", 1).stderr == ""
+
+
+def test_numbers_that_often_mark_missing_values_are_noted(bayesgmm_command, tmp_path):
+    x = X.copy()
+    x[:3, 1] = -999
+    path = written(tmp_path / "x.csv", {"a": x[:, 0], "b": x[:, 1]})
+    result = bayesgmm_command("fit", path, "-k", 1, "--json")
+    assert json.loads(result.stdout)["means"][0] == pytest.approx(x.mean(axis=0))
+    assert "column 'b' has the number -999, which often marks a missing value" in result.stderr
+    result = pasted(bayesgmm_command, result.stderr)
+    assert "3 NaN in 3 of 40 rows" in result.stderr
+    result = pasted(bayesgmm_command, result.stderr)
+    assert json.loads(result.stdout)["n_rows"] == 37
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1", "cp1252"])
+def test_encodings(bayesgmm_command, tmp_path, encoding):
+    path = written(tmp_path / "x.csv", {"höhe": X[:, 0], "größe": X[:, 1]}, encoding)
+    result = bayesgmm_command("fit", path, "-k", 1, "--json")
+    assert json.loads(result.stdout)["feature_names"] == ["höhe", "größe"]
+    western = encoding in {"latin-1", "cp1252"}
+    assert ("Note:" in result.stderr) == western
+    assert bayesgmm_command("fit", path, "-k", 1, "--quiet").stderr == ""
