@@ -18,7 +18,7 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 from sklearn.utils._param_validation import InvalidParameterError as SklearnInvalidParameterError
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from bayesgmm.arguments import check_choice, check_count, check_kind, check_number, did_you_mean
+from bayesgmm.arguments import check_choice, check_count, check_number, did_you_mean
 from bayesgmm.arrays import Array, Indices, Integers
 from bayesgmm.covariance.structures import Structure, as_structure, structure_words
 from bayesgmm.data.validation import Data, check_data, check_sample_weight
@@ -35,6 +35,7 @@ from bayesgmm.estimator.fit_summary import summarise
 from bayesgmm.estimator.information_criteria import Criteria, information_criteria
 from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.likelihood.statistics import Parameters
+from bayesgmm.mixture.fitted_mixture import fitted_mixture
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.priors.priors import Priors
 from bayesgmm.uncertainty.bootstrap import bootstrap_errors
@@ -643,25 +644,6 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
 # A class has no name within its own body.
 GaussianMixture._parameter_constraints["order_by"].insert(-1, GaussianMixture)
-
-
-def fitted_mixture(name: str, value: Any) -> Mixture:
-    """The mixture that an argument is, or that it was fitted to.
-
-    Raises
-    ------
-    InvalidParameterError
-        If it is neither a Mixture nor a GaussianMixture.
-    NotFittedError
-        If it is an estimator that was not fitted.
-    """
-    if isinstance(value, Mixture):
-        return value
-    check_kind(name, value, GaussianMixture, "a Mixture or a fitted GaussianMixture")
-    if not hasattr(value, "mixture_"):
-        raise NotFittedError(f"{name} is a GaussianMixture that is not fitted. Call its fit first.")
-    mixture: Mixture = value.mixture_
-    return mixture
 
 
 def _as_float(name: str, value: Any) -> float | None:

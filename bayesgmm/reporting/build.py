@@ -7,7 +7,7 @@ from typing import Any
 
 from bayesgmm.errors import BayesGMMError, BayesGMMWarning, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
-from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.mixture.fitted_mixture import MixtureLike
 from bayesgmm.reporting.inputs import Inputs, gather
 from bayesgmm.reporting.page import Report, assemble
 from bayesgmm.reporting.parts import Section, UnavailableError, plural
@@ -45,7 +45,7 @@ def report(
     em: GaussianMixture | None = None,
     posterior: Any = None,
     variables: Mapping[str, str] | None = None,
-    truth: Mixture | None = None,
+    truth: MixtureLike | None = None,
     labels: Sequence[Any] | None = None,
     selection: Any = None,
     title: str | None = None,
@@ -64,7 +64,7 @@ def report(
         Of `sample_posterior`, or any with weights, means and covariances, relabelled or not.
     variables : mapping, optional
         Names of weights, means and covariances in the posterior, as for `relabel`.
-    truth : Mixture, optional
+    truth : Mixture or fitted GaussianMixture, optional
         The mixture that the rows were drawn from.
     labels : sequence of length n, optional
         Known groups, compared with the components.
@@ -88,7 +88,7 @@ def report(
     InvalidParameterError
         If an argument is of another kind.
     NotFittedError
-        If `em` was not fitted.
+        If `em` or `truth` was not fitted.
 
     Notes
     -----

@@ -14,8 +14,9 @@ from bayesgmm.data.coercion import column_names
 from bayesgmm.data.validation import Data, check_data
 from bayesgmm.diagnostics.point_estimates import point_estimate
 from bayesgmm.errors import BayesGMMError, InputError, InvalidParameterError
-from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
+from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.likelihood.responsibilities import membership
+from bayesgmm.mixture.fitted_mixture import MixtureLike, fitted_mixture
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.plots.style import short
 from bayesgmm.posterior.draws import Draws, variable_names
@@ -154,7 +155,7 @@ def gather(
     em: GaussianMixture | None,
     posterior: Any,
     variables: Mapping[str, str] | None,
-    truth: Mixture | None,
+    truth: MixtureLike | None,
     labels: Sequence[Any] | None,
     selection: Any,
     source: str | None,
@@ -162,14 +163,13 @@ def gather(
 ) -> Inputs:
     """Check the arguments of `report`, and raise its errors."""
     check_kind("em", em, GaussianMixture | None, "a GaussianMixture or None")
-    check_kind("truth", truth, Mixture | None, "a Mixture or None")
     kinds = xr.DataTree | xr.Dataset | None
     check_kind("posterior", posterior, kinds, "an xarray DataTree or Dataset, or None")
     variable_names(variables)
     data = check_data(X, allow_nan=True)
     n, d = data.X.shape
     mixtures = {} if em is None else {"em": fitted_mixture("em", em)}
-    mixtures |= {} if truth is None else {"truth": truth}
+    mixtures |= {} if truth is None else {"truth": fitted_mixture("truth", truth)}
     for name, mixture in mixtures.items():
         if mixture.n_features != d:
             raise InputError(f"X has {d} columns, but {name} has {mixture.n_features} features.")
@@ -182,7 +182,7 @@ def gather(
         em=em,
         posterior=posterior,
         variables=variables,
-        truth=truth,
+        truth=mixtures.get("truth"),
         labels=_labels(labels, n),
         selection=_selection(selection),
         command=command,
