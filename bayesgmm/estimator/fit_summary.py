@@ -1,18 +1,31 @@
 """A fit in words and numbers, in the manner of mclust's summary."""
 
-from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.stats import norm
 
-from bayesgmm.data.coercion import column_names
+from bayesgmm.arrays import Array
+from bayesgmm.data.validation import Data
 from bayesgmm.display import text_table
 from bayesgmm.em.multistart import SAME_MAXIMUM
+from bayesgmm.errors import InputError
+from bayesgmm.estimator.fitted_rows import of_fitted_rows
+from bayesgmm.estimator.information_criteria import Criteria, information_criteria
+from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.mixture.bhattacharyya_distance import BARELY_DISTINGUISHABLE, bhattacharyya
 from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.uncertainty.parameter_vectors import reported
+from bayesgmm.uncertainty.standard_errors import reported_errors
 
 if TYPE_CHECKING:
     from bayesgmm.estimator.gaussian_mixture import GaussianMixture
+
+# Numbers of a mixture beyond which standard errors take seconds, and columns beyond which
+# correlations fill pages.
+_QUICK, _CORRELATED = 1500, 5
+# Standard errors on either side of a normal interval of probability 0.9.
+_NINETY = float(norm.ppf(0.95))
 
 
 def agreed_starts(fit: "GaussianMixture") -> tuple[int, int]:
@@ -28,44 +41,87 @@ def agreed_starts(fit: "GaussianMixture") -> tuple[int, int]:
 
 def summarise(fit: "GaussianMixture", X: Any) -> str:
     """The text of `GaussianMixture.summary`."""
-    mixture, structure = fit.mixture_, fit._structure
-    k, d = mixture.n_components, mixture.n_features
-    letters = structure.code if d > 1 else ("E" if structure.code.startswith("E") else "V")
-    words = structure.words
-    if d == 1:
-        letters = "X" if k == 1 else letters
-        words = {"X": "univariate", "E": "univariate, equal variance"}.get(
-            letters, "univariate, unequal variance"
-        )
-    sizes = np.bincount(fit.predict(X), minlength=k)
+    mixture = fit.mixture_
+    x, weights = fit._rows_and_weights(X, None)
+    densities, responsibilities = membership(x, mixture)
+    found = information_criteria(densities, responsibilities, weights, fit.n_parameters_)
     agreed, made = agreed_starts(fit)
-    found = fit._criteria(X, None)
-    title = f"Gaussian mixture fitted by EM: {letters} ({words}) with {k} component" + "s" * (k > 1)
+    title = title_of(fit)
     figures = {
-        "log-likelihood": f"{fit.log_likelihood_:.6f}",
-        "n": f"{fit.n_rows_:g}",
+        "log-likelihood": f"{found.log_likelihood:.6f}",
+        "n": f"{found.weight:g}",
         "parameters": f"{fit.n_parameters_}",
         "BIC": f"{found.bic:.4f}",
         "ICL": f"{found.icl:.4f}",
     }
     lines = [title, "=" * len(title), "", text_table([[*figures], [*figures.values()]], left=0)]
+    lines += ["", "(BIC and ICL: smaller is better)", *_whose(fit, found)]
     state = "converged" if fit.converged_ else f"NOT converged, {fit.remaining_:.1e} nats short"
     lines += [
-        "",
         f"{state} in {fit.n_iter_} iterations; {agreed} of {made} starts reached this maximum",
-        "(BIC and ICL: smaller is better)",
         *_overlapping(mixture),
         "",
     ]
-    names = column_names(mixture.feature_names, d)
-    heads = [f"component {i}" for i in range(k)]
-    lines.append(_table(heads, [("size", sizes), ("weight", mixture.weights)]))
-    lines += ["", "Means"]
-    lines.append(_table(heads, zip(names, mixture.means.T, strict=True)))
-    for i in range(k):
-        lines += ["", f"Covariance of component {i}"]
-        lines.append(_table(names, zip(names, mixture.covariances[i], strict=True)))
-    return "\n".join(lines)
+    parameters, notes = _parameters(fit, x, weights)
+    labels = responsibilities.argmax(axis=1)
+    sizes = np.bincount(labels, minlength=mixture.n_components)
+    rows = [[f"size[{k}]", f"{size:,} rows", "", "", ""] for k, size in enumerate(sizes)]
+    heads = ["", "estimate", "s.e.", "from", "to (90 %)"]
+    lines.append(text_table([heads, *rows, *parameters]))
+    return "\n".join([*lines, *([""] if notes else []), *notes])
+
+
+def title_of(fit: "GaussianMixture") -> str:
+    """The model in words."""
+    structure, k, d = fit._structure, fit.mixture_.n_components, fit.mixture_.n_features
+    letters, words = structure.code, structure.words
+    if d == 1:
+        letters = "X" if k == 1 else "E" if letters.startswith("E") else "V"
+        words = {"X": "univariate", "E": "univariate, equal variance"}.get(
+            letters, "univariate, unequal variance"
+        )
+    return f"Gaussian mixture fitted by EM: {letters} ({words}) with {k} component" + "s" * (k > 1)
+
+
+def _whose(fit: "GaussianMixture", found: Criteria) -> list[str]:
+    """A line on figures of other rows than were fitted."""
+    if of_fitted_rows(fit, found):
+        return []
+    return [
+        f"These are figures of other rows than the {fit.n_rows_:g} that were fitted, whose "
+        f"log-likelihood was {fit.log_likelihood_:.6f}"
+    ]
+
+
+def _parameters(
+    fit: "GaussianMixture", x: Array, weights: Array | None
+) -> tuple[list[list[str]], list[str]]:
+    """Lines of names, estimates, standard errors and intervals, and notes on what is missing."""
+    k, d = fit.mixture_.means.shape
+    names, estimates = reported(fit.mixture_)
+    spread, notes = np.full(len(names), np.nan), []
+    if k * (1 + d + d * (d + 1) // 2) > _QUICK:
+        notes.append("Standard errors of so many parameters take long: see standard_errors().")
+    else:
+        try:
+            rows = Data(x, fit.mixture_.feature_names)
+            errors = fit.standard_errors(rows, sample_weight=weights)
+            spread, notes = reported_errors(errors), [*errors.notes]
+        except InputError as error:
+            notes.append(f"No standard errors: {error}")
+    shown = len(names)
+    if fit._structure.diagonal or d > _CORRELATED:
+        shown = k * (1 + 2 * d)  # without correlations, which come last
+        if not fit._structure.diagonal:
+            notes.append("Correlations: see standard_errors().table, and covariances_.")
+    reach = _NINETY * spread
+    numbers = np.stack((estimates, spread, estimates - reach, estimates + reach), axis=1)
+    lines = zip(names[:shown], numbers[:shown], strict=True)
+    return [[name, *map(_number, each)] for name, each in lines], notes
+
+
+def _number(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:.7g}"
 
 
 def _overlapping(mixture: Mixture) -> list[str]:
@@ -78,8 +134,3 @@ def _overlapping(mixture: Mixture) -> list[str]:
         for j in range(i)
         if nearness[i, j] > BARELY_DISTINGUISHABLE
     ]
-
-
-def _table(heads: Sequence[str], rows: Iterable[tuple[str, Any]]) -> str:
-    lines = ([name, *(f"{value:.7g}" for value in values)] for name, values in rows)
-    return text_table([["", *heads], *lines])

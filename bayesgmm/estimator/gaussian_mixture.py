@@ -32,6 +32,7 @@ from bayesgmm.errors import (
     NotFittedError,
 )
 from bayesgmm.estimator.fit_summary import summarise
+from bayesgmm.estimator.fitted_rows import check_fitted_rows, kept_rows
 from bayesgmm.estimator.information_criteria import Criteria, information_criteria
 from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.likelihood.statistics import Parameters
@@ -288,6 +289,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.n_features_in_ = data.X.shape[1]
         self._store(found, settings.structure, data.feature_names)
         self._weighted = None if weights is None else (_digest(data.X), weights.copy())
+        self._rows: Array | None = data.X
         return self
 
     def _check_previous(self, previous: Parameters, settings: Settings, d: int) -> None:
@@ -414,6 +416,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """A copy of the fit whose component k is this one's component ``order[k]``."""
         self._check_fitted()
         mixture, made, indices = self.mixture_.permuted(order), copy(self), np.array(order)
+        made._rows = getattr(self, "_rows", None)
         made._store_mixture(self._parameters.permuted(indices), mixture)
         made._records = [each.permuted(indices) for each in self._records]
         made.degeneracy_ = self.degeneracy_ and self.degeneracy_.permuted(indices)
@@ -463,8 +466,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """Log density of each row, nats, shape (n,)."""
         return membership(self._check_same(X), self.mixture_, densities_alone=True)[0]
 
-    def score(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
-        """Mean log density of the rows, nats; `sample_weight` as in `bic`."""
+    def score(self, X: Any = None, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+        """Mean log density of the rows, nats; X and `sample_weight` as in `bic`."""
         found = self._criteria(X, sample_weight)
         return found.log_likelihood / found.weight
 
@@ -491,26 +494,27 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         order = np.argsort(labels, kind="stable")
         return x[order], labels[order]
 
-    def bic(self, X: Any, sample_weight: ArrayLike | None = None) -> float:
+    def bic(self, X: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Bayesian information criterion, smaller is better: -2 l + nu log n.
 
         Parameters
         ----------
-        X : array-like of shape (n, D)
+        X : array-like of shape (n, D), optional
+            None: the rows that were fitted. They are kept with the fit, but not pickled.
         sample_weight : array-like of shape (n,), optional
             The number of times that each row counts; n is their sum. None: as in the fit if X are
             the rows that were fitted, else once each.
         """
         return self._criteria(X, sample_weight).bic
 
-    def aic(self, X: Any, sample_weight: ArrayLike | None = None) -> float:
-        """Akaike's information criterion, smaller is better: -2 l + 2 nu; weights as in `bic`."""
+    def aic(self, X: Any = None, sample_weight: ArrayLike | None = None) -> float:
+        """Akaike's information criterion, smaller is better: -2 l + 2 nu; arguments as in `bic`."""
         return self._criteria(X, sample_weight).aic
 
-    def icl(self, X: Any, sample_weight: ArrayLike | None = None) -> float:
+    def icl(self, X: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Integrated completed likelihood, smaller is better: BIC - 2 sum_b v_b log max_k r_kb.
 
-        Weights as in `bic`.
+        Arguments as in `bic`.
 
         References
         ----------
@@ -524,7 +528,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     def _rows_and_weights(self, X: Any, weights: ArrayLike | None) -> tuple[Array, Array | None]:
         """The checked rows, and their weights: if none are given, those of the fit."""
-        x = self._check_same(X)
+        self._check_fitted()
+        x = kept_rows(self) if X is None else self._check_same(X)
         return x, self.weights_of(x) if weights is None else check_sample_weight(weights, len(x))
 
     def weights_of(self, x: Array) -> Array | None:
@@ -533,20 +538,20 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             return None
         return self._weighted[1]
 
-    def summary(self, X: Any) -> str:
-        """The fit in words and numbers, in the manner of mclust's summary.
+    def summary(self, X: Any = None) -> str:
+        """The fit in words and numbers, with standard errors and 90 % intervals.
 
         Parameters
         ----------
-        X : array-like of shape (n, D)
-            The rows, for sizes and ICL.
+        X : array-like of shape (n, D), optional
+            None: the rows that were fitted. Figures of other rows are said to be theirs.
         """
         self._check_fitted()
         return summarise(self, X)
 
     def standard_errors(
         self,
-        X: Any,
+        X: Any = None,
         method: str = "information",
         *,
         sample_weight: ArrayLike | None = None,
@@ -559,8 +564,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n, D)
-            The rows that were fitted.
+        X : array-like of shape (n, D), optional
+            The rows that were fitted. None: those kept with the fit.
         method : {"information", "sandwich", "bootstrap", "weighted-bootstrap"}
             The inverse of the observed information (right if the model is; with `priors`, of the
             negative second derivatives of the log posterior density); the same between two
@@ -588,6 +593,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         check_choice("method", method, methods)
         x, weights = self._rows_and_weights(X, sample_weight)
         if method in ("bootstrap", "weighted-bootstrap"):
+            check_fitted_rows(self, x, weights)
             return bootstrap_errors(
                 x,
                 weights,
@@ -631,6 +637,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 f"{data.feature_names}."
             )
         return data.X
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled: all but the rows."""
+        return {name: value for name, value in super().__getstate__().items() if name != "_rows"}
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "mixture_")
