@@ -15,12 +15,14 @@ from bayesgmm.data.validation import Data, check_data
 from bayesgmm.diagnostics.point_estimates import point_estimate
 from bayesgmm.errors import BayesGMMError, InputError, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
+from bayesgmm.estimator.information_criteria import Criteria, information_criteria
 from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.mixture.fitted_mixture import MixtureLike, fitted_mixture
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.plots.style import short
 from bayesgmm.posterior.draws import Draws, variable_names
 from bayesgmm.reporting.parts import UnavailableError
+from bayesgmm.selection.model_selection import Selection
 from bayesgmm.uncertainty.standard_errors import StandardErrors
 from bayesgmm.verdicts.switching import LabelSwitching, label_switching
 
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
 # Posterior draws from which replicates are simulated.
 _REPLICATED = 199
 # Columns that the table of select_mixture has at least.
-_SELECTED = {"n_components", "covariance_type", "log_likelihood", "bic", "icl", "note"}
+_SELECTED = {"n_components", "covariance_type", "log_likelihood", "n_parameters", "bic", "icl"}
+_SELECTED |= {"note"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +50,8 @@ class Inputs:
         Origin of the rows, in words.
     em, posterior, variables, truth, labels, selection
         As for `report`; None if not given. Labels are text, and the selection is its table.
+    selected : GaussianMixture or None
+        The best model of a selection that was given whole.
     command : str or None
         The command line that produces the same page.
     """
@@ -60,6 +65,7 @@ class Inputs:
     truth: Mixture | None
     labels: tuple[str, ...] | None
     selection: "pd.DataFrame | None"
+    selected: GaussianMixture | None
     command: str | None
 
     @property
@@ -149,6 +155,21 @@ class Inputs:
             raise UnavailableError("every row has a missing entry")
         return membership(self.rows, self.mixture)
 
+    @cached_property
+    def criteria(self) -> Criteria:
+        """Log-likelihood and criteria of EM's estimate for `rows`."""
+        if self.em is None:
+            raise UnavailableError("no EM fit was given")
+        return criteria_of(self.em, self.rows, *self.memberships)
+
+
+def criteria_of(
+    fit: GaussianMixture, rows: Array, densities: Array, responsibilities: Array
+) -> Criteria:
+    """Log-likelihood and criteria of a fit for rows, with the weights of the fit."""
+    weights = fit.weights_of(rows)
+    return information_criteria(densities, responsibilities, weights, fit.n_parameters_)
+
 
 def gather(
     X: Any,
@@ -185,6 +206,7 @@ def gather(
         truth=mixtures.get("truth"),
         labels=_labels(labels, n),
         selection=_selection(selection),
+        selected=selection.best if isinstance(selection, Selection) else None,
         command=command,
     )
 
