@@ -3,8 +3,7 @@
 import numpy as np
 
 from bayesgmm.arrays import Array
-from bayesgmm.errors import InputError
-from bayesgmm.posterior.draws import Posterior, has_rows, read_rows
+from bayesgmm.posterior.draws import Posterior, has_rows, observed
 
 
 def other_rows(posterior: Posterior, x: Array) -> int | None:
@@ -14,10 +13,11 @@ def other_rows(posterior: Posterior, x: Array) -> int | None:
     """
     if not has_rows(posterior):
         return None
-    try:
-        sampled = read_rows(posterior, x.shape[1]).X
-    except InputError:  # several variables might be the rows, or none
+    candidates = observed(posterior, x.shape[1])
+    if len(candidates) != 1:
         return None
+    (values,) = candidates.values()
+    sampled = values.reshape(len(values), -1)
     same = sampled.shape == x.shape and np.array_equal(_sorted(sampled), _sorted(x))
     return None if same else len(sampled)
 
