@@ -19,6 +19,8 @@ from bayesgmm.uncertainty.parameter_vectors import reported
 from bayesgmm.uncertainty.standard_errors import reported_errors
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 
 # Numbers of a mixture beyond which standard errors take seconds, and columns beyond which
@@ -45,7 +47,6 @@ def summarise(fit: "GaussianMixture", X: Any) -> str:
     x, weights = fit._rows_and_weights(X, None)
     densities, responsibilities = membership(x, mixture)
     found = information_criteria(densities, responsibilities, weights, fit.n_parameters_)
-    agreed, made = agreed_starts(fit)
     title = title_of(fit)
     figures = {
         "log-likelihood": f"{found.log_likelihood:.6f}",
@@ -56,19 +57,43 @@ def summarise(fit: "GaussianMixture", X: Any) -> str:
     }
     lines = [title, "=" * len(title), "", text_table([[*figures], [*figures.values()]], left=0)]
     lines += ["", "(BIC and ICL: smaller is better)", *_whose(fit, found)]
-    state = "converged" if fit.converged_ else f"NOT converged, {fit.remaining_:.1e} nats short"
-    lines += [
-        f"{state} in {fit.n_iter_} iterations; {agreed} of {made} starts reached this maximum",
-        *_overlapping(mixture),
-        "",
-    ]
-    parameters, notes = _parameters(fit, x, weights)
+    lines += [_outcome(fit), *_overlapping(mixture), ""]
+    names, numbers, notes = _parameters(fit, x, weights)
     labels = responsibilities.argmax(axis=1)
     sizes = np.bincount(labels, minlength=mixture.n_components)
     rows = [[f"size[{k}]", f"{size:,} rows", "", "", ""] for k, size in enumerate(sizes)]
     heads = ["", "estimate", "s.e.", "from", "to (90 %)"]
-    lines.append(text_table([heads, *rows, *parameters]))
+    cells = [[name, *map(_number, each)] for name, each in zip(names, numbers, strict=True)]
+    lines.append(text_table([heads, *rows, *cells]))
     return "\n".join([*lines, *([""] if notes else []), *notes])
+
+
+def cell_of(fit: "GaussianMixture") -> "list[str | pd.DataFrame]":
+    """The fit for a notebook cell: verdict, criteria, and the table of parameters."""
+    import pandas as pd
+
+    doubts = [] if fit.degeneracy_ is None else [f"Degenerate: {fit.degeneracy_}."]
+    try:
+        x, weights = fit._rows_and_weights(None, None)
+    except InputError as error:
+        names, numbers = reported(fit.mixture_)
+        table = pd.DataFrame({"estimate": numbers}, index=names)
+        return [title_of(fit), _outcome(fit), *doubts, table, str(error)]
+    found = information_criteria(*membership(x, fit.mixture_), weights, fit.n_parameters_)
+    criteria = (
+        f"log-likelihood {found.log_likelihood:.4f} nats, BIC {found.bic:.2f}, "
+        f"ICL {found.icl:.2f} (smaller is better)"
+    )
+    names, numbers, notes = _parameters(fit, x, weights)
+    table = pd.DataFrame(numbers, names, ["estimate", "s.e.", "from", "to (90 %)"])
+    overlaps = _overlapping(fit.mixture_)
+    return [title_of(fit), _outcome(fit), *doubts, *overlaps, criteria, table, *notes]
+
+
+def _outcome(fit: "GaussianMixture") -> str:
+    agreed, made = agreed_starts(fit)
+    state = "converged" if fit.converged_ else f"NOT converged, {fit.remaining_:.1e} nats short"
+    return f"{state} in {fit.n_iter_} iterations; {agreed} of {made} starts reached this maximum"
 
 
 def title_of(fit: "GaussianMixture") -> str:
@@ -95,8 +120,8 @@ def _whose(fit: "GaussianMixture", found: Criteria) -> list[str]:
 
 def _parameters(
     fit: "GaussianMixture", x: Array, weights: Array | None
-) -> tuple[list[list[str]], list[str]]:
-    """Lines of names, estimates, standard errors and intervals, and notes on what is missing."""
+) -> tuple[list[str], Array, list[str]]:
+    """Names, numbers (P, 4: estimate, error, interval), and notes on what is missing."""
     k, d = fit.mixture_.means.shape
     names, estimates = reported(fit.mixture_)
     spread, notes = np.full(len(names), np.nan), []
@@ -116,8 +141,7 @@ def _parameters(
             notes.append("Correlations: see standard_errors().table, and covariances_.")
     reach = _NINETY * spread
     numbers = np.stack((estimates, spread, estimates - reach, estimates + reach), axis=1)
-    lines = zip(names[:shown], numbers[:shown], strict=True)
-    return [[name, *map(_number, each)] for name, each in lines], notes
+    return names[:shown], numbers[:shown], notes
 
 
 def _number(value: float) -> str:

@@ -8,19 +8,25 @@ from functools import cache
 from hashlib import blake2b
 from inspect import signature
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import NotFittedError as SklearnNotFittedError
-from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
+from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 from sklearn.utils._param_validation import InvalidParameterError as SklearnInvalidParameterError
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from bayesgmm.arguments import check_choice, check_count, check_number, did_you_mean
 from bayesgmm.arrays import Array, Indices, Integers
-from bayesgmm.covariance.structures import Structure, as_structure, structure_words
+from bayesgmm.covariance.structures import (
+    CovarianceType,
+    Structure,
+    as_structure,
+    structure_word,
+    structure_words,
+)
 from bayesgmm.data.validation import Data, check_data, check_sample_weight
 from bayesgmm.em.fit import Fit, Settings, fit_mixture
 from bayesgmm.errors import (
@@ -31,14 +37,16 @@ from bayesgmm.errors import (
     InvalidParameterError,
     NotFittedError,
 )
-from bayesgmm.estimator.fit_summary import summarise
+from bayesgmm.estimator.fit_summary import cell_of, summarise
 from bayesgmm.estimator.fitted_rows import check_fitted_rows, kept_rows
 from bayesgmm.estimator.information_criteria import Criteria, information_criteria
+from bayesgmm.estimator.words import ErrorMethod, Order, Start, Words
 from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.fitted_mixture import fitted_mixture
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.priors.priors import Priors
+from bayesgmm.results import as_html
 from bayesgmm.uncertainty.bootstrap import bootstrap_errors
 from bayesgmm.uncertainty.standard_errors import StandardErrors, curvature_errors
 
@@ -59,7 +67,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         K.
     covariance_type : str or Structure, default="full"
         "full", "tied", "diag", "spherical", or mclust's code: EII, VII, EEI, VEI, EVI, VVI, EEE,
-        VEE, EVE, VVE, EEV, VEV, EVV, VVV, and E or V for one feature.
+        VEE, EVE, VVE, EEV, VEV, EVV, VVV, and E or V for one feature; in any case.
     tol : float, optional
         Stop when the mean log-likelihood changes by less than this in an iteration. None: when
         at most 1e-20 nats of total log-likelihood remain to be gained, by Aitken's estimate
@@ -173,13 +181,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "covariance_type": [StrOptions(set(structure_words())), Structure],
+        "covariance_type": [Words(*structure_words(), canonical=structure_word), Structure],
         "tol": [Interval(Real, 0.0, None, closed="left"), None],
         "reg_covar": [Interval(Real, 0.0, None, closed="left"), None],
         "max_iter": [Interval(Integral, 0, None, closed="left"), None],
         "n_init": [Interval(Integral, 1, None, closed="left"), None],
         "init_params": [
-            StrOptions({"kmeans", "random", "random_from_data", "k-means++"}),
+            Words("kmeans", "k-means++", "random", "random_from_data"),
             "array-like",
             callable,
             None,
@@ -196,22 +204,22 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         "warm_start": ["boolean"],
         "verbose": ["verbose"],
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
-        "acceleration": [StrOptions({"anderson"}), None],
-        "priors": [StrOptions({"default"}), Priors, None],
+        "acceleration": [Words("anderson"), None],
+        "priors": [Words("default"), Priors, None],
         "eigenvalue_ratio": [Interval(Real, 1.0, None, closed="left"), None],
-        "order_by": [StrOptions({"means", "weights", "variances"}), Mixture, None],
+        "order_by": [Words("means", "weights", "variances"), Mixture, None],
     }
 
     def __init__(
         self,
         n_components: int = 1,
         *,
-        covariance_type: str | Structure = "full",
+        covariance_type: CovarianceType = "full",
         tol: float | None = None,
         reg_covar: float | None = None,
         max_iter: int | None = None,
         n_init: int | None = None,
-        init_params: str | ArrayLike | Callable[..., ArrayLike] | None = None,
+        init_params: Start | ArrayLike | Callable[..., ArrayLike] | None = None,
         weights_init: ArrayLike | None = None,
         means_init: ArrayLike | None = None,
         precisions_init: ArrayLike | None = None,
@@ -219,10 +227,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         warm_start: bool = False,
         verbose: int = 0,
         verbose_interval: int = 10,
-        acceleration: str | None = "anderson",
-        priors: Priors | str | None = None,
+        acceleration: Literal["anderson"] | None = "anderson",
+        priors: Priors | Literal["default"] | None = None,
         eigenvalue_ratio: float | None = None,
-        order_by: "str | Mixture | GaussianMixture | None" = None,
+        order_by: "Order | Mixture | GaussianMixture | None" = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -552,7 +560,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     def standard_errors(
         self,
         X: Any = None,
-        method: str = "information",
+        method: ErrorMethod = "information",
         *,
         sample_weight: ArrayLike | None = None,
         n_resamples: int = 999,
@@ -644,6 +652,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "mixture_")
+
+    def _html_repr(self) -> str:
+        """What notebooks show: scikit-learn's diagram, or the fit in words and a table."""
+        if self.__sklearn_is_fitted__():
+            return as_html(cell_of(self))
+        diagram: str = super()._html_repr()
+        return diagram
 
     def __sklearn_clone__(self) -> Self:
         """A clone with the same reference, which scikit-learn would clone too, and so unfit."""

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from bayesgmm.arguments import check_count, check_kind
 from bayesgmm.arrays import Array
 from bayesgmm.core import native
-from bayesgmm.covariance.structures import Structure, as_structure
+from bayesgmm.covariance.structures import CovarianceType, as_structure
 from bayesgmm.data.validation import check_sample_weight
 from bayesgmm.errors import SingularCovarianceError
 from bayesgmm.likelihood.statistics import Parameters, Statistics
@@ -137,7 +137,7 @@ def e_step(
 
 def m_step(
     statistics: Statistics,
-    covariance_type: str | Structure = "full",
+    covariance_type: CovarianceType = "full",
     *,
     mixture: MixtureLike | None = None,
 ) -> Mixture:

@@ -2,8 +2,8 @@
 
 from typing import Any, Protocol, runtime_checkable
 
+from bayesgmm import errors
 from bayesgmm.arguments import check_kind
-from bayesgmm.errors import NotFittedError
 from bayesgmm.mixture.mixture import Mixture
 
 
@@ -30,7 +30,7 @@ def fitted_mixture(name: str, value: Any) -> Mixture:
     found = getattr(value, "mixture_", value)
     if found is value and hasattr(type(value), "__sklearn_is_fitted__"):
         kind = type(value).__name__
-        raise NotFittedError(f"{name} is a {kind} that is not fitted. Call its fit first.")
+        raise errors.NotFittedError(f"{name} is a {kind} that is not fitted. Call its fit first.")
     check_kind(name, found, Mixture, "a Mixture or a fitted GaussianMixture")
     mixture: Mixture = found
     return mixture

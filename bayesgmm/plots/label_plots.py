@@ -1,6 +1,6 @@
 """Plots of label switching: traces before and after relabelling, labellings, ambiguity."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,10 @@ _KIND = "a LabelSwitching, the result of label_switching"
 
 
 def plot_label_switching(
-    result: LabelSwitching, *, parameter: str = "means", feature: int | str = 0
+    result: LabelSwitching,
+    *,
+    parameter: Literal["means", "variances", "weights"] = "means",
+    feature: int | str = 0,
 ) -> "NDArray[Any]":
     """Plot traces of a parameter as sampled and relabelled, and a ribbon of the labellings.
 
