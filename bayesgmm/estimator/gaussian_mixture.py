@@ -37,10 +37,11 @@ from bayesgmm.errors import (
     InvalidParameterError,
     NotFittedError,
 )
+from bayesgmm.estimator.fit_plots import plot_fit
 from bayesgmm.estimator.fit_summary import cell_of, summarise
 from bayesgmm.estimator.fitted_rows import check_fitted_rows, kept_rows
 from bayesgmm.estimator.information_criteria import Criteria, information_criteria
-from bayesgmm.estimator.words import ErrorMethod, Order, Start, Words
+from bayesgmm.estimator.words import ErrorMethod, Order, Picture, Start, Words
 from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.fitted_mixture import fitted_mixture
@@ -614,6 +615,27 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 progressbar=progressbar,
             )
         return curvature_errors(x, weights, self.mixture_, self._structure, method, self.priors_)
+
+    def plot(self, kind: Picture = "density", X: Any = None, **options: Any) -> Any:
+        """Plot the fit over the rows that were fitted, or others.
+
+        Parameters
+        ----------
+        kind : {"density", "classification", "uncertainty", "selection"}
+            The first three as in `plot_mixture`; "selection" is `plot_selection` of BIC for the
+            same structure and 1 to K + 3 components, which are fitted.
+        X : array-like of shape (n, D), optional
+            None: the rows that were fitted.
+        **options
+            Further arguments of `plot_mixture` or `plot_selection`.
+
+        Returns
+        -------
+        matplotlib Axes, or an array of them for more than two features
+        """
+        check_choice("kind", kind, ("density", "classification", "uncertainty", "selection"))
+        x = Data(self._rows_and_weights(X, None)[0], self.mixture_.feature_names)
+        return plot_fit(self, kind, x, **options)
 
     # --- scikit-learn's conventions -----------------------------------------------------------
 

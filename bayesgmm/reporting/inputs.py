@@ -11,7 +11,7 @@ import xarray as xr
 from bayesgmm.arguments import check_kind
 from bayesgmm.arrays import Array, Booleans
 from bayesgmm.data.coercion import column_names
-from bayesgmm.data.validation import Data, check_data
+from bayesgmm.data.validation import Data
 from bayesgmm.diagnostics.point_estimates import point_estimate
 from bayesgmm.errors import BayesGMMError, InputError, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
@@ -172,7 +172,7 @@ def criteria_of(
 
 
 def gather(
-    X: Any,
+    data: Data,
     em: GaussianMixture | None,
     posterior: Any,
     variables: Mapping[str, str] | None,
@@ -187,7 +187,6 @@ def gather(
     kinds = xr.DataTree | xr.Dataset | None
     check_kind("posterior", posterior, kinds, "an xarray DataTree or Dataset, or None")
     variable_names(variables)
-    data = check_data(X, allow_nan=True)
     n, d = data.X.shape
     mixtures = {} if em is None else {"em": fitted_mixture("em", em)}
     mixtures |= {} if truth is None else {"truth": fitted_mixture("truth", truth)}

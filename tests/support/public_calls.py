@@ -251,6 +251,7 @@ def table():
         yield f"GaussianMixture.{method}", owned("fit", method), {}, {
             "X": optional(ROWS), "sample_weight": ROW_WEIGHTS,
         }  # fmt: skip
+    yield "GaussianMixture.plot", owned("fit", "plot"), {}, {"kind": WORD, "X": optional(ROWS)}
     yield "GaussianMixture.summary", owned("fit", "summary"), {}, {"X": optional(ROWS)}
     yield "GaussianMixture.sample", owned("fit", "sample"), {}, {"n_samples": COUNT}
     other = [*MIXTURE, bayesgmm.GaussianMixture(2), t.line]
@@ -389,6 +390,7 @@ def table():
         "fit": MIXTURE, "truth": MIXTURE, "prob": PROBABILITY, "rng": RNG, "variables": VARIABLES,
     }  # fmt: skip
     yield "plot_mixture", bayesgmm.plot_mixture, {"fit": t.posterior}, {
+        "kind": WORD,
         "fit": MIXTURE, "X": optional(ROWS), "features": optional(FEATURES), "prob": PROBABILITY,
         "variables": VARIABLES, "ax": AXES,
     }  # fmt: skip
@@ -404,6 +406,7 @@ def table():
     yield "plot_recovery", bayesgmm.plot_recovery, {"result": t.recovery}, {
         "result": results, "ax": AXES,
     }  # fmt: skip
+    yield "report", bayesgmm.report, {"X": t.X}, {"n_components": THREADS}
     yield "report", bayesgmm.report, {"X": t.X, "em": t.fit}, {
         "X": _but_nan(ROWS), "em": optional(MIXTURE), "posterior": optional(POSTERIOR[:5]),
         "variables": [each for each in VARIABLES if each != {"means": "zzz"}],

@@ -11,7 +11,7 @@ from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.mixture.bhattacharyya_distance import BARELY_DISTINGUISHABLE, bhattacharyya
 from bayesgmm.mixture.feature_choice import separating_features
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.plots.style import colour
+from bayesgmm.plots.style import colour, dashes, marker
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import (
     Figure,
@@ -205,8 +205,10 @@ def _profile(inputs: Inputs, mixture: Mixture, features: list[int]) -> Figure:
         for place, (axes, j) in enumerate(zip(grid, features, strict=True)):
             for i in shown:
                 mean, spread = mixture.means[i, j], np.sqrt(mixture.variances[i, j])
-                axes.plot([mean - spread, mean + spread], [i, i], color=colour(i), linewidth=2.4)
-                axes.plot([mean], [i], "o", color=colour(i), markersize=5)
+                axes.plot(
+                    [mean - spread, mean + spread], [i, i], color=colour(i), ls=dashes(i), lw=2.4
+                )
+                axes.plot([mean], [i], marker=marker(i), color=colour(i), markersize=5)
             axes.set(ylim=(len(shown) - 0.5, -0.5), yticks=shown)
             axes.grid(axis="x", color=RULE)
             axes.tick_params(axis="y", length=0, labelcolor=MUTED)
