@@ -126,7 +126,7 @@ def _made(key: str, title: str, make: Callable[[Inputs], Section], inputs: Input
     try:
         section = make(inputs)
     except UnavailableError as reason:
-        section = Section("unknown", f"Not computed: {reason}.")
+        section = Section("unknown", f"Not computed: {reason}.", asked=False)
     except BayesGMMError as error:
         section = Section("unknown", f"Could not be computed: {error}")
     except Exception as error:

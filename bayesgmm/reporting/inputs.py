@@ -107,6 +107,12 @@ class Inputs:
             return self.draws.mean()
         raise UnavailableError("neither an EM fit nor a posterior was given")
 
+    @property
+    def named_mixture(self) -> Mixture:
+        """The same with the columns' short names, for figures."""
+        found = self.mixture
+        return Mixture(found.weights, found.means, found.covariances, self.unique_labels)
+
     @cached_property
     def switching(self) -> LabelSwitching:
         """The diagnosis of label switching, with the relabelled posterior."""
