@@ -9,14 +9,28 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+# Rows of a table that are shown unasked; `summary` has all.
+_IN_CONSOLES, _IN_CELLS = 12, 40
+
+
 def _number(value: float) -> str:
     return f"{value:.4g}"
 
 
-def as_text(paragraphs: "Sequence[str | pd.DataFrame]") -> str:
-    """Sentences and tables as text, an empty line between any two."""
+def as_text(paragraphs: "Sequence[str | pd.DataFrame]", most: int | None = None) -> str:
+    """Sentences and tables, of at most so many rows, as text; an empty line between any two."""
     return "\n\n".join(
-        part if isinstance(part, str) else part.to_string(float_format=_number)
+        part if isinstance(part, str) else part.to_string(float_format=_number, max_rows=most)
+        for part in paragraphs
+    )
+
+
+def as_html(paragraphs: "Sequence[str | pd.DataFrame]") -> str:
+    """Sentences and tables for a notebook cell."""
+    return "\n".join(
+        f"<p>{escape(part)}</p>"
+        if isinstance(part, str)
+        else part.to_html(float_format=_number, border=0, max_rows=_IN_CELLS, na_rep="")
         for part in paragraphs
     )
 
@@ -35,12 +49,7 @@ class Result(ABC):
         return as_text(self._paragraphs())
 
     def __repr__(self) -> str:
-        return self.summary()
+        return as_text(self._paragraphs(), _IN_CONSOLES)
 
     def _repr_html_(self) -> str:
-        return "\n".join(
-            f"<p>{escape(part)}</p>"
-            if isinstance(part, str)
-            else part.to_html(float_format=_number, border=0)
-            for part in self._paragraphs()
-        )
+        return as_html(self._paragraphs())

@@ -8,6 +8,7 @@ argument, fails the test.
 import inspect
 import warnings
 from functools import cache
+from typing import get_args
 
 import matplotlib as mpl
 import numpy as np
@@ -20,7 +21,8 @@ from matplotlib import pyplot as plt
 from public_calls import calls, things
 
 import bayesgmm
-from bayesgmm.errors import BayesGMMError, BayesGMMWarning
+from bayesgmm import GaussianMixture, Mixture
+from bayesgmm.errors import BayesGMMError, BayesGMMWarning, NotFittedError
 
 mpl.use("Agg")
 
@@ -47,7 +49,7 @@ UNCHECKED = {
 # Switches, of which anything with a truth value will do, and what scikit-learn ignores.
 FREE = {
     "progressbar", "y", "hierarchical", "with_log_likelihood", "with_posterior_predictive",
-    "kwargs",
+    "kwargs", "options",
 }  # fmt: skip
 
 
@@ -122,6 +124,45 @@ def test_every_public_argument_has_a_kind():
         assert name in known, f"{name} is public, but not in the table"
         arguments = set(inspect.signature(item).parameters) - {"self"} - FREE
         assert not arguments - known[name], f"{name}: {arguments - known[name]} have no kind"
+
+
+# --- fits for mixtures --------------------------------------------------------------------------
+
+
+def members(annotation):
+    """The types of an annotation: those of a union, and those behind a name."""
+    annotation = getattr(annotation, "__value__", annotation)
+    parts = get_args(annotation)
+    return {each for part in parts for each in members(part)} if parts else {annotation}
+
+
+def mixtures_meant():
+    """Names of public calls, and their arguments that may be a mixture."""
+    for name, item in public_callables():
+        for argument, parameter in inspect.signature(item).parameters.items():
+            if name not in UNCHECKED and Mixture in members(parameter.annotation):
+                yield name, argument
+
+
+@pytest.mark.parametrize(("name", "argument"), sorted(set(mixtures_meant())))
+def test_a_fit_is_taken_wherever_a_mixture_is_meant(name, argument):
+    found = [(call, sound) for each, call, sound, _ in calls() if each == name]
+    assert found
+    for call, sound in found:
+        arguments = dict(sound)
+        if name == "score":  # the statistics must be those of the mixture
+            arguments["statistics"] = bayesgmm.likelihood.e_step(things().X, things().fit)
+        assert outcome(call, arguments | {argument: things().fit}) is None
+        error = outcome(call, arguments | {argument: GaussianMixture(2)})
+        assert isinstance(error, NotFittedError)
+        assert str(error).startswith(f"{argument} is a GaussianMixture that is not fitted")
+
+
+def test_mixtures_are_meant_in_many_places():
+    assert {name for name, _ in mixtures_meant()} >= {
+        "align", "compare_engines", "e_step", "merge_components", "overlap", "plot_mixture",
+        "recovery", "relabel", "report", "simulate",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("one", [1, np.int64(1), np.uint8(1)])

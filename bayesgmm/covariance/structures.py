@@ -13,6 +13,7 @@ Celeux, G. and Govaert, G. (1995). Gaussian parsimonious clustering models. Patt
 """
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -173,6 +174,15 @@ _UNIVARIATE = (
     Structure("E", "one feature, equal variance"),
 )
 _BY_WORD = {word: each for each in _STRUCTURES + _UNIVARIATE for word in (each.name, each.code)}
+_BY_FOLDED = {word.casefold(): word for word in _BY_WORD}
+
+type CovarianceWord = Literal[
+    "full", "tied", "diag", "spherical",
+    "EII", "VII", "EEI", "VEI", "EVI", "VVI", "EEE",
+    "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV", "E", "V",
+]  # fmt: skip
+# Literals for editors; words are taken in any case.
+type CovarianceType = CovarianceWord | str | Structure
 
 
 def structures() -> tuple[Structure, ...]:
@@ -185,14 +195,19 @@ def structure_words() -> tuple[str, ...]:
     return tuple(_BY_WORD)
 
 
-def as_structure(covariance_type: str | Structure, n_features: int | None = None) -> Structure:
+def structure_word(text: str) -> str:
+    """The name or code that a text is, in any case; the text itself if it is none."""
+    return _BY_FOLDED.get(text.casefold(), text)
+
+
+def as_structure(covariance_type: CovarianceType, n_features: int | None = None) -> Structure:
     """The structure of a name or code.
 
     Parameters
     ----------
     covariance_type : str or Structure
         scikit-learn's name ("full", "tied", "diag", "spherical") or mclust's code ("VVV", ...);
-        "E" and "V" for one feature.
+        "E" and "V" for one feature. In any case.
     n_features : int, optional
         Columns of the data. A structure for one feature is refused for more.
 
@@ -203,8 +218,8 @@ def as_structure(covariance_type: str | Structure, n_features: int | None = None
     """
     if isinstance(covariance_type, Structure):
         structure = covariance_type
-    elif isinstance(covariance_type, str) and covariance_type in _BY_WORD:
-        structure = _BY_WORD[covariance_type]
+    elif isinstance(covariance_type, str) and structure_word(covariance_type) in _BY_WORD:
+        structure = _BY_WORD[structure_word(covariance_type)]
     else:
         hint = did_you_mean(str(covariance_type), _BY_WORD, 0.0)
         raise InvalidParameterError(

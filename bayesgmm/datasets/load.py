@@ -3,6 +3,7 @@
 import csv
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +65,7 @@ def dataset_names() -> tuple[str, ...]:
     return tuple(_SOURCES)
 
 
-def load_dataset(name: str) -> Dataset:
+def load_dataset(name: Literal["faithful", "galaxies", "iris"] | str) -> Dataset:
     """Return a shipped data set: ``"faithful"``, ``"galaxies"`` or ``"iris"``.
 
     Raises

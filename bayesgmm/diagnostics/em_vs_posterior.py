@@ -14,6 +14,7 @@ from bayesgmm.covariance.structures import as_structure
 from bayesgmm.data.validation import Data
 from bayesgmm.diagnostics.point_estimates import point_estimate
 from bayesgmm.diagnostics.posterior_means import PosteriorSummary, summarised
+from bayesgmm.diagnostics.sampled_rows import other_rows
 from bayesgmm.errors import InputError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.labels.consistent_draws import consistent_draws
@@ -88,8 +89,9 @@ def compare_engines(
     Raises
     ------
     InputError
-        If the posterior's labels switch, it has another size than the fit, or `em` is None and the
-        posterior does not include EM's estimate.
+        If the posterior's labels switch, it has another size than the fit, X are other rows than
+        those of the posterior or of the fit, or `em` is None and the posterior does not include
+        EM's estimate.
     """
     prob = check_probability("prob", prob)
     mixture = _stored_estimate(posterior) if em is None else point_estimate("em", em)[0]
@@ -124,11 +126,19 @@ def compare_engines(
 
 def _rows(posterior: Posterior, n_features: int, X: Any, notes: list[str]) -> Data | None:
     """The rows; None, with a note, if they are not known."""
+    if X is not None:
+        rows = read_rows(posterior, n_features, X)
+        sampled = other_rows(posterior, rows.X)
+        if sampled is not None:
+            raise InputError(
+                f"X are {len(rows.X)} other rows than the {sampled} for which the posterior was "
+                "sampled (its group 'observed_data'). Omit X, or sample the posterior of these "
+                "rows."
+            )
+        return rows
     try:
-        return read_rows(posterior, n_features, X)
+        return read_rows(posterior, n_features)
     except InputError as error:
-        if X is not None:
-            raise
         notes.append(f"No standard errors and log-likelihoods without the rows: {error}")
         return None
 

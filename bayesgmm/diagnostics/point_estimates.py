@@ -3,7 +3,8 @@
 from typing import Any
 
 from bayesgmm.data.validation import Data
-from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
+from bayesgmm.estimator.gaussian_mixture import GaussianMixture
+from bayesgmm.mixture.fitted_mixture import fitted_mixture
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.uncertainty.standard_errors import StandardErrors
 

@@ -10,13 +10,14 @@ import xarray as xr
 from scipy.stats import norm
 from sklearn.metrics import adjusted_rand_score
 
-from bayesgmm.arguments import check_kind, check_probability, check_rng
+from bayesgmm.arguments import check_probability, check_rng
 from bayesgmm.arrays import Array, Booleans, Indices
 from bayesgmm.data.validation import check_data
 from bayesgmm.diagnostics.point_estimates import point_estimate
 from bayesgmm.diagnostics.posterior_means import summarised
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.labels.consistent_draws import consistent_draws
+from bayesgmm.mixture.fitted_mixture import MixtureLike, fitted_mixture
 from bayesgmm.mixture.matching import match_components
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.draws import Posterior
@@ -64,7 +65,7 @@ class Recovery(Result):
 
 def recovery(
     fit: Fit,
-    truth: Mixture | Simulation,
+    truth: MixtureLike | Simulation,
     *,
     prob: float = 0.9,
     variables: Mapping[str, str] | None = None,
@@ -77,7 +78,7 @@ def recovery(
     fit : GaussianMixture, StandardErrors, Mixture, DataTree or Dataset
         A fitted estimator; its standard errors by any method; a bare mixture; or a posterior,
         whose draws must have one labelling (`relabel`).
-    truth : Mixture or Simulation
+    truth : Mixture, fitted GaussianMixture or Simulation
         With a simulation, the standard errors of a fitted estimator are computed from its rows,
         and labels are compared on them; otherwise on rows drawn from the truth.
     prob : float
@@ -101,9 +102,8 @@ def recovery(
     The density of a posterior is that of the posterior means.
     """
     prob, generator = check_probability("prob", prob), check_rng(rng)
-    check_kind("truth", truth, Mixture | Simulation, "a Mixture or a Simulation")
     simulation = truth if isinstance(truth, Simulation) else None
-    true = truth.mixture if isinstance(truth, Simulation) else truth
+    true = fitted_mixture("truth", simulation.mixture if simulation else truth)
     estimate = _estimate(fit, simulation, prob, variables)
     matching = match_components(estimate.mixture, true)
     notes = [*estimate.notes]

@@ -1,7 +1,8 @@
 """Components of one fit under the labels of another."""
 
 from bayesgmm.em.component_order import check_reference
-from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
+from bayesgmm.estimator.gaussian_mixture import GaussianMixture
+from bayesgmm.mixture.fitted_mixture import fitted_mixture
 from bayesgmm.mixture.matching import match_components
 from bayesgmm.mixture.mixture import Mixture
 

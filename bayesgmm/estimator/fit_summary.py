@@ -1,18 +1,33 @@
 """A fit in words and numbers, in the manner of mclust's summary."""
 
-from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.stats import norm
 
-from bayesgmm.data.coercion import column_names
+from bayesgmm.arrays import Array
+from bayesgmm.data.validation import Data
 from bayesgmm.display import text_table
 from bayesgmm.em.multistart import SAME_MAXIMUM
+from bayesgmm.errors import InputError
+from bayesgmm.estimator.fitted_rows import of_fitted_rows
+from bayesgmm.estimator.information_criteria import Criteria, information_criteria
+from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.mixture.bhattacharyya_distance import BARELY_DISTINGUISHABLE, bhattacharyya
 from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.uncertainty.parameter_vectors import reported
+from bayesgmm.uncertainty.standard_errors import reported_errors
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bayesgmm.estimator.gaussian_mixture import GaussianMixture
+
+# Numbers of a mixture beyond which standard errors take seconds, and columns beyond which
+# correlations fill pages.
+_QUICK, _CORRELATED = 1500, 5
+# Standard errors on either side of a normal interval of probability 0.9.
+_NINETY = float(norm.ppf(0.95))
 
 
 def agreed_starts(fit: "GaussianMixture") -> tuple[int, int]:
@@ -28,44 +43,110 @@ def agreed_starts(fit: "GaussianMixture") -> tuple[int, int]:
 
 def summarise(fit: "GaussianMixture", X: Any) -> str:
     """The text of `GaussianMixture.summary`."""
-    mixture, structure = fit.mixture_, fit._structure
-    k, d = mixture.n_components, mixture.n_features
-    letters = structure.code if d > 1 else ("E" if structure.code.startswith("E") else "V")
-    words = structure.words
-    if d == 1:
-        letters = "X" if k == 1 else letters
-        words = {"X": "univariate", "E": "univariate, equal variance"}.get(
-            letters, "univariate, unequal variance"
-        )
-    sizes = np.bincount(fit.predict(X), minlength=k)
-    agreed, made = agreed_starts(fit)
-    found = fit._criteria(X, None)
-    title = f"Gaussian mixture fitted by EM: {letters} ({words}) with {k} component" + "s" * (k > 1)
+    mixture = fit.mixture_
+    data, weights = fit._rows_and_weights(X, None)
+    densities, responsibilities = membership(data.X, mixture, data.errors)
+    found = information_criteria(densities, responsibilities, weights, fit.n_parameters_)
+    title = title_of(fit)
     figures = {
-        "log-likelihood": f"{fit.log_likelihood_:.6f}",
-        "n": f"{fit.n_rows_:g}",
+        "log-likelihood": f"{found.log_likelihood:.6f}",
+        "n": f"{found.weight:g}",
         "parameters": f"{fit.n_parameters_}",
         "BIC": f"{found.bic:.4f}",
         "ICL": f"{found.icl:.4f}",
     }
     lines = [title, "=" * len(title), "", text_table([[*figures], [*figures.values()]], left=0)]
+    lines += ["", "(BIC and ICL: smaller is better)", *_whose(fit, found)]
+    lines += [_outcome(fit), *_overlapping(mixture), ""]
+    names, numbers, notes = _parameters(fit, data, weights)
+    labels = responsibilities.argmax(axis=1)
+    sizes = np.bincount(labels, minlength=mixture.n_components)
+    rows = [[f"size[{k}]", f"{size:,} rows", "", "", ""] for k, size in enumerate(sizes)]
+    heads = ["", "estimate", "s.e.", "from", "to (90 %)"]
+    cells = [[name, *map(_number, each)] for name, each in zip(names, numbers, strict=True)]
+    lines.append(text_table([heads, *rows, *cells]))
+    return "\n".join([*lines, *([""] if notes else []), *notes])
+
+
+def cell_of(fit: "GaussianMixture") -> "list[str | pd.DataFrame]":
+    """The fit for a notebook cell: verdict, criteria, and the table of parameters."""
+    import pandas as pd
+
+    doubts = [] if fit.degeneracy_ is None else [f"Degenerate: {fit.degeneracy_}."]
+    try:
+        data, weights = fit._rows_and_weights(None, None)
+    except InputError as error:
+        names, numbers = reported(fit.mixture_)
+        table = pd.DataFrame({"estimate": numbers}, index=names)
+        return [title_of(fit), _outcome(fit), *doubts, table, str(error)]
+    memberships = membership(data.X, fit.mixture_, data.errors)
+    found = information_criteria(*memberships, weights, fit.n_parameters_)
+    criteria = (
+        f"log-likelihood {found.log_likelihood:.4f} nats, BIC {found.bic:.2f}, "
+        f"ICL {found.icl:.2f} (smaller is better)"
+    )
+    names, numbers, notes = _parameters(fit, data, weights)
+    table = pd.DataFrame(numbers, names, ["estimate", "s.e.", "from", "to (90 %)"])
+    overlaps = _overlapping(fit.mixture_)
+    return [title_of(fit), _outcome(fit), *doubts, *overlaps, criteria, table, *notes]
+
+
+def _outcome(fit: "GaussianMixture") -> str:
+    agreed, made = agreed_starts(fit)
     state = "converged" if fit.converged_ else f"NOT converged, {fit.remaining_:.1e} nats short"
-    lines += [
-        "",
-        f"{state} in {fit.n_iter_} iterations; {agreed} of {made} starts reached this maximum",
-        "(BIC and ICL: smaller is better)",
-        *_overlapping(mixture),
-        "",
+    return f"{state} in {fit.n_iter_} iterations; {agreed} of {made} starts reached this maximum"
+
+
+def title_of(fit: "GaussianMixture") -> str:
+    """The model in words."""
+    structure, k, d = fit._structure, fit.mixture_.n_components, fit.mixture_.n_features
+    letters, words = structure.code, structure.words
+    if d == 1:
+        letters = "X" if k == 1 else "E" if letters.startswith("E") else "V"
+        words = {"X": "univariate", "E": "univariate, equal variance"}.get(
+            letters, "univariate, unequal variance"
+        )
+    return f"Gaussian mixture fitted by EM: {letters} ({words}) with {k} component" + "s" * (k > 1)
+
+
+def _whose(fit: "GaussianMixture", found: Criteria) -> list[str]:
+    """A line on figures of other rows than were fitted."""
+    if of_fitted_rows(fit, found):
+        return []
+    return [
+        f"These are figures of other rows than the {fit.n_rows_:g} that were fitted, whose "
+        f"log-likelihood was {fit.log_likelihood_:.6f}"
     ]
-    names = column_names(mixture.feature_names, d)
-    heads = [f"component {i}" for i in range(k)]
-    lines.append(_table(heads, [("size", sizes), ("weight", mixture.weights)]))
-    lines += ["", "Means"]
-    lines.append(_table(heads, zip(names, mixture.means.T, strict=True)))
-    for i in range(k):
-        lines += ["", f"Covariance of component {i}"]
-        lines.append(_table(names, zip(names, mixture.covariances[i], strict=True)))
-    return "\n".join(lines)
+
+
+def _parameters(
+    fit: "GaussianMixture", data: Data, weights: Array | None
+) -> tuple[list[str], Array, list[str]]:
+    """Names, numbers (P, 4: estimate, error, interval), and notes on what is missing."""
+    k, d = fit.mixture_.means.shape
+    names, estimates = reported(fit.mixture_)
+    spread, notes = np.full(len(names), np.nan), []
+    if k * (1 + d + d * (d + 1) // 2) > _QUICK:
+        notes.append("Standard errors of so many parameters take long: see standard_errors().")
+    else:
+        try:
+            rows = data._replace(feature_names=fit.mixture_.feature_names)
+            errors = fit.standard_errors(rows, sample_weight=weights)
+            spread, notes = reported_errors(errors), [*errors.notes]
+        except InputError as error:
+            notes.append(f"No standard errors: {error}")
+    shown = len(names)
+    if fit._structure.diagonal or d > _CORRELATED:
+        shown = k * (1 + 2 * d)  # without correlations, which come last
+        if not fit._structure.diagonal:
+            notes.append("Correlations: see standard_errors().table, and covariances_.")
+    reach = _NINETY * spread
+    numbers = np.stack((estimates, spread, estimates - reach, estimates + reach), axis=1)
+    return names[:shown], numbers[:shown], notes
+
+
+def _number(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:.7g}"
 
 
 def _overlapping(mixture: Mixture) -> list[str]:
@@ -78,8 +159,3 @@ def _overlapping(mixture: Mixture) -> list[str]:
         for j in range(i)
         if nearness[i, j] > BARELY_DISTINGUISHABLE
     ]
-
-
-def _table(heads: Sequence[str], rows: Iterable[tuple[str, Any]]) -> str:
-    lines = ([name, *(f"{value:.7g}" for value in values)] for name, values in rows)
-    return text_table([["", *heads], *lines])

@@ -8,19 +8,25 @@ from functools import cache
 from hashlib import blake2b
 from inspect import signature
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import NotFittedError as SklearnNotFittedError
-from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
+from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 from sklearn.utils._param_validation import InvalidParameterError as SklearnInvalidParameterError
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from bayesgmm.arguments import check_choice, check_count, check_kind, check_number, did_you_mean
+from bayesgmm.arguments import check_choice, check_count, check_number, did_you_mean
 from bayesgmm.arrays import Array, Indices, Integers
-from bayesgmm.covariance.structures import Structure, as_structure, structure_words
+from bayesgmm.covariance.structures import (
+    CovarianceType,
+    Structure,
+    as_structure,
+    structure_word,
+    structure_words,
+)
 from bayesgmm.data.validation import Data, check_data, check_sample_weight
 from bayesgmm.em.fit import Fit, Settings, fit_mixture
 from bayesgmm.errors import (
@@ -31,13 +37,18 @@ from bayesgmm.errors import (
     InvalidParameterError,
     NotFittedError,
 )
-from bayesgmm.estimator.fit_summary import summarise
+from bayesgmm.estimator.fit_plots import plot_fit
+from bayesgmm.estimator.fit_summary import cell_of, summarise
+from bayesgmm.estimator.fitted_rows import check_fitted_rows, kept_rows
 from bayesgmm.estimator.information_criteria import Criteria, information_criteria
+from bayesgmm.estimator.words import ErrorMethod, Missing, Order, Picture, Start, Words
 from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.likelihood.statistics import Parameters
+from bayesgmm.mixture.fitted_mixture import fitted_mixture
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.mixture.regression import ConditionalMoments
 from bayesgmm.priors.priors import Priors
+from bayesgmm.results import as_html
 from bayesgmm.uncertainty.bootstrap import bootstrap_errors
 from bayesgmm.uncertainty.standard_errors import StandardErrors, curvature_errors
 
@@ -58,7 +69,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         K.
     covariance_type : str or Structure, default="full"
         "full", "tied", "diag", "spherical", or mclust's code: EII, VII, EEI, VEI, EVI, VVI, EEE,
-        VEE, EVE, VVE, EEV, VEV, EVV, VVV, and E or V for one feature.
+        VEE, EVE, VVE, EEV, VEV, EVV, VVV, and E or V for one feature; in any case.
     tol : float, optional
         Stop when the mean log-likelihood changes by less than this in an iteration. None: when
         at most 1e-20 nats of total log-likelihood remain to be gained, by Aitken's estimate
@@ -176,13 +187,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "covariance_type": [StrOptions(set(structure_words())), Structure],
+        "covariance_type": [Words(*structure_words(), canonical=structure_word), Structure],
         "tol": [Interval(Real, 0.0, None, closed="left"), None],
         "reg_covar": [Interval(Real, 0.0, None, closed="left"), None],
         "max_iter": [Interval(Integral, 0, None, closed="left"), None],
         "n_init": [Interval(Integral, 1, None, closed="left"), None],
         "init_params": [
-            StrOptions({"kmeans", "random", "random_from_data", "k-means++"}),
+            Words("kmeans", "k-means++", "random", "random_from_data"),
             "array-like",
             callable,
             None,
@@ -199,23 +210,23 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         "warm_start": ["boolean"],
         "verbose": ["verbose"],
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
-        "acceleration": [StrOptions({"anderson"}), None],
-        "priors": [StrOptions({"default"}), Priors, None],
+        "acceleration": [Words("anderson"), None],
+        "priors": [Words("default"), Priors, None],
         "eigenvalue_ratio": [Interval(Real, 1.0, None, closed="left"), None],
-        "missing": [StrOptions({"at random", "raise"})],
-        "order_by": [StrOptions({"means", "weights", "variances"}), Mixture, None],
+        "missing": [Words("at random", "raise")],
+        "order_by": [Words("means", "weights", "variances"), Mixture, None],
     }
 
     def __init__(
         self,
         n_components: int = 1,
         *,
-        covariance_type: str | Structure = "full",
+        covariance_type: CovarianceType = "full",
         tol: float | None = None,
         reg_covar: float | None = None,
         max_iter: int | None = None,
         n_init: int | None = None,
-        init_params: str | ArrayLike | Callable[..., ArrayLike] | None = None,
+        init_params: Start | ArrayLike | Callable[..., ArrayLike] | None = None,
         weights_init: ArrayLike | None = None,
         means_init: ArrayLike | None = None,
         precisions_init: ArrayLike | None = None,
@@ -223,11 +234,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         warm_start: bool = False,
         verbose: int = 0,
         verbose_interval: int = 10,
-        acceleration: str | None = "anderson",
-        priors: Priors | str | None = None,
+        acceleration: Literal["anderson"] | None = "anderson",
+        priors: Priors | Literal["default"] | None = None,
         eigenvalue_ratio: float | None = None,
-        missing: str = "at random",
-        order_by: "str | Mixture | GaussianMixture | None" = None,
+        missing: Missing = "at random",
+        order_by: "Order | Mixture | GaussianMixture | None" = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -312,7 +323,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             self.feature_names_in_ = np.array(data.feature_names, dtype=object)
         self.n_features_in_ = data.X.shape[1]
         self._store(found, settings.structure, data.feature_names)
-        self._weighted = None if weights is None else (_digest(data.X), weights.copy())
+        self._fitted = None
+        if weights is not None or data.errors is not None:
+            copies = (None if each is None else each.copy() for each in (weights, data.errors))
+            self._fitted = _digest(data.X), *copies
+        self._rows: Data | None = data
         return self
 
     def _check_previous(self, previous: Parameters, settings: Settings, d: int) -> None:
@@ -445,6 +460,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """A copy of the fit whose component k is this one's component ``order[k]``."""
         self._check_fitted()
         mixture, made, indices = self.mixture_.permuted(order), copy(self), np.array(order)
+        made._rows = getattr(self, "_rows", None)
         made._store_mixture(self._parameters.permuted(indices), mixture)
         made._records = [each.permuted(indices) for each in self._records]
         made.degeneracy_ = self.degeneracy_ and self.degeneracy_.permuted(indices)
@@ -493,20 +509,21 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     def score_samples(self, X: Any, error_covariances: ArrayLike | None = None) -> Array:
         """Log density of each row as it was observed, nats, shape (n,).
 
-        X and `error_covariances` are as in `fit`; a row may lack any of its entries.
+        X and `error_covariances` are as in `fit`; a row may lack any of its entries. None: the
+        errors of the fit if X are the rows that were fitted, else none.
         """
         data = self._check_same(X, error_covariances)
         return membership(data.X, self.mixture_, data.errors, densities_alone=True)[0]
 
     def score(
         self,
-        X: Any,
+        X: Any = None,
         y: Any = None,
         sample_weight: ArrayLike | None = None,
         *,
         error_covariances: ArrayLike | None = None,
     ) -> float:
-        """Mean log density of the rows, nats; `sample_weight` as in `bic`."""
+        """Mean log density of the rows, nats; X and `sample_weight` as in `bic`."""
         found = self._criteria(X, sample_weight, error_covariances)
         return found.log_likelihood / found.weight
 
@@ -548,7 +565,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     def bic(
         self,
-        X: Any,
+        X: Any = None,
         sample_weight: ArrayLike | None = None,
         *,
         error_covariances: ArrayLike | None = None,
@@ -557,35 +574,36 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n, D)
+        X : array-like of shape (n, D), optional
+            None: the rows that were fitted. They are kept with the fit, but not pickled.
         sample_weight : array-like of shape (n,), optional
             The number of times that each row counts; n is their sum. None: as in the fit if X are
             the rows that were fitted, else once each.
         error_covariances : array-like, optional
-            As in `fit`.
+            As in `fit`. None: as `sample_weight`.
         """
         return self._criteria(X, sample_weight, error_covariances).bic
 
     def aic(
         self,
-        X: Any,
+        X: Any = None,
         sample_weight: ArrayLike | None = None,
         *,
         error_covariances: ArrayLike | None = None,
     ) -> float:
-        """Akaike's information criterion, smaller is better: -2 l + 2 nu; weights as in `bic`."""
+        """Akaike's information criterion, smaller is better: -2 l + 2 nu; arguments as in `bic`."""
         return self._criteria(X, sample_weight, error_covariances).aic
 
     def icl(
         self,
-        X: Any,
+        X: Any = None,
         sample_weight: ArrayLike | None = None,
         *,
         error_covariances: ArrayLike | None = None,
     ) -> float:
         """Integrated completed likelihood, smaller is better: BIC - 2 sum_b v_b log max_k r_kb.
 
-        Weights as in `bic`.
+        Arguments as in `bic`.
 
         References
         ----------
@@ -601,35 +619,41 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         return information_criteria(*found, weights, self.n_parameters_)
 
     def _rows_and_weights(
-        self, X: Any, weights: ArrayLike | None, error_covariances: ArrayLike | None
+        self, X: Any, weights: ArrayLike | None, error_covariances: ArrayLike | None = None
     ) -> tuple[Data, Array | None]:
         """The checked rows, and their weights: if none are given, those of the fit."""
-        data = self._check_same(X, error_covariances)
+        self._check_fitted()
+        data = kept_rows(self) if X is None else self._check_same(X, error_covariances)
         if weights is None:
             return data, self.weights_of(data.X)
         return data, check_sample_weight(weights, len(data.X))
 
     def weights_of(self, x: Array) -> Array | None:
         """The row weights of the fit if `x` (n, D) are its rows, and if it had any."""
-        if self._weighted is None or self._weighted[0] != _digest(x):
-            return None
-        return self._weighted[1]
+        return self._of_fitted(x, 1)
 
-    def summary(self, X: Any) -> str:
-        """The fit in words and numbers, in the manner of mclust's summary.
+    def _of_fitted(self, x: Array, which: int) -> Array | None:
+        """Row weights (1) or errors (2) of the fit, if `x` are its rows."""
+        if self._fitted is None or self._fitted[0] != _digest(x):
+            return None
+        found: Array | None = self._fitted[which]
+        return found
+
+    def summary(self, X: Any = None) -> str:
+        """The fit in words and numbers, with standard errors and 90 % intervals.
 
         Parameters
         ----------
-        X : array-like of shape (n, D)
-            The rows, for sizes and ICL.
+        X : array-like of shape (n, D), optional
+            None: the rows that were fitted. Figures of other rows are said to be theirs.
         """
         self._check_fitted()
         return summarise(self, X)
 
     def standard_errors(
         self,
-        X: Any,
-        method: str = "information",
+        X: Any = None,
+        method: ErrorMethod = "information",
         *,
         sample_weight: ArrayLike | None = None,
         error_covariances: ArrayLike | None = None,
@@ -642,8 +666,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n, D)
-            The rows that were fitted.
+        X : array-like of shape (n, D), optional
+            The rows that were fitted. None: those kept with the fit.
         method : {"information", "sandwich", "bootstrap", "weighted-bootstrap"}
             The inverse of the observed information (right if the model is; with `priors`, of the
             negative second derivatives of the log posterior density); the same between two
@@ -673,6 +697,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         check_choice("method", method, methods)
         data, weights = self._rows_and_weights(X, sample_weight, error_covariances)
         if method in ("bootstrap", "weighted-bootstrap"):
+            check_fitted_rows(self, data, weights)
             return bootstrap_errors(
                 data,
                 weights,
@@ -685,6 +710,28 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 progressbar=progressbar,
             )
         return curvature_errors(data, weights, self.mixture_, self._structure, method, self.priors_)
+
+    def plot(self, kind: Picture = "density", X: Any = None, **options: Any) -> Any:
+        """Plot the fit over the rows that were fitted, or others.
+
+        Parameters
+        ----------
+        kind : {"density", "classification", "uncertainty", "selection"}
+            The first three as in `plot_mixture`; "selection" is `plot_selection` of BIC for the
+            same structure and 1 to K + 3 components, which are fitted.
+        X : array-like of shape (n, D), optional
+            None: the rows that were fitted.
+        **options
+            Further arguments of `plot_mixture` or `plot_selection`.
+
+        Returns
+        -------
+        matplotlib Axes, or an array of them for more than two features
+        """
+        check_choice("kind", kind, ("density", "classification", "uncertainty", "selection"))
+        data, _ = self._rows_and_weights(X, None)
+        data = data._replace(feature_names=self.mixture_.feature_names)
+        return plot_fit(self, kind, data, **options)
 
     # --- scikit-learn's conventions -----------------------------------------------------------
 
@@ -718,6 +765,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 f"The feature names should match those of the fit: {tuple(fitted)}, not "
                 f"{data.feature_names}."
             )
+        if error_covariances is None and data.errors is None:
+            data = data._replace(errors=self._of_fitted(data.X, 2))
         return data
 
     def __sklearn_tags__(self) -> Any:
@@ -725,8 +774,19 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         tags.input_tags.allow_nan = self.missing != "raise"
         return tags
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled: all but the rows."""
+        return {name: value for name, value in super().__getstate__().items() if name != "_rows"}
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "mixture_")
+
+    def _html_repr(self) -> str:
+        """What notebooks show: scikit-learn's diagram, or the fit in words and a table."""
+        if self.__sklearn_is_fitted__():
+            return as_html(cell_of(self))
+        diagram: str = super()._html_repr()
+        return diagram
 
     def __sklearn_clone__(self) -> Self:
         """A clone with the same reference, which scikit-learn would clone too, and so unfit."""
@@ -737,25 +797,6 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
 # A class has no name within its own body.
 GaussianMixture._parameter_constraints["order_by"].insert(-1, GaussianMixture)
-
-
-def fitted_mixture(name: str, value: Any) -> Mixture:
-    """The mixture that an argument is, or that it was fitted to.
-
-    Raises
-    ------
-    InvalidParameterError
-        If it is neither a Mixture nor a GaussianMixture.
-    NotFittedError
-        If it is an estimator that was not fitted.
-    """
-    if isinstance(value, Mixture):
-        return value
-    check_kind(name, value, GaussianMixture, "a Mixture or a fitted GaussianMixture")
-    if not hasattr(value, "mixture_"):
-        raise NotFittedError(f"{name} is a GaussianMixture that is not fitted. Call its fit first.")
-    mixture: Mixture = value.mixture_
-    return mixture
 
 
 def _as_float(name: str, value: Any) -> float | None:

@@ -12,7 +12,7 @@ from bayesgmm.arguments import check_choice
 from bayesgmm.arrays import Array, Booleans, Indices
 from bayesgmm.data.validation import Data
 from bayesgmm.errors import InputError, InvalidParameterError
-from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
+from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.labels import relabelling_methods as methods
 from bayesgmm.labels.assignment import Assignment, composed, inverse
 from bayesgmm.labels.component_values import (
@@ -24,6 +24,7 @@ from bayesgmm.labels.component_values import (
 from bayesgmm.labels.memberships import Allocations, Memberships, Probabilities
 from bayesgmm.labels.problems import GAUSSIAN, GENERAL, PIVOTAL, GaussianProblem, Problem
 from bayesgmm.labels.stand_in_rows import stand_in_rows
+from bayesgmm.mixture.fitted_mixture import fitted_mixture
 from bayesgmm.mixture.matching import match_components
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.draws import (

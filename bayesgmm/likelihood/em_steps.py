@@ -10,10 +10,11 @@ from numpy.typing import ArrayLike
 from bayesgmm.arguments import check_count, check_kind
 from bayesgmm.arrays import Array
 from bayesgmm.core import native
-from bayesgmm.covariance.structures import Structure, as_structure
+from bayesgmm.covariance.structures import CovarianceType, as_structure
 from bayesgmm.data.validation import Data, check_sample_weight
 from bayesgmm.errors import SingularCovarianceError
 from bayesgmm.likelihood.statistics import Parameters, Statistics
+from bayesgmm.mixture.fitted_mixture import MixtureLike, fitted_mixture
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.mixture.partial_rows import pattern_order
 
@@ -123,7 +124,7 @@ def statistics_of(sums: Array, means: Array, shape: tuple[int, ...]) -> Statisti
 
 def e_step(
     X: ArrayLike,
-    mixture: Mixture,
+    mixture: MixtureLike,
     sample_weight: ArrayLike | None = None,
     *,
     error_covariances: ArrayLike | None = None,
@@ -138,7 +139,7 @@ def e_step(
     ----------
     X : array-like of shape (n, D)
         NaN are missing.
-    mixture : Mixture
+    mixture : Mixture or fitted GaussianMixture
     sample_weight : array-like of shape (n,), optional
     error_covariances : array-like, optional
         As in `Mixture.log_joint`.
@@ -157,7 +158,7 @@ def e_step(
     InvalidParameterError
         If another argument is of another kind.
     """
-    check_kind("mixture", mixture, Mixture, "a Mixture")
+    mixture = fitted_mixture("mixture", mixture)
     data = mixture.check_observed(X, error_covariances)
     row_weights = check_sample_weight(sample_weight, len(data.X))
     threads = None if n_jobs is None else check_count("n_jobs", n_jobs)
@@ -169,9 +170,9 @@ def e_step(
 
 def m_step(
     statistics: Statistics,
-    covariance_type: str | Structure = "full",
+    covariance_type: CovarianceType = "full",
     *,
-    mixture: Mixture | None = None,
+    mixture: MixtureLike | None = None,
 ) -> Mixture:
     """The mixture that maximises the expected log-likelihood of a pass.
 
@@ -180,7 +181,7 @@ def m_step(
     statistics : Statistics
         With full second moments, as `e_step` makes them.
     covariance_type : str or Structure
-    mixture : Mixture, optional
+    mixture : Mixture or fitted GaussianMixture, optional
         That of the pass. The M-steps of VEI, VEE, VEV, EVE and VVE iterate; from its covariances
         they never lose likelihood, which EM needs.
 
@@ -197,12 +198,12 @@ def m_step(
     McNicholas, P. D. (2014), Statistics and Computing 24, 203-210 (EVE and VVE).
     """
     check_kind("statistics", statistics, Statistics, "the Statistics of a pass")
-    check_kind("mixture", mixture, Mixture | None, "a Mixture or None")
+    start = None if mixture is None else fitted_mixture("mixture", mixture)
     structure = as_structure(covariance_type, statistics.n_features)
     weights, means, scatters = statistics.moments()
-    near = None if mixture is None else mixture.covariances
+    near = None if start is None else start.covariances
     if structure.diagonal:
         scatters = np.einsum("kii->ki", scatters).copy()
-        near = None if mixture is None else mixture.variances
+        near = None if start is None else start.variances
     covariances = structure.covariances(statistics.counts, scatters, near)
     return Parameters(weights, means, covariances).mixture()

@@ -8,7 +8,7 @@ from bayesgmm.arguments import check_kind
 from bayesgmm.arrays import Array
 from bayesgmm.errors import InputError
 from bayesgmm.likelihood.statistics import Statistics
-from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.mixture.fitted_mixture import MixtureLike, fitted_mixture
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +31,7 @@ class Score:
     covariances: Array
 
 
-def score(statistics: Statistics, mixture: Mixture) -> Score:
+def score(statistics: Statistics, mixture: MixtureLike) -> Score:
     r"""Gradient of the marginal log-likelihood, by Fisher's identity.
 
     The derivative of log p(x) is the expectation of that of log p(x, z) under the responsibilities,
@@ -44,7 +44,7 @@ def score(statistics: Statistics, mixture: Mixture) -> Score:
     ----------
     statistics : Statistics
         Of a pass at `mixture`, with full second moments.
-    mixture : Mixture
+    mixture : Mixture or fitted GaussianMixture
 
     Raises
     ------
@@ -57,7 +57,7 @@ def score(statistics: Statistics, mixture: Mixture) -> Score:
     226-233, equation 3.1.
     """
     check_kind("statistics", statistics, Statistics, "the Statistics of a pass")
-    check_kind("mixture", mixture, Mixture, "a Mixture")
+    mixture = fitted_mixture("mixture", mixture)
     if statistics.seconds.ndim != 3 or not np.array_equal(statistics.centres, mixture.means):
         raise InputError(
             "The score needs the full statistics of a pass at this mixture; these were taken "

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayesgmm.arguments import check_count, check_members, check_rng, shown
 from bayesgmm.arrays import Array, Integers
+from bayesgmm.data.coercion import column_names
 from bayesgmm.data.json_document import dump_document, load_document, read_text, write_document
 from bayesgmm.data.validation import Data, check_data
 from bayesgmm.errors import InputError, InvalidParameterError, ModelFormatError
@@ -35,6 +36,7 @@ from bayesgmm.mixture.regression import (
     regress,
 )
 from bayesgmm.mixture.univariate import cdf, quantile
+from bayesgmm.results import as_html
 
 Seed = None | int | Sequence[int] | np.random.SeedSequence | np.random.Generator
 
@@ -678,3 +680,14 @@ class Mixture:
             f"Mixture(n_components={self.n_components}, n_features={self.n_features}, "
             f"weights=[{weights}{more}])"
         )
+
+    def _repr_html_(self) -> str:
+        """Weights, means and standard deviations, a row for each component."""
+        import pandas as pd  # half a second that most programs do not need
+
+        names = column_names(self.feature_names, self.n_features)
+        columns = {"weight": self.weights}
+        columns |= {f"mean of {name}": self.means[:, j] for j, name in enumerate(names)}
+        columns |= {f"sd of {name}": self.variances[:, j] ** 0.5 for j, name in enumerate(names)}
+        table = pd.DataFrame(columns).rename_axis("component")
+        return as_html([f"Mixture of {self.n_components} Gaussians", table])

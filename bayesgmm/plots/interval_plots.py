@@ -10,7 +10,7 @@ from bayesgmm.arguments import check_axes
 from bayesgmm.diagnostics.em_vs_posterior import Agreement
 from bayesgmm.diagnostics.truth_recovery import Recovery
 from bayesgmm.errors import InputError
-from bayesgmm.plots.style import FAINT, INK, colour, legend_beside, new_axes, short, table_of
+from bayesgmm.plots.style import FAINT, INK, PAPER, RULE, legend_beside, new_axes, short, table_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -118,15 +118,15 @@ def plot_engines(result: Agreement | pd.DataFrame, *, ax: "Axes | None" = None) 
     reach = norm.ppf(0.5 + 0.5 * prob) * kept["standard_error"].to_numpy() / unit
     low, high = ((kept[name].to_numpy() - em) / unit for name in ("lower", "upper"))
     middle = (kept["posterior_mean"].to_numpy() - em) / unit
-    ax.axvline(0.0, color=FAINT, lw=1.2, zorder=1)
-    ax.hlines(places + 0.16, -reach, reach, color=colour(0), lw=1.8, zorder=2)
+    ax.axvline(0.0, color=RULE, lw=1.2, zorder=1)
+    ax.hlines(places + 0.16, -reach, reach, color=FAINT, lw=1.8, zorder=2)
     ax.plot(
-        np.zeros(len(kept)), places + 0.16, ls="", marker="o", ms=4.5, color=colour(0), zorder=3,
-        label=f"EM, {100 * prob:g} % normal interval",
+        np.zeros(len(kept)), places + 0.16, ls="", marker="o", ms=5, color=FAINT, mfc=PAPER,
+        zorder=3, label=f"EM, {100 * prob:g} % normal interval",
     )  # fmt: skip
-    ax.hlines(places - 0.16, low, high, color=colour(1), lw=1.8, zorder=2)
+    ax.hlines(places - 0.16, low, high, color=INK, lw=1.8, zorder=2)
     ax.plot(
-        middle, places - 0.16, ls="", marker="s", ms=4.5, color=colour(1), zorder=3,
+        middle, places - 0.16, ls="", marker="s", ms=4.5, color=INK, zorder=3,
         label=f"posterior mean, {100 * prob:g} % equal-tailed interval",
     )  # fmt: skip
     _name_rows(ax, kept, len(table))
@@ -162,11 +162,11 @@ def _draw_intervals(
 ) -> None:  # fmt: skip
     """Draw a line for each parameter, the first on top."""
     places = np.arange(len(table))[::-1]
-    ax.axvline(0.0, color=FAINT, lw=1.2, zorder=1)
+    ax.axvline(0.0, color=RULE, lw=1.2, zorder=1)
     hit = table["covered"].fillna(True).to_numpy(dtype=bool)
     for mask, shade, mark, label in (
-        (hit, colour(0), "o", "contains the truth"),
-        (~hit, colour(1), "D", "misses the truth"),
+        (hit, FAINT, "o", "contains the truth"),
+        (~hit, INK, "D", "misses the truth"),
     ):
         if not mask.any():
             continue

@@ -1,6 +1,6 @@
 """Plots of label switching: traces before and after relabelling, labellings, ambiguity."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from bayesgmm.arguments import check_axes, check_choice, check_kind
 from bayesgmm.arrays import Array, Booleans, Indices
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.feature_choice import feature_indices
-from bayesgmm.plots.style import FAINT, INK, colour, feature_labels, legend_beside, new_axes
+from bayesgmm.plots.style import FAINT, INK, colour, dashes, feature_labels, legend_beside, new_axes
 from bayesgmm.verdicts.switching import LabelSwitching
 
 if TYPE_CHECKING:
@@ -32,7 +32,10 @@ _KIND = "a LabelSwitching, the result of label_switching"
 
 
 def plot_label_switching(
-    result: LabelSwitching, *, parameter: str = "means", feature: int | str = 0
+    result: LabelSwitching,
+    *,
+    parameter: Literal["means", "variances", "weights"] = "means",
+    feature: int | str = 0,
 ) -> "NDArray[Any]":
     """Plot traces of a parameter as sampled and relabelled, and a ribbon of the labellings.
 
@@ -122,7 +125,7 @@ def plot_ambiguity(result: LabelSwitching, *, ax: "Axes | None" = None) -> "Axes
     chains = zip(labelling.ambiguity, labelling.ambiguous.mean(axis=1), strict=True)
     for c, (ambiguity, unclear) in enumerate(chains):
         ax.step(
-            np.sort(ambiguity), proportions, where="post", color=colour(c), lw=1.4,
+            np.sort(ambiguity), proportions, where="post", color=colour(c), ls=dashes(c), lw=1.4,
             label=f"{c} ({100 * unclear:.2g} % ambiguous)",
         )  # fmt: skip
     ax.axvline(labelling.threshold, color=INK, ls="--", lw=1.0, label="limit of ambiguity")
@@ -150,7 +153,7 @@ def _draw_traces(ax: "Axes", values: Array) -> None:
         for c, chain in enumerate(values[:, ::step, i]):
             ax.plot(
                 c * n_draws + step * np.arange(len(chain)), chain, color=colour(i), lw=0.7,
-                alpha=0.8, label=str(i) if c == 0 else None,
+                ls=dashes(i), alpha=0.8, label=str(i) if c == 0 else None,
             )  # fmt: skip
 
 

@@ -1,14 +1,14 @@
 """Plots of a mixture over its rows: densities, ellipses, uncertainty of classification."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from bayesgmm.arguments import check_axes, check_names, check_probability
+from bayesgmm.arguments import check_axes, check_choice, check_names, check_probability
 from bayesgmm.arrays import Array, Integers
 from bayesgmm.data.validation import Data
 from bayesgmm.diagnostics.point_estimates import point_estimate
@@ -17,11 +17,13 @@ from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.labels.consistent_draws import consistent_draws
 from bayesgmm.mixture.feature_choice import feature_indices, separating_features
 from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.plots.plane_maps import draw_borders, draw_uncertainty, shade_words
 from bayesgmm.plots.style import (
     FAINT,
     INK,
     RULE,
     colour,
+    dashes,
     feature_labels,
     legend_beside,
     marker,
@@ -57,11 +59,17 @@ class _Picture(NamedTuple):
     prob: float
     # Points at which the most probable component changes, for a mixture of one feature.
     boundaries: Array
+    kind: str
+    # False for some of the features: responsibilities follow from all.
+    whole: bool = True
 
     def of(self, features: Sequence[int]) -> "_Picture":
         """The content for some of the features."""
         keep = list(features)
+        if keep == list(range(self.mixture.n_features)):
+            return self
         return self._replace(
+            whole=False,
             mixture=self.mixture.marginal(keep),
             draws=tuple(each.marginal(keep) for each in self.draws),
             rows=self.rows[:, keep],
@@ -77,6 +85,7 @@ def plot_mixture(
     fit: Fit,
     X: Any = None,
     *,
+    kind: Literal["density", "classification", "uncertainty"] = "density",
     features: Iterable[int | str] | None = None,
     prob: float = 0.9,
     variables: Mapping[str, str] | None = None,
@@ -84,19 +93,26 @@ def plot_mixture(
 ) -> "Axes | NDArray[Any]":
     """Plot a mixture over the rows.
 
-    Two features: contours that enclose 50, 80 and 95 % of the density, an ellipse that contains
-    `prob` of each component, and the rows, each in the colour and with the marker of its most
-    probable component; the size of a point increases with the uncertainty of the classification.
+    "density", two features: contours that enclose 50, 80 and 95 % of the density, an ellipse that
+    contains `prob` of each component, and the rows, each in the colour and with the marker of its
+    most probable component; the size of a point increases with the uncertainty of the
+    classification.
     One feature: the density and its components over a histogram, and a dashed line where the most
     probable component changes. More features: both, pair by pair. For a posterior, up to 60 draws
     are shown by thin lines, and the density is the mean over them; its labels should not switch
     (see `relabel`).
+
+    "classification": lines where the most probable component changes in place of contours, and
+    points of one size. "uncertainty": shades, or for one feature a curve, for the probability of
+    another component than the most probable one. Lines and shades are drawn for a mixture of two
+    features, as those of more depend on all features.
 
     Parameters
     ----------
     fit : Mixture, fitted GaussianMixture, StandardErrors, or posterior (DataTree or Dataset)
     X : (n, D), optional
         The rows; for a posterior by default those in ``observed_data``. At most 3,000 are shown.
+    kind : {"density", "classification", "uncertainty"}
     features : sequence of int or str, optional
         Features by index or name. By default all; of more than five, those in which the means of
         the components differ most relative to the variance.
@@ -116,15 +132,16 @@ def plot_mixture(
     InputError, InputTypeError
         If X or the posterior cannot be used, or their numbers of features differ.
     InvalidParameterError
-        If `fit` is of another kind, `prob` is not between 0 and 1, or `ax` is given for more than
-        two features.
+        If `fit` is of another kind, `kind` is unknown, `prob` is not between 0 and 1, or `ax` is
+        given for more than two features.
     NotFittedError
         If `fit` is an estimator that was not fitted.
     """
     prob = check_probability("prob", prob)
     check_names("variables", variables)
     check_axes(ax)
-    picture = _picture(fit, X, prob, variables)
+    check_choice("kind", kind, ("density", "classification", "uncertainty"))
+    picture = _picture(fit, X, prob, variables)._replace(kind=kind)
     kept = _kept_features(picture.mixture, features)
     labels = feature_labels(picture.mixture.feature_names, picture.mixture.n_features)
     names = [labels[j] for j in kept]
@@ -139,8 +156,8 @@ def plot_mixture(
     one = len(kept) == 1
     ax = new_axes(figsize=(7.2, 4.4)) if ax is None else ax
     if one:
-        _draw_line(ax, picture, names[0])
-        ax.set_ylabel("density")
+        draw = _draw_probabilities if kind == "uncertainty" and picture.whole else _draw_line
+        draw(ax, picture, names[0])
     else:
         _draw_plane(ax, picture, names)
     handles, title = _legend(picture, plane=not one)
@@ -178,6 +195,7 @@ def _picture(fit: Fit, X: Any, prob: float, variables: Mapping[str, str] | None)
         n,
         prob,
         mixture.boundaries().x if mixture.n_features == 1 else np.empty(0),
+        "density",
     )
 
 
@@ -195,13 +213,11 @@ def _draw_plane(ax: "Axes", picture: _Picture, names: Sequence[str]) -> None:
     mixture = picture.mixture
     low, high = _limits(picture)
     x, y = (np.linspace(low[j], high[j], _GRID) for j in range(2))
-    points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-    density = picture.density(points).reshape(_GRID, _GRID)
-    # The density on the grid may miss a level that a narrow component exceeds.
-    levels = [each for each in _levels(picture) if each < density.max()]
-    if levels:
-        widths = np.linspace(0.7, 1.3, len(levels))
-        ax.contour(x, y, density, levels=levels, colors=FAINT, linewidths=widths, zorder=1)
+    if picture.kind == "density":
+        _draw_contours(ax, picture, x, y)
+    elif picture.whole:
+        charted = draw_borders if picture.kind == "classification" else draw_uncertainty
+        charted(ax, mixture, x, y)
     _draw_rows(ax, picture)
     radius = float(np.sqrt(chi2.ppf(picture.prob, 2)))
     for k in range(mixture.n_components):
@@ -210,7 +226,7 @@ def _draw_plane(ax: "Axes", picture: _Picture, names: Sequence[str]) -> None:
             ax.plot(*ellipse, color=colour(k), alpha=0.18, lw=0.6, zorder=3)
         ellipse = _ellipse(mixture, k, radius)
         ax.plot(*ellipse, color="white", lw=3.2, zorder=3.5)
-        ax.plot(*ellipse, color=colour(k), lw=1.8, zorder=4)
+        ax.plot(*ellipse, color=colour(k), ls=dashes(k), lw=1.8, zorder=4)
         ax.plot(
             *mixture.means[k], marker="X", ms=9, mfc=colour(k), mec="white", mew=1.2, ls="",
             zorder=5,
@@ -220,9 +236,20 @@ def _draw_plane(ax: "Axes", picture: _Picture, names: Sequence[str]) -> None:
     name_axes(ax, *names)
 
 
+def _draw_contours(ax: "Axes", picture: _Picture, x: Array, y: Array) -> None:
+    points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    density = picture.density(points).reshape(_GRID, _GRID)
+    # The density on the grid may miss a level that a narrow component exceeds.
+    levels = [each for each in _levels(picture) if each < density.max()]
+    if levels:
+        widths = np.linspace(0.7, 1.3, len(levels))
+        ax.contour(x, y, density, levels=levels, colors=FAINT, linewidths=widths, zorder=1)
+
+
 def _draw_rows(ax: "Axes", picture: _Picture) -> None:
     """Draw rows in the colours of their components, larger if more uncertain."""
-    sizes = _SMALLEST + (_LARGEST - _SMALLEST) * picture.uncertainty
+    spread = 0.0 if picture.kind == "classification" else _LARGEST - _SMALLEST
+    sizes = _SMALLEST + spread * picture.uncertainty
     alpha = float(np.clip(40.0 / np.sqrt(max(len(sizes), 1)), 0.25, 0.8))
     for k in range(picture.mixture.n_components):
         mine = picture.labels == k
@@ -298,7 +325,7 @@ def _draw_line(ax: "Axes", picture: _Picture, name: str) -> None:
     for k in range(mixture.n_components):
         for draw in picture.draws:
             ax.plot(x, _component(draw, k, x), color=colour(k), alpha=0.15, lw=0.6, zorder=3)
-        ax.plot(x, _component(mixture, k, x), color=colour(k), lw=1.6, zorder=4)
+        ax.plot(x, _component(mixture, k, x), color=colour(k), ls=dashes(k), lw=1.6, zorder=4)
     seen = _visible_boundaries(picture)
     ax.vlines(
         seen, 0.0, 1.0, transform=ax.get_xaxis_transform(), color=INK, lw=0.8, ls=(0, (4, 3)),
@@ -306,7 +333,21 @@ def _draw_line(ax: "Axes", picture: _Picture, name: str) -> None:
     )  # fmt: skip
     ax.set_xlim(low[0], high[0])
     ax.set_ylim(bottom=0.0)
-    ax.set_xlabel(name, parse_math=False)
+    name_axes(ax, name, "density")
+
+
+def _draw_probabilities(ax: "Axes", picture: _Picture, name: str) -> None:
+    """Draw the probability of each component, and of another than the most probable one."""
+    low, high = _limits(picture)
+    x = np.linspace(low[0], high[0], 400)
+    found = picture.mixture.responsibilities(x[:, np.newaxis])
+    ax.fill_between(x, 1.0 - found.max(axis=1), color=FAINT, alpha=0.5, lw=0.0, zorder=1)
+    for k, probability in enumerate(found.T):
+        ax.plot(x, probability, color=colour(k), ls=dashes(k), lw=1.6, zorder=3)
+    ax.vlines(picture.rows[:, 0], -0.05, -0.01, color=INK, lw=0.4, alpha=0.6)
+    ax.set_xlim(low[0], high[0])
+    ax.set_ylim(-0.06, 1.02)
+    name_axes(ax, name, "probability")
 
 
 def _visible_boundaries(picture: _Picture) -> Array:
@@ -336,7 +377,6 @@ def _draw_pairs(picture: _Picture, names: Sequence[str]) -> "NDArray[Any]":
             if i == j:
                 _draw_line(ax, picture.of([j]), names[j])
                 ax.set_yticks([])
-                ax.set_ylabel("density")
             else:
                 _draw_plane(ax, picture.of([j, i]), [names[j], names[i]])
             ax.tick_params(labelsize="x-small")
@@ -357,11 +397,13 @@ def _draw_pairs(picture: _Picture, names: Sequence[str]) -> "NDArray[Any]":
 def _legend(picture: _Picture, *, plane: bool) -> tuple[list[Any], str]:
     """Handles of the components, and a title that explains probabilities and sizes."""
     from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
 
     drawn = len(picture.rows)
-    handles = [
+    handles: list[Any] = [
         Line2D(
-            [], [], color=colour(k), lw=1.8, marker=marker(k) if plane and drawn else "", ms=5,
+            [], [], color=colour(k), ls=dashes(k), lw=1.8, ms=5,
+            marker=marker(k) if plane and drawn else "",
             label=f"component {k}, weight {weight:.2g}",
         )
         for k, weight in enumerate(picture.mixture.weights)
@@ -369,17 +411,20 @@ def _legend(picture: _Picture, *, plane: bool) -> tuple[list[Any], str]:
     lines = []
     if plane:
         shares = ", ".join(f"{100 * each:g}" for each in _CONTOURS)
-        lines += [
-            f"ellipse: {100 * picture.prob:g} % of a component",
-            f"contours: {shares} % of the density",
-        ]
-        if drawn:
+        lines.append(f"ellipse: {100 * picture.prob:g} % of a component")
+        if picture.kind == "density":
+            lines.append(f"contours: {shares} % of the density")
+        if picture.kind == "uncertainty" and picture.whole:
+            lines.append(shade_words())
+        if drawn and picture.kind != "classification":
             lines.append("larger points: more uncertain")
+    elif picture.kind == "uncertainty":
+        handles.append(Patch(color=FAINT, alpha=0.5, lw=0.0, label="uncertainty"))
     else:
         handles.append(Line2D([], [], color=INK, lw=3.5, alpha=0.6, label="mixture"))
         if len(_visible_boundaries(picture)):
-            line = Line2D([], [], color=INK, lw=0.8, ls=(0, (4, 3)), label="boundary")
-            handles.append(line)
+            boundary = Line2D([], [], color=INK, lw=0.8, ls=(0, (4, 3)), label="boundary")
+            handles.append(boundary)
     if picture.draws:
         lines.append(f"thin lines: {len(picture.draws)} draws")
     if picture.n_rows > drawn:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # The colour-blind-safe colours of Okabe and Ito; yellow, faint on white, comes last.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#F0E442")
-# Five markers beside seven colours: thirty-five components before a pair repeats.
+# Five markers beside seven colours: the pair of the first thirty-five components is their own.
 _MARKERS = ("o", "s", "^", "D", "v")
 N_COLOURS = len(_COLOURS)
 INK = "#333333"
@@ -23,13 +23,22 @@ PAPER = "#ffffff"
 
 
 def colour(component: int) -> str:
-    """The colour of a component, by its index."""
+    """The colour of a component, by its index; beyond seven, `dashes` and `marker` differ."""
     return _COLOURS[component % len(_COLOURS)]
 
 
-def marker(component: int) -> str:
-    """The marker of a component, by its index."""
-    return _MARKERS[component % len(_MARKERS)]
+def dashes(component: int) -> Any:
+    """The line style of a component: solid for the first seven, then a dash and ever more dots."""
+    again = component // len(_COLOURS)
+    return (0, (5.0, 2.0) + (1.0, 2.0) * (again - 1)) if again else "-"
+
+
+def marker(component: int) -> Any:
+    """The marker of a component, by its index; from the 36th on, stars of ever more points."""
+    further = component - len(_COLOURS) * len(_MARKERS)
+    if further < 0:
+        return _MARKERS[component % len(_MARKERS)]
+    return (5 + further // len(_COLOURS), 1, 0.0)
 
 
 def short(name: str, length: int = 28) -> str:

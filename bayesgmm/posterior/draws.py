@@ -189,7 +189,7 @@ def read_rows(posterior: Posterior, n_features: int, X: Any = None) -> Data:
         number of columns is not `n_features`.
     """
     if X is None:
-        candidates = _observed(posterior, n_features)
+        candidates = observed(posterior, n_features)
         if len(candidates) != 1:
             raise InputError(
                 f"The group 'observed_data' has {len(candidates)} variables with {n_features} "
@@ -423,7 +423,14 @@ def _check_range(draws: Draws, variances: Array) -> None:
         )
 
 
-def _observed(posterior: Posterior, n_features: int) -> dict[str, NDArray[Any]]:
+def observed(posterior: Posterior, n_features: int) -> dict[str, NDArray[Any]]:
+    """The variables of ``observed_data`` that may be the rows, unchecked.
+
+    Raises
+    ------
+    InputError
+        If the group is missing.
+    """
     if not has_rows(posterior):
         raise InputError(
             "The posterior has no group 'observed_data' with the fitted rows. Give them as X."

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bayesgmm.arguments import check_count, check_kind, check_members, shown
-from bayesgmm.covariance.structures import Structure, as_structure
+from bayesgmm.covariance.structures import CovarianceType, Structure, as_structure
 from bayesgmm.data.validation import check_data, check_sample_weight
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.feature_choice import feature_indices
@@ -197,7 +197,7 @@ class Priors:
         self,
         X: Any,
         n_components: int,
-        covariance_type: str | Structure = "full",
+        covariance_type: CovarianceType = "full",
         *,
         sample_weight: ArrayLike | None = None,
     ) -> "ResolvedPriors":

@@ -9,9 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.special import gammaln
 
-from bayesgmm.arguments import check_count, check_kind, shown
+from bayesgmm.arguments import check_count, shown
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.errors import InvalidParameterError
+from bayesgmm.mixture.fitted_mixture import MixtureLike, fitted_mixture
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.mixture.parameter_checks import as_floats
 from bayesgmm.priors.documents import family_from_dict, family_to_dict
@@ -161,7 +162,7 @@ class ResolvedPriors:
         variances = np.diagonal(out, axis1=1, axis2=2)
         return variances.mean(axis=1, keepdims=True) if self.n_axes == 1 else variances
 
-    def expected_scale(self, mixture: Mixture) -> Array:
+    def expected_scale(self, mixture: MixtureLike) -> Array:
         """The scale of the covariances' family, or its mean given the mixture's covariances.
 
         Of shape (J,) for inverse-gamma, (D, D) for inverse-Wishart, with an axis of components in
@@ -172,12 +173,12 @@ class ResolvedPriors:
         InvalidParameterError
             If the family has no scale.
         """
-        check_kind("mixture", mixture, Mixture, "a Mixture")
+        mixture = fitted_mixture("mixture", mixture)
         if isinstance(self.covariances, LKJ):
             raise InvalidParameterError("An LKJ prior has no scale.")
         return self.covariances.expected_scale(self.parts(mixture.covariances))
 
-    def log_density(self, mixture: Mixture, scale: ArrayLike | None = None) -> float:
+    def log_density(self, mixture: MixtureLike, scale: ArrayLike | None = None) -> float:
         """Joint log density of a mixture's parameters and the scale of its covariances, nats.
 
         In the weights (K - 1 of them), means and covariances themselves. Normalised, but for
@@ -187,11 +188,11 @@ class ResolvedPriors:
 
         Parameters
         ----------
-        mixture : Mixture
+        mixture : Mixture or fitted GaussianMixture
         scale : array-like of shape (J,) or (D, D), optional
             Of a hierarchical prior. None: the scale is integrated out.
         """
-        check_kind("mixture", mixture, Mixture, "a Mixture")
+        mixture = fitted_mixture("mixture", mixture)
         k, d = mixture.means.shape
         if (k, d) != (self.n_components, self.n_features):
             raise InvalidParameterError(

@@ -5,9 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from bayesgmm.data.validation import check_data
 from bayesgmm.errors import BayesGMMError, BayesGMMWarning, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
-from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.mixture.fitted_mixture import MixtureLike
+from bayesgmm.reporting.computed import computed
 from bayesgmm.reporting.inputs import Inputs, gather
 from bayesgmm.reporting.page import Report, assemble
 from bayesgmm.reporting.parts import Section, UnavailableError, plural
@@ -41,11 +43,12 @@ _SECTIONS: tuple[tuple[str, str, Callable[[Inputs], Section]], ...] = (
 
 def report(
     X: Any,
+    n_components: int | None = None,
     *,
     em: GaussianMixture | None = None,
     posterior: Any = None,
     variables: Mapping[str, str] | None = None,
-    truth: Mixture | None = None,
+    truth: MixtureLike | None = None,
     labels: Sequence[Any] | None = None,
     selection: Any = None,
     title: str | None = None,
@@ -58,13 +61,17 @@ def report(
     ----------
     X : array-like or data frame of shape (n, D)
         The fitted rows.
+    n_components : int, optional
+        K of a mixture with full covariances that is fitted here, to the rows without missing
+        entries, in place of `em`.
     em : GaussianMixture, optional
-        Fitted to X.
-    posterior : DataTree or Dataset, optional
-        Of `sample_posterior`, or any with weights, means and covariances, relabelled or not.
+        Fitted to X. The mixture is evaluated on other rows, and the page says so.
+    posterior : DataTree or Dataset, or True, optional
+        Of `sample_posterior`, or any with weights, means and covariances, relabelled or not. True
+        samples it here, for the size and structure of the fit.
     variables : mapping, optional
         Names of weights, means and covariances in the posterior, as for `relabel`.
-    truth : Mixture, optional
+    truth : Mixture or fitted GaussianMixture, optional
         The mixture that the rows were drawn from.
     labels : sequence of length n, optional
         Known groups, compared with the components.
@@ -86,9 +93,9 @@ def report(
     InputError, InputTypeError
         If the rows cannot be used, or the arguments do not fit one another.
     InvalidParameterError
-        If an argument is of another kind.
+        If an argument is of another kind, or the fit is given twice or not at all.
     NotFittedError
-        If `em` was not fitted.
+        If `em` or `truth` was not fitted.
 
     Notes
     -----
@@ -96,17 +103,18 @@ def report(
 
     Examples
     --------
-    >>> from bayesgmm import GaussianMixture, load_dataset, report
+    >>> from bayesgmm import load_dataset, report
     >>> faithful = load_dataset("faithful")
-    >>> em = GaussianMixture(2, random_state=0).fit(faithful.X)
-    >>> page = report(faithful.X, em=em, title="Old Faithful")
+    >>> page = report(faithful.X, 2, title="Old Faithful")
     >>> page.numbers["headline"]
     'Two components for 272 rows of 2 columns'
     """
     for name, text in (("title", title), ("source", source), ("command", command)):
         if not isinstance(text, str | None):
             raise InvalidParameterError(f"{name} must be a text, not a {type(text).__name__}.")
-    inputs = gather(X, em, posterior, variables, truth, labels, selection, source, command)
+    data = check_data(X, allow_nan=True)
+    em, posterior = computed(data, n_components, em, posterior)
+    inputs = gather(data, em, posterior, variables, truth, labels, selection, source, command)
     sections = [_made(key, name, make, inputs) for key, name, make in _SECTIONS]
     n, d = inputs.X.shape
     subtitle = f"{plural(n, 'row')}, {plural(d, 'column')}, {inputs.source}"
@@ -118,7 +126,7 @@ def _made(key: str, title: str, make: Callable[[Inputs], Section], inputs: Input
     try:
         section = make(inputs)
     except UnavailableError as reason:
-        section = Section("unknown", f"Not computed: {reason}.")
+        section = Section("unknown", f"Not computed: {reason}.", asked=False)
     except BayesGMMError as error:
         section = Section("unknown", f"Could not be computed: {error}")
     except Exception as error:

@@ -11,15 +11,18 @@ import xarray as xr
 from bayesgmm.arguments import check_kind
 from bayesgmm.arrays import Array, Booleans
 from bayesgmm.data.coercion import column_names
-from bayesgmm.data.validation import Data, check_data
+from bayesgmm.data.validation import Data
 from bayesgmm.diagnostics.point_estimates import point_estimate
 from bayesgmm.errors import BayesGMMError, InputError, InvalidParameterError
-from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
+from bayesgmm.estimator.gaussian_mixture import GaussianMixture
+from bayesgmm.estimator.information_criteria import Criteria, information_criteria
 from bayesgmm.likelihood.responsibilities import membership
+from bayesgmm.mixture.fitted_mixture import MixtureLike, fitted_mixture
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.plots.style import short
 from bayesgmm.posterior.draws import Draws, variable_names
 from bayesgmm.reporting.parts import UnavailableError
+from bayesgmm.selection.model_selection import Selection
 from bayesgmm.uncertainty.standard_errors import StandardErrors
 from bayesgmm.verdicts.switching import LabelSwitching, label_switching
 
@@ -29,7 +32,8 @@ if TYPE_CHECKING:
 # Posterior draws from which replicates are simulated.
 _REPLICATED = 199
 # Columns that the table of select_mixture has at least.
-_SELECTED = {"n_components", "covariance_type", "log_likelihood", "bic", "icl", "note"}
+_SELECTED = {"n_components", "covariance_type", "log_likelihood", "n_parameters", "bic", "icl"}
+_SELECTED |= {"note"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +50,8 @@ class Inputs:
         Origin of the rows, in words.
     em, posterior, variables, truth, labels, selection
         As for `report`; None if not given. Labels are text, and the selection is its table.
+    selected : GaussianMixture or None
+        The best model of a selection that was given whole.
     command : str or None
         The command line that produces the same page.
     """
@@ -59,6 +65,7 @@ class Inputs:
     truth: Mixture | None
     labels: tuple[str, ...] | None
     selection: "pd.DataFrame | None"
+    selected: GaussianMixture | None
     command: str | None
 
     @property
@@ -99,6 +106,12 @@ class Inputs:
         if self.posterior is not None:
             return self.draws.mean()
         raise UnavailableError("neither an EM fit nor a posterior was given")
+
+    @property
+    def named_mixture(self) -> Mixture:
+        """The same with the columns' short names, for figures."""
+        found = self.mixture
+        return Mixture(found.weights, found.means, found.covariances, self.unique_labels)
 
     @cached_property
     def switching(self) -> LabelSwitching:
@@ -148,13 +161,28 @@ class Inputs:
             raise UnavailableError("every row has a missing entry")
         return membership(self.rows, self.mixture)
 
+    @cached_property
+    def criteria(self) -> Criteria:
+        """Log-likelihood and criteria of EM's estimate for `rows`."""
+        if self.em is None:
+            raise UnavailableError("no EM fit was given")
+        return criteria_of(self.em, self.rows, *self.memberships)
+
+
+def criteria_of(
+    fit: GaussianMixture, rows: Array, densities: Array, responsibilities: Array
+) -> Criteria:
+    """Log-likelihood and criteria of a fit for rows, with the weights of the fit."""
+    weights = fit.weights_of(rows)
+    return information_criteria(densities, responsibilities, weights, fit.n_parameters_)
+
 
 def gather(
-    X: Any,
+    data: Data,
     em: GaussianMixture | None,
     posterior: Any,
     variables: Mapping[str, str] | None,
-    truth: Mixture | None,
+    truth: MixtureLike | None,
     labels: Sequence[Any] | None,
     selection: Any,
     source: str | None,
@@ -162,14 +190,12 @@ def gather(
 ) -> Inputs:
     """Check the arguments of `report`, and raise its errors."""
     check_kind("em", em, GaussianMixture | None, "a GaussianMixture or None")
-    check_kind("truth", truth, Mixture | None, "a Mixture or None")
     kinds = xr.DataTree | xr.Dataset | None
     check_kind("posterior", posterior, kinds, "an xarray DataTree or Dataset, or None")
     variable_names(variables)
-    data = check_data(X, allow_nan=True)
     n, d = data.X.shape
     mixtures = {} if em is None else {"em": fitted_mixture("em", em)}
-    mixtures |= {} if truth is None else {"truth": truth}
+    mixtures |= {} if truth is None else {"truth": fitted_mixture("truth", truth)}
     for name, mixture in mixtures.items():
         if mixture.n_features != d:
             raise InputError(f"X has {d} columns, but {name} has {mixture.n_features} features.")
@@ -182,9 +208,10 @@ def gather(
         em=em,
         posterior=posterior,
         variables=variables,
-        truth=truth,
+        truth=mixtures.get("truth"),
         labels=_labels(labels, n),
         selection=_selection(selection),
+        selected=selection.best if isinstance(selection, Selection) else None,
         command=command,
     )
 

@@ -6,21 +6,47 @@ import numpy as np
 
 from bayesgmm.arrays import Array
 from bayesgmm.data.validation import Data
+from bayesgmm.mixture.feature_choice import separating_features
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.plots.mixture_plots import plot_mixture
 from bayesgmm.reporting.parts import Figure, percent
-from bayesgmm.reporting.svg import RASTER_FROM, legend_below, panel, released, to_svg
+from bayesgmm.reporting.svg import RASTER_FROM, legend_below, panel, released, style, to_svg
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
+# Columns up to which the picture at the head of the page shows all.
+HEAD = 2
 _MOST_PAIRED = 6
 _COMPONENTS = 4
 _LEGIBLE = 12
 # Maximum number of rows from which principal components are computed.
 _ROWS = 20_000
+_PLANE = (
+    "Rows in the colour of their most probable component; larger points are more uncertain. An "
+    "ellipse contains 90 % of a component; contours enclose 50, 80 and 95 % of the density."
+)
 # Rows and contours have a smaller zorder, ellipses and means a larger one.
 _ABOVE_ROWS = 2.5
+
+
+def head_figure(rows: Array, mixture: Mixture) -> Figure:
+    """Plot rows and mixture in one panel: in all columns, or the two that separate it best."""
+    with style():
+        if mixture.n_features <= HEAD:
+            return mixture_figure(rows, mixture)
+        best = sorted(separating_features(mixture, 2))
+        figure, axes = panel(5.6, 4.4)
+        plot_mixture(mixture, Data(rows, None), features=best, ax=axes)
+        legend_below(figure, axes, most=_LEGIBLE)
+        _light(figure, len(rows))
+        return Figure(
+            to_svg(figure),
+            "Scatter plot of the rows in the two columns that separate the components best, with "
+            "an ellipse for each component.",
+            f"The two of {mixture.n_features} columns in which the components differ most. "
+            f"{_PLANE}",
+        )
 
 
 def mixture_figure(rows: Array, mixture: Mixture) -> Figure:
@@ -35,21 +61,17 @@ def mixture_figure(rows: Array, mixture: Mixture) -> Figure:
             "Histogram of the column with the density of the mixture and of each component.",
             "Histogram and density (grey line). The area under a component is its weight.",
         )
-    what = (
-        "Rows in the colour of their most probable component; larger points are more uncertain. "
-        "An ellipse contains 90 % of a component; contours enclose 50, 80 and 95 % of the density."
-    )
     if d == 2:
         return Figure(
             to_svg(_single(rows, mixture, 4.8)),
             "Scatter plot of the rows with density contours and an ellipse for each component.",
-            what,
+            _PLANE,
         )
     if d <= _MOST_PAIRED:
         return Figure(
             to_svg(_pairs(rows, mixture)),
             f"Scatter plots of all pairs of the {d} columns with the components' ellipses.",
-            f"{what} The diagonal shows single columns.",
+            f"{_PLANE} The diagonal shows single columns.",
             True,
         )
     turned, seen, share = _principal(rows, mixture)
@@ -57,7 +79,7 @@ def mixture_figure(rows: Array, mixture: Mixture) -> Figure:
         to_svg(_pairs(turned, seen)),
         f"Scatter plots of the rows on the first {seen.n_features} principal components.",
         f"The first {seen.n_features} principal components of {d} standardised columns, which "
-        f"explain {percent(share, 0).text} of the variance. {what}",
+        f"explain {percent(share, 0).text} of the variance. {_PLANE}",
         True,
     )
 

@@ -103,6 +103,8 @@ class Section:
     key : str
         Anchor in the page, and name among the numbers.
     title : str
+    asked : bool
+        False if its input was not given: the page has a line for it.
     """
 
     state: State | None
@@ -115,6 +117,7 @@ class Section:
     reason: str = ""
     key: str = ""
     title: str = ""
+    asked: bool = True
 
     def document(self) -> dict[str, Any]:
         """Return every number of the section."""

@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from bayesgmm.errors import BayesGMMError
 from bayesgmm.reporting.inputs import Inputs
+from bayesgmm.reporting.mixture_pictures import head_figure
 from bayesgmm.reporting.parts import (
+    Figure,
     Section,
     State,
     UnavailableError,
@@ -45,6 +48,8 @@ class Summary:
     verdict : str
     reasons : tuple of Section
         Sections with a judgement, the worst first.
+    figure : Figure or None
+        The mixture over the rows.
     """
 
     state: State
@@ -52,6 +57,7 @@ class Summary:
     components: tuple[tuple[int | None, str], ...]
     verdict: str
     reasons: tuple[Section, ...]
+    figure: Figure | None = None
 
     def document(self) -> dict[str, Any]:
         """Return the sentences."""
@@ -83,7 +89,7 @@ def summarise(inputs: Inputs, sections: Sequence[Section]) -> Summary:
         headline, components = _in_words(inputs)
     except UnavailableError:
         headline, components = _rows_in_words(inputs) + ", no mixture", ()
-    return Summary(state, headline, components, verdict, tuple(reasons))
+    return Summary(state, headline, components, verdict, tuple(reasons), _picture(inputs))
 
 
 def _inside(title: str) -> str:
@@ -118,6 +124,14 @@ def _in_words(inputs: Inputs) -> tuple[str, tuple[tuple[int | None, str], ...]]:
     if k > len(largest):
         sentences.append((None, f"{plural(k - len(largest), 'smaller component')}"))
     return headline, tuple(sentences)
+
+
+def _picture(inputs: Inputs) -> Figure | None:
+    """The mixture over the rows; None without either."""
+    try:
+        return head_figure(inputs.rows, inputs.named_mixture) if len(inputs.rows) else None
+    except (UnavailableError, BayesGMMError):
+        return None  # the sections say why
 
 
 def _about(mean: float, deviation: float) -> str:

@@ -11,8 +11,9 @@ from bayesgmm.covariance.structures import Structure
 from bayesgmm.data.validation import Data
 from bayesgmm.errors import DegeneracyWarning, FitError
 from bayesgmm.estimator.fit_summary import agreed_starts
-from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
+from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.likelihood.responsibilities import membership
+from bayesgmm.mixture.fitted_mixture import fitted_mixture
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.priors.families import LKJ
 from bayesgmm.priors.priors import Priors

@@ -27,7 +27,8 @@ from bayesgmm.data.validation import Data, check_data
 from bayesgmm.em.completed_rows import with_means
 from bayesgmm.em.component_order import check_reference
 from bayesgmm.errors import InvalidParameterError
-from bayesgmm.estimator.gaussian_mixture import GaussianMixture, fitted_mixture
+from bayesgmm.estimator.gaussian_mixture import GaussianMixture
+from bayesgmm.mixture.fitted_mixture import fitted_mixture
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.coordinates import coordinates, free_blocks
 from bayesgmm.posterior.log_density import Problem, problem

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import xlogy
 
-from bayesgmm.arguments import check_count, check_kind
+from bayesgmm.arguments import check_count
 from bayesgmm.arrays import Array, Integers
 from bayesgmm.errors import InvalidParameterError
+from bayesgmm.mixture.fitted_mixture import MixtureLike, fitted_mixture
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.results import Result
 
@@ -104,7 +105,7 @@ def _misfit(x: Array, y: Array, at: int) -> float:
     return float(np.square(y - design @ coefficients).sum())
 
 
-def merge_components(mixture: Mixture, X: Any) -> Merging:
+def merge_components(mixture: MixtureLike, X: Any) -> Merging:
     """Merge the components of a fitted mixture into clusters.
 
     A cluster that is not Gaussian needs several components. Each step merges the two clusters
@@ -112,7 +113,7 @@ def merge_components(mixture: Mixture, X: Any) -> Merging:
 
     Parameters
     ----------
-    mixture : Mixture
+    mixture : Mixture or fitted GaussianMixture
     X : array-like or data frame of shape (n, D)
         The rows to which it was fitted.
 
@@ -121,14 +122,16 @@ def merge_components(mixture: Mixture, X: Any) -> Merging:
     InputError, InputTypeError
         If X cannot be used.
     InvalidParameterError
-        If `mixture` is not a Mixture.
+        If `mixture` is of another kind.
+    NotFittedError
+        If it is an estimator that was not fitted.
 
     References
     ----------
     Baudry, J.-P., Raftery, A. E., Celeux, G., Lo, K. and Gottardo, R. (2010). Combining mixture
     components for clustering. Journal of Computational and Graphical Statistics 19, 332-353.
     """
-    check_kind("mixture", mixture, Mixture, "a Mixture, as the attribute mixture_ of a fit is")
+    mixture = fitted_mixture("mixture", mixture)
     responsibilities = mixture.responsibilities(X)
     k = mixture.n_components
     current = {j: responsibilities[:, j] for j in range(k)}

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from bayesgmm.arguments import check_count, check_rng
 from bayesgmm.arrays import Array
-from bayesgmm.covariance.structures import Structure, as_structure
+from bayesgmm.covariance.structures import CovarianceType, Structure, as_structure
 from bayesgmm.data.validation import Data, check_data
 from bayesgmm.display import progress
 from bayesgmm.em.fit import Settings, fit_mixture
@@ -77,7 +77,7 @@ def bootstrap_lrt(
     X: Any,
     n_components: int = 1,
     *,
-    covariance_type: str | Structure = "full",
+    covariance_type: CovarianceType = "full",
     n_resamples: int = 199,
     error_covariances: ArrayLike | None = None,
     n_jobs: int = 1,

@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from bayesgmm.arguments import check_choice, check_count, check_members, check_number, check_rng
 from bayesgmm.arrays import Array, Indices
-from bayesgmm.covariance.structures import Structure, as_structure
+from bayesgmm.covariance.structures import CovarianceType, Structure, as_structure
 from bayesgmm.data.degeneracy import check_full_rank, check_spread
 from bayesgmm.data.validation import Data, check_data
 from bayesgmm.display import progress
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Column of the table, and name, by criterion.
+# Literals are for editors: a program may pass any string, which is checked.
+type Criterion = Literal["bic", "icl", "aic", "cv"] | str
+
 CRITERIA = {
     "bic": ("bic", "BIC (smaller is better)"),
     "icl": ("icl", "ICL (smaller is better)"),
@@ -125,9 +128,9 @@ def _column(criterion: str) -> tuple[str, int]:
 def select_mixture(
     X: Any,
     n_components: int | Iterable[int] = range(1, 10),
-    covariance_type: str | Structure | Iterable[str | Structure] = "all",
+    covariance_type: Literal["all"] | CovarianceType | Iterable[CovarianceType] = "all",
     *,
-    criterion: str = "bic",
+    criterion: Criterion = "bic",
     eigenvalue_ratio: float = 1e10,
     error_covariances: ArrayLike | None = None,
     missing: str = "at random",
@@ -249,9 +252,7 @@ def _check_components(n_components: int | Iterable[int]) -> list[int]:
     return sorted({check_count("n_components", k) for k in ks})
 
 
-def _check_structures(
-    words: str | Structure | Iterable[str | Structure], d: int
-) -> list[Structure]:
+def _check_structures(words: CovarianceType | Iterable[CovarianceType], d: int) -> list[Structure]:
     if isinstance(words, str) and words == "all":
         words = ("E", "V") if d == 1 else (*_DIAGONAL, *_FULL)
     kinds = "'all', a covariance structure or a sequence of them"

@@ -5,12 +5,11 @@ from functools import cached_property
 
 import numpy as np
 
-from bayesgmm.arguments import check_kind
 from bayesgmm.arrays import Array, Integers
 from bayesgmm.errors import BayesGMMError
 from bayesgmm.mixture.bhattacharyya_distance import FAR
+from bayesgmm.mixture.fitted_mixture import MixtureLike, fitted_mixture
 from bayesgmm.mixture.gaussian_densities import LOG_2, equilibrate
-from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.simulation.quadratic_form import quadratic_form_cdf
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -218,7 +217,7 @@ def _square_less_one(s: Array) -> Array:
     return np.where(np.abs(square) <= noise, 0.0, square)
 
 
-def overlap(mixture: Mixture) -> Array:
+def overlap(mixture: MixtureLike) -> Array:
     """Return the probabilities that a row of one component looks more like one of another.
 
     ω_ij = P(w_j φ_j(X) >= w_i φ_i(X)),  X drawn from component i,
@@ -230,7 +229,7 @@ def overlap(mixture: Mixture) -> Array:
 
     Parameters
     ----------
-    mixture : Mixture
+    mixture : Mixture or fitted GaussianMixture
 
     Returns
     -------
@@ -245,7 +244,9 @@ def overlap(mixture: Mixture) -> Array:
     Raises
     ------
     InvalidParameterError
-        If `mixture` is not a Mixture.
+        If `mixture` is of another kind.
+    NotFittedError
+        If it is an estimator that was not fitted.
     BayesGMMError
         If the error bound exceeds 1e-8.
 
@@ -256,7 +257,7 @@ def overlap(mixture: Mixture) -> Array:
     >>> round(float(omega[0, 1]), 4), round(float(omega[1, 0]), 4)
     (0.1457, 0.0529)
     """
-    check_kind("mixture", mixture, Mixture, "a Mixture")
+    mixture = fitted_mixture("mixture", mixture)
     if mixture.n_components == 1:
         return np.ones((1, 1))
     pairs = Pairs.of(mixture.weights, mixture.means, mixture.covariances)

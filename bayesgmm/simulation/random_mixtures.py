@@ -7,7 +7,7 @@ from scipy.optimize import brentq
 
 from bayesgmm.arguments import check_count, check_number, check_rng
 from bayesgmm.arrays import Array
-from bayesgmm.covariance.structures import Structure, as_structure
+from bayesgmm.covariance.structures import CovarianceType, as_structure
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.mixture import Mixture, Seed
 from bayesgmm.simulation.misclassification import Pairs
@@ -28,7 +28,7 @@ def random_mixture(
     *,
     average_overlap: float | None = None,
     max_overlap: float | None = None,
-    covariance_type: str | Structure = "full",
+    covariance_type: CovarianceType = "full",
     rng: Seed = None,
 ) -> Mixture:
     """Draw a mixture at random, with as much overlap between its components as prescribed.

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayesgmm.arguments import check_count, check_kind, check_number, check_rng
+from bayesgmm.arguments import check_count, check_number, check_rng
 from bayesgmm.arrays import Array, Integers
 from bayesgmm.errors import InvalidParameterError
+from bayesgmm.mixture.fitted_mixture import MixtureLike, fitted_mixture
 from bayesgmm.mixture.mixture import Mixture, Seed
 from bayesgmm.results import Result
 
@@ -35,13 +36,13 @@ class Simulation(Result):
 
 
 def simulate(
-    mixture: Mixture, n_samples: int, *, rng: Seed = None, missing: float = 0.0
+    mixture: MixtureLike, n_samples: int, *, rng: Seed = None, missing: float = 0.0
 ) -> Simulation:
     """Draw n = `n_samples` rows from a mixture, and remove entries completely at random.
 
     Parameters
     ----------
-    mixture : Mixture
+    mixture : Mixture or fitted GaussianMixture
     n_samples : int
         Number of rows, at least 1.
     rng : anything that ``numpy.random.default_rng`` takes
@@ -68,7 +69,7 @@ def simulate(
     >>> simulate(scenario("blobs"), 800, rng=1, missing=0.1).X.shape
     (800, 2)
     """
-    check_kind("mixture", mixture, Mixture, "a Mixture")
+    mixture = fitted_mixture("mixture", mixture)
     size, generator = check_count("n_samples", n_samples), check_rng(rng)
     fraction = check_number("missing", missing, "a number in [0, 1)", lambda m: 0.0 <= m < 1.0)
     n_removed = round(fraction * size * mixture.n_features)

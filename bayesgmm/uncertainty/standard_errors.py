@@ -20,7 +20,7 @@ JASA 104, 1539-1549. O'Hagan, Murphy, Scrucca and Gormley (2019), Computational 
 """
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from scipy.stats import norm
@@ -107,7 +107,9 @@ class StandardErrors(Result):
     def _paragraphs(self) -> "list[str | pd.DataFrame]":
         return [f"Standard errors ({self.method}), 90 % intervals", self.table, *self.notes]
 
-    def intervals(self, prob: float = 0.9, kind: str = "normal") -> "pd.DataFrame":
+    def intervals(
+        self, prob: float = 0.9, kind: Literal["normal", "percentile"] = "normal"
+    ) -> "pd.DataFrame":
         """Estimate, standard error and interval of each weight, mean, sd and correlation.
 
         Parameters

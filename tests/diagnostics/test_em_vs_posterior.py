@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from bayesgmm import GaussianMixture, Mixture, Priors, relabel
@@ -71,3 +72,17 @@ def test_without_rows_and_with_another_size(sampled):
     assert "without the rows" in found.notes[0]
     with pytest.raises(InputError, match="3 components in 1 features"):
         compare_engines(Mixture([0.2, 0.3, 0.5], [0.0, 1.0, 2.0], [1.0, 1.0, 1.0]), aligned)
+
+
+def test_other_rows_than_the_posterior_s_are_refused(sampled):
+    data, fit, tree = sampled
+    aligned = relabel(tree, reference=fit)
+    whole = compare_engines(fit, aligned, X=data.X)
+    # Standard errors are sums over the rows, whose rounding depends on their order.
+    turned = compare_engines(fit, aligned, X=data.X[::-1])
+    pd.testing.assert_frame_equal(whole.table, turned.table, rtol=1e-9)
+    half = GaussianMixture(2, random_state=0).fit(data.X[:200])
+    with pytest.raises(InputError, match="X are 200 other rows than the 400 for which"):
+        compare_engines(half, aligned, X=data.X[:200])
+    with pytest.raises(InputError, match="not a maximum for X"):
+        compare_engines(half, aligned)

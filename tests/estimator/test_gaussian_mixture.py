@@ -401,7 +401,7 @@ def test_summary_says_what_mclust_says():
         "2322.1917",
         "4 of 4 starts reached this maximum",
         "0.6441271",
-        "36.04621",
+        "sd[1, x1]                 6.00385   0.3268856   5.466171   6.541529",
     ):
         assert part in text
 

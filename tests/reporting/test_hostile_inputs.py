@@ -45,7 +45,7 @@ def test_few_or_equal_rows_beside_a_sound_fit(x):
     [
         {"title": 5}, {"source": 5}, {"command": b"x"}, {"labels": 5}, {"labels": "ab"},
         {"labels": ["a"]}, {"selection": pd.DataFrame()}, {"selection": "table"},
-        {"selection": pd.DataFrame({"bic": [1.0]})}, {"em": X}, {"truth": FIT}, {"posterior": 3},
+        {"selection": pd.DataFrame({"bic": [1.0]})}, {"em": X}, {"truth": X}, {"posterior": 3},
     ],
     ids=str,
 )  # fmt: skip

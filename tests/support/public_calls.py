@@ -243,16 +243,23 @@ def table():
         "priors": PRIORS[:-1], "eigenvalue_ratio": ["a", 0.5, NAN, [], 10**400],
         "order_by": ["zzz", 5, [], True, bayesgmm.GaussianMixture(), t.line],
     }  # fmt: skip
-    for method in ("fit", "fit_predict", "score", "bic", "aic", "icl"):
+    for method in ("fit", "fit_predict"):
         yield f"GaussianMixture.{method}", _method_of_a_fit(method), {"X": t.X}, weighted
-    for method in ("score_samples", "predict", "predict_proba", "summary"):
+    for method in ("score_samples", "predict", "predict_proba"):
         yield f"GaussianMixture.{method}", _method_of_a_fit(method), {"X": t.X}, rows
+    for method in ("score", "bic", "aic", "icl"):
+        yield f"GaussianMixture.{method}", owned("fit", method), {}, {
+            "X": optional(ROWS), "sample_weight": ROW_WEIGHTS,
+        }  # fmt: skip
+    yield "GaussianMixture.plot", owned("fit", "plot"), {}, {"kind": WORD, "X": optional(ROWS)}
+    yield "GaussianMixture.summary", owned("fit", "summary"), {}, {"X": optional(ROWS)}
     yield "GaussianMixture.sample", owned("fit", "sample"), {}, {"n_samples": COUNT}
     other = [*MIXTURE, bayesgmm.GaussianMixture(2), t.line]
     yield "align", bayesgmm.align, {"fit": t.fit, "to": t.mixture}, {"fit": other, "to": other}
     errors = {"X": t.X, "method": "bootstrap", "n_resamples": 2, "progressbar": False}
     yield "GaussianMixture.standard_errors", owned("fit", "standard_errors"), errors, {
-        "X": ROWS, "method": WORD, "sample_weight": ROW_WEIGHTS, "n_resamples": [*COUNT, 1],
+        "X": optional(ROWS), "method": WORD, "sample_weight": ROW_WEIGHTS,
+        "n_resamples": [*COUNT, 1],
         "rng": RNG, "n_jobs": THREADS,
     }  # fmt: skip
     yield "StandardErrors.intervals", owned("errors", "intervals"), {}, {
@@ -383,6 +390,7 @@ def table():
         "fit": MIXTURE, "truth": MIXTURE, "prob": PROBABILITY, "rng": RNG, "variables": VARIABLES,
     }  # fmt: skip
     yield "plot_mixture", bayesgmm.plot_mixture, {"fit": t.posterior}, {
+        "kind": WORD,
         "fit": MIXTURE, "X": optional(ROWS), "features": optional(FEATURES), "prob": PROBABILITY,
         "variables": VARIABLES, "ax": AXES,
     }  # fmt: skip
@@ -398,6 +406,7 @@ def table():
     yield "plot_recovery", bayesgmm.plot_recovery, {"result": t.recovery}, {
         "result": results, "ax": AXES,
     }  # fmt: skip
+    yield "report", bayesgmm.report, {"X": t.X}, {"n_components": THREADS}
     yield "report", bayesgmm.report, {"X": t.X, "em": t.fit}, {
         "X": _but_nan(ROWS), "em": optional(MIXTURE), "posterior": optional(POSTERIOR[:5]),
         "variables": [each for each in VARIABLES if each != {"means": "zzz"}],

@@ -3,6 +3,7 @@
 import numpy as np
 
 from bayesgmm.reporting.inputs import Inputs
+from bayesgmm.reporting.other_rows import other_rows
 from bayesgmm.reporting.parts import (
     NOTHING,
     Row,
@@ -48,6 +49,10 @@ def data_section(inputs: Inputs) -> Section:
         sentences.append(
             "At no more than ten rows for each column, covariances are poorly determined."
         )
+    others = other_rows(inputs)
+    if others:
+        state = "care"
+        sentences += others
     shown = min(d, _MOST_COLUMNS)
     rows = [_row(inputs, j, int(missing[j])) for j in range(shown)]
     note = ""
@@ -67,7 +72,8 @@ def data_section(inputs: Inputs) -> Section:
         "n_distinct_rows": distinct,
         "columns": list(inputs.names),
     }
-    return Section(state, " ".join(sentences), tables=(table,), numbers=numbers)
+    reason = " ".join(others)
+    return Section(state, " ".join(sentences), tables=(table,), numbers=numbers, reason=reason)
 
 
 def _row(inputs: Inputs, j: int, missing: int) -> Row:

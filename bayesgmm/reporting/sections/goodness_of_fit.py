@@ -3,9 +3,8 @@
 import numpy as np
 
 from bayesgmm.diagnostics.predictive_check import STATISTICS, Check, check
-from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.reporting.inputs import Inputs
-from bayesgmm.reporting.mixture_pictures import mixture_figure
+from bayesgmm.reporting.mixture_pictures import HEAD, mixture_figure
 from bayesgmm.reporting.parts import (
     Figure,
     Row,
@@ -41,7 +40,10 @@ def fit_section(inputs: Inputs) -> Section:
         draws=inputs.predictive_draws(features),
     )
     state, verdict = _judge(inputs, features, found)
-    figures = [_picture(inputs), _check_figure(inputs, features, found)]
+    figures = [_check_figure(inputs, features, found)]
+    if inputs.n_features > HEAD:
+        with style():
+            figures.insert(0, mixture_figure(rows, inputs.named_mixture))
     numbers = {
         "p_value": found.p_value,
         "n_rows_compared": found.n_rows,
@@ -85,13 +87,6 @@ def _judge(inputs: Inputs, features: list[int], found: Check) -> tuple[State, st
         "standard deviations from their mean. The largest distance between the distribution "
         f"functions of a column is {percent(off, 1).text}."
     )
-
-
-def _picture(inputs: Inputs) -> Figure:
-    mixture = inputs.mixture
-    named = Mixture(mixture.weights, mixture.means, mixture.covariances, inputs.unique_labels)
-    with style():
-        return mixture_figure(inputs.rows, named)
 
 
 def _check_figure(inputs: Inputs, features: list[int], found: Check) -> Figure:

@@ -31,6 +31,7 @@ def choice_section(inputs: Inputs) -> Section:
         return Section(
             "unknown" if inputs.em is not None or inputs.posterior is not None else None,
             "K and the structure were given, and not compared with other models.",
+            asked=False,
         )
     table = inputs.selection
     # A note explains why a fit is not admissible.

@@ -6,12 +6,12 @@ import numpy as np
 
 from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import as_structure
+from bayesgmm.estimator.fitted_rows import of_fitted_rows
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
-from bayesgmm.estimator.information_criteria import information_criteria
 from bayesgmm.mixture.bhattacharyya_distance import BARELY_DISTINGUISHABLE, bhattacharyya
 from bayesgmm.mixture.feature_choice import separating_features
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.plots.style import colour
+from bayesgmm.plots.style import colour, dashes, marker
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import (
     Figure,
@@ -74,15 +74,15 @@ def _judge(inputs: Inputs, fit: GaussianMixture) -> tuple[State, list[str], dict
     mixture, structure = fit.mixture_, as_structure(fit.covariance_type)
     k, d = mixture.n_components, mixture.n_features
     words = structure.words if d > 1 else "one variance each" if k > 1 else "one variance"
-    densities, responsibilities = inputs.memberships
-    criteria = information_criteria(
-        densities, responsibilities, fit.weights_of(inputs.rows), fit.n_parameters_
-    )
+    criteria = inputs.criteria
+    # The digits of the fit's own, where it is that of these rows.
+    same = of_fitted_rows(fit, criteria)
+    value = fit.log_likelihood_ if same else criteria.log_likelihood
     nearness, sizes = bhattacharyya(mixture), mixture.weights * fit.n_rows_
     state, doubts = _doubts(nearness, sizes, d)
     sentences = [
         f"{numeral(k).capitalize()} {'component' if k == 1 else 'components'}, "
-        f"{structure.code} ({words}): log-likelihood {fixed(fit.log_likelihood_, 4).text} nats "
+        f"{structure.code} ({words}): log-likelihood {fixed(value, 4).text} nats "
         f"with {plural(fit.n_parameters_, 'free parameter')}, BIC {fixed(criteria.bic, 2).text}, "
         f"ICL {fixed(criteria.icl, 2).text} (smaller is better).",
         *doubts,
@@ -90,7 +90,7 @@ def _judge(inputs: Inputs, fit: GaussianMixture) -> tuple[State, list[str], dict
     numbers = {
         "covariance_type": structure.name,
         "covariance_code": structure.code,
-        "log_likelihood": fit.log_likelihood_,
+        "log_likelihood": value,
         "n_parameters": fit.n_parameters_,
         "bic": criteria.bic,
         "aic": criteria.aic,
@@ -205,8 +205,10 @@ def _profile(inputs: Inputs, mixture: Mixture, features: list[int]) -> Figure:
         for place, (axes, j) in enumerate(zip(grid, features, strict=True)):
             for i in shown:
                 mean, spread = mixture.means[i, j], np.sqrt(mixture.variances[i, j])
-                axes.plot([mean - spread, mean + spread], [i, i], color=colour(i), linewidth=2.4)
-                axes.plot([mean], [i], "o", color=colour(i), markersize=5)
+                axes.plot(
+                    [mean - spread, mean + spread], [i, i], color=colour(i), ls=dashes(i), lw=2.4
+                )
+                axes.plot([mean], [i], marker=marker(i), color=colour(i), markersize=5)
             axes.set(ylim=(len(shown) - 0.5, -0.5), yticks=shown)
             axes.grid(axis="x", color=RULE)
             axes.tick_params(axis="y", length=0, labelcolor=MUTED)

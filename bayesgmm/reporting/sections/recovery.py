@@ -32,7 +32,7 @@ def recovery_section(inputs: Inputs) -> Section:
     """Comparison of the fit with the known truth."""
     if inputs.truth is None:
         reason = "The truth is known for simulated rows only, and none was given."
-        return Section(None, reason)
+        return Section(None, reason, asked=False)
     fit: Any = inputs.em_estimate
     kind = "normal 90 % intervals of EM's estimates"
     if inputs.posterior is not None:

@@ -1,0 +1,22 @@
+"""Plots of a fit, by the package's public functions, whose rooms lie above this one."""
+
+from typing import TYPE_CHECKING, Any
+
+import bayesgmm
+from bayesgmm.data.validation import Data
+from bayesgmm.estimator.words import Picture
+
+if TYPE_CHECKING:
+    from bayesgmm.estimator.gaussian_mixture import GaussianMixture
+
+# Components beyond those of a fit up to which BIC is compared.
+MORE = 3
+
+
+def plot_fit(fit: "GaussianMixture", kind: Picture, rows: Data, **options: Any) -> Any:
+    """Draw what `GaussianMixture.plot` shows."""
+    if kind != "selection":
+        return bayesgmm.plot_mixture(fit, rows, kind=kind, **options)
+    counts = range(1, fit.mixture_.n_components + MORE + 1)
+    selection = bayesgmm.select_mixture(rows, counts, fit.covariance_type, rng=0, progressbar=False)
+    return bayesgmm.plot_selection(selection, **options)

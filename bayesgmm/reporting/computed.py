@@ -1,0 +1,42 @@
+"""The fit and the posterior of a report that is given rows alone."""
+
+from typing import Any
+
+import numpy as np
+
+from bayesgmm.arguments import check_count
+from bayesgmm.data.validation import Data
+from bayesgmm.errors import InvalidParameterError
+from bayesgmm.estimator.gaussian_mixture import GaussianMixture
+
+# Equal rows give equal pages.
+_SEED = 0
+
+
+def computed(
+    data: Data, n_components: int | None, em: GaussianMixture | None, posterior: Any
+) -> tuple[GaussianMixture | None, Any]:
+    """The fit, made here if `n_components` is given, and the posterior, sampled here if True.
+
+    Raises
+    ------
+    InvalidParameterError
+        If the fit is given twice, or missing for the posterior.
+    """
+    if n_components is None and posterior is not True:
+        return em, posterior
+    rows = Data(data.X[~np.isnan(data.X).any(axis=1)], data.feature_names)
+    if n_components is not None:
+        k = check_count("n_components", n_components)
+        if em is not None:
+            raise InvalidParameterError("Give a fit, em, or n_components to fit here, not both.")
+        em = GaussianMixture(k, random_state=_SEED).fit(rows)
+    if posterior is not True:
+        return em, posterior
+    if em is None:
+        raise InvalidParameterError(
+            "posterior=True samples the posterior of a fit: give n_components, or em."
+        )
+    from bayesgmm.sampling.sampling import sample_posterior  # seconds that others do not need
+
+    return em, sample_posterior(rows, init=em, rng=_SEED)
