@@ -69,6 +69,13 @@ def check_error_covariances(errors: Any, x: Array, names: Names = None) -> Array
     return np.ascontiguousarray(array.reshape(len(array), -1))
 
 
+def unpacked(errors: Array, n_features: int) -> Array:
+    """Checked errors as variances (m, D) or covariances (m, D, D)."""
+    if errors.shape[1] == n_features:
+        return errors
+    return errors.reshape(-1, n_features, n_features)
+
+
 def _check_finite(array: Array, names: Names) -> None:
     bad = ~np.isfinite(array)
     if bad.any():

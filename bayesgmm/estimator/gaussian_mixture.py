@@ -323,10 +323,12 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             self.feature_names_in_ = np.array(data.feature_names, dtype=object)
         self.n_features_in_ = data.X.shape[1]
         self._store(found, settings.structure, data.feature_names)
-        self._fitted = None
+        self._fitted: tuple[bytes, Array | None, Array | None] | None = None
         if weights is not None or data.errors is not None:
-            copies = (None if each is None else each.copy() for each in (weights, data.errors))
-            self._fitted = _digest(data.X), *copies
+            first, second = (
+                None if each is None else each.copy() for each in (weights, data.errors)
+            )
+            self._fitted = _digest(data.X), first, second
         self._rows: Data | None = data
         return self
 
@@ -630,14 +632,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     def weights_of(self, x: Array) -> Array | None:
         """The row weights of the fit if `x` (n, D) are its rows, and if it had any."""
-        return self._of_fitted(x, 1)
+        return self._of_fitted(x)[0]
 
-    def _of_fitted(self, x: Array, which: int) -> Array | None:
-        """Row weights (1) or errors (2) of the fit, if `x` are its rows."""
+    def _of_fitted(self, x: Array) -> tuple[Array | None, Array | None]:
+        """Row weights and errors of the fit, if `x` are its rows."""
         if self._fitted is None or self._fitted[0] != _digest(x):
-            return None
-        found: Array | None = self._fitted[which]
-        return found
+            return None, None
+        return self._fitted[1:]
 
     def summary(self, X: Any = None) -> str:
         """The fit in words and numbers, with standard errors and 90 % intervals.
@@ -766,7 +767,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 f"{data.feature_names}."
             )
         if error_covariances is None and data.errors is None:
-            data = data._replace(errors=self._of_fitted(data.X, 2))
+            data = data._replace(errors=self._of_fitted(data.X)[1])
         return data
 
     def __sklearn_tags__(self) -> Any:

@@ -175,6 +175,10 @@ def noise(errors: Array, n: int, d: int, rng: np.random.Generator) -> Array:
     normal = rng.standard_normal((n, d))
     if errors.shape[1] == d:
         return np.sqrt(errors) * normal
+    return np.asarray((roots_of(errors, d) @ normal[..., np.newaxis])[..., 0])
+
+
+def roots_of(errors: Array, d: int) -> Array:
+    """Matrices R (m, D, D) with R R' the checked error covariances, which may be singular."""
     values, vectors = np.linalg.eigh(_matrices(errors, d))
-    roots = vectors * np.sqrt(np.maximum(values, 0.0))[:, np.newaxis]
-    return np.asarray((roots @ normal[..., np.newaxis])[..., 0])
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0))[:, np.newaxis])

@@ -13,10 +13,13 @@ from pytensor.graph.basic import Variable
 from pytensor.tensor.random.utils import normalize_size_param
 
 from bayesgmm.arguments import check_kind
+from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import as_structure
+from bayesgmm.data.error_covariances import unpacked
 from bayesgmm.data.validation import check_data
 from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.mixture.parameter_checks import as_floats
+from bayesgmm.mixture.partial_rows import roots_of
 from bayesgmm.pymc_models.prior_distributions import SettingsRV
 from bayesgmm.pymc_models.pytensor_op import MixtureLogDensity
 
@@ -31,6 +34,7 @@ def marginal_mixture(
     precision_cholesky: Any = None,
     covariance_type: str = "full",
     observed: Any = None,
+    error_covariances: Any = None,
     **kwargs: Any,
 ) -> Any:
     """A Gaussian mixture with the components of rows summed out, as a variable of a PyMC model.
@@ -55,7 +59,11 @@ def marginal_mixture(
     covariance_type : {"full", "tied", "diag", "spherical"}
         Or mclust's code of one of these (also "EEI", (D,), and "EII", ()).
     observed : array-like of shape (n, D) or pm.Data, optional
-        Rows of finite numbers. Without them the variable can be drawn, but not sampled by NUTS.
+        Rows; NaN are missing at random, and summed out. Without rows the variable can be drawn,
+        but not sampled by NUTS.
+    error_covariances : array-like, optional
+        Measurement errors of the rows: variances (n, D), covariances (n, D, D), or one covariance
+        of all rows, (D, D). The mixture is that of the rows without them.
     **kwargs
         Passed to PyMC, such as ``dims``.
 
@@ -66,7 +74,7 @@ def marginal_mixture(
     Raises
     ------
     InputError, InputTypeError
-        If observed rows cannot be used; missing values are not imputed.
+        If observed rows cannot be used.
     InvalidParameterError
         If not exactly one kind of matrices is given, or shapes do not fit the covariance type.
     DerivativeError
@@ -123,11 +131,16 @@ def marginal_mixture(
     k, d = weights.type.shape[-1], means.type.shape[1]
     _check_shape("means", means, (k, d))
     _check_shape(kind, matrices, (k, d, d)[: matrices.type.ndim])
+    errors = None
+    if observed is None and error_covariances is not None:
+        raise InvalidParameterError("error_covariances needs observed rows.")
     if observed is not None:
-        observed = _checked_rows(observed, d)
+        observed, errors = _checked_rows(observed, d, error_covariances)
     if weights.type.ndim == 2:
         _check_batch(weights, means, observed)
-    return MarginalMixture(name, weights, means, matrices, kind=kind, observed=observed, **kwargs)
+    return MarginalMixture(
+        name, weights, means, matrices, kind=kind, errors=errors, observed=observed, **kwargs
+    )
 
 
 class MarginalMixtureRV(SettingsRV):
@@ -143,6 +156,7 @@ class MarginalMixtureRV(SettingsRV):
         matrices: Any,
         *,
         kind: str,
+        errors: Any = None,
         rng: Any = None,
         size: Any = None,
     ) -> Any:
@@ -157,12 +171,16 @@ class MarginalMixtureRV(SettingsRV):
             rows = means[labels] + factors[labels] * noise
         else:
             rows = means[labels] + (factors[labels] @ noise[..., np.newaxis])[..., 0]
+        if errors is not None:
+            shape = pt.concatenate([labels.shape, means.shape[1:]])
+            last_rng, noise = pt.random.normal(size=shape, rng=last_rng, return_next_rng=True)
+            rows = rows + _noise(errors, noise)
         rows = pt.specify_shape(rows, (*(None,) * (rows.type.ndim - 1), means.type.shape[1]))
         sizes = "(k,d)" if diagonal else "(k,d,d)"
         signature = f"[rng],[size],(k),(k,d),{sizes}->[rng],(d)"
         inputs = [rng, size, weights, means, matrices]
         made = cls(inputs, [last_rng, rows], extended_signature=signature)
-        made.settings = {"kind": kind}
+        made.settings = {"kind": kind, "errors": errors}
         return made(*inputs)
 
 
@@ -183,13 +201,15 @@ def _log_density(
     op: Any, values: Any, rng: Any, size: Any, weights: Any, means: Any, matrices: Any, **_: Any
 ) -> Any:
     (value,), density = values, MixtureLogDensity(op.settings["kind"])
+    errors = op.settings["errors"]
+    errors = np.empty((0, 0)) if errors is None else errors.reshape(len(errors), -1)
     rows = value[np.newaxis] if value.type.ndim == 1 else value
     if weights.type.ndim == 1:
-        out = density(weights, means, matrices, rows)
+        out = density(weights, means, matrices, rows, errors)
     else:
         # The density of each component is that of a mixture of it alone.
         each = [
-            density(np.ones(1), means[k : k + 1], matrices[k : k + 1], rows)
+            density(np.ones(1), means[k : k + 1], matrices[k : k + 1], rows, errors)
             for k in range(means.type.shape[0])
         ]
         out = pt.logsumexp(pt.log(weights) + pt.stack(each, axis=1), axis=1)
@@ -267,12 +287,35 @@ def _check_shape(name: str, tensor: Any, expected: tuple[int | None, ...]) -> No
         )
 
 
-def _checked_rows(observed: Any, n_features: int | None) -> Any:
+def _noise(errors: Array, standard: Any) -> Any:
+    """Measurement errors (n, D) from standard normal numbers."""
+    if errors.ndim == 2:
+        return np.sqrt(errors) * standard
+    roots = roots_of(errors.reshape(len(errors), -1), errors.shape[-1])
+    return (roots @ standard[..., np.newaxis])[..., 0]
+
+
+def _checked_rows(
+    observed: Any, n_features: int | None, error_covariances: Any
+) -> tuple[Any, Array | None]:
+    """Rows as PyMC takes them, and their errors: variances (m, D) or covariances (m, D, D)."""
+    values, errors = observed, None
     if isinstance(observed, SharedVariable):
-        check_data(observed.get_value(borrow=True), name="observed")
-    elif not isinstance(observed, pt.TensorVariable):
-        observed = check_data(observed, name="observed").X
+        values = observed.get_value(borrow=True)
+    elif isinstance(observed, pt.TensorVariable):
+        values = None
+    if values is not None:
+        data = check_data(
+            values, name="observed", allow_nan=True, error_covariances=error_covariances
+        )
+        if data.errors is not None:
+            errors = unpacked(data.errors, data.X.shape[1])
+        if values is observed:
+            # A constant: PyMC would draw what an array has as NaN.
+            observed = pt.constant(data.X) if data.has_missing else data.X
+    elif error_covariances is not None:
+        raise InvalidParameterError("error_covariances needs observed rows of known values.")
     columns = pt.as_tensor(observed).type.shape[-1]
     if None not in (columns, n_features) and columns != n_features:
         raise InputError(f"observed has {columns} columns, but means have {n_features}.")
-    return observed
+    return observed, errors

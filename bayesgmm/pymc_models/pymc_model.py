@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pymc.logprob.transforms import Transform
 
 from bayesgmm.arguments import check_count, check_kind
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.degeneracy import check_enough_rows
+from bayesgmm.data.error_covariances import unpacked
 from bayesgmm.data.validation import check_data
+from bayesgmm.em.completed_rows import with_means
 from bayesgmm.em.component_order import check_reference
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.mixture.fitted_mixture import fitted_mixture
@@ -45,13 +47,14 @@ def mixture_model(
     covariance_type: str | Structure = "full",
     priors: Priors | None = None,
     init: GaussianMixture | Mixture | None = None,
+    error_covariances: ArrayLike | None = None,
 ) -> pm.Model:
     """The posterior that `sample_posterior` draws from, as a PyMC model.
 
     Parameters
     ----------
     X : array-like or data frame of shape (n, D)
-        Finite numbers.
+        NaN are missing at random, and summed out.
     n_components : int
         K.
     covariance_type : str or Structure
@@ -62,6 +65,8 @@ def mixture_model(
     init : GaussianMixture or Mixture, optional
         A fit of these rows. Its pooled covariance within components scales the coordinates in
         which samplers move; the posterior is the same.
+    error_covariances : array-like, optional
+        Measurement errors of the rows, as in `GaussianMixture.fit`.
 
     Returns
     -------
@@ -92,7 +97,7 @@ def mixture_model(
     check_kind("priors", priors, Priors | None, "a Priors or None")
     words = "a fitted GaussianMixture, a Mixture or None"
     check_kind("init", init, GaussianMixture | Mixture | None, words)
-    data = check_data(X)
+    data = check_data(X, allow_nan=True, error_covariances=error_covariances)
     structure = as_structure(covariance_type)
     check_enough_rows(data.X, n_components)
     resolved = (priors or Priors()).for_data(data, n_components, structure)
@@ -100,17 +105,21 @@ def mixture_model(
     near = None if init is None else fitted_mixture("init", init)
     if near is not None:
         check_reference("init", near, (n_components, d), data.feature_names)
-    frame = coordinates(data.X, n_components, structure, near)
+    filled = with_means(data.X, None)
+    frame = coordinates(filled, n_components, structure, near)
     names = list(data.feature_names or (f"x{j}" for j in range(d)))
     coords = {"component": np.arange(n_components), "feature": names, "feature_bis": names}
     with pm.Model(coords=coords) as model:
-        observed = pm.Data("X", data.X, dims=("row", "feature"))
+        observed = pm.Data("X", filled, dims=("row", "feature"))
+        # PyMC refuses NaN, which it would take as a request to draw the entries.
+        observed.set_value(data.X)
         if n_components == 1:
             weights = pm.Deterministic("weights", pt.ones(1), dims="component")
         else:
             weights = WeightsPrior("weights", resolved.concentration, dims="component")
         means = _means(resolved, frame)
-        _add_rows(weights, means, _free_covariances(resolved, frame), frame, observed)
+        free = _free_covariances(resolved, frame)
+        _add_rows(weights, means, free, frame, observed, data.errors)
     return model
 
 
@@ -153,7 +162,14 @@ def _means(priors: ResolvedPriors, frame: Coordinates) -> Any:
     return OrderedMeansPrior("means", *numbers, feature=priors.ordered, components=these, **layout)
 
 
-def _add_rows(weights: Any, means: Any, free: Any, frame: Coordinates, observed: Any) -> None:
+def _add_rows(
+    weights: Any,
+    means: Any,
+    free: Any,
+    frame: Coordinates,
+    observed: Any,
+    errors: Array | None,
+) -> None:
     """The variable `covariances` where it is not free, and the observed rows."""
     k, d = frame.n_components, frame.n_features
     each = pt.repeat(free, k, axis=0) if frame.groups < k else free
@@ -169,5 +185,6 @@ def _add_rows(weights: Any, means: Any, free: Any, frame: Coordinates, observed:
         covariances=each,
         covariance_type="diag" if frame.axes else "full",
         observed=observed,
+        error_covariances=None if errors is None else unpacked(errors, d),
         dims=("row", "feature"),
     )

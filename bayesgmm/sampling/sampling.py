@@ -23,6 +23,7 @@ from bayesgmm.arguments import (
 )
 from bayesgmm.convergence.agreement import ENOUGH
 from bayesgmm.covariance.structures import Structure, as_structure
+from bayesgmm.data.error_covariances import unpacked
 from bayesgmm.data.validation import Data, check_data
 from bayesgmm.em.completed_rows import with_means
 from bayesgmm.em.component_order import check_reference
@@ -430,8 +431,9 @@ def _tree(
     )
     if data.errors is not None:
         first = "row" if len(data.errors) > 1 else "all_rows"
-        dims = (first, "feature", "feature_bis")[: 2 if data.errors.shape[1] == d else 3]
-        constant["error_covariances"] = dims, data.errors.reshape(-1, *(d,) * (len(dims) - 1))
+        errors = unpacked(data.errors, d)
+        dims = (first, "feature", "feature_bis")[: errors.ndim]
+        constant["error_covariances"] = dims, errors
     return xr.DataTree.from_dict(
         {
             "/": xr.Dataset(attrs=dict(attributes)),

@@ -167,18 +167,18 @@ def test_second_derivatives_are_refused():
 def test_bad_parameters_have_no_density():
     op = MixtureLogLikelihood("cholesky")
     storage = [[None] for _ in range(4)]
-    inputs = (np.ones(1), np.zeros((1, 2)), np.array([[1.0, -1.0]]), np.zeros((3, 2)), np.empty(0))
-    op.perform(None, inputs, storage)
+    parameters = np.ones(1), np.zeros((1, 2)), np.array([[1.0, -1.0]])
+    op.perform(None, (*parameters, np.zeros((3, 2)), np.empty((0, 0)), np.empty(0)), storage)
     value = storage[0][0]
     assert value == -np.inf
 
 
-def test_missing_rows_and_odd_shapes_are_refused():
+def test_infinite_rows_and_odd_shapes_are_refused():
     x = np.zeros((5, 2))
-    x[3, 1] = np.nan
+    x[3, 1] = np.inf
     sds = np.ones((2, 2))
     with pm.Model():
-        with pytest.raises(InputError, match=r"1 NaN in 1 of 5 rows"):
+        with pytest.raises(InputError, match=r"1 infinite in 1 of 5 rows"):
             marginal_mixture(
                 "x", np.ones(2) / 2, np.zeros((2, 2)), cholesky=sds, covariance_type="diag",
                 observed=x,

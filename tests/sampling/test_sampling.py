@@ -18,7 +18,7 @@ from bayesgmm import (
     relabel,
     sample_posterior,
 )
-from bayesgmm.errors import BayesGMMError, InputError, InvalidParameterError, NotFittedError
+from bayesgmm.errors import BayesGMMError, InvalidParameterError, NotFittedError
 from bayesgmm.mixture.matching import match_components
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 
@@ -217,13 +217,6 @@ def test_bad_data_in_the_words_of_the_estimator(kind):
         sample_posterior(x, k, rng=0)
     assert str(sampler.value) == str(estimator.value)
     assert type(sampler.value) is type(estimator.value)
-
-
-def test_missing_values_are_never_imputed():
-    x = np.random.default_rng(0).standard_normal((50, 2))
-    x[7, 1] = np.nan
-    with pytest.raises(InputError, match=r"1 NaN in 1 of 50 rows \(first: row 7, column 1\)"):
-        sample_posterior(x, 2)
 
 
 def test_the_comparison_says_why_there_is_no_standard_error(posterior):

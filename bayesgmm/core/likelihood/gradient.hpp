@@ -175,13 +175,22 @@ auto with_axes(bool dense, Index d, const F &f) {
                           : f(std::integral_constant<int, 2>{});
 }
 
-// `log_likelihood_gradient`; the value is NaN where memory is short.
+// Whether errors are those of n rows, one for all of them, or none.
+inline bool are_of_rows(std::int64_t n_errors, std::int64_t n) {
+    return n_errors == 0 || n_errors == 1 || n_errors == n;
+}
+
+// `log_likelihood_gradient`; the value is NaN where memory is short, or errors are of other rows.
 extern "C" inline void bayesgmm_log_likelihood(
     std::int64_t kind, std::int64_t dense, std::int64_t n, std::int64_t d, std::int64_t k,
     const double *weights, const double *means, const double *matrices, const double *x,
     std::int64_t n_row_weights, const double *row_weights, std::int64_t n_errors,
     std::int64_t width, const double *errors, double *value, double *d_weights, double *d_means,
     double *d_matrices) noexcept try {
+    if (!are_of_rows(n_errors, n)) {
+        *value = NOT_A_NUMBER;
+        return;
+    }
     with_axes(dense, d, [&](auto axes) {
         *value = log_likelihood_gradient<axes>(
             static_cast<MatrixKind>(kind), {weights, {k}}, {means, {k, d}},
@@ -192,13 +201,14 @@ extern "C" inline void bayesgmm_log_likelihood(
     *value = NOT_A_NUMBER;
 }
 
-// `row_log_densities`; all NaN where memory is short.
+// `row_log_densities`; all NaN where memory is short, or errors are of other rows.
 extern "C" inline void bayesgmm_log_densities(std::int64_t kind, std::int64_t dense, std::int64_t n,
                                               std::int64_t d, std::int64_t k, const double *weights,
                                               const double *means, const double *matrices,
                                               const double *x, std::int64_t n_errors,
                                               std::int64_t width, const double *errors,
                                               double *out) noexcept try {
+    if (!are_of_rows(n_errors, n)) return fill({out, {n}}, NOT_A_NUMBER);
     with_axes(dense, d, [&](auto axes) {
         row_log_densities<axes>(static_cast<MatrixKind>(kind), {weights, {k}}, {means, {k, d}},
                                 covariance_view<axes>(matrices, k, d), {x, {n, d}},

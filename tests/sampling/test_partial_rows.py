@@ -1,0 +1,60 @@
+"""Posteriors of rows seen in part, or through noise."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bayesgmm import (
+    GaussianMixture,
+    Mixture,
+    label_switching,
+    log_likelihood,
+    relabel,
+    sample_posterior,
+    simulate,
+)
+from bayesgmm.errors import InputError
+
+TRUTH = Mixture([0.6, 0.4], [[0.0, 1.0], [5.0, -3.0]], [np.eye(2), np.eye(2) + 0.4])
+
+
+def observed(kind, n=300):
+    rng = np.random.default_rng(3)
+    X = simulate(TRUTH, n, rng=rng).X
+    errors = None
+    if kind != "missing":
+        errors = rng.uniform(0.1, 1.0, (n, 2))
+        X = X + np.sqrt(errors) * rng.standard_normal((n, 2))
+    if kind != "errors":
+        X[rng.random(X.shape) < 0.2] = np.nan
+    return X, errors
+
+
+@pytest.mark.parametrize("kind", ["missing", "errors", "both"])
+def test_the_posterior_is_around_the_maximum_and_is_judged(kind, tmp_path):
+    """Posterior means within half a posterior standard deviation of EM's estimates, n = 300."""
+    X, errors = observed(kind)
+    posterior = sample_posterior(
+        X, 2, error_covariances=errors, draws=500, tune=500, rng=0, progressbar=False
+    )
+    found = label_switching(posterior)
+    assert found.state != "bad", found.explanation
+    fit = GaussianMixture(2, random_state=0).fit(X, error_covariances=errors)
+    draws = relabel(posterior, reference=fit.mixture_)["posterior"]["means"]
+    apart = draws.mean(("chain", "draw")) - fit.means_
+    assert float(abs(apart / draws.std(("chain", "draw"))).max()) < 0.5
+    # Written and read, the rows still have their errors.
+    posterior.to_netcdf(tmp_path / "posterior.nc")
+    again = xr.open_datatree(tmp_path / "posterior.nc")
+    values = log_likelihood(again)
+    np.testing.assert_allclose(values, posterior["log_likelihood"]["X"], rtol=1e-12)
+    first = posterior["posterior"].isel(chain=0, draw=0)
+    mixture = Mixture(*(first[name].values for name in ("weights", "means", "covariances")))
+    expected = mixture.log_density(X, errors)
+    np.testing.assert_allclose(values[0, 0], expected, rtol=1e-9, atol=1e-12)
+
+
+def test_missing_values_can_be_refused():
+    X, _ = observed("missing")
+    with pytest.raises(InputError, match="NaN"):
+        sample_posterior(X, 2, missing="raise")
