@@ -142,7 +142,10 @@ def _estimate(
     mixture, errors = point_estimate("fit", fit)
     reason = None if errors is not None else _why_no_errors(fit, mixture, simulation)
     if errors is None and reason is None and simulation is not None:
-        _, errors = point_estimate("fit", fit, check_data(simulation.X))
+        rows = check_data(
+            simulation.X, allow_nan=True, error_covariances=simulation.error_covariances
+        )
+        _, errors = point_estimate("fit", fit, rows)
     values = reported(mixture)[1]
     if errors is None:
         unknown = np.full(len(values), np.nan)
@@ -160,8 +163,6 @@ def _why_no_errors(fit: Any, mixture: Mixture, simulation: Simulation | None) ->
         return (
             "No standard errors without the rows: give the Simulation as truth, or StandardErrors."
         )
-    if np.isnan(simulation.X).any():
-        return "No standard errors: the information needs rows without missing entries."
     if mixture.n_features != simulation.mixture.n_features:
         return "No standard errors: the fit has other features than the truth."
     return None
@@ -217,10 +218,11 @@ def _whole(
     hellinger = np.sqrt(square)
     spread = affinity.std(ddof=1) / np.sqrt(_DRAWS)
     least = _rate(true.classify(x) != labels)
-    seen, known = (x, labels)
-    if simulation is not None and not np.isnan(simulation.X).any():
-        seen, known = simulation.X, simulation.labels
-    mine = fitted.classify(seen)
+    if simulation is None:
+        known, mine = labels, fitted.classify(x)
+    else:
+        known = simulation.labels
+        mine = fitted.classify(simulation.X, simulation.error_covariances)
     own = np.full(fitted.n_components, -1)
     own[order[order >= 0]] = np.flatnonzero(order >= 0)
     wrong = own[mine] != known

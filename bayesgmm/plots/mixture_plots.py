@@ -62,6 +62,8 @@ class _Picture(NamedTuple):
     kind: str
     # False for some of the features: responsibilities follow from all.
     whole: bool = True
+    # True for rows that are drawn with their measurement errors.
+    noisy: bool = False
 
     def of(self, features: Sequence[int]) -> "_Picture":
         """The content for some of the features."""
@@ -177,25 +179,27 @@ def _picture(fit: Fit, X: Any, prob: float, variables: Mapping[str, str] | None)
     else:
         mixture, _ = point_estimate("fit", fit)
         data = None if X is None else rows_of(X, mixture.n_features, "the mixture has")
-    rows = np.empty((0, mixture.n_features)) if data is None else data.X
-    n = len(rows)
+    if data is None:
+        data = Data(np.empty((0, mixture.n_features)), None)
+    n = len(data.X)
     if n > _ROWS:
-        rows = rows[np.sort(np.random.default_rng(0).choice(n, _ROWS, replace=False))]
+        data = data.take(np.sort(np.random.default_rng(0).choice(n, _ROWS, replace=False)))
     responsibilities = np.empty((0, mixture.n_components))
     if n:
-        responsibilities = mixture.responsibilities(Data(rows, None))
+        responsibilities = mixture.responsibilities(data._replace(feature_names=None))
     # The uncertainty is largest if all components are equally probable.
     worst = 1.0 - 1.0 / max(mixture.n_components, 2)
     return _Picture(
         mixture,
         draws,
-        rows,
+        data.X,
         responsibilities.argmax(axis=1),
         (1.0 - responsibilities.max(axis=1)) / worst,
         n,
         prob,
         mixture.boundaries().x if mixture.n_features == 1 else np.empty(0),
         "density",
+        noisy=data.errors is not None,
     )
 
 
@@ -281,8 +285,8 @@ def _limits(picture: _Picture) -> tuple[Array, Array]:
     mixture = picture.mixture
     heavy = mixture.weights > 0.01
     reach = np.sqrt(chi2.ppf(picture.prob, 2) * mixture.variances[heavy])
-    low = np.vstack([mixture.means[heavy] - reach, picture.rows]).min(axis=0)
-    high = np.vstack([mixture.means[heavy] + reach, picture.rows]).max(axis=0)
+    low = np.fmin.reduce(np.vstack([mixture.means[heavy] - reach, picture.rows]))
+    high = np.fmax.reduce(np.vstack([mixture.means[heavy] + reach, picture.rows]))
     with np.errstate(over="ignore"):
         span = high - low
     if not np.isfinite(span).all():
@@ -317,7 +321,7 @@ def _draw_line(ax: "Axes", picture: _Picture, name: str) -> None:
     low, high = _limits(picture)
     x = np.linspace(low[0], high[0], 400)
     if len(picture.rows):
-        values = picture.rows[:, 0]
+        values = picture.rows[~np.isnan(picture.rows[:, 0]), 0]
         bins = _bin_edges(values, high[0] - low[0])
         ax.hist(values, bins=bins, density=True, color=RULE, edgecolor="white", zorder=1)
     # Broad and below the others, so as not to hide an isolated component.
@@ -427,6 +431,10 @@ def _legend(picture: _Picture, *, plane: bool) -> tuple[list[Any], str]:
             handles.append(boundary)
     if picture.draws:
         lines.append(f"thin lines: {len(picture.draws)} draws")
+    if drawn and picture.noisy:
+        lines.append("points: rows with their measurement errors")
+    if drawn and (unseen := int(np.isnan(picture.rows).any(axis=1).sum())):
+        lines.append(f"{unseen:,} rows with missing entries: not everywhere")
     if picture.n_rows > drawn:
         lines.append(f"{drawn:,} of {picture.n_rows:,} rows")
     return handles, "\n".join(lines)

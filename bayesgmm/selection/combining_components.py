@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import xlogy
 
 from bayesgmm.arguments import check_count
@@ -105,7 +106,9 @@ def _misfit(x: Array, y: Array, at: int) -> float:
     return float(np.square(y - design @ coefficients).sum())
 
 
-def merge_components(mixture: MixtureLike, X: Any) -> Merging:
+def merge_components(
+    mixture: MixtureLike, X: Any, error_covariances: ArrayLike | None = None
+) -> Merging:
     """Merge the components of a fitted mixture into clusters.
 
     A cluster that is not Gaussian needs several components. Each step merges the two clusters
@@ -115,7 +118,9 @@ def merge_components(mixture: MixtureLike, X: Any) -> Merging:
     ----------
     mixture : Mixture or fitted GaussianMixture
     X : array-like or data frame of shape (n, D)
-        The rows to which it was fitted.
+        The rows to which it was fitted; NaN are missing.
+    error_covariances : array-like, optional
+        Measurement errors of the rows, as in `GaussianMixture.fit`.
 
     Raises
     ------
@@ -132,7 +137,7 @@ def merge_components(mixture: MixtureLike, X: Any) -> Merging:
     components for clustering. Journal of Computational and Graphical Statistics 19, 332-353.
     """
     mixture = fitted_mixture("mixture", mixture)
-    responsibilities = mixture.responsibilities(X)
+    responsibilities = mixture.responsibilities(X, error_covariances)
     k = mixture.n_components
     current = {j: responsibilities[:, j] for j in range(k)}
     terms = {j: _entropy(t) for j, t in current.items()}

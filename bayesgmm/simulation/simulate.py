@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from bayesgmm.arguments import check_count, check_number, check_rng
 from bayesgmm.arrays import Array, Integers
+from bayesgmm.data.error_covariances import check_error_covariances, unpacked
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.fitted_mixture import MixtureLike, fitted_mixture
 from bayesgmm.mixture.mixture import Mixture, Seed
+from bayesgmm.mixture.partial_rows import noise
 from bayesgmm.results import Result
 
 
@@ -19,16 +22,19 @@ class Simulation(Result):
     Attributes
     ----------
     X : (n, D)
-        Rows, in the mixture's units; NaN where an entry was removed.
+        Rows, in the mixture's units, with their errors; NaN where an entry was removed.
     labels : (n,)
         The component that each row came from, an integer in 0..K-1.
     mixture : Mixture
         The mixture that the rows were drawn from.
+    error_covariances : (n, D), (n, D, D), (1, D) or (1, D, D), or None
+        Variances or covariances of the rows' measurement errors; one for all rows.
     """
 
     X: Array
     labels: Integers
     mixture: Mixture
+    error_covariances: Array | None = None
 
     def _paragraphs(self) -> list[str]:
         n, d = self.X.shape
@@ -36,9 +42,14 @@ class Simulation(Result):
 
 
 def simulate(
-    mixture: MixtureLike, n_samples: int, *, rng: Seed = None, missing: float = 0.0
+    mixture: MixtureLike,
+    n_samples: int,
+    *,
+    rng: Seed = None,
+    missing: float = 0.0,
+    error_covariances: ArrayLike | None = None,
 ) -> Simulation:
-    """Draw n = `n_samples` rows from a mixture, and remove entries completely at random.
+    """Draw n = `n_samples` rows from a mixture, and observe them in part or through noise.
 
     Parameters
     ----------
@@ -46,12 +57,16 @@ def simulate(
     n_samples : int
         Number of rows, at least 1.
     rng : anything that ``numpy.random.default_rng`` takes
-        The rows that one seed gives are the same for every ``missing``.
+        The rows that one seed gives, and the missing entries, are the same with and without errors,
+        and the rows for every ``missing``.
     missing : float
         Part of the n D entries that becomes NaN, in [0, 1 - 1/D]: the nearest whole number of
         entries. In each row one entry, drawn at random, is safe, so that no row is empty; among
         the others all choices are equally likely. Neither step looks at the values, so entries
         are missing completely at random (Rubin 1976, Biometrika 63).
+    error_covariances : array-like, optional
+        Variances (n, D) or covariances (n, D, D) of measurement errors that are added to the rows,
+        or one covariance for all rows, (D, D).
 
     Returns
     -------
@@ -62,6 +77,8 @@ def simulate(
     InvalidParameterError
         If an argument is of another kind, or ``missing`` is not in [0, 1), or so large that a row
         would be empty.
+    InputError, InputTypeError
+        If the errors are not variances or covariances of the rows.
 
     Examples
     --------
@@ -88,4 +105,8 @@ def simulate(
         )
         # Numbering a row's removable columns past the safe one skips it.
         X[rows, columns + (columns >= safe[rows])] = np.nan
-    return Simulation(X, labels, mixture)
+    errors = check_error_covariances(error_covariances, X)
+    if errors is None:
+        return Simulation(X, labels, mixture)
+    X += noise(errors, size, mixture.n_features, generator)
+    return Simulation(X, labels, mixture, unpacked(errors, mixture.n_features))
