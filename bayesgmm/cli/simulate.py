@@ -37,7 +37,7 @@ def simulate(
     Worked examples: rusty_machine, heights, overlapping_ellipses, blobs
 
     \b
-    Example:
+    Examples:
       bayesgmm simulate blobs -n 800 --labels -o blobs.csv
       bayesgmm fit blobs.csv -k 4 --label-column component
     """
