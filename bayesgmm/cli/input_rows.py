@@ -149,13 +149,17 @@ def _select(
     chosen = chosen_columns(table, columns, label_column, exclude)
     texts = {j: each for j in chosen if isinstance(each := table.columns[j], Text)}
     unusable = [j for j in chosen if j in texts or is_empty(table.columns[j])]
-    commas = [j for j, each in texts.items() if has_decimal_commas(each.cells)]
-    if commas and table.marks[1] == ".":
-        names = ", ".join(label(table.names, j) for j in commas)
+    delimiter, decimal = table.marks
+    commas = [j for j, each in texts.items() if has_decimal_commas(each.cells, delimiter)]
+    if commas and decimal == ".":
         first = texts[commas[0]]
+        names = ", ".join(label(table.names, j) for j in commas)
+        others = [j for j in unusable if j not in commas]
+        rest = ", ".join(label(table.names, j) for j in others)
         raise bayesgmm.errors.InputTypeError(
-            f"Numbers with a decimal comma in {names:.2000} (first: {first.cells[first.row]!r}). "
-            f"Read them so:\n  {command_line(extra=['--decimal', ','])}"
+            f"Numbers with a decimal comma in {names:.2000} (first: {first.cells[first.row]!r})"
+            f"{f', and no numbers in {rest:.2000}' if others else ''}. Read them so:\n  "
+            + _without_columns(table, others, "--decimal", ",")
         )
     try:
         return select(table, columns, label_column, exclude)
@@ -166,12 +170,14 @@ def _select(
         raise type(error)(f"{error} For example:\n  {line}") from None
 
 
-def _without_columns(table: "Table", positions: Sequence[int]) -> str:
-    """Return the command line that leaves out further columns."""
+def _without_columns(table: "Table", positions: Sequence[int], *extra: str) -> str:
+    """Return the command line that leaves out further columns, with extra words."""
+    if not positions:
+        return command_line(extra=extra)
     given = click.get_current_context().params.get("exclude") or []
     names = table.names or ("",) * len(table.columns)
     words = [names[j] or str(j) for j in positions]
-    return command_line(without=["exclude"], extra=["--exclude", joined([*given, *words])])
+    return command_line(without=["exclude"], extra=[*extra, "--exclude", joined([*given, *words])])
 
 
 def _notes_on_columns(table: "Table", chosen: Sequence[int]) -> list[str]:

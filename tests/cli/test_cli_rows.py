@@ -66,9 +66,10 @@ def test_decimal_commas_are_recognised_and_proposed(bayesgmm_command, tmp_path, 
     arguments = (path, "-k", 1, "--json", "-o", output, *more)
     result = bayesgmm_command(command, *arguments)
     assert result.exit_code == 1
-    assert "decimal comma" in result.stderr
-    result = pasted(bayesgmm_command, result.stderr)
-    assert "Column 'c' holds text" in result.stderr
+    message = (
+        "Numbers with a decimal comma in column 'a', column 'b' (first: '0,126'), and no numbers"
+    )
+    assert f"{message} in column 'c'. Read them so:" in result.stderr
     result = pasted(bayesgmm_command, result.stderr)
     assert result.exit_code == 0, result.stderr
     assert output.exists()
