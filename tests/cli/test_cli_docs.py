@@ -1,9 +1,11 @@
 """The page on the command line says what the parser says."""
 
+import inspect
 import re
 import runpy
 from pathlib import Path
 
+import bayesgmm
 from bayesgmm.cli import main
 from bayesgmm.data.csv_columns import Notation
 
@@ -30,6 +32,18 @@ def test_options_in_the_prose_exist():
     found = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", prose))
     assert found <= known
     assert len(found) > 20
+
+
+def test_names_of_arguments_in_the_table_exist():
+    found = re.findall(r"`(?:bayesgmm\.)?(\w+)\(([^`]*)\)`", TEXT[: TEXT.index("## All options")])
+    checked = 0
+    for function, arguments in found:
+        for name in re.findall(r"(\w+)=", arguments):
+            assert name in inspect.signature(getattr(bayesgmm, function)).parameters, function
+            checked += 1
+    assert checked > 8
+    estimator = inspect.signature(bayesgmm.GaussianMixture).parameters
+    assert {"n_components", "covariance_type", "random_state", "order_by"} <= set(estimator)
 
 
 def test_marks_of_missing_values_on_the_page_are_those_that_are_read():

@@ -149,6 +149,13 @@ def test_decimal_commas_in_quotes_and_in_one_column(tmp_path):
     assert isinstance(points.columns[0], Text)
 
 
+def test_blanks_around_delimiters(tmp_path):
+    table = read_table(written(tmp_path, 'a, "b, c" , d \n1, 2, "x, y"\n 3 , 4 , z\n'))
+    assert table.names == ("a", "b, c", "d")
+    assert values(table._replace(columns=table.columns[:2])) == [[1, 2], [3, 4]]
+    assert table.columns[2].cells == ["x, y", "z"]
+
+
 @pytest.mark.parametrize(
     ("cells", "delimiter", "found"),
     [
