@@ -2,8 +2,10 @@
 
 import contextlib
 import io
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,8 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def block(marker):
-    found = re.search(rf"<!-- {marker} -->\n```\w+\n(.*?)\n```\n<!-- end -->", README, re.DOTALL)
+def block(marker, text=README):
+    found = re.search(rf"<!-- {marker} -->\n```\w+\n(.*?)\n```\n<!-- end -->", text, re.DOTALL)
     assert found is not None, marker
     return found[1]
 
@@ -63,6 +65,27 @@ def test_the_main_job_writes_the_report_and_says_where(tmp_path, monkeypatch):
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     for words in ("The mixture", "R-hat is at most", "labels", "Methods"):
         assert words in page
+
+
+@pytest.mark.skipif(os.name != "posix", reason="lines for bash")
+@pytest.mark.parametrize("page", ["README.md", "docs/command_line.md"])
+def test_the_commands_work_twice_in_a_row(tmp_path, page):
+    lines = block("commands", (ROOT / page).read_text(encoding="utf-8"))
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for _ in range(2):
+        result = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", lines],
+            cwd=tmp_path,
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0, result.stderr
+        assert "Error" not in result.stderr
+    header, *rows = (tmp_path / "labelled.csv").read_text().splitlines()
+    assert header.startswith("eruptions,waiting,component,probability,probability_0")
+    assert len(rows) == 272
 
 
 def test_links_lead_somewhere():

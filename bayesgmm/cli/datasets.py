@@ -6,10 +6,15 @@ from typing import Any
 import click
 
 import bayesgmm
+from bayesgmm.cli.options import completion
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument(
+    "name",
+    required=False,
+    shell_complete=completion("bayesgmm.datasets.load", "dataset_names", files=False),
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 def datasets(name: str | None, as_json: bool) -> None:
     r"""List the shipped data sets with their sizes and sources, or print one as CSV.

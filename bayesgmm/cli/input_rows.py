@@ -63,13 +63,13 @@ def read_rows(
 
     exclude = exclude or []
     table, name, label_column = _source(data, label_column, form)
-    notes = list(table.notes)
+    named = columns is not None or choice is not None
     if columns is None and choice is not None:
         columns = choice(table)
-    elif columns is None:
-        notes += _notes_on_columns(table, chosen_columns(table, None, label_column, exclude))
     if not quiet:
-        for note in notes:
+        positions = chosen_columns(table, columns, label_column, exclude)
+        counters = [] if named else _note_on_counters(table, positions)
+        for note in [*table.notes, *counters, *_notes_on_marks(table, positions)]:
             click.echo(f"Note: {note}", err=True)
     chosen = _select(table, columns, label_column, exclude)
     kept = _kept(chosen.X, drop_missing)
@@ -149,13 +149,17 @@ def _select(
     chosen = chosen_columns(table, columns, label_column, exclude)
     texts = {j: each for j in chosen if isinstance(each := table.columns[j], Text)}
     unusable = [j for j in chosen if j in texts or is_empty(table.columns[j])]
-    commas = [j for j, each in texts.items() if has_decimal_commas(each.cells)]
-    if commas and table.marks[1] == ".":
-        names = ", ".join(label(table.names, j) for j in commas)
+    delimiter, decimal = table.marks
+    commas = [j for j, each in texts.items() if has_decimal_commas(each.cells, delimiter)]
+    if commas and decimal == ".":
         first = texts[commas[0]]
+        names = ", ".join(label(table.names, j) for j in commas)
+        others = [j for j in unusable if j not in commas]
+        rest = ", ".join(label(table.names, j) for j in others)
         raise bayesgmm.errors.InputTypeError(
-            f"Numbers with a decimal comma in {names:.2000} (first: {first.cells[first.row]!r}). "
-            f"Read them so:\n  {command_line(extra=['--decimal', ','])}"
+            f"Numbers with a decimal comma in {names:.2000} (first: {first.cells[first.row]!r})"
+            f"{f', and no numbers in {rest:.2000}' if others else ''}. Read them so:\n  "
+            + _without_columns(table, others, "--decimal", ",")
         )
     try:
         return select(table, columns, label_column, exclude)
@@ -166,35 +170,50 @@ def _select(
         raise type(error)(f"{error} For example:\n  {line}") from None
 
 
-def _without_columns(table: "Table", positions: Sequence[int]) -> str:
-    """Return the command line that leaves out further columns."""
-    given = click.get_current_context().params.get("exclude") or []
+def _without_columns(table: "Table", positions: Sequence[int], *extra: str) -> str:
+    """Return the command line that leaves out further columns, with extra words."""
     names = table.names or ("",) * len(table.columns)
-    words = [names[j] or str(j) for j in positions]
-    return command_line(without=["exclude"], extra=["--exclude", joined([*given, *words])])
+    return _with_more("exclude", [names[j] or str(j) for j in positions], *extra)
 
 
-def _notes_on_columns(table: "Table", chosen: Sequence[int]) -> list[str]:
-    """Return sentences on columns that may not be measurements, and on numbers like -999."""
+def _with_more(option: str, words: list[str], *extra: str) -> str:
+    """Return the command line with more words in the list of an option, and extra words."""
+    if not words:
+        return command_line(extra=extra)
+    given = click.get_current_context().params.get(option) or []
+    return command_line(without=[option], extra=[*extra, f"--{option}", joined([*given, *words])])
+
+
+def _note_on_counters(table: "Table", chosen: Sequence[int]) -> list[str]:
+    """Return a sentence on columns that may not be measurements, if there are any."""
     from bayesgmm.data.coercion import label
-    from bayesgmm.data.tables import row_counters, suspected_mark
+    from bayesgmm.data.tables import row_counters
 
-    notes = []
     counters = row_counters(table, chosen)
-    if counters and len(counters) < len(chosen):
-        names = ", ".join(label(table.names, j) for j in counters)
-        notes.append(
-            f"{names} only number{'s' * (len(counters) == 1)} the rows. To leave out what is not a "
-            f"measurement:\n  {_without_columns(table, counters)}"
-        )
+    if not 0 < len(counters) < len(chosen):
+        return []
+    names = ", ".join(label(table.names, j) for j in counters)
+    return [
+        f"{names} only number{'s' * (len(counters) == 1)} the rows. To leave out what is not a "
+        f"measurement:\n  {_without_columns(table, counters)}"
+    ]
+
+
+def _notes_on_marks(table: "Table", chosen: Sequence[int]) -> list[str]:
+    """Return a sentence on each number that often marks missing values."""
+    from bayesgmm.data.coercion import label
+    from bayesgmm.data.tables import suspected_mark
+
+    places: dict[float, list[str]] = {}
     for j in chosen:
         mark = suspected_mark(table.columns[j])
         if mark is not None:
-            notes.append(
-                f"{label(table.names, j)} has the number {mark:g}, which often marks a missing "
-                f"value. If it does, read it so:\n  {command_line(extra=['--na', f'{mark:g}'])}"
-            )
-    return notes
+            places.setdefault(mark, []).append(label(table.names, j))
+    return [
+        f"the number {mark:g} in {', '.join(where)} often marks a missing value. To read it so:\n  "
+        + _with_more("na", [f"{mark:g}"])
+        for mark, where in places.items()
+    ]
 
 
 def read_mixture(path: str) -> "bayesgmm.Mixture":

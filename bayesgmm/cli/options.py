@@ -2,6 +2,7 @@
 
 import csv
 import functools
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,12 +60,25 @@ def _components(ctx: click.Context, _parameter: click.Parameter, value: int | No
     return value
 
 
-def _sources(_ctx: click.Context, _parameter: click.Parameter, word: str) -> list[CompletionItem]:
-    """Complete the names of shipped data sets and of files."""
-    from bayesgmm.datasets.load import dataset_names
+def completion(module: str, function: str, *, files: bool) -> Callable[..., list[CompletionItem]]:
+    """Return a function that completes the names that a function of the package lists.
 
-    names = [CompletionItem(name) for name in dataset_names() if name.startswith(word)]
-    return [*names, CompletionItem(word, type="file")]
+    Parameters
+    ----------
+    module, function : str
+        Imported when a word is completed.
+    files : bool
+        Complete names of files too.
+    """
+
+    def complete(
+        _ctx: click.Context, _parameter: click.Parameter, word: str
+    ) -> list[CompletionItem]:
+        names = getattr(importlib.import_module(module), function)()
+        items = [CompletionItem(name) for name in names if name.startswith(word)]
+        return [*items, CompletionItem(word, type="file")] if files else items
+
+    return complete
 
 
 def count_option(*names: str, default: int | None, what: str, least: int = 1) -> Decorator:
@@ -149,7 +163,10 @@ def reading_options(command: Any) -> Any:
         click.option(
             "--columns", callback=split, help="Columns to fit: names or positions, as a,b,2."
         ),
-        click.argument("data", shell_complete=_sources),
+        click.argument(
+            "data",
+            shell_complete=completion("bayesgmm.datasets.load", "dataset_names", files=True),
+        ),
     ):
         command = add(command)
     return command

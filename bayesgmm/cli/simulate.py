@@ -7,12 +7,12 @@ import click
 
 import bayesgmm
 from bayesgmm.cli.input_rows import read_mixture
-from bayesgmm.cli.options import force_option, output_option, seed_option
+from bayesgmm.cli.options import completion, force_option, output_option, seed_option
 from bayesgmm.cli.output import STANDARD_OUTPUT
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", shell_complete=completion("bayesgmm", "scenarios", files=True))
 @click.option(
     "-n", "--rows", type=click.IntRange(min=1), required=True, help="Number of rows to draw."
 )
@@ -37,7 +37,7 @@ def simulate(
     Worked examples: rusty_machine, heights, overlapping_ellipses, blobs
 
     \b
-    Example:
+    Examples:
       bayesgmm simulate blobs -n 800 --labels -o blobs.csv
       bayesgmm fit blobs.csv -k 4 --label-column component
     """

@@ -1,6 +1,7 @@
 """Columns of a CSV: numbers in cells, decimal marks, and marks of missing values."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +16,8 @@ from bayesgmm.data.tables import Text, shortest
 _MISSING = frozenset(
     ["", "na", "n/a", "n.a.", "nan", "null", "none", "<na>", "#n/a", "#na", "?", ".", "-", "--"]
 )
+
+_THOUSANDS = re.compile(r"\s*[+-]?\d{1,3}(,\d{3})+\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +102,15 @@ class Column:
         return Text(cells, *self.odd)
 
 
-def has_decimal_commas(cells: Sequence[str]) -> bool:
-    """Return whether cells are numbers, or missing, some of them with a comma as decimal mark."""
-    numbers = map(Notation(",").number, cells)
-    return any("," in cell for cell in cells) and all(each is not None for each in numbers)
+def has_decimal_commas(cells: Sequence[str], delimiter: str = ";") -> bool:
+    """Return whether cells are numbers, or missing, some of them with a comma as decimal mark.
+
+    Where the delimiter is a comma too, commas before three digits are marks of thousands.
+    """
+    with_commas = [cell for cell in cells if "," in cell]
+    if not with_commas or (delimiter == "," and all(map(_THOUSANDS.fullmatch, with_commas))):
+        return False
+    return all(Notation(",").number(cell) is not None for cell in cells)
 
 
 def _first_large(cells: Sequence[str], floats: Array) -> int | None:

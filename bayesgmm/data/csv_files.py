@@ -23,6 +23,8 @@ _CHUNK = 2**15
 _SNIFFED_LINES = 50
 _LONGEST_LINE = 2**26
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# Blanks between a delimiter and its cell are not of the cell.
+_reader = partial(csv.reader, skipinitialspace=True)
 
 type Record = tuple[int, list[str]]  # the number of a line, and its cells
 
@@ -67,7 +69,7 @@ def read_csv(stream: TextIO, name: str, form: Form) -> Table:
             header = not any(map(notation.is_number, first))
         if not header:
             records = itertools.chain([(1, first)], records)
-        names = unique_names(first) if header else None
+        names = unique_names([cell.strip() for cell in first]) if header else None
         cells: list[list[str]] | None = [[] for _ in first] if form.keep_cells else None
         columns = [Column(notation) for _ in first]
         _fill(columns, cells, records, name, header)
@@ -118,7 +120,7 @@ def _find_delimiter(lines: Sequence[str], notation: Notation) -> str:
     if not any(other in line for line in filled for other in "\t;|") and _commas_in_blanks(body):
         return " "
     for candidate in _DELIMITERS:
-        cut = list(csv.reader(filled, delimiter=candidate))
+        cut = list(_reader(filled, delimiter=candidate))
         if candidate == notation.decimal and not any("," in each for row in cut for each in row):
             continue  # decimal marks, unless cells with commas are quoted
         if len({*map(len, cut)}) == 1 and len(cut[0]) > 1:
@@ -152,7 +154,7 @@ def _records(lines: Iterable[str], delimiter: str) -> Iterator[Record]:
     if delimiter == " ":
         split: Iterable[Record] = enumerate((line.split() for line in lines), 1)
     else:
-        reader = csv.reader(lines, delimiter=delimiter)
+        reader = _reader(lines, delimiter=delimiter)
         split = ((reader.line_num, cells) for cells in reader)
     blank: list[Record] = []
     for number, cells in split:

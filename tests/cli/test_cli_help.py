@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import subprocess
+import sys
 
 import click
 import pytest
@@ -64,6 +66,30 @@ def test_data_are_completed_by_names_and_files(name):
     assert [each.type for each in items if each.type != "plain"] == ["file"]
     everything = {each.value for each in complete.get_completions(words, "")}
     assert set(dataset_names()) <= everything
+
+
+def test_names_are_completed():
+    complete = BashComplete(main, {}, "bayesgmm", "_BAYESGMM_COMPLETE").get_completions
+    assert [each.value for each in complete(["datasets"], "g")] == ["galaxies"]
+    assert [(each.value, each.type) for each in complete(["simulate"], "bl")] == [
+        ("blobs", "plain"),
+        ("bl", "file"),
+    ]
+    assert [each.value for each in complete([], "pre")] == ["predict"]
+
+
+def test_help_needs_no_slow_import():
+    code = f"""
+import sys
+from bayesgmm.cli import main
+for name in {COMMANDS}:
+    main([name, "--help"], standalone_mode=False)
+print(sorted({{"numpy", "rich", "scipy", "sklearn", "pandas"}} & set(sys.modules)), file=sys.stderr)
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stderr == "[]\n"
 
 
 def test_options_are_described():

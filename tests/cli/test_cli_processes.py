@@ -1,6 +1,8 @@
 """What only a process of its own shows: exit statuses, signals, pipes."""
 
+import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -39,6 +41,62 @@ def test_debug_shows_where_it_happened(tmp_path):
     assert result.returncode == 1
     assert "Traceback" in result.stderr
     assert "NaN" in result.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a terminal of POSIX")
+@pytest.mark.parametrize(
+    ("command", "stages"),
+    [
+        (("fit", "-k", "2"), ["Reading the rows", "Fitting by EM", "Gaussian mixture fitted"]),
+        (("select", "-k", "4"), ["Reading the rows", "Choosing K", "Best: EEE"]),
+        (("sample", "-k", "2", "--draws", "100"), ["Reading the rows", "Sampling", "Relabelling"]),
+    ],
+)
+def test_a_terminal_shows_the_stages_as_they_happen(command, stages):
+    name, *options = command
+    with on_a_terminal(name, "faithful", *options) as (process, parts):
+        shown = b"".join(parts)
+    assert process.wait(timeout=60) == 0
+    places = [shown.find(stage.encode()) for stage in stages]
+    assert places[0] > -1
+    assert places == sorted(places)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a terminal of POSIX")
+def test_ctrl_c_while_sampling_leaves_a_page(tmp_path):
+    page = tmp_path / "page.html"
+    arguments = ("report", "faithful", "-k", "2", "--draws", "500000", "-o", str(page))
+    with on_a_terminal(*arguments) as (process, parts):
+        shown, sent = b"", False
+        for part in parts:
+            shown += part
+            # One draw in a hundred comes after the tuning.
+            if not sent and re.search(rb"draws of each chain.* [1-9]%", shown):
+                process.send_signal(signal.SIGINT)
+                sent = True
+    assert process.wait(timeout=60) == 130
+    assert b"Interrupted: the page is made from the results so far." in shown
+    text = page.read_text("utf-8")
+    assert "interrupted before the end" in text
+    assert "4 chains of" in text
+
+
+@contextlib.contextmanager
+def on_a_terminal(*arguments):
+    """Run the command on a pseudo-terminal; yield the process, and what is shown, in parts."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([*COMMAND, *arguments], stdout=theirs, stderr=theirs)
+    os.close(theirs)
+
+    def parts():
+        with contextlib.suppress(OSError):  # of Linux, at the end
+            while part := os.read(ours, 4096):
+                yield part
+
+    yield process, parts()
+    os.close(ours)
 
 
 def interrupted(process):

@@ -66,9 +66,10 @@ def test_decimal_commas_are_recognised_and_proposed(bayesgmm_command, tmp_path, 
     arguments = (path, "-k", 1, "--json", "-o", output, *more)
     result = bayesgmm_command(command, *arguments)
     assert result.exit_code == 1
-    assert "decimal comma" in result.stderr
-    result = pasted(bayesgmm_command, result.stderr)
-    assert "Column 'c' holds text" in result.stderr
+    message = (
+        "Numbers with a decimal comma in column 'a', column 'b' (first: '0,126'), and no numbers"
+    )
+    assert f"{message} in column 'c'. Read them so:" in result.stderr
     result = pasted(bayesgmm_command, result.stderr)
     assert result.exit_code == 0, result.stderr
     assert output.exists()
@@ -111,14 +112,16 @@ def test_columns_that_number_the_rows_are_noted(bayesgmm_command, tmp_path):
 
 
 def test_numbers_that_often_mark_missing_values_are_noted(bayesgmm_command, tmp_path):
-    x = X.copy()
-    x[:3, 1] = -999
-    path = written(tmp_path / "x.csv", {"a": x[:, 0], "b": x[:, 1]})
-    result = bayesgmm_command("fit", path, "-k", 1, "--json")
+    x = np.column_stack([X, X[:, 0] * X[:, 1]])
+    x[:3, 1:] = -999
+    path = written(tmp_path / "x.csv", dict(zip("abc", x.T, strict=True)))
+    arguments = ("fit", path, "-k", 1, "--covariance", "diag", "--json")
+    result = bayesgmm_command(*arguments, "--na", "unknown", "--columns", "a,b,c")
     assert json.loads(result.stdout)["means"][0] == pytest.approx(x.mean(axis=0))
-    assert "column 'b' has the number -999, which often marks a missing value" in result.stderr
+    assert "Note: the number -999 in column 'b', column 'c' often marks a missing" in result.stderr
+    assert "--na unknown,-999" in result.stderr
     result = pasted(bayesgmm_command, result.stderr)
-    assert "3 NaN in 3 of 40 rows" in result.stderr
+    assert "6 NaN in 3 of 40 rows" in result.stderr
     result = pasted(bayesgmm_command, result.stderr)
     assert json.loads(result.stdout)["n_rows"] == 37
 

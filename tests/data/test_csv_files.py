@@ -149,6 +149,29 @@ def test_decimal_commas_in_quotes_and_in_one_column(tmp_path):
     assert isinstance(points.columns[0], Text)
 
 
+def test_blanks_around_delimiters(tmp_path):
+    table = read_table(written(tmp_path, 'a, "b, c" , d \n1, 2, "x, y"\n 3 , 4 , z\n'))
+    assert table.names == ("a", "b, c", "d")
+    assert values(table._replace(columns=table.columns[:2])) == [[1, 2], [3, 4]]
+    assert table.columns[2].cells == ["x, y", "z"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "delimiter", "found"),
+    [
+        (["1,644", "12,345,678"], ",", False),
+        (["1,644", "2,5"], ",", True),
+        (["1,644", "-2,512"], ";", True),
+        (["1,644.5"], ";", False),
+        (["1,5", "NA", "2"], ";", True),
+        (["1.5", "2"], ";", False),
+        (["1,5", "x"], ";", False),
+    ],
+)
+def test_marks_of_thousands_are_not_decimal_commas(cells, delimiter, found):
+    assert csv_columns.has_decimal_commas(cells, delimiter) == found
+
+
 def test_text_between_blanks(tmp_path):
     table = read_table(written(tmp_path, "g x   y\nu 1  2.5\nv  3 4\n"))
     assert table.names == ("g", "x", "y")
