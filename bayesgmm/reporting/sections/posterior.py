@@ -9,7 +9,9 @@ import xarray as xr
 from bayesgmm.arrays import Array
 from bayesgmm.plots.style import colour
 from bayesgmm.posterior.draws import Draws
+from bayesgmm.reporting.chain_pictures import chains_figure
 from bayesgmm.reporting.inputs import Inputs
+from bayesgmm.reporting.parameter_names import of_component
 from bayesgmm.reporting.parts import (
     PROBABILITY,
     Figure,
@@ -51,7 +53,7 @@ def posterior_section(inputs: Inputs) -> Section:
     cut = inputs.switching.cut
     parameters = list(_parameters(inputs, draws, shown_features(inputs, 6)))
     rows = [
-        _row(f"{name}, component {k}{'†' if k in cut else ''}", values, relabelled.loc[key])
+        _row(of_component(name, k) + ("†" if k in cut else ""), values, relabelled.loc[key])
         for name, k, key, values in parameters[:_MOST_ROWS]
     ]
     hidden = len(parameters) - len(rows)
@@ -69,7 +71,7 @@ def posterior_section(inputs: Inputs) -> Section:
     return Section(
         state,
         " ".join(sentences),
-        (_figure(parameters),),
+        (_figure(parameters), chains_figure(inputs, draws)),
         (table,),
         [f"Not computed: {note}." for note in inputs.switching.notes],
         {
