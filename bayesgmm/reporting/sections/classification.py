@@ -68,10 +68,8 @@ def membership_section(inputs: Inputs) -> Section:
             "estimate takes its parameters as known."
         )
         state = "care" if averaged >= _MISTAKEN else state
-    groups = None
-    if inputs.labels is not None:
-        known = [each for each, whole in zip(inputs.labels, inputs.complete, strict=True) if whole]
-        groups = cross_table(known, labels, k)
+    groups = _known_groups(inputs, labels, k)
+    if groups is not None:
         numbers |= {
             "known_groups": list(groups.groups),
             "agreement": groups.agreement,
@@ -83,12 +81,30 @@ def membership_section(inputs: Inputs) -> Section:
             f"{fixed(groups.adjusted_rand_index, 3).text})."
         )
         tables.insert(1, _groups(groups, k))
-    figures = [_figure(labels, largest, k)] if k > 1 else []
+    figures = _figures(inputs, labels, largest, groups)
+    return Section(state, " ".join(sentences), figures, tables, (), numbers)
+
+
+def _known_groups(inputs: Inputs, components: Integers, k: int) -> CrossTable | None:
+    """The known groups of the complete rows by component."""
+    if inputs.labels is None:
+        return None
+    known = [each for each, whole in zip(inputs.labels, inputs.complete, strict=True) if whole]
+    return cross_table(known, components, k)
+
+
+def _figures(
+    inputs: Inputs, labels: Integers, largest: Array, groups: CrossTable | None
+) -> list[Figure]:
+    k = inputs.mixture.n_components
+    figures = []
     if k > 1 and inputs.n_features <= HEAD:
-        figures.insert(0, uncertainty_figure(inputs.rows, inputs.named_mixture))
+        figures.append(uncertainty_figure(inputs.rows, inputs.named_mixture))
+    if k > 1:
+        figures.append(_figure(labels, largest, k))
     if groups is not None:
         figures.append(_groups_figure(groups, k))
-    return Section(state, " ".join(sentences), figures, tables, (), numbers)
+    return figures
 
 
 def _averaged(inputs: Inputs) -> float | None:

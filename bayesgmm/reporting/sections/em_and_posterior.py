@@ -46,6 +46,21 @@ def engines_section(inputs: Inputs) -> Section:
     state: State = "good" if largest <= _FAR else "care"
     order = np.argsort(-differences.fillna(0.0).to_numpy(), kind="stable")
     table = whole.iloc[np.sort(order[:_MOST_ROWS])]
+    return Section(
+        state,
+        spelled(inputs, found.verdict),
+        (_figure(table),),
+        (_table(table, len(whole)),),
+        found.notes,
+        {
+            "largest_difference": largest,
+            "n_parameters": len(whole),
+            "log_likelihood": found.log_likelihood,
+        },
+    )
+
+
+def _table(table: pd.DataFrame, total: int) -> Table:
     rows = [
         (
             short(str(name), 60),
@@ -59,26 +74,13 @@ def engines_section(inputs: Inputs) -> Section:
     note = (
         "Contraction is the proportion by which the prior variance of a weight or mean is reduced."
     )
-    if len(table) < len(found.table):
-        note += f" Shown are the {len(table)} of {len(whole)} parameters that differ most."
-    return Section(
-        state,
-        spelled(inputs, found.verdict),
-        (_figure(table),),
-        (
-            Table(
-                "Estimates with standard errors, and posterior means with standard deviations",
-                ("", "EM", "posterior", "difference in s.d.", "contraction"),
-                rows,
-                note,
-            ),
-        ),
-        found.notes,
-        {
-            "largest_difference": largest,
-            "n_parameters": len(whole),
-            "log_likelihood": found.log_likelihood,
-        },
+    if len(table) < total:
+        note += f" Shown are the {len(table)} of {total} parameters that differ most."
+    return Table(
+        "Estimates with standard errors, and posterior means with standard deviations",
+        ("", "EM", "posterior", "difference in s.d.", "contraction"),
+        rows,
+        note,
     )
 
 

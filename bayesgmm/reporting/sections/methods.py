@@ -4,7 +4,6 @@ import json
 import platform
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
-from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,6 @@ from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.paper import for_a_paper
 from bayesgmm.reporting.parts import Row, Section, Table
 
-# Characters in a line of text.
-_WIDTH = 88
 _PACKAGES = ("bayesgmm", "numpy", "scipy", "scikit-learn", "pymc", "nutpie", "arviz")
 _CITATIONS = {
     "em": (
@@ -72,7 +69,7 @@ def methods_section(inputs: Inputs) -> Section:
         tables.insert(0, Table("Settings", ("setting", "value"), rows))
     listings = [("Python code for this page", _python(inputs))]
     if inputs.em is not None or inputs.posterior is not None:
-        listings.insert(0, ("For a paper", fill(for_a_paper(inputs), _WIDTH)))
+        listings.insert(0, ("For a paper", for_a_paper(inputs)))
     if inputs.command:
         listings.insert(0, ("Command line for this page", inputs.command))
     return Section(

@@ -235,8 +235,8 @@ def _profiles(inputs: Inputs, mixture: Mixture) -> Figure:
         return Figure(
             to_svg(figure),
             f"Profiles of {plural(len(shown), 'component')} over {plural(len(columns), 'column')}.",
-            "Profiles: means of the components in each column, a line for each component, in standard "
-            "deviations of the column from its mean."
+            "Profiles: means of the components in each column, a line for each component, in "
+            "standard deviations of the column from its mean."
             + (f" Not shown: {plural(left, 'more column')}." if left else ""),
         )
 
