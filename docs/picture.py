@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 
 
 def main() -> None:
-    """Write docs/report.png: the head of the page and the picture of the fit, side by side."""
+    """Write docs/report.png: the head of the page and the posterior, side by side."""
     faithful = bayesgmm.load_dataset("faithful")
     X = pd.DataFrame(faithful.X, columns=list(faithful.feature_names))
     posterior = bayesgmm.sample_posterior(X, 2, rng=0, progressbar=False)
@@ -29,11 +29,11 @@ def main() -> None:
         window = browser.new_page(viewport={"width": 800, "height": 1000})
         window.goto(file.as_uri())
         window.screenshot(path=Path(folder) / "head.png")
-        window.evaluate("document.querySelector('#fit').scrollIntoView()")
-        window.screenshot(path=Path(folder) / "fit.png")
+        window.evaluate("document.querySelector('#posterior').scrollIntoView()")
+        window.screenshot(path=Path(folder) / "posterior.png")
         browser.close()
         both = Image.new("RGB", (1620, 1000), "#dcdcd4")
-        for place, name in enumerate(("head", "fit")):
+        for place, name in enumerate(("head", "posterior")):
             both.paste(Image.open(Path(folder) / f"{name}.png"), (820 * place, 0))
         both = both.resize((1215, 750), Image.Resampling.LANCZOS)
         # The octree keeps the few strong colours among many greys.

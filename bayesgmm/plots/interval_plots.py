@@ -146,7 +146,7 @@ def _farthest(table: pd.DataFrame, off: "pd.Series[float]") -> pd.DataFrame:
 def _name_rows(ax: "Axes", table: pd.DataFrame, total: int) -> None:
     """Write the parameters' names down the axis, literally, and their number if they are fewer."""
     ax.set_yticks(
-        range(len(table))[::-1], [short(str(name), 40) for name in table.index], fontsize="small"
+        range(len(table))[::-1], [short(str(name), 60) for name in table.index], fontsize="small"
     )
     for tick in ax.get_yticklabels():
         tick.set_parse_math(False)

@@ -419,7 +419,7 @@ def _legend(picture: _Picture, *, plane: bool) -> tuple[list[Any], str]:
         if picture.kind == "density":
             lines.append(f"contours: {shares} % of the density")
         if picture.kind == "uncertainty" and picture.whole:
-            lines.append(shade_words())
+            lines += ["shades: probability of another component", f"  ({shade_words()})"]
         if drawn and picture.kind != "classification":
             lines.append("larger points: more uncertain")
     elif picture.kind == "uncertainty":

@@ -39,12 +39,8 @@ def draw_uncertainty(ax: "Axes", mixture: Mixture, x: Array, y: Array) -> None:
 
 
 def shade_words() -> str:
-    """What the shades mean, for a legend."""
-    return (
-        "shades: probability of another\ncomponent "
-        + ", ".join(f"{100 * each:g}" for each in _SHADES[:-1])
-        + " % and more"
-    )
+    """The probabilities at which shades begin, for legends."""
+    return f"shades from {', '.join(f'{100 * each:g}' for each in _SHADES[:-1])} %"
 
 
 def _points(x: Array, y: Array) -> Array:

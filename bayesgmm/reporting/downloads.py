@@ -1,38 +1,28 @@
-"""Files within a page: texts as data addresses, which need neither a script nor a network."""
+"""Tables and mixtures as files of a page: CSV, LaTeX, JSON."""
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from bayesgmm.data.csv_files import csv_text
+from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.plots.style import short
-from bayesgmm.reporting.parts import Shown, Table
+from bayesgmm.reporting.parts import Download, Shown, Table
+from bayesgmm.uncertainty.parameter_vectors import reported
 
-
-@dataclass(frozen=True)
-class Download:
-    """A file that a page offers.
-
-    Attributes
-    ----------
-    name : str
-        Of the file.
-    words : str
-        What it contains.
-    text : str
-    """
-
-    name: str
-    words: str
-    text: str
-
-    @property
-    def address(self) -> str:
-        """The text as a data address."""
-        kind = "text/csv" if self.name.endswith(".csv") else "text/plain"
-        return f"data:{kind};charset=utf-8,{quote(self.text, safe=',.:;()[]_-')}"
+# Numbers of a mixture beyond which its files are left out of a page.
+_LARGEST = 5000
+_ESCAPED = {each: f"\\{each}" for each in "&%$#_{}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "\N{MINUS SIGN}": "$-$",
+    "\N{PLUS-MINUS SIGN}": r"$\pm$",
+    "\N{EN DASH}": "--",
+    "\N{HORIZONTAL ELLIPSIS}": r"\ldots{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+}
 
 
 def as_csv(table: Table) -> Download:
@@ -55,8 +45,54 @@ def as_csv(table: Table) -> Download:
                     for each, other in zip(values, alone, strict=True)
                 ]
             )
-    name = re.sub(r"[^a-z0-9]+", "-", short(table.caption.partition(",")[0], 60).lower()).strip("-")
-    return Download(f"{name}.csv", table.caption, csv_text(names, columns))
+    return Download(f"{_stem(table)}.csv", table.caption, csv_text(names, columns))
+
+
+def as_latex(table: Table) -> Download:
+    """A table as it is shown, as a LaTeX tabular."""
+    lines = [table.heads, *table.rows]
+    texts = [[_latex(each.text if isinstance(each, Shown) else each) for each in x] for x in lines]
+    heads, *rows = (" & ".join(line) + r" \\" for line in texts)
+    numbers = [isinstance(each, Shown) for each in table.rows[0]]
+    kinds = "".join("r" if number else "l" for number in numbers)
+    text = [
+        f"% {table.caption}",
+        rf"\begin{{tabular}}{{{kinds}}}",
+        r"\hline",
+        heads,
+        r"\hline",
+        *rows,
+        r"\hline",
+        r"\end{tabular}",
+    ]
+    return Download(f"{_stem(table)}.tex", table.caption, "\n".join(text) + "\n")
+
+
+def files_of(table: Table) -> list[tuple[str, Download]]:
+    """The files of a table, each with its kind."""
+    return [("CSV", as_csv(table)), ("LaTeX", as_latex(table))] if table.rows else []
+
+
+def mixture_files(mixture: Mixture, names: Sequence[str]) -> list[Download]:
+    """All parameters as CSV, under these names, and the mixture for `Mixture.from_json`."""
+    values = reported(mixture)[1]
+    if len(values) > _LARGEST:
+        return []
+    table = csv_text(["parameter", "estimate"], [list(names), values])
+    return [
+        Download("all-parameters.csv", "all parameters (CSV)", table),
+        Download("mixture.json", "the mixture for Mixture.from_json (JSON)", mixture.to_json()),
+    ]
+
+
+def _stem(table: Table) -> str:
+    """The name of a table's file: the caption up to a comma."""
+    words = short(table.caption.partition(",")[0], 60).lower()
+    return re.sub(r"[^a-z0-9]+", "-", words).strip("-")
+
+
+def _latex(text: str) -> str:
+    return "".join(_ESCAPED.get(each, each) for each in text)
 
 
 def _plain(value: Any) -> Any:

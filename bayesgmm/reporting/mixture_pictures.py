@@ -9,6 +9,7 @@ from bayesgmm.data.validation import Data
 from bayesgmm.mixture.feature_choice import separating_features
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.plots.mixture_plots import plot_mixture
+from bayesgmm.plots.plane_maps import shade_words
 from bayesgmm.reporting.parts import Figure, percent
 from bayesgmm.reporting.svg import RASTER_FROM, legend_below, panel, released, style, to_svg
 
@@ -46,6 +47,25 @@ def head_figure(rows: Array, mixture: Mixture) -> Figure:
             "an ellipse for each component.",
             f"The two of {mixture.n_features} columns in which the components differ most. "
             f"{_PLANE}",
+        )
+
+
+def uncertainty_figure(rows: Array, mixture: Mixture) -> Figure:
+    """Plot the uncertainty of classification over one column, or the plane of two."""
+    with style():
+        figure, axes = panel(5.6, 2.8 if mixture.n_features == 1 else 4.4)
+        plot_mixture(mixture, Data(rows, None), kind="uncertainty", ax=axes)
+        legend_below(figure, axes, most=_LEGIBLE)
+        _light(figure, len(rows))
+        curve = mixture.n_features == 1
+        return Figure(
+            to_svg(figure),
+            f"{'Curves' if curve else 'A map'} of the uncertainty of classification.",
+            "Probability of each component (lines), and of another than the most probable one "
+            "(grey)."
+            if curve
+            else "Darker shades: a larger probability of another component than the most probable "
+            f"one ({shade_words()}).",
         )
 
 

@@ -13,7 +13,7 @@ import jinja2
 import bayesgmm
 from bayesgmm.data.json_document import write_document
 from bayesgmm.plots.style import short
-from bayesgmm.reporting.downloads import as_csv
+from bayesgmm.reporting.downloads import files_of
 from bayesgmm.reporting.parts import Section, Shown
 from bayesgmm.reporting.svg import with_own_ids
 from bayesgmm.reporting.verdict_box import Summary
@@ -126,7 +126,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(badges=_BADGES, with_own_ids=with_own_ids, as_csv=as_csv)
+    environment.globals.update(badges=_BADGES, with_own_ids=with_own_ids, files_of=files_of)
     environment.tests["shown"] = lambda cell: isinstance(cell, Shown)
     environment.filters["short"] = short
     return environment

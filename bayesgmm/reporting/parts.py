@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from urllib.parse import quote
 
 import numpy as np
 
@@ -85,6 +86,30 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Download:
+    """A file within a page.
+
+    Attributes
+    ----------
+    name : str
+        Of the file.
+    words : str
+        What it contains.
+    text : str
+    """
+
+    name: str
+    words: str
+    text: str
+
+    @property
+    def address(self) -> str:
+        """The text as a data address, which needs neither a script nor a network."""
+        kind = "text/csv" if self.name.endswith(".csv") else "text/plain"
+        return f"data:{kind};charset=utf-8,{quote(self.text, safe=',.:;()[]_-')}"
+
+
+@dataclass(frozen=True)
 class Section:
     """A section: verdict, figures, tables.
 
@@ -100,6 +125,7 @@ class Section:
         Numbers of the sentences and figures that are not in a table.
     listings : sequence of (str, str)
         Code with its heading.
+    downloads : sequence of Download
     key : str
         Anchor in the page, and name among the numbers.
     title : str
@@ -114,6 +140,7 @@ class Section:
     notes: Sequence[str] = ()
     numbers: Mapping[str, Any] = field(default_factory=dict)
     listings: Sequence[tuple[str, str]] = ()
+    downloads: Sequence[Download] = ()
     reason: str = ""
     key: str = ""
     title: str = ""

@@ -86,9 +86,9 @@ def summarise(inputs: Inputs, sections: Sequence[Section]) -> Summary:
     if unknown:
         verdict += f" Not checked: {listed(unknown)}."
     try:
-        headline, components = _in_words(inputs)
+        headline, components = in_words(inputs)
     except UnavailableError:
-        headline, components = _rows_in_words(inputs) + ", no mixture", ()
+        headline, components = _rowsin_words(inputs) + ", no mixture", ()
     return Summary(state, headline, components, verdict, tuple(reasons), _picture(inputs))
 
 
@@ -102,15 +102,16 @@ def _lowered(title: str) -> str:
     return title if title[1:2].isupper() else title[:1].lower() + title[1:]
 
 
-def _rows_in_words(inputs: Inputs) -> str:
+def _rowsin_words(inputs: Inputs) -> str:
     return f"{plural(len(inputs.X), 'row')} of {plural(inputs.n_features, 'column')}"
 
 
-def _in_words(inputs: Inputs) -> tuple[str, tuple[tuple[int | None, str], ...]]:
+def in_words(inputs: Inputs) -> tuple[str, tuple[tuple[int | None, str], ...]]:
+    """The headline, and a description of each component with its index."""
     mixture = inputs.mixture
     k = mixture.n_components
     noun = "component" if k == 1 else "components"
-    headline = f"{numeral(k).capitalize()} {noun} for {_rows_in_words(inputs)}"
+    headline = f"{numeral(k).capitalize()} {noun} for {_rowsin_words(inputs)}"
     largest = np.argsort(-mixture.weights, kind="stable")[:_MOST_NAMED]
     features = shown_features(inputs, 3)
     sentences: list[tuple[int | None, str]] = []

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from browser import chromium, needs_chromium
 
-from bayesgmm import GaussianMixture, report
-from bayesgmm.reporting.downloads import as_csv
+from bayesgmm import GaussianMixture, Mixture, report
+from bayesgmm.reporting.downloads import as_csv, as_latex
 from bayesgmm.reporting.parts import Table, between, count, estimate, fixed, percent
 
 
@@ -67,6 +67,25 @@ def test_cells_of_several_numbers_become_columns():
     ]  # fmt: skip
 
 
+def test_tables_and_parameters_come_as_latex_csv_and_json(faithful, faithful_em):
+    files = Links(report(faithful, em=faithful_em).html).found
+    tex = files["parameters.tex"]
+    assert tex.count(r"\\") == len(rows_of(files["parameters.csv"]))
+    assert r"\begin{tabular}{lrr}" in tex
+    assert "weight & 0.356 (0.029) & 0.644 (0.029)" in tex
+    everything = dict(rows_of(files["all-parameters.csv"])[1:])
+    assert float(everything["mean of waiting, component 1"]) == faithful_em.means_[1, 1]
+    assert len(everything) == 12
+    assert Mixture.from_json(files["mixture.json"]) == faithful_em.mixture_
+
+
+def test_latex_is_escaped():
+    table = Table(r"100 % of a_b", ("", r"\x & y"), [("$1^2$ ~ {}", fixed(-1.5, 1))])
+    lines = as_latex(table).text.splitlines()
+    assert r" & \textbackslash{}x \& y \\" in lines
+    assert r"\$1\textasciicircum{}2\$ \textasciitilde{} \{\} & $-$1.5 \\" in lines
+
+
 def test_hostile_names_are_quoted(hostile):
     em = GaussianMixture(2, covariance_type="diag", random_state=0).fit(hostile)
     page = report(hostile, em=em)
@@ -91,7 +110,7 @@ def test_a_browser_saves_the_file(faithful, faithful_em, tmp_path):
     assert [row[:2] for row in rows[1:]] == [["component 0", "97"], ["component 1", "175"]]
 
 
-@pytest.mark.parametrize("key", ["posterior", "switching", "engines", "recovery", "choice"])
+@pytest.mark.parametrize("key", ["posterior", "switching", "engines", "recovery"])
 def test_what_was_not_asked_is_one_line(faithful, faithful_em, key):
     page = report(faithful, em=faithful_em)
     assert f'<section id="{key}"' not in page.html

@@ -91,14 +91,17 @@ def test_every_figure_has_alternative_text(browser, pages, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(browser, pages, name, scheme):
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark", "print"])
+def test_axe_finds_nothing_serious(browser, pages, name, scheme, width):
     from axe_playwright_python.sync_playwright import Axe
 
-    browser.emulate_media(color_scheme=scheme)
-    browser.set_viewport_size({"width": 390, "height": 900})
+    media = "print" if scheme == "print" else "screen"
+    browser.emulate_media(color_scheme="dark" if scheme == "dark" else "light", media=media)
+    browser.set_viewport_size({"width": width, "height": 900})
     browser.goto(pages[name])
     found = Axe().run(browser).response["violations"]
+    browser.emulate_media(media="screen")
     assert [(each["id"], each["nodes"][0]["html"]) for each in found] == []
 
 
@@ -120,6 +123,39 @@ def test_light_and_dark_differ_and_figures_follow(browser, pages):
 
 def brightness(colour):
     return np.mean([float(each) for each in colour.strip("rgba()").split(",")[:3]])
+
+
+def test_tables_of_many_columns_leave_the_column_of_text(browser, pages):
+    browser.emulate_media(color_scheme="light")
+    browser.set_viewport_size({"width": 1280, "height": 900})
+    browser.goto(pages["iris"])
+    text, widest = browser.evaluate("""
+        [document.querySelector('main').getBoundingClientRect().width,
+         Math.max(...[...document.querySelectorAll('.broad')].map(
+            each => each.getBoundingClientRect().width))]
+    """)
+    assert text < widest < 1280
+    # On a phone they scroll within the page.
+    browser.set_viewport_size({"width": 390, "height": 900})
+    assert browser.evaluate("""
+        [...document.querySelectorAll('.broad')].every(
+            each => each.getBoundingClientRect().right <= 390)
+    """)
+
+
+def test_headings_stay_with_what_follows_on_paper(browser, pages):
+    browser.emulate_media(media="print", color_scheme="light")
+    browser.goto(pages["everything"])
+    styles = browser.evaluate("""
+        Object.fromEntries(['h2', '.verdict', 'figure', 'table', 'caption'].map(name => {
+            const style = getComputedStyle(document.querySelector('main > section[id] ' + name));
+            return [name, [style.breakInside, style.breakAfter]];
+        }))
+    """)
+    browser.emulate_media(media="screen")
+    assert styles["h2"][1] == styles[".verdict"][1] == "avoid"
+    assert styles["caption"][1] == "avoid"
+    assert {styles[name][0] for name in (".verdict", "figure", "table")} == {"avoid"}
 
 
 def test_it_prints_on_paper_in_black(browser, pages):

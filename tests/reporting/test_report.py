@@ -124,7 +124,8 @@ def test_the_page_holds_no_script_and_no_address(faithful, faithful_em):
         assert not any(name.startswith("on") for name in attributes)
         for name in ("href", "src"):
             target = attributes.get(name, "#")
-            assert target.startswith(("#", "data:image/png;base64,", "data:text/csv;"))
+            kinds = ("image/png;base64,", "text/csv;charset=utf-8,", "text/plain;charset=utf-8,")
+            assert target.startswith(("#", *(f"data:{kind}" for kind in kinds)))
 
 
 def test_ids_are_unique_and_links_lead_to_them(faithful, faithful_em):

@@ -7,8 +7,9 @@ import numpy as np
 from bayesgmm.arrays import Array, Integers
 from bayesgmm.diagnostics.known_groups import CrossTable, cross_table
 from bayesgmm.errors import BayesGMMError
-from bayesgmm.plots.style import colour
+from bayesgmm.plots.style import colour, short
 from bayesgmm.reporting.inputs import Inputs
+from bayesgmm.reporting.mixture_pictures import HEAD, uncertainty_figure
 from bayesgmm.reporting.parts import (
     Figure,
     Row,
@@ -24,13 +25,15 @@ from bayesgmm.reporting.parts import (
     significant,
 )
 from bayesgmm.reporting.sections.parameters import shown_features
-from bayesgmm.reporting.svg import panel, style, to_svg
+from bayesgmm.reporting.svg import PAPER, panel, style, to_svg
 
 _CERTAIN = 0.9
 # Expected misclassification rate from which on the classification is not to be relied on.
 _MISTAKEN = 0.05
 _MOST_UNCERTAIN = 10
 _MOST_GROUPS = 20
+# Proportion of a bar that has room for a number.
+_LABELLED = 0.04
 
 
 def membership_section(inputs: Inputs) -> Section:
@@ -65,22 +68,43 @@ def membership_section(inputs: Inputs) -> Section:
             "estimate takes its parameters as known."
         )
         state = "care" if averaged >= _MISTAKEN else state
-    if inputs.labels is not None:
-        known = [each for each, whole in zip(inputs.labels, inputs.complete, strict=True) if whole]
-        table = cross_table(known, labels, k)
+    groups = _known_groups(inputs, labels, k)
+    if groups is not None:
         numbers |= {
-            "known_groups": list(table.groups),
-            "agreement": table.agreement,
-            "adjusted_rand_index": table.adjusted_rand_index,
+            "known_groups": list(groups.groups),
+            "agreement": groups.agreement,
+            "adjusted_rand_index": groups.adjusted_rand_index,
         }
         sentences.append(
             f"The component agrees with the known group, after matching, for "
-            f"{percent(table.agreement).text} of the rows (adjusted Rand index "
-            f"{fixed(table.adjusted_rand_index, 3).text})."
+            f"{percent(groups.agreement).text} of the rows (adjusted Rand index "
+            f"{fixed(groups.adjusted_rand_index, 3).text})."
         )
-        tables.insert(1, _groups(table, k))
-    figures = (_figure(labels, largest, k),) if k > 1 else ()
+        tables.insert(1, _groups(groups, k))
+    figures = _figures(inputs, labels, largest, groups)
     return Section(state, " ".join(sentences), figures, tables, (), numbers)
+
+
+def _known_groups(inputs: Inputs, components: Integers, k: int) -> CrossTable | None:
+    """The known groups of the complete rows by component."""
+    if inputs.labels is None:
+        return None
+    known = [each for each, whole in zip(inputs.labels, inputs.complete, strict=True) if whole]
+    return cross_table(known, components, k)
+
+
+def _figures(
+    inputs: Inputs, labels: Integers, largest: Array, groups: CrossTable | None
+) -> list[Figure]:
+    k = inputs.mixture.n_components
+    figures = []
+    if k > 1 and inputs.n_features <= HEAD:
+        figures.append(uncertainty_figure(inputs.rows, inputs.named_mixture))
+    if k > 1:
+        figures.append(_figure(labels, largest, k))
+    if groups is not None:
+        figures.append(_groups_figure(groups, k))
+    return figures
 
 
 def _averaged(inputs: Inputs) -> float | None:
@@ -154,6 +178,34 @@ def _groups(table: CrossTable, k: int) -> Table:
         rows[:_MOST_GROUPS],
         f"The first {_MOST_GROUPS} of {plural(len(table.groups), 'group')}." if hidden else "",
     )
+
+
+def _groups_figure(table: CrossTable, k: int) -> Figure:
+    """The known groups, each divided into the components of its rows."""
+    shown = table.counts[:_MOST_GROUPS]
+    shares = shown / shown.sum(axis=1, keepdims=True)
+    left = np.cumsum(shares, axis=1) - shares
+    places = np.arange(len(shown))
+    with style():
+        figure, axes = panel(5.6, 1.0 + 0.3 * len(shown))
+        for i in range(k):
+            axes.barh(places, shares[:, i], 0.7, left[:, i], color=colour(i), edgecolor=PAPER)
+            for at, share, start in zip(places, shares[:, i], left[:, i], strict=True):
+                if share > _LABELLED:
+                    axes.text(
+                        start + share / 2, float(at), str(i), ha="center", va="center", fontsize=9,
+                        bbox={"boxstyle": "circle,pad=0.15", "fc": PAPER, "ec": "none"},
+                    )  # fmt: skip
+        names = [short(each, 24) for each in table.groups[: len(shown)]]
+        axes.set_yticks(places, names)
+        axes.set(xlim=(0, 1), ylim=(len(shown) - 0.5, -0.5), xlabel="proportion of the group")
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+        return Figure(
+            to_svg(figure),
+            "Bars of the known groups, each divided into the most probable components of its rows.",
+            "Known groups, divided into the components of their rows; numbers are components.",
+        )
 
 
 def _figure(labels: Integers, largest: Array, k: int) -> Figure:

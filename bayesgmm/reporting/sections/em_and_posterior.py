@@ -7,6 +7,7 @@ from bayesgmm.diagnostics.em_vs_posterior import compare_engines
 from bayesgmm.plots.interval_plots import plot_engines
 from bayesgmm.plots.style import short
 from bayesgmm.reporting.inputs import Inputs
+from bayesgmm.reporting.parameter_names import page_names, spelled
 from bayesgmm.reporting.parts import (
     PROBABILITY,
     Figure,
@@ -37,13 +38,29 @@ def engines_section(inputs: Inputs) -> Section:
         prob=PROBABILITY,
         variables=inputs.variables,
     )
-    differences = found.table["difference"].abs()
+    whole = found.table.set_axis(page_names(inputs, inputs.mixture))
+    differences = whole["difference"].abs()
     if not np.isfinite(differences).any():
         raise UnavailableError("the posterior has too few draws for a standard deviation")
     largest = float(differences.max())
     state: State = "good" if largest <= _FAR else "care"
     order = np.argsort(-differences.fillna(0.0).to_numpy(), kind="stable")
-    table = found.table.iloc[np.sort(order[:_MOST_ROWS])]
+    table = whole.iloc[np.sort(order[:_MOST_ROWS])]
+    return Section(
+        state,
+        spelled(inputs, found.verdict),
+        (_figure(table),),
+        (_table(table, len(whole)),),
+        found.notes,
+        {
+            "largest_difference": largest,
+            "n_parameters": len(whole),
+            "log_likelihood": found.log_likelihood,
+        },
+    )
+
+
+def _table(table: pd.DataFrame, total: int) -> Table:
     rows = [
         (
             short(str(name), 60),
@@ -57,26 +74,13 @@ def engines_section(inputs: Inputs) -> Section:
     note = (
         "Contraction is the proportion by which the prior variance of a weight or mean is reduced."
     )
-    if len(table) < len(found.table):
-        note += f" Shown are the {len(table)} of {len(found.table)} parameters that differ most."
-    return Section(
-        state,
-        found.verdict,
-        (_figure(table),),
-        (
-            Table(
-                "Estimates with standard errors, and posterior means with standard deviations",
-                ("", "EM", "posterior", "difference in s.d.", "contraction"),
-                rows,
-                note,
-            ),
-        ),
-        found.notes,
-        {
-            "largest_difference": largest,
-            "n_parameters": len(found.table),
-            "log_likelihood": found.log_likelihood,
-        },
+    if len(table) < total:
+        note += f" Shown are the {len(table)} of {total} parameters that differ most."
+    return Table(
+        "Estimates with standard errors, and posterior means with standard deviations",
+        ("", "EM", "posterior", "difference in s.d.", "contraction"),
+        rows,
+        note,
     )
 
 

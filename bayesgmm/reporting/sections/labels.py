@@ -3,8 +3,8 @@
 import math
 
 from bayesgmm.plots.label_plots import plot_label_switching
-from bayesgmm.plots.style import short
 from bayesgmm.reporting.inputs import Inputs
+from bayesgmm.reporting.parameter_names import spelled
 from bayesgmm.reporting.parts import (
     Figure,
     Row,
@@ -31,11 +31,12 @@ _SHORT = {
 def switching_section(inputs: Inputs) -> Section:
     """Diagnosis of label switching."""
     found = inputs.switching
+    explanation = spelled(inputs, found.explanation)
     forms = [
         (
             str(row["form"]),
             fixed(row["largest r_hat"], 3),
-            short(str(row["of"]), 60),
+            spelled(inputs, str(row["of"])),
             count(row["least ess_bulk"]),
             count(row["least ess_tail"]),
         )
@@ -53,7 +54,7 @@ def switching_section(inputs: Inputs) -> Section:
     ]
     return Section(
         found.state,
-        f"{_SHORT.get(found.verdict, '')} {found.explanation}".strip(),
+        f"{_SHORT.get(found.verdict, '')} {explanation}".strip(),
         (_figure(inputs, found),),
         (
             _evidence(found),
@@ -75,7 +76,7 @@ def switching_section(inputs: Inputs) -> Section:
             *(f"Not computed: {note}." for note in found.notes),
         ),
         found.to_dict(),
-        reason=_SHORT.get(found.verdict, "") if found.state == "good" else found.explanation,
+        reason=_SHORT.get(found.verdict, "") if found.state == "good" else explanation,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bayesgmm.reporting.inputs import Inputs
+from bayesgmm.reporting.paper import for_a_paper
 from bayesgmm.reporting.parts import Row, Section, Table
 
 _PACKAGES = ("bayesgmm", "numpy", "scipy", "scikit-learn", "pymc", "nutpie", "arviz")
@@ -67,6 +68,8 @@ def methods_section(inputs: Inputs) -> Section:
     if rows:
         tables.insert(0, Table("Settings", ("setting", "value"), rows))
     listings = [("Python code for this page", _python(inputs))]
+    if inputs.em is not None or inputs.posterior is not None:
+        listings.insert(0, ("For a paper", for_a_paper(inputs)))
     if inputs.command:
         listings.insert(0, ("Command line for this page", inputs.command))
     return Section(

@@ -6,8 +6,11 @@ import numpy as np
 import pandas as pd
 
 from bayesgmm.covariance.structures import as_structure
+from bayesgmm.em.multistart import SAME_MAXIMUM
+from bayesgmm.estimator.information_criteria import Criteria
 from bayesgmm.plots.selection_plot import plot_selection
 from bayesgmm.reporting.inputs import Inputs
+from bayesgmm.reporting.neighbours import neighbours
 from bayesgmm.reporting.parts import (
     Figure,
     Section,
@@ -17,10 +20,16 @@ from bayesgmm.reporting.parts import (
     count,
     fixed,
     plural,
+    significant,
 )
 from bayesgmm.reporting.svg import legend_below, panel, style, to_svg
 
 _MOST = 10
+_EXPLAINED = (
+    "BIC is minus twice the log-likelihood plus the number of parameters times log n; ICL adds a "
+    "penalty for uncertain classification. Smaller is better. A difference above 6 is strong "
+    "evidence (Kass & Raftery 1995, J. Am. Stat. Assoc. 90, 773-795)."
+)
 # Differences of BIC above which Kass & Raftery (1995) call evidence positive and strong.
 _POSITIVE, _STRONG = 2.0, 6.0
 
@@ -28,11 +37,7 @@ _POSITIVE, _STRONG = 2.0, 6.0
 def choice_section(inputs: Inputs) -> Section:
     """The models that BIC and ICL select, and the strength of the evidence."""
     if inputs.selection is None:
-        return Section(
-            "unknown" if inputs.em is not None or inputs.posterior is not None else None,
-            "K and the structure were given, and not compared with other models.",
-            asked=False,
-        )
+        return _given(inputs)
     table = inputs.selection
     # A note explains why a fit is not admissible.
     trusted = np.isfinite(table["bic"].to_numpy(dtype=np.float64)) & (table["note"] == "")
@@ -63,13 +68,66 @@ def choice_section(inputs: Inputs) -> Section:
         " ".join(sentences),
         (_figure(fitted),),
         (_table(ranked),),
-        (
-            "BIC is minus twice the log-likelihood plus the number of parameters times log n; ICL "
-            "adds a penalty for uncertain classification. Smaller is better. A difference above 6 "
-            "is strong evidence (Kass & Raftery 1995, J. Am. Stat. Assoc. 90, 773-795).",
-        ),
+        (_EXPLAINED,),
         {"grid": table.to_dict("records"), "n_failed": failed},
     )
+
+
+def _given(inputs: Inputs) -> Section:
+    """K as it was given, beside others of the same structure where they cost little."""
+    table = neighbours(inputs)
+    if table is None or inputs.em is None:
+        return Section(
+            "unknown" if inputs.em is not None or inputs.posterior is not None else None,
+            "K and the structure were given, and not compared with other models.",
+            asked=False,
+        )
+    k = inputs.em.mixture_.n_components
+    fitted = table[(table["note"] == "") & table["bic"].notna()]
+    state, sentences = _judge_given(fitted, k, inputs.criteria)
+    span = f"{table['n_components'].min()} to {table['n_components'].max()} components"
+    return Section(
+        state,
+        f"K and the structure were given. Of models with the same structure and {span}, "
+        + " ".join(sentences),
+        (_figure(fitted),),
+        (_table(fitted.sort_values("bic", kind="stable")),),
+        ("Other structures were not compared.", _EXPLAINED),
+        {"grid": table.to_dict("records"), "n_failed": len(table) - len(fitted)},
+    )
+
+
+def _judge_given(fitted: pd.DataFrame, k: int, given: Criteria) -> tuple[State, list[str]]:
+    """The given K among others by BIC, and the maximum that EM reached for it."""
+    own = fitted[fitted["n_components"] == k]
+    others = fitted[fitted["n_components"] != k].sort_values("bic", kind="stable")
+    if own.empty or others.empty:
+        return "unknown", ["too few have an admissible fit to compare them."]
+    best, gap = others.iloc[0], float(others["bic"].iloc[0] - own["bic"].iloc[0])
+    if gap > 0.0:
+        sentence = (
+            f"BIC is smallest for the given K; {_words(best)} is next, with a BIC larger by "
+            f"{fixed(gap, 2).text}: {_strength(gap)} evidence for K = {k}."
+        )
+    else:
+        sentence = (
+            f"BIC is smallest for {_words(best)}, smaller by {fixed(-gap, 2).text} than for the "
+            f"given K: {_strength(-gap)} evidence against K = {k}."
+        )
+    # Weak evidence for another K does not contradict the one that was given.
+    state: State = "care" if gap <= -_POSITIVE else "good"
+    missed = float(own["log_likelihood"].iloc[0]) - given.log_likelihood
+    if missed <= SAME_MAXIMUM:
+        return state, [sentence]
+    return "care", [
+        sentence,
+        f"For K = {k} a maximum is known that is {significant(missed, 3).text} nats higher than "
+        "that of this fit: see select_mixture.",
+    ]
+
+
+def _strength(gap: float) -> str:
+    return "weak" if gap < _POSITIVE else "positive" if gap < _STRONG else "strong"
 
 
 def _words(row: Any) -> str:
@@ -86,10 +144,9 @@ def _judge(ranked: pd.DataFrame) -> tuple[State, list[str]]:
     second = ranked.iloc[1]
     gap = float(second["bic"] - best["bic"])
     state: State = "care" if gap < _POSITIVE else "good"
-    strength = "weak" if gap < _POSITIVE else "positive" if gap < _STRONG else "strong"
     sentences.append(
-        f"{_words(second)} is next, with a BIC larger by {fixed(gap, 2).text}: {strength} evidence "
-        "for the selected model."
+        f"{_words(second)} is next, with a BIC larger by {fixed(gap, 2).text}: "
+        f"{_strength(gap)} evidence for the selected model."
     )
     return state, sentences
 

@@ -12,7 +12,9 @@ from bayesgmm.mixture.bhattacharyya_distance import BARELY_DISTINGUISHABLE, bhat
 from bayesgmm.mixture.feature_choice import separating_features
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.plots.style import colour, dashes, marker
+from bayesgmm.reporting.downloads import mixture_files
 from bayesgmm.reporting.inputs import Inputs
+from bayesgmm.reporting.parameter_names import page_names
 from bayesgmm.reporting.parts import (
     Figure,
     Row,
@@ -29,11 +31,13 @@ from bayesgmm.reporting.parts import (
     plural,
     significant,
 )
-from bayesgmm.reporting.svg import MUTED, RULE, panels, style, to_svg
+from bayesgmm.reporting.svg import MUTED, RULE, panel, panels, style, to_svg
 
 _MOST_FEATURES = 12
 _MOST_COMPONENTS = 30
 _MOST_CORRELATED = 6
+# Columns from which on profiles are drawn, and the most in them.
+_PROFILED, _MOST_PROFILED = 5, 40
 # Coefficient of two equal components of which 9 % of the rows are nearer to the other one.
 _OVERLAP = 0.4
 
@@ -57,10 +61,11 @@ def mixture_section(inputs: Inputs) -> Section:
     return Section(
         state,
         " ".join(sentences),
-        (_profile(inputs, mixture, features),),
+        (_figure(inputs, mixture, features),),
         tables,
         notes,
         numbers,
+        downloads=mixture_files(mixture, page_names(inputs, mixture)),
         reason=reason,
     )
 
@@ -194,6 +199,46 @@ def _landmarks(mixture: Mixture, name: str) -> Table:
         "At a boundary two components are equally probable. Modes are local maxima of the density "
         "of the mixture, antimodes local minima." + more,
     )
+
+
+def _figure(inputs: Inputs, mixture: Mixture, features: list[int]) -> Figure:
+    return (
+        _profiles(inputs, mixture)
+        if mixture.n_features >= _PROFILED
+        else _profile(inputs, mixture, features)
+    )
+
+
+def _profiles(inputs: Inputs, mixture: Mixture) -> Figure:
+    """Means of the components in all columns, in standard deviations of the columns."""
+    columns = sorted(shown_features(inputs, _MOST_PROFILED))
+    shown = range(min(mixture.n_components, _MOST_COMPONENTS))
+    spread = np.sqrt(np.diagonal(mixture.covariance()))
+    means = ((mixture.means - mixture.mean()) / spread)[:, columns]
+    places = np.arange(len(columns))
+    with style():
+        figure, axes = panel(5.8, 1.3 + 0.24 * len(columns))
+        axes.axvline(0.0, color=RULE, linewidth=1.0)
+        for k in shown:
+            axes.plot(
+                means[k], places, color=colour(k), ls=dashes(k), marker=marker(k), lw=1.2,
+                markersize=5, label=f"component {k}",
+            )  # fmt: skip
+        axes.set_yticks(places, [inputs.labels_short[j] for j in columns])
+        axes.set(ylim=(len(columns) - 0.5, -0.5))
+        axes.set_xlabel("standardised mean")
+        axes.grid(axis="y", color=RULE)
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        figure.legend(loc="outside lower center", ncols=min(3, len(shown)))
+        left = mixture.n_features - len(columns)
+        return Figure(
+            to_svg(figure),
+            f"Profiles of {plural(len(shown), 'component')} over {plural(len(columns), 'column')}.",
+            "Profiles: means of the components in each column, a line for each component, in "
+            "standard deviations of the column from its mean."
+            + (f" Not shown: {plural(left, 'more column')}." if left else ""),
+        )
 
 
 def _profile(inputs: Inputs, mixture: Mixture, features: list[int]) -> Figure:

@@ -11,7 +11,9 @@ from bayesgmm.convergence.agreement import AGREE, mcse
 from bayesgmm.convergence.monitored import parameter_name
 from bayesgmm.plots.style import colour
 from bayesgmm.posterior.draws import Draws
+from bayesgmm.reporting.chain_pictures import chains_figure
 from bayesgmm.reporting.inputs import Inputs
+from bayesgmm.reporting.parameter_names import of_component
 from bayesgmm.reporting.parts import (
     PROBABILITY,
     Figure,
@@ -52,7 +54,7 @@ def posterior_section(inputs: Inputs) -> Section:
     cut = inputs.switching.cut
     parameters = list(_parameters(inputs, draws, shown_features(inputs, 6)))
     rows = [
-        _row(f"{name}, component {k}{'†' if k in cut else ''}", values, relabelled.loc[key])
+        _row(of_component(name, k) + ("†" if k in cut else ""), values, relabelled.loc[key])
         for name, k, key, values in parameters[:_MOST_ROWS]
     ]
     hidden = len(parameters) - len(rows)
@@ -70,7 +72,7 @@ def posterior_section(inputs: Inputs) -> Section:
     return Section(
         state,
         " ".join(sentences),
-        (_figure(parameters),),
+        (_figure(parameters), chains_figure(inputs, draws)),
         (table,),
         [f"Not computed: {note}." for note in inputs.switching.notes],
         {

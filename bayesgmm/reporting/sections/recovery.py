@@ -10,6 +10,7 @@ from bayesgmm.diagnostics.truth_recovery import recovery
 from bayesgmm.plots.interval_plots import plot_recovery
 from bayesgmm.plots.style import short
 from bayesgmm.reporting.inputs import Inputs
+from bayesgmm.reporting.parameter_names import page_names
 from bayesgmm.reporting.parts import (
     PROBABILITY,
     Figure,
@@ -38,12 +39,12 @@ def recovery_section(inputs: Inputs) -> Section:
     if inputs.posterior is not None:
         fit, kind = inputs.switching.relabelled(), "equal-tailed 90 % posterior intervals"
     found = recovery(fit, inputs.truth, prob=PROBABILITY, variables=inputs.variables, rng=0)
-    table = found.table
+    table = found.table.set_axis(page_names(inputs, inputs.truth))
     known = table[np.isfinite(table["z"].to_numpy(dtype=np.float64))]
     state, sentences = _judge(known, kind)
     rows = [
         (
-            short(str(name), 40),
+            short(str(name), 60),
             significant(row["truth"]),
             significant(row["estimate"]),
             significant(row["spread"], 2),

@@ -1,0 +1,75 @@
+"""Sentences on the model and its fit, ready for the methods section of a paper."""
+
+import json
+import re
+from collections.abc import Iterator
+from importlib.metadata import version
+
+from bayesgmm.covariance.structures import as_structure
+from bayesgmm.errors import BayesGMMError
+from bayesgmm.estimator.fit_summary import agreed_starts
+from bayesgmm.reporting.inputs import Inputs
+from bayesgmm.reporting.parts import UnavailableError, count, fixed, listed, plural
+from bayesgmm.reporting.verdict_box import in_words
+from bayesgmm.verdicts.switching import RELABELLED
+
+_MOST = 4
+
+
+def for_a_paper(inputs: Inputs) -> str:
+    """The model, its fit, its posterior and its components in sentences."""
+    return " ".join([*_of_em(inputs), *_of_posterior(inputs), *_of_components(inputs)])
+
+
+def _of_em(inputs: Inputs) -> Iterator[str]:
+    if inputs.em is None:
+        return
+    fit = inputs.em
+    structure = as_structure(fit.covariance_type)
+    k, d = fit.mixture_.means.shape
+    kind = f"covariance structure {structure.code}: {structure.words}"
+    way = "maximum likelihood" if fit.priors_ is None else "the posterior mode"
+    agreed, made = agreed_starts(fit)
+    yield (
+        f"A Gaussian mixture with {plural(k, 'component')}{f' ({kind})' if d > 1 else ''} was "
+        f"fitted to {plural(len(inputs.rows), 'observation')} of {plural(d, 'variable')} by {way} "
+        f"with the EM algorithm, using bayesgmm {version('bayesgmm')}. {agreed} of {made} starts "
+        f"reached the reported maximum (log-likelihood "
+        f"{fixed(inputs.criteria.log_likelihood, 2).text}, "
+        f"{plural(fit.n_parameters_, 'free parameter')}, BIC "
+        f"{fixed(inputs.criteria.bic, 2).text})."
+    )
+
+
+def _of_posterior(inputs: Inputs) -> Iterator[str]:
+    if inputs.posterior is None:
+        return
+    try:
+        draws, table = inputs.draws, inputs.switching.statistics
+    except (BayesGMMError, UnavailableError):
+        return  # the section on the posterior says why
+    relabelled = table[table["form"] == RELABELLED]
+    sampler = "by NUTS " if "sampler" in inputs.posterior.attrs else ""
+    yield (
+        f"The posterior was sampled {sampler}in {plural(draws.n_chains, 'chain')} of "
+        f"{plural(draws.n_draws, 'draw')}. After relabelling, R-hat was at most "
+        f"{fixed(relabelled['r_hat'].max(), 3).text} and the bulk effective sample size at least "
+        f"{count(relabelled['ess_bulk'].min()).text}."
+    )
+    text = inputs.posterior.attrs.get("priors")
+    if text is not None:
+        fields = json.loads(text)
+        family = re.sub("^Inverse(.)", r"inverse-\1", fields["covariances"]["family"])
+        family = family.replace("-Gamma", "-gamma")
+        concentration = sorted({f"{each:.4g}" for each in fields["concentration"]})
+        yield (
+            f"Priors were Dirichlet (concentration {listed(concentration)}) for the weights, "
+            f"normal for the means and {family} for the covariances; "
+            "their parameters are given in the table of priors."
+        )
+
+
+def _of_components(inputs: Inputs) -> Iterator[str]:
+    """Weights, means and standard deviations of the largest components."""
+    named = [text for index, text in in_words(inputs)[1] if index is not None][:_MOST]
+    yield f"Means and standard deviations: {'; '.join(f'c{text[1:]}' for text in named)}."
