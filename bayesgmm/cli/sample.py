@@ -70,7 +70,7 @@ def sample(
             comparison = bayesgmm.compare_engines(None, bayesgmm.relabel(posterior))
     if results.as_json:
         fields = {str(name): _nested(value) for name, value in posterior.attrs.items()}
-        fields["divergences"] = int(posterior["sample_stats"]["diverging"].sum())
+        fields["divergences"] = _divergences(posterior)
         fields["verdict"] = comparison.verdict
         fields["parameters"] = comparison.table.reset_index().to_dict("records")
         fields["notes"] = list(comparison.notes)
@@ -80,6 +80,12 @@ def sample(
     results.write(text, "The draws were", lambda: bytes(posterior.to_netcdf()))
     if posterior.attrs["interrupted"]:
         raise KeyboardInterrupt
+
+
+def _divergences(posterior: Any) -> int | None:
+    from bayesgmm.verdicts.sampler_statistics import read_transitions
+
+    return read_transitions(posterior).all_divergences
 
 
 def _nested(value: Any) -> Any:
@@ -97,10 +103,10 @@ def _summary(posterior: Any, comparison: "bayesgmm.Agreement") -> str:
         f"Posterior of a Gaussian mixture: {attributes['covariance_type']} with {k} component"
         + "s" * (k > 1)
     )
-    divergences = int(posterior["sample_stats"]["diverging"].sum())
     drawn = (
         f"{sizes['chain']} chain{'s' * (sizes['chain'] > 1)} of {sizes['draw']} draws by "
-        f"{attributes['sampler']} in {attributes['sampling_time']:.1f} s; {divergences} divergences"
+        f"{attributes['sampler']} in {attributes['sampling_time']:.1f} s; "
+        f"{_divergences(posterior)} divergences"
     )
     interrupted = "INTERRUPTED: fewer draws than requested" if attributes["interrupted"] else None
     columns = ["em", "standard_error", "posterior_mean", "posterior_sd"]

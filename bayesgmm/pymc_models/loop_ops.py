@@ -3,6 +3,7 @@
 Each has the graph of the same formula, which takes its place where PyTensor compiles for JAX.
 """
 
+from abc import abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -43,13 +44,13 @@ class LoopOp(Op):  # type: ignore[misc]
 
         return getattr(loops, self.function)
 
+    @abstractmethod
     def graph(self, *inputs: Any) -> list[Any]:
         """The results as graphs of PyTensor."""
-        raise NotImplementedError
 
+    @abstractmethod
     def outputs(self, first: Any) -> list[Any]:
         """Variables of the types of the results, from the first input."""
-        raise NotImplementedError
 
     def make_node(self, *inputs: Any) -> Apply[Any]:
         """The inputs are float64."""
@@ -166,17 +167,69 @@ class Covariances(LoopOp):
         return [pt.tensor(dtype="float64", shape=(groups, d, d)), pt.dscalar()]
 
 
-class CovarianceDensity(LoopOp):
-    """Log density of covariance matrices (G, D, D) under the prior of a family, and its gradient.
+class DensityOp(LoopOp):
+    """A log density of an array, and its gradient, as two results."""
 
-    The other inputs are its `family_numbers`, which two families may have in common.
+    def outputs(self, first: Any) -> list[Any]:
+        """() and the type of the array."""
+        return [pt.dscalar(), first.type()]
+
+    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
+        """The value's cotangent times the gradient among the outputs."""
+        if not isinstance(cotangents[1].type, DisconnectedType):
+            raise DerivativeError(
+                "Priors of a mixture's parameters have first derivatives alone. Use differences of "
+                "gradients."
+            )
+        rest = range(1, len(inputs))
+        constants = (grad_not_implemented(self, i, inputs[i], _CONSTANT) for i in rest)
+        return [cotangents[0] * outputs[1], *constants]
+
+
+class WeightsDensity(DensityOp):
+    """Log density of weights (K,) under a Dirichlet prior but for its constant, and its gradient.
+
+    The other input is the concentration (K,).
     """
 
-    function = "prior_of_covariances"
+    function = "prior_of_weights"
+
+    def graph(self, *inputs: Any) -> list[Any]:
+        """As `loops.prior_of_weights`."""
+        weights, concentration = inputs
+        power = concentration - 1.0
+        return [(power * pt.log(weights)).sum(), power / weights]
+
+
+class MeansDensity(DensityOp):
+    """Log density of means (K, D) under normal priors but for its constant, and its gradient.
+
+    The other inputs are locations and standard deviations (K, D).
+    """
+
+    function = "prior_of_means"
+
+    def graph(self, *inputs: Any) -> list[Any]:
+        """As `loops.prior_of_means`."""
+        means, location, sd = inputs
+        z = (means - location) / sd
+        return [-0.5 * (z * z).sum(), -z / sd]
+
+
+class CovarianceDensity(DensityOp):
+    """Log density of covariance matrices (G, D, D) under the prior of a family, and its gradient.
+
+    The other inputs are numbers of the family, and its scale or logs of scales.
+    """
 
     def __init__(self, family: Family) -> None:
         super().__init__()
         self.family = family
+
+    @property
+    def function(self) -> str:  # type: ignore[override]
+        """The name of the loops."""
+        return "lkj_prior" if isinstance(self.family, LKJ) else "prior_of_covariances"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.family,)
@@ -188,48 +241,45 @@ class CovarianceDensity(LoopOp):
         slopes = pt.grad(value, covariances)
         return [value, 0.5 * (slopes + slopes.mT)]
 
-    def outputs(self, first: Any) -> list[Any]:
-        """() and (G, D, D)."""
-        return [pt.dscalar(), first.type()]
 
-    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
-        """The value's cotangent times the gradient among the outputs."""
-        if not isinstance(cotangents[1].type, DisconnectedType):
-            raise DerivativeError(
-                "The prior of covariances has first derivatives alone. Use differences of "
-                "gradients."
-            )
-        rest = (grad_not_implemented(self, i, inputs[i], _CONSTANT) for i in (1, 2, 3))
-        return [cotangents[0] * outputs[1], *rest]
+def log_prior_of_weights(concentration: Any, weights: Any) -> Any:
+    """Log density of weights (K,) under Dirichlet(a), nats, as an operation of PyTensor."""
+    constant = pt.gammaln(concentration.sum()) - pt.gammaln(concentration).sum()
+    return WeightsDensity()(weights, concentration)[0] + constant
+
+
+def log_prior_of_means(location: Any, sd: Any, means: Any) -> Any:
+    """Log density of independent normal means (K, D), nats, as an operation of PyTensor."""
+    constant = -(pt.log(sd) + 0.5 * np.log(2.0 * np.pi)).sum()
+    return MeansDensity()(means, location, sd)[0] + constant
 
 
 def log_prior_of_covariances(family: Family, groups: int, covariances: Any) -> Any:
     """Log density of covariance matrices (G, D, D), nats, as an operation of PyTensor."""
+    # The normalising constant, from the density at identity matrices, whose logs are 0.
     if isinstance(family, LKJ):
         location = np.atleast_2d(np.asarray(family.log_scale_location, dtype=np.float64))
         d = location.shape[-1]
-        log_scales, scale = np.broadcast_to(location, (groups, d)), np.zeros((1, d, d))
-        power, other = 1.0 - family.eta, 2.0 * family.eta - 1.0 + d
-        numbers = [0.0, family.log_scale_spread, power, other]
+        scale, spread = np.broadcast_to(location, (groups, d)), family.log_scale_spread
+        numbers = [spread, 1.0 - family.eta, 2.0 * family.eta - 1.0 + d]
+        at_identity = 0.5 * ((scale / spread) ** 2).sum()
     else:
         nu, p, scale = family.terms
         d = scale.shape[-1]
-        log_scales = np.zeros((groups, d))
         learned = 0.0 if p is None else p + groups * nu
-        numbers = [learned, 0.0, 0.5 * (nu + d + 1.0), 0.0]
-    # The normalising constant, from the density at identity matrices, whose logs are 0.
-    at_identity = family.log_density(np.tile(np.eye(d), (groups, 1, 1)))
-    if isinstance(family, LKJ):
-        at_identity += 0.5 * ((log_scales / family.log_scale_spread) ** 2).sum()
-    elif learned:
-        at_identity += 0.5 * learned * np.linalg.slogdet(scale[0] + groups * np.eye(d))[1]
-    else:
-        at_identity += 0.5 * np.trace(scale, axis1=1, axis2=2).sum() * groups / len(scale)
-    constants = np.array([*numbers, at_identity]), scale, log_scales
+        numbers = [learned, 0.5 * (nu + d + 1.0)]
+        if learned:
+            at_identity = 0.5 * learned * np.linalg.slogdet(scale[0] + groups * np.eye(d))[1]
+        else:
+            at_identity = 0.5 * np.trace(scale, axis1=1, axis2=2).sum() * groups / len(scale)
+    at_identity += family.log_density(np.tile(np.eye(d), (groups, 1, 1)))
+    constants = np.array([*numbers, at_identity]), scale
     return CovarianceDensity(family)(covariances, *map(pt.constant, constants))[0]
 
 
-_OPERATIONS = [GradientOp, Weights, Means, Covariances, CovarianceDensity]
+_OPERATIONS = [
+    GradientOp, Weights, Means, Covariances, WeightsDensity, MeansDensity, CovarianceDensity,
+]  # fmt: skip
 
 
 @register_specialize  # type: ignore[untyped-decorator]

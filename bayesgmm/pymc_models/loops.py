@@ -82,6 +82,29 @@ def means_gradient(m: Any, shift: Any, frame: Any, d_means: Any) -> Any:
 
 
 @_compiled  # type: ignore[untyped-decorator]
+def prior_of_weights(weights: Any, concentration: Any) -> Any:
+    """Sum (a - 1) log w, and its gradient."""
+    value, slopes = 0.0, np.empty(weights.size)
+    for i in range(weights.size):
+        value += (concentration[i] - 1.0) * np.log(weights[i])
+        slopes[i] = (concentration[i] - 1.0) / weights[i]
+    return np.asarray(value), slopes
+
+
+@_compiled  # type: ignore[untyped-decorator]
+def prior_of_means(means: Any, location: Any, sd: Any) -> Any:
+    """-sum ((mu - location) / sd)^2 / 2, and its gradient."""
+    k, d = means.shape
+    value, slopes = 0.0, np.empty((k, d))
+    for c in range(k):
+        for i in range(d):
+            z = (means[c, i] - location[c, i]) / sd[c, i]
+            value -= 0.5 * z * z
+            slopes[c, i] = -z / sd[c, i]
+    return np.asarray(value), slopes
+
+
+@_compiled  # type: ignore[untyped-decorator]
 def product_of_lower(a: Any, b: Any) -> Any:
     """The product of lower triangular matrices."""
     d = a.shape[0]
@@ -94,28 +117,21 @@ def product_of_lower(a: Any, b: Any) -> Any:
 
 
 @_compiled  # type: ignore[untyped-decorator]
-def invert(matrix: Any, out: Any) -> Any:
-    """Set `out` to the inverse of a positive definite matrix; return its log determinant."""
-    d = matrix.shape[0]
-    lower, half, log_det = np.zeros((d, d)), np.zeros((d, d)), 0.0
-    for j in range(d):
-        for i in range(j, d):
-            value = matrix[i, j]
-            for a in range(j):
-                value -= lower[i, a] * lower[j, a]
-            lower[i, j] = np.sqrt(value) if i == j else value / lower[j, j]
-        log_det += 2.0 * np.log(lower[j, j])
-    for j in range(d):
-        for i in range(j, d):
-            value = 1.0 if i == j else 0.0
-            for a in range(j, i):
-                value -= lower[i, a] * half[a, j]
-            half[i, j] = value / lower[i, i]
-    for i in range(d):
+def invert(out: Any) -> Any:
+    """Replace a positive definite matrix by its inverse; return its log determinant."""
+    d, log_det = out.shape[0], 0.0
+    for p in range(d):
+        pivot = out[p, p]
+        log_det += np.log(pivot)
+        out[p, p] = 1.0
         for j in range(d):
-            out[i, j] = 0.0
-            for a in range(max(i, j), d):
-                out[i, j] += half[a, i] * half[a, j]
+            out[p, j] /= pivot
+        for i in range(d):
+            if i != p:
+                factor = out[i, p]
+                out[i, p] = 0.0
+                for j in range(d):
+                    out[i, j] -= factor * out[p, j]
     return log_det
 
 
@@ -188,50 +204,51 @@ def covariances_gradient(q: Any, frame: Any, d_covariances: Any, d_jacobian: Any
 
 
 @_compiled  # type: ignore[untyped-decorator]
-def add_product(factor: Any, a: Any, b: Any, out: Any) -> Any:
-    """Add a multiple of the product of two matrices (D, D) to `out`."""
-    d = a.shape[0]
-    for i in range(d):
-        for j in range(d):
-            for c in range(d):
-                out[i, j] += factor * a[i, c] * b[c, j]
-
-
-@_compiled  # type: ignore[untyped-decorator]
-def prior_of_covariances(covariances: Any, numbers: Any, scale: Any, log_scales: Any) -> Any:
-    """Log density of matrices (G, D, D) under the prior of `CovarianceDensity`, and its gradient.
+def prior_of_covariances(covariances: Any, numbers: Any, scale: Any) -> Any:
+    """Log density of matrices (G, D, D) under inverse-Wishart priors, and its gradient.
 
     The gradient is -power S + S C S / 2 with S = Sigma^-1 and C the given scale, or the mean of a
     learned one given the covariances.
     """
-    learned, spread, power, other = numbers[0], numbers[1], numbers[2], numbers[3]
-    groups, d, value = covariances.shape[0], covariances.shape[1], numbers[4]
-    slopes, inverses = np.zeros(covariances.shape), np.zeros(covariances.shape)
-    total, c = np.zeros((d, d)), np.zeros(scale.shape)
+    learned, power, value = numbers[0], numbers[1], numbers[2]
+    groups, d = covariances.shape[0], covariances.shape[1]
+    slopes, inverses = np.zeros(covariances.shape), covariances.copy()
+    mean, product = scale[0].copy(), np.zeros((d, d))
     for g in range(groups):
-        value -= power * invert(covariances[g], inverses[g])
+        value -= power * invert(inverses[g])
+        mean += inverses[g]
+    if learned > 0.0:
+        value -= 0.5 * learned * invert(mean)
+        mean *= learned
+    for g in range(groups):
+        c = mean if learned > 0.0 else scale[g % scale.shape[0]]
         for i in range(d):
             for j in range(d):
-                total[i, j] += inverses[g, i, j]
+                product[i, j] = 0.0
+                for a in range(d):
+                    product[i, j] += inverses[g, i, a] * c[a, j]
+            if learned == 0.0:
+                value -= 0.5 * product[i, i]
+            for j in range(d):
                 slopes[g, i, j] = -power * inverses[g, i, j]
-                if learned == 0.0:
-                    value -= 0.5 * scale[g % scale.shape[0], i, j] * inverses[g, i, j]
-            if spread > 0.0:
-                log_sd = 0.5 * np.log(covariances[g, i, i])
-                z = (log_sd - log_scales[g, i]) / spread
-                value -= 0.5 * z * z + other * log_sd
-                slopes[g, i, i] -= 0.5 * (z / spread + other) / covariances[g, i, i]
-    for i in range(d):
-        for j in range(d):
-            total[i, j] += scale[0, i, j]
-            for g in range(scale.shape[0]):
-                c[g, i, j] = scale[g, i, j]
-    factor = 0.5
-    if learned > 0.0:
-        factor *= learned
-        value -= factor * invert(total, c[0])
+                for a in range(d):
+                    slopes[g, i, j] += 0.5 * product[i, a] * inverses[g, a, j]
+    return np.asarray(value), slopes
+
+
+@_compiled  # type: ignore[untyped-decorator]
+def lkj_prior(covariances: Any, numbers: Any, log_scales: Any) -> Any:
+    """Log density of matrices (G, D, D) with LKJ correlations, and its gradient."""
+    spread, power, other, value = numbers[0], numbers[1], numbers[2], numbers[3]
+    groups, d = covariances.shape[0], covariances.shape[1]
+    slopes = covariances.copy()
     for g in range(groups):
-        product = np.zeros((d, d))
-        add_product(factor, inverses[g], c[g % scale.shape[0]], product)
-        add_product(1.0, product, inverses[g], slopes[g])
+        value -= power * invert(slopes[g])
+        for i in range(d):
+            for j in range(d):
+                slopes[g, i, j] *= -power
+            log_sd = 0.5 * np.log(covariances[g, i, i])
+            z = (log_sd - log_scales[g, i]) / spread
+            value -= 0.5 * z * z + other * log_sd
+            slopes[g, i, i] -= 0.5 * (z / spread + other) / covariances[g, i, i]
     return np.asarray(value), slopes

@@ -24,7 +24,11 @@ from pytensor.tensor.random.utils import normalize_size_param
 from scipy.special import gammaln
 
 from bayesgmm.priors.families import LKJ, Family
-from bayesgmm.pymc_models.loop_ops import log_prior_of_covariances
+from bayesgmm.pymc_models.loop_ops import (
+    log_prior_of_covariances,
+    log_prior_of_means,
+    log_prior_of_weights,
+)
 from bayesgmm.pymc_models.transforms import WeightsTransform
 
 
@@ -73,8 +77,7 @@ class WeightsPrior(pm.Dirichlet):  # type: ignore[misc]
 
     def logp(value: Any, a: Any) -> Any:  # noqa: N805  # by PyMC's rules
         """Log density in K - 1 of the weights."""
-        constant = pt.gammaln(a.sum(axis=-1)) - pt.gammaln(a).sum(axis=-1)
-        return ((a - 1.0) * pt.log(value)).sum(axis=-1) + constant
+        return log_prior_of_weights(a, value)
 
 
 @_default_transform.register(_WeightsRV)  # type: ignore[untyped-decorator]
@@ -82,14 +85,13 @@ def _coordinates_of_weights(op: Any, rv: Any) -> Any:
     return WeightsTransform()
 
 
-# --- means in order -------------------------------------------------------------------------------
+# --- means ----------------------------------------------------------------------------------------
 
 
-class OrderedMeansRV(SettingsRV):
-    """Independent normal means, sorted so that some components ascend in a feature."""
+class MeansRV(SettingsRV):
+    """Independent normal means; or sorted, so that some components ascend in a feature."""
 
     extended_signature = "[rng],[size],(k,d),(k,d)->[rng],(k,d)"
-    _print_name = ("OrderedNormal", "\\operatorname{OrderedNormal}")
 
     @classmethod
     def rv_op(
@@ -98,20 +100,22 @@ class OrderedMeansRV(SettingsRV):
         """The variable, of the shape of location and sd (K, D)."""
         location, sd = pt.as_tensor(location), pt.as_tensor(sd)
         rng, size = normalize_rng_param(rng), normalize_size_param(size)
-        next_rng, drawn = pt.random.normal(location, sd, rng=rng, return_next_rng=True)
-        these = list(order["components"])
-        ascending = pt.argsort(drawn[these, order["feature"]])
-        means = drawn[these].set(drawn[these][ascending])
+        next_rng, means = pt.random.normal(location, sd, rng=rng, return_next_rng=True)
+        name = "Normal"
+        if order["feature"] is not None:
+            these, name = list(order["components"]), "OrderedNormal"
+            ascending = pt.argsort(means[these, order["feature"]])
+            means = means[these].set(means[these][ascending])
         made = cls([rng, size, location, sd], [next_rng, means])
-        made.settings = order
+        made.settings, made._print_name = order, (name, f"\\operatorname{{{name}}}")
         return made(rng, size, location, sd)
 
 
-class OrderedMeansPrior(Distribution):  # type: ignore[misc]
-    """Means ~ N(location, sd^2), ascending in a feature; of one prior where they are in order."""
+class MeansPrior(Distribution):  # type: ignore[misc]
+    """Means ~ N(location, sd^2), or ascending in a feature; those in order have one prior."""
 
-    rv_type = OrderedMeansRV
-    rv_op = OrderedMeansRV.rv_op
+    rv_type = MeansRV
+    rv_op = MeansRV.rv_op
 
     @classmethod
     def dist(cls, location: Any, sd: Any, **options: Any) -> Any:
@@ -119,18 +123,22 @@ class OrderedMeansPrior(Distribution):  # type: ignore[misc]
         return super().dist([location, sd], **options)
 
 
-@_logprob.register(OrderedMeansRV)  # type: ignore[untyped-decorator]
-def _log_density_of_ordered(
+@_logprob.register(MeansRV)  # type: ignore[untyped-decorator]
+def _log_density_of_means(
     op: Any, values: Any, rng: Any, size: Any, *numbers: Any, **_: Any
 ) -> Any:
     (value,), (location, sd) = values, numbers
-    permutations = gammaln(len(op.settings["components"]) + 1.0)
-    return pm.logp(pm.Normal.dist(location, sd), value).sum() + permutations
+    density = log_prior_of_means(location, sd, value)
+    if op.settings["feature"] is None:
+        return density
+    return density + gammaln(len(op.settings["components"]) + 1.0)
 
 
-@_support_point.register(OrderedMeansRV)  # type: ignore[untyped-decorator]
-def _start_of_ordered(op: Any, rv: Any, rng: Any, size: Any, location: Any, sd: Any) -> Any:
-    """One standard deviation from the first to the last."""
+@_support_point.register(MeansRV)  # type: ignore[untyped-decorator]
+def _start_of_means(op: Any, rv: Any, rng: Any, size: Any, location: Any, sd: Any) -> Any:
+    """The locations; those in order are one standard deviation from the first to the last."""
+    if op.settings["feature"] is None:
+        return location
     these = list(op.settings["components"])
     steps = np.linspace(-0.5, 0.5, len(these))
     place = these, op.settings["feature"]

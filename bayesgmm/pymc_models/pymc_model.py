@@ -28,7 +28,7 @@ from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.pymc_models.mixture_distribution import marginal_mixture
 from bayesgmm.pymc_models.prior_distributions import (
     CovariancesPrior,
-    OrderedMeansPrior,
+    MeansPrior,
     WeightsPrior,
 )
 from bayesgmm.pymc_models.transforms import (
@@ -156,10 +156,14 @@ def _means(priors: ResolvedPriors, frame: Coordinates) -> Any:
     numbers = np.full(shape, priors.mean_location), np.full(shape, priors.mean_sd)
     these = priors.ordered_components
     transform = MeansTransform(frame, priors.ordered, these)
-    layout: dict[str, Any] = {"dims": ("component", "feature"), "transform": transform}
-    if priors.ordered is None:
-        return pm.Normal("means", *numbers, **layout)
-    return OrderedMeansPrior("means", *numbers, feature=priors.ordered, components=these, **layout)
+    return MeansPrior(
+        "means",
+        *numbers,
+        feature=priors.ordered,
+        components=these,
+        dims=("component", "feature"),
+        transform=transform,
+    )
 
 
 def _add_rows(

@@ -6,6 +6,8 @@ import numpy as np
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pymc.logprob.transforms import Transform
+from pytensor.graph.basic import Apply
+from pytensor.graph.op import Op
 
 from bayesgmm.posterior.coordinates import Coordinates
 from bayesgmm.pymc_models.loop_ops import Covariances, Means, Weights
@@ -79,6 +81,32 @@ class MeansTransform(Transform):  # type: ignore[misc]
         return constant + value[self._components[1:], self._ordered].sum()
 
 
+class CoordinatesOfCovariances(Op):  # type: ignore[misc]
+    """Rows of Q, with logs of its diagonal, of covariances A (Q' Q)^-1 A' (G, D, D), and A.
+
+    By NumPy: initial points alone need them, and a graph of constants takes the C compiler, which
+    PyTensor calls to fold them, two seconds.
+    """
+
+    __props__ = ()
+
+    def make_node(self, *inputs: Any) -> Apply[Any]:
+        """(G, D (D + 1) / 2)."""
+        covariances, frame = (pt.as_tensor(each, dtype="float64") for each in inputs)
+        groups, d, _ = covariances.type.shape
+        size = d and d * (d + 1) // 2
+        return Apply(self, [covariances, frame], [pt.tensor(dtype="float64", shape=(groups, size))])
+
+    def perform(self, node: Any, inputs: Any, output_storage: Any) -> None:
+        """Evaluate outside a compiled graph."""
+        covariances, frame = inputs
+        lower = np.linalg.solve(frame, np.linalg.cholesky(covariances))
+        i, j = np.tril_indices(len(frame))
+        packed = np.linalg.inv(lower)[:, i, j]
+        packed[:, i == j] = np.log(packed[:, i == j])
+        output_storage[0][0] = packed
+
+
 class CovariancesTransform(Transform):  # type: ignore[misc]
     """Sigma = A (Q' Q)^-1 A'; the coordinates are the rows of Q, with logs of its diagonal."""
 
@@ -89,12 +117,7 @@ class CovariancesTransform(Transform):  # type: ignore[misc]
 
     def forward(self, value: Any, *inputs: Any) -> Any:
         """Coordinates of covariances: rows of Q, (G, D (D + 1) / 2)."""
-        identity = np.eye(len(self._frame))
-        lower = np.linalg.solve(self._frame, identity) @ pt.linalg.cholesky(value)
-        factors = pt.linalg.solve_triangular(lower, identity, lower=True, b_ndim=2)
-        i, j = np.tril_indices(len(identity))
-        packed = factors[..., i, j]
-        return pt.where(i == j, pt.log(pt.abs(packed)), packed)
+        return CoordinatesOfCovariances()(value, self._frame)
 
     def backward(self, value: Any, *inputs: Any) -> Any:
         """Covariances in the data's units."""

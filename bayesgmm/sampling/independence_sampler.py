@@ -54,7 +54,8 @@ class IndependenceSampler:
     def tree(self) -> xr.DataTree:
         """The draws, each chain under an order of the components of its own, as a posterior.
 
-        Groups posterior and sample_stats (logp, acceptance_rate, diverging, mode).
+        Groups posterior and sample_stats (logp, acceptance_rate, mode; diverging, which proposals
+        that do not depend on the state cannot be).
         """
         problem = self._target.problem
         u = np.concatenate(self._kept, axis=1)

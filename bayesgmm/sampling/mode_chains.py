@@ -88,7 +88,7 @@ def draw_over_modes(
     except KeyboardInterrupt:
         return OverModes(drawn._replace(interrupted=True), "not joined")
     if jumped:
-        return OverModes(jumped, "joined")
+        return OverModes(_preceded(jumped, drawn), "joined")
     if converged:
         return OverModes(drawn, "crossed")
     masses = np.cumsum(_laplace_shares(target.modes))
@@ -168,6 +168,16 @@ def _located(drawn: Drawn, target: Target) -> Drawn:
     stats["mode"] = (("chain", "draw"), region.reshape(u.shape[:2]))
     groups = {"posterior": group, "sample_stats": stats}
     return drawn._replace(tree=xr.DataTree.from_dict(groups))
+
+
+def _preceded(jumped: Drawn, drawn: Drawn) -> Drawn:
+    """Draws of jumping chains with a record of the divergences of the run before them."""
+    before = drawn.tree["sample_stats"].to_dataset()["diverging"].values
+    record = {"divergences": int(before.sum()), "transitions": before.size}
+    stats = jumped.tree["sample_stats"].to_dataset()
+    stats.attrs |= {f"preceding_{name}": value for name, value in record.items()}
+    groups = {"posterior": jumped.tree["posterior"].to_dataset(), "sample_stats": stats}
+    return jumped._replace(tree=xr.DataTree.from_dict(groups))
 
 
 def _jump(

@@ -154,7 +154,8 @@ def sample_posterior(
         "not joined": chains may stay at one, and masses are not to be relied on) or "left out":
         of a share of at most 2e-5 of the largest, or beyond the first eight, which `laplace_share`
         bounds as far as Laplace's approximation holds. With several modes, sample_stats has the
-        mode of each draw.
+        mode of each draw; and of chains that jump, as attributes, the divergent and all
+        transitions of the NUTS run before them (preceding_divergences, preceding_transitions).
 
     Raises
     ------

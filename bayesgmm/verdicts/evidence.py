@@ -1,141 +1,21 @@
 """The table of evidence: one check for each question that a posterior has to answer."""
 
-from dataclasses import dataclass
-from typing import Literal
-
 import numpy as np
 
-from bayesgmm.convergence.agreement import ENOUGH, STAY, TOO_FEW, Agreement, is_stuck
-from bayesgmm.verdicts.described_rows import Discrepancy
-from bayesgmm.verdicts.multimodality import Valley
-from bayesgmm.verdicts.sampler_statistics import RecordedModes, Transitions
-
-_ONE_MODE = "the posterior has one mode"
-type State = Literal["good", "care", "bad", "unknown"]
-RESULTS = {"good": "passed", "care": "care", "bad": "failed", "unknown": "not checked"}
+from bayesgmm.convergence.agreement import ENOUGH, STAY, TOO_FEW, is_stuck
+from bayesgmm.verdicts.figures import SPARE, UNCLEAR, Check, Figures
+from bayesgmm.verdicts.mode_evidence import check_modes
 
 # Standard errors between rows and draws above which the draws do not describe the rows.
 _APART = 5.0
 # R-hat above which longer chains are unlikely to help.
 _SLIGHT = 1.1
-# Depth of a valley between two modes; and of one between modes that are known to exist.
-_DEPTH, _SHALLOW = 0.7, 0.5
-# Mass of all modes but the first above which a mean over all draws describes none of them.
-_MINOR = 0.05
-# Mass of modes that were not sampled above which they matter.
-_LEFT_OUT = 0.01
 # Proportion of divergent transitions above which they are not a matter of the tails.
 _DIVERGENT = 0.01
 # Proportion of transitions at the greatest depth, and least fraction of missing information.
 _DEEP, _ENERGY = 0.01, 0.3
-# Proportion of draws with a redundant component above which the model is overfitted.
-_SPARE = 0.5
-# Proportion of ambiguous draws above which relabelled draws are cut where components overlap.
-_UNCLEAR = 0.05
 # Proportion of a chain's draws outside its modal labelling above which labels switch within it.
 STRAY = 0.0025
-
-
-@dataclass(frozen=True)
-class Check:
-    """The answer to one question.
-
-    Attributes
-    ----------
-    question : str
-    state : {"good", "care", "bad", "unknown"}
-        "unknown" if it could not be checked.
-    figure, bound : float
-        NaN if there is none.
-    finding : str
-        A sentence on the figure.
-    consequence : str
-        Advice; empty if there is nothing to do.
-    verdict : str
-        The name of the verdict if this check decides; empty if it never does.
-    """
-
-    question: str
-    state: State
-    figure: float
-    bound: float
-    finding: str
-    consequence: str = ""
-    verdict: str = ""
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What the checks are made of.
-
-    Attributes
-    ----------
-    n_components, n_chains, n_draws : int
-    rows : Discrepancy or None
-        None if the rows are not known.
-    feature_words : tuple of str
-    density, invariant, relabelled : Agreement
-        Of functionals of the density, of other label-invariant quantities (sorted parameters,
-        the partition of the rows), and of relabelled parameters.
-    sampled : float
-        Largest R-hat as sampled.
-    stay : tuple of float
-        The longest run of equal draws of each chain, as a proportion of its draws.
-    valley : Valley
-    modes : RecordedModes or None
-        None if the posterior has no record of modes.
-    transitions : Transitions
-    redundant, unsupported : float
-        Proportion of draws in which two components can be merged, or one removed, at a loss of
-        log-likelihood below the AIC penalty, and the BIC penalty, for one component; NaN if not
-        known.
-    labellings : int
-        Number of different modal labellings of the chains.
-    outside : float
-        Largest proportion of a chain's unambiguous draws outside its modal labelling.
-    switches : int
-        Changes of labelling between successive unambiguous draws, over all chains.
-    ambiguous : float
-        Proportion of draws whose second best labels fit nearly as well as the best.
-    exchanged : float
-        The largest proportion of draws in which two labels can be exchanged at little cost.
-    """
-
-    n_components: int
-    n_chains: int
-    n_draws: int
-    rows: Discrepancy | None
-    feature_words: tuple[str, ...]
-    density: Agreement
-    invariant: Agreement
-    relabelled: Agreement
-    sampled: float
-    stay: tuple[float, ...]
-    valley: Valley
-    modes: RecordedModes | None
-    transitions: Transitions
-    redundant: float
-    unsupported: float
-    labellings: int
-    outside: float
-    switches: int
-    ambiguous: float
-    exchanged: float
-
-    @property
-    def ess(self) -> float:
-        """The least effective sample size of the quantities that have to agree."""
-        parts = [self.density.ess]
-        if not self.unsupported > _SPARE:
-            parts.append(self.invariant.ess)
-            if not self.unclear:
-                parts.append(self.relabelled.ess)
-        return float(np.fmin.reduce(parts))
-
-    @property
-    def unclear(self) -> bool:
-        """True if labels are ambiguous in many draws, or two can be exchanged in many."""
-        return max(self.ambiguous, self.exchanged) > _UNCLEAR
 
 
 def checks(f: Figures) -> tuple[Check, ...]:
@@ -144,7 +24,7 @@ def checks(f: Figures) -> tuple[Check, ...]:
         _rows(f),
         _convergence(f),
         _components(f),
-        _modes(f),
+        check_modes(f),
         _transitions(f),
         _single_components(f),
     )
@@ -152,6 +32,12 @@ def checks(f: Figures) -> tuple[Check, ...]:
 
 def _rows(f: Figures) -> Check:
     question, name = "the draws describe the rows", "rows not described"
+    if not f.gaussian:
+        return Check(
+            question, "unknown", np.nan, _APART,
+            "Rows are compared with draws of Gaussian mixtures only.",
+            "Compare the rows with draws of the model's posterior predictive distribution.",
+        )  # fmt: skip
     if f.rows is None:
         return Check(
             question, "unknown", np.nan, _APART, "The fitted rows are not known.",
@@ -176,12 +62,12 @@ def _rows(f: Figures) -> Check:
 
 def _convergence(f: Figures) -> Check:
     question, name = "the chains agree", "no convergence"
-    if f.unsupported > _SPARE and f.density.r_hat <= _SLIGHT:
+    if f.overfitted and f.density.r_hat <= _SLIGHT:
         # A redundant component moves slowly whatever the sampler: it is what has to be mended.
         name = ""
     if is_stuck(f.stay, f.n_draws):
         return _stuck(f, question)
-    if not (f.density.known or (f.invariant.known and not f.unsupported > _SPARE)):
+    if not (f.density.known or (f.invariant.known and not f.overfitted)):
         reason = "with a single chain" if f.n_chains == 1 else "with so few draws"
         return Check(
             question, "unknown", np.nan, f.density.bound,
@@ -191,7 +77,7 @@ def _convergence(f: Figures) -> Check:
         )  # fmt: skip
     excess = [("label-invariant quantities", f.density)]
     # Chains may differ only in the placement of a component that the data do not support.
-    if not f.unsupported > _SPARE:
+    if not f.overfitted:
         excess.append(("label-invariant quantities", f.invariant))
         if not f.unclear:
             excess.append(("relabelled parameters", f.relabelled))
@@ -231,8 +117,8 @@ def _stuck(f: Figures, question: str) -> Check:
     return Check(
         question, "bad", stay, STAY,
         f"Chain {int(np.argmax(f.stay))} repeats one draw in {100 * stay:.0f} % of its iterations.",
-        "Discard the chain only if you know why it stopped; otherwise sample again with a smaller "
-        "step size (a higher target_accept) or from other starts.",
+        "Discard the chain only if you know why it stopped; otherwise sample again from other "
+        "starts, or with smaller steps (in NUTS, a higher target_accept).",
         "no convergence",
     )  # fmt: skip
 
@@ -240,11 +126,11 @@ def _stuck(f: Figures, question: str) -> Check:
 def _longer(r_hat: float) -> str:
     if r_hat <= _SLIGHT:
         return (
-            "Draw longer chains. If R-hat does not fall, examine traces of the log-likelihood and "
-            "of the sorted means for a mode that the chains visit rarely."
+            "Draw longer chains. If R-hat does not fall, examine traces of the log density and of "
+            "sorted parameters for a mode that the chains visit rarely."
         )
     return (
-        "Do not average over these chains. Compare their log-likelihoods: chains that remain at "
+        "Do not average over these chains. Compare their log densities: chains that remain at "
         "different values are at different modes, and the number of chains at a mode does not "
         "estimate its probability. Draw longer chains."
     )
@@ -253,27 +139,29 @@ def _longer(r_hat: float) -> str:
 def _components(f: Figures) -> Check:
     question, name = "no component is redundant", "overfitted or unidentified component"
     if f.n_components == 1:
-        return Check(question, "good", 0.0, _SPARE, "There is a single component.")
+        return Check(question, "good", 0.0, SPARE, "There is a single component.")
     if np.isnan(f.redundant):
         return Check(
-            question, "unknown", np.nan, _SPARE,
+            question, "unknown", np.nan, SPARE,
             "Redundancy of components is known for Gaussian mixtures only.",
+            f"Fit {_plural(f.n_components - 1, 'component')}, too, and compare the two predictions "
+            "by cross-validation.",
         )  # fmt: skip
     share, criterion = f.redundant, "AIC"
     single = f.unclear or (f.relabelled.holds and f.relabelled.ess >= ENOUGH)
     agree = all(each.holds and each.ess >= ENOUGH for each in (f.density, f.invariant))
     beyond = not (agree and single)
     # A component that the BIC penalty would remove is redundant where chains do not find it.
-    if share <= _SPARE and beyond and f.unsupported > _SPARE:
+    if share <= SPARE and beyond and f.overfitted:
         share, criterion = f.unsupported, "BIC"
-    if share <= _SPARE:
+    if share <= SPARE:
         return Check(
-            question, "good", share, _SPARE,
+            question, "good", share, SPARE,
             f"In {100 * share:.0f} % of the draws, two components can be merged, or one removed, "
             "without a loss of log-likelihood above the AIC penalty for one.",
         )  # fmt: skip
     return Check(
-        question, "care", share, _SPARE,
+        question, "care", share, SPARE,
         f"In {100 * share:.0f} % of the draws, two of the {f.n_components} components can be "
         f"merged, or one removed, at a loss of log-likelihood below the {criterion} penalty for "
         "one: a component is empty, or two describe the same cluster.",
@@ -293,90 +181,10 @@ def _still_valid(f: Figures) -> str:
     return f"are not valid either: R-hat is {f.density.r_hat:.3f}"
 
 
-_ONE_BY_ONE = (
-    "Means and standard deviations over all draws describe neither mode. Summarise the modes one "
-    "by one, or use label-invariant quantities such as the density."
-)
-
-
-def _modes(f: Figures) -> Check:
-    """The modes that the sampler found, or else a valley between those that the chains visit."""
-    v = f.valley
-    if f.modes is not None and (found := _recorded(f.modes, v)).state != "good":
-        return found
-    if v.depth > _DEPTH and not f.unsupported > _SPARE:
-        return Check(
-            _ONE_MODE, "care", v.depth, _DEPTH,
-            f"The distribution of {v.quantity} has two modes, of which the smaller has "
-            f"{100 * v.mass:.0f} % of the draws; the density between them is {100 * v.depth:.0f} % "
-            "below the lower one.",
-            _ONE_BY_ONE,
-            "several modes",
-        )  # fmt: skip
-    if f.modes is None:
-        return Check(
-            _ONE_MODE, "unknown", v.depth, _DEPTH,
-            "No quantity has two separate modes, but modes that no chain visits were not sought.",
-            "Look for modes that no chain visits: compare chains from separate starts, or EM's "
-            "other local maxima (starts_).",
-        )  # fmt: skip
-    return found
-
-
-def _recorded(m: RecordedModes, v: Valley) -> Check:
-    name = "several modes"
-    left = f" {m.left_out} more have {_share(m.bound)} or less." if m.left_out else ""
-    if not (m.joined and min(m.masses) > 0.0):
-        return Check(
-            _ONE_MODE, "bad", float(len(m.masses)), 1.0,
-            f"{len(m.masses)} modes of notable mass were found ({_shares(m)} by Laplace's "
-            "approximation or by draws), but the chains do not move between all of them: the "
-            "proportions of the draws do not estimate their masses.",
-            "Summarise the modes one by one (the group modes has their parameters). Fewer "
-            "components or a more informative prior may leave one mode.",
-            name,
-        )  # fmt: skip
-    if m.bound > _LEFT_OUT:
-        return Check(
-            _ONE_MODE, "care", m.bound, _LEFT_OUT,
-            f"{m.left_out} modes were found but not sampled; Laplace's approximation gives them "
-            f"{_share(m.bound)} of the mass.",
-            "Compare the modes in the group modes, or use fewer components.",
-            name,
-        )  # fmt: skip
-    if len(m.masses) == 1:
-        return Check(
-            _ONE_MODE, "good", v.depth, _DEPTH, f"One mode of notable mass was found.{left}"
-        )
-    finding = f"{len(m.masses)} modes were found and visited ({_shares(m)} of the draws).{left}"
-    minor = 1.0 - m.masses[0]
-    if minor > _MINOR and v.depth > _SHALLOW:
-        return Check(_ONE_MODE, "care", minor, _MINOR, finding, _ONE_BY_ONE, name)
-    # Modes without a valley between them are one for the purposes of a summary.
-    return Check(_ONE_MODE, "good", v.depth, _DEPTH, finding)
-
-
-def _shares(m: RecordedModes) -> str:
-    return ", ".join(_share(each) for each in m.masses)
-
-
-def _share(mass: float) -> str:
-    return f"{100 * mass:.1f} %" if mass >= 0.001 else f"{100 * mass:.2g} %"
-
-
 def _transitions(f: Figures) -> Check:
-    question, name = "the sampler reports no trouble", "divergent transitions"
-    t, total = f.transitions, f.n_chains * f.n_draws
-    if t.divergences:
-        return Check(
-            question, "bad" if t.divergences > _DIVERGENT * total else "care",
-            float(t.divergences), 0.0,
-            f"{t.divergences} of {total} transitions diverged: parts of the posterior may be "
-            "missing.",
-            "Increase target_accept, for example to 0.95; if transitions still diverge, use fewer "
-            "components or a prior that keeps weights and variances from 0.",
-            name,
-        )  # fmt: skip
+    question, t = "the sampler reports no trouble", f.transitions
+    if found := _divergences(f, question):
+        return found
     if t.deepest > _DEEP:
         return Check(
             question, "care", t.deepest, _DEEP,
@@ -397,7 +205,42 @@ def _transitions(f: Figures) -> Check:
             question, "unknown", np.nan, 0.0,
             "The posterior does not record divergent transitions.",
         )  # fmt: skip
+    if t.preceding is not None:
+        return Check(
+            question, "good", 0.0, 0.0,
+            "No transition diverged in the NUTS run to which the proposals of these chains were "
+            "fitted; the proposals themselves cannot diverge.",
+        )  # fmt: skip
     return Check(question, "good", 0.0, 0.0, "No transition diverged.")
+
+
+def _divergences(f: Figures, question: str) -> Check | None:
+    """A check that failed for divergent transitions; None if there are none."""
+    t, total, name = f.transitions, f.n_chains * f.n_draws, "divergent transitions"
+    boundary = "weights and variances from 0" if f.gaussian else "parameters from their boundary"
+    remedy = (
+        "Increase target_accept, for example to 0.95; if transitions still diverge, use fewer "
+        f"components or a prior that keeps {boundary}."
+    )
+    if t.divergences:
+        return Check(
+            question, "bad" if t.divergences > _DIVERGENT * total else "care",
+            float(t.divergences), 0.0,
+            f"{t.divergences} of {total} transitions diverged: parts of the posterior may be "
+            "missing.",
+            remedy,
+            name,
+        )  # fmt: skip
+    if t.preceding is None or not t.preceding[0]:
+        return None
+    return Check(
+        question, "care", float(t.preceding[0]), 0.0,
+        f"{t.preceding[0]} of {t.preceding[1]} transitions diverged in the NUTS run to which the "
+        "proposals of these chains were fitted: the proposals may miss parts of the posterior, "
+        "which the chains would then visit rarely.",
+        remedy,
+        name,
+    )  # fmt: skip
 
 
 def _single_components(f: Figures) -> Check:
@@ -405,7 +248,7 @@ def _single_components(f: Figures) -> Check:
     share = max(f.ambiguous, f.exchanged)
     if not f.unclear:
         return Check(
-            question, "good", share, _UNCLEAR,
+            question, "good", share, UNCLEAR,
             f"Other labels fit nearly as well in {100 * share:.2g} % of the draws.",
         )  # fmt: skip
     finding = (
@@ -423,7 +266,7 @@ def _single_components(f: Figures) -> Check:
             name,
         )  # fmt: skip
     return Check(
-        question, "care", share, _UNCLEAR, finding,
+        question, "care", share, UNCLEAR, finding,
         "Treat summaries of single components as approximate: their means are pushed apart and "
         "their intervals are too short. Label-invariant quantities are not affected.",
     )  # fmt: skip

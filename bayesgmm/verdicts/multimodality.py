@@ -1,7 +1,7 @@
 """Modes that chains visit: a valley in the distribution of a quantity."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,6 +10,9 @@ from bayesgmm.arrays import Array
 # Effective draws in a window, and in addition a proportion of them all: the error of a window's
 # density is at most 15 %, and less where there are more windows.
 _WINDOW, _SHARE = 40, 0.01
+# Windows that a mode has to fill, eight standard deviations from the other, to be found in nearly
+# every sample.
+_SEEN = 2.25
 
 
 @dataclass(frozen=True)
@@ -25,11 +28,15 @@ class Valley:
         valley, 1 if it is empty.
     mass : float
         Proportion of the draws on its smaller side.
+    least : float
+        Proportion of the draws below which a mode may not show in the quantity of least effective
+        size, however far away it is. Quantities of few distinct values show none.
     """
 
     quantity: str = ""
     depth: float = 0.0
     mass: float = 0.0
+    least: float = 1.0
 
 
 def deepest_valley(quantities: Mapping[str, Array], sizes: Mapping[str, float]) -> Valley:
@@ -41,17 +48,19 @@ def deepest_valley(quantities: Mapping[str, Array], sizes: Mapping[str, float]) 
     sizes : mapping from name to float
         Their effective sample sizes, which set the width of the windows.
     """
-    valley = Valley()
+    valley, widest = Valley(), 0.0
     for name, values in quantities.items():
         size = sizes.get(name, np.nan)
         if size >= 2:
-            depth, mass = _valley(values.ravel(), size)
+            window = _WINDOW / min(size, values.size) + _SHARE
+            depth, mass = _valley(values.ravel(), window)
+            widest = max(widest, window)
             if depth > valley.depth:
                 valley = Valley(name, depth, mass)
-    return valley
+    return replace(valley, least=min(_SEEN * widest, 1.0) if widest else 1.0)
 
 
-def _valley(values: Array, size: float) -> tuple[float, float]:
+def _valley(values: Array, window: float) -> tuple[float, float]:
     """Depth and mass of the deepest valley in the density by spacings.
 
     The density within m successive order statistics is m divided by their distance, so its relative
@@ -61,7 +70,7 @@ def _valley(values: Array, size: float) -> tuple[float, float]:
     if not (np.isfinite(unit) and unit > 0.0):
         return 0.0, 0.0
     ordered = np.sort(values) / unit
-    step = int(np.ceil(len(ordered) * (_WINDOW / min(size, len(ordered)) + _SHARE)))
+    step = int(np.ceil(len(ordered) * window))
     if len(ordered) <= 2 * step:
         return 0.0, 0.0
     distances = ordered[step:] - ordered[:-step]

@@ -1,6 +1,8 @@
-"""What a sampler recorded: divergences, depth of trees, energies, and the modes that it sought."""
+"""What a sampler recorded of its transitions: divergences, depth of trees, energies."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -24,6 +26,9 @@ class Transitions:
         Proportion of transitions that ended at the greatest depth; NaN if not recorded.
     energy : float
         The least Bayesian fraction of missing information of all chains; NaN if not recorded.
+    preceding : tuple of int, or None
+        Divergent and all transitions of the NUTS run to whose draws the proposals of these chains
+        were fitted; None for other chains. Independent proposals themselves cannot diverge.
 
     References
     ----------
@@ -34,6 +39,13 @@ class Transitions:
     divergences: int | None
     deepest: float
     energy: float
+    preceding: tuple[int, int] | None = None
+
+    @property
+    def all_divergences(self) -> int | None:
+        """Divergent transitions, those of a preceding run included."""
+        before = 0 if self.preceding is None else self.preceding[0]
+        return None if self.divergences is None else self.divergences + before
 
 
 def read_transitions(posterior: Posterior) -> Transitions:
@@ -47,51 +59,14 @@ def read_transitions(posterior: Posterior) -> Transitions:
         None if diverging is None else int(diverging.sum()),
         np.nan if depth is None else float(depth.mean()),
         _energy(group),
+        _preceding(group.attrs),
     )
 
 
-@dataclass(frozen=True)
-class RecordedModes:
-    """The modes that `sample_posterior` found.
-
-    Attributes
-    ----------
-    masses : tuple of float
-        Proportion of the draws at each mode that was sampled, the largest first; where chains stay
-        at their modes, the proportions of Laplace's approximation.
-    joined : bool
-        False if chains stay at one of several modes.
-    left_out : int
-        Number of modes that were not sampled, for want of mass.
-    bound : float
-        Their share by Laplace's approximation.
-    """
-
-    masses: tuple[float, ...]
-    joined: bool
-    left_out: int
-    bound: float
-
-
-def read_modes(posterior: Posterior) -> RecordedModes | None:
-    """Read the group ``modes``; None without it."""
-    if isinstance(posterior, xr.Dataset) or "modes" not in posterior.children:
+def _preceding(attributes: Mapping[Any, Any]) -> tuple[int, int] | None:
+    if "preceding_transitions" not in attributes:
         return None
-    group = posterior["modes"].to_dataset()
-    if not {"state", "mass", "laplace_share"} <= set(group.data_vars):
-        return None
-    states = group["state"].values.astype(str)
-    sampled = states != "left out"
-    if not sampled.any():
-        return None
-    joined = not (states == "not joined").any()
-    shares = group["mass" if joined else "laplace_share"].values[sampled]
-    return RecordedModes(
-        tuple(sorted(map(float, shares), reverse=True)),
-        joined,
-        int((~sampled).sum()),
-        float(group["laplace_share"].values[~sampled].sum()),
-    )
+    return int(attributes["preceding_divergences"]), int(attributes["preceding_transitions"])
 
 
 def _energy(group: xr.Dataset) -> float:

@@ -25,10 +25,11 @@ from bayesgmm.labels.stand_in_rows import equivalent_rows
 from bayesgmm.posterior.draws import Posterior
 from bayesgmm.results import Result
 from bayesgmm.verdicts.described_rows import discrepancy
-from bayesgmm.verdicts.evidence import RESULTS, Check, Figures, State
+from bayesgmm.verdicts.figures import RESULTS, Check, Figures, State
 from bayesgmm.verdicts.multimodality import deepest_valley
+from bayesgmm.verdicts.recorded_modes import read_modes
 from bayesgmm.verdicts.redundancy import Redundancy, redundancy
-from bayesgmm.verdicts.sampler_statistics import read_modes, read_transitions
+from bayesgmm.verdicts.sampler_statistics import read_transitions
 from bayesgmm.verdicts.verdict import Verdict, reach_verdict
 
 SAMPLED, RELABELLED, INVARIANT = "as sampled", "relabelled", "label-invariant"

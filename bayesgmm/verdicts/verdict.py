@@ -5,7 +5,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from bayesgmm.verdicts.evidence import STRAY, Check, Figures, State, checks, times
+from bayesgmm.verdicts.evidence import STRAY, checks, times
+from bayesgmm.verdicts.figures import Check, Figures, State
 
 _AFTER_RELABELLING = "Summarise single components only after relabelling."
 _RANK: tuple[State, ...] = ("good", "unknown", "care", "bad")
@@ -32,8 +33,8 @@ class Verdict:
 
     CAVEAT: ClassVar[str] = (
         "An R-hat near 1 shows that the chains agree with one another, not that they cover the "
-        "whole posterior: R-hat does not detect a mode that no chain reached. To look for one, use "
-        "more chains with separate starts, and compare EM's other local maxima (starts_)."
+        "whole posterior: R-hat does not detect a mode that no chain reached. Chains from other "
+        "starts may."
     )
 
 

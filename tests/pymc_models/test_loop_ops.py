@@ -8,7 +8,15 @@ import pytensor.tensor as pt
 import pytest
 from problems import priors_of, rows
 
-from bayesgmm.pymc_models.loop_ops import Covariances, Means, Weights, log_prior_of_covariances
+from bayesgmm.pymc_models.loop_ops import (
+    Covariances,
+    DensityOp,
+    Means,
+    MeansDensity,
+    Weights,
+    WeightsDensity,
+    log_prior_of_covariances,
+)
 
 INTERPRETED = pytensor.compile.mode.Mode(linker="py", optimizer="fast_compile")
 A = np.array([[2.0, 0.0, 0.0], [0.3, 0.5, 0.0], [-1.0, 0.7, 30.0]])
@@ -29,6 +37,11 @@ def operations():
     yield "weights", Weights()(y)[0].owner, rng.standard_normal(3)
     yield "means", Means()(m, [1.0, 2.0, 3.0], FULL).owner, rng.standard_normal((4, 3))
     yield "covariances", Covariances()(q, A)[0].owner, rng.standard_normal((2, 6))
+    w, mu = pt.dvector(shape=(3,)), pt.dmatrix(shape=(4, 3))
+    density = WeightsDensity()(w, [2.0, 0.5, 7.0])[0]
+    yield "prior of weights", density.owner, np.array([0.2, 0.7, 0.1])
+    numbers = rng.standard_normal((4, 3)), 1.0 + rng.random((4, 3))
+    yield "prior of means", MeansDensity()(mu, *numbers)[0].owner, rng.standard_normal((4, 3))
     for case in [
         ("full", 3, {}),
         ("full", 3, {"hierarchical": False}),
@@ -45,12 +58,13 @@ def operations():
 )
 def test_loops_are_the_graphs(node, value):
     variable, rng = node.inputs[0], np.random.default_rng(3)
+    is_density = isinstance(node.op, DensityOp)
     graphs = node.op.graph(*node.inputs)
     slopes = [rng.standard_normal(each.eval({variable: value}).shape) for each in graphs]
     found = []
     for outputs in (node.outputs, graphs):
-        # The density of covariances has its gradient among the results, and no second derivative.
-        first = zip(outputs, slopes[: 1 if value.ndim == 3 else None], strict=False)
+        # Densities have their gradients among the results, and no second derivative.
+        first = zip(outputs, slopes[: 1 if is_density else None], strict=False)
         gradient = pt.grad(sum((each * slope).sum() for each, slope in first), variable)
         if value.ndim == 3:
             # Gradients in the two halves of a symmetric matrix may be shared out at will.

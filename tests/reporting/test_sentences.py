@@ -16,6 +16,7 @@ PACKAGE = Path(__file__).parents[2] / "bayesgmm"
 # The report, the plots that it shows, and the rooms whose errors and notes it prints.
 ROOMS = (
     "verdicts",
+    "convergence",
     "reporting",
     "diagnostics",
     "labels",

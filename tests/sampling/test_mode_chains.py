@@ -7,8 +7,8 @@ import pytest
 import xarray as xr
 from ordered_components import in_order_of_means
 
-from bayesgmm import Priors, load_dataset, sample_posterior
-from bayesgmm.sampling import mode_chains
+from bayesgmm import Priors, label_switching, load_dataset, sample_posterior
+from bayesgmm.sampling import mode_chains, sampling
 from bayesgmm.sampling.independence_sampler import IndependenceSampler
 from bayesgmm.sampling.mode_chains import that_matter
 from bayesgmm.sampling.mode_proposal import StudentMixture, Target
@@ -117,11 +117,35 @@ def test_where_jumps_are_not_accepted_chains_begin_by_mass(monkeypatch):
     monkeypatch.setattr(mode_chains, "_LEAST_ACCEPTANCE", 2.0)
     tree = sample_posterior(enzyme_shaped(), 3, **SHORT)
     assert tree.attrs["modes"] == "not joined"
+    found = label_switching(tree).evidence.loc["the posterior has one mode"]
+    assert found["result"] == "failed"
+    assert "means of x0 0.1" in found["finding"]
+    assert "with 0 draws" in found["finding"]
     modes = tree["modes"].to_dataset()
     assert set(modes["state"].values) <= {"not joined", "left out"}
     # Most of Laplace's mass is at the first mode.
     assert float(modes["laplace_share"][0]) > 0.9
     assert (tree["sample_stats"]["mode"].values[:, 0] == 0).all()
+
+
+def test_divergences_of_the_run_before_jumping_chains_are_kept(monkeypatch):
+    plain = sampling.draw_by_nutpie
+
+    def diverging(*arguments):
+        drawn = plain(*arguments)
+        drawn.tree["sample_stats"]["diverging"].values[1, :9] = True
+        return drawn
+
+    monkeypatch.setattr(sampling, "draw_by_nutpie", diverging)
+    tree = sample_posterior(enzyme_shaped(), 3, **SHORT)
+    assert tree.attrs["modes"] == "joined"
+    stats = tree["sample_stats"]
+    assert not stats["diverging"].values.any()
+    assert stats.attrs["preceding_divergences"] >= 9
+    assert stats.attrs["preceding_transitions"] == 800
+    line = label_switching(tree).evidence.loc["the sampler reports no trouble"]
+    assert line["result"] == "care"
+    assert "NUTS run" in line["finding"]
 
 
 def test_an_interrupt_while_proposals_are_fitted(monkeypatch):

@@ -90,9 +90,18 @@ def permuted(arrays, orders):
     ]
 
 
-# The record of a sampler that found one mode.
+# The record of a sampler that found one mode; its parameters, which are shown only beside those of
+# others, are of one component.
 ONE_MODE = xr.Dataset(
-    {"mass": ("mode", [1.0]), "laplace_share": ("mode", [1.0]), "state": ("mode", ["only"])}
+    {
+        "mass": ("mode", [1.0]),
+        "laplace_share": ("mode", [1.0]),
+        "state": ("mode", ["only"]),
+        "draws": ("mode", [1]),
+        "weights": (("mode", "component"), [[1.0]]),
+        "means": (("mode", "component", "feature"), [[[0.0]]]),
+    },
+    {"feature": ["x0"]},
 )
 
 

@@ -7,9 +7,10 @@ import pytest
 
 from bayesgmm.convergence.agreement import Agreement
 from bayesgmm.verdicts.described_rows import Discrepancy
-from bayesgmm.verdicts.evidence import Figures
+from bayesgmm.verdicts.figures import Figures
 from bayesgmm.verdicts.multimodality import Valley
-from bayesgmm.verdicts.sampler_statistics import RecordedModes, Transitions
+from bayesgmm.verdicts.recorded_modes import RecordedModes
+from bayesgmm.verdicts.sampler_statistics import Transitions
 from bayesgmm.verdicts.verdict import reach_verdict
 
 GOOD = Agreement("log-likelihood", 1.002, 1.01, 1.002, 1500.0)
@@ -118,6 +119,7 @@ def test_few_effective_draws():
     ("transitions", "name"),
     [
         (Transitions(1, 0.0, 1.0), "divergent transitions"),
+        (Transitions(0, np.nan, np.nan, (7, 400)), "divergent transitions"),
         (Transitions(0, 0.2, 1.0), "slow transitions"),
         (Transitions(0, 0.0, 0.1), "slow transitions"),
     ],
@@ -127,22 +129,58 @@ def test_the_sampler_s_warnings_weigh(transitions, name):
     assert (found.name, found.state) == (name, "care")
 
 
+def test_the_run_before_jumping_chains_is_named():
+    jumped = Transitions(0, np.nan, np.nan, (7, 400))
+    found = reach_verdict(replace(HEALTHY, transitions=jumped))
+    assert "7 of 400 transitions diverged in the NUTS run" in found.explanation
+    quiet = reach_verdict(replace(HEALTHY, transitions=replace(jumped, preceding=(0, 400))))
+    assert (quiet.name, quiet.state) == ("no switching", "good")
+    assert "cannot diverge" in quiet.evidence[4].finding
+
+
+PLACES = ("98.0 %, at weights 0.50, 0.50 and means of x0 1, 2", "2.0 %, at weights 0.90, 0.10")
+
+
 def test_modes_that_were_sought():
     left_out = RecordedModes((1.0,), True, 2, 1e-6)
     found = reach_verdict(replace(HEALTHY, modes=left_out))
     assert (found.name, found.state) == ("no switching", "good")
-    assert "2 more have 0.0001 % or less" in found.evidence[3].finding
+    assert "2 other modes of 0.0001 % of the mass together" in found.evidence[3].finding
     # A second mode of 2 % is included in the draws and does not spoil their means.
-    small = RecordedModes((0.98, 0.02), True, 0, 0.0)
+    small = RecordedModes((0.98, 0.02), True, 0, 0.0, PLACES)
     found = reach_verdict(replace(HEALTHY, modes=small, valley=Valley("q", 0.6, 0.02)))
     assert (found.name, found.state) == ("no switching", "good")
-    large = RecordedModes((0.7, 0.3), True, 0, 0.0)
+    assert (
+        "2 modes of notable mass were found, and the chains move between all"
+        in found.evidence[3].finding
+    )
+    large = RecordedModes((0.7, 0.3), True, 0, 0.0, PLACES)
     found = reach_verdict(replace(HEALTHY, modes=large, valley=Valley("q", 0.6, 0.3)))
     assert (found.name, found.state) == ("several modes", "care")
-    apart = RecordedModes((0.7, 0.3), False, 0, 0.0)
+    assert PLACES[1] in found.explanation
+    apart = RecordedModes((0.7, 0.3), False, 0, 0.0, PLACES)
     found = reach_verdict(replace(HEALTHY, modes=apart))
     assert (found.name, found.state) == ("several modes", "bad")
-    assert "70.0 %, 30.0 %" in found.explanation
+    assert f"{PLACES[0]}; {PLACES[1]}." in found.explanation
+
+
+def test_advice_suits_the_family():
+    """Mixtures of other families have neither starts_ nor sample_posterior, nor need X."""
+    unknown = {"rows": None, "modes": None, "transitions": Transitions(None, np.nan, np.nan)}
+    gaussian = reach_verdict(replace(HEALTHY, **unknown))
+    assert "starts_" in gaussian.advice
+    assert "Give the fitted rows as X" in gaussian.advice
+    other = replace(HEALTHY, **unknown, feature_words=(), redundant=np.nan, unsupported=np.nan)
+    for change in ({}, {"stay": (0.0, 1.0)}, {"transitions": Transitions(9, 0.0, 1.0)},
+                   {"invariant": BAD}, {"n_chains": 1}):  # fmt: skip
+        verdict = reach_verdict(replace(other, **change))
+        said = " ".join(
+            [verdict.advice, verdict.CAVEAT, *(e.consequence for e in verdict.evidence)]
+        )
+        for word in ("starts_", "sample_posterior", "select_mixture", " X", "variances", "means"):
+            assert word not in said, (word, said)
+        assert "allocations" in said
+        assert "posterior predictive" in said
 
 
 def test_no_sentence_contradicts_the_verdict():
@@ -167,7 +205,9 @@ def test_no_sentence_contradicts_the_verdict():
 
 
 def test_modes_that_were_not_sampled_weigh():
-    found = reach_verdict(replace(HEALTHY, modes=RecordedModes((1.0,), True, 5, 0.2)))
+    left_out = RecordedModes((0.8,), True, 5, 0.2, left_places=PLACES[1:])
+    found = reach_verdict(replace(HEALTHY, modes=left_out))
     assert (found.name, found.state) == ("several modes", "care")
+    assert f"20.0 % of the mass: {PLACES[1]}." in found.explanation
     found = reach_verdict(replace(HEALTHY, modes=RecordedModes((1.0, 0.0), True, 0, 0.0)))
     assert (found.name, found.state) == ("several modes", "bad")

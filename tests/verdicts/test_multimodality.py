@@ -38,3 +38,17 @@ def test_two_modes(share, unit):
 
 def test_a_constant_has_none():
     assert depth(np.ones((4, 100))) == 0.0
+
+
+@pytest.mark.parametrize("size", [400, 4000])
+def test_the_least_mass_of_a_mode_that_shows(size):
+    """A mode of that mass, eight standard deviations away, shows; smaller ones may not."""
+    rng = np.random.default_rng(size)
+    found = []
+    for _ in range(20):
+        least = deepest_valley({"q": rng.standard_normal((4, size // 4))}, {"q": size}).least
+        far = rng.random((4, size // 4)) < least
+        found.append(depth(rng.standard_normal(far.shape) + 8.0 * far))
+    assert np.mean(np.array(found) > 0.7) >= 0.95
+    assert least == pytest.approx(2.25 * (40 / size + 0.01))
+    assert deepest_valley({}, {}).least == 1.0

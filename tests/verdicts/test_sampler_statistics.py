@@ -29,3 +29,11 @@ def test_what_was_not():
     assert nothing.divergences is None
     assert np.isnan([nothing.deepest, nothing.energy]).all()
     assert read_transitions(tree(lp=np.zeros((2, 10)))).divergences is None
+
+
+def test_divergences_of_the_run_before_jumping_chains():
+    jumping = tree(diverging=np.zeros((2, 100), bool))
+    jumping["sample_stats"].attrs |= {"preceding_divergences": 7, "preceding_transitions": 400}
+    found = read_transitions(jumping)
+    assert (found.divergences, found.preceding, found.all_divergences) == (0, (7, 400), 7)
+    assert read_transitions(tree(diverging=np.ones((2, 10), bool))).all_divergences == 20

@@ -18,7 +18,7 @@ from bayesgmm.reporting.parts import (
 )
 from bayesgmm.reporting.sections.parameters import shown_features
 from bayesgmm.reporting.svg import RASTER_FROM, released, style, to_svg
-from bayesgmm.verdicts.evidence import RESULTS
+from bayesgmm.verdicts.figures import RESULTS
 from bayesgmm.verdicts.switching import LabelSwitching
 
 _SHORT = {

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
 from bayesgmm.arrays import Array
 from bayesgmm.convergence.agreement import AGREE, mcse
@@ -28,6 +27,7 @@ from bayesgmm.reporting.parts import (
 )
 from bayesgmm.reporting.sections.parameters import shown_features
 from bayesgmm.reporting.svg import panels, style, to_svg
+from bayesgmm.verdicts.sampler_statistics import Transitions, read_transitions
 from bayesgmm.verdicts.switching import RELABELLED
 
 _ENOUGH = 400
@@ -45,8 +45,8 @@ def posterior_section(inputs: Inputs) -> Section:
     relabelled = statistics[statistics["form"] == RELABELLED].set_index("quantity")
     largest = float(relabelled["r_hat"].max())
     bulk, tail = float(relabelled["ess_bulk"].min()), float(relabelled["ess_tail"].min())
-    divergences = _divergences(inputs.posterior)
-    state, sentences = _judge(draws, largest, min(bulk, tail), divergences)
+    transitions = read_transitions(inputs.posterior)
+    state, sentences = _judge(draws, largest, min(bulk, tail), transitions)
     if state == "good":
         state = inputs.switching.state
     if inputs.switching.cut:
@@ -81,22 +81,14 @@ def posterior_section(inputs: Inputs) -> Section:
             "largest_r_hat": largest,
             "least_ess_bulk": bulk,
             "least_ess_tail": tail,
-            "divergences": divergences,
+            "divergences": transitions.all_divergences,
             "interval_probability": PROBABILITY,
         },
     )
 
 
-def _divergences(posterior: Any) -> int | None:
-    """Number of divergent transitions; None if the sampler did not record them."""
-    if not isinstance(posterior, xr.DataTree) or "sample_stats" not in posterior.children:
-        return None
-    statistics = posterior["sample_stats"].dataset
-    return int(statistics["diverging"].sum()) if "diverging" in statistics else None
-
-
 def _judge(
-    draws: Draws, r_hat: float, ess: float, divergences: int | None
+    draws: Draws, r_hat: float, ess: float, transitions: Transitions
 ) -> tuple[State, list[str]]:
     drawn = f"{plural(draws.n_chains, 'chain')} of {plural(draws.n_draws, 'draw')}"
     if not np.isfinite(r_hat):
@@ -114,14 +106,15 @@ def _judge(
         sentences.append(
             f"Intervals are imprecise at effective sample sizes below {_ENOUGH}. Draw more."
         )
-    if divergences:
+    before = " in the run to which proposals were fitted" if transitions.preceding else ""
+    if transitions.all_divergences:
         state = "bad" if state == "bad" else "care"
         sentences.append(
-            f"{plural(divergences, 'transition')} diverged, so parts of the posterior may be "
-            "missing. Increase target_accept."
+            f"{plural(transitions.all_divergences, 'transition')} diverged{before}, so parts of "
+            "the posterior may be missing. Increase target_accept."
         )
-    elif divergences == 0:
-        sentences.append("No transition diverged.")
+    elif transitions.all_divergences == 0:
+        sentences.append(f"No transition diverged{before}.")
     return state, sentences
 
 
