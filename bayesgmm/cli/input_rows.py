@@ -48,6 +48,7 @@ def read_rows(
     *,
     columns: list[str] | None,
     exclude: list[str] | None,
+    errors: list[str] | None,
     label_column: str | None,
     drop_missing: bool,
     quiet: bool,
@@ -61,7 +62,7 @@ def read_rows(
     """
     from bayesgmm.data.tables import chosen_columns
 
-    exclude = exclude or []
+    exclude = [*(exclude or []), *(errors or [])]
     table, name, label_column = _source(data, label_column, form)
     named = columns is not None or choice is not None
     if columns is None and choice is not None:
@@ -74,11 +75,15 @@ def read_rows(
     chosen = _select(table, columns, label_column, exclude)
     kept = _kept(chosen.X, drop_missing)
     dropped = len(chosen.X) - len(kept)
-    X, labels = chosen.X, chosen.labels
+    labels = chosen.labels
+    rows = _checked(chosen, _variances(table, chosen, errors), allow_unseen=choice is not None)
     if dropped:
         name += f" ({dropped} row{'s' * (dropped > 1)} with missing values left out)"
-        X, labels = X[kept], None if labels is None else [labels[i] for i in kept]
-    return Rows(name, _checked(X, chosen.feature_names), labels, label_column, table, kept)
+        rows, labels = rows.take(kept), None if labels is None else [labels[i] for i in kept]
+        rows = rows._replace(has_missing=False)
+    elif rows.has_missing and not quiet:
+        click.echo(f"Note: {_missing(rows)}", err=True)
+    return Rows(name, rows, labels, label_column, table, kept)
 
 
 def _kept(X: "Array", drop_missing: bool) -> "Indices":
@@ -96,20 +101,50 @@ def _kept(X: "Array", drop_missing: bool) -> "Indices":
     return kept
 
 
-def _checked(X: "Array", names: tuple[str, ...] | None) -> "Data":
-    """Check rows; the error on missing values has the command line that leaves them out."""
+def _variances(table: "Table", chosen: "ChosenColumns", errors: list[str] | None) -> "Array | None":
+    """Return the squares of the columns of standard errors, in the order of the chosen columns."""
+    from bayesgmm.data.tables import select
+
+    if not errors:
+        return None
+    if len(errors) != chosen.X.shape[1]:
+        raise bayesgmm.errors.InputError(
+            f"--errors names {len(errors)} columns, but {chosen.X.shape[1]} are fitted. Name the "
+            "column of the standard errors of each, in their order."
+        )
+    found = select(table, errors, None, []).X
+    if (found < 0.0).any():
+        raise bayesgmm.errors.InputError(
+            f"--errors: a standard error in row {int((found < 0.0).any(axis=1).argmax())} is "
+            "negative."
+        )
+    return found**2
+
+
+def _checked(chosen: "ChosenColumns", variances: "Array | None", *, allow_unseen: bool) -> "Data":
+    """Check rows, which may lack entries, and their errors."""
     from bayesgmm.data.validation import check_data
 
-    rows = check_data(X, feature_names=names, allow_nan=True)
-    if rows.has_missing:
-        try:
-            check_data(rows)
-        except bayesgmm.errors.InputError as error:
-            line = command_line(extra=["--drop-missing"])
-            raise bayesgmm.errors.InputError(
-                f"{error} To leave these rows out:\n  {line}"
-            ) from None
-    return rows
+    return check_data(
+        chosen.X,
+        feature_names=chosen.feature_names,
+        allow_nan=True,
+        allow_unseen=allow_unseen,
+        error_covariances=variances,
+    )
+
+
+def _missing(rows: "Data") -> str:
+    """Return a sentence on missing entries, with the command line that leaves their rows out."""
+    import numpy as np
+
+    missing = np.isnan(rows.X)
+    n = int(missing.any(axis=1).sum())
+    return (
+        f"{missing.sum():,} entries in {n:,} of {len(rows.X):,} rows are missing. What was seen of "
+        "these rows is used, which is right if entries are missing at random. To leave the rows "
+        f"out:\n  {command_line(extra=['--drop-missing'])}"
+    )
 
 
 def _source(

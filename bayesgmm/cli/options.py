@@ -159,6 +159,11 @@ def reading_options(command: Any) -> Any:
             callback=split,
             help="Marks of missing values beside the usual ones, as -999,unknown.",
         ),
+        click.option(
+            "--errors",
+            callback=split,
+            help="Columns of the standard errors of the fitted columns, in their order.",
+        ),
         click.option("--exclude", callback=split, help="Columns to leave out: names or positions."),
         click.option(
             "--columns", callback=split, help="Columns to fit: names or positions, as a,b,2."

@@ -60,7 +60,7 @@ def predict(
                 **source,
             )
         with stage("Computing the memberships"):
-            mixture.check_rows(rows.X)
+            mixture.check_observed(rows.X)
             content = memberships_csv(rows, mixture)
     if output is None or output == STANDARD_OUTPUT:
         click.echo(content, nl=False)

@@ -2,10 +2,10 @@
 
 import itertools
 
+from bayesgmm.convergence.monitored import parameter_name
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.uncertainty.parameter_vectors import reported
-from bayesgmm.verdicts.switching import parameter_name
 
 
 def page_names(inputs: Inputs, mixture: Mixture) -> list[str]:

@@ -4,8 +4,10 @@ import json
 import shlex
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from bayesgmm import GaussianMixture
 from bayesgmm.data.csv_files import csv_text
 
 X = np.random.default_rng(0).normal(size=(40, 2))
@@ -75,15 +77,16 @@ def test_decimal_commas_are_recognised_and_proposed(bayesgmm_command, tmp_path, 
     assert output.exists()
 
 
-def test_missing_values_are_dropped_by_request(bayesgmm_command, tmp_path):
+def test_missing_values_are_fitted_with_a_note_or_dropped_by_request(bayesgmm_command, tmp_path):
     path = tmp_path / "x.csv"
     cells = [[f"{a:.3f}", f"{b:.3f}", "g" * (i % 2 + 1)] for i, (a, b) in enumerate(X)]
     for i, mark in enumerate(["NA", "N/A", "null", "?", ".", "-", "", "#N/A"]):
         cells[i][i % 2] = mark
     path.write_text("a,b,g\n" + "\n".join(map(",".join, cells)))
     result = bayesgmm_command("fit", path, "-k", 1, "--label-column", "g", "--json")
-    assert result.exit_code == 1
-    assert "8 NaN in 8 of 40 rows (first: row 0, column 'a')" in result.stderr
+    assert result.exit_code == 0
+    assert "Note: 8 entries in 8 of 40 rows are missing." in result.stderr
+    assert json.loads(result.stdout)["n_rows"] == 40
     result = pasted(bayesgmm_command, result.stderr)
     assert result.exit_code == 0
     found = json.loads(result.stdout)
@@ -121,7 +124,7 @@ def test_numbers_that_often_mark_missing_values_are_noted(bayesgmm_command, tmp_
     assert "Note: the number -999 in column 'b', column 'c' often marks a missing" in result.stderr
     assert "--na unknown,-999" in result.stderr
     result = pasted(bayesgmm_command, result.stderr)
-    assert "6 NaN in 3 of 40 rows" in result.stderr
+    assert "6 entries in 3 of 40 rows are missing" in result.stderr
     result = pasted(bayesgmm_command, result.stderr)
     assert json.loads(result.stdout)["n_rows"] == 37
 
@@ -134,3 +137,19 @@ def test_encodings(bayesgmm_command, tmp_path, encoding):
     western = encoding in {"latin-1", "cp1252"}
     assert ("Note:" in result.stderr) == western
     assert bayesgmm_command("fit", path, "-k", 1, "--quiet").stderr == ""
+
+
+def test_columns_of_standard_errors(bayesgmm_command, tmp_path):
+    errors = np.random.default_rng(2).uniform(0.1, 0.5, X.shape)
+    columns = dict(zip(["a", "b", "a_error", "b_error"], [*X.T, *errors.T], strict=True))
+    path = written(tmp_path / "x.csv", columns)
+    arguments = ("fit", path, "-k", 1, "--json", "--errors")
+    result = bayesgmm_command(*arguments, "a_error,b_error")
+    found = json.loads(result.stdout)
+    rows = pd.read_csv(path).to_numpy()
+    fit = GaussianMixture().fit(rows[:, :2], error_covariances=rows[:, 2:] ** 2)
+    assert found["feature_names"] == ["a", "b"]
+    assert found["log_likelihood"] == pytest.approx(fit.log_likelihood_, rel=1e-12)
+    assert found["bic"] == pytest.approx(fit.bic(), rel=1e-12)
+    result = bayesgmm_command(*arguments, "a_error")
+    assert (result.exit_code, "--errors names 1 columns, but 3" in result.stderr) == (1, True)
