@@ -18,7 +18,7 @@ def other_rows(posterior: Posterior, x: Array) -> int | None:
         return None
     (values,) = candidates.values()
     sampled = values.reshape(len(values), -1)
-    same = sampled.shape == x.shape and np.array_equal(_sorted(sampled), _sorted(x))
+    same = sampled.shape == x.shape and np.array_equal(_sorted(sampled), _sorted(x), equal_nan=True)
     return None if same else len(sampled)
 
 

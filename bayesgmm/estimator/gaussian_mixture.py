@@ -634,6 +634,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """The row weights of the fit if `x` (n, D) are its rows, and if it had any."""
         return self._of_fitted(x)[0]
 
+    def errors_of(self, x: Array) -> Array | None:
+        """The measurement errors of the fit if `x` (n, D) are its rows, as `Data` has them."""
+        return self._of_fitted(x)[1]
+
     def _of_fitted(self, x: Array) -> tuple[Array | None, Array | None]:
         """Row weights and errors of the fit, if `x` are its rows."""
         if self._fitted is None or self._fitted[0] != _digest(x):
@@ -767,7 +771,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 f"{data.feature_names}."
             )
         if error_covariances is None and data.errors is None:
-            data = data._replace(errors=self._of_fitted(data.X)[1])
+            data = data._replace(errors=self.errors_of(data.X))
         return data
 
     def __sklearn_tags__(self) -> Any:

@@ -202,14 +202,18 @@ def read_rows(posterior: Posterior, n_features: int, X: Any = None) -> Data:
     return rows_of(X, n_features, "the posterior's means have")
 
 
+def has_errors(posterior: Any) -> bool:
+    """True if the fitted rows are stored with measurement errors."""
+    if not isinstance(posterior, xr.DataTree) or "constant_data" not in posterior.children:
+        return False
+    return "error_covariances" in posterior["constant_data"].data_vars
+
+
 def _stored_errors(posterior: Posterior) -> Array | None:
     """Errors of the fitted rows as `Data` has them, from ``constant_data``."""
-    if not isinstance(posterior, xr.DataTree) or "constant_data" not in posterior.children:
+    if not has_errors(posterior):
         return None
-    group = posterior["constant_data"].to_dataset()
-    if "error_covariances" not in group.data_vars:
-        return None
-    errors = group["error_covariances"].values
+    errors = posterior["constant_data"].to_dataset()["error_covariances"].values
     return np.ascontiguousarray(errors.reshape(len(errors), -1))
 
 

@@ -5,6 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from bayesgmm.data.validation import check_data
 from bayesgmm.errors import BayesGMMError, BayesGMMWarning, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
@@ -54,16 +57,16 @@ def report(
     title: str | None = None,
     source: str | None = None,
     command: str | None = None,
+    error_covariances: ArrayLike | None = None,
 ) -> Report:
     """One page on a fit: its parameters, diagnostics, and an overall verdict.
 
     Parameters
     ----------
     X : array-like or data frame of shape (n, D)
-        The fitted rows.
+        The fitted rows; NaN are missing.
     n_components : int, optional
-        K of a mixture with full covariances that is fitted here, to the rows without missing
-        entries, in place of `em`.
+        K of a mixture with full covariances that is fitted here, in place of `em`.
     em : GaussianMixture, optional
         Fitted to X. The mixture is evaluated on other rows, and the page says so.
     posterior : DataTree or Dataset, or True, optional
@@ -82,6 +85,9 @@ def report(
         Origin of the rows, in words.
     command : str, optional
         A command line that produces the same page, shown in it.
+    error_covariances : array-like, optional
+        Measurement errors of the rows, as in `GaussianMixture.fit`. None: those of the fit or the
+        posterior if X are their rows.
 
     Returns
     -------
@@ -112,12 +118,16 @@ def report(
     for name, text in (("title", title), ("source", source), ("command", command)):
         if not isinstance(text, str | None):
             raise InvalidParameterError(f"{name} must be a text, not a {type(text).__name__}.")
-    data = check_data(X, allow_nan=True)
+    data = check_data(X, allow_nan=True, error_covariances=error_covariances)
     em, posterior = computed(data, n_components, em, posterior)
     inputs = gather(data, em, posterior, variables, truth, labels, selection, source, command)
     sections = [_made(key, name, make, inputs) for key, name, make in _SECTIONS]
-    n, d = inputs.X.shape
-    subtitle = f"{plural(n, 'row')}, {plural(d, 'column')}, {inputs.source}"
+    n, d = inputs.observed.X.shape
+    missing = int(np.isnan(inputs.observed.X).sum())
+    parts = [plural(n, "row"), plural(d, "column"), inputs.source]
+    parts += [f"{missing:,} of {n * d:,} entries missing"] if missing else []
+    parts += ["measurement errors known"] if inputs.observed.errors is not None else []
+    subtitle = ", ".join(parts)
     return assemble(title or "Gaussian mixture", subtitle, summarise(inputs, sections), sections)
 
 

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from bayesgmm.arguments import check_count
 from bayesgmm.data.validation import Data
 from bayesgmm.errors import InvalidParameterError
@@ -25,12 +23,11 @@ def computed(
     """
     if n_components is None and posterior is not True:
         return em, posterior
-    rows = Data(data.X[~np.isnan(data.X).any(axis=1)], data.feature_names)
     if n_components is not None:
         k = check_count("n_components", n_components)
         if em is not None:
             raise InvalidParameterError("Give a fit, em, or n_components to fit here, not both.")
-        em = GaussianMixture(k, random_state=_SEED).fit(rows)
+        em = GaussianMixture(k, random_state=_SEED).fit(data)
     if posterior is not True:
         return em, posterior
     if em is None:
@@ -39,4 +36,4 @@ def computed(
         )
     from bayesgmm.sampling.sampling import sample_posterior  # seconds that others do not need
 
-    return em, sample_posterior(rows, init=em, rng=_SEED)
+    return em, sample_posterior(data, init=em, rng=_SEED)

@@ -20,7 +20,7 @@ from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.mixture.fitted_mixture import MixtureLike, fitted_mixture
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.plots.style import short
-from bayesgmm.posterior.draws import Draws, variable_names
+from bayesgmm.posterior.draws import Draws, has_errors, read_rows, variable_names
 from bayesgmm.reporting.parts import UnavailableError
 from bayesgmm.selection.model_selection import Selection
 from bayesgmm.uncertainty.standard_errors import StandardErrors
@@ -42,8 +42,8 @@ class Inputs:
 
     Attributes
     ----------
-    X : (n, D)
-        NaN for missing entries.
+    observed : Data
+        The rows, as far as they were seen, with their measurement errors.
     names : tuple of D str
         x0, x1, ... for columns without names.
     source : str
@@ -56,7 +56,7 @@ class Inputs:
         The command line that produces the same page.
     """
 
-    X: Array
+    observed: Data
     names: tuple[str, ...]
     source: str
     em: GaussianMixture | None
@@ -71,7 +71,7 @@ class Inputs:
     @property
     def n_features(self) -> int:
         """D."""
-        return int(self.X.shape[1])
+        return int(self.observed.X.shape[1])
 
     @cached_property
     def labels_short(self) -> tuple[str, ...]:
@@ -86,17 +86,7 @@ class Inputs:
     @cached_property
     def complete(self) -> Booleans:
         """True for rows without missing entries, (n,)."""
-        return np.asarray(~np.isnan(self.X).any(axis=1))
-
-    @cached_property
-    def rows(self) -> Array:
-        """The rows without missing entries."""
-        return self.X if self.complete.all() else np.ascontiguousarray(self.X[self.complete])
-
-    @property
-    def checked_rows(self) -> Data:
-        """The rows without missing entries, as checked data."""
-        return Data(self.rows, None)
+        return np.asarray(~np.isnan(self.observed.X).any(axis=1))
 
     @cached_property
     def mixture(self) -> Mixture:
@@ -119,7 +109,7 @@ class Inputs:
         if self.posterior is None:
             raise UnavailableError("no posterior was given")
         return label_switching(
-            self.posterior, reference=self.em, X=self.checked_rows, variables=self.variables
+            self.posterior, reference=self.em, X=self.observed, variables=self.variables
         )
 
     @cached_property
@@ -136,7 +126,7 @@ class Inputs:
             # In units beyond 1e75 the fourth powers of covariances overflow; only the standard
             # errors that depend on them are then unknown.
             with np.errstate(over="ignore", invalid="ignore"):
-                errors = point_estimate("em", self.em, self.checked_rows)[1]
+                errors = point_estimate("em", self.em, self.observed)[1]
         except BayesGMMError as error:
             return None, f"Standard errors could not be computed: {error}"
         note = "Standard errors are from the observed information, valid if the model is correct."
@@ -156,17 +146,15 @@ class Inputs:
 
     @cached_property
     def memberships(self) -> tuple[Array, Array]:
-        """Log densities and responsibilities of `rows`."""
-        if not len(self.rows):
-            raise UnavailableError("every row has a missing entry")
-        return membership(self.rows, self.mixture)
+        """Log densities and responsibilities of the rows."""
+        return membership(self.observed.X, self.mixture, self.observed.errors)
 
     @cached_property
     def criteria(self) -> Criteria:
-        """Log-likelihood and criteria of EM's estimate for `rows`."""
+        """Log-likelihood and criteria of EM's estimate for the rows."""
         if self.em is None:
             raise UnavailableError("no EM fit was given")
-        return criteria_of(self.em, self.rows, *self.memberships)
+        return criteria_of(self.em, self.observed.X, *self.memberships)
 
 
 def criteria_of(
@@ -202,7 +190,7 @@ def gather(
     known = [data.feature_names, *(each.feature_names for each in mixtures.values())]
     names = next((each for each in known if each is not None), None)
     return Inputs(
-        X=data.X,
+        observed=_with_errors(data, em, posterior)._replace(feature_names=None),
         names=column_names(names, d),
         source=source or "rows given to report()",
         em=em,
@@ -214,6 +202,18 @@ def gather(
         selected=selection.best if isinstance(selection, Selection) else None,
         command=command,
     )
+
+
+def _with_errors(data: Data, em: GaussianMixture | None, posterior: Any) -> Data:
+    """The rows, with the errors of the fit or the posterior if they are its rows."""
+    if data.errors is not None:
+        return data
+    errors = None if em is None else em.errors_of(data.X)
+    if errors is None and has_errors(posterior):
+        sampled = read_rows(posterior, data.X.shape[1])
+        if np.array_equal(sampled.X, data.X, equal_nan=True):
+            errors = sampled.errors
+    return data._replace(errors=errors)
 
 
 def _labels(labels: Any, n: int) -> tuple[str, ...] | None:

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesgmm.arrays import Array
 from bayesgmm.data.validation import Data
 from bayesgmm.mixture.feature_choice import separating_features
 from bayesgmm.mixture.mixture import Mixture
@@ -31,16 +30,16 @@ _PLANE = (
 _ABOVE_ROWS = 2.5
 
 
-def head_figure(rows: Array, mixture: Mixture) -> Figure:
+def head_figure(rows: Data, mixture: Mixture) -> Figure:
     """Plot rows and mixture in one panel: in all columns, or the two that separate it best."""
     with style():
         if mixture.n_features <= HEAD:
             return mixture_figure(rows, mixture)
         best = sorted(separating_features(mixture, 2))
         figure, axes = panel(5.6, 4.4)
-        plot_mixture(mixture, Data(rows, None), features=best, ax=axes)
+        plot_mixture(mixture, rows, features=best, ax=axes)
         legend_below(figure, axes, most=_LEGIBLE)
-        _light(figure, len(rows))
+        _light(figure, len(rows.X))
         return Figure(
             to_svg(figure),
             "Scatter plot of the rows in the two columns that separate the components best, with "
@@ -50,13 +49,13 @@ def head_figure(rows: Array, mixture: Mixture) -> Figure:
         )
 
 
-def uncertainty_figure(rows: Array, mixture: Mixture) -> Figure:
+def uncertainty_figure(rows: Data, mixture: Mixture) -> Figure:
     """Plot the uncertainty of classification over one column, or the plane of two."""
     with style():
         figure, axes = panel(5.6, 2.8 if mixture.n_features == 1 else 4.4)
-        plot_mixture(mixture, Data(rows, None), kind="uncertainty", ax=axes)
+        plot_mixture(mixture, rows, kind="uncertainty", ax=axes)
         legend_below(figure, axes, most=_LEGIBLE)
-        _light(figure, len(rows))
+        _light(figure, len(rows.X))
         curve = mixture.n_features == 1
         return Figure(
             to_svg(figure),
@@ -69,7 +68,7 @@ def uncertainty_figure(rows: Array, mixture: Mixture) -> Figure:
         )
 
 
-def mixture_figure(rows: Array, mixture: Mixture) -> Figure:
+def mixture_figure(rows: Data, mixture: Mixture) -> Figure:
     """Plot rows and mixture: one column, two, pairs of up to six, or principal components.
 
     To be called in the page's style.
@@ -104,23 +103,23 @@ def mixture_figure(rows: Array, mixture: Mixture) -> Figure:
     )
 
 
-def _single(rows: Array, mixture: Mixture, height: float) -> "Canvas":
+def _single(rows: Data, mixture: Mixture, height: float) -> "Canvas":
     figure, axes = panel(5.6, height)
-    plot_mixture(mixture, Data(rows, None), ax=axes)
+    plot_mixture(mixture, rows, ax=axes)
     legend_below(figure, axes, most=_LEGIBLE)
-    _light(figure, len(rows))
+    _light(figure, len(rows.X))
     return figure
 
 
-def _pairs(rows: Array, mixture: Mixture) -> "Canvas":
-    axes: Any = plot_mixture(mixture, Data(rows, None), features=range(mixture.n_features))
+def _pairs(rows: Data, mixture: Mixture) -> "Canvas":
+    axes: Any = plot_mixture(mixture, rows, features=range(mixture.n_features))
     figure: Canvas = axes[0, 0].figure
     side = min(9.0, 2.1 * mixture.n_features)
     figure.set_size_inches(side, side)
     if mixture.n_components > _LEGIBLE:
         for legend in list(figure.legends):
             legend.remove()
-    _light(figure, len(rows))
+    _light(figure, len(rows.X))
     return released(figure)
 
 
@@ -131,10 +130,14 @@ def _light(figure: "Canvas", n: int) -> None:
             axes.set_rasterization_zorder(_ABOVE_ROWS)
 
 
-def _principal(rows: Array, mixture: Mixture) -> tuple[Array, Mixture, float]:
-    """Rows and mixture on the first principal components of the standardised columns."""
-    mean, unit = rows.mean(axis=0), rows.std(axis=0)
-    z = (rows - mean) / unit
+def _principal(rows: Data, mixture: Mixture) -> tuple[Data, Mixture, float]:
+    """Rows and mixture on the first principal components of the standardised columns.
+
+    Missing entries are filled with their conditional means.
+    """
+    x = mixture.impute(rows.X) if rows.has_missing else rows.X
+    mean, unit = x.mean(axis=0), x.std(axis=0)
+    z = (x - mean) / unit
     some = z[np.unique(np.linspace(0, len(z) - 1, min(len(z), _ROWS)).astype(np.int64))]
     _, values, vectors = np.linalg.svd(some, full_matrices=False)
     axes = vectors[:_COMPONENTS]
@@ -145,4 +148,4 @@ def _principal(rows: Array, mixture: Mixture) -> tuple[Array, Mixture, float]:
     names = [f"principal component {i + 1}" for i in range(len(axes))]
     seen = Mixture(seen.weights, seen.means, seen.covariances, names)
     share = float(np.square(values[: len(axes)]).sum() / np.square(values).sum())
-    return z @ axes.T, seen, share
+    return Data(z @ axes.T, None), seen, share

@@ -5,7 +5,6 @@ import warnings
 import pandas as pd
 
 from bayesgmm.covariance.structures import as_structure
-from bayesgmm.data.validation import Data
 from bayesgmm.errors import BayesGMMError, BayesGMMWarning
 from bayesgmm.estimator.fit_plots import MORE
 from bayesgmm.estimator.fitted_rows import of_fitted_rows
@@ -24,9 +23,9 @@ def neighbours(inputs: Inputs) -> pd.DataFrame | None:
     fit = inputs.em
     if fit is None or fit.priors_ is not None or fit.reg_covar:
         return None
-    if fit.weights_of(inputs.rows) is not None or not of_fitted_rows(fit, inputs.criteria):
+    if fit.weights_of(inputs.observed.X) is not None or not of_fitted_rows(fit, inputs.criteria):
         return None
-    n, d = inputs.rows.shape
+    n, d = inputs.observed.X.shape
     most = fit.mixture_.n_components + MORE
     if n * most**2 * (d + 3) ** 2 > _CHEAP or most > _MOST + MORE:
         return None
@@ -37,7 +36,7 @@ def neighbours(inputs: Inputs) -> pd.DataFrame | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", BayesGMMWarning)  # the section says where the edge is
             found = select_mixture(
-                Data(inputs.rows, None), range(1, most + 1), structure, rng=0, progressbar=False
+                inputs.observed, range(1, most + 1), structure, rng=0, progressbar=False
             )
     except BayesGMMError:
         return None

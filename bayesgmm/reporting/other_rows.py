@@ -19,7 +19,7 @@ def other_rows(inputs: Inputs) -> list[str]:
 
 def _of_em(inputs: Inputs) -> Iterator[str]:
     fit = inputs.em
-    if fit is None or not len(inputs.rows) or of_fitted_rows(fit, inputs.criteria):
+    if fit is None or of_fitted_rows(fit, inputs.criteria):
         return
     fitted, here = fit.log_likelihood_, inputs.criteria.log_likelihood
     yield (
@@ -30,23 +30,24 @@ def _of_em(inputs: Inputs) -> Iterator[str]:
 
 
 def _of_posterior(inputs: Inputs) -> Iterator[str]:
-    if inputs.posterior is None or not len(inputs.rows):
+    if inputs.posterior is None:
         return
-    sampled = sampled_rows.other_rows(inputs.posterior, inputs.rows)
+    sampled = sampled_rows.other_rows(inputs.posterior, inputs.observed.X)
     if sampled is not None:
         yield f"The posterior was sampled for other rows ({plural(sampled, 'row')})."
 
 
 def _of_selection(inputs: Inputs) -> Iterator[str]:
     """Compare the best model with these rows, or their number with that within BIC."""
-    if inputs.selection is None or not len(inputs.rows):
+    if inputs.selection is None:
         return
     best = inputs.selected
     if best is not None and best.n_features_in_ == inputs.n_features:
-        found = criteria_of(best, inputs.rows, *membership(inputs.rows, best.mixture_))
+        memberships = membership(inputs.observed.X, best.mixture_, inputs.observed.errors)
+        found = criteria_of(best, inputs.observed.X, *memberships)
         same = of_fitted_rows(best, found)
     else:
-        same = _n_rows(inputs.selection) in (None, len(inputs.rows))
+        same = _n_rows(inputs.selection) in (None, len(inputs.observed.X))
     if not same:
         yield "The grid of models was fitted to other rows: its BIC is not that of these."
 

@@ -32,8 +32,8 @@ def _of_em(inputs: Inputs) -> Iterator[str]:
     agreed, made = agreed_starts(fit)
     yield (
         f"A Gaussian mixture with {plural(k, 'component')}{f' ({kind})' if d > 1 else ''} was "
-        f"fitted to {plural(len(inputs.rows), 'observation')} of {plural(d, 'variable')} by {way} "
-        f"with the EM algorithm, using bayesgmm {version('bayesgmm')}. {agreed} of {made} starts "
+        f"fitted to {plural(len(inputs.observed.X), 'observation')} of {plural(d, 'variable')} by "
+        f"{way} with the EM algorithm, using bayesgmm {version('bayesgmm')}. {agreed} of {made} starts "
         f"reached the reported maximum (log-likelihood "
         f"{fixed(inputs.criteria.log_likelihood, 2).text}, "
         f"{plural(fit.n_parameters_, 'free parameter')}, BIC "

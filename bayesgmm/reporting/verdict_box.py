@@ -103,7 +103,7 @@ def _lowered(title: str) -> str:
 
 
 def _rowsin_words(inputs: Inputs) -> str:
-    return f"{plural(len(inputs.X), 'row')} of {plural(inputs.n_features, 'column')}"
+    return f"{plural(len(inputs.observed.X), 'row')} of {plural(inputs.n_features, 'column')}"
 
 
 def in_words(inputs: Inputs) -> tuple[str, tuple[tuple[int | None, str], ...]]:
@@ -130,7 +130,7 @@ def in_words(inputs: Inputs) -> tuple[str, tuple[tuple[int | None, str], ...]]:
 def _picture(inputs: Inputs) -> Figure | None:
     """The mixture over the rows; None without either."""
     try:
-        return head_figure(inputs.rows, inputs.named_mixture) if len(inputs.rows) else None
+        return head_figure(inputs.observed, inputs.named_mixture)
     except (UnavailableError, BayesGMMError):
         return None  # the sections say why
 

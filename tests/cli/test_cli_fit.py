@@ -108,12 +108,12 @@ def test_text_columns_are_named(bayesgmm_command, blobs):
     assert "--label-column" in result.stderr
 
 
-def test_missing_entries_are_named_by_row_and_column(bayesgmm_command, tmp_path):
+def test_infinite_entries_are_named_by_row_and_column(bayesgmm_command, tmp_path):
     path = tmp_path / "holes.csv"
-    path.write_text("a,b\n1,2\n3,4\n5,\n6,\n7,9\n")
+    path.write_text("a,b\n1,2\n3,4\n5,inf\n6,-inf\n7,9\n")
     result = bayesgmm_command("fit", path, "-k", 1)
     assert result.exit_code == 1
-    assert "2 NaN in 2 of 5 rows (first: row 2, column 'b')" in result.stderr
+    assert "2 infinite in 2 of 5 rows (first: row 2, column 'b')" in result.stderr
     assert "Traceback" not in result.stderr
 
 

@@ -89,7 +89,7 @@ def _known_groups(inputs: Inputs, components: Integers, k: int) -> CrossTable | 
     """The known groups of the complete rows by component."""
     if inputs.labels is None:
         return None
-    known = [each for each, whole in zip(inputs.labels, inputs.complete, strict=True) if whole]
+    known = inputs.labels
     return cross_table(known, components, k)
 
 
@@ -99,7 +99,7 @@ def _figures(
     k = inputs.mixture.n_components
     figures = []
     if k > 1 and inputs.n_features <= HEAD:
-        figures.append(uncertainty_figure(inputs.rows, inputs.named_mixture))
+        figures.append(uncertainty_figure(inputs.observed, inputs.named_mixture))
     if k > 1:
         figures.append(_figure(labels, largest, k))
     if groups is not None:
@@ -143,14 +143,13 @@ def _sizes(responsibilities: Array, labels: Integers, largest: Array) -> Table:
 def _most_uncertain(inputs: Inputs, responsibilities: Array, largest: Array) -> Table:
     """The rows of greatest uncertainty, with their two most probable components."""
     features = shown_features(inputs, 4)
-    places = np.flatnonzero(inputs.complete)
     rows: list[Row] = []
     for b in np.argsort(largest, kind="stable")[:_MOST_UNCERTAIN].tolist():
         first, second = np.argsort(-responsibilities[b], kind="stable")[:2].tolist()
         rows.append(
             (
-                Shown(int(places[b]), f"row {places[b]}"),
-                *(significant(inputs.rows[b, j], 5) for j in features),
+                Shown(b, f"row {b}"),
+                *(significant(inputs.observed.X[b, j], 5) for j in features),
                 count(first),
                 percent(responsibilities[b, first]),
                 count(second),

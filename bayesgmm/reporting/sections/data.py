@@ -24,7 +24,7 @@ _MOST_COLUMNS = 30
 
 def data_section(inputs: Inputs) -> Section:
     """Description of the rows."""
-    X, (n, d) = inputs.X, inputs.X.shape
+    X, (n, d) = inputs.observed.X, inputs.observed.X.shape
     missing = np.isnan(X).sum(axis=0)
     incomplete = n - int(inputs.complete.sum())
     distinct = len(np.unique(X, axis=0))
@@ -33,9 +33,23 @@ def data_section(inputs: Inputs) -> Section:
     if missing.any():
         entries = "entry" if missing.sum() == 1 else "entries"
         sentences[0] += f"; {missing.sum():,} {entries} missing in {plural(incomplete, 'row')}."
-        sentences.append("All figures and checks below use the complete rows.")
+        sentences.append(
+            "What was seen of a row is used; that is right if entries are missing at random: "
+            "whether one is missing must not depend on its value, given what was seen of the row."
+        )
+        empty = np.flatnonzero(np.isnan(X).all(axis=1))
+        if empty.size:
+            sentences.append(
+                f"Nothing was seen of {plural(len(empty), 'row')} (first: row {empty[0]}), to "
+                "which components have the probabilities of their weights."
+            )
     else:
         sentences[0] += ", without missing entries."
+    if inputs.observed.errors is not None:
+        sentences.append(
+            "They were measured with known errors: the mixture is that of the rows without them, "
+            "and pictures show the rows as measured."
+        )
     if distinct < n:
         sentences.append(f"{distinct:,} of them are distinct.")
     if inputs.labels is not None:
@@ -77,7 +91,7 @@ def data_section(inputs: Inputs) -> Section:
 
 
 def _row(inputs: Inputs, j: int, missing: int) -> Row:
-    column = inputs.X[:, j]
+    column = inputs.observed.X[:, j]
     column = column[~np.isnan(column)]
     # In units of the largest entry, as squares may overflow.
     unit = float(np.abs(column).max()) or 1.0

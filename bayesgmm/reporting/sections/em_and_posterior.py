@@ -34,7 +34,7 @@ def engines_section(inputs: Inputs) -> Section:
     found = compare_engines(
         inputs.em_estimate,
         inputs.switching.relabelled(),
-        X=inputs.checked_rows,
+        X=inputs.observed,
         prob=PROBABILITY,
         variables=inputs.variables,
     )

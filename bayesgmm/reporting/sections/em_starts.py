@@ -39,7 +39,7 @@ def starts_section(inputs: Inputs) -> Section:
     degenerate = int((~good).sum())
     best = float(np.max(values[good], initial=-np.inf))
     # If there are many rows, starts use a sample, and their log-likelihoods are smaller.
-    sampled = int(starts["n_rows"].max()) < len(inputs.rows)
+    sampled = int(starts["n_rows"].max()) < len(inputs.observed.X)
     agreed, made = agreed_starts(fit)
     state, sentences = _judge(fit, agreed, made, degenerate)
     if sampled:

@@ -28,8 +28,12 @@ _PLAIN = 0.1
 
 def fit_section(inputs: Inputs) -> Section:
     """Agreement of the mixture with the rows."""
-    mixture, rows = inputs.mixture, inputs.rows
-    if inputs.em is not None and inputs.em.weights_of(rows) is not None:
+    mixture, rows = inputs.mixture, inputs.observed.X[inputs.complete]
+    if inputs.observed.errors is not None:
+        raise UnavailableError("the rows have measurement errors, which replicates lack")
+    if not len(rows):
+        raise UnavailableError("every row has a missing entry")
+    if inputs.em is not None and inputs.em.weights_of(inputs.observed.X) is not None:
         raise UnavailableError("the fit has row weights, which replicates lack")
     if (rows == rows[:1]).all(axis=0).any():
         raise UnavailableError(f"a column is constant in {plural(len(rows), 'complete row')}")
@@ -43,7 +47,7 @@ def fit_section(inputs: Inputs) -> Section:
     figures = [_check_figure(inputs, features, found)]
     if inputs.n_features > HEAD:
         with style():
-            figures.insert(0, mixture_figure(rows, inputs.named_mixture))
+            figures.insert(0, mixture_figure(inputs.observed, inputs.named_mixture))
     numbers = {
         "p_value": found.p_value,
         "n_rows_compared": found.n_rows,
@@ -64,7 +68,13 @@ def fit_section(inputs: Inputs) -> Section:
                 else "from the fitted mixture. "
             )
             + "The p-value is that of the most extreme statistic, calibrated by the replicates; it "
-            "is conservative, since the parameters were estimated from the same rows.",
+            "is conservative, since the parameters were estimated from the same rows."
+            + (
+                ""
+                if len(rows) == len(inputs.observed.X)
+                else f" They are compared with the {plural(len(rows), 'row')} without missing "
+                "entries, which is fair if entries are missing completely at random."
+            ),
         ),
         numbers,
     )
