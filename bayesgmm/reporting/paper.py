@@ -33,7 +33,8 @@ def _of_em(inputs: Inputs) -> Iterator[str]:
     yield (
         f"A Gaussian mixture with {plural(k, 'component')}{f' ({kind})' if d > 1 else ''} was "
         f"fitted to {plural(len(inputs.observed.X), 'observation')} of {plural(d, 'variable')} by "
-        f"{way} with the EM algorithm, using bayesgmm {version('bayesgmm')}. {agreed} of {made} starts "
+        f"{way} with the EM algorithm, using bayesgmm {version('bayesgmm')}. "
+        f"{agreed} of {made} starts "
         f"reached the reported maximum (log-likelihood "
         f"{fixed(inputs.criteria.log_likelihood, 2).text}, "
         f"{plural(fit.n_parameters_, 'free parameter')}, BIC "
