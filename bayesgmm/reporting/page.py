@@ -67,7 +67,9 @@ class Report:
     def __str__(self) -> str:
         """The box at the head of the page, as text."""
         numbers = self.numbers
-        lines = [f"{numbers['title']}: {numbers['headline']}"]
+        good = numbers["state"] == "good"
+        lines = [] if good else [numbers["verdict"], ""]
+        lines.append(f"{numbers['title']}: {numbers['headline']}")
         lines += [f"  {sentence}" for sentence in numbers["components"]]
         fitted = numbers["sections"]["mixture"]["numbers"]
         if "log_likelihood" in fitted:
@@ -76,7 +78,7 @@ class Report:
                 f"log-likelihood {fitted['log_likelihood']:.6f} nats, BIC {fitted['bic']:.4f}, "
                 f"ICL {fitted['icl']:.4f} (smaller is better)",
             ]
-        lines += ["", numbers["verdict"]]
+        lines += ["", numbers["verdict"]] if good else [""]
         for reason in numbers["reasons"]:
             section = numbers["sections"][reason["section"]]
             mark = _BADGES[reason["state"]][0]

@@ -123,3 +123,12 @@ def test_the_verdict_comes_first_unless_it_is_good(faithful, faithful_em, poster
     assert good.index("All checks passed") > good.index("Two components for 272 rows")
     few = report(faithful, em=faithful_em, posterior=posterior_of(faithful_em, 272, draws=4)).html
     assert few.index('class="overall"') < few.index("Two components for 272 rows")
+
+
+def test_the_verdict_comes_first_in_text_too(faithful, faithful_em, posterior_of):
+    good = str(report(faithful, em=faithful_em))
+    assert good.startswith("Gaussian mixture: Two components")
+    assert good.count("All checks passed") == 1
+    few = str(report(faithful, em=faithful_em, posterior=posterior_of(faithful_em, 272, draws=4)))
+    assert few.startswith("Serious problems")
+    assert few.count("Serious problems") == 1

@@ -195,6 +195,13 @@ def test_many_rows_make_a_small_file():
     assert made.numbers["sections"]["starts"]["state"] == "good"
 
 
+def test_many_rows_of_many_columns_stay_below_3_mb():
+    truth = bayesgmm.random_mixture(5, 10, average_overlap=0.02, rng=3)
+    X = truth.sample(100_000, rng=1)[0]
+    made = report(X, em=GaussianMixture(5, random_state=0).fit(X))
+    assert len(made.html) < 2e6  # a posterior adds less than the rest
+
+
 @pytest.mark.parametrize("unit", [1e-100, 1e100])
 def test_units_of_any_size(faithful, unit):
     X = faithful.to_numpy() * unit
