@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from numpy.typing import NDArray
 from pymc.logprob.transforms import Transform
 
 from bayesgmm.arguments import check_count, check_kind
@@ -33,8 +32,6 @@ from bayesgmm.pymc_models.transforms import (
     MeansTransform,
     VariancesTransform,
 )
-
-type Array = NDArray[np.float64]
 
 
 def mixture_model(

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesgmm.arguments import (
     check_choice,
@@ -21,6 +20,7 @@ from bayesgmm.arguments import (
     check_probability,
     check_rng,
 )
+from bayesgmm.arrays import Array
 from bayesgmm.convergence.agreement import ENOUGH
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.validation import Data, check_data
@@ -40,8 +40,6 @@ from bayesgmm.sampling.mode_proposal import Target
 from bayesgmm.sampling.mode_search import penalised_fits, search_modes
 from bayesgmm.sampling.run_length import Monitor
 from bayesgmm.sampling.samplers import Drawn, Enough, Plan, draw_by_nutpie, draw_by_pymc
-
-type Array = NDArray[np.float64]
 
 _INITS = ("em", "starts")
 _SAMPLERS = ("nutpie", "pymc")
