@@ -14,6 +14,7 @@ from bayesgmm.convergence.invariants import (
 )
 from bayesgmm.labels.component_values import Values
 from bayesgmm.labels.labelling import Labelling
+from bayesgmm.posterior.draws import SAMPLE_DIMS
 
 # From a name to (chain, draw).
 type Quantities = dict[str, Array]
@@ -89,5 +90,5 @@ def _modes(labelling: Labelling) -> Quantities:
     stats = tree["sample_stats"].to_dataset()
     if "mode" not in stats:
         return {}
-    modes = stats["mode"].transpose("chain", "draw").values
+    modes = stats["mode"].transpose(*SAMPLE_DIMS).values
     return {f"draws at mode {m}": (modes == m).astype(np.float64) for m in np.unique(modes)}

@@ -6,12 +6,11 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.arrays import Array, Indices
-from bayesgmm.posterior.draws import Draws
+from bayesgmm.posterior.draws import SAMPLE_DIMS, Draws
 
 # From a name to (chain, draw, K).
 type Values = dict[str, Array]
 
-_SAMPLE_DIMS = ("chain", "draw")
 # Entries for each component above which a variable is not compared.
 _MOST_ENTRIES = 1000
 
@@ -60,9 +59,9 @@ def values_of_variables(group: xr.Dataset, dim: str, skip: str | None = None) ->
     values = {}
     for name, array in group.data_vars.items():
         numbers = array.dtype.kind in "fiu" and name != skip
-        if not (numbers and {*_SAMPLE_DIMS, dim} <= set(array.dims)):
+        if not (numbers and {*SAMPLE_DIMS, dim} <= set(array.dims)):
             continue
-        last = array.transpose(*_SAMPLE_DIMS, ..., dim)
+        last = array.transpose(*SAMPLE_DIMS, ..., dim)
         others = last.shape[2:-1]
         if np.prod(others) > _MOST_ENTRIES:
             continue

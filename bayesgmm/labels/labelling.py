@@ -28,6 +28,7 @@ from bayesgmm.mixture.fitted_mixture import fitted_mixture
 from bayesgmm.mixture.matching import match_components
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.draws import (
+    SAMPLE_DIMS,
     Draws,
     Posterior,
     component_dims,
@@ -41,7 +42,6 @@ from bayesgmm.posterior.draws import (
 type Reference = Mixture | GaussianMixture
 
 _GROUP, _PERMUTATIONS = "relabelling", "label_permutations"
-_SAMPLE_DIMS = ("chain", "draw")
 _ORDERS = ("means", "variances", "weights")
 # An ambiguity below this proportion of a component's average number of rows makes a draw ambiguous.
 _AMBIGUOUS = 0.05
@@ -194,11 +194,11 @@ class Labelling:
         costs = self.assignment.costs.reshape(self.permutations.shape[:2])
         return xr.Dataset(
             {
-                _PERMUTATIONS: ((*_SAMPLE_DIMS, "component"), self.permutations),
-                "cost": (_SAMPLE_DIMS, costs),
-                "ambiguity": (_SAMPLE_DIMS, self.ambiguity),
+                _PERMUTATIONS: ((*SAMPLE_DIMS, "component"), self.permutations),
+                "cost": (SAMPLE_DIMS, costs),
+                "ambiguity": (SAMPLE_DIMS, self.ambiguity),
             },
-            coords={name: group[name] for name in _SAMPLE_DIMS if name in group.coords},
+            coords={name: group[name] for name in SAMPLE_DIMS if name in group.coords},
             attrs={
                 "method": self.method,
                 "reference": self.reference,
@@ -351,7 +351,7 @@ def _sampled_labels(posterior: Posterior, shape: tuple[int, ...]) -> Indices:
     """Indices (chain, draw, K) of an earlier `relabel`; the identity if there was none."""
     if isinstance(posterior, xr.Dataset) or _GROUP not in posterior.children:
         return np.broadcast_to(np.arange(shape[-1]), shape)
-    array = posterior[_GROUP][_PERMUTATIONS].transpose(*_SAMPLE_DIMS, ...)
+    array = posterior[_GROUP][_PERMUTATIONS].transpose(*SAMPLE_DIMS, ...)
     return np.ascontiguousarray(array.values, dtype=np.intp)
 
 
@@ -390,7 +390,7 @@ def _common_order(problem: GaussianProblem, method: str, permutations: Indices) 
 def _variable(group: xr.Dataset, name: str, word: str) -> xr.DataArray:
     if name not in group.data_vars:
         raise InputError(f"The posterior has no variable {name!r} of {word}.")
-    return group[name].transpose(*_SAMPLE_DIMS, ...)
+    return group[name].transpose(*SAMPLE_DIMS, ...)
 
 
 def _memberships(
@@ -427,9 +427,9 @@ def _permuted_group(
     """The group with every variable permuted along each of its axes of components."""
     moved = group.copy()
     for name, array in group.data_vars.items():
-        if not set(_SAMPLE_DIMS) <= set(array.dims):
+        if not set(SAMPLE_DIMS) <= set(array.dims):
             continue
-        first = array.transpose(*_SAMPLE_DIMS, ...)
+        first = array.transpose(*SAMPLE_DIMS, ...)
         values = first.values
         for axis, dim in enumerate(first.dims):
             if dim in dims:

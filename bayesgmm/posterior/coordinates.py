@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import Structure, structures
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.likelihood.scaling import fit_units
 from bayesgmm.mixture.mixture import Mixture
-
-type Array = NDArray[np.float64]
 
 # The least weight at which a chain starts: the coordinates of a weight of 0 are infinite.
 _LEAST_WEIGHT = 1e-6

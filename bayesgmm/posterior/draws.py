@@ -10,17 +10,17 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_names
+from bayesgmm.arrays import Array, Indices
 from bayesgmm.data.coercion import label
 from bayesgmm.data.validation import Data, check_data
 from bayesgmm.errors import InputError, InputTypeError, InvalidParameterError
 from bayesgmm.mixture.feature_choice import feature_indices
 from bayesgmm.mixture.mixture import Mixture
 
-type Array = NDArray[np.float64]
-type Permutations = NDArray[np.intp]
 type Posterior = xr.DataTree | xr.Dataset
 
-_SAMPLE_DIMS = ("chain", "draw")
+# The axes of draws.
+SAMPLE_DIMS = ("chain", "draw")
 _DEFAULT = {"weights": "weights", "means": "means", "covariances": "covariances"}
 # The words for a component's scale, of which a posterior has one.
 _SCALES = ("covariances", "variances", "standard_deviations")
@@ -117,7 +117,7 @@ class Draws:
             return self.weights
         return self.means[..., j] if word == "means" else self.covariances[..., j, j]
 
-    def permuted(self, permutations: Permutations) -> "Draws":
+    def permuted(self, permutations: Indices) -> "Draws":
         """The draws whose component k is component ``permutations[chain, draw, k]`` of these."""
         return Draws(
             np.take_along_axis(self.weights, permutations, axis=2),
@@ -316,7 +316,7 @@ def component_dims(group: xr.Dataset, variables: Mapping[str, str] | None = None
 
 
 def _n_samples(group: xr.Dataset) -> int:
-    return int(np.prod([group.sizes[each] for each in _SAMPLE_DIMS]))
+    return int(np.prod([group.sizes[each] for each in SAMPLE_DIMS]))
 
 
 def _sample_first(group: xr.Dataset, name: str, word: str) -> xr.DataArray:
@@ -327,13 +327,13 @@ def _sample_first(group: xr.Dataset, name: str, word: str) -> xr.DataArray:
             f"holds its {word} by variables={{{word!r}: ...}}."
         )
     array = group[name]
-    missing = [each for each in _SAMPLE_DIMS if each not in array.dims]
+    missing = [each for each in SAMPLE_DIMS if each not in array.dims]
     if missing:
         raise InputError(
             f"The variable {name!r} has no axis {' and '.join(map(repr, missing))}: "
             f"its axes are {_axes(group, name)}."
         )
-    return array.transpose(*_SAMPLE_DIMS, ...)
+    return array.transpose(*SAMPLE_DIMS, ...)
 
 
 def _values(group: xr.Dataset, names: Mapping[str, str], word: str) -> Array:
@@ -378,7 +378,7 @@ def _covariances(word: str, values: Array, shape: tuple[int, ...]) -> Array | No
 
 def _feature_names(means: xr.DataArray) -> tuple[str, ...] | None:
     """Names on the axis after that of the components."""
-    dims = [dim for dim in means.dims if dim not in _SAMPLE_DIMS]
+    dims = [dim for dim in means.dims if dim not in SAMPLE_DIMS]
     if len(dims) < 2 or dims[1] not in means.coords:
         return None
     labels = means.coords[dims[1]].values

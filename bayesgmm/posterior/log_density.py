@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array
 from bayesgmm.core import native
 from bayesgmm.data.validation import Data
 from bayesgmm.likelihood.em_steps import Rows
@@ -13,8 +14,6 @@ from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.coordinates import Coordinates
 from bayesgmm.priors.prior_numbers import prior_numbers
 from bayesgmm.priors.resolved_priors import ResolvedPriors
-
-type Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,15 +5,13 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_count, check_rng
+from bayesgmm.arrays import Array
 from bayesgmm.errors import InputError
 from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.likelihood.responsibilities_of_draws import DrawnRows
-from bayesgmm.posterior.draws import Posterior, posterior_group, read_draws, read_rows
-
-type Array = NDArray[np.float64]
+from bayesgmm.posterior.draws import SAMPLE_DIMS, Posterior, posterior_group, read_draws, read_rows
 
 # Pairs of rows whose co-clustering is kept: 1.6 GB.
 _MOST_PAIRS = 200_000_000
@@ -132,6 +130,6 @@ def posterior_predictive(
 def _by_draw(posterior: Posterior, values: Array, coords: Mapping[str, Any]) -> xr.DataArray:
     """Values (chain, draw, row, ...) under the posterior's numbers of chains and draws."""
     group = posterior_group(posterior)
-    labels = {name: group[name].values for name in ("chain", "draw")}
+    labels = {name: group[name].values for name in SAMPLE_DIMS}
     labels |= {"row": np.arange(values.shape[2]), **coords}
     return xr.DataArray(values, labels, list(labels), name="X")

@@ -1,12 +1,10 @@
 """Location and scale of data columns, from which default priors follow."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array
 from bayesgmm.data.coercion import label
 from bayesgmm.errors import InputError
-
-type Array = NDArray[np.float64]
 
 # Ranges whose squares float64 holds with all digits.
 _LEAST, _MOST = 1e-150, 1e150

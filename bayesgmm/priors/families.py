@@ -20,9 +20,9 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gammaln, multigammaln
 
+from bayesgmm.arrays import Array
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.priors.column_scales import ColumnScales
 from bayesgmm.priors.number_checks import (
@@ -38,8 +38,6 @@ from bayesgmm.priors.number_checks import (
     vector_of,
     vector_or_rows,
 )
-
-type Array = NDArray[np.float64]
 
 _LOG_2 = math.log(2.0)
 _LOG_2_PI = math.log(2.0 * math.pi)

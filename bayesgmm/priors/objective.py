@@ -9,14 +9,12 @@ without bound as the scale and one variance go to zero together, whatever the da
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.priors.families import LKJ, ConjugateFamily
 from bayesgmm.priors.resolved_priors import ResolvedPriors
-
-type Array = NDArray[np.float64]
 
 
 def check_penalty(priors: ResolvedPriors) -> None:

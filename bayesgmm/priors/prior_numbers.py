@@ -3,12 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array
 from bayesgmm.priors.families import LKJ
 from bayesgmm.priors.resolved_priors import ResolvedPriors
-
-type Array = NDArray[np.float64]
 
 _FIXED, _RANDOM, _SEPARATE = 0, 1, 2
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 from scipy.special import gammaln
 
 from bayesgmm.arguments import check_count, shown
+from bayesgmm.arrays import Array, Indices
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.fitted_mixture import MixtureLike, fitted_mixture
@@ -18,9 +19,6 @@ from bayesgmm.mixture.parameter_checks import as_floats
 from bayesgmm.priors.documents import family_from_dict, family_to_dict
 from bayesgmm.priors.families import LKJ, Family
 from bayesgmm.priors.number_checks import Matrix, Vector, frozen, vector, vector_or_rows
-
-type Array = NDArray[np.float64]
-type Indices = NDArray[np.intp]
 
 _LOG_2_PI = float(np.log(2.0 * np.pi))
 

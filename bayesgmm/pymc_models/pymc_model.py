@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from pymc.logprob.transforms import Transform
 
 from bayesgmm.arguments import check_count, check_kind
+from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.degeneracy import check_enough_rows
 from bayesgmm.data.error_covariances import unpacked
@@ -36,8 +37,6 @@ from bayesgmm.pymc_models.transforms import (
     MeansTransform,
     VariancesTransform,
 )
-
-type Array = NDArray[np.float64]
 
 
 def mixture_model(

@@ -4,15 +4,12 @@ from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
-from numpy.typing import NDArray
 from pymc.logprob.transforms import Transform
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 
 from bayesgmm.posterior.coordinates import Coordinates
 from bayesgmm.pymc_models.loop_ops import Covariances, Means, Weights
-
-type Array = NDArray[np.float64]
 
 
 class WeightsTransform(Transform):  # type: ignore[misc]

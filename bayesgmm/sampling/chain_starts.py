@@ -1,13 +1,11 @@
 """Starts of the chains: near maxima of the likelihood, overdispersed, with labels of their own."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.coordinates import Coordinates
 from bayesgmm.priors.resolved_priors import ResolvedPriors
-
-type Array = NDArray[np.float64]
 
 # Starts are spread by this many standard deviations of a posterior of well separated components.
 _OVERDISPERSION = 2.0

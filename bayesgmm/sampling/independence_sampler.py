@@ -2,13 +2,12 @@
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array
+from bayesgmm.posterior.draws import SAMPLE_DIMS
 from bayesgmm.sampling.mode_proposal import StudentMixture, Target
 from bayesgmm.sampling.mode_regions import locate
 from bayesgmm.sampling.samplers import DIMS
-
-type Array = NDArray[np.float64]
 
 # Points from which the chains' starts are chosen by their weights.
 _POINTS = 4000
@@ -67,7 +66,7 @@ class IndependenceSampler:
             stacked = np.array(values).reshape(*shape, *np.shape(values[0]))
             index = self._orders.reshape(len(u), 1, k, *(1,) * (stacked.ndim - 3))
             ordered = np.take_along_axis(stacked, index, axis=2)
-            group[name] = (("chain", "draw", *dims), ordered)
+            group[name] = ((*SAMPLE_DIMS, *dims), ordered)
         stats = {
             "logp": self._target.log_density(flat).reshape(shape),
             "acceptance_rate": np.concatenate(self._accepted, axis=1),
@@ -75,7 +74,7 @@ class IndependenceSampler:
             "mode": locate(flat, self._target.modes, problem.coordinates).region.reshape(shape),
         }
         coordinates = {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])}
-        described = {name: (("chain", "draw"), each) for name, each in stats.items()}
+        described = {name: (SAMPLE_DIMS, each) for name, each in stats.items()}
         return xr.DataTree.from_dict(
             {
                 "posterior": xr.Dataset(group, coordinates),

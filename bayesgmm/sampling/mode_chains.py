@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array, Indices
 from bayesgmm.convergence.agreement import mcse
 from bayesgmm.errors import FitError
 from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.posterior.draws import SAMPLE_DIMS
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.sampling.chain_starts import chain_starts
 from bayesgmm.sampling.independence_sampler import IndependenceSampler
@@ -21,7 +22,6 @@ from bayesgmm.sampling.posterior_modes import Mode
 from bayesgmm.sampling.run_length import Monitor
 from bayesgmm.sampling.samplers import Drawn, Enough, Plan
 
-type Array = NDArray[np.float64]
 type Draw = Callable[[Array, Plan, Enough], Drawn]
 
 # Modes further below the largest log mass are left out: a share of 2e-5. So are modes beyond the
@@ -148,9 +148,7 @@ def _laplace_shares(modes: list[Mode]) -> Array:
     return np.asarray(shares / shares.sum())
 
 
-def _starts(
-    target: Target, of: NDArray[np.intp], priors: ResolvedPriors, rng: np.random.Generator
-) -> Array:
+def _starts(target: Target, of: Indices, priors: ResolvedPriors, rng: np.random.Generator) -> Array:
     """Starts of chains near the modes of the given numbers."""
     problem = target.problem
     near = [Mixture(*problem.parameters(target.modes[m].u)) for m in of]
@@ -165,7 +163,7 @@ def _located(drawn: Drawn, target: Target) -> Drawn:
     flat = u.reshape(-1, u.shape[-1])
     region = locate(flat, target.modes, target.problem.coordinates).region
     stats = drawn.tree["sample_stats"].to_dataset()
-    stats["mode"] = (("chain", "draw"), region.reshape(u.shape[:2]))
+    stats["mode"] = (SAMPLE_DIMS, region.reshape(u.shape[:2]))
     groups = {"posterior": group, "sample_stats": stats}
     return drawn._replace(tree=xr.DataTree.from_dict(groups))
 

@@ -7,9 +7,9 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gammaln, logsumexp
 
+from bayesgmm.arrays import Array
 from bayesgmm.errors import FitError, InputError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.mixture.bhattacharyya_distance import bhattacharyya_distances
@@ -18,8 +18,6 @@ from bayesgmm.posterior.log_density import Problem
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.sampling.mode_regions import locate
 from bayesgmm.sampling.posterior_modes import Mode
-
-type Array = NDArray[np.float64]
 
 # Degrees of freedom of the t distributions, and the factor of fitted covariances.
 _NU, _INFLATION = 5.0, 1.3

@@ -3,14 +3,11 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array, Booleans, Indices
 from bayesgmm.core import native
 from bayesgmm.posterior.coordinates import Coordinates
 from bayesgmm.sampling.posterior_modes import Mode
-
-type Array = NDArray[np.float64]
-type Indices = NDArray[np.intp]
 
 
 class Located(NamedTuple):
@@ -27,7 +24,7 @@ class Located(NamedTuple):
 
     region: Indices
     u: Array
-    own: NDArray[np.bool_]
+    own: Booleans
 
 
 def locate(u: Array, modes: list[Mode], coordinates: Coordinates) -> Located:
@@ -56,7 +53,7 @@ def locate(u: Array, modes: list[Mode], coordinates: Coordinates) -> Located:
     )
 
 
-def _matched(u: Array, mode: Mode, coordinates: Coordinates) -> tuple[Array, NDArray[np.bool_]]:
+def _matched(u: Array, mode: Mode, coordinates: Coordinates) -> tuple[Array, Booleans]:
     """Points under the labels of a mode, and where these are their own."""
     k = coordinates.n_components
     components, shared = coordinates.blocks(u)

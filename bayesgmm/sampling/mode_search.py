@@ -6,8 +6,8 @@ from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.data.validation import Data
 from bayesgmm.errors import DegeneracyWarning, FitError
@@ -20,8 +20,6 @@ from bayesgmm.priors.families import LKJ
 from bayesgmm.priors.priors import Priors
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.sampling.posterior_modes import Mode, climb, other_modes
-
-type Array = NDArray[np.float64]
 
 _FITS = 16
 _KINDS = ("kmeans", "random_from_data", "k-means++", "random")

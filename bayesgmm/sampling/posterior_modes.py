@@ -4,12 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from bayesgmm.arrays import Array
 from bayesgmm.posterior.log_density import Problem
-
-type Array = NDArray[np.float64]
 
 # Step of the differences of gradients, and the least curvature of a mode that is not flat.
 _STEP, _FLAT = 1e-5, 1e-8

@@ -11,18 +11,16 @@ import numpy as np
 import nutpie
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 from nutpie.compile_pymc import CompiledPyMCModel
 from nutpie.compiled_pyfunc import from_pyfunc
 
+from bayesgmm.arrays import Array
 from bayesgmm.core import native
 from bayesgmm.display import is_notebook, is_watched, progress
 from bayesgmm.posterior.log_density import Problem
 
 if TYPE_CHECKING:
     from rich.progress import Progress
-
-type Array = NDArray[np.float64]
 
 DIMS = {
     "weights": ("component",),

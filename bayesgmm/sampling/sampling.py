@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from bayesgmm.arguments import (
     check_choice,
@@ -21,6 +21,7 @@ from bayesgmm.arguments import (
     check_probability,
     check_rng,
 )
+from bayesgmm.arrays import Array
 from bayesgmm.convergence.agreement import ENOUGH
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.error_covariances import unpacked
@@ -43,8 +44,6 @@ from bayesgmm.sampling.mode_proposal import Target
 from bayesgmm.sampling.mode_search import penalised_fits, search_modes
 from bayesgmm.sampling.run_length import Monitor
 from bayesgmm.sampling.samplers import Drawn, Enough, Plan, draw_by_nutpie, draw_by_pymc
-
-type Array = NDArray[np.float64]
 
 _INITS = ("em", "starts")
 _SAMPLERS = ("nutpie", "pymc")

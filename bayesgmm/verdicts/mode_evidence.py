@@ -20,7 +20,7 @@ _ONE_BY_ONE = (
 def check_modes(f: Figures) -> Check:
     """The check of the modes."""
     v, m = f.valley, f.modes
-    if m is not None and not m.all_visited:
+    if m is not None and not m.joined:
         return _not_visited(m)
     if m is not None and m.bound > _LEFT_OUT:
         return _left_out(m)

@@ -7,6 +7,8 @@ import xarray as xr
 
 from bayesgmm.posterior.draws import Posterior
 
+# A mode of a smaller share by Laplace's approximation may have no draw by chance.
+_RARE = 0.001
 _NEEDED = {"state", "mass", "laplace_share", "draws", "weights", "means"}
 
 
@@ -17,12 +19,13 @@ class RecordedModes:
     Attributes
     ----------
     masses : tuple of float
-        Proportion of the draws at each mode that was sampled, the largest first; where chains stay
-        at their modes, the proportions of Laplace's approximation.
+        Proportion of the draws at each mode that matters, the largest first; where chains do not
+        move between all of them, the proportions of Laplace's approximation.
     joined : bool
-        False if chains stay at one of several modes.
+        False if the chains do not move between all of them.
     left_out : int
-        Number of modes that were not sampled, for want of mass.
+        Number of modes that were not sampled, for want of mass: those that the sampler left out,
+        and those of less than 0.1 % that chains which move between modes did not visit.
     bound : float
         Their share by Laplace's approximation.
     places, left_places : tuple of str
@@ -36,11 +39,6 @@ class RecordedModes:
     places: tuple[str, ...] = ()
     left_places: tuple[str, ...] = ()
 
-    @property
-    def all_visited(self) -> bool:
-        """True if the chains move between all modes of notable mass."""
-        return self.joined and min(self.masses) > 0.0
-
 
 def read_modes(posterior: Posterior) -> RecordedModes | None:
     """Read the group ``modes``; None without it."""
@@ -53,7 +51,10 @@ def read_modes(posterior: Posterior) -> RecordedModes | None:
     sampled = states != "left out"
     if not sampled.any():
         return None
-    joined = not (states == "not joined").any()
+    joined, visited = not (states == "not joined").any(), group["draws"].values > 0
+    if joined:
+        sampled &= visited | (group["laplace_share"].values >= _RARE)
+    joined = joined and bool(visited[sampled].all())
     shares = np.where(sampled & joined, group["mass"], group["laplace_share"])
     order = np.argsort(-shares, kind="stable")
     kept, left = (order[(sampled == each)[order]] for each in (True, False))

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from arviz_stats.base.array import array_stats
 
-from bayesgmm.posterior.draws import Posterior
+from bayesgmm.posterior.draws import SAMPLE_DIMS, Posterior
 
 # Names of "the tree reached its greatest depth" in nutpie, PyMC and CmdStan's converters.
 _DEPTH = ("maxdepth_reached", "reached_max_treedepth", "reached_max_tree_depth")
@@ -72,6 +72,6 @@ def _preceding(attributes: Mapping[Any, Any]) -> tuple[int, int] | None:
 def _energy(group: xr.Dataset) -> float:
     if "energy" not in group or group.sizes.get("draw", 0) < 2:
         return np.nan
-    energies = group["energy"].transpose("chain", "draw").values
+    energies = group["energy"].transpose(*SAMPLE_DIMS).values
     energies = energies[np.isfinite(energies).all(axis=1) & (np.ptp(energies, axis=1) > 0)]
     return float(np.min(array_stats.bfmi(energies))) if len(energies) else np.nan

@@ -209,5 +209,5 @@ def test_modes_that_were_not_sampled_weigh():
     found = reach_verdict(replace(HEALTHY, modes=left_out))
     assert (found.name, found.state) == ("several modes", "care")
     assert f"20.0 % of the mass: {PLACES[1]}." in found.explanation
-    found = reach_verdict(replace(HEALTHY, modes=RecordedModes((1.0, 0.0), True, 0, 0.0)))
+    found = reach_verdict(replace(HEALTHY, modes=RecordedModes((0.9, 0.1), False, 0, 0.0)))
     assert (found.name, found.state) == ("several modes", "bad")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from bayesgmm.arrays import Array
-from bayesgmm.convergence.agreement import AGREE, mcse
+from bayesgmm.convergence.agreement import AGREE, ENOUGH, mcse
 from bayesgmm.convergence.monitored import parameter_name
 from bayesgmm.plots.style import colour
 from bayesgmm.posterior.draws import Draws
@@ -30,7 +30,6 @@ from bayesgmm.reporting.svg import panels, style, to_svg
 from bayesgmm.verdicts.sampler_statistics import Transitions, read_transitions
 from bayesgmm.verdicts.switching import RELABELLED
 
-_ENOUGH = 400
 _MOST_ROWS = 60
 _CUT = (
     "Components marked by † overlap with another one: their relabelled draws are cut at the "
@@ -101,10 +100,10 @@ def _judge(
     if r_hat > AGREE:
         state = "bad"
         sentences.append(f"The chains disagree: R-hat should not exceed {AGREE}.")
-    elif not ess >= _ENOUGH:
+    elif not ess >= ENOUGH:
         state = "care"
         sentences.append(
-            f"Intervals are imprecise at effective sample sizes below {_ENOUGH}. Draw more."
+            f"Intervals are imprecise at effective sample sizes below {ENOUGH:.0f}. Draw more."
         )
     before = " in the run to which proposals were fitted" if transitions.preceding else ""
     if transitions.all_divergences:
