@@ -434,7 +434,7 @@ def _legend(picture: _Picture, *, plane: bool) -> tuple[list[Any], str]:
     if drawn and picture.noisy:
         lines.append("points: rows with their measurement errors")
     if drawn and (unseen := int(np.isnan(picture.rows).any(axis=1).sum())):
-        lines.append(f"{unseen:,} rows with missing entries: not everywhere")
+        lines.append(f"{unseen:,} rows with missing entries are not drawn everywhere")
     if picture.n_rows > drawn:
         lines.append(f"{drawn:,} of {picture.n_rows:,} rows")
     return handles, "\n".join(lines)
