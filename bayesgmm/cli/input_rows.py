@@ -141,9 +141,9 @@ def _missing(rows: "Data") -> str:
     missing = np.isnan(rows.X)
     n = int(missing.any(axis=1).sum())
     return (
-        f"{missing.sum():,} entries in {n:,} of {len(rows.X):,} rows are missing. What was seen of "
-        "these rows is used, which is right if entries are missing at random. To leave the rows "
-        f"out:\n  {command_line(extra=['--drop-missing'])}"
+        f"{missing.sum():,} entries in {n:,} of {len(rows.X):,} rows are missing. Rows count as "
+        "far as they were seen, which is right if entries are missing at random. To leave these "
+        f"rows out:\n  {command_line(extra=['--drop-missing'])}"
     )
 
 

@@ -144,8 +144,7 @@ double log_likelihood_gradient(MatrixKind kind, ConstVector weights, ConstMatrix
     }
     Numbers all(Sums<Axes>::size(k, d));
     const Sums<Axes> sums{all, k, d};
-    const Rows rows{x,      row_weights, mixture.shift, mixture.unit,
-                    errors, seen_in_part(x, errors)};
+    const Rows rows{x, row_weights, mixture.shift, mixture.unit, errors, seen_in_part(x, errors)};
     Passes<Axes>(rows, k, 1).run(mixture.gaussians, sums);
     means_gradient<Axes>(sums, mixture.gaussians.factors, d_means);
     matrices_gradient<Axes>(kind, sums, mixture.gaussians.factors, d_matrices);
@@ -195,7 +194,8 @@ extern "C" inline void bayesgmm_log_likelihood(
         *value = log_likelihood_gradient<axes>(
             static_cast<MatrixKind>(kind), {weights, {k}}, {means, {k, d}},
             covariance_view<axes>(matrices, k, d), {x, {n, d}}, {row_weights, {n_row_weights}},
-            {errors, {n_errors, width}}, {d_weights, {k}}, {d_means, {k, d}}, covariance_view<axes>(d_matrices, k, d));
+            {errors, {n_errors, width}}, {d_weights, {k}}, {d_means, {k, d}},
+            covariance_view<axes>(d_matrices, k, d));
     });
 } catch (const std::bad_alloc &) {
     *value = NOT_A_NUMBER;

@@ -43,8 +43,7 @@ private:
     void add_block(Index start, Index count, Vector out) {
         const Matrices moments = out.part(0, k_ * q_ * q_).reshaped(k_, q_, q_);
         const Index products_end = moments.size() + k_ * q_ * k_ * q_;
-        const Matrix products =
-            out.part(moments.size(), products_end).reshaped(k_ * q_, k_ * q_);
+        const Matrix products = out.part(moments.size(), products_end).reshaped(k_ * q_, k_ * q_);
         const Matrices seconds =
             out.part(products_end, out.size()).reshaped(rows_.partial ? k_ : 0, q_, q_);
         const ConstVector weights =

@@ -107,7 +107,8 @@ struct LaneTiles {
                 unrolled<T>([&](auto a) {
                     unrolled<T>([&](auto b) { s[a][b] = load(at(i + a, j + b)); });
                 });
-                add(s, -1.0, 0, j, [&](Index a, Index m) { return load(at(i + a, m)); },
+                add(
+                    s, -1.0, 0, j, [&](Index a, Index m) { return load(at(i + a, m)); },
                     [&](Index b, Index m) { return load(at(j + b, m)); });
                 if (i == j)
                     factor_tile(s, least + j * LANES, inverse + j * LANES);
@@ -138,7 +139,8 @@ struct LaneTiles {
                     const Vec is_seen = load(seen + (i + a) * LANES);
                     unrolled<T>([&](auto b) { s[a][b] = root(i + a, j + b) * is_seen; });
                 });
-                add(s, -1.0, j, i, [&](Index a, Index m) { return load(lower + at(i + a, m)); },
+                add(
+                    s, -1.0, j, i, [&](Index a, Index m) { return load(lower + at(i + a, m)); },
                     [&](Index b, Index m) { return load(y + at(m, j + b)); });
                 unrolled<T>([&](auto a) {
                     unrolled<a()>([&](auto c) {
@@ -160,7 +162,8 @@ struct LaneTiles {
         for (Index i = 0; i < p; i += T)
             for (Index j = 0; j <= i; j += T) {
                 Tile s = {};
-                add(s, 1.0, i, p, [&](Index a, Index m) { return at(m, i + a); },
+                add(
+                    s, 1.0, i, p, [&](Index a, Index m) { return at(m, i + a); },
                     [&](Index b, Index m) { return at(m, j + b); });
                 for (Index a = 0; a < T; ++a)
                     for (Index b = 0; b < T && j + b <= i + a; ++b)
@@ -177,7 +180,8 @@ private:
             unrolled<T - 1 - b()>([&](auto below) {
                 constexpr int a = b() + 1 + below();
                 s[a][b] *= inverse_of;
-                unrolled<a - b()>([&](auto c) { s[a][b() + 1 + c] -= s[a][b] * s[b() + 1 + c][b]; });
+                unrolled<a - b()>(
+                    [&](auto c) { s[a][b() + 1 + c] -= s[a][b] * s[b() + 1 + c][b]; });
             });
         });
     }
@@ -189,7 +193,10 @@ public:
     LaneRows(const Rows &rows, Index k)
         : rows_(rows), d_(rows.x.shape[1]), small_(d_ <= 6), p_(padded(d_)), x_(p_, LANES),
           seen_(p_, LANES), least_(p_, LANES), inverse_(p_, LANES), q_(p_, LANES),
-          errors_(rows.errors.empty() ? 0 : has_matrices() ? p_ * p_ : p_, LANES),
+          errors_(rows.errors.empty() ? 0
+                  : has_matrices()    ? p_ * p_
+                                      : p_,
+                  LANES),
           lower_(p_ * p_, LANES), y_(p_ * p_, LANES), z_(k * p_, LANES),
           grams_(k * triangle(), LANES) {}
 

@@ -89,8 +89,7 @@ private:
         out_.log_likelihood() += sums.log_likelihood();
         out_.weight() += sums.weight();
         accumulate(out_.counts(), sums.counts());
-        for (Index c = 0; c < k_; ++c)
-            add_moments(c, seen, lower[c], observed.factors[c], sums);
+        for (Index c = 0; c < k_; ++c) add_moments(c, seen, lower[c], observed.factors[c], sums);
         return true;
     }
 
@@ -156,7 +155,8 @@ private:
             const Vector row = row_of(out_.seconds()[c], i);
             const Index from = i + 1 - row.size(), packed = i * (i + 1) / 2;
             add_entries(row, [&](Index j) {
-                return r * (lanes.z(c, i) * lanes.z(c, from + j) - lanes.gram(c, packed + from + j));
+                return r *
+                       (lanes.z(c, i) * lanes.z(c, from + j) - lanes.gram(c, packed + from + j));
             });
         }
     }
@@ -220,8 +220,8 @@ private:
         for (Index j = 0; j < d_; ++j) {
             const Vec t = total_variance(c, j, b, errors);
             const Vec apart = load(&work_.xt.view()(j, b)) - mixture_.means.view()(c, j);
-            const Vec logs = errors.empty() ? splat(std::log(of_.covariances.view()(c, j, j)))
-                                            : log_positive(t);
+            const Vec logs =
+                errors.empty() ? splat(std::log(of_.covariances.view()(c, j, j))) : log_positive(t);
             halves += load(&seen(j, b)) * (2.0 * HALF_LOG_2_PI + logs + apart * apart / t);
         }
         return log_weights_.view()[c] - 0.5 * halves;

@@ -34,8 +34,8 @@ def data_section(inputs: Inputs) -> Section:
         entries = "entry" if missing.sum() == 1 else "entries"
         sentences[0] += f"; {missing.sum():,} {entries} missing in {plural(incomplete, 'row')}."
         sentences.append(
-            "What was seen of a row is used; that is right if entries are missing at random: "
-            "whether one is missing must not depend on its value, given what was seen of the row."
+            "Rows count as far as they were seen, which is right if entries are missing at random: "
+            "that one is missing must not depend on its value, given the rest of the row."
         )
         empty = np.flatnonzero(np.isnan(X).all(axis=1))
         if empty.size:
