@@ -137,7 +137,8 @@ def sample_posterior(
         log_likelihood, observed_data (X), constant_data (EM's estimate: em_weights, em_means,
         em_covariances) and, on request, posterior_predictive. Attributes: versions, seed, sampler,
         wall times, priors (JSON), and why the run ended: `stopped` is "draws" (as many as were
-        requested), "converged", "max_draws", "too slow" (at this rate the longest run would not
+        requested), "converged", "min_ess" (a single chain, which cannot show that it converged),
+        "max_draws", "too slow" (at this rate the longest run would not
         have `min_ess` effective draws), "max_time" or "interrupted" (Ctrl-C: what was drawn until
         then). `rhat` and `ess` are the largest R-hat and the least bulk or tail ESS of the
         quantities of `label_switching`, `rhat_of` and `ess_of` their names. Where the likelihood
@@ -281,15 +282,18 @@ def _sampler(
 
 def _ending(drawn: Drawn, draws: int | None, monitor: Monitor) -> dict[str, Any]:
     """Attributes that say how far a run came, and why it ended there."""
-    stopped = "converged" if monitor(drawn.tree) else "max_draws"
+    chains = drawn.tree["posterior"].sizes["chain"]
+    reached = "converged" if chains > 1 else "min_ess"
+    stopped = reached if monitor(drawn.tree) else "max_draws"
     if stopped == "max_draws" and drawn.tree["posterior"].sizes["draw"] < monitor.longest:
         stopped = "too slow"
     if draws:
         stopped = "draws"
     if drawn.late or drawn.interrupted:
         stopped = "interrupted" if drawn.interrupted else "max_time"
-    reached = {"min_ess": monitor.min_ess, **monitor.worst._asdict()}
-    return {"interrupted": int(drawn.interrupted), "stopped": stopped, **reached}
+    worst = monitor.worst._asdict()
+    interrupted = int(drawn.interrupted)
+    return {"interrupted": interrupted, "stopped": stopped, "min_ess": monitor.min_ess, **worst}
 
 
 def _model(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from bayesgmm.arrays import Array
-from bayesgmm.convergence.agreement import AGREE, ENOUGH, mcse
+from bayesgmm.convergence.agreement import mcse
 from bayesgmm.convergence.monitored import parameter_name
 from bayesgmm.plots.style import colour
 from bayesgmm.posterior.draws import Draws
@@ -27,7 +27,7 @@ from bayesgmm.reporting.parts import (
 )
 from bayesgmm.reporting.sections.parameters import shown_features
 from bayesgmm.reporting.svg import panels, style, to_svg
-from bayesgmm.verdicts.sampler_statistics import Transitions, read_transitions
+from bayesgmm.verdicts.sampler_statistics import read_transitions
 from bayesgmm.verdicts.switching import RELABELLED
 
 _MOST_ROWS = 60
@@ -36,6 +36,8 @@ _CUT = (
     "overlap, so that means are pushed apart and intervals are too short."
 )
 _PANELS = 6
+# Questions of the evidence that this section answers.
+_OF_CHAINS = "the chains agree", "the sampler reports no trouble"
 
 
 def posterior_section(inputs: Inputs) -> Section:
@@ -45,9 +47,7 @@ def posterior_section(inputs: Inputs) -> Section:
     largest = float(relabelled["r_hat"].max())
     bulk, tail = float(relabelled["ess_bulk"].min()), float(relabelled["ess_tail"].min())
     transitions = read_transitions(inputs.posterior)
-    state, sentences = _judge(draws, largest, min(bulk, tail), transitions)
-    if state == "good":
-        state = inputs.switching.state
+    state, sentences = _judge(inputs, largest, min(bulk, tail))
     if inputs.switching.cut:
         sentences.append(_CUT)
     cut = inputs.switching.cut
@@ -86,35 +86,24 @@ def posterior_section(inputs: Inputs) -> Section:
     )
 
 
-def _judge(
-    draws: Draws, r_hat: float, ess: float, transitions: Transitions
-) -> tuple[State, list[str]]:
+def _judge(inputs: Inputs, r_hat: float, ess: float) -> tuple[State, list[str]]:
+    """The state of the evidence, and its findings on chains and sampler in full."""
+    draws = inputs.draws
     drawn = f"{plural(draws.n_chains, 'chain')} of {plural(draws.n_draws, 'draw')}"
-    if not np.isfinite(r_hat):
-        return "care", [f"{drawn}: too few to assess convergence."]
-    sentences = [
-        f"{drawn}: after relabelling, R-hat is at most {fixed(r_hat, 3).text}, and the effective "
-        f"sample size of every parameter is at least {count(ess).text}."
-    ]
-    state: State = "good"
-    if r_hat > AGREE:
-        state = "bad"
-        sentences.append(f"The chains disagree: R-hat should not exceed {AGREE}.")
-    elif not ess >= ENOUGH:
-        state = "care"
-        sentences.append(
-            f"Intervals are imprecise at effective sample sizes below {ENOUGH:.0f}. Draw more."
-        )
-    before = " in the run to which proposals were fitted" if transitions.preceding else ""
-    if transitions.all_divergences:
-        state = "bad" if state == "bad" else "care"
-        sentences.append(
-            f"{plural(transitions.all_divergences, 'transition')} diverged{before}, so parts of "
-            "the posterior may be missing. Increase target_accept."
-        )
-    elif transitions.all_divergences == 0:
-        sentences.append(f"No transition diverged{before}.")
-    return state, sentences
+    sentences = [f"{drawn}: too few to assess convergence."]
+    if np.isfinite(r_hat):
+        sentences = [
+            f"{drawn}: after relabelling, R-hat is at most {fixed(r_hat, 3).text}, and the "
+            f"effective sample size of every parameter is at least {count(ess).text}."
+        ]
+    evidence = inputs.switching.evidence
+    for question in _OF_CHAINS:
+        result, finding, consequence = evidence.loc[question, ["result", "finding", "consequence"]]
+        if result != "passed":
+            sentences += [each for each in (finding, consequence) if each]
+    if evidence.loc[_OF_CHAINS[1], "result"] == "passed":
+        sentences.append(evidence.loc[_OF_CHAINS[1], "finding"])
+    return inputs.switching.state, sentences
 
 
 def _parameters(
