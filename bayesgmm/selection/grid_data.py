@@ -32,6 +32,8 @@ class GridData:
         All rows in these units, with their missing entries filled.
     passes : dict
         All rows as passes read them.
+    row_weights, sample_weights : ndarray
+        1 on average over all rows.
     sample, sample_passes : dict
         The rows to search; `rows` and `passes` themselves unless there are many.
     dendrograms : list of Dendrogram
@@ -41,36 +43,45 @@ class GridData:
     units: dict[bool, Units]
     rows: dict[bool, Array]
     passes: dict[bool, Rows]
+    row_weights: Array
     sample: dict[bool, Array]
     sample_passes: dict[bool, Rows]
+    sample_weights: Array
     dendrograms: list[Dendrogram]
 
     @classmethod
     def of(
-        cls, data: Data, structures: Iterable[Structure], rng: np.random.Generator
+        cls,
+        data: Data,
+        row_weights: Array | None,
+        structures: Iterable[Structure],
+        rng: np.random.Generator,
     ) -> "GridData":
         """Prepare rows for a search over these structures; `rng` draws the sample."""
-        n, x = len(data.X), with_means(data.X, None)
+        n, x = len(data.X), with_means(data.X, row_weights)
         kinds = {each.scales_by_column: each for each in structures}
-        units = {by_column: fit_units(x, None, each) for by_column, each in kinds.items()}
+        units = {by_column: fit_units(x, row_weights, each) for by_column, each in kinds.items()}
         if data.has_missing:
-            x = completed(data, None, next(iter(units.values())), rng)
+            x = completed(data, row_weights, next(iter(units.values())), rng)
         rows = {by_column: each.to_fit(x) for by_column, each in units.items()}
 
-        def passes(rows: dict[bool, Array], data: Data) -> dict[bool, Rows]:
+        def passes(rows: dict[bool, Array], data: Data, weights: Array | None) -> dict[bool, Rows]:
             if not data.partial:
-                return {by_column: Rows(each, threads=1) for by_column, each in rows.items()}
+                return {kind: Rows(each, weights, threads=1) for kind, each in rows.items()}
             return {
-                by_column: Rows.of(data, None, each.shift, each.scale, 1)
-                for by_column, each in units.items()
+                kind: Rows.of(data, weights, each.shift, each.scale, 1)
+                for kind, each in units.items()
             }
 
-        sample, all_passes = rows, passes(rows, data)
-        sample_passes = all_passes
+        sample, all_passes = rows, passes(rows, data, row_weights)
+        ones = np.ones(n) if row_weights is None else row_weights
+        sample_passes, sample_weights = all_passes, ones
         if n > _SAMPLE:
             chosen = np.sort(rng.choice(n, _SAMPLE, replace=False))
             sample = {by_column: each[chosen] for by_column, each in rows.items()}
-            sample_passes = passes(sample, data.take(chosen))
+            sample_weights = ones[chosen]
+            weights = None if row_weights is None else sample_weights
+            sample_passes = passes(sample, data.take(chosen), weights)
         base = sample.get(True, sample.get(False))
         assert base is not None
         scaled, white = base / base.std(axis=0), whitened(base)
@@ -78,7 +89,9 @@ class GridData:
         if False in sample:
             views += [(sample[False], "EII"), (sample[False], "VII")]
         dendrograms = [agglomerate(*view) for view in views]
-        return cls(n, units, rows, all_passes, sample, sample_passes, dendrograms)
+        return cls(
+            n, units, rows, all_passes, ones, sample, sample_passes, sample_weights, dendrograms
+        )
 
     def partitions(self, k: int) -> list[Integers]:
         """Distinct partitions of the sample into K non-empty parts."""

@@ -97,6 +97,7 @@ def parents(structure: Structure, among: Sequence[Structure]) -> list[Structure]
 
 def search_grid(
     rows: Data,
+    row_weights: Array | None,
     wanted: Mapping[int, Sequence[Structure]],
     rng: np.random.Generator,
     *,
@@ -110,6 +111,8 @@ def search_grid(
     ----------
     rows : Data
         Of full rank.
+    row_weights : ndarray of shape (n,), optional
+        Greater than 0, and 1 on average; log-likelihoods are of rows with these weights.
     wanted : mapping of int to sequence of Structure
         The structures of each K; K is at most the number of distinct rows.
     ratio : float
@@ -132,7 +135,7 @@ def search_grid(
     for k, each in requested:
         largest[each] = max(k, largest.get(each, 0))
     keys = [(k, each) for k in range(1, max(wanted) + 1) for each in largest if k <= largest[each]]
-    data = GridData.of(rows, largest, rng)
+    data = GridData.of(rows, row_weights, largest, rng)
     partitions = {k: data.partitions(k) for k in {k for k, _ in keys}}
     n, n_sampled = (len(next(iter(each.values()))) for each in (data.rows, data.sample))
     refining = _REFINING * n / n_sampled * (n > n_sampled)
@@ -284,9 +287,9 @@ class _Search:
         Each scatter matrix is shrunk towards the pooled one, with the weight of D + 1 rows,
         so that none is singular.
         """
-        n, d = self._rows[structure.scales_by_column].shape
+        d = self._data.units[structure.scales_by_column].scale.size
         for counts, means, scatters in self._parts(structure.scales_by_column, k, partitions):
-            sizes = counts + (d + 1)
+            n, sizes = counts.sum(), counts + (d + 1)
             pooled = scatters.sum(axis=0) * ((d + 1) / n)
             covariances = (scatters + pooled) / sizes[:, np.newaxis, np.newaxis]
             found = projected(structure, n, sizes / n, means, covariances)
@@ -299,9 +302,10 @@ class _Search:
         """Counts, means and scatter matrices of the parts of each partition; computed once."""
         if (by_column, k) not in self._moments:
             rows = self._rows[by_column]
-            ones = np.ones(len(rows))
+            whole = self._rows is self._data.rows
+            weights = self._data.row_weights if whole else self._data.sample_weights
             self._moments[by_column, k] = [
-                native.partition_moments(rows, ones, labels, k) for labels in partitions
+                native.partition_moments(rows, weights, labels, k) for labels in partitions
             ]
         return self._moments[by_column, k]
 

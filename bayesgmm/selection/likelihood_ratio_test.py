@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike
 from bayesgmm.arguments import check_count, check_rng
 from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import CovarianceType, Structure, as_structure
-from bayesgmm.data.validation import Data, check_data
+from bayesgmm.data.validation import Data, check_data, check_sample_weight
 from bayesgmm.display import progress
 from bayesgmm.em.fit import Settings, fit_mixture
-from bayesgmm.errors import FitError
+from bayesgmm.errors import FitError, InputError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.mixture.partial_rows import noise
@@ -79,6 +79,7 @@ def bootstrap_lrt(
     *,
     covariance_type: CovarianceType = "full",
     n_resamples: int = 199,
+    sample_weight: ArrayLike | None = None,
     error_covariances: ArrayLike | None = None,
     n_jobs: int = 1,
     rng: Any = None,
@@ -100,6 +101,9 @@ def bootstrap_lrt(
         As in `GaussianMixture`.
     n_resamples : int
         Replicates, B. The least p-value is 1 / (B + 1).
+    sample_weight : array-like of shape (n,), optional
+        The number of times that each row counts, a whole number. Data drawn from the fit have a row
+        for each of them.
     error_covariances : array-like, optional
         Measurement errors, as in `GaussianMixture.fit`; data drawn from the fit have the same.
     n_jobs : int
@@ -143,22 +147,25 @@ def bootstrap_lrt(
     generator = check_rng(rng)
     structure = as_structure(covariance_type)
     data = check_data(X, allow_nan=True, error_covariances=error_covariances)
+    weights = check_sample_weight(sample_weight, len(data.X))
     first, *seeds = generator.spawn(n_resamples + 1)
     # The estimator warns of degenerate fits.
     fits = [
         GaussianMixture(k, covariance_type=covariance_type, random_state=first).fit(
-            X, error_covariances=error_covariances
+            X, sample_weight=weights, error_covariances=error_covariances
         )
         for k in (n_components, n_components + 1)
     ]
     statistic = max(2.0 * (fits[1].log_likelihood_ - fits[0].log_likelihood_), 0.0)
-    null, n = fits[0].mixture_, len(data.X)
+    null, drawn_rows = fits[0].mixture_, _repeated(data, weights)
+    n = len(drawn_rows.X)
 
     def replicate(seed: np.random.Generator) -> float:
         x = null.sample(n, seed)[0]
-        if data.errors is not None:
-            x += noise(data.errors, n, x.shape[1], seed)
-        drawn = data._replace(X=np.where(np.isnan(data.X), np.nan, x), feature_names=None)
+        if drawn_rows.errors is not None:
+            x += noise(drawn_rows.errors, n, x.shape[1], seed)
+        seen = ~np.isnan(drawn_rows.X)
+        drawn = drawn_rows._replace(X=np.where(seen, x, np.nan), feature_names=None)
         return _statistic(drawn, n_components, structure, seed)
 
     with ThreadPoolExecutor(n_jobs) as pool, progress(progressbar) as bar:
@@ -170,6 +177,20 @@ def bootstrap_lrt(
             f"could be fitted with {n_components + 1}. Use a structure with fewer parameters."
         )
     return BootstrapLRT(n_components, structure.name, statistic, replicates, null)
+
+
+def _repeated(data: Data, weights: Array | None) -> Data:
+    """Each row as often as it counts."""
+    if weights is None:
+        return data
+    counts = np.round(weights)
+    if (np.abs(weights - counts) > 1e-9).any():
+        row = int((np.abs(weights - counts) > 1e-9).argmax())
+        raise InputError(
+            f"sample_weight has {weights[row]:.6g} in row {row}, but data can be drawn only for "
+            "rows that count a whole number of times. Give counts."
+        )
+    return data.take(np.repeat(np.arange(len(data.X)), counts.astype(np.int64)))
 
 
 def _statistic(data: Data, k: int, structure: Structure, seed: np.random.Generator) -> float:

@@ -14,14 +14,14 @@ from bayesgmm.arguments import check_choice, check_count, check_members, check_n
 from bayesgmm.arrays import Array, Indices
 from bayesgmm.covariance.structures import CovarianceType, Structure, as_structure
 from bayesgmm.data.degeneracy import check_full_rank, check_spread
-from bayesgmm.data.validation import Data, check_data
+from bayesgmm.data.validation import Data, check_data, check_sample_weight
 from bayesgmm.display import progress
 from bayesgmm.errors import BayesGMMWarning, FitError, InputError, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.estimator.information_criteria import information_criteria
 from bayesgmm.likelihood.em_steps import n_threads
 from bayesgmm.likelihood.responsibilities import membership
-from bayesgmm.likelihood.scaling import check_common_unit
+from bayesgmm.likelihood.scaling import about_one, check_common_unit
 from bayesgmm.results import Result, as_text
 from bayesgmm.selection.grid_search import Candidate, search_grid
 
@@ -132,6 +132,7 @@ def select_mixture(
     *,
     criterion: Criterion = "bic",
     eigenvalue_ratio: float = 1e10,
+    sample_weight: ArrayLike | None = None,
     error_covariances: ArrayLike | None = None,
     missing: str = "at random",
     rng: Any = None,
@@ -155,6 +156,8 @@ def select_mixture(
         "cv" is the log-likelihood of held-out rows in five random folds.
     eigenvalue_ratio : float
         As in `GaussianMixture`: a mixture that exceeds it is not selected.
+    sample_weight : array-like of shape (n,), optional
+        The number of times that each row counts; 0 removes it.
     error_covariances : array-like, optional
         Measurement errors, as in `GaussianMixture.fit`.
     missing : {"at random", "raise"}
@@ -211,6 +214,9 @@ def select_mixture(
     generator = check_rng(rng)
     check_choice("missing", missing, ("at random", "raise"))
     data = check_data(X, allow_nan=missing != "raise", error_covariances=error_covariances)
+    weights = check_sample_weight(sample_weight, len(data.X))
+    if weights is not None:
+        data, weights = data.take(weights > 0.0), weights[weights > 0.0]
     x = data.X
     ks = _check_components(n_components)
     chosen = _check_structures(covariance_type, x.shape[1])
@@ -218,11 +224,13 @@ def select_mixture(
     folds = _folds(len(x), generator) if criterion == "cv" else []
     with progress(progressbar) as bar:
         advance = partial(bar.advance, bar.add_task("Fitting the grid", total=1 + len(folds)))
-        models, interrupted = _search(data, ks, chosen, notes, ratio, generator, advance)
+        models, interrupted = _search(data, weights, ks, chosen, notes, ratio, generator, advance)
         if interrupted and (folds or not any(model.admissible for model in models)):
             raise KeyboardInterrupt
-        held_out = [_held_out(data, test, ks, chosen, ratio, generator, advance) for test in folds]
-    records = [_record(model, data) for model in models]
+        held_out = [
+            _held_out(data, weights, test, ks, chosen, ratio, generator, advance) for test in folds
+        ]
+    records = [_record(model, data, weights) for model in models]
     for i, record in enumerate(records):
         if criterion == "cv":
             record["cv_log_likelihood"] = sum(each[i] for each in held_out)
@@ -232,7 +240,7 @@ def select_mixture(
     while True:
         selected = _best_model(models, table, criterion)
         try:
-            best = _fit_best(X, models[selected], ratio, error_covariances)
+            best = _fit_best(X, models[selected], ratio, sample_weight, error_covariances)
             break
         except FitError:
             # Collapsed nearer to convergence than the search went: the next model is tried.
@@ -317,6 +325,7 @@ def _rows_needed(structure: Structure, k: int, d: int) -> int:
 
 def _search(
     data: Data,
+    weights: Array | None,
     ks: Sequence[int],
     chosen: Sequence[Structure],
     notes: dict[tuple[int, Structure], str],
@@ -329,10 +338,13 @@ def _search(
     Models in `notes` have no fit.
     """
     wanted = {k: [each for each in chosen if (k, each) not in notes] for k in ks}
+    scaled, unit = (None, 1.0) if weights is None else about_one(weights)
     fits, interrupted = search_grid(
-        data, wanted, rng, ratio=ratio, threads=n_threads(), advance=advance
+        data, scaled, wanted, rng, ratio=ratio, threads=n_threads(), advance=advance
     )
-    found = {model.key: model for model in fits}
+    found = {
+        model.key: replace(model, log_likelihood=model.log_likelihood * unit) for model in fits
+    }
     models = [
         found.get((k, each))
         or Candidate(k, each, None, np.nan, False, notes.get((k, each), _NOT_REACHED))
@@ -342,13 +354,13 @@ def _search(
     return models, interrupted
 
 
-def _record(model: Candidate, data: Data) -> dict[str, Any]:
+def _record(model: Candidate, data: Data, weights: Array | None) -> dict[str, Any]:
     """A model's row of the table."""
     nu = model.structure.n_parameters(model.n_components, data.X.shape[1])
     bic = aic = icl = np.nan
     if model.parameters is not None:
         found = membership(data.X, model.parameters.mixture(), data.errors)
-        _, _, bic, aic, icl = information_criteria(*found, None, nu)
+        _, _, bic, aic, icl = information_criteria(*found, weights, nu)
     return {
         "n_components": model.n_components,
         "covariance_type": model.structure.code,
@@ -373,6 +385,7 @@ def _folds(n: int, rng: np.random.Generator) -> list[Indices]:
 
 def _held_out(
     data: Data,
+    weights: Array | None,
     test: Indices,
     ks: Sequence[int],
     chosen: Sequence[Structure],
@@ -381,9 +394,12 @@ def _held_out(
     advance: Callable[[float], None],
 ) -> list[float]:
     """Log-likelihood of the held-out rows under each model; NaN without an admissible fit."""
-    train, held = data.take(np.delete(np.arange(len(data.X)), test)), data.take(test)
+    rest = np.delete(np.arange(len(data.X)), test)
+    train, held = data.take(rest), data.take(test)
+    own = np.ones(len(test)) if weights is None else weights[test]
+    of_train = None if weights is None else weights[rest]
     notes = _impossible(train.X, data.feature_names, ks, chosen)
-    models, interrupted = _search(train, ks, chosen, notes, ratio, rng, advance)
+    models, interrupted = _search(train, of_train, ks, chosen, notes, ratio, rng, advance)
     if interrupted:
         raise KeyboardInterrupt
     values = []
@@ -393,7 +409,7 @@ def _held_out(
             continue
         mixture = model.parameters.mixture()
         densities, _ = membership(held.X, mixture, held.errors, densities_alone=True)
-        values.append(float(densities.sum()))
+        values.append(float(own @ densities))
     return values
 
 
@@ -413,14 +429,16 @@ def _best_model(models: Sequence[Candidate], table: "pd.DataFrame", criterion: s
     return int(np.argmin(np.where(admissible, values, np.inf)))
 
 
-def _fit_best(X: Any, model: Candidate, ratio: float, errors: ArrayLike | None) -> GaussianMixture:
+def _fit_best(
+    X: Any, model: Candidate, ratio: float, weights: ArrayLike | None, errors: ArrayLike | None
+) -> GaussianMixture:
     """The selected model fitted to convergence, its components in the order of their means."""
     assert model.parameters is not None
     start = model.parameters.permuted(np.lexsort(model.parameters.means.T[::-1]))
     fit = GaussianMixture(
         model.n_components, covariance_type=model.structure.name, eigenvalue_ratio=ratio
     )
-    return fit._fit(X, None, start, errors)
+    return fit._fit(X, weights, start, errors)
 
 
 def _warn_at_edge(model: Candidate, ks: Sequence[int]) -> None:
