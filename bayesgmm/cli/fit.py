@@ -8,7 +8,13 @@ import click
 import bayesgmm
 from bayesgmm.cli.input_rows import Rows, read_rows
 from bayesgmm.cli.memberships import memberships_csv
-from bayesgmm.cli.options import components_option, covariance_option, data_options, result_options
+from bayesgmm.cli.options import (
+    components_option,
+    covariance_option,
+    data_options,
+    result_options,
+    weights_option,
+)
 from bayesgmm.cli.output import Results, heard_warnings, json_text, write_file
 
 if TYPE_CHECKING:
@@ -17,6 +23,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @data_options
+@weights_option
 @components_option
 @covariance_option
 @click.option(
@@ -64,7 +71,7 @@ def fit(
         with stage("Fitting by EM"):
             model = bayesgmm.GaussianMixture(
                 components, covariance_type=covariance, random_state=seed, order_by=order_by
-            ).fit(rows.X)
+            ).fit(rows.X, sample_weight=rows.weights)
     table = None
     if rows.labels is not None:
         from bayesgmm.diagnostics.known_groups import cross_table
@@ -109,6 +116,7 @@ def _fields(
         }
     return {
         "n_rows": len(rows.X.X),
+        "sum_of_weights": model.n_rows_,
         "n_features": mixture.n_features,
         "n_components": mixture.n_components,
         "covariance_type": structure.name,

@@ -33,6 +33,8 @@ class Rows(NamedTuple):
         All columns of the source.
     kept : (n,)
         Indices of the rows of the source.
+    weights : (n,), or None
+        The number of times that each row counts.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Rows(NamedTuple):
     label_column: str | None
     table: "Table"
     kept: "Indices"
+    weights: "Array | None" = None
 
 
 def read_rows(
@@ -52,6 +55,7 @@ def read_rows(
     label_column: str | None,
     drop_missing: bool,
     quiet: bool,
+    weights: str | None = None,
     choice: Choice | None = None,
     **form: Any,
 ) -> Rows:
@@ -60,9 +64,9 @@ def read_rows(
     Without `columns`, the columns are those that `choice` finds, or else all. Arguments in `form`
     are those of `read_table`.
     """
-    from bayesgmm.data.tables import chosen_columns
+    from bayesgmm.data.tables import chosen_columns, select
 
-    exclude = [*(exclude or []), *(errors or [])]
+    exclude = [*(exclude or []), *(errors or []), *([weights] if weights else [])]
     table, name, label_column = _source(data, label_column, form)
     named = columns is not None or choice is not None
     if columns is None and choice is not None:
@@ -83,7 +87,8 @@ def read_rows(
         rows = rows._replace(has_missing=False)
     elif rows.has_missing and not quiet:
         click.echo(f"Note: {_missing(rows)}", err=True)
-    return Rows(name, rows, labels, label_column, table, kept)
+    counts = None if weights is None else select(table, [weights], None, []).X[kept, 0]
+    return Rows(name, rows, labels, label_column, table, kept, counts)
 
 
 def _kept(X: "Array", drop_missing: bool) -> "Indices":

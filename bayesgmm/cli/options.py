@@ -127,6 +127,11 @@ covariance_option = click.option(
 )
 
 
+weights_option = click.option(
+    "--weights", help="Column of the number of times that each row counts; not fitted."
+)
+
+
 def data_options(command: Any) -> Any:
     """Add the argument DATA and the options for reading it: the arguments of `read_rows`."""
     labels = "Column of known groups: compared, not fitted."

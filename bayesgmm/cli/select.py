@@ -6,7 +6,7 @@ import click
 
 import bayesgmm
 from bayesgmm.cli.input_rows import read_rows
-from bayesgmm.cli.options import count_option, data_options, result_options, split
+from bayesgmm.cli.options import count_option, data_options, result_options, split, weights_option
 from bayesgmm.cli.output import Results, heard_warnings, json_text
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @data_options
+@weights_option
 @count_option(
     "-k",
     "--max-components",
@@ -72,6 +73,7 @@ def select(
                 range(min_components, max_components + 1),
                 "all" if structures is None else structures,
                 criterion=criterion,
+                sample_weight=rows.weights,
                 rng=seed,
                 progressbar=not results.quiet,
             )

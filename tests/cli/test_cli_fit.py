@@ -191,7 +191,7 @@ def test_a_full_disk_loses_neither_summary_nor_old_model(bayesgmm_command, tmp_p
 def test_warnings_are_sentences_on_standard_error(bayesgmm_command, monkeypatch):
     fit = bayesgmm.GaussianMixture.fit
 
-    def warn(self, X):
+    def warn(self, X, **options):
         warnings.warn("Stopped early. Raise max_iter.", ConvergenceWarning, stacklevel=2)
         return fit(self, X)
 
@@ -205,7 +205,7 @@ def test_warnings_are_sentences_on_standard_error(bayesgmm_command, monkeypatch)
 
 
 def test_an_error_of_the_program_shows_a_traceback_only_when_asked(bayesgmm_command, monkeypatch):
-    def fail(self, X):
+    def fail(self, X, **options):
         raise ZeroDivisionError("division by zero")
 
     monkeypatch.setattr(bayesgmm.GaussianMixture, "fit", fail)
@@ -217,7 +217,7 @@ def test_an_error_of_the_program_shows_a_traceback_only_when_asked(bayesgmm_comm
 
 
 def test_ctrl_c_exits_with_130_and_writes_nothing(bayesgmm_command, monkeypatch, tmp_path):
-    def interrupt(self, X):
+    def interrupt(self, X, **options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(bayesgmm.GaussianMixture, "fit", interrupt)

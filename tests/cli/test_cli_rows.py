@@ -153,3 +153,23 @@ def test_columns_of_standard_errors(bayesgmm_command, tmp_path):
     assert found["bic"] == pytest.approx(fit.bic(), rel=1e-12)
     result = bayesgmm_command(*arguments, "a_error")
     assert (result.exit_code, "--errors names 1 columns, but 3" in result.stderr) == (1, True)
+
+
+def test_a_column_of_weights(bayesgmm_command, tmp_path):
+    v = np.random.default_rng(3).integers(0, 3, len(X))
+    path = written(tmp_path / "x.csv", {"a": X[:, 0], "n": v, "b": X[:, 1]})
+    found = json.loads(bayesgmm_command("fit", path, "-k", 1, "--json", "--weights", "n").stdout)
+    assert found["feature_names"] == ["a", "b"]
+    assert found["sum_of_weights"] == pytest.approx(v.sum())
+    rows = pd.read_csv(path)[["a", "b"]].to_numpy()
+    np.testing.assert_allclose(found["means"][0], np.average(rows, axis=0, weights=v))
+    assert found["bic"] == pytest.approx(GaussianMixture().fit(np.repeat(rows, v, axis=0)).bic())
+    result = bayesgmm_command("select", path, "-k", 2, "--weights", "n", "--json")
+    table = json.loads(result.stdout)["models"]
+    best = GaussianMixture(1, covariance_type="EII").fit(np.repeat(rows, v, axis=0))
+    one = next(
+        each for each in table if (each["n_components"], each["covariance_type"]) == (1, "EII")
+    )
+    assert one["bic"] == pytest.approx(best.bic(), abs=1e-4)
+    result = bayesgmm_command("fit", path, "-k", 1, "--weights", "none")
+    assert (result.exit_code, "none" in result.stderr) == (1, True)
