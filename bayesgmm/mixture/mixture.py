@@ -35,6 +35,7 @@ from bayesgmm.mixture.regression import (
     conditional_means,
     regress,
 )
+from bayesgmm.mixture.scikit_learn import estimator_of, mixture_of
 from bayesgmm.mixture.univariate import cdf, quantile
 from bayesgmm.results import as_html
 
@@ -652,6 +653,21 @@ class Mixture:
             raise ModelFormatError(
                 f"The model does not describe a valid mixture: {error}"
             ) from error
+
+    @classmethod
+    def from_sklearn(cls, model: Any) -> "Mixture":
+        """Return the mixture of a fitted estimator of `sklearn.mixture`.
+
+        Raises
+        ------
+        InvalidParameterError
+            If it is another object, or was not fitted.
+        """
+        return mixture_of(model)
+
+    def to_sklearn(self) -> Any:
+        """Return a fitted `sklearn.mixture.GaussianMixture` of this mixture, "full"."""
+        return estimator_of(self)
 
     # Value semantics
 
