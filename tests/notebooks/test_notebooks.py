@@ -32,3 +32,10 @@ def test_a_notebook_is_kept_with_its_outputs(path):
     counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
     assert counts == list(range(1, len(counts) + 1))
     assert not any(each.output_type == "error" for each in outputs(notebook))
+
+
+def test_the_first_notebook_ends_in_a_report():
+    last = nbformat.read(NOTEBOOKS[0], as_version=4).cells[-1]
+    assert last.source.startswith("report(frame, 2")
+    assert "Old Faithful" in last.outputs[0].data["text/html"]
+    assert last.outputs[0].data["text/plain"].startswith("<Report: All checks passed.")
