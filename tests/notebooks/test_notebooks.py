@@ -1,5 +1,6 @@
-"""Every notebook runs from its first cell to its last, without an error or a warning."""
+"""Every notebook runs from its first cell to its last, to the verdicts that are kept with it."""
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -9,8 +10,24 @@ from nbclient import NotebookClient
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
 
+# Names of verdicts on a posterior, and the sentences on selections, tests, reports and starts.
+VERDICTS = (
+    "no switching|between chains|within chains|overfitted or unidentified component|several modes|"
+    "no convergence|rows not described|divergent transitions|slow transitions|EM and the posterior "
+    r"(?:agree|differ)|Best: .*|do not fit significantly|fit significantly|All checks passed|"
+    r"\d+ of \d+ starts reached this maximum"
+)
+
+
 def outputs(notebook):
     return [each for cell in notebook.cells for each in cell.get("outputs", ())]
+
+
+def verdicts(notebook):
+    texts = (
+        each.get("text") or each.get("data", {}).get("text/plain", "") for each in outputs(notebook)
+    )
+    return [found for text in texts for found in re.findall(VERDICTS, text)]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -18,12 +35,15 @@ def outputs(notebook):
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 def test_a_notebook_runs_without_errors_and_warnings(path, tmp_path):
     notebook = nbformat.read(path, as_version=4)
+    kept = verdicts(notebook)
     client = NotebookClient(
         notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
     )
     client.execute()
     said = [each.text for each in outputs(notebook) if each.get("name") == "stderr"]
     assert said == []
+    assert verdicts(notebook) == kept
+    assert kept
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -32,3 +52,10 @@ def test_a_notebook_is_kept_with_its_outputs(path):
     counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
     assert counts == list(range(1, len(counts) + 1))
     assert not any(each.output_type == "error" for each in outputs(notebook))
+
+
+def test_the_first_notebook_ends_in_a_report():
+    last = nbformat.read(NOTEBOOKS[0], as_version=4).cells[-1]
+    assert last.source.startswith("report(frame, 2")
+    assert "Old Faithful" in last.outputs[0].data["text/html"]
+    assert last.outputs[0].data["text/plain"].startswith("<Report: All checks passed.")
