@@ -542,9 +542,19 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         data = self._check_same(X, error_covariances)
         return membership(data.X, self.mixture_, data.errors)[1]
 
-    def impute(self, X: Any, draws: int | None = None, *, rng: Any = None) -> Array:
-        """Fill missing entries, by conditional means or by draws; see `Mixture.impute`."""
-        return self.mixture_.impute(self._check_same(X), draws, rng=rng)
+    def impute(
+        self,
+        X: Any,
+        draws: int | None = None,
+        *,
+        error_covariances: ArrayLike | None = None,
+        rng: Any = None,
+    ) -> Array:
+        """Fill missing entries, by conditional means or by draws; see `Mixture.impute`.
+
+        X and `error_covariances` are as in `score_samples`.
+        """
+        return self.mixture_.impute(self._check_same(X, error_covariances), draws, rng=rng)
 
     def denoised(self, X: Any, error_covariances: ArrayLike) -> ConditionalMoments:
         """Mean and covariance of each row without its measurement error; `Mixture.denoised`."""

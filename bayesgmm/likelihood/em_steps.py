@@ -14,7 +14,7 @@ from bayesgmm.covariance.structures import CovarianceType, as_structure
 from bayesgmm.data.validation import Data, check_sample_weight
 from bayesgmm.errors import SingularCovarianceError
 from bayesgmm.likelihood.statistics import Parameters, Statistics
-from bayesgmm.mixture.fitted_mixture import MixtureLike, fitted_mixture
+from bayesgmm.mixture.fitted_mixture import MixtureLike, fitted_mixture, observed_rows
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.mixture.partial_rows import pattern_order
 
@@ -142,7 +142,7 @@ def e_step(
     mixture : Mixture or fitted GaussianMixture
     sample_weight : array-like of shape (n,), optional
     error_covariances : array-like, optional
-        As in `Mixture.log_joint`.
+        As in `Mixture.log_joint`. None: those of the fit if X are its rows.
     n_jobs : int, optional
         Threads, at most; None for as many as there are processors. The result has the same bits.
 
@@ -158,8 +158,8 @@ def e_step(
     InvalidParameterError
         If another argument is of another kind.
     """
+    data = observed_rows("mixture", mixture, X, error_covariances)
     mixture = fitted_mixture("mixture", mixture)
-    data = mixture.check_observed(X, error_covariances)
     row_weights = check_sample_weight(sample_weight, len(data.X))
     threads = None if n_jobs is None else check_count("n_jobs", n_jobs)
     shift = mixture.mean()

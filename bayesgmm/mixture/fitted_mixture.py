@@ -4,6 +4,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from bayesgmm import errors
 from bayesgmm.arguments import check_kind
+from bayesgmm.arrays import Array
+from bayesgmm.data.validation import Data
 from bayesgmm.mixture.mixture import Mixture
 
 
@@ -12,6 +14,9 @@ class Fitted(Protocol):
     """An estimator with its mixture: `GaussianMixture` after its fit."""
 
     mixture_: Mixture
+
+    def errors_of(self, x: Array) -> Array | None:
+        """The measurement errors of the fit if `x` (n, D) are its rows."""
 
 
 type MixtureLike = Mixture | Fitted
@@ -34,3 +39,19 @@ def fitted_mixture(name: str, value: Any) -> Mixture:
     check_kind(name, found, Mixture, "a Mixture or a fitted GaussianMixture")
     mixture: Mixture = found
     return mixture
+
+
+def observed_rows(name: str, value: Any, X: Any, error_covariances: Any = None) -> Data:
+    """Checked rows of the features of a mixture or of an estimator's.
+
+    Errors that are not given are those of the estimator's fit, if X are its rows.
+    """
+    mixture = fitted_mixture(name, value)
+    return with_errors_of(value, mixture.check_observed(X, error_covariances))
+
+
+def with_errors_of(fit: Any, rows: Data) -> Data:
+    """Rows without errors, with those of the fit if they are its rows."""
+    if rows.errors is None and isinstance(fit, Fitted):
+        return rows._replace(errors=fit.errors_of(rows.X))
+    return rows

@@ -223,7 +223,14 @@ class Mixture:
         data = self.check_observed(X, error_covariances)
         return partial_rows.conditional_moments(self, data.X, data.errors)
 
-    def impute(self, X: Any, draws: int | None = None, *, rng: Seed = None) -> Array:
+    def impute(
+        self,
+        X: Any,
+        draws: int | None = None,
+        *,
+        error_covariances: Any = None,
+        rng: Seed = None,
+    ) -> Array:
         """Fill missing entries: by their conditional means, or by draws.
 
         Parameters
@@ -233,6 +240,8 @@ class Mixture:
         draws : int, optional
             The number of imputations to draw from the conditional distribution of the missing
             entries. None: their conditional means, which understate the spread of the data.
+        error_covariances : array-like, optional
+            As ``log_joint`` takes them. What is filled in has no measurement error.
         rng : anything that ``numpy.random.default_rng`` takes
 
         Returns
@@ -242,17 +251,19 @@ class Mixture:
         Raises
         ------
         InputError, InputTypeError
-            If X is not real numbers with D columns.
+            As ``log_joint``.
         InvalidParameterError
             If draws or rng is of another kind.
         """
-        data = self.check_observed(X)
+        data = self.check_observed(X, error_covariances)
+        x, errors = data.X, data.errors
         generator = check_rng(rng)
-        if draws is not None:
+        if draws is None:
+            filled = partial_rows.conditional_moments(self, x, errors).mean
+        else:
             m = check_count("draws", draws)
-            return np.stack([partial_rows.draws(self, data.X, None, generator) for _ in range(m)])
-        means = partial_rows.conditional_moments(self, data.X, None).mean
-        return np.where(np.isnan(data.X), means, data.X)
+            filled = np.stack([partial_rows.draws(self, x, errors, generator) for _ in range(m)])
+        return np.where(np.isnan(x), filled, x)
 
     def check_rows(self, X: Any) -> Array:
         """Return X as finite float64 rows (n, D); raises errors as ``log_joint`` does."""

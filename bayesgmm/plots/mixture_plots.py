@@ -16,6 +16,7 @@ from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.labels.consistent_draws import consistent_draws
 from bayesgmm.mixture.feature_choice import feature_indices, separating_features
+from bayesgmm.mixture.fitted_mixture import with_errors_of
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.plots.plane_maps import draw_borders, draw_uncertainty, shade_words
 from bayesgmm.plots.style import (
@@ -178,7 +179,9 @@ def _picture(fit: Fit, X: Any, prob: float, variables: Mapping[str, str] | None)
         data = rows_if_known(fit, mixture.n_features, X)
     else:
         mixture, _ = point_estimate("fit", fit)
-        data = None if X is None else rows_of(X, mixture.n_features, "the mixture has")
+        data = None
+        if X is not None:
+            data = with_errors_of(fit, rows_of(X, mixture.n_features, "the mixture has"))
     if data is None:
         data = Data(np.empty((0, mixture.n_features)), None)
     n = len(data.X)

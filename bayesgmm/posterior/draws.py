@@ -182,6 +182,8 @@ def read_draws(posterior: Posterior, variables: Mapping[str, str] | None = None)
 def read_rows(posterior: Posterior, n_features: int, X: Any = None) -> Data:
     """The fitted rows: X, or the variable of the group ``observed_data``; (n, D).
 
+    X that are the rows of that group have the measurement errors that are stored with them.
+
     Raises
     ------
     InputError
@@ -199,7 +201,16 @@ def read_rows(posterior: Posterior, n_features: int, X: Any = None) -> Data:
         (X,) = candidates.values()
         rows = rows_of(X, n_features, "the posterior's means have")
         return rows._replace(errors=_stored_errors(posterior))
-    return rows_of(X, n_features, "the posterior's means have")
+    return with_stored_errors(posterior, rows_of(X, n_features, "the posterior's means have"))
+
+
+def with_stored_errors(posterior: Any, rows: Data) -> Data:
+    """Rows without errors, with those of the posterior if they are the rows that it stores."""
+    if rows.errors is None and has_errors(posterior):
+        stored = read_rows(posterior, rows.X.shape[1])
+        if np.array_equal(stored.X, rows.X, equal_nan=True):
+            return rows._replace(errors=stored.errors)
+    return rows
 
 
 def has_errors(posterior: Any) -> bool:

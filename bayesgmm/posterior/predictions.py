@@ -11,6 +11,7 @@ from bayesgmm.arrays import Array
 from bayesgmm.errors import InputError
 from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.likelihood.responsibilities_of_draws import DrawnRows
+from bayesgmm.mixture.partial_rows import noise
 from bayesgmm.posterior.draws import SAMPLE_DIMS, Posterior, posterior_group, read_draws, read_rows
 
 # Pairs of rows whose co-clustering is kept: 1.6 GB.
@@ -102,7 +103,8 @@ def posterior_predictive(
     posterior, variables
         As for `log_likelihood`.
     n_samples : int, optional
-        Rows for each draw; by default the number of fitted rows.
+        Rows for each draw, without measurement errors. None: replicates of the fitted rows, with
+        their measurement errors.
     rng : anything that ``numpy.random.default_rng`` accepts
 
     Returns
@@ -117,10 +119,15 @@ def posterior_predictive(
     """
     draws = read_draws(posterior, variables)
     d = draws.n_features
-    given = n_samples is not None
-    n = check_count("n_samples", n_samples) if given else len(read_rows(posterior, d).X)
+    if n_samples is None:
+        fitted = read_rows(posterior, d)
+        n, errors = len(fitted.X), fitted.errors
+    else:
+        n, errors = check_count("n_samples", n_samples), None
     generator = check_rng(rng)
     rows = np.array([each.sample(n, rng=generator)[0] for each in draws.mixtures()])
+    if errors is not None:
+        rows += [noise(errors, n, d, generator) for _ in rows]
     features = list(draws.feature_names or range(d))
     return _by_draw(
         posterior, rows.reshape(draws.n_chains, draws.n_draws, n, d), {"feature": features}

@@ -21,7 +21,7 @@ from bayesgmm.data.validation import check_data
 from bayesgmm.em.completed_rows import with_means
 from bayesgmm.em.component_order import check_reference
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
-from bayesgmm.mixture.fitted_mixture import fitted_mixture
+from bayesgmm.mixture.fitted_mixture import fitted_mixture, with_errors_of
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.coordinates import Coordinates, coordinates
 from bayesgmm.priors.priors import Priors
@@ -65,7 +65,8 @@ def mixture_model(
         A fit of these rows. Its pooled covariance within components scales the coordinates in
         which samplers move; the posterior is the same.
     error_covariances : array-like, optional
-        Measurement errors of the rows, as in `GaussianMixture.fit`.
+        Measurement errors of the rows, as in `GaussianMixture.fit`. None: those of `init` where
+        that is a fit to the same rows.
 
     Returns
     -------
@@ -97,6 +98,7 @@ def mixture_model(
     words = "a fitted GaussianMixture, a Mixture or None"
     check_kind("init", init, GaussianMixture | Mixture | None, words)
     data = check_data(X, allow_nan=True, error_covariances=error_covariances)
+    data = with_errors_of(init, data)
     structure = as_structure(covariance_type)
     check_enough_rows(data.X, n_components)
     resolved = (priors or Priors()).for_data(data, n_components, structure)

@@ -17,10 +17,10 @@ from bayesgmm.errors import BayesGMMError, InputError, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.estimator.information_criteria import Criteria, information_criteria
 from bayesgmm.likelihood.responsibilities import membership
-from bayesgmm.mixture.fitted_mixture import MixtureLike, fitted_mixture
+from bayesgmm.mixture.fitted_mixture import MixtureLike, fitted_mixture, with_errors_of
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.plots.style import short
-from bayesgmm.posterior.draws import Draws, has_errors, read_rows, variable_names
+from bayesgmm.posterior.draws import Draws, variable_names, with_stored_errors
 from bayesgmm.reporting.parts import UnavailableError
 from bayesgmm.selection.model_selection import Selection
 from bayesgmm.uncertainty.standard_errors import StandardErrors
@@ -206,14 +206,7 @@ def gather(
 
 def _with_errors(data: Data, em: GaussianMixture | None, posterior: Any) -> Data:
     """The rows, with the errors of the fit or the posterior if they are its rows."""
-    if data.errors is not None:
-        return data
-    errors = None if em is None else em.errors_of(data.X)
-    if errors is None and has_errors(posterior):
-        sampled = read_rows(posterior, data.X.shape[1])
-        if np.array_equal(sampled.X, data.X, equal_nan=True):
-            errors = sampled.errors
-    return data._replace(errors=errors)
+    return with_stored_errors(posterior, with_errors_of(em, data))
 
 
 def _labels(labels: Any, n: int) -> tuple[str, ...] | None:

@@ -30,7 +30,7 @@ from bayesgmm.em.completed_rows import with_means
 from bayesgmm.em.component_order import check_reference
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
-from bayesgmm.mixture.fitted_mixture import fitted_mixture
+from bayesgmm.mixture.fitted_mixture import fitted_mixture, with_errors_of
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.coordinates import coordinates, free_blocks
 from bayesgmm.posterior.log_density import Problem, problem
@@ -116,7 +116,8 @@ def sample_posterior(
         of the machine.
     error_covariances : array-like, optional
         Measurement errors of the rows, as in `GaussianMixture.fit`; the posterior is that of the
-        mixture of the rows without them.
+        mixture of the rows without them. None: those of `init` where that is a fit to the same
+        rows.
     missing : {"at random", "raise"}
         As in `GaussianMixture`.
     with_log_likelihood : bool, optional
@@ -191,6 +192,7 @@ def sample_posterior(
     _check_lengths({"tune": tune, "chains": chains}, {"min_ess": min_ess, "max_time": max_time})
     check_choice("missing", missing, ("at random", "raise"))
     data = check_data(X, allow_nan=missing != "raise", error_covariances=error_covariances)
+    data = with_errors_of(init, data)
     priors = priors or Priors()
     n_components, structure, given = _model(n_components, covariance_type, init, data)
     free_blocks(structure, n_components, data.X.shape[1])

@@ -10,7 +10,7 @@ from scipy.special import xlogy
 from bayesgmm.arguments import check_count
 from bayesgmm.arrays import Array, Integers
 from bayesgmm.errors import InvalidParameterError
-from bayesgmm.mixture.fitted_mixture import MixtureLike, fitted_mixture
+from bayesgmm.mixture.fitted_mixture import MixtureLike, fitted_mixture, observed_rows
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.results import Result
 
@@ -120,7 +120,8 @@ def merge_components(
     X : array-like or data frame of shape (n, D)
         The rows to which it was fitted; NaN are missing.
     error_covariances : array-like, optional
-        Measurement errors of the rows, as in `GaussianMixture.fit`.
+        Measurement errors of the rows, as in `GaussianMixture.fit`. None: those of the fit if X are
+        its rows.
 
     Raises
     ------
@@ -136,8 +137,9 @@ def merge_components(
     Baudry, J.-P., Raftery, A. E., Celeux, G., Lo, K. and Gottardo, R. (2010). Combining mixture
     components for clustering. Journal of Computational and Graphical Statistics 19, 332-353.
     """
+    data = observed_rows("mixture", mixture, X, error_covariances)
     mixture = fitted_mixture("mixture", mixture)
-    responsibilities = mixture.responsibilities(X, error_covariances)
+    responsibilities = mixture.responsibilities(data)
     k = mixture.n_components
     current = {j: responsibilities[:, j] for j in range(k)}
     terms = {j: _entropy(t) for j, t in current.items()}

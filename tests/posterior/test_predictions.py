@@ -49,3 +49,38 @@ def test_new_rows(posteriors):
     found = posterior_predictive(foreign, rng=1, variables=NAMES)
     np.testing.assert_allclose(found, expected, rtol=1e-10)
     assert posterior_predictive(own["posterior"].to_dataset(), 3).shape == (1, 80, 3, 1)
+
+
+def test_rows_that_are_given_have_the_errors_stored_with_them():
+    rng = np.random.default_rng(0)
+    n, size = 400, (1, 3)
+    x = rng.standard_normal((n, 2)) * 3.0
+    x[::5, 1] = np.nan
+    errors = rng.uniform(5.0, 20.0, (n, 2))
+    group = xr.Dataset(
+        {
+            "weights": (("chain", "draw", "component"), np.full((*size, 2), 0.5)),
+            "means": (
+                ("chain", "draw", "component", "feature"),
+                np.broadcast_to([[0.0, 0.0], [1.0, -1.0]], (*size, 2, 2)),
+            ),
+            "covariances": (
+                ("chain", "draw", "component", "feature", "feature_bis"),
+                np.broadcast_to(np.eye(2), (*size, 2, 2, 2)),
+            ),
+        }
+    )
+    posterior = xr.DataTree.from_dict(
+        {
+            "posterior": group,
+            "observed_data": xr.Dataset({"X": (("row", "feature"), x)}),
+            "constant_data": xr.Dataset({"error_covariances": (("row", "feature"), errors)}),
+        }
+    )
+    for function in log_likelihood, responsibilities, co_clustering:
+        xr.testing.assert_identical(function(posterior, x), function(posterior))
+        assert not np.allclose(function(posterior, x), function(group, x))
+    # Replicates of the rows have the rows' own errors, new rows none.
+    apart = posterior_predictive(posterior, rng=1) - posterior_predictive(posterior, n, rng=1)
+    ratio = float((apart**2 / errors).mean())
+    assert ratio == pytest.approx(1.0, abs=5.0 * np.sqrt(2.0 / apart.size))
