@@ -134,8 +134,8 @@ def explore(
     If the first four agree, they suffice. Otherwise runs are made until fewer than w + 1/2 maxima
     are expected in all, w (r - 1) / (r - w - 2) after r runs to w distinct maxima (Boender &
     Rinnooy Kan 1987, Mathematical Programming 37, 59-80), or until there are 24 runs, fewer if one
-    takes long; in no case fewer than `fewest`. Runs that agree may agree on a maximum that they were
-    all led to: before they suffice, a few split-and-merge moves must not lead higher. One that does is
+    takes long; in no case fewer than `fewest`. Runs may agree on a lower maximum to which all were
+    led: before they suffice, a few split-and-merge moves must not lead higher. One that does is
     another attempt.
     """
     attempts: list[Attempt] = []
@@ -175,7 +175,7 @@ def _higher_by_exchange(
     rng: np.random.Generator,
     fast: bool,
 ) -> Attempt | None:
-    """The first of a few split-and-merge moves of the best attempt that leads to a higher maximum."""
+    """The first of a few split-and-merge moves of the best attempt that leads higher."""
     sound = [each for each in attempts if each.degeneracy is None]
     best = max(sound, key=lambda each: each.value, default=None)
     if best is None or best.run is None:
