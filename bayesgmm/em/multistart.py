@@ -17,6 +17,8 @@ _FIRST = StopRule(remaining=1e-3, max_e_steps=300, plain=100)
 # Nats within which two runs have reached the same maximum, or differ by rounding alone.
 SAME_MAXIMUM, _ROUNDING = 1e-2, 1e-9
 _FEWEST, _MOST = 4, 24
+# Split-and-merge moves that must not lead higher before the search ends.
+_EXCHANGES = 6
 # Starts that do not depend on earlier runs, before some are derived from the best run.
 _FRESH = 7
 # Multiplications that first runs may take together, of about 30 E-steps each.
@@ -79,15 +81,21 @@ def attempt(
     return Attempt(start.name, run, why_spurious(run, objective, ratio) if judged else None, n)
 
 
-def first_run(rows: Rows, objective: Objective, start: Start, fast: bool) -> Attempt:
-    """A run that ends near its maximum; a short one is checked for too few rows alone."""
+def first_run(
+    rows: Rows, objective: Objective, start: Start, fast: bool, incumbent: float = -np.inf
+) -> Attempt:
+    """A run that ends near its maximum; a short one is checked for too few rows alone.
+
+    It ends earlier where it falls behind the incumbent.
+    """
+    rule = replace(_FIRST, incumbent=incumbent)
     start = _by_prior(start, objective) or start
-    found = attempt(rows, objective, start, _FIRST, fast, judged=False)
+    found = attempt(rows, objective, start, rule, fast, judged=False)
     if found.run is not None:
         # Starts have one covariance for all components: its priors count now.
         again = _by_prior(start._replace(parameters=found.run.parameters), objective)
         if again is not None:
-            found = attempt(rows, objective, again, _FIRST, fast, judged=False)
+            found = attempt(rows, objective, again, rule, fast, judged=False)
     run = found.run
     if run is None:
         return found
@@ -126,7 +134,9 @@ def explore(
     If the first four agree, they suffice. Otherwise runs are made until fewer than w + 1/2 maxima
     are expected in all, w (r - 1) / (r - w - 2) after r runs to w distinct maxima (Boender &
     Rinnooy Kan 1987, Mathematical Programming 37, 59-80), or until there are 24 runs, fewer if one
-    takes long; in no case fewer than `fewest`.
+    takes long; in no case fewer than `fewest`. Runs may agree on a lower maximum to which all were
+    led: before they suffice, a few split-and-merge moves must not lead higher. One that does is
+    another attempt.
     """
     attempts: list[Attempt] = []
     tried: list[Start] = []
@@ -148,8 +158,36 @@ def explore(
         k = len(start.parameters.weights)
         most = min(max(_WORK / (30.0 * m * k * (10 + d * d)), _FEWEST), _MOST)
         if len(attempts) >= least and (_settled(attempts, len(maxima), k) or len(attempts) >= most):
-            break
+            higher = _higher_by_exchange(rows, objective, attempts, sample, rng, fast)
+            if higher is None or len(attempts) >= most:
+                break
+            tried.append(start)
+            attempts.append(higher)
+            maxima.append(higher.value)
     return attempts
+
+
+def _higher_by_exchange(
+    rows: Rows,
+    objective: Objective,
+    attempts: list[Attempt],
+    sample: Sample,
+    rng: np.random.Generator,
+    fast: bool,
+) -> Attempt | None:
+    """The first of a few split-and-merge moves of the best attempt that leads higher."""
+    sound = [each for each in attempts if each.degeneracy is None]
+    best = max(sound, key=lambda each: each.value, default=None)
+    if best is None or best.run is None:
+        return None
+    for _ in range(_EXCHANGES):
+        made = split_and_merge(sample, best.run.parameters, objective, rng)
+        if made is None:
+            continue
+        found = first_run(rows, objective, made, fast, best.value)
+        if found.degeneracy is None and found.value > best.value + SAME_MAXIMUM:
+            return found
+    return None
 
 
 def _with_exchanges(

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from bayesgmm import GaussianMixture, report
+from bayesgmm import GaussianMixture, random_mixture, report, simulate
 from bayesgmm.covariance.structures import structures
 from bayesgmm.errors import FitError, InputError, InvalidParameterError
 from bayesgmm.selection.model_selection import select_mixture
@@ -218,3 +218,21 @@ def test_a_constant_column_beside_reg_covar_disturbs_no_start(covariance_type):
         # One variance for both columns is another model.
         np.testing.assert_allclose(there.means_[:, 0], here.means_[:, 0], rtol=1e-9)
     np.testing.assert_allclose(there.means_[:, 1], 3.0, rtol=1e-15)
+
+
+@pytest.mark.parametrize("seed", [12, 21, 131, 133])
+def test_four_starts_that_agree_are_not_all_led_astray(seed):
+    """Three components far apart, where k-means starts agree on one that is split, and two merged.
+
+    They stopped 150 to 190 nats below the maximum near the truth.
+    """
+    truth = random_mixture(3, 4, average_overlap=0.02, rng=1)
+    X = simulate(truth, 2000, rng=seed).X
+    near = GaussianMixture(
+        3,
+        weights_init=truth.weights,
+        means_init=truth.means,
+        precisions_init=np.linalg.inv(truth.covariances),
+    ).fit(X)
+    found = GaussianMixture(3, random_state=0).fit(X)
+    assert found.log_likelihood_ == pytest.approx(near.log_likelihood_, abs=1e-4)
