@@ -54,8 +54,8 @@ def test_intervals_of_a_few_data_sets_cover():
 
 
 @pytest.mark.slow
-def test_intervals_of_a_hundred_data_sets_cover():
-    assert_covered(hits(100, seed=32))
+def test_intervals_of_fifty_data_sets_cover():
+    assert_covered(hits(50, seed=32))
 
 
 def test_the_bound_refuses_intervals_that_are_too_short_or_too_long():
