@@ -51,7 +51,7 @@ def check_spread(X: Array, names: Names = None, *, some: bool = True) -> tuple[A
     Parameters
     ----------
     X : (n, D)
-        NaN are ignored.
+        NaN are ignored, also in a whole column.
     names : tuple of str, optional
         Names of the columns in messages.
     some : bool
@@ -69,7 +69,8 @@ def check_spread(X: Array, names: Names = None, *, some: bool = True) -> tuple[A
     spread = 0.5 * largest - 0.5 * least
     rounding = 2 * _EPS * np.maximum(np.abs(least), np.abs(largest))
     low = np.maximum(rounding, 0.5 * _LEAST_SPREAD) if some else -1.0
-    if not ((low < spread) & (spread <= 0.5 * _LARGEST_SPREAD)).all():
+    unseen = np.isnan(spread)
+    if not (unseen | ((low < spread) & (spread <= 0.5 * _LARGEST_SPREAD))).all():
         raise _bad_spread(X, least, largest, (spread <= rounding) & some, names)
     return least, largest
 

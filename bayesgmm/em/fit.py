@@ -173,6 +173,8 @@ def fit_mixture(data: Data, row_weights: Array | None, settings: Settings) -> Fi
         shape = settings.n_components, data.X.shape[1]
         check_reference("order_by", settings.order_by, shape, names)
     data, row_weights, kept, weight_unit = _counted(data, row_weights, settings)
+    if kept is not None and data.has_missing:
+        _check_seen(data)
     ridge = _check_rows(data.X, names, settings)
     x = with_means(data.X, row_weights)
     check_common_unit(x, row_weights, settings.structure, settings.reg_covar or 0.0)
@@ -254,6 +256,17 @@ def _counted(
     if kept.all():
         return data, weights, None, unit
     return data.take(kept), weights[kept], kept, unit
+
+
+def _check_seen(data: Data) -> None:
+    """Refuse columns that were seen in rows of weight 0 alone."""
+    unseen = np.isnan(data.X).all(axis=0)
+    if unseen.any():
+        where = label(data.feature_names, int(unseen.argmax()))
+        raise InputError(
+            f"X has only NaN in {where} in the rows of positive sample_weight. Drop it, or give "
+            "weight to rows in which it was seen."
+        )
 
 
 def _resolve(data: Data, row_weights: Array | None, settings: Settings) -> ResolvedPriors:

@@ -66,8 +66,7 @@ class Run:
     trace : ndarray
         Log-likelihood after each step that was kept, plus the log prior density (up to a constant)
         where there is one; never falls.
-    seen : ndarray of shape (D,)
-        The number of rows in which each column was seen, or the sum of their weights.
+    rows : Rows
     collapsed : int or None
         The component whose covariance lost its rank, or which lost its rows, if that ended the run.
     """
@@ -78,7 +77,7 @@ class Run:
     outcome: Outcome
     remaining: float
     trace: Array
-    seen: Array
+    rows: Rows
     collapsed: int | None = None
 
     @property
@@ -90,6 +89,11 @@ class Run:
     def log_likelihood(self) -> float:
         """Total nats at `parameters`, in the units of the rows."""
         return self.statistics.log_likelihood
+
+    @property
+    def seen(self) -> Array:
+        """The number of rows in which each column was seen, or the sum of their weights, (D,)."""
+        return self.rows.seen()
 
     @property
     def objective(self) -> float:
@@ -129,6 +133,6 @@ def maximise(
         Outcome(outcome),
         remaining,
         trace,
-        rows.seen(),
+        rows,
         bad - 1 if bad else None,
     )

@@ -14,6 +14,8 @@ from bayesgmm.priors.objective import Objective
 
 # Relative variance in some direction below which a component is tested for being spurious.
 _FLAT = 1e-3
+# Rows, nearly: a component that is flat where fewer were seen has not collapsed onto any.
+_ONE = 0.5
 _FEWER = "Use fewer components, or a structure that shares covariances."
 
 
@@ -137,8 +139,17 @@ def _flat_by_chance(run: Run, structure: Structure) -> Degeneracy | None:
     spread = relative_variances(run)
     counts, total = run.statistics.counts, run.statistics.weight
     defining = _defining(run, structure)
-    for k in np.flatnonzero(spread.min(axis=1) < _FLAT):
+    flat = np.flatnonzero(spread.min(axis=1) < _FLAT)
+    seen = _seen_sharply(run) if flat.size and run.rows.partial else None
+    for k in flat:
         rows = total if _shared(run) else counts[k]
+        if seen is not None:
+            of = spread[k] < _FLAT if structure.diagonal else np.full(spread.shape[1], True)
+            sharp = seen.sum(axis=0) if _shared(run) else seen[k]
+            of &= sharp >= _ONE
+            if not of.any():
+                continue
+            rows = float(sharp[of].min())
         more = rows - defining
         expected = total * np.minimum(1.0, 2.0 * np.sqrt(spread[k])).prod()
         ellipsoids = gammaln(total + 1) - gammaln(defining + 1) - gammaln(total - defining + 1)
@@ -148,6 +159,30 @@ def _flat_by_chance(run: Run, structure: Structure) -> Degeneracy | None:
         if ellipsoids + chance > np.log(0.01):
             return Degeneracy(Fault.CHANCE, int(k), (float(rows), float(spread[k].min())))
     return None
+
+
+def _seen_sharply(run: Run) -> Array:
+    """The number of rows of each component whose own errors are flat in a feature, too, (K, D).
+
+    An entry that was not seen, or with a wider error, bounds the density from above: no component
+    collapses onto it.
+    """
+    rows, (weights, means, covariances) = run.rows, run.parameters
+    variances = covariances if covariances.ndim == 2 else np.einsum("kii->ki", covariances)
+    total = weights @ (variances + np.square(means - weights @ means))
+    sharp = (~np.isnan(rows.x)).astype(float)
+    if rows.errors is not None:
+        d = rows.x.shape[1]
+        own = rows.errors if rows.errors.shape[1] == d else rows.errors[:, :: d + 1]
+        unit = 1.0 if rows.scale is None else rows.scale
+        with np.errstate(over="ignore"):
+            sharp *= own * unit * unit < _FLAT * total
+    v = np.ones(len(sharp)) if rows.row_weights is None else rows.row_weights
+    # The counts of a pass are sums of row weights: responsibilities do not depend on these.
+    counts = [
+        replace(rows, row_weights=v * each).e_step(*run.parameters).counts for each in sharp.T
+    ]
+    return np.stack(counts, axis=1)
 
 
 def _defining(run: Run, structure: Structure) -> float:

@@ -71,6 +71,11 @@ class Rows:
             row_weights = None if row_weights is None else row_weights[order]
         return cls(data.X, row_weights, shift, scale, data.errors, threads)
 
+    @property
+    def partial(self) -> bool:
+        """True if rows were seen in part, or through noise."""
+        return self.errors is not None or bool(np.isnan(self.x).any())
+
     def seen(self) -> Array:
         """The number of rows in which each column was seen, or the sum of their weights, (D,)."""
         seen = ~np.isnan(self.x)

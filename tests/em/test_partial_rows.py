@@ -101,6 +101,15 @@ def test_a_column_never_seen_is_named():
         GaussianMixture(2).fit(X)
 
 
+def test_a_column_seen_in_rows_of_weight_0_alone_is_named():
+    X, _ = observed("missing")
+    X[3:, 1] = np.nan
+    v = np.ones(len(X))
+    v[:3] = 0.0
+    with pytest.raises(InputError, match="only NaN in column 1 in the rows of positive sample_w"):
+        GaussianMixture(2).fit(X, sample_weight=v)
+
+
 def test_missing_values_can_be_refused():
     X, _ = observed("missing")
     with pytest.raises(InputError, match="NaN"):

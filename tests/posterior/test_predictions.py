@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
+from scipy.stats import norm
 
 from bayesgmm import co_clustering, log_likelihood, posterior_predictive, responsibilities
 from bayesgmm.errors import InputError, InputTypeError
@@ -84,3 +85,21 @@ def test_rows_that_are_given_have_the_errors_stored_with_them():
     apart = posterior_predictive(posterior, rng=1) - posterior_predictive(posterior, n, rng=1)
     ratio = float((apart**2 / errors).mean())
     assert ratio == pytest.approx(1.0, abs=5.0 * np.sqrt(2.0 / apart.size))
+
+
+def test_rows_may_lack_a_column_altogether():
+    size = (1, 2)
+    covariances = np.broadcast_to([[2.0, 0.5], [0.5, 1.0]], (*size, 1, 2, 2))
+    posterior = xr.Dataset(
+        {
+            "weights": (("chain", "draw", "component"), np.ones((*size, 1))),
+            "means": (("chain", "draw", "component", "feature"), np.zeros((*size, 1, 2))),
+            "covariances": (
+                ("chain", "draw", "component", "feature", "feature_bis"),
+                covariances,
+            ),
+        }
+    )
+    x = np.array([[1.0, np.nan], [3.0, np.nan]])
+    expected = norm(0.0, np.sqrt(2.0)).logpdf(x[:, 0])
+    np.testing.assert_allclose(log_likelihood(posterior, x)[0, 0], expected, rtol=1e-13)
