@@ -7,6 +7,9 @@ import io
 import re
 from pathlib import Path
 
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
 import pytest
 
 import bayesgmm
@@ -20,6 +23,25 @@ BLOCKS = {
     )
 }
 PACKAGE = Path(bayesgmm.__file__).parent
+# What stands in the columns headed "bayesgmm" of the tables for users of other packages.
+TABLES = re.findall(
+    r"^\|(.*\| bayesgmm \|.*)\n\|[-|]+\n((?:\|.*\n)+)",
+    (Path(__file__).parents[1] / "docs" / "coming_from.md").read_text("utf-8"),
+    re.MULTILINE,
+)
+OURS = sorted(
+    {
+        code
+        for header, rows in TABLES
+        for row in rows.splitlines()
+        for code in re.findall(
+            "`([^`]+)`",
+            re.split(r"\s\|(?:\s|$)", row[1:])[
+                [x.strip() for x in header.split("|")].index("bayesgmm")
+            ],
+        )
+    }
+)
 MODULES = sorted(
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
     for path in PACKAGE.rglob("*.py")
@@ -46,6 +68,47 @@ def test_examples_of_docstrings(name):
     assert failures == 0
 
 
+@pytest.fixture(scope="module")
+def analysis():
+    """What the tables call by name."""
+    X = bayesgmm.load_dataset("faithful").X
+    fit = bayesgmm.GaussianMixture(2, random_state=0).fit(X)
+    return {
+        **{name: getattr(bayesgmm, name) for name in bayesgmm.__all__},
+        "np": np,
+        "bayesgmm": bayesgmm,
+        "X": X,
+        "x": X,
+        "df": pd.DataFrame(X),
+        "fit": fit,
+        "gm": fit,
+        "w": fit.weights_,
+        "m": fit.means_,
+        "c": fit.mixture_.covariances,
+        "v": np.ones(len(X)),
+        "p": fit.predict_proba(X),
+        "n": len(X),
+        "K": 2,
+        "k": 1,
+        "prob": 0.9,
+        "errors": np.full(X.shape, [0.1, 3.0]),
+        "Xerr": np.broadcast_to(np.diag([0.01, 9.0]), (len(X), 2, 2)),
+        "posterior": bayesgmm.sample_posterior(X, 2, rng=0, progressbar=False),
+        "rng": 1,
+        "selection": bayesgmm.select_mixture(X, [1, 2, 3], "full", progressbar=False),
+        "ax": plt.figure().subplots(),
+    }
+
+
+@pytest.mark.parametrize("code", OURS)
+def test_our_column_of_the_tables_for_users_of_other_packages(code, analysis):
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        exec(compile(code.replace("...", ""), "coming_from.md", "exec"), dict(analysis))
+    plt.close("all")
+
+
 def test_there_are_examples():
+    assert len(TABLES) >= 7
+    assert len(OURS) >= 45
     assert len(BLOCKS) >= 3
     assert len(MODULES) >= 12

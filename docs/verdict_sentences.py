@@ -1,0 +1,93 @@
+"""Write all verdicts, in their words, into docs/verdicts.md: `python docs/verdict_sentences.py`."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from bayesgmm.convergence.agreement import Agreement
+from bayesgmm.verdicts.described_rows import Discrepancy
+from bayesgmm.verdicts.figures import Figures
+from bayesgmm.verdicts.multimodality import Valley
+from bayesgmm.verdicts.recorded_modes import RecordedModes
+from bayesgmm.verdicts.sampler_statistics import Transitions
+from bayesgmm.verdicts.verdict import Verdict, reach_verdict
+
+PAGE = Path(__file__).parent / "verdicts.md"
+STATES = {"good": "good", "care": "with care", "bad": "bad"}
+
+_AGREE = Agreement("the log-likelihood", 1.002, 1.01, 1.002, 1500.0)
+_APART = replace(_AGREE, r_hat=1.42, largest=1.42)
+_UNKNOWN = replace(_AGREE, r_hat=np.nan, largest=np.nan, ess=np.nan)
+_HEALTHY = Figures(
+    n_components=3,
+    n_chains=4,
+    n_draws=1000,
+    rows=Discrepancy(0, "mean", 0.0, 0.0, 0.3),
+    feature_words=("waiting",),
+    density=_AGREE,
+    invariant=_AGREE,
+    relabelled=_AGREE,
+    sampled=1.003,
+    stay=(0.0, 0.0, 0.0, 0.0),
+    valley=Valley(),
+    modes=RecordedModes((1.0,), True, 0, 0.0),
+    transitions=Transitions(0, 0.0, 1.0),
+    redundant=0.0,
+    unsupported=0.0,
+    labellings=1,
+    outside=0.0,
+    switches=0,
+    ambiguous=0.0,
+    exchanged=0.0,
+)
+# What makes each case differ from a posterior without a fault.
+CASES = {
+    "all is well": {},
+    "chains have their own numbers": {"labellings": 4, "sampled": 2.08},
+    "numbers change within chains": {"outside": 0.39, "switches": 16, "sampled": 1.465},
+    "components overlap": {"ambiguous": 0.2},
+    "other rows or other units": {"rows": Discrepancy(0, "mean", 70.9, 1.18, 90.0)},
+    "chains at different places": {"density": _APART, "invariant": _APART},
+    "a chain that does not move": {"stay": (0.0, 0.0, 0.6, 0.0)},
+    "slow chains": {"invariant": replace(_AGREE, ess=60.0)},
+    "few effective draws": {"invariant": replace(_AGREE, ess=257.0)},
+    "a single chain": {
+        "n_chains": 1,
+        "density": _UNKNOWN,
+        "invariant": _UNKNOWN,
+        "relabelled": _UNKNOWN,
+        "stay": (0.0,),
+    },
+    "one component too many": {"redundant": 0.98, "unsupported": 1.0},
+    "two modes": {"valley": Valley("mean of waiting, sorted [0]", 0.95, 0.3)},
+    "modes without a record": {"modes": None},
+    "steps that diverge": {"transitions": Transitions(12, 0.0, 1.0)},
+    "steps that are too short": {"transitions": Transitions(0, 0.2, 1.0)},
+}
+
+
+def verdicts() -> dict[str, Verdict]:
+    """Return the verdict of each case."""
+    return {name: reach_verdict(replace(_HEALTHY, **change)) for name, change in CASES.items()}
+
+
+def with_sentences(text: str) -> str:
+    """Return the page with the block between its marks replaced by the verdicts."""
+    lines = []
+    for case, found in verdicts().items():
+        lines += [
+            f"**{found.name}** ({STATES[found.state]}): {case}",
+            f": {found.explanation}",
+            "",
+            f"  *To do:* {found.advice}" if found.advice else "  *To do:* nothing.",
+            "",
+        ]
+    block = "\n".join(lines)
+    pattern = r"(<!-- verdicts -->\n).*?(<!-- end -->)"
+    return re.sub(pattern, lambda found: f"{found[1]}{block}{found[2]}", text, flags=re.DOTALL)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(with_sentences(PAGE.read_text("utf-8")), "utf-8")
