@@ -108,6 +108,8 @@ def _kept(X: "Array", drop_missing: bool) -> "Indices":
 
 def _variances(table: "Table", chosen: "ChosenColumns", errors: list[str] | None) -> "Array | None":
     """Return the squares of the columns of standard errors, in the order of the chosen columns."""
+    import numpy as np
+
     from bayesgmm.data.tables import select
 
     if not errors:
@@ -118,12 +120,14 @@ def _variances(table: "Table", chosen: "ChosenColumns", errors: list[str] | None
             "column of the standard errors of each, in their order."
         )
     found = select(table, errors, None, []).X
-    if (found < 0.0).any():
+    negative = np.argwhere(found < 0.0)
+    if len(negative):
+        row, j = negative[0]
         raise bayesgmm.errors.InputError(
-            f"--errors: a standard error in row {int((found < 0.0).any(axis=1).argmax())} is "
-            "negative."
+            f"--errors: the standard error in row {row}, column {errors[j]!r}, is negative."
         )
-    return found**2
+    with np.errstate(over="ignore", under="ignore"):  # the check of variances names them
+        return found**2
 
 
 def _checked(chosen: "ChosenColumns", variances: "Array | None", *, allow_unseen: bool) -> "Data":

@@ -40,8 +40,13 @@ def completed(data: Data, row_weights: Array | None, units: Units, rng: Any) -> 
     for code, covariance in starts:
         start = Parameters(np.ones(1), np.zeros((1, d)), covariance)
         run = maximise(rows, Objective(as_structure(code, d)), start, _NEAR)
-        if run.collapsed is None:
-            mixture = units.to_user(run.parameters).mixture()
+        fitted = units.to_user(run.parameters)
+        # A column that was seen once has no variance.
+        variances = fitted.covariances
+        if variances.ndim == 3:
+            variances = np.einsum("kii->ki", variances)
+        if run.collapsed is None and (variances > 0.0).all():
+            mixture = fitted.mixture()
             generator = np.random.default_rng(rng)
             return partial_rows.draws(mixture, data.X, None, generator)
     return with_means(data.X, row_weights)

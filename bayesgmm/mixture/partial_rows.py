@@ -88,7 +88,7 @@ def _blocks(
             if noise is not None:
                 each = noise if len(noise) == 1 else noise[rows]
                 total = total + each[:, o[:, np.newaxis], o]
-            lower = np.linalg.cholesky(total)
+            lower = _roots(total)
             apart = (x[np.ix_(rows, o)] - means[:, :, o]) / unit[o]
             if far:
                 apart /= np.abs(apart).max(axis=(0, 2))[:, np.newaxis]
@@ -106,6 +106,23 @@ def _blocks(
                 np.broadcast_to(sigma - y.mT @ y, (k, len(rows), d, d)),
                 unit,
             )
+
+
+def _roots(total: Array) -> Array:
+    """Cholesky factors of matrices (..., D, D); of those that rounding made singular, nearly."""
+    try:
+        return np.linalg.cholesky(total)
+    except np.linalg.LinAlgError:
+        pass
+    out = np.empty_like(total)
+    rounding = 8.0 * np.finfo(np.float64).eps * total.shape[-1]
+    for at in np.ndindex(total.shape[:-2]):
+        try:
+            out[at] = np.linalg.cholesky(total[at])
+        except np.linalg.LinAlgError:
+            # A singular S hides Sigma: what is left of it is below the rounding of S.
+            out[at] = np.linalg.cholesky(total[at] + rounding * np.diag(np.diagonal(total[at])))
+    return out
 
 
 def _matrices(errors: Array, d: int) -> Array:

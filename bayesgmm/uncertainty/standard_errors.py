@@ -55,6 +55,11 @@ _NOTHING = 1e-8
 _SUMMIT = 1e-4
 # Numbers in the matrix of second derivatives, beyond which only refits are offered.
 _LARGEST = 6000
+_FEWER = "Use fewer components."
+_WITHIN_ERRORS = (
+    "Measurement errors may alone explain the spread of its rows in some direction; else use fewer "
+    "components."
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -211,9 +216,10 @@ def curvature_errors(
     lines, unknown = (_by_kind(natural, each, mixture) / unit for each in (own, lost))
     least = 1e-6 * np.sqrt((lines**2).sum(axis=1))
     hidden = np.abs(unknown).max(axis=1, initial=0.0) > least
-    notes = _why_hidden(hidden, mixture)
+    advice = _FEWER if data.errors is None else _WITHIN_ERRORS
+    notes = _why_hidden(hidden, mixture, advice)
     errors_unit = 1.0 / np.sqrt(unit_of_weights)
-    for j, reason in _out_of_reach(own, mixture, 1.0 / errors_unit):
+    for j, reason in _out_of_reach(own, mixture, 1.0 / errors_unit, advice):
         hidden |= _owners(mixture) == j
         notes.append(reason)
     # What is hidden may be beyond float64.
@@ -294,7 +300,7 @@ def _owners(mixture: Mixture) -> Indices:
     return np.concatenate((each, np.repeat(each, d), np.repeat(each, d * (d + 1) // 2)))
 
 
-def _why_hidden(hidden: Booleans, mixture: Mixture) -> list[str]:
+def _why_hidden(hidden: Booleans, mixture: Mixture, advice: str) -> list[str]:
     touched = np.unique(_owners(mixture)[hidden])
     if not touched.size:
         return []
@@ -303,11 +309,11 @@ def _why_hidden(hidden: Booleans, mixture: Mixture) -> list[str]:
         which = f"components {', '.join(map(str, touched[:-1]))} and {touched[-1]}"
     return [
         f"The likelihood is flat or not at a maximum along some direction of {which}: the data do "
-        "not tell these parameters apart. Use fewer components."
+        f"not tell these parameters apart. {advice}"
     ]
 
 
-def _out_of_reach(own: Array, mixture: Mixture, reach: float) -> list[tuple[int, str]]:
+def _out_of_reach(own: Array, mixture: Mixture, reach: float, advice: str) -> list[tuple[int, str]]:
     """Components of which one standard error, `own / reach`, exceeds what a mixture can be.
 
     A weight of 0, or a covariance without full rank: there no quadratic describes the likelihood.
@@ -325,8 +331,7 @@ def _out_of_reach(own: Array, mixture: Mixture, reach: float) -> list[tuple[int,
             out.append((j, f"One standard error takes the weight of component {j} to 0"))
         elif shape >= reach:
             out.append((j, f"One standard error takes the covariance of component {j} to rank 0"))
-    advice = ": the data do not determine the component. Use fewer components."
-    return [(j, text + advice) for j, text in out]
+    return [(j, f"{text}: the data do not determine the component. {advice}") for j, text in out]
 
 
 # --- from a joint covariance to what is reported ----------------------------------------------

@@ -110,6 +110,16 @@ def test_a_column_seen_in_rows_of_weight_0_alone_is_named():
         GaussianMixture(2).fit(X, sample_weight=v)
 
 
+@pytest.mark.parametrize("code", ["VVV", "VVI"])
+def test_a_column_seen_once_has_the_constant_that_is_added(code):
+    X, _ = observed("missing", 60)
+    X[:, 1] = np.nan
+    X[7, 1] = 3.0
+    fit = GaussianMixture(1, covariance_type=code, reg_covar=1e-6).fit(X)
+    assert fit.means_[0, 1] == pytest.approx(3.0, abs=1e-9)
+    assert np.isfinite(fit.covariances_).all()
+
+
 def test_missing_values_can_be_refused():
     X, _ = observed("missing")
     with pytest.raises(InputError, match="NaN"):

@@ -44,3 +44,10 @@ def test_a_component_within_the_errors_is_not_spurious(code):
         fit.fit(x, error_covariances=np.full(x.shape, 4.0))
     assert fit.degeneracy_ is None
     assert np.diagonal(fit.mixture_.covariances, axis1=1, axis2=2).max() < 1e-6
+
+
+def test_standard_errors_of_a_spread_within_the_errors_say_so():
+    x = two_groups()
+    fit = GaussianMixture(1).fit(x[:30], error_covariances=np.full((30, 2), 4.0))
+    (note,) = fit.standard_errors().notes
+    assert "Measurement errors may alone explain the spread" in note

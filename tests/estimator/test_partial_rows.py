@@ -88,3 +88,14 @@ def test_what_is_imputed_rests_on_rows_without_their_errors(noisy):
     assert (draws[..., 0] == 2.0).all()
     deviation = np.sqrt(TRUTH.covariance()[1, 1])
     assert draws[..., 1].std() == pytest.approx(deviation, rel=4.0 / np.sqrt(8000))
+
+
+def test_errors_of_rank_1_may_hide_the_mixture():
+    rng = np.random.default_rng(1)
+    root = rng.standard_normal((50, 3, 1))
+    errors = root @ root.mT
+    narrow = Mixture([0.5, 0.5], np.zeros((2, 3)), [1e-22 * np.eye(3)] * 2)
+    X = (root @ rng.standard_normal((50, 1, 1)))[..., 0]
+    assert np.isfinite(narrow.log_density(X, errors)).all()
+    assert np.isfinite(narrow.denoised(X, errors).covariance).all()
+    np.testing.assert_allclose(narrow.responsibilities(X, errors), 0.5)
