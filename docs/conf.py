@@ -1,5 +1,6 @@
 """Configuration of the documentation: `sphinx-build -W docs docs/_build/html`."""
 
+import runpy
 import shutil
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -10,6 +11,9 @@ HERE = Path(__file__).parent
 shutil.rmtree(HERE / "notebooks", ignore_errors=True)
 shutil.rmtree(HERE / "reference", ignore_errors=True)
 shutil.copytree(HERE.parent / "notebooks", HERE / "notebooks", ignore=shutil.ignore_patterns(".*"))
+
+# The pictures of the gallery are drawn by its own lines.
+runpy.run_path(str(HERE / "gallery.py"))["main"]()
 
 project = "bayesgmm"
 author = "the bayesgmm developers"
