@@ -1,5 +1,6 @@
 """Configuration of the documentation: `sphinx-build -W docs docs/_build/html`."""
 
+import runpy
 import shutil
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -8,15 +9,28 @@ HERE = Path(__file__).parent
 
 # The notebooks live beside the documentation and are shown with the outputs that they keep.
 shutil.rmtree(HERE / "notebooks", ignore_errors=True)
+shutil.rmtree(HERE / "reference", ignore_errors=True)
 shutil.copytree(HERE.parent / "notebooks", HERE / "notebooks", ignore=shutil.ignore_patterns(".*"))
+
+# The pictures of the gallery are drawn by its own lines.
+runpy.run_path(str(HERE / "gallery.py"))["main"]()
 
 project = "bayesgmm"
 author = "the bayesgmm developers"
 copyright = "the bayesgmm developers"
 version = release = installed_version("bayesgmm")
 
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.mathjax", "numpydoc", "myst_nb"]
-exclude_patterns = ["_build"]
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "myst_nb",
+]
+exclude_patterns = ["_build", "_templates"]
+templates_path = ["_templates"]
+autosummary_generate = True
+autosummary_imported_members = True
 nitpicky = False
 
 html_theme = "pydata_sphinx_theme"

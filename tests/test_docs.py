@@ -112,3 +112,11 @@ def test_there_are_examples():
     assert len(OURS) >= 45
     assert len(BLOCKS) >= 3
     assert len(MODULES) >= 12
+
+
+def test_every_public_name_has_a_page():
+    api = (Path(__file__).parents[1] / "docs" / "api.md").read_text("utf-8")
+    listed = re.findall(r"^   (\w+)$", api, re.MULTILINE)
+    assert len(listed) == len(set(listed))
+    names = {*bayesgmm.__all__, *bayesgmm.likelihood.__all__}
+    assert names - {"__version__", "errors", "likelihood"} == set(listed)

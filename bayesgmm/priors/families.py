@@ -71,7 +71,7 @@ class Gamma:
 class Wishart:
     """C ~ Wishart(df, scale): the prior of an inverse-Wishart scale.
 
-    p(C) is proportional to |C|^((df - D - 1) / 2) exp(-tr(scale^-1 C) / 2); the mean is df scale.
+    p(C) is proportional to det(C)^((df - D - 1) / 2) exp(-tr(scale^-1 C) / 2); mean df scale.
 
     Attributes
     ----------
