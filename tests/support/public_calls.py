@@ -241,7 +241,8 @@ def table():
         "random_state": ["a", 1.5, -1, {}], "warm_start": ["a", None],
         "verbose": ["a", -1], "verbose_interval": count, "acceleration": ["zzz", 5, []],
         "priors": PRIORS[:-1], "eigenvalue_ratio": ["a", 0.5, NAN, [], 10**400],
-        "missing": ["zzz", 5, []], "order_by": ["zzz", 5, [], True, bayesgmm.GaussianMixture(), t.line],
+        "missing": ["zzz", 5, []],
+        "order_by": ["zzz", 5, [], True, bayesgmm.GaussianMixture(), t.line],
     }  # fmt: skip
     for method in ("fit", "fit_predict"):
         yield f"GaussianMixture.{method}", _method_of_a_fit(method), {"X": t.X}, weighted
