@@ -19,13 +19,17 @@ _NEAR = StopRule(remaining=1e-2, max_e_steps=200)
 
 
 def with_means(x: Array, row_weights: Array | None) -> Array:
-    """Rows (n, D) with the means of what was seen of the columns in place of missing entries."""
+    """Rows (n, D) with the means of what was seen of the columns in place of missing entries.
+
+    Of a column that was never seen they are 0.
+    """
     missing = np.isnan(x)
     if not missing.any():
         return x
     v = np.ones(len(x)) if row_weights is None else row_weights
     shares = np.where(missing, 0.0, v[:, np.newaxis])
-    shares /= shares.sum(axis=0)
+    total = shares.sum(axis=0)
+    shares /= np.where(total > 0.0, total, 1.0)
     return np.where(missing, (shares * np.where(missing, 0.0, x)).sum(axis=0), x)
 
 

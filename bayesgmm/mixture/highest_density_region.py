@@ -46,8 +46,9 @@ class HighestDensityRegion(Result):
         ]
 
     def contains(self, X: Any) -> Booleans:
-        """Return whether each row lies in the region, (n,)."""
-        return np.asarray(self.mixture.log_density(X) >= self.log_threshold)
+        """Return whether each row, of which nothing may be missing, lies in the region, (n,)."""
+        rows = self.mixture.check_rows(X)
+        return np.asarray(self.mixture.log_density(rows) >= self.log_threshold)
 
 
 def highest_density_region(

@@ -15,6 +15,8 @@ from bayesgmm import (
     sample_posterior,
     simulate,
 )
+from bayesgmm.em.completed_rows import with_means
+from bayesgmm.errors import InputError
 from bayesgmm.likelihood.em_steps import e_step
 from bayesgmm.plots import mixture_plots
 
@@ -99,3 +101,14 @@ def test_errors_of_rank_1_may_hide_the_mixture():
     assert np.isfinite(narrow.log_density(X, errors)).all()
     assert np.isfinite(narrow.denoised(X, errors).covariance).all()
     np.testing.assert_allclose(narrow.responsibilities(X, errors), 0.5)
+
+
+def test_a_row_seen_in_part_is_in_no_region():
+    """A density of fewer features has other units than the threshold."""
+    with pytest.raises(InputError, match="NaN"):
+        TRUTH.highest_density_region(0.9).contains([[0.0, np.nan]])
+
+
+def test_a_column_never_seen_is_filled_without_a_warning():
+    x = np.array([[1.0, np.nan], [np.nan, np.nan], [3.0, np.nan]])
+    np.testing.assert_array_equal(with_means(x, None), [[1.0, 0.0], [2.0, 0.0], [3.0, 0.0]])

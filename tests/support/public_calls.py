@@ -34,7 +34,7 @@ RNG = ["a", b"a", 1.5, NAN, -1, True, {}, ["a"], object(), Unprintable()]
 WORD = ["zzz", "", 3, None, 1.5, True, ["a"], {}, np.array(["a", "b"]), Unprintable()]
 TEXT = [5, 1.5, True, ["a"], {}, Unprintable()]
 MIXTURE = ["a", 5, None, [1.0], {}, Unprintable()]
-ROWS = ["a", 5, None, [], [[]], [["a", "b"]], [[1.0, NAN]], [[1.0], [1.0, 2.0]], np.zeros((2, 7))]
+ROWS = ["a", 5, None, [], [[]], [["a", "b"]], [[1.0], [1.0, 2.0]], np.zeros((2, 7))]
 ROWS += [{}]
 POSTERIOR = ["a", 5, None, [1.0], {}, xr.Dataset(), xr.DataTree(), Unprintable()]
 VARIABLES = ["a", 5, ["a"], {"zzz": "b"}, {"means": 5}, {"means": []}, {"means": "zzz"}]
@@ -171,7 +171,7 @@ def table():
         },
     )
     yield "Mixture.regress", owned("mixture", "regress"), {"X": t.X[:, :1], "given": [0]}, {
-        "X": ROWS, "given": [*FEATURES, [], [0, 1]],
+        "X": [*ROWS, [[1.0, NAN]]], "given": [*FEATURES, [], [0, 1]],
     }  # fmt: skip
     yield (
         "Mixture.transformed",
@@ -241,6 +241,7 @@ def table():
         "random_state": ["a", 1.5, -1, {}], "warm_start": ["a", None],
         "verbose": ["a", -1], "verbose_interval": count, "acceleration": ["zzz", 5, []],
         "priors": PRIORS[:-1], "eigenvalue_ratio": ["a", 0.5, NAN, [], 10**400],
+        "missing": ["zzz", 5, []],
         "order_by": ["zzz", 5, [], True, bayesgmm.GaussianMixture(), t.line],
     }  # fmt: skip
     for method in ("fit", "fit_predict"):
@@ -311,7 +312,7 @@ def table():
     )
     yield "Priors.richardson_green", bayesgmm.Priors.richardson_green, {}, {}
     yield "Priors.for_data", bayesgmm.Priors().for_data, {"X": t.X, "n_components": 2}, {
-        "X": _but_nan(ROWS), "n_components": COUNT, "covariance_type": STRUCTURE,
+        "X": ROWS, "n_components": COUNT, "covariance_type": STRUCTURE,
         "sample_weight": ROW_WEIGHTS,
     }  # fmt: skip
     yield (
@@ -408,7 +409,7 @@ def table():
     }  # fmt: skip
     yield "report", bayesgmm.report, {"X": t.X}, {"n_components": THREADS}
     yield "report", bayesgmm.report, {"X": t.X, "em": t.fit}, {
-        "X": _but_nan(ROWS), "em": optional(MIXTURE), "posterior": optional(POSTERIOR[:5]),
+        "X": ROWS, "em": optional(MIXTURE), "posterior": optional(POSTERIOR[:5]),
         "variables": [each for each in VARIABLES if each != {"means": "zzz"}],
         "truth": optional(MIXTURE), "labels": [5, ["a"], "a"], "selection": ["a", 5, []],
         "title": TEXT, "source": TEXT, "command": TEXT,
@@ -424,11 +425,6 @@ def table():
 
 def _but(kind, *allowed):
     return [value for value in kind if not any(value is each for each in allowed)]
-
-
-def _but_nan(kind):
-    """Without the rows whose only fault is a missing entry."""
-    return [value for value in kind if not (isinstance(value, list) and value == [[1.0, NAN]])]
 
 
 def _fitted(**arguments):
