@@ -42,7 +42,7 @@ UNCHECKED = {
     *(f"ResolvedPriors.{method}"
       for method in ("parts", "transformed", "best_order", "equal_for", "in_order", "with_order",
                      "without_order")),
-    "GaussianMixture.weights_of", "Degeneracy.permuted",
+    "GaussianMixture.weights_of", "GaussianMixture.errors_of", "Degeneracy.permuted",
     # scikit-learn's.
     "GaussianMixture.set_fit_request", "GaussianMixture.set_score_request",
 }  # fmt: skip

@@ -635,7 +635,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     ) -> tuple[Data, Array | None]:
         """The checked rows, and their weights: if none are given, those of the fit."""
         self._check_fitted()
-        data = kept_rows(self) if X is None else self._check_same(X, error_covariances)
+        data = self._check_same(kept_rows(self) if X is None else X, error_covariances)
         if weights is None:
             return data, self.weights_of(data.X)
         return data, check_sample_weight(weights, len(data.X))

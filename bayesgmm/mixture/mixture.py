@@ -267,17 +267,13 @@ class Mixture:
 
     def check_rows(self, X: Any) -> Array:
         """Return X as finite float64 rows (n, D); raises errors as ``log_joint`` does."""
-        return self.check_observed(X, allow_nan=False).X
+        return check_data(self.check_observed(X)).X
 
-    def check_observed(
-        self, X: Any, error_covariances: Any = None, *, allow_nan: bool = True
-    ) -> Data:
+    def check_observed(self, X: Any, error_covariances: Any = None) -> Data:
         """Return rows of the mixture's features as they were observed; errors as ``log_joint``."""
         if self.n_features == 1 and isinstance(X, np.ndarray) and X.ndim == 1:
             X = X[:, None]
-        data = check_data(
-            X, allow_nan=allow_nan, allow_unseen=allow_nan, error_covariances=error_covariances
-        )
+        data = check_data(X, allow_nan=True, allow_unseen=True, error_covariances=error_covariances)
         if data.X.shape[1] != self.n_features:
             raise InputError(
                 f"X has {data.X.shape[1]} features, but the mixture has {self.n_features}."

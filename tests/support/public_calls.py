@@ -3,6 +3,7 @@
 A kind is the list of values that must be refused.
 """
 
+import inspect
 import warnings
 from functools import cache
 from types import SimpleNamespace
@@ -46,6 +47,7 @@ STRUCTURE = ["zzz", "", 3, None, ["full"], {}, np.array(["a", "b"])]
 PRIORS = ["zzz", 5, {}, [], Unprintable()]
 DOCUMENT = [None, 5, 1.5, [], {}, "", "{}", b"\xff", "no/such/file"]
 PATH = [5, 1.5, [], {}, True, ""]
+ERRORS = ["a", 5, [], [[-1.0, 1.0]], [[1.0, NAN]], [[1.0, 2.0], [0.0, 1.0]], np.ones((7, 2)), {}]
 ROW_WEIGHTS = ["a", 5, [], [1.0], [[1.0]], [-1.0] * 60, [NAN] * 60, {}]
 THREADS = [value for value in COUNT if value is not None]
 
@@ -134,7 +136,14 @@ def table():
         "weights": NUMBERS, "means": NUMBERS, "covariances": NUMBERS,
         "feature_names": ["a", 5, [5], ["a", "b"], {}, np.array("a")],
     }  # fmt: skip
-    for method in ("log_joint", "log_density", "responsibilities", "classify", "check_rows"):
+    for method in (
+        "log_joint",
+        "log_density",
+        "responsibilities",
+        "classify",
+        "check_rows",
+        "check_observed",
+    ):
         yield f"Mixture.{method}", owned("mixture", method), {"X": t.X}, rows
     yield (
         "Mixture.sample",
@@ -252,6 +261,21 @@ def table():
         yield f"GaussianMixture.{method}", owned("fit", method), {}, {
             "X": optional(ROWS), "sample_weight": ROW_WEIGHTS,
         }  # fmt: skip
+    filled = {"X": ROWS, "draws": optional(COUNT), "rng": RNG}
+    yield "GaussianMixture.impute", owned("fit", "impute"), {"X": t.X}, filled
+    yield "Mixture.impute", owned("mixture", "impute"), {"X": t.X}, filled
+    for owner, thing in ("GaussianMixture", "fit"), ("Mixture", "mixture"):
+        sound = {"X": t.X, "error_covariances": np.eye(2)}
+        yield f"{owner}.denoised", owned(thing, "denoised"), sound, rows
+    yield (
+        "Mixture.from_sklearn",
+        bayesgmm.Mixture.from_sklearn,
+        {"model": t.fit},
+        {
+            "model": MIXTURE,
+        },
+    )
+    yield "Mixture.to_sklearn", owned("mixture", "to_sklearn"), {}, {}
     yield "GaussianMixture.plot", owned("fit", "plot"), {}, {"kind": WORD, "X": optional(ROWS)}
     yield "GaussianMixture.summary", owned("fit", "summary"), {}, {"X": optional(ROWS)}
     yield "GaussianMixture.sample", owned("fit", "sample"), {}, {"n_samples": COUNT}
@@ -443,4 +467,16 @@ def _method_of_a_fit(method):
 
 @cache
 def calls():
-    return list(table())
+    """The table, with the arguments on how rows were observed wherever a call has them."""
+    observed = {
+        "error_covariances": ERRORS, "sample_weight": ROW_WEIGHTS, "missing": ["zzz", 5, []],
+    }  # fmt: skip
+    found = []
+    for name, function, sound, kinds in table():
+        owner, _, method = name.partition(".")
+        item = getattr(bayesgmm, owner, None) or getattr(bayesgmm.likelihood, owner, None)
+        item = getattr(item, method, None) if method else item
+        has = () if item is None else inspect.signature(item).parameters
+        more = {each: kind for each, kind in observed.items() if each in has}
+        found.append((name, function, sound, {**more, **kinds}))
+    return found
