@@ -156,8 +156,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     lower_bound_ : float
         Mean log-likelihood at the returned parameters.
     lower_bounds_ : list of float
-        Mean log-likelihood after each step of the winning run's last part; never falls. With
-        `priors`, the log posterior density divided by the number of rows.
+        Mean log-likelihood after each step of the winning run's last part; never falls, unless
+        `reg_covar` adds to the covariances of incomplete rows. With `priors`, the log posterior
+        density divided by the number of rows.
     starts_ : pandas.DataFrame
         Each start: how it was made, the log-likelihood where its run ended, iterations, outcome.
     n_features_in_ : int
