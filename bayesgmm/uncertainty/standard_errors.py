@@ -326,7 +326,8 @@ def _out_of_reach(own: Array, mixture: Mixture, reach: float, advice: str) -> li
     out = []
     for j in range(k):
         weight = float(np.sqrt((lines[j, 0] ** 2).sum())) / mixture.weights[j]
-        shape = float(np.linalg.norm(lengths * lines[j, 1 + d :], 2))
+        # No direction may be determined: the largest singular value of nothing is 0.
+        shape = float(np.linalg.svd(lengths * lines[j, 1 + d :], compute_uv=False).max(initial=0.0))
         if weight >= reach:
             out.append((j, f"One standard error takes the weight of component {j} to 0"))
         elif shape >= reach:

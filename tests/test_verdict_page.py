@@ -7,7 +7,7 @@ from pathlib import Path
 
 import bayesgmm.verdicts
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[1] / "docs"
 TEXT = (DOCS / "verdicts.md").read_text("utf-8")
 PAGE = runpy.run_path(str(DOCS / "verdict_sentences.py"))
 
