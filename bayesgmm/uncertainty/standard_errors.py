@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from scipy.linalg import block_diag
 from scipy.stats import norm
 
 from bayesgmm.arguments import check_choice, check_probability
@@ -34,6 +35,7 @@ from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.likelihood.information import Information, information, symmetric_basis
 from bayesgmm.likelihood.scaling import about_one
 from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.mixture.noise import Noise
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.results import Result
 from bayesgmm.uncertainty.parameter_vectors import (
@@ -90,6 +92,9 @@ class StandardErrors(Result):
         Sentences: the reasons for NaN, and the number of refits that failed.
     replicates : ndarray of shape (B, P) or None
         The parameters of each refit of a bootstrap.
+    noise : Noise or None
+    noise_weight : float or None
+        Of the weight of noise; NaN from a bootstrap.
     """
 
     estimate: Mixture
@@ -103,6 +108,8 @@ class StandardErrors(Result):
     names: tuple[str, ...]
     notes: tuple[str, ...]
     replicates: Array | None = None
+    noise: Noise | None = None
+    noise_weight: float | None = None
 
     @property
     def table(self) -> "pd.DataFrame":
@@ -164,6 +171,7 @@ def curvature_errors(
     structure: Structure,
     method: str,
     priors: ResolvedPriors | None = None,
+    noise: Noise | None = None,
 ) -> StandardErrors:
     """Standard errors from second derivatives at a maximum for these rows.
 
@@ -187,12 +195,14 @@ def curvature_errors(
     unit_of_weights = 1.0
     if row_weights is not None and priors is None:
         row_weights, unit_of_weights = about_one(row_weights)
-    found = information(data.X, mixture, row_weights, data.errors)
+    found = information(data.X, mixture, row_weights, data.errors, data.labels, noise)
     if priors is not None:
         gradient, hessian = prior_derivatives(priors, mixture, found.roots)
+        room = 0, noise is not None
+        gradient, hessian = np.pad(gradient, room), np.pad(hessian, room)
         found = replace(found, gradient=found.gradient + gradient, hessian=found.hessian + hessian)
     jacobian, hessian = _in_chart(found, mixture, structure)
-    scale = 1.0 / np.sqrt(_complete(found, mixture, jacobian))
+    scale = 1.0 / np.sqrt(_complete(found, mixture, jacobian, noise))
     observed = -hessian * scale * scale[:, np.newaxis]
     values, vectors = np.linalg.eigh(0.5 * (observed + observed.T))
     held = values > _NOTHING
@@ -209,8 +219,12 @@ def curvature_errors(
         score = jacobian @ root
         spread, axes = np.linalg.eigh(score.T @ found.products @ score)
         root = root @ (axes * np.sqrt(np.maximum(spread, 0.0)))
-    own = jacobian @ root
     lost = jacobian @ (scale[:, np.newaxis] * vectors[:, ~held])
+    own = jacobian @ root
+    of_noise = None
+    if noise is not None:
+        of_noise = float(np.linalg.norm(own[-1])) / np.sqrt(unit_of_weights)
+        own, lost = own[:-1], lost[:-1]
     natural = _to_natural(found.roots)
     unit = joint_units(mixture)[:, np.newaxis]
     lines, unknown = (_by_kind(natural, each, mixture) / unit for each in (own, lost))
@@ -224,7 +238,8 @@ def curvature_errors(
         notes.append(reason)
     # What is hidden may be beyond float64.
     lines = errors_unit * np.where(hidden[:, np.newaxis], 0.0, lines)
-    return assemble(mixture, lines @ lines.T, hidden, method, tuple(notes))
+    made = assemble(mixture, lines @ lines.T, hidden, method, tuple(notes))
+    return made if noise is None else replace(made, noise=noise, noise_weight=of_noise)
 
 
 def _in_chart(found: Information, mixture: Mixture, structure: Structure) -> tuple[Array, Array]:
@@ -243,11 +258,17 @@ def _in_chart(found: Information, mixture: Mixture, structure: Structure) -> tup
         1, 2, 0
     )
     jacobian = jacobian.reshape(k * q, -1)
+    if len(found.hessian) > k * q:
+        # The weight of noise, one more direction.
+        jacobian = block_diag(jacobian, 1.0)
     hessian = jacobian.T @ found.hessian @ jacobian
-    slopes = np.einsum("ke,eij->kij", found.gradient.reshape(k, q)[:, 1 + d :], symmetric_basis(d))
+    slopes = np.einsum(
+        "ke,eij->kij", found.gradient[: k * q].reshape(k, q)[:, 1 + d :], symmetric_basis(d)
+    )
     # The slope in a coordinate off the diagonal is that of two entries.
     slopes = 0.5 * (slopes + np.einsum("kii->ki", slopes)[:, :, np.newaxis] * np.eye(d))
-    hessian[k - 1 + k * d :, k - 1 + k * d :] += tangent.curvature(slopes)
+    of_covariances = slice(k - 1 + k * d, k - 1 + k * d + m)
+    hessian[of_covariances, of_covariances] += tangent.curvature(slopes)
     return jacobian, hessian
 
 
@@ -258,7 +279,7 @@ def _simplex(weights: Array) -> Array:
     return np.asarray(roots[:, np.newaxis] * full[:, 1:])
 
 
-def _complete(found: Information, mixture: Mixture, jacobian: Array) -> Array:
+def _complete(found: Information, mixture: Mixture, jacobian: Array, noise: Noise | None) -> Array:
     """Information (m,) about each parameter if the labels were known."""
     d = mixture.n_features
     rows, columns = np.tril_indices(d)
@@ -266,7 +287,11 @@ def _complete(found: Information, mixture: Mixture, jacobian: Array) -> Array:
     each = np.concatenate(([0.0], np.ones(d), entries))
     diagonal = found.counts[:, np.newaxis] * each
     diagonal[:, 0] = found.counts / mixture.weights**2
-    out = np.einsum("p,pm,pm->m", diagonal.ravel(), jacobian, jacobian)
+    own = diagonal.ravel()
+    if noise is not None:
+        total = found.counts.sum() / (1.0 - noise.weight)
+        own = np.append(own, total / (noise.weight * (1.0 - noise.weight)))
+    out = np.einsum("p,pm,pm->m", own, jacobian, jacobian)
     # A direction that turns a sphere has none; any positive number will do.
     return np.asarray(np.where(out > 0.0, out, 1.0))
 

@@ -65,9 +65,9 @@ public:
     // theta: the start, and the end. sums: those of the E-step at theta.
     EM(const Rows &rows, const Model &model, Parameters<Axes> theta, Sums<Axes> sums, Index threads)
         : model_(model), k_(theta.k), d_(theta.d), theta_(theta), sums_(sums),
-          passes_(rows, k_, threads), mixture_(k_, d_), history_(k_, d_),
-          image_all_(theta.all.size()), trial_all_(theta.all.size()), trial_sums_(sums.all.size()),
-          pseudo_counts_(k_) {
+          has_noise_(!rows.known.noise.empty()), passes_(rows, k_, threads), mixture_(k_, d_),
+          history_(k_, d_), image_all_(theta.all.size()), trial_all_(theta.all.size()),
+          trial_sums_(sums.all.size()), pseudo_counts_(k_) {
         image_ = {image_all_, k_, d_};
         trial_ = {trial_all_, k_, d_};
         if (!model.prior) return;
@@ -204,8 +204,9 @@ private:
         const Vector weights = trial_.weights();
         for (Index c = 0; c < k_; ++c)
             if (!(weights[c] > 0.0)) return c + 1;
+        if (has_noise_ && !(sum(weights) < 1.0)) return 1;
         // A combination of many steps sums to 1 but for their rounding, which n rows would multiply.
-        scale(weights, 1.0 / sum(weights));
+        if (!has_noise_) scale(weights, 1.0 / sum(weights));
         if (model_.structure.is_closed_under_mixing()) return 0;
         const View<double, Axes> covariances = trial_.covariances();
         auto scatters = zeros_like(covariances);
@@ -302,6 +303,7 @@ private:
     const Index k_, d_;
     Parameters<Axes> theta_;
     Sums<Axes> sums_;
+    const bool has_noise_;  // whose weight is what the components' leave of 1
     Passes<Axes> passes_;
     Gaussians<Axes> mixture_;  // theta's, factored, between E-steps
     Acceleration<Axes> history_;
