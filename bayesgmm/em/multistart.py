@@ -1,6 +1,7 @@
 """Multiple starts: first runs, the number of starts, and the choice of the maximum."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from bayesgmm.em.spurious import Degeneracy, Fault, too_few_rows, why_spurious
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.initialisation.starts import Sample, Start, split_and_merge
 from bayesgmm.likelihood.em_steps import Rows
+from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.priors.objective import Objective
 
 # First runs end at this estimated remaining gain (nats).
@@ -90,6 +92,7 @@ def first_run(
     """
     rule = replace(_FIRST, incumbent=incumbent)
     start = _by_prior(start, objective) or start
+    start = with_held(start, objective)
     found = attempt(rows, objective, start, rule, fast, judged=False)
     if found.run is not None:
         # Starts have one covariance for all components: its priors count now.
@@ -100,8 +103,23 @@ def first_run(
     if run is None:
         return found
     if run.n_e_steps <= _FIRST.plain and objective.priors is None:
-        return replace(found, degeneracy=too_few_rows(run, objective.structure))
+        return replace(found, degeneracy=too_few_rows(run, objective))
     return replace(found, degeneracy=why_spurious(run, objective))
+
+
+def with_held(start: Start, objective: Objective, *, matched: bool = True) -> Start:
+    """The start with the held values in it, in the components that are nearest to them.
+
+    Without `matched`, in the order of its components.
+    """
+    held, parameters = objective.held, start.parameters
+    if held is None:
+        return start
+    if matched and not held.exchangeable:
+        # A singular start has no order.
+        with suppress(InvalidParameterError):
+            parameters = parameters.permuted(held.best_order(parameters.mixture()))
+    return start._replace(parameters=Parameters(*held.put_into(*parameters)))
 
 
 def _by_prior(start: Start, objective: Objective) -> Start | None:
