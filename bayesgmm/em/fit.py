@@ -17,14 +17,13 @@ from bayesgmm.data.validation import Data
 from bayesgmm.em.completed_rows import completed, with_means
 from bayesgmm.em.component_order import check_reference, component_order
 from bayesgmm.em.loop import Run, StopRule
-from bayesgmm.em.multistart import Attempt, attempt, explore, finish
+from bayesgmm.em.multistart import Attempt, adapted, attempt, explore, finish
 from bayesgmm.em.spurious import Degeneracy, Fault
 from bayesgmm.errors import FitError, InputError, InvalidParameterError
 from bayesgmm.initialisation.starts import (
     Sample,
     Start,
     Views,
-    by_known_labels,
     from_known_labels,
     portfolio,
     sample_size,
@@ -35,6 +34,7 @@ from bayesgmm.likelihood.scaling import Units, about_one, check_common_unit, fit
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.mixture.noise import Noise
+from bayesgmm.priors.held_parameters import HeldParameters
 from bayesgmm.priors.objective import Objective, check_penalty
 from bayesgmm.priors.priors import Priors
 from bayesgmm.priors.resolved_priors import ResolvedPriors
@@ -69,6 +69,8 @@ class Settings:
         priors that differ between components.
     noise : bool
         True for a component of noise beside the Gaussian ones.
+    held : HeldParameters or None
+        Parameters that the fit does not change, in the user's units.
     """
 
     n_components: int
@@ -89,6 +91,7 @@ class Settings:
     eigenvalue_ratio: float = np.inf
     order_by: str | Mixture | None = None
     noise: bool = False
+    held: HeldParameters | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,17 +200,8 @@ def fit_mixture(data: Data, row_weights: Array | None, settings: Settings) -> Fi
     if data.has_missing:
         x = completed(data, row_weights, units, settings.random_state)
     noise = Noise.around(data) if settings.noise else None
-    priors = None
-    objective = Objective(settings.structure)
-    if settings.priors is not None:
-        priors = _resolve(data, row_weights, settings)
-        penalty = priors.transformed(units.shift, units.scale)
-        objective = Objective(settings.structure, priors=penalty)
-    elif settings.reg_covar:
-        amounts = settings.reg_covar * units.scale**2
-        objective = Objective(settings.structure, ridge=tuple(amounts.tolist()))
-    elif ridge:
-        objective = Objective(settings.structure, ridge=(ridge,) * x.shape[1])
+    priors = None if settings.priors is None else _resolve(data, row_weights, settings)
+    objective = _objective(settings, priors, ridge, units)
     given = given_parameters(settings, x.shape[1], settings.structure, units)
     given_start = settings.previous is not None or any(each is not None for each in given)
     if given_start or settings.init_params is not None or settings.max_iter is not None:
@@ -227,6 +221,9 @@ def fit_mixture(data: Data, row_weights: Array | None, settings: Settings) -> Fi
     if ridge and degeneracy is None:
         degeneracy = Degeneracy(Fault.FEW_ROWS, None, x.shape)
     parameters = parameters.permuted(order)
+    if settings.held is not None:
+        # The way to the fit's units and back rounds.
+        parameters = Parameters(*settings.held.put_into(*parameters))
     return Fit(parameters, best.run, units, degeneracy, records, priors, weight_unit, noise)
 
 
@@ -239,16 +236,42 @@ def _apart(parameters: Parameters, noise: Noise | None) -> tuple[Parameters, Noi
     return parameters._replace(weights=weights), replace(noise, weight=max(1.0 - total, 0.0))
 
 
+def _objective(
+    settings: Settings, priors: ResolvedPriors | None, ridge: float, units: Units
+) -> Objective:
+    """What EM maximises, in the units of the fit."""
+    objective, held = Objective(settings.structure), settings.held
+    if priors is not None:
+        penalty = priors.transformed(units.shift, units.scale)
+        objective = Objective(settings.structure, priors=penalty)
+    elif settings.reg_covar:
+        amounts = settings.reg_covar * units.scale**2
+        objective = Objective(settings.structure, ridge=tuple(amounts.tolist()))
+    elif ridge:
+        objective = Objective(settings.structure, ridge=(ridge,) * len(units.scale))
+    if held is None:
+        return objective
+    if settings.noise and held.masks[0].any():
+        raise InvalidParameterError(
+            "noise_component=True takes a share of each weight, and fixed or equal_weights holds "
+            "weights. Leave one of them out."
+        )
+    held.check_beside(settings.reg_covar, settings.order_by is not None, priors)
+    return replace(objective, held=held.transformed(units.shift, units.scale))
+
+
 def _order(
     parameters: Parameters, settings: Settings, numbered: bool, priors: ResolvedPriors | None
 ) -> Indices:
-    """The order of the components that the settings, a start, labels or the priors ask for."""
+    """The order of components by the settings, a start, labels, priors or held parameters."""
     if settings.order_by is not None:
         return component_order(parameters.mixture(), settings.order_by)
     if priors is not None and not priors.exchangeable:
         return priors.in_order(parameters.means)
     if numbered:
         return np.arange(settings.n_components)
+    if settings.held is not None:
+        return settings.held.in_order(parameters.means)
     return np.lexsort(parameters.means.T[::-1])
 
 
@@ -329,7 +352,8 @@ def _check_rows(x: Array, names: tuple[str, ...] | None, settings: Settings) -> 
             "variance."
         )
     check_enough_rows(x, settings.n_components)
-    if settings.reg_covar:
+    all_held = settings.held is not None and bool(settings.held.masks[2].all())
+    if settings.reg_covar or all_held:
         check_spread(x, names, some=False)
         return 0.0
     if settings.priors is not None:
@@ -374,15 +398,10 @@ def _run_given(
     rows = Rows.of(data, weights, units.shift, units.scale, noise=noise)
     numbered = settings.previous is not None or any(each is not None for each in given)
     sample = Sample(units.to_fit(x), np.ones(len(x)), whole=True, labels=data.labels)
-    for start in starts:
-        found = attempt(
-            rows,
-            objective,
-            start if numbered else by_known_labels(sample, start),
-            _rule(settings),
-            settings.accelerate,
-            settings.eigenvalue_ratio,
-        )
+    rule, ratio = _rule(settings), settings.eigenvalue_ratio
+    for made in starts:
+        start = adapted(made, sample, objective, numbered=numbered)
+        found = attempt(rows, objective, start, rule, settings.accelerate, ratio)
         attempts.append(found)
         _say(found, units, settings)
     sound = [each for each in attempts if not each.collapsed]

@@ -1,6 +1,7 @@
 """Multiple starts: first runs, the number of starts, and the choice of the maximum."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from bayesgmm.em.spurious import Degeneracy, Fault, too_few_rows, why_spurious
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.initialisation.starts import Sample, Start, by_known_labels, split_and_merge
 from bayesgmm.likelihood.em_steps import Rows
+from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.priors.objective import Objective
 
 # First runs end at this estimated remaining gain (nats).
@@ -99,7 +101,7 @@ def first_run(
     It ends earlier where it falls behind the incumbent.
     """
     rule = replace(_FIRST, incumbent=incumbent)
-    start = by_known_labels(sample, _by_prior(start, objective) or start)
+    start = adapted(_by_prior(start, objective) or start, sample, objective)
     found = attempt(rows, objective, start, rule, fast, judged=False)
     if found.run is not None:
         # Starts have one covariance for all components: its priors count now.
@@ -110,8 +112,27 @@ def first_run(
     if run is None:
         return found
     if run.n_e_steps <= _FIRST.plain and objective.priors is None:
-        return replace(found, degeneracy=too_few_rows(run, objective.structure))
+        return replace(found, degeneracy=too_few_rows(run, objective))
     return replace(found, degeneracy=why_spurious(run, objective))
+
+
+def adapted(start: Start, sample: Sample, objective: Objective, *, numbered: bool = False) -> Start:
+    """The start with its components numbered as known labels are, and with held values in it.
+
+    Without labels, held values are put into the components that are nearest to them; a start that
+    is `numbered` stays in its order.
+    """
+    held = objective.held
+    if not numbered and sample.labels is not None:
+        start = by_known_labels(sample, start)
+    if held is None:
+        return start
+    parameters = start.parameters
+    if not numbered and sample.labels is None and not held.exchangeable:
+        # A singular start has no order.
+        with suppress(InvalidParameterError):
+            parameters = parameters.permuted(held.best_order(parameters.mixture()))
+    return start._replace(parameters=Parameters(*held.put_into(*parameters)))
 
 
 def _by_prior(start: Start, objective: Objective) -> Start | None:

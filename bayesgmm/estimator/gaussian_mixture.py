@@ -47,6 +47,7 @@ from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.fitted_mixture import fitted_mixture
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.mixture.regression import ConditionalMoments
+from bayesgmm.priors.held_parameters import HeldParameters, held_parameters
 from bayesgmm.priors.priors import Priors
 from bayesgmm.results import as_html
 from bayesgmm.uncertainty.bootstrap import bootstrap_errors
@@ -54,6 +55,9 @@ from bayesgmm.uncertainty.standard_errors import StandardErrors, curvature_error
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# Parameters of which a bool is not a mistake.
+_TRUTH_VALUES = ("warm_start", "verbose", "noise_component", "equal_weights")
 
 
 # A fingerprint of rows, with their weights, errors and labels.
@@ -129,7 +133,17 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         by descending weights; by ascending determinants of the covariances; or as the components
         of a reference, of the same size, that `match_components` matches to them. Ties go by the
         others. None: by ascending means, or in the order of a start that was given by
-        `weights_init`, `means_init`, `precisions_init` or `warm_start`.
+        `weights_init`, `means_init`, `precisions_init` or `warm_start`, or of `fixed`.
+    fixed : dict, optional
+        Parameters held at given values, in the user's units and in the order of the components
+        that the fit will have: "weights" (K,), "means" (K, D) and "covariances" (K, D, D), in the
+        shape of `covariances_`, or (K, D) for diagonal ones. NaN is free: single weights, single
+        entries of means, and covariances of whole components. A structure whose components share
+        a part of their covariances has all of them held or none. Components that differ in
+        nothing held are in the order of their means. Held parameters do not count in
+        `n_parameters_`, and their standard errors are 0.
+    equal_weights : bool, default=False
+        Hold all weights at 1 / K.
 
     Attributes
     ----------
@@ -152,7 +166,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     priors_ : ResolvedPriors or None
         With `priors`, all their numbers.
     n_parameters_ : int
-        Free parameters.
+        Free parameters, without those that are held.
     n_rows_ : float
         The number of rows, or the sum of their weights.
     converged_ : bool
@@ -227,6 +241,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         "noise_component": ["boolean"],
         "missing": [Words("at random", "raise")],
         "order_by": [Words("means", "weights", "variances"), Mixture, None],
+        "fixed": [dict, None],
+        "equal_weights": ["boolean"],
     }
 
     def __init__(
@@ -252,6 +268,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         noise_component: bool = False,
         missing: Missing = "at random",
         order_by: "Order | Mixture | GaussianMixture | None" = None,
+        fixed: dict[str, ArrayLike] | None = None,
+        equal_weights: bool = False,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -273,6 +291,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.noise_component = noise_component
         self.missing = missing
         self.order_by = order_by
+        self.fixed = fixed
+        self.equal_weights = equal_weights
 
     # --- fitting ------------------------------------------------------------------------------
 
@@ -336,9 +356,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 "out."
             )
         weights = check_sample_weight(sample_weight, len(data.X))
-        settings = self._settings(previous)
+        k, d, structure = self.n_components, data.X.shape[1], as_structure(self.covariance_type)
+        held = held_parameters(self.fixed, self.equal_weights, k, d, structure)
+        settings = self._settings(previous, held)
         if previous is not None and self.__sklearn_is_fitted__():
-            self._check_previous(previous, settings, data.X.shape[1])
+            self._check_previous(previous, settings, d)
         found = fit_mixture(data, weights, settings)
         # Column names and their number are scikit-learn's business, in its words.
         if _are_plain(X):
@@ -347,8 +369,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             self.__dict__.pop("feature_names_in_", None)
         else:
             self.feature_names_in_ = np.array(data.feature_names, dtype=object)
-        self.n_features_in_ = data.X.shape[1]
-        self._store(found, settings.structure, data.feature_names)
+        self.n_features_in_ = d
+        self._held: HeldParameters | None = held
+        self._store(found, structure, data.feature_names)
         self._fitted: Fitted | None = None
         extras = weights, data.errors, data.labels
         if any(each is not None for each in extras):
@@ -373,7 +396,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 "estimator."
             )
 
-    def _settings(self, previous: Parameters | None) -> Settings:
+    def _settings(self, previous: Parameters | None, held: HeldParameters | None) -> Settings:
         """The parameters, checked, as `fit_mixture` takes them."""
         return Settings(
             n_components=self.n_components,
@@ -398,6 +421,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             if isinstance(self.order_by, GaussianMixture)
             else self.order_by,
             noise=bool(self.noise_component),
+            held=held,
         )
 
     def fit_predict(
@@ -426,7 +450,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             if (value := getattr(self, name)) is not defaults[name]
         }
         for name, value in values.items():
-            if isinstance(value, bool) and name not in _BOOLEAN:
+            if isinstance(value, bool) and name not in _TRUTH_VALUES:
                 raise EstimatorParameterError(
                     f"The {name!r} parameter of {type(self).__name__} must not be a bool. "
                     f"Got {value!r} instead."
@@ -455,9 +479,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         if found.priors is not None:
             self.log_posterior_ = self.log_likelihood_ + found.priors.log_density(mixture)
         self.noise_ = found.noise
-        self.n_parameters_ = structure.n_parameters(*mixture.means.shape) + (
-            found.noise is not None
-        )
+        free = structure.n_parameters(*mixture.means.shape)
+        free = free if self._held is None else self._held.n_parameters(structure)
+        self.n_parameters_ = free + (found.noise is not None)
         self.n_rows_ = weight
         self.converged_ = run.converged
         # One component needs no second E-step: the M-step that made its start is the iteration.
@@ -497,6 +521,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         mixture, made, indices = self.mixture_.permuted(order), copy(self), np.array(order)
         made._rows = getattr(self, "_rows", None)
         made._store_mixture(self._parameters.permuted(indices), mixture)
+        made._held = self._held and self._held.permuted(indices)
         made._records = [each.permuted(indices) for each in self._records]
         made.degeneracy_ = self.degeneracy_ and self.degeneracy_.permuted(indices)
         return made
@@ -738,7 +763,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         n_jobs: int | None = None,
         progressbar: bool = True,
     ) -> StandardErrors:
-        """Standard errors of the fitted parameters.
+        """Standard errors of the fitted parameters, 0 for those that are held.
 
         Parameters
         ----------
@@ -778,7 +803,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 data,
                 weights,
                 self.mixture_,
-                replace(self._settings(self._parameters), verbose=0, order_by=None),
+                replace(self._settings(self._parameters, self._held), verbose=0, order_by=None),
                 method,
                 n_resamples=n_resamples,
                 rng=self.random_state if rng is None else rng,
@@ -786,7 +811,14 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 progressbar=progressbar,
             )
         return curvature_errors(
-            data, weights, self.mixture_, self._structure, method, self.priors_, self.noise_
+            data,
+            weights,
+            self.mixture_,
+            self._structure,
+            method,
+            self.priors_,
+            self._held,
+            self.noise_,
         )
 
     def plot(self, kind: Picture = "density", X: Any = None, **options: Any) -> Any:
@@ -872,8 +904,6 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         made.order_by = self.order_by
         return made
 
-
-_BOOLEAN = ("warm_start", "verbose", "noise_component")
 
 # A class has no name within its own body.
 GaussianMixture._parameter_constraints["order_by"].insert(-1, GaussianMixture)
