@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
@@ -92,7 +93,6 @@ def first_run(
     """
     rule = replace(_FIRST, incumbent=incumbent)
     start = _by_prior(start, objective) or start
-    start = with_held(start, objective)
     found = attempt(rows, objective, start, rule, fast, judged=False)
     if found.run is not None:
         # Starts have one covariance for all components: its priors count now.
@@ -154,14 +154,15 @@ def explore(
     Rinnooy Kan 1987, Mathematical Programming 37, 59-80), or until there are 24 runs, fewer if one
     takes long; in no case fewer than `fewest`. Runs may agree on a lower maximum to which all were
     led: before they suffice, a few split-and-merge moves must not lead higher. One that does is
-    another attempt.
+    another attempt. At last, held values are tried in other components.
     """
     attempts: list[Attempt] = []
     tried: list[Start] = []
     maxima: list[float] = []
     m, d = sample.rows.shape
     least = fewest or 1
-    for start in _with_exchanges(starts, attempts, sample, objective, rng):
+    fresh = _with_exchanges(starts, attempts, sample, objective, rng)
+    for start in (with_held(each, objective) for each in fresh):
         twin = next((i for i, seen in enumerate(tried) if seen.same(start)), None)
         if twin is None:
             found = first_run(rows, objective, start, fast)
@@ -182,7 +183,13 @@ def explore(
             tried.append(start)
             attempts.append(higher)
             maxima.append(higher.value)
-    return attempts
+    return attempts + _renumbered(rows, objective, attempts, fast)
+
+
+def _highest(attempts: list[Attempt]) -> Attempt | None:
+    """The admissible attempt of the highest value."""
+    sound = [each for each in attempts if each.degeneracy is None]
+    return max(sound, key=lambda each: each.value, default=None)
 
 
 def _higher_by_exchange(
@@ -194,18 +201,51 @@ def _higher_by_exchange(
     fast: bool,
 ) -> Attempt | None:
     """The first of a few split-and-merge moves of the best attempt that leads higher."""
-    sound = [each for each in attempts if each.degeneracy is None]
-    best = max(sound, key=lambda each: each.value, default=None)
+    best = _highest(attempts)
     if best is None or best.run is None:
         return None
     for _ in range(_EXCHANGES):
         made = split_and_merge(sample, best.run.parameters, objective, rng)
         if made is None:
             continue
-        found = first_run(rows, objective, made, fast, best.value)
+        found = first_run(rows, objective, with_held(made, objective), fast, best.value)
         if found.degeneracy is None and found.value > best.value + SAME_MAXIMUM:
             return found
     return None
+
+
+def _renumbered(
+    rows: Rows, objective: Objective, attempts: list[Attempt], fast: bool
+) -> list[Attempt]:
+    """Attempts that lead ever higher, each from the last one with two components exchanged.
+
+    Held values stay in their place. The best matching of a start to them by distance need not be
+    the one of highest likelihood.
+    """
+    higher: list[Attempt] = []
+    best = _highest(attempts)
+    while best is not None and best.run is not None:
+        last, theta, best = best.value, best.run.parameters, None
+        for start in _exchanged(theta, objective):
+            found = first_run(rows, objective, start, fast, last)
+            if found.degeneracy is None and found.value > last + SAME_MAXIMUM:
+                higher.append(found)
+                best = found
+                break
+    return higher
+
+
+def _exchanged(parameters: Parameters, objective: Objective) -> Iterator[Start]:
+    """Each pair of components exchanged, but for what is held of them, where that differs."""
+    if objective.held is None:
+        return
+    groups = objective.held.groups
+    for j, i in combinations(range(len(groups)), 2):
+        if groups[j] != groups[i]:
+            order = np.arange(len(groups))
+            order[[j, i]] = i, j
+            start = Start("components exchanged", parameters.permuted(order))
+            yield with_held(start, objective, matched=False)
 
 
 def _with_exchanges(

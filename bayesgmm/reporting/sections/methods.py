@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bayesgmm.reporting.inputs import Inputs
-from bayesgmm.reporting.paper import for_a_paper
+from bayesgmm.reporting.paper import for_a_paper, held_sentences
 from bayesgmm.reporting.parts import Row, Section, Table
 
 _PACKAGES = ("bayesgmm", "numpy", "scipy", "scikit-learn", "pymc", "nutpie", "arviz")
@@ -45,6 +45,7 @@ def methods_section(inputs: Inputs) -> Section:
         if inputs.em.priors is not None:
             estimate = "is the posterior mode under the given priors, computed by"
         sentences.append(f"The mixture {estimate} accelerated EM from several starts.")
+        sentences += held_sentences(inputs.em)
         citations += _CITATIONS["em"]
         rows += [(f"em: {name}", _setting(value)) for name, value in _settings(inputs.em).items()]
     if inputs.posterior is not None:
