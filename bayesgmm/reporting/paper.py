@@ -50,7 +50,7 @@ def held_sentences(fit: Any) -> list[str]:
         return []
     words = fit._held.words
     were = "were" if "s of" in words or " and " in words else "was"
-    return [f"{words[0].upper()}{words[1:]} {were} held at given values."]
+    return [f"{words[0].upper()}{words[1:]} {were} fixed beforehand."]
 
 
 def _of_posterior(inputs: Inputs) -> Iterator[str]:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bayesgmm.arguments import check_choice, check_count, check_members, check_number, check_rng
+from bayesgmm.arguments import (
+    check_choice,
+    check_count,
+    check_kind,
+    check_members,
+    check_number,
+    check_rng,
+)
 from bayesgmm.arrays import Array, Indices
 from bayesgmm.covariance.structures import CovarianceType, Structure, as_structure
 from bayesgmm.data.degeneracy import check_full_rank, check_spread
@@ -214,6 +221,7 @@ def select_mixture(
     check_choice("criterion", criterion, CRITERIA)
     bound = "a number of at least 1 (numpy.inf sets no bound)"
     ratio = check_number("eigenvalue_ratio", eigenvalue_ratio, bound, lambda r: r >= 1.0)
+    check_kind("equal_weights", equal_weights, bool | np.bool, "True or False")
     generator = check_rng(rng)
     check_choice("missing", missing, ("at random", "raise"))
     data = check_data(X, allow_nan=missing != "raise", error_covariances=error_covariances)

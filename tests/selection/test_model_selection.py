@@ -375,3 +375,17 @@ def test_equal_weights_in_cross_validation():
     column = "cv_log_likelihood"
     # A third of the rows and two thirds, by halves: worse out of sample, too.
     assert found.table[column][0] < plain.table[column][0] - 5.0
+
+
+def test_equal_weights_are_those_of_mclust():
+    # R 4.2.2, mclust 6.0.0: for each m,
+    # Mclust(faithful, G=2:3, modelNames=m, control=emControl(equalPro=TRUE))$BIC, in its sign.
+    # Its figures of VVI are not those of a likelihood; of K = 3 its maxima are lower than these.
+    bic = {(2, "EEE"): 2341.308, (2, "VVV"): 2339.434, (2, "VEI"): 2367.615}
+    upper = {(3, "EEE"): 2312.612, (3, "VVV"): 2338.424, (3, "VEI"): 2327.710}
+    found = select_mixture(FAITHFUL, [2, 3], ["EEE", "VVV", "VEI"], rng=0, equal_weights=True)
+    table = found.table.set_index(["n_components", "covariance_type"])["bic"]
+    for key, value in bic.items():
+        assert table[key] == pytest.approx(value, abs=6e-4)
+    for key, value in upper.items():
+        assert table[key] <= value + 6e-4

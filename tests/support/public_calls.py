@@ -301,6 +301,7 @@ def table():
         "n_components": ["a", 2.0, NAN, None, True, 0, [], {}, [1, 2.0], ["2"], [0], [[1]]],
         "covariance_type": ["zzz", 3, None, [], {}, [3], ["full", "zzz"]],
         "criterion": WORD, "eigenvalue_ratio": ["a", 0.5, NAN, None, [], True], "rng": RNG,
+        "equal_weights": ["a", None, [], 1, {}],
     }  # fmt: skip
     yield "Selection.ranked", owned("selection", "ranked"), {}, {}
     yield "Selection.to_mclust", owned("selection", "to_mclust"), {}, {}

@@ -1,0 +1,33 @@
+"""Pages on a fit with held parameters."""
+
+import numpy as np
+
+from bayesgmm import GaussianMixture, load_dataset, report
+from bayesgmm.priors.held_parameters import held_parameters
+from bayesgmm.reporting.paper import held_sentences
+
+NAN = np.nan
+
+
+def test_the_page_says_what_was_held():
+    X = load_dataset("faithful").X
+    fit = GaussianMixture(2, fixed={"means": [[2.0, NAN], [NAN, NAN]]}, random_state=0).fit(X)
+    page = report(X, em=fit)
+    sentence = "Entries of the mean of component 0 were fixed beforehand."
+    assert page.html.count(sentence) == 2
+    assert "internal error" not in page.html
+    assert "were fixed beforehand" not in report(X, 2).html
+
+
+def test_number_of_the_verb():
+    fit = GaussianMixture(2).fit(load_dataset("faithful").X)
+    for fixed, sentence in (
+        ({"weights": [0.4, NAN]}, "The weight of component 0 was fixed beforehand."),
+        ({"weights": [0.4, 0.6]}, "The weights of all components were fixed beforehand."),
+        (
+            {"weights": [0.4, NAN], "means": [[0.0, 0.0], [NAN, NAN]]},
+            "The weight of component 0 and the mean of component 0 were fixed beforehand.",
+        ),
+    ):
+        fit._held = held_parameters(fixed, False, 2, 2, fit._structure)
+        assert held_sentences(fit) == [sentence]
