@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bayesgmm import GaussianMixture, load_dataset, report
+from bayesgmm import GaussianMixture, load_dataset, recovery, report, scenario, simulate
 from bayesgmm.priors.held_parameters import held_parameters
 from bayesgmm.reporting.paper import held_sentences
 
@@ -16,6 +16,7 @@ def test_the_page_says_what_was_held():
     sentence = "Entries of the mean of component 0 were fixed beforehand."
     assert page.html.count(sentence) == 2
     assert "internal error" not in page.html
+    assert "fixed = ...  # the held values\nem = bg.GaussianMixture(2, fixed=fixed," in page.html
     assert "were fixed beforehand" not in report(X, 2).html
 
 
@@ -31,3 +32,16 @@ def test_number_of_the_verb():
     ):
         fit._held = held_parameters(fixed, False, 2, 2, fit._structure)
         assert held_sentences(fit) == [sentence]
+
+
+def test_a_mixture_that_is_held_as_a_whole_has_a_page():
+    truth = scenario("overlapping_ellipses")
+    X = simulate(truth, 200, rng=0).X
+    fixed = {name: getattr(truth, name) for name in ("weights", "means", "covariances")}
+    fit = GaussianMixture(2, fixed=fixed).fit(X)
+    page = report(X, em=fit, truth=truth)
+    assert "internal error" not in page.html
+    table = recovery(fit, simulate(truth, 200, rng=0)).table
+    assert (table["error"] == 0.0).all()
+    assert table["z"].isna().all()
+    assert table["covered"].all()

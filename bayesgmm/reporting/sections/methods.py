@@ -153,11 +153,15 @@ def _python(inputs: Inputs) -> str:
         settings = _settings(inputs.em)
         k = settings.pop("n_components")
         words = [str(k)]
+        if settings.pop("fixed", None):
+            lines.append("fixed = ...  # the held values")
+            words.append("fixed=fixed")
         words += [f"{name}={_setting(value)}" for name, value in settings.items()]
         lines.append(f"em = bg.GaussianMixture({', '.join(words)}).fit(X)")
         arguments.append("em=em")
     if inputs.posterior is not None:
-        model = "init=em" if inputs.em is not None else str(inputs.mixture.n_components)
+        usable = inputs.em is not None and inputs.em._held is None
+        model = "init=em" if usable else str(inputs.mixture.n_components)
         lines.append(f"posterior = bg.sample_posterior(X, {model}, rng=...)")
         arguments.append("posterior=posterior")
     if inputs.truth is not None:
