@@ -6,7 +6,14 @@ import click
 
 import bayesgmm
 from bayesgmm.cli.input_rows import read_rows
-from bayesgmm.cli.options import count_option, data_options, result_options, split, weights_option
+from bayesgmm.cli.options import (
+    count_option,
+    data_options,
+    equal_weights_option,
+    result_options,
+    split,
+    weights_option,
+)
 from bayesgmm.cli.output import Results, heard_warnings, json_text
 
 if TYPE_CHECKING:
@@ -35,6 +42,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Criterion of the ranking; cv is the log-likelihood of held-out rows.",
 )
+@equal_weights_option
 @count_option("--top", default=5, what="Number of models to print.")
 @result_options("Seed of the starts and folds.", "Also write the best mixture, as JSON.")
 def select(
@@ -42,6 +50,7 @@ def select(
     min_components: int,
     structures: list[str] | None,
     criterion: str,
+    equal_weights: bool,
     top: int,
     seed: int,
     results: Results,
@@ -73,6 +82,7 @@ def select(
                 range(min_components, max_components + 1),
                 "all" if structures is None else structures,
                 criterion=criterion,
+                equal_weights=equal_weights,
                 sample_weight=rows.weights,
                 rng=seed,
                 progressbar=not results.quiet,
@@ -94,6 +104,7 @@ def _fields(found: "Selection", seed: int) -> dict[str, Any]:
     return {
         "n_rows": found.n_rows,
         "criterion": found.criterion,
+        "equal_weights": found.best.equal_weights,
         "seed": seed,
         "interrupted": found.interrupted,
         "models": found.table.to_dict("records"),

@@ -41,8 +41,9 @@ class Recovery(Result):
     table : DataFrame
         A row for each weight, mean, standard deviation and correlation of the truth, with the
         truth's labels: truth, estimate, error (estimate minus truth), spread (standard error or
-        posterior standard deviation), lower, upper, covered, z (error / spread). NaN for components
-        without a counterpart. `attrs` give the probability and the kind of the intervals.
+        posterior standard deviation), lower, upper, covered, z (error / spread, NaN for a spread
+        of 0). NaN for components without a counterpart. `attrs` give the probability and the kind
+        of the intervals.
     whole : DataFrame
         Index: quantity; columns value and error (Monte Carlo standard error; NaN if the value is
         not random). KL divergence of the fitted density from the true one (nats), their Hellinger
@@ -182,9 +183,8 @@ def _table(found: _Estimate, true: Mixture, order: Indices) -> pd.DataFrame:
         columns[name] = np.where(at < 0, np.nan, values[at])
     table = pd.DataFrame(columns, index=pd.Index(names, name="parameter"))
     table.insert(2, "error", table.estimate - table.truth)
-    # The weight of a single component has an error and a spread of 0.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        table["z"] = table.error / table.spread
+    # Held parameters, and the weight of a single component, have a spread of 0.
+    table["z"] = table.error / table.spread.where(table.spread > 0.0)
     inside = (table.lower <= table.truth) & (table.truth <= table.upper)
     table.insert(6, "covered", inside.astype("boolean").mask(table.lower.isna()))
     return table

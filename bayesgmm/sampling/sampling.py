@@ -323,6 +323,11 @@ def _model(
             "init was fitted with sample_weight, but the posterior counts every row once. Fit "
             "without weights."
         )
+    if init._held is not None:
+        raise InvalidParameterError(
+            f"init was fitted with {init._held.words} held, but no parameter of the posterior is. "
+            "Fit without fixed and equal_weights, or give init=fit.mixture_, a start alone."
+        )
     structure = as_structure(init.covariance_type)
     if covariance_type is not None and as_structure(covariance_type) != structure:
         raise InvalidParameterError(

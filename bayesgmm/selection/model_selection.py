@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bayesgmm.arguments import check_choice, check_count, check_members, check_number, check_rng
+from bayesgmm.arguments import (
+    check_choice,
+    check_count,
+    check_kind,
+    check_members,
+    check_number,
+    check_rng,
+)
 from bayesgmm.arrays import Array, Indices
 from bayesgmm.covariance.structures import CovarianceType, Structure, as_structure
 from bayesgmm.data.degeneracy import check_full_rank, check_spread
@@ -132,6 +139,7 @@ def select_mixture(
     *,
     criterion: Criterion = "bic",
     eigenvalue_ratio: float = 1e10,
+    equal_weights: bool = False,
     sample_weight: ArrayLike | None = None,
     error_covariances: ArrayLike | None = None,
     missing: str = "at random",
@@ -156,6 +164,8 @@ def select_mixture(
         "cv" is the log-likelihood of held-out rows in five random folds.
     eigenvalue_ratio : float
         As in `GaussianMixture`: a mixture that exceeds it is not selected.
+    equal_weights : bool, default=False
+        Hold the weights of each mixture at 1 / K.
     sample_weight : array-like of shape (n,), optional
         The number of times that each row counts; 0 removes it.
     error_covariances : array-like, optional
@@ -211,6 +221,7 @@ def select_mixture(
     check_choice("criterion", criterion, CRITERIA)
     bound = "a number of at least 1 (numpy.inf sets no bound)"
     ratio = check_number("eigenvalue_ratio", eigenvalue_ratio, bound, lambda r: r >= 1.0)
+    check_kind("equal_weights", equal_weights, bool | np.bool, "True or False")
     generator = check_rng(rng)
     check_choice("missing", missing, ("at random", "raise"))
     data = check_data(X, allow_nan=missing != "raise", error_covariances=error_covariances)
@@ -224,13 +235,14 @@ def select_mixture(
     folds = _folds(len(x), generator) if criterion == "cv" else []
     with progress(progressbar) as bar:
         advance = partial(bar.advance, bar.add_task("Fitting the grid", total=1 + len(folds)))
-        models, interrupted = _search(data, weights, ks, chosen, notes, ratio, generator, advance)
+        search = partial(
+            _search, ratio=ratio, equal_weights=equal_weights, rng=generator, advance=advance
+        )
+        models, interrupted = search(data, weights, ks, chosen, notes)
         if interrupted and (folds or not any(model.admissible for model in models)):
             raise KeyboardInterrupt
-        held_out = [
-            _held_out(data, weights, test, ks, chosen, ratio, generator, advance) for test in folds
-        ]
-    records = [_record(model, data, weights) for model in models]
+        held_out = [_held_out(data, weights, test, ks, chosen, search) for test in folds]
+    records = [_record(model, data, weights, equal_weights) for model in models]
     for i, record in enumerate(records):
         if criterion == "cv":
             record["cv_log_likelihood"] = sum(each[i] for each in held_out)
@@ -240,7 +252,8 @@ def select_mixture(
     while True:
         selected = _best_model(models, table, criterion)
         try:
-            best = _fit_best(X, models[selected], ratio, sample_weight, error_covariances)
+            settings = {"eigenvalue_ratio": ratio, "equal_weights": equal_weights}
+            best = _fit_best(X, models[selected], settings, sample_weight, error_covariances)
             break
         except FitError:
             # Collapsed nearer to convergence than the search went: the next model is tried.
@@ -329,7 +342,9 @@ def _search(
     ks: Sequence[int],
     chosen: Sequence[Structure],
     notes: dict[tuple[int, Structure], str],
+    *,
     ratio: float,
+    equal_weights: bool,
     rng: np.random.Generator,
     advance: Callable[[float], None],
 ) -> tuple[list[Candidate], bool]:
@@ -340,7 +355,14 @@ def _search(
     wanted = {k: [each for each in chosen if (k, each) not in notes] for k in ks}
     scaled, unit = (None, 1.0) if weights is None else about_one(weights)
     fits, interrupted = search_grid(
-        data, scaled, wanted, rng, ratio=ratio, threads=n_threads(), advance=advance
+        data,
+        scaled,
+        wanted,
+        rng,
+        ratio=ratio,
+        equal_weights=equal_weights,
+        threads=n_threads(),
+        advance=advance,
     )
     found = {
         model.key: replace(model, log_likelihood=model.log_likelihood * unit) for model in fits
@@ -354,9 +376,12 @@ def _search(
     return models, interrupted
 
 
-def _record(model: Candidate, data: Data, weights: Array | None) -> dict[str, Any]:
+def _record(
+    model: Candidate, data: Data, weights: Array | None, equal_weights: bool
+) -> dict[str, Any]:
     """A model's row of the table."""
     nu = model.structure.n_parameters(model.n_components, data.X.shape[1])
+    nu -= equal_weights * (model.n_components - 1)
     bic = aic = icl = np.nan
     if model.parameters is not None:
         found = membership(data, model.parameters.mixture())
@@ -389,9 +414,7 @@ def _held_out(
     test: Indices,
     ks: Sequence[int],
     chosen: Sequence[Structure],
-    ratio: float,
-    rng: np.random.Generator,
-    advance: Callable[[float], None],
+    search: Callable[..., tuple[list[Candidate], bool]],
 ) -> list[float]:
     """Log-likelihood of the held-out rows under each model; NaN without an admissible fit."""
     rest = np.delete(np.arange(len(data.X)), test)
@@ -399,7 +422,7 @@ def _held_out(
     own = np.ones(len(test)) if weights is None else weights[test]
     of_train = None if weights is None else weights[rest]
     notes = _impossible(train.X, data.feature_names, ks, chosen)
-    models, interrupted = _search(train, of_train, ks, chosen, notes, ratio, rng, advance)
+    models, interrupted = search(train, of_train, ks, chosen, notes)
     if interrupted:
         raise KeyboardInterrupt
     values = []
@@ -430,14 +453,16 @@ def _best_model(models: Sequence[Candidate], table: "pd.DataFrame", criterion: s
 
 
 def _fit_best(
-    X: Any, model: Candidate, ratio: float, weights: ArrayLike | None, errors: ArrayLike | None
+    X: Any,
+    model: Candidate,
+    settings: dict[str, Any],
+    weights: ArrayLike | None,
+    errors: ArrayLike | None,
 ) -> GaussianMixture:
     """The selected model fitted to convergence, its components in the order of their means."""
     assert model.parameters is not None
     start = model.parameters.permuted(np.lexsort(model.parameters.means.T[::-1]))
-    fit = GaussianMixture(
-        model.n_components, covariance_type=model.structure.name, eigenvalue_ratio=ratio
-    )
+    fit = GaussianMixture(model.n_components, covariance_type=model.structure.name, **settings)
     return fit._fit(X, weights, start, errors)
 
 

@@ -49,6 +49,9 @@ DOCUMENT = [None, 5, 1.5, [], {}, "", "{}", b"\xff", "no/such/file"]
 PATH = [5, 1.5, [], {}, True, ""]
 ERRORS = ["a", 5, [], [[-1.0, 1.0]], [[1.0, NAN]], [[1.0, 2.0], [0.0, 1.0]], np.ones((7, 2)), {}]
 ROW_WEIGHTS = ["a", 5, [], [1.0], [[1.0]], [-1.0] * 60, [NAN] * 60, {}]
+FIXED = ["a", 5, [], True, {"zzz": [1.0]}, {"weights": "a"}, {"weights": [0.5]}, {"means": [[1.0]]}]
+FIXED += [{"weights": [2.0, NAN]}, {"weights": [-0.1, NAN]}, {"means": [[INF, 0.0], [0.0, 0.0]]}]
+FIXED += [{"covariances": 1.0}, {"covariances": [[[1.0, NAN], [0.0, 1.0]], np.eye(2)]}]
 THREADS = [value for value in COUNT if value is not None]
 
 
@@ -252,6 +255,7 @@ def table():
         "priors": PRIORS[:-1], "eigenvalue_ratio": ["a", 0.5, NAN, [], 10**400],
         "missing": ["zzz", 5, []],
         "order_by": ["zzz", 5, [], True, bayesgmm.GaussianMixture(), t.line],
+        "fixed": FIXED, "equal_weights": ["a", None, [], 2],
     }  # fmt: skip
     for method in ("fit", "fit_predict"):
         yield f"GaussianMixture.{method}", _method_of_a_fit(method), {"X": t.X}, weighted
@@ -297,6 +301,7 @@ def table():
         "n_components": ["a", 2.0, NAN, None, True, 0, [], {}, [1, 2.0], ["2"], [0], [[1]]],
         "covariance_type": ["zzz", 3, None, [], {}, [3], ["full", "zzz"]],
         "criterion": WORD, "eigenvalue_ratio": ["a", 0.5, NAN, None, [], True], "rng": RNG,
+        "equal_weights": ["a", None, [], 1, {}],
     }  # fmt: skip
     yield "Selection.ranked", owned("selection", "ranked"), {}, {}
     yield "Selection.to_mclust", owned("selection", "to_mclust"), {}, {}
