@@ -18,7 +18,7 @@ def test_a_component_on_one_entry_is_spurious():
     """Rows 0 to 2 alone saw the second column; 31 other rows would hide that one defines it."""
     x = two_groups()
     x[3:, 1] = np.nan
-    # Two iterations from a start at row 0's entry; rounding decides whether other starts lead there.
+    # Two iterations from row 0's entry; whether other starts lead there is decided by rounding.
     fit = GaussianMixture(
         2,
         covariance_type="VVI",
