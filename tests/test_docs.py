@@ -1,5 +1,6 @@
 """Examples in docs and docstrings run as they stand, and print what they say."""
 
+import ast
 import contextlib
 import doctest
 import importlib
@@ -147,3 +148,26 @@ def test_every_public_name_has_a_page():
     listed = re.findall(r"^   (\w+)$", api, re.MULTILINE)
     assert len(listed) == len(set(listed))
     assert set(NAMES) == set(listed)
+
+
+def test_every_plot_has_a_picture():
+    pictures = set(
+        re.findall(r"\]\(gallery/(\w+)\.png\)", (DOCS[0].parent / "gallery.md").read_text("utf-8"))
+    )
+    assert pictures == {name for name in NAMES if name.startswith("plot_")} | {"GaussianMixture"}
+
+
+def test_names_of_pages_differ_by_more_than_case():
+    conf = ast.parse((DOCS[0].parent / "conf.py").read_text("utf-8"))
+    (renamed,) = (
+        ast.literal_eval(each.value)
+        for each in conf.body
+        if isinstance(each, ast.Assign) and each.targets[0].id == "autosummary_filename_map"
+    )
+    pages = [
+        f"bayesgmm.likelihood.{name}" if name in bayesgmm.likelihood.__all__ else f"bayesgmm.{name}"
+        for name in NAMES
+    ]
+    assert set(renamed) <= set(pages)
+    files = {renamed.get(page, page).casefold() for page in pages}
+    assert len(files) == len(pages)
