@@ -185,7 +185,9 @@ def sample_posterior(
     Examples
     --------
     >>> from bayesgmm import load_dataset, sample_posterior
-    >>> posterior = sample_posterior(load_dataset("faithful").X, 2, rng=1)  # doctest: +SKIP
+    >>> posterior = sample_posterior(load_dataset("faithful").X, 2, rng=1)
+    >>> posterior["posterior"]["means"].dims
+    ('chain', 'draw', 'component', 'feature')
     """
     began = time.perf_counter()
     _check_arguments(priors, nuts_sampler, target_accept)

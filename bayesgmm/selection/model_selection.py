@@ -73,6 +73,18 @@ class Selection(Result):
     interrupted : bool
         True after Ctrl-C: models with a note to that effect were not fitted, and others may have a
         higher maximum.
+
+    Examples
+    --------
+    >>> from bayesgmm import load_dataset, select_mixture
+    >>> chosen = select_mixture(load_dataset("faithful").X, range(1, 5), ["full", "tied"], rng=0)
+    >>> chosen.best.n_components, chosen.best.covariance_type
+    (3, 'tied')
+    >>> chosen.table[["n_components", "covariance_type", "bic"]].head(3).round(1)
+       n_components covariance_type     bic
+    0             1             VVV  2607.6
+    1             1             EEE  2607.6
+    2             2             VVV  2322.2
     """
 
     table: "pd.DataFrame"
