@@ -48,7 +48,11 @@ def names_for(what, code="VVV"):
         "fit": fit,
         "mixture": MIXTURE,
         "extra": extra,
-        "others": {"error_covariances": 2.0 * ERRORS, "sample_weight": np.arange(80)[::-1]},
+        # Errors that differ between rows: the maximum under an error common to all is the same.
+        "others": {
+            "error_covariances": np.linspace(1.0, 3.0, 80)[:, None] * ERRORS,
+            "sample_weight": np.arange(80)[::-1],
+        },
     }
 
 

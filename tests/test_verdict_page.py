@@ -5,6 +5,8 @@ import re
 import runpy
 from pathlib import Path
 
+import known_posteriors
+
 import bayesgmm.verdicts
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -58,3 +60,7 @@ def test_every_verdict_is_on_the_page():
         each for line in re.findall(r"^(.+)\n: ", todo, re.MULTILINE) for each in line.split(", ")
     }
     assert names <= terms
+
+
+def test_the_table_of_verdicts_on_known_posteriors():
+    assert known_posteriors.recorded_table() in TEXT

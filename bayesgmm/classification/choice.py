@@ -321,7 +321,7 @@ class _Losses:
 
 
 def _log_densities(rows: LabelledRows, mixture: Mixture) -> Array:
-    return membership(rows.data.X, mixture, rows.data.errors, densities_alone=True)[0]
+    return membership(rows.data, mixture, densities_alone=True)[0]
 
 
 def _folds(rows: LabelledRows, grid: Grid) -> list[Indices]:

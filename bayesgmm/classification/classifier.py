@@ -252,8 +252,8 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):
         unknown = np.flatnonzero(~true.any(axis=1))
         if unknown.size:
             raise InputError(
-                f"y has the class {targets.tolist()[unknown[0]]!r:.80} in row {unknown[0]}, which was not "
-                f"fitted. Classes are {', '.join(map(repr, self.classes_.tolist())):.400}."
+                f"y has the class {targets.tolist()[unknown[0]]!r:.80} in row {unknown[0]}, which "
+                f"was not fitted. Classes are {', '.join(map(repr, self.classes_.tolist())):.400}."
             )
         halves = 0.5 * ((probabilities - true) ** 2).sum(axis=1)
         return float(np.average(halves, weights=weights))
@@ -265,7 +265,7 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):
         """
         joint = np.empty((len(data.X), len(self.classes_)))
         for c, mixture in enumerate(self.class_mixtures_):
-            joint[:, c] = membership(data.X, mixture, data.errors, densities_alone=True)[0]
+            joint[:, c] = membership(data, mixture, densities_alone=True)[0]
         joint += np.log(self.class_prior_)
         lost = np.flatnonzero(np.isneginf(joint).all(axis=1))
         if lost.size:

@@ -9,7 +9,7 @@ def memberships_csv(rows: Rows, mixture: "bayesgmm.Mixture") -> bytes:
     from bayesgmm.data.csv_files import extended_csv
     from bayesgmm.likelihood.responsibilities import membership
 
-    probabilities = membership(rows.X.X, mixture, rows.X.errors)[1]
+    probabilities = membership(rows.X, mixture)[1]
     added = {
         "component": probabilities.argmax(axis=1),
         "probability": probabilities.max(axis=1),

@@ -4,6 +4,7 @@ from numpy.typing import NDArray
 
 type Array = NDArray[numpy.float64]
 type Labels = NDArray[numpy.int64]
+type Booleans = NDArray[numpy.bool_]
 
 def instruction_set() -> str: ...
 def best_instruction_set() -> str: ...
@@ -18,6 +19,7 @@ def e_step(
     shift: Array,
     scale: Array,
     errors: Array | None,
+    known: tuple[Labels, Labels, Array] | None,
     weights: Array,
     means: Array,
     covariances: Array,
@@ -29,9 +31,11 @@ def run_em(
     shift: Array,
     scale: Array,
     errors: Array | None,
+    known: tuple[Labels, Labels, Array] | None,
     letters: tuple[int, int, int],
     ridge: Array | None,
     prior: tuple[Array, Array, Array, int, int, int, Array, Array, Array] | None,
+    held: tuple[Booleans, Booleans, Booleans] | None,
     weights: Array,
     means: Array,
     covariances: Array,
@@ -102,6 +106,7 @@ def information_sums(
     shift: Array,
     scale: Array,
     errors: Array | None,
+    known: tuple[Labels, Labels, Array] | None,
     weights: Array,
     means: Array,
     covariances: Array,

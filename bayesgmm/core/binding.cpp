@@ -21,9 +21,11 @@ namespace {
 // --- the E-step and EM ---------------------------------------------------------------------------
 
 std::tuple<Index, Numbers> e_step(ConstMatrix x, const Weights &row_weights, ConstVector shift,
-                                  ConstVector scale, const Errors &errors, ConstVector weights,
+                                  ConstVector scale, const Errors &errors,
+                                  const KnownArguments &known, ConstVector weights,
                                   ConstMatrix means, const AnyInput &covariances, Index threads) {
-    const Rows rows = rows_of(x, row_weights, shift, scale, errors);
+    const Rows rows = rows_of(x, row_weights, shift, scale, errors, known);
+    require_classes(rows.known, weights.size());
     const MixtureView mixture(weights, means, covariances, x.shape[1]);
     const Index k = mixture.k, d = mixture.d;
     return mixture.visit([&](auto axes, auto sigma) -> std::tuple<Index, Numbers> {
@@ -55,14 +57,16 @@ private:
 using EMResult = std::tuple<Numbers, Numbers, Numbers, Index, double, int, Index>;
 
 EMResult run_em(ConstMatrix x, const Weights &row_weights, ConstVector shift, ConstVector scale,
-                const Errors &errors, const Letters &letters, const Weights &ridge,
-                const std::optional<PriorArguments> &prior, ConstVector weights, ConstMatrix means,
+                const Errors &errors, const KnownArguments &known, const Letters &letters,
+                const Weights &ridge, const std::optional<PriorArguments> &prior,
+                const std::optional<HeldArguments> &held, ConstVector weights, ConstMatrix means,
                 const AnyInput &covariances, double remaining, double change, Index max_e_steps,
                 double incumbent, Index plain, bool exact, Index threads) {
-    const Rows rows = rows_of(x, row_weights, shift, scale, errors);
+    const Rows rows = rows_of(x, row_weights, shift, scale, errors, known);
+    require_classes(rows.known, weights.size());
     const MixtureView start(weights, means, covariances, x.shape[1]);
     const Index k = start.k, d = start.d;
-    Model model{structure_of(letters), ridge.value_or(ConstVector{}), {}};
+    Model model{structure_of(letters), ridge.value_or(ConstVector{}), {}, {}};
     require(!ridge || is_of(*ridge, d), "ridge must be (D,)");
     require(!start.is_dense() || !model.structure.diagonal(),
             "a diagonal structure takes variances (K, D)");
@@ -74,6 +78,7 @@ EMResult run_em(ConstMatrix x, const Weights &row_weights, ConstVector shift, Co
                     (model.prior->axes == 0) == start.is_dense(),
                 "the prior must be conjugate, and of as many components and features");
     }
+    if (held) model.held = held_of(*held, k, d);
     return start.visit([&](auto axes, auto sigma) -> EMResult {
         Numbers theta(Parameters<axes>::size(k, d)), sums(Sums<axes>::size(k, d));
         const Parameters<axes> parameters{theta, k, d};
@@ -241,16 +246,21 @@ Table tally_labels(Allocations allocations, Allocations labels) {
 // 0 or 1 + a bad component, and its sums.
 std::tuple<Index, Numbers> information_sums(ConstMatrix x, const Weights &row_weights,
                                             ConstVector shift, ConstVector scale,
-                                            const Errors &errors, ConstVector weights,
-                                            ConstMatrix means, ConstMatrices covariances) {
-    const Rows rows = rows_of(x, row_weights, shift, scale, errors);
+                                            const Errors &errors, const KnownArguments &known,
+                                            ConstVector weights, ConstMatrix means,
+                                            ConstMatrices covariances) {
+    const Rows rows = rows_of(x, row_weights, shift, scale, errors, known);
+    require_classes(rows.known, weights.size());
     const Index k = weights.size(), d = x.shape[1];
     require(k > 0 && is_of(means, k, d) && is_of(covariances, k, d, d),
             "shapes must be weights (K,), means (K, D) and covariances (K, D, D)");
     Gaussians<3> gaussians(k, d);
     const Index bad = factor<3>(weights, means, covariances, gaussians);
     if (bad > 0) return {bad, Numbers()};
-    InformationSums sums(rows, weights, gaussians);
+    Numbers shares(k);
+    assign(shares, weights);
+    if (!rows.known.noise.empty()) bayesgmm::scale(shares, 1.0 / sum(weights));
+    InformationSums sums(rows, shares, gaussians);
     Numbers out(sums.size());
     sums.run(out);
     return {0, std::move(out)};
@@ -358,11 +368,11 @@ NB_MODULE(BAYESGMM_MODULE, m) {
     m.def("exp_nonpositive", &of_each<exp_nonpositive>, "x"_a);
     m.def("log_positive", &of_each<log_positive>, "x"_a);
     unlocked("e_step", &e_step, "x"_a, "row_weights"_a, "shift"_a, "scale"_a, "errors"_a,
-             "weights"_a, "means"_a, "covariances"_a, "threads"_a);
+             "known"_a.none(), "weights"_a, "means"_a, "covariances"_a, "threads"_a);
     unlocked("run_em", &run_em, "x"_a, "row_weights"_a, "shift"_a, "scale"_a, "errors"_a,
-             "letters"_a, "ridge"_a, "prior"_a, "weights"_a, "means"_a, "covariances"_a,
-             "remaining"_a, "change"_a, "max_e_steps"_a, "incumbent"_a, "plain"_a, "exact"_a,
-             "threads"_a);
+             "known"_a.none(), "letters"_a, "ridge"_a, "prior"_a, "held"_a, "weights"_a, "means"_a,
+             "covariances"_a, "remaining"_a, "change"_a, "max_e_steps"_a, "incumbent"_a, "plain"_a,
+             "exact"_a, "threads"_a);
     m.def("moments", &moments, "centres"_a, "counts"_a, "firsts"_a, "seconds"_a);
     m.def("relative_variances", &relative_variances, "weights"_a, "means"_a, "covariances"_a);
     unlocked("maximise_covariances", &maximise, "letters"_a, "counts"_a, "scatters"_a, "near"_a,
@@ -378,7 +388,7 @@ NB_MODULE(BAYESGMM_MODULE, m) {
     m.def("tally", &tally_rows, "allocations"_a, "q"_a, "n_components"_a);
     m.def("tally_permuted", &tally_labels, "allocations"_a, "labels"_a);
     unlocked("information_sums", &information_sums, "x"_a, "row_weights"_a, "shift"_a, "scale"_a,
-             "errors"_a, "weights"_a, "means"_a, "covariances"_a);
+             "errors"_a, "known"_a.none(), "weights"_a, "means"_a, "covariances"_a);
     unlocked("log_likelihood", &log_likelihood, "kind"_a, "weights"_a, "means"_a, "matrices"_a,
              "x"_a, "errors"_a, "row_weights"_a);
     m.def("log_densities", &log_densities, "kind"_a, "weights"_a, "means"_a, "matrices"_a, "x"_a,

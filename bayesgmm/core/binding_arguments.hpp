@@ -14,6 +14,8 @@ namespace nb = nanobind;
 using Weights = std::optional<ConstVector>;
 // Variances or covariances of the rows' errors.
 using Errors = std::optional<ConstMatrix>;
+// What is known of the rows: their classes, those of components, and log densities of noise.
+using KnownArguments = std::optional<std::tuple<ConstLabels, ConstLabels, ConstVector>>;
 // Covariances: variances (K, D) or matrices (K, D, D).
 using AnyInput = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
 using Letters = std::tuple<int, int, int>;
@@ -55,15 +57,33 @@ void require_errors(ConstMatrix errors, ConstMatrix x) {
             "errors must be (n, D) or (n, D * D), one row, or none");
 }
 
+Known known_of(const KnownArguments &arguments, Index n) {
+    if (!arguments) return {};
+    const auto &[labels, classes, noise] = *arguments;
+    require(labels.empty() || is_of(labels, n), "labels must be (n,), or none");
+    require(noise.empty() || is_of(noise, n), "densities of noise must be (n,), or none");
+    return {labels, classes, noise};
+}
+
+void require_classes(const Known &known, Index k) {
+    require(known.classes.empty() || is_of(known.classes, k), "classes must be (K,), or none");
+}
+
 Rows rows_of(ConstMatrix x, const Weights &weights, ConstVector shift, ConstVector scale,
-             const Errors &errors) {
+             const Errors &errors, const KnownArguments &known = {}) {
     const Index n = x.shape[0], d = x.shape[1];
     require(d > 0, "x must have a column");
     require(is_of(shift, d) && is_of(scale, d), "shift and scale must be (D,)");
     require(!weights || is_of(*weights, n), "row_weights must be (n,)");
     const ConstMatrix s = errors.value_or(ConstMatrix{});
     require_errors(s, x);
-    return {x, weights.value_or(ConstVector{}), shift, scale, s, seen_in_part(x, s)};
+    return {x,
+            weights.value_or(ConstVector{}),
+            shift,
+            scale,
+            s,
+            seen_in_part(x, s),
+            known_of(known, n)};
 }
 
 struct MixtureView {
@@ -95,6 +115,16 @@ Prior prior_of(const PriorArguments &arguments) {
     require(FIXED <= family && family <= SEPARATE, "no such family of priors");
     return {concentration, location, precision, Family{family}, groups,
             axes,          strength, scale,     log_scales};
+}
+
+// weights, means, covariances
+using HeldArguments = std::tuple<Mask, View<const bool, 2>, Mask>;
+
+Held held_of(const HeldArguments &arguments, Index k, Index d) {
+    const auto &[weights, means, covariances] = arguments;
+    require(is_of(weights, k) && is_of(means, k, d) && is_of(covariances, k),
+            "held must be (K,), (K, D) and (K,)");
+    return {weights, means, covariances};
 }
 
 }  // namespace

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bayesgmm.arrays import Array, Booleans, Indices
+from bayesgmm.arrays import Array, Booleans, Indices, Integers
 from bayesgmm.data.coercion import Names, label, to_floats, unwritable
 from bayesgmm.data.error_covariances import check_error_covariances
 from bayesgmm.errors import InputError, InputTypeError
@@ -27,12 +27,15 @@ class Data(NamedTuple):
         True if entries are NaN.
     errors : (n, D), (n, D * D), (1, D) or (1, D * D), optional
         Variances or covariances of the rows' measurement errors; one row for all of them.
+    labels : (n,), optional
+        The component of each row, -1 where it is unknown.
     """
 
     X: Array
     feature_names: Names
     has_missing: bool = False
     errors: Array | None = None
+    labels: Integers | None = None
 
     @property
     def partial(self) -> bool:
@@ -44,7 +47,8 @@ class Data(NamedTuple):
         errors = self.errors
         if errors is not None and len(errors) > 1:
             errors = errors[chosen]
-        return self._replace(X=self.X[chosen], errors=errors)
+        labels = None if self.labels is None else self.labels[chosen]
+        return self._replace(X=self.X[chosen], errors=errors, labels=labels)
 
 
 def check_data(
@@ -134,6 +138,35 @@ def check_sample_weight(weights: Any, n: int) -> Array | None:
     if array.max() == 0:
         raise InputError("sample_weight must have a positive entry, but every weight is zero.")
     return array
+
+
+def check_labels(labels: Any, n: int, n_components: int) -> Integers | None:
+    """Return the known components of rows (n,), -1 where unknown; None if none is known.
+
+    Raises
+    ------
+    InputTypeError
+        If they are not numbers.
+    InputError
+        If they are not n whole numbers from -1 to K - 1.
+    """
+    if labels is None:
+        return None
+    array, _ = to_floats(labels, "labels")
+    if array.shape != (n,):
+        raise InputError(
+            f"labels must have shape ({n},), one component for each row (-1 where it is unknown), "
+            f"not {array.shape}."
+        )
+    wrong = ~np.isin(array, np.arange(-1, n_components))
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise InputError(
+            f"labels must be components from 0 to {n_components - 1}, or -1 where unknown, but row "
+            f"{row} has {array[row]:.6g}."
+        )
+    found = array.astype(np.int64)
+    return None if (found < 0).all() else found
 
 
 def _check_shape(array: Array, name: str) -> None:

@@ -60,7 +60,7 @@ def filled_components(
     rows, generator = read_rows(posterior, draws.n_features, X), check_rng(rng)
     counts = []
     for mixture in draws.mixtures():
-        cumulative = np.cumsum(membership(rows.X, mixture, rows.errors)[1], axis=1)
+        cumulative = np.cumsum(membership(rows, mixture)[1], axis=1)
         places = generator.random((len(rows.X), 1)) * cumulative[:, -1:]
         counts.append(len(np.unique((cumulative <= places).sum(axis=1))))
     k = draws.n_components

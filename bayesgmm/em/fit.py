@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -16,15 +17,24 @@ from bayesgmm.data.validation import Data
 from bayesgmm.em.completed_rows import completed, with_means
 from bayesgmm.em.component_order import check_reference, component_order
 from bayesgmm.em.loop import Run, StopRule
-from bayesgmm.em.multistart import Attempt, attempt, explore, finish
+from bayesgmm.em.multistart import Attempt, adapted, attempt, explore, finish
 from bayesgmm.em.spurious import Degeneracy, Fault
 from bayesgmm.errors import FitError, InputError, InvalidParameterError
-from bayesgmm.initialisation.starts import Sample, Start, Views, portfolio, sample_size
+from bayesgmm.initialisation.starts import (
+    Sample,
+    Start,
+    Views,
+    from_known_labels,
+    portfolio,
+    sample_size,
+)
 from bayesgmm.initialisation.user_given import chosen_starts, given_parameters
 from bayesgmm.likelihood.em_steps import Rows, n_threads
 from bayesgmm.likelihood.scaling import Units, about_one, check_common_unit, fit_units
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.mixture.noise import Noise
+from bayesgmm.priors.held_parameters import HeldParameters
 from bayesgmm.priors.objective import Objective, check_penalty
 from bayesgmm.priors.priors import Priors
 from bayesgmm.priors.resolved_priors import ResolvedPriors
@@ -57,6 +67,10 @@ class Settings:
     order_by : str, Mixture or None
         As `component_order` takes it; None for the means, or the order of a given start, or of
         priors that differ between components.
+    noise : bool
+        True for a component of noise beside the Gaussian ones.
+    held : HeldParameters or None
+        Parameters that the fit does not change, in the user's units.
     """
 
     n_components: int
@@ -76,6 +90,8 @@ class Settings:
     priors: Priors | None = None
     eigenvalue_ratio: float = np.inf
     order_by: str | Mixture | None = None
+    noise: bool = False
+    held: HeldParameters | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +137,7 @@ class Fit:
     Attributes
     ----------
     parameters : Parameters
-        In the user's units; components in the order of `Settings.order_by`.
+        In the user's units; components in the order of `Settings.order_by`. Weights sum to 1.
     run : Run
         The winning run, in the units of the fit and under labels of its own.
     units : Units
@@ -132,6 +148,7 @@ class Fit:
         Prior distributions that penalised the likelihood, in the user's units.
     weight_unit : float
         The user's weight that is a row weight of 1 in the run.
+    noise : Noise or None
     """
 
     parameters: Parameters
@@ -141,6 +158,7 @@ class Fit:
     starts: list[StartRecord]
     priors: ResolvedPriors | None = None
     weight_unit: float = 1.0
+    noise: Noise | None = None
 
     @property
     def log_likelihood(self) -> float:
@@ -181,47 +199,79 @@ def fit_mixture(data: Data, row_weights: Array | None, settings: Settings) -> Fi
     units = fit_units(x, row_weights, settings.structure, settings.reg_covar or 0.0)
     if data.has_missing:
         x = completed(data, row_weights, units, settings.random_state)
-    priors = None
-    objective = Objective(settings.structure)
-    if settings.priors is not None:
-        priors = _resolve(data, row_weights, settings)
+    noise = Noise.around(data) if settings.noise else None
+    priors = None if settings.priors is None else _resolve(data, row_weights, settings)
+    objective = _objective(settings, priors, ridge, units)
+    given = given_parameters(settings, x.shape[1], settings.structure, units)
+    given_start = settings.previous is not None or any(each is not None for each in given)
+    if given_start or settings.init_params is not None or settings.max_iter is not None:
+        best, attempts = _run_given(
+            data, x, row_weights, kept, units, objective, settings, given, noise
+        )
+    else:
+        best, attempts = _run_portfolio(data, x, row_weights, units, objective, settings, noise)
+    if best is None or best.run is None or best.collapsed:
+        raise _all_collapsed(attempts, settings, x, names, units)
+    parameters, noise = _apart(units.to_user(best.run.parameters), noise)
+    if not np.isfinite(parameters.covariances).all():
+        raise InputError("The covariances of the fit are beyond float64. Rescale the columns.")
+    order = _order(parameters, settings, given_start or data.labels is not None, priors)
+    records = [_record(each, units, weight_unit).permuted(order) for each in attempts]
+    degeneracy = None if best.degeneracy is None else best.degeneracy.permuted(order)
+    if ridge and degeneracy is None:
+        degeneracy = Degeneracy(Fault.FEW_ROWS, None, x.shape)
+    parameters = parameters.permuted(order)
+    if settings.held is not None:
+        # The way to the fit's units and back rounds.
+        parameters = Parameters(*settings.held.put_into(*parameters))
+    return Fit(parameters, best.run, units, degeneracy, records, priors, weight_unit, noise)
+
+
+def _apart(parameters: Parameters, noise: Noise | None) -> tuple[Parameters, Noise | None]:
+    """The Gaussian components, with weights of sum 1, and the noise with its weight."""
+    if noise is None:
+        return parameters, None
+    total = float(parameters.weights.sum())
+    weights = parameters.weights / total
+    return parameters._replace(weights=weights), replace(noise, weight=max(1.0 - total, 0.0))
+
+
+def _objective(
+    settings: Settings, priors: ResolvedPriors | None, ridge: float, units: Units
+) -> Objective:
+    """What EM maximises, in the units of the fit."""
+    objective, held = Objective(settings.structure), settings.held
+    if priors is not None:
         penalty = priors.transformed(units.shift, units.scale)
         objective = Objective(settings.structure, priors=penalty)
     elif settings.reg_covar:
         amounts = settings.reg_covar * units.scale**2
         objective = Objective(settings.structure, ridge=tuple(amounts.tolist()))
     elif ridge:
-        objective = Objective(settings.structure, ridge=(ridge,) * x.shape[1])
-    given = given_parameters(settings, x.shape[1], settings.structure, units)
-    given_start = settings.previous is not None or any(each is not None for each in given)
-    if given_start or settings.init_params is not None or settings.max_iter is not None:
-        best, attempts = _run_given(data, x, row_weights, kept, units, objective, settings, given)
-    else:
-        best, attempts = _run_portfolio(data, x, row_weights, units, objective, settings)
-    if best is None or best.run is None or best.collapsed:
-        raise _all_collapsed(attempts, settings, x, names, units)
-    parameters = units.to_user(best.run.parameters)
-    if not np.isfinite(parameters.covariances).all():
-        raise InputError("The covariances of the fit are beyond float64. Rescale the columns.")
-    order = _order(parameters, settings, given_start, priors)
-    records = [_record(each, units, weight_unit).permuted(order) for each in attempts]
-    degeneracy = None if best.degeneracy is None else best.degeneracy.permuted(order)
-    if ridge and degeneracy is None:
-        degeneracy = Degeneracy(Fault.FEW_ROWS, None, x.shape)
-    parameters = parameters.permuted(order)
-    return Fit(parameters, best.run, units, degeneracy, records, priors, weight_unit)
+        objective = Objective(settings.structure, ridge=(ridge,) * len(units.scale))
+    if held is None:
+        return objective
+    if settings.noise and held.masks[0].any():
+        raise InvalidParameterError(
+            "noise_component=True takes a share of each weight, and fixed or equal_weights holds "
+            "weights. Leave one of them out."
+        )
+    held.check_beside(settings.reg_covar, settings.order_by is not None, priors)
+    return replace(objective, held=held.transformed(units.shift, units.scale))
 
 
 def _order(
-    parameters: Parameters, settings: Settings, given_start: bool, priors: ResolvedPriors | None
+    parameters: Parameters, settings: Settings, numbered: bool, priors: ResolvedPriors | None
 ) -> Indices:
-    """The order of the components that the settings, a given start or the priors ask for."""
+    """The order of components by the settings, a start, labels, priors or held parameters."""
     if settings.order_by is not None:
         return component_order(parameters.mixture(), settings.order_by)
     if priors is not None and not priors.exchangeable:
         return priors.in_order(parameters.means)
-    if given_start:
+    if numbered:
         return np.arange(settings.n_components)
+    if settings.held is not None:
+        return settings.held.in_order(parameters.means)
     return np.lexsort(parameters.means.T[::-1])
 
 
@@ -302,7 +352,8 @@ def _check_rows(x: Array, names: tuple[str, ...] | None, settings: Settings) -> 
             "variance."
         )
     check_enough_rows(x, settings.n_components)
-    if settings.reg_covar:
+    all_held = settings.held is not None and bool(settings.held.masks[2].all())
+    if settings.reg_covar or all_held:
         check_spread(x, names, some=False)
         return 0.0
     if settings.priors is not None:
@@ -331,6 +382,7 @@ def _run_given(
     objective: Objective,
     settings: Settings,
     given: tuple[Array | None, Array | None, Array | None],
+    noise: Noise | None,
 ) -> tuple[Attempt | None, list[Attempt]]:
     """Full runs from the starts that the settings name or hold; the best of them.
 
@@ -343,11 +395,13 @@ def _run_given(
     else:
         starts = chosen_starts(settings, x, weights, kept, units, objective, given, rng)
     attempts = []
-    rows = Rows.of(data, weights, units.shift, units.scale)
-    for start in starts:
-        found = attempt(
-            rows, objective, start, _rule(settings), settings.accelerate, settings.eigenvalue_ratio
-        )
+    rows = Rows.of(data, weights, units.shift, units.scale, noise=noise)
+    numbered = settings.previous is not None or any(each is not None for each in given)
+    sample = Sample(units.to_fit(x), np.ones(len(x)), whole=True, labels=data.labels)
+    rule, ratio = _rule(settings), settings.eigenvalue_ratio
+    for made in starts:
+        start = adapted(made, sample, objective, numbered=numbered)
+        found = attempt(rows, objective, start, rule, settings.accelerate, ratio)
         attempts.append(found)
         _say(found, units, settings)
     sound = [each for each in attempts if not each.collapsed]
@@ -361,6 +415,7 @@ def _run_portfolio(
     units: Units,
     objective: Objective,
     settings: Settings,
+    noise: Noise | None,
 ) -> tuple[Attempt | None, list[Attempt]]:
     """First runs from many starts, on a sample of many rows; the best is continued.
 
@@ -370,11 +425,17 @@ def _run_portfolio(
     k, fast = settings.n_components, settings.accelerate
     chosen = _chosen(len(x), weights, sample_size(k, x.shape[1]), rng)
     row_weights = np.ones(len(x)) if weights is None else weights
-    sample = Sample(units.to_fit(x[chosen]), row_weights[chosen], len(chosen) == len(x))
-    starts = portfolio(Views(sample, rng), k, objective, rng)
-    rows = few = Rows.of(data, weights, units.shift, units.scale, n_threads())
+    labels = None if data.labels is None else data.labels[chosen]
+    sample = Sample(units.to_fit(x[chosen]), row_weights[chosen], len(chosen) == len(x), labels)
+    known = from_known_labels(sample, k, objective)
+    starts = chain(
+        () if known is None else (known,), portfolio(Views(sample, rng), k, objective, rng)
+    )
+    rows = few = Rows.of(data, weights, units.shift, units.scale, n_threads(), noise)
     if not sample.whole:
-        few = Rows.of(data.take(chosen), sample.weights, units.shift, units.scale, rows.threads)
+        few = Rows.of(
+            data.take(chosen), sample.weights, units.shift, units.scale, rows.threads, noise
+        )
     attempts = explore(few, objective, starts, sample, rng, fewest=settings.n_init, fast=fast)
     for each in attempts:
         _say(each, units, settings)

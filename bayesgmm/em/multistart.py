@@ -1,6 +1,7 @@
 """Multiple starts: first runs, the number of starts, and the choice of the maximum."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,8 +9,9 @@ import numpy as np
 from bayesgmm.em.loop import Run, StopRule, maximise
 from bayesgmm.em.spurious import Degeneracy, Fault, too_few_rows, why_spurious
 from bayesgmm.errors import InvalidParameterError
-from bayesgmm.initialisation.starts import Sample, Start, split_and_merge
+from bayesgmm.initialisation.starts import Sample, Start, by_known_labels, split_and_merge
 from bayesgmm.likelihood.em_steps import Rows
+from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.priors.objective import Objective
 
 # First runs end at this estimated remaining gain (nats).
@@ -21,6 +23,8 @@ _FEWEST, _MOST = 4, 24
 _EXCHANGES = 6
 # Starts that do not depend on earlier runs, before some are derived from the best run.
 _FRESH = 7
+# The weight of noise in starts, which have none, and that below which they have none.
+_FIRST_NOISE, _FULL = 0.05, 1e-9
 # Multiplications that first runs may take together, of about 30 E-steps each.
 _WORK = 6e10
 
@@ -74,7 +78,10 @@ def attempt(
 ) -> Attempt:
     """Run EM from a start and judge where it ended."""
     n = len(rows.x)
-    run = maximise(rows, objective, start.parameters, rule, accelerate=fast)
+    parameters = start.parameters
+    if rows.noise is not None and parameters.weights.sum() > 1.0 - _FULL:
+        parameters = parameters._replace(weights=(1.0 - _FIRST_NOISE) * parameters.weights)
+    run = maximise(rows, objective, parameters, rule, accelerate=fast)
     if not run.n_e_steps:
         assert run.collapsed is not None
         return Attempt(start.name, None, Degeneracy(Fault.SINGULAR_START, run.collapsed), n)
@@ -82,14 +89,19 @@ def attempt(
 
 
 def first_run(
-    rows: Rows, objective: Objective, start: Start, fast: bool, incumbent: float = -np.inf
+    rows: Rows,
+    objective: Objective,
+    start: Start,
+    sample: Sample,
+    fast: bool,
+    incumbent: float = -np.inf,
 ) -> Attempt:
     """A run that ends near its maximum; a short one is checked for too few rows alone.
 
     It ends earlier where it falls behind the incumbent.
     """
     rule = replace(_FIRST, incumbent=incumbent)
-    start = _by_prior(start, objective) or start
+    start = adapted(_by_prior(start, objective) or start, sample, objective)
     found = attempt(rows, objective, start, rule, fast, judged=False)
     if found.run is not None:
         # Starts have one covariance for all components: its priors count now.
@@ -100,8 +112,27 @@ def first_run(
     if run is None:
         return found
     if run.n_e_steps <= _FIRST.plain and objective.priors is None:
-        return replace(found, degeneracy=too_few_rows(run, objective.structure))
+        return replace(found, degeneracy=too_few_rows(run, objective))
     return replace(found, degeneracy=why_spurious(run, objective))
+
+
+def adapted(start: Start, sample: Sample, objective: Objective, *, numbered: bool = False) -> Start:
+    """The start with its components numbered as known labels are, and with held values in it.
+
+    Without labels, held values are put into the components that are nearest to them; a start that
+    is `numbered` stays in its order.
+    """
+    held = objective.held
+    if not numbered and sample.labels is not None:
+        start = by_known_labels(sample, start)
+    if held is None:
+        return start
+    parameters = start.parameters
+    if not numbered and sample.labels is None and not held.exchangeable:
+        # A singular start has no order.
+        with suppress(InvalidParameterError):
+            parameters = parameters.permuted(held.best_order(parameters.mixture()))
+    return start._replace(parameters=Parameters(*held.put_into(*parameters)))
 
 
 def _by_prior(start: Start, objective: Objective) -> Start | None:
@@ -146,7 +177,7 @@ def explore(
     for start in _with_exchanges(starts, attempts, sample, objective, rng):
         twin = next((i for i, seen in enumerate(tried) if seen.same(start)), None)
         if twin is None:
-            found = first_run(rows, objective, start, fast)
+            found = first_run(rows, objective, start, sample, fast)
         else:
             found = replace(attempts[twin], name=start.name)
         tried.append(start)
@@ -184,7 +215,7 @@ def _higher_by_exchange(
         made = split_and_merge(sample, best.run.parameters, objective, rng)
         if made is None:
             continue
-        found = first_run(rows, objective, made, fast, best.value)
+        found = first_run(rows, objective, made, sample, fast, best.value)
         if found.degeneracy is None and found.value > best.value + SAME_MAXIMUM:
             return found
     return None

@@ -12,7 +12,6 @@ from bayesgmm.em.multistart import SAME_MAXIMUM
 from bayesgmm.errors import InputError
 from bayesgmm.estimator.fitted_rows import of_fitted_rows
 from bayesgmm.estimator.information_criteria import Criteria, information_criteria
-from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.mixture.bhattacharyya_distance import BARELY_DISTINGUISHABLE, bhattacharyya
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.uncertainty.parameter_vectors import reported
@@ -45,7 +44,7 @@ def summarise(fit: "GaussianMixture", X: Any) -> str:
     """The text of `GaussianMixture.summary`."""
     mixture = fit.mixture_
     data, weights = fit._rows_and_weights(X, None)
-    densities, responsibilities = membership(data.X, mixture, data.errors)
+    densities, responsibilities = fit._memberships(data)
     found = information_criteria(densities, responsibilities, weights, fit.n_parameters_)
     title = title_of(fit)
     figures = {
@@ -59,9 +58,12 @@ def summarise(fit: "GaussianMixture", X: Any) -> str:
     lines += ["", "(BIC and ICL: smaller is better)", *_whose(fit, found)]
     lines += [_outcome(fit), *_overlapping(mixture), ""]
     names, numbers, notes = _parameters(fit, data, weights)
-    labels = responsibilities.argmax(axis=1)
+    noise = 1.0 - responsibilities.sum(axis=1)
+    labels = responsibilities.argmax(axis=1)[noise <= responsibilities.max(axis=1)]
     sizes = np.bincount(labels, minlength=mixture.n_components)
     rows = [[f"size[{k}]", f"{size:,} rows", "", "", ""] for k, size in enumerate(sizes)]
+    if fit.noise_ is not None:
+        rows.append(["size[noise]", f"{len(noise) - len(labels):,} rows", "", "", ""])
     heads = ["", "estimate", "s.e.", "from", "to (90 %)"]
     cells = [[name, *map(_number, each)] for name, each in zip(names, numbers, strict=True)]
     lines.append(text_table([heads, *rows, *cells]))
@@ -79,8 +81,7 @@ def cell_of(fit: "GaussianMixture") -> "list[str | pd.DataFrame]":
         names, numbers = reported(fit.mixture_)
         table = pd.DataFrame({"estimate": numbers}, index=names)
         return [title_of(fit), _outcome(fit), *doubts, table, str(error)]
-    memberships = membership(data.X, fit.mixture_, data.errors)
-    found = information_criteria(*memberships, weights, fit.n_parameters_)
+    found = information_criteria(*fit._memberships(data), weights, fit.n_parameters_)
     criteria = (
         f"log-likelihood {found.log_likelihood:.4f} nats, BIC {found.bic:.2f}, "
         f"ICL {found.icl:.2f} (smaller is better)"
@@ -106,7 +107,10 @@ def title_of(fit: "GaussianMixture") -> str:
         words = {"X": "univariate", "E": "univariate, equal variance"}.get(
             letters, "univariate, unequal variance"
         )
-    return f"Gaussian mixture fitted by EM: {letters} ({words}) with {k} component" + "s" * (k > 1)
+    noise = "" if fit.noise_ is None else " and uniform noise"
+    return (
+        f"Gaussian mixture fitted by EM: {letters} ({words}) with {k} component" + "s" * (k > 1)
+    ) + noise
 
 
 def _whose(fit: "GaussianMixture", found: Criteria) -> list[str]:
@@ -125,7 +129,7 @@ def _parameters(
     """Names, numbers (P, 4: estimate, error, interval), and notes on what is missing."""
     k, d = fit.mixture_.means.shape
     names, estimates = reported(fit.mixture_)
-    spread, notes = np.full(len(names), np.nan), []
+    spread, notes, of_noise = np.full(len(names), np.nan), [], np.nan
     if k * (1 + d + d * (d + 1) // 2) > _QUICK:
         notes.append("Standard errors of so many parameters take long: see standard_errors().")
     else:
@@ -133,6 +137,7 @@ def _parameters(
             rows = data._replace(feature_names=fit.mixture_.feature_names)
             errors = fit.standard_errors(rows, sample_weight=weights)
             spread, notes = reported_errors(errors), [*errors.notes]
+            of_noise = np.nan if errors.noise_weight is None else errors.noise_weight
         except InputError as error:
             notes.append(f"No standard errors: {error}")
     shown = len(names)
@@ -140,6 +145,11 @@ def _parameters(
         shown = k * (1 + 2 * d)  # without correlations, which come last
         if not fit._structure.diagonal:
             notes.append("Correlations: see standard_errors().table, and covariances_.")
+    if fit.noise_ is not None:
+        names = ["weight[noise]", *names]
+        estimates = np.append(fit.noise_.weight, estimates)
+        spread = np.append(of_noise, spread)
+        shown += 1
     reach = _NINETY * spread
     numbers = np.stack((estimates, spread, estimates - reach, estimates + reach), axis=1)
     return names[:shown], numbers[:shown], notes

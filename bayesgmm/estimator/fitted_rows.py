@@ -8,7 +8,6 @@ from bayesgmm.arrays import Array
 from bayesgmm.data.validation import Data
 from bayesgmm.errors import InputError
 from bayesgmm.estimator.information_criteria import Criteria, information_criteria
-from bayesgmm.likelihood.responsibilities import membership
 
 if TYPE_CHECKING:
     from bayesgmm.estimator.gaussian_mixture import GaussianMixture
@@ -53,5 +52,4 @@ def kept_rows(fit: "GaussianMixture") -> Data:
 
 
 def _criteria(fit: "GaussianMixture", rows: Data, weights: Array | None) -> Criteria:
-    found = membership(rows.X, fit.mixture_, rows.errors)
-    return information_criteria(*found, weights, fit.n_parameters_)
+    return information_criteria(*fit._memberships(rows), weights, fit.n_parameters_)

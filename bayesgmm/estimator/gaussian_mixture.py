@@ -27,7 +27,7 @@ from bayesgmm.covariance.structures import (
     structure_word,
     structure_words,
 )
-from bayesgmm.data.validation import Data, check_data, check_sample_weight
+from bayesgmm.data.validation import Data, check_data, check_labels, check_sample_weight
 from bayesgmm.em.fit import Fit, Settings, fit_mixture
 from bayesgmm.errors import (
     ConvergenceWarning,
@@ -48,6 +48,7 @@ from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.fitted_mixture import fitted_mixture
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.mixture.regression import ConditionalMoments
+from bayesgmm.priors.held_parameters import HeldParameters, held_parameters
 from bayesgmm.priors.priors import Priors
 from bayesgmm.results import as_html
 from bayesgmm.uncertainty.bootstrap import bootstrap_errors
@@ -55,6 +56,13 @@ from bayesgmm.uncertainty.standard_errors import StandardErrors, curvature_error
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# Parameters of which a bool is not a mistake.
+_TRUTH_VALUES = ("warm_start", "verbose", "noise_component", "equal_weights")
+
+
+# A fingerprint of rows, with their weights, errors and labels.
+type Fitted = tuple[bytes, Array | None, Array | None, Integers | None]
 
 
 class GaussianMixture(DensityMixin, BaseEstimator):
@@ -114,6 +122,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Largest ratio of any two eigenvalues of the components' covariances, in coordinates where
         these have the identity on average, so in any units (Hathaway 1985). Maxima beyond it count
         as spurious: they are taken, with a warning, only if there is no other. None: no bound.
+    noise_component : bool, default=False
+        Add a component of noise, uniform over the box of the data, for rows that belong to none of
+        the others (Banfield & Raftery 1993).
     missing : {"at random", "raise"}, default="at random"
         The treatment of NaN in X. "at random": what was seen of a row is fitted, which is right if
         what is missing does not depend on the values that are missing, given those that were seen
@@ -123,7 +134,17 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         by descending weights; by ascending determinants of the covariances; or as the components
         of a reference, of the same size, that `match_components` matches to them. Ties go by the
         others. None: by ascending means, or in the order of a start that was given by
-        `weights_init`, `means_init`, `precisions_init` or `warm_start`.
+        `weights_init`, `means_init`, `precisions_init` or `warm_start`, or of `fixed`.
+    fixed : dict, optional
+        Parameters held at given values, in the user's units and in the order of the components
+        that the fit will have: "weights" (K,), "means" (K, D) and "covariances" (K, D, D), in the
+        shape of `covariances_`, or (K, D) for diagonal ones. NaN is free: single weights, single
+        entries of means, and covariances of whole components. A structure whose components share
+        a part of their covariances has all of them held or none. Components that differ in
+        nothing held are in the order of their means. Held parameters do not count in
+        `n_parameters_`, and their standard errors are 0.
+    equal_weights : bool, default=False
+        Hold all weights at 1 / K.
 
     Attributes
     ----------
@@ -136,6 +157,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         As in scikit-learn, of the shape of `covariances_`.
     mixture_ : Mixture
         The fitted mixture as a value.
+    noise_ : Noise or None
+        With `noise_component`, its `weight` among all rows, and its box. `mixture_` and `weights_`
+        are then those of the rows that are not noise.
     log_likelihood_ : float
         Total, nats, at the returned parameters.
     log_posterior_ : float or None
@@ -143,7 +167,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     priors_ : ResolvedPriors or None
         With `priors`, all their numbers.
     n_parameters_ : int
-        Free parameters.
+        Free parameters, without those that are held.
     n_rows_ : float
         The number of rows, or the sum of their weights.
     converged_ : bool
@@ -215,8 +239,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         "acceleration": [Words("anderson"), None],
         "priors": [Words("default"), Priors, None],
         "eigenvalue_ratio": [Interval(Real, 1.0, None, closed="left"), None],
+        "noise_component": ["boolean"],
         "missing": [Words("at random", "raise")],
         "order_by": [Words("means", "weights", "variances"), Mixture, None],
+        "fixed": [dict, None],
+        "equal_weights": ["boolean"],
     }
 
     def __init__(
@@ -239,8 +266,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         acceleration: Literal["anderson"] | None = "anderson",
         priors: Priors | Literal["default"] | None = None,
         eigenvalue_ratio: float | None = None,
+        noise_component: bool = False,
         missing: Missing = "at random",
         order_by: "Order | Mixture | GaussianMixture | None" = None,
+        fixed: dict[str, ArrayLike] | None = None,
+        equal_weights: bool = False,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -259,8 +289,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.acceleration = acceleration
         self.priors = priors
         self.eigenvalue_ratio = eigenvalue_ratio
+        self.noise_component = noise_component
         self.missing = missing
         self.order_by = order_by
+        self.fixed = fixed
+        self.equal_weights = equal_weights
 
     # --- fitting ------------------------------------------------------------------------------
 
@@ -271,6 +304,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         sample_weight: ArrayLike | None = None,
         *,
         error_covariances: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
     ) -> Self:
         """Fit to data.
 
@@ -286,6 +320,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             covariance of all rows, (D, D), in the data's units squared. The fitted mixture is that
             of the rows without their errors (extreme deconvolution; Bovy, Hogg & Roweis 2011,
             Annals of Applied Statistics 5, 1657-1677).
+        labels : array-like of shape (n,), optional
+            The component of each row, from 0 to K - 1, or -1 where it is not known. Components are
+            then numbered as the labels are. (`y` is ignored, as in scikit-learn.)
 
         Raises
         ------
@@ -300,7 +337,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """
         self._check_parameters()
         previous = self._parameters if self.warm_start and self.__sklearn_is_fitted__() else None
-        return self._fit(X, sample_weight, previous, error_covariances)
+        return self._fit(X, sample_weight, previous, error_covariances, labels)
 
     def _fit(
         self,
@@ -308,22 +345,36 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         sample_weight: ArrayLike | None,
         previous: Parameters | None,
         error_covariances: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
     ) -> Self:
         """Fit, from a solution in the user's units if there is one."""
         data = check_data(X, allow_nan=self.missing != "raise", error_covariances=error_covariances)
+        if labels is not None:
+            data = data._replace(labels=check_labels(labels, len(data.X), self.n_components))
+        if data.labels is not None and self.order_by is not None:
+            raise InvalidParameterError(
+                "order_by renumbers components, and labels number them already. Leave one of them "
+                "out."
+            )
         weights = check_sample_weight(sample_weight, len(data.X))
-        settings = self._settings(previous)
+        k, d, structure = self.n_components, data.X.shape[1], as_structure(self.covariance_type)
+        held = held_parameters(self.fixed, self.equal_weights, k, d, structure)
+        settings = self._settings(previous, held)
         if previous is not None and self.__sklearn_is_fitted__():
-            self._check_previous(previous, settings, data.X.shape[1])
+            self._check_previous(previous, settings, d)
         found = fit_mixture(data, weights, settings)
         keep_columns(self, X, data)
-        self._store(found, settings.structure, data.feature_names)
-        self._fitted: tuple[bytes, Array | None, Array | None] | None = None
-        if weights is not None or data.errors is not None:
-            first, second = (
-                None if each is None else each.copy() for each in (weights, data.errors)
+        self._held: HeldParameters | None = held
+        self._store(found, structure, data.feature_names)
+        self._fitted: Fitted | None = None
+        extras = weights, data.errors, data.labels
+        if any(each is not None for each in extras):
+            self._fitted = (
+                _digest(data.X),
+                None if weights is None else weights.copy(),
+                None if data.errors is None else data.errors.copy(),
+                None if data.labels is None else data.labels.copy(),
             )
-            self._fitted = _digest(data.X), first, second
         self._rows: Data | None = data
         return self
 
@@ -339,7 +390,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 "estimator."
             )
 
-    def _settings(self, previous: Parameters | None) -> Settings:
+    def _settings(self, previous: Parameters | None, held: HeldParameters | None) -> Settings:
         """The parameters, checked, as `fit_mixture` takes them."""
         return Settings(
             n_components=self.n_components,
@@ -360,9 +411,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             if isinstance(self.priors, Priors | None)
             else Priors(hierarchical=False),
             eigenvalue_ratio=_as_float("eigenvalue_ratio", self.eigenvalue_ratio) or np.inf,
-            order_by=fitted_mixture("order_by", self.order_by)
+            order_by=fitted_mixture("order_by", self.order_by, beside_noise=True)
             if isinstance(self.order_by, GaussianMixture)
             else self.order_by,
+            noise=bool(self.noise_component),
+            held=held,
         )
 
     def fit_predict(
@@ -391,7 +444,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             if (value := getattr(self, name)) is not defaults[name]
         }
         for name, value in values.items():
-            if isinstance(value, bool) and name not in ("warm_start", "verbose"):
+            if isinstance(value, bool) and name not in _TRUTH_VALUES:
                 raise EstimatorParameterError(
                     f"The {name!r} parameter of {type(self).__name__} must not be a bool. "
                     f"Got {value!r} instead."
@@ -419,7 +472,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.log_posterior_ = None
         if found.priors is not None:
             self.log_posterior_ = self.log_likelihood_ + found.priors.log_density(mixture)
-        self.n_parameters_ = structure.n_parameters(*mixture.means.shape)
+        self.noise_ = found.noise
+        free = structure.n_parameters(*mixture.means.shape)
+        free = free if self._held is None else self._held.n_parameters(structure)
+        self.n_parameters_ = free + (found.noise is not None)
         self.n_rows_ = weight
         self.converged_ = run.converged
         # One component needs no second E-step: the M-step that made its start is the iteration.
@@ -459,6 +515,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         mixture, made, indices = self.mixture_.permuted(order), copy(self), np.array(order)
         made._rows = getattr(self, "_rows", None)
         made._store_mixture(self._parameters.permuted(indices), mixture)
+        made._held = self._held and self._held.permuted(indices)
         made._records = [each.permuted(indices) for each in self._records]
         made.degeneracy_ = self.degeneracy_ and self.degeneracy_.permuted(indices)
         return made
@@ -509,8 +566,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         X and `error_covariances` are as in `fit`; a row may lack any of its entries. None: the
         errors of the fit if X are the rows that were fitted, else none.
         """
-        data = self._check_same(X, error_covariances)
-        return membership(data.X, self.mixture_, data.errors, densities_alone=True)[0]
+        data = self._check_same(X, error_covariances)._replace(labels=None)
+        densities, _ = membership(data, self.mixture_, densities_alone=True)
+        return densities if self.noise_ is None else self.noise_.joined(data.X, densities)
 
     def score(
         self,
@@ -525,17 +583,43 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         return found.log_likelihood / found.weight
 
     def predict(self, X: Any, error_covariances: ArrayLike | None = None) -> Integers:
-        """The most probable component of each row, shape (n,); X as in `score_samples`."""
-        return self.predict_proba(X, error_covariances).argmax(axis=1)
+        """The most probable component of each row, shape (n,); X as in `score_samples`.
+
+        With `noise_component`, -1 where noise is more probable than any of them.
+        """
+        found = self.predict_proba(X, error_covariances)
+        labels = found.argmax(axis=1)
+        if self.noise_ is not None:
+            labels[1.0 - found.sum(axis=1) > found.max(axis=1)] = -1
+        return labels
 
     def predict_proba(self, X: Any, error_covariances: ArrayLike | None = None) -> Array:
-        """Posterior probabilities of the components, shape (n, K); rows sum to 1.
+        """Posterior probabilities of the components, shape (n, K).
 
-        X and `error_covariances` are as in `score_samples`; a row of which nothing was seen has the
+        Rows sum to 1, or with `noise_component` to the probability of not being noise. X and
+        `error_covariances` are as in `score_samples`; a row of which nothing was seen has the
         weights of the components.
         """
+        data = self._check_same(X, error_covariances)._replace(labels=None)
+        return self._memberships(data)[1]
+
+    def outlier_proba(self, X: Any, error_covariances: ArrayLike | None = None) -> Array:
+        """The probability that each row is noise, shape (n,); 0 without `noise_component`.
+
+        X and `error_covariances` are as in `score_samples`.
+        """
         data = self._check_same(X, error_covariances)
-        return membership(data.X, self.mixture_, data.errors)[1]
+        if self.noise_ is None:
+            return np.zeros(len(data.X))
+        densities, _ = membership(data._replace(labels=None), self.mixture_, densities_alone=True)
+        return self.noise_.probability(data.X, densities)
+
+    def _memberships(self, data: Data) -> tuple[Array, Array]:
+        """Log densities of rows, and their probabilities of the components."""
+        densities, probabilities = membership(data, self.mixture_)
+        if self.noise_ is None:
+            return densities, probabilities
+        return self.noise_.beside(data, densities, probabilities)
 
     def impute(
         self,
@@ -622,8 +706,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self, X: Any, sample_weight: ArrayLike | None, error_covariances: ArrayLike | None = None
     ) -> Criteria:
         data, weights = self._rows_and_weights(X, sample_weight, error_covariances)
-        found = membership(data.X, self.mixture_, data.errors)
-        return information_criteria(*found, weights, self.n_parameters_)
+        return information_criteria(*self._memberships(data), weights, self.n_parameters_)
 
     def _rows_and_weights(
         self, X: Any, weights: ArrayLike | None, error_covariances: ArrayLike | None = None
@@ -631,6 +714,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """The checked rows, and their weights: if none are given, those of the fit."""
         self._check_fitted()
         data = self._check_same(kept_rows(self) if X is None else X, error_covariances)
+        if data.labels is None:
+            data = data._replace(labels=self._of_fitted(data.X)[2])
         if weights is None:
             return data, self.weights_of(data.X)
         return data, check_sample_weight(weights, len(data.X))
@@ -643,10 +728,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """The measurement errors of the fit if `x` (n, D) are its rows, as `Data` has them."""
         return self._of_fitted(x)[1]
 
-    def _of_fitted(self, x: Array) -> tuple[Array | None, Array | None]:
-        """Row weights and errors of the fit, if `x` are its rows."""
+    def _of_fitted(self, x: Array) -> tuple[Array | None, Array | None, Integers | None]:
+        """Row weights, errors and labels of the fit, if `x` are its rows."""
         if self._fitted is None or self._fitted[0] != _digest(x):
-            return None, None
+            return None, None, None
         return self._fitted[1:]
 
     def summary(self, X: Any = None) -> str:
@@ -672,7 +757,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         n_jobs: int | None = None,
         progressbar: bool = True,
     ) -> StandardErrors:
-        """Standard errors of the fitted parameters.
+        """Standard errors of the fitted parameters, 0 for those that are held.
 
         Parameters
         ----------
@@ -712,14 +797,23 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 data,
                 weights,
                 self.mixture_,
-                replace(self._settings(self._parameters), verbose=0, order_by=None),
+                replace(self._settings(self._parameters, self._held), verbose=0, order_by=None),
                 method,
                 n_resamples=n_resamples,
                 rng=self.random_state if rng is None else rng,
                 n_jobs=n_jobs,
                 progressbar=progressbar,
             )
-        return curvature_errors(data, weights, self.mixture_, self._structure, method, self.priors_)
+        return curvature_errors(
+            data,
+            weights,
+            self.mixture_,
+            self._structure,
+            method,
+            self.priors_,
+            self._held,
+            self.noise_,
+        )
 
     def plot(self, kind: Picture = "density", X: Any = None, **options: Any) -> Any:
         """Plot the fit over the rows that were fitted, or others.

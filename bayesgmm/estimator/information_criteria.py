@@ -35,14 +35,19 @@ class Criteria(NamedTuple):
 def information_criteria(
     densities: Array, responsibilities: Array, row_weights: Array | None, n_parameters: int
 ) -> Criteria:
-    """The criteria of a fit from log densities (n,) and responsibilities (n, K) of its rows."""
+    """The criteria of a fit from log densities (n,) and responsibilities (n, K) of its rows.
+
+    What responsibilities leave of 1 is that of noise.
+    """
     v = np.ones(len(densities)) if row_weights is None else row_weights
     # A row of weight 0 is not there, whatever its density.
     present = v > 0.0
     with np.errstate(over="ignore"):  # minus infinity, as where a density is 0
         likelihood = float(v[present] @ densities[present])
     weight = float(v.sum())
-    certainty = float(v[present] @ np.log(responsibilities[present].max(axis=1)))
+    r = responsibilities[present]
+    noise = 1.0 - r.sum(axis=1)
+    certainty = float(v[present] @ np.log(np.maximum(r.max(axis=1), noise)))
     bic = -2.0 * likelihood + n_parameters * float(np.log(weight))
     aic = -2.0 * likelihood + 2.0 * n_parameters
     return Criteria(likelihood, weight, bic, aic, bic - 2.0 * certainty)

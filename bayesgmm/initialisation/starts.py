@@ -6,6 +6,7 @@ from itertools import count
 from typing import NamedTuple
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from bayesgmm.arrays import Array, Indices, Integers
 from bayesgmm.core import native
@@ -33,11 +34,14 @@ class Sample(NamedTuple):
     weights : ndarray of shape (m,)
     whole : bool
         True if it holds every row of the data.
+    labels : ndarray of shape (m,), optional
+        Components of rows, -1 where unknown.
     """
 
     rows: Array
     weights: Array
     whole: bool
+    labels: Integers | None = None
 
 
 class Start(NamedTuple):
@@ -218,6 +222,41 @@ def portfolio(
                 start = views.cut(criterion, view, n_components, objective)
                 if start is not None:
                     yield start
+
+
+def from_known_labels(sample: Sample, n_components: int, objective: Objective) -> Start | None:
+    """A start from labelled rows, each other row beside the nearest mean of their groups.
+
+    None unless each component has a labelled row.
+    """
+    if sample.labels is None:
+        return None
+    known = sample.labels >= 0
+    if len(np.unique(sample.labels[known])) < n_components:
+        return None
+    z = whitened(sample.rows)
+    means = np.array([z[sample.labels == k].mean(axis=0) for k in range(n_components)])
+    nearest = (np.square(means).sum(axis=1) - 2.0 * z @ means.T).argmin(axis=1)
+    labels = np.where(known, sample.labels, nearest)
+    parameters = from_labels(sample, labels, n_components, objective)
+    return None if parameters is None else Start("known labels", parameters)
+
+
+def by_known_labels(sample: Sample, start: Start) -> Start:
+    """The start with its components in the order in which labelled rows are most probable."""
+    if sample.labels is None:
+        return start
+    known = sample.labels >= 0
+    k = len(start.parameters.weights)
+    try:
+        joint = _log_joint(sample.rows[known], start.parameters)
+    except np.linalg.LinAlgError:
+        # A singular start, whose run ends before it begins.
+        return start
+    joint = (joint - joint.max(axis=0)) * sample.weights[known]
+    costs = np.array([-joint[:, sample.labels[known] == j].sum(axis=1) for j in range(k)])
+    _, order = linear_sum_assignment(costs)
+    return start._replace(parameters=start.parameters.permuted(order))
 
 
 def split_and_merge(

@@ -2,13 +2,13 @@
 
 import os
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from bayesgmm.arguments import check_count, check_kind
-from bayesgmm.arrays import Array
+from bayesgmm.arrays import Array, Integers
 from bayesgmm.core import native
 from bayesgmm.covariance.structures import CovarianceType, as_structure
 from bayesgmm.data.validation import Data, check_sample_weight
@@ -16,6 +16,7 @@ from bayesgmm.errors import SingularCovarianceError
 from bayesgmm.likelihood.statistics import Parameters, Statistics
 from bayesgmm.mixture.fitted_mixture import MixtureLike, fitted_mixture, observed_rows
 from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.mixture.noise import Noise
 from bayesgmm.mixture.partial_rows import pattern_order
 
 
@@ -27,6 +28,17 @@ def n_threads() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+class RowArguments(NamedTuple):
+    """Rows as the core takes them."""
+
+    x: Array
+    row_weights: Array | None
+    shift: Array
+    scale: Array
+    errors: Array | None
+    known: tuple[Integers, Integers, Array] | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +56,14 @@ class Rows:
     shift, scale : ndarray of shape (D,), optional
     errors : ndarray, optional
         Variances or covariances of the rows' errors, as in `Data`.
+    labels : ndarray of shape (n,), optional
+        The class of each row, -1 where it is unknown; a row of a known class comes from one of its
+        components.
+    classes : ndarray of shape (K,), optional
+        The class of each component; None where each is a class.
+    noise : ndarray of shape (n,), optional
+        Log densities of rows that come from no component, in the units of the pass; the weight of
+        noise is what the weights of the components leave of 1.
     threads : int, optional
         An upper limit; None for `n_threads`. Results do not depend on it, bit for bit.
     """
@@ -53,6 +73,9 @@ class Rows:
     shift: Array | None = None
     scale: Array | None = None
     errors: Array | None = None
+    labels: Integers | None = None
+    classes: Integers | None = None
+    noise: Array | None = None
     threads: int | None = None
 
     @classmethod
@@ -63,13 +86,28 @@ class Rows:
         shift: Array | None = None,
         scale: Array | None = None,
         threads: int | None = None,
+        noise: Noise | None = None,
     ) -> Self:
         """Rows in an order that passes are fast in: those seen in the same entries together."""
         order = pattern_order(data.X) if data.has_missing else None
         if order is not None:
             data = data.take(order)
             row_weights = None if row_weights is None else row_weights[order]
-        return cls(data.X, row_weights, shift, scale, data.errors, threads)
+        background = None
+        if noise is not None:
+            background = noise.log_density(data.X)
+            if scale is not None:
+                background -= ~np.isnan(data.X) @ np.log(scale)
+        return cls(
+            data.X,
+            row_weights,
+            shift,
+            scale,
+            data.errors,
+            data.labels,
+            noise=background,
+            threads=threads,
+        )
 
     @property
     def partial(self) -> bool:
@@ -82,12 +120,21 @@ class Rows:
         return np.asarray(seen.sum(axis=0) if self.row_weights is None else self.row_weights @ seen)
 
     @property
-    def arguments(self) -> tuple[Array, Array | None, Array, Array, Array | None]:
-        """The rows as the core takes them: x, row_weights, shift, scale, errors."""
+    def arguments(self) -> "RowArguments":
+        """The rows as the core takes them."""
         d = self.x.shape[1]
         shift = np.zeros(d) if self.shift is None else self.shift
         scale = np.ones(d) if self.scale is None else self.scale
-        return self.x, self.row_weights, shift, scale, self.errors
+        return RowArguments(self.x, self.row_weights, shift, scale, self.errors, self.known)
+
+    @property
+    def known(self) -> tuple[Integers, Integers, Array] | None:
+        """Labels, classes and log densities of noise, empty where there are none."""
+        if self.labels is None and self.noise is None:
+            return None
+        none = np.empty(0, np.int64)
+        labels, classes = (none if each is None else each for each in (self.labels, self.classes))
+        return labels, classes, np.empty(0) if self.noise is None else self.noise
 
     @property
     def most_threads(self) -> int:

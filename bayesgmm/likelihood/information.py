@@ -30,10 +30,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import block_diag
 
-from bayesgmm.arrays import Array
+from bayesgmm.arrays import Array, Integers
 from bayesgmm.core import native
+from bayesgmm.data.validation import Data
 from bayesgmm.errors import InputError, SingularCovarianceError
+from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.mixture.noise import Noise
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,9 +51,11 @@ class Information:
     roots : ndarray of shape (K, D, D)
         L_k, lower triangular, in the data's units.
     gradient : ndarray of shape (K q,)
-        Of the log-likelihood, weights as if they were free.
+        Of the log-likelihood, weights as if they were free. With noise, (K q + 1,), the last for
+        its weight.
     hessian, products : ndarray of shape (K q, K q)
-        Second derivatives of the log-likelihood, and the sum of v_b g_b g_b'.
+        Second derivatives of the log-likelihood, and the sum of v_b g_b g_b'; with noise,
+        (K q + 1, K q + 1).
     counts : ndarray of shape (K,)
         N_k.
     """
@@ -67,6 +72,8 @@ def information(
     mixture: Mixture,
     row_weights: Array | None = None,
     errors: Array | None = None,
+    labels: Integers | None = None,
+    noise: Noise | None = None,
 ) -> Information:
     """Second derivatives of the log-likelihood of rows at a mixture, by one pass.
 
@@ -80,6 +87,11 @@ def information(
         The number of times that each row counts.
     errors : ndarray, optional
         Variances or covariances of the rows' errors, as in `Data`.
+    labels : ndarray of shape (n,), optional
+        Components of rows, -1 where unknown.
+    noise : Noise, optional
+        Then weights are those among the rows that are not noise, and a last coordinate is the
+        weight of noise.
 
     Raises
     ------
@@ -93,9 +105,10 @@ def information(
     shift, scale = mixture.mean(), np.sqrt(np.diagonal(mixture.covariance()))
     means = (mixture.means - shift) / scale
     covariances = mixture.covariances / scale / scale[:, np.newaxis]
-    bad, sums = native.information_sums(
-        x, row_weights, shift, 1.0 / scale, errors, mixture.weights, means, covariances
-    )
+    data = Data(x, None, errors=errors, labels=labels)
+    rows = Rows.of(data, row_weights, shift, 1.0 / scale, noise=noise)
+    weights = mixture.weights if noise is None else (1.0 - noise.weight) * mixture.weights
+    bad, sums = native.information_sums(*rows.arguments, weights, means, covariances)
     if bad:
         raise SingularCovarianceError(bad - 1)
     if not np.isfinite(sums).all():
@@ -104,14 +117,23 @@ def information(
             "are beyond float64. Use method='bootstrap'."
         )
     moments = _mirrored(sums[: k * q * q].reshape(k, q, q))
-    end = k * q * q + (k * q) ** 2
-    products = _mirrored(sums[k * q * q : end].reshape(k * q, k * q))
+    m = k * q + (noise is not None)
+    end = k * q * q + m**2
+    products = _mirrored(sums[k * q * q : end].reshape(m, m))
     if end < sums.size:
         seconds = moments + _mirrored(sums[end:].reshape(k, q, q))
         gradient = (moments[:, :, 0] * mixture.weights[:, np.newaxis]).ravel()
         hessian = block_diag(*seconds)
     else:
         gradient, hessian = _derivatives(moments, mixture.weights, d)
+    if noise is not None:
+        # Sums of r f are the gradient's; log(1 - w) of all components has -1 / (1 - w) with each.
+        cross = -gradient / (1.0 - noise.weight)
+        hessian = np.block([[hessian, cross[:, np.newaxis]], [cross, 0.0]])
+        rest = moments[:, 0, 0] @ mixture.weights**2
+        total = float(len(x)) if row_weights is None else float(row_weights.sum())
+        slope = (total - rest) / noise.weight - rest / (1.0 - noise.weight)
+        gradient = np.append(gradient, slope)
     hessian -= products
     roots = np.linalg.cholesky(covariances) * scale[:, np.newaxis]
     counts = moments[:, 0, 0] * mixture.weights**2

@@ -12,7 +12,7 @@ _LOST = -1e299
 
 
 def membership(
-    x: Array, mixture: Mixture, errors: Array | None = None, *, densities_alone: bool = False
+    data: Data, mixture: Mixture, *, densities_alone: bool = False
 ) -> tuple[Array, Array]:
     """Log densities and responsibilities of rows.
 
@@ -21,11 +21,10 @@ def membership(
 
     Parameters
     ----------
-    x : ndarray of shape (n, D)
-        float64, C-ordered; NaN where an entry was not seen.
+    data : Data
+        If labels are known, the density of a labelled row is that of its component, times the
+        weight.
     mixture : Mixture
-    errors : ndarray, optional
-        Variances or covariances of the rows' errors, as in `Data`.
     densities_alone : bool
         Return responsibilities of shape (0, K).
 
@@ -39,9 +38,9 @@ def membership(
     gaussians = mixture.factors
     shift = mixture.mean()
     densities, responsibilities = native.memberships(
-        x,
+        data.X,
         shift,
-        errors,
+        data.errors,
         mixture.log_weights + gaussians.log_constants,
         mixture.means - shift,
         gaussians.inverses,
@@ -49,9 +48,14 @@ def membership(
     )
     lost = np.flatnonzero(~(densities > _LOST))
     if lost.size:
-        missing = bool(np.isnan(x[lost]).any())
-        few = Data(x, None, missing, errors).take(lost)
+        few = data._replace(labels=None, feature_names=None).take(lost)
         densities[lost] = mixture.log_density(few)
         if not densities_alone:
             responsibilities[lost] = mixture.responsibilities(few)
+    if data.labels is not None:
+        known = np.flatnonzero(data.labels >= 0)
+        labels, few = data.labels[known], data._replace(feature_names=None).take(known)
+        densities[known] = mixture.log_joint(few)[np.arange(len(known)), labels]
+        if not densities_alone:
+            responsibilities[known] = np.eye(mixture.n_components)[labels]
     return densities, responsibilities

@@ -22,13 +22,21 @@ class Fitted(Protocol):
 type MixtureLike = Mixture | Fitted
 
 
-def fitted_mixture(name: str, value: Any) -> Mixture:
+def fitted_mixture(name: str, value: Any, *, beside_noise: bool = False) -> Mixture:
     """The mixture that an argument is, or that it was fitted to.
+
+    Parameters
+    ----------
+    name : str
+        The argument, in messages.
+    value : object
+    beside_noise : bool
+        Take the components of a fit that has a component of noise, too.
 
     Raises
     ------
     InvalidParameterError
-        If it is neither a Mixture nor a GaussianMixture.
+        If it is neither a Mixture nor a GaussianMixture, or has noise.
     NotFittedError
         If it is an estimator that was not fitted.
     """
@@ -37,6 +45,11 @@ def fitted_mixture(name: str, value: Any) -> Mixture:
         kind = type(value).__name__
         raise errors.NotFittedError(f"{name} is a {kind} that is not fitted. Call its fit first.")
     check_kind(name, found, Mixture, "a Mixture or a fitted GaussianMixture")
+    if getattr(value, "noise_", None) is not None and not beside_noise:
+        raise errors.InvalidParameterError(
+            f"{name} is a fit with a component of noise, and only Gaussian components are known "
+            f"here. Give {name}.mixture_, the mixture of the rows that are not noise."
+        )
     mixture: Mixture = found
     return mixture
 

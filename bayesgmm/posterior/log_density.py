@@ -80,7 +80,8 @@ def _assemble(
     # Copies, of the type and layout that the core points to.
     prior = prior_numbers(priors.transformed(shift, scale))
     inverse = 1.0 / frame if frame.ndim == 1 else np.linalg.solve(frame, np.eye(len(frame)))
-    x, *_, errors = Rows.of(data).arguments
+    rows = Rows.of(data)
+    x, errors = rows.x, rows.errors
     arrays = (np.ascontiguousarray(x), np.array(shift), np.array(scale), np.array(frame), inverse)
     header = native.problem(*arrays[:3], errors, prior, *arrays[3:], constant)
     return Problem(coordinates, data, (*arrays, errors, prior), header)

@@ -81,7 +81,7 @@ def co_clustering(
         )
     out = np.zeros((n, n))
     for mixture in draws.mixtures():
-        r = membership(rows.X, mixture, rows.errors)[1]
+        r = membership(rows, mixture)[1]
         out += r @ r.T
     out /= draws.n_chains * draws.n_draws
     np.fill_diagonal(out, 1.0)

@@ -147,7 +147,7 @@ class Inputs:
     @cached_property
     def memberships(self) -> tuple[Array, Array]:
         """Log densities and responsibilities of the rows."""
-        return membership(self.observed.X, self.mixture, self.observed.errors)
+        return membership(self.observed, self.mixture)
 
     @cached_property
     def criteria(self) -> Criteria:

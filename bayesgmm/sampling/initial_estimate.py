@@ -96,7 +96,7 @@ def estimate(
         for each in heard:
             warnings.warn(each.message, stacklevel=3)
         mixture = fitted_mixture("init", fit)
-        likelihood = float(membership(data.X, mixture, data.errors, densities_alone=True)[0].sum())
+        likelihood = float(membership(data, mixture, densities_alone=True)[0].sum())
         penalty = None if isinstance(fit, Mixture) else fit.priors_
         note = "" if penalty is None else "The estimate is the posterior mode under init's priors."
         return Estimate(mixture, likelihood, penalty, note, _agreed(fit))

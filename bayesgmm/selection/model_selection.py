@@ -360,7 +360,7 @@ def _record(model: Candidate, data: Data, weights: Array | None) -> dict[str, An
     nu = model.structure.n_parameters(model.n_components, data.X.shape[1])
     bic = aic = icl = np.nan
     if model.parameters is not None:
-        found = membership(data.X, model.parameters.mixture(), data.errors)
+        found = membership(data, model.parameters.mixture())
         _, _, bic, aic, icl = information_criteria(*found, weights, nu)
     return {
         "n_components": model.n_components,
@@ -408,7 +408,7 @@ def _held_out(
             values.append(np.nan)
             continue
         mixture = model.parameters.mixture()
-        densities, _ = membership(held.X, mixture, held.errors, densities_alone=True)
+        densities, _ = membership(held, mixture, densities_alone=True)
         values.append(float(own @ densities))
     return values
 

@@ -13,7 +13,7 @@ from bayesgmm.display import progress
 from bayesgmm.em.fit import Settings, fit_mixture
 from bayesgmm.em.spurious import Fault
 from bayesgmm.errors import BayesGMMError, FitError, InputError
-from bayesgmm.mixture.matching import match_components
+from bayesgmm.mixture.matching import match_components, matching_costs
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.uncertainty.parameter_vectors import flatten, joint_units
 from bayesgmm.uncertainty.standard_errors import StandardErrors, assemble
@@ -35,6 +35,8 @@ def bootstrap_errors(
     progressbar: bool,
 ) -> StandardErrors:
     """Standard errors of a fit from refits, each started at the fit and relabelled to it.
+
+    Held parameters are held in all of them.
 
     "bootstrap" draws as many rows as there are, with replacement (by their weights); the
     "weighted-bootstrap" gives each row an exponential weight, so that no row is ever missing.
@@ -60,8 +62,13 @@ def bootstrap_errors(
             return None
         if found.degeneracy is not None and found.degeneracy.fault is not Fault.FEW_ROWS:
             return None
-        made = found.parameters.mixture()
-        made = made.permuted(match_components(made, mixture).order)
+        made, held = found.parameters.mixture(), settings.held
+        if held is None:
+            order = match_components(made, mixture).order
+        else:
+            both = made.means, made.covariances, mixture.means, mixture.covariances
+            order = held.matched(matching_costs(*both))
+        made = made.permuted(order)
         return flatten(made.weights, made.means, made.covariances)
 
     with ThreadPoolExecutor(n_jobs or os.cpu_count()) as pool, progress(progressbar) as bar:

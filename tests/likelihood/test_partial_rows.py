@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from random_rows import ERRORS, parameters, rows_of
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
@@ -10,35 +11,6 @@ from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.likelihood.information import information, symmetric_basis
 from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.likelihood.responsibilities_of_draws import DrawnRows
-from bayesgmm.likelihood.statistics import Parameters
-
-ERRORS = ["none", "variances", "covariances", "one variance each", "one covariance"]
-
-
-def parameters(k, d, rng, diagonal=False):
-    weights = rng.dirichlet(np.full(k, 5.0))
-    means = 2.0 * rng.standard_normal((k, d))
-    factors = rng.standard_normal((k, d, d)) / np.sqrt(d) + np.eye(d)
-    covariances = factors @ factors.mT
-    if diagonal:
-        covariances = np.einsum("kii->ki", covariances).copy()
-    return Parameters(weights, means, covariances)
-
-
-def rows_of(n, d, kind, missing, rng):
-    """Rows in runs of equal patterns, then rows each with its own."""
-    x = 3.0 * rng.standard_normal((n, d))
-    for at in range(0, n // 2, 50):
-        x[at : at + 50, rng.random(d) < missing] = np.nan
-    x[n // 2 :][rng.random((n - n // 2, d)) < missing] = np.nan
-    m = 1 if kind.startswith("one") else n
-    factors = rng.standard_normal((m, d, d))
-    covariances = factors @ factors.mT
-    if kind == "none":
-        return x, None
-    if "variance" in kind and "co" not in kind:
-        return x, np.einsum("nii->ni", covariances).copy()
-    return x, covariances.reshape(m, d * d)
 
 
 def matrices_of(errors, n, d):
@@ -114,7 +86,7 @@ def test_densities_and_moments_of_the_mixture_and_of_the_core(d, kind):
     density = mixture.log_density(x, given)
     assert density.sum() == pytest.approx(total, rel=1e-12)
     np.testing.assert_allclose(mixture.responsibilities(x, given), responsibilities, atol=1e-12)
-    found = membership(x, mixture, errors)
+    found = membership(Data(x, None, errors=errors), mixture)
     np.testing.assert_allclose(found[0], density, rtol=1e-10, atol=1e-14)
     np.testing.assert_allclose(found[1], responsibilities, atol=1e-10)
     rows = Data(x, None, errors=errors)

@@ -8,7 +8,10 @@ autoregressive over the draws of a chain, so chains have the autocorrelation tha
 are otherwise healthy. A kind then spoils them in one way.
 """
 
+import json
+from collections import Counter, defaultdict
 from dataclasses import dataclass
+from pathlib import Path
 
 import gibbs
 import numpy as np
@@ -16,6 +19,9 @@ import xarray as xr
 from scipy.stats import chi2, gamma, norm
 
 import bayesgmm
+
+# The verdicts of each seed, by kind.
+RECORD = Path(__file__).parents[1] / "verdicts" / "known_verdicts.json"
 
 
 @dataclass(frozen=True)
@@ -312,5 +318,18 @@ def all_of_them(seeds, cases=CASES):
             for seed in seeds:
                 yield make(kind, seed, **case)
     for kind in SAMPLED:
-        for seed in range(2 * len(seeds)):
-            yield sampled(kind, seed)
+        for seed in seeds:
+            yield from (sampled(kind, 2 * seed), sampled(kind, 2 * seed + 1))
+
+
+def recorded_table():
+    """The table of docs/verdicts.md: verdicts on record, summed over seeds."""
+    sums = defaultdict(Counter)
+    for of_seed in json.loads(RECORD.read_text("utf-8")):
+        for kind, counts in of_seed.items():
+            sums[kind].update(counts)
+    lines = ["| kind | posteriors | verdicts |", "|---|---|---|"]
+    for kind, counts in sums.items():
+        verdicts = ", ".join(f"{name} {count}" for name, count in counts.most_common())
+        lines.append(f"| {kind} | {counts.total()} | {verdicts} |")
+    return "\n".join(lines)

@@ -11,23 +11,29 @@
 // missing data do, through its mean given the covariances. A conjugate prior of a covariance is as
 // good as rows: to the M-step of any structure it is a number of them to add to N_k, and a scatter
 // to add to W_k.
+//
+// Held parameters stay at the values of the start, and a step maximises over the others. Where
+// entries of a mean are held, the maximum over the others depends on the covariance, and the steps
+// are those of ECM, too.
 #pragma once
 
 #include <functional>
 #include <optional>
 
 #include "em/anderson.hpp"
+#include "em/held.hpp"
 #include "em/m_step.hpp"
 #include "likelihood/pairwise_summation.hpp"
 #include "likelihood/prior.hpp"
 
 namespace bayesgmm {
 
-// What is maximised: a structure, and what keeps its covariances from collapsing.
+// What is maximised: a structure, what keeps its covariances from collapsing, and what is held.
 struct Model {
     Structure structure;
     ConstVector ridge;  // (D,), or none: a variance to add to every component's
     std::optional<Prior> prior;
+    std::optional<Held> held;
 };
 
 struct StopRule {
@@ -65,9 +71,9 @@ public:
     // theta: the start, and the end. sums: those of the E-step at theta.
     EM(const Rows &rows, const Model &model, Parameters<Axes> theta, Sums<Axes> sums, Index threads)
         : model_(model), k_(theta.k), d_(theta.d), theta_(theta), sums_(sums),
-          passes_(rows, k_, threads), mixture_(k_, d_), history_(k_, d_),
-          image_all_(theta.all.size()), trial_all_(theta.all.size()), trial_sums_(sums.all.size()),
-          pseudo_counts_(k_) {
+          has_noise_(!rows.known.noise.empty()), passes_(rows, k_, threads), mixture_(k_, d_),
+          history_(k_, d_), image_all_(theta.all.size()), trial_all_(theta.all.size()),
+          trial_sums_(sums.all.size()), pseudo_counts_(k_) {
         image_ = {image_all_, k_, d_};
         trial_ = {trial_all_, k_, d_};
         if (!model.prior) return;
@@ -204,9 +210,13 @@ private:
         const Vector weights = trial_.weights();
         for (Index c = 0; c < k_; ++c)
             if (!(weights[c] > 0.0)) return c + 1;
+        if (has_noise_ && !(sum(weights) < 1.0)) return 1;
         // A combination of many steps sums to 1 but for their rounding, which n rows would multiply.
-        scale(weights, 1.0 / sum(weights));
-        if (model_.structure.is_closed_under_mixing()) return 0;
+        if (model_.held)
+            share_rest(*model_.held, theta_.weights(), weights);
+        else if (!has_noise_)
+            scale(weights, 1.0 / sum(weights));
+        if (model_.structure.is_closed_under_mixing() || holds_covariances()) return 0;
         const View<double, Axes> covariances = trial_.covariances();
         auto scatters = zeros_like(covariances);
         for (Index c = 0; c < k_; ++c)
@@ -225,10 +235,12 @@ private:
             const double excess = model_.prior ? model_.prior->concentration[c] - 1.0 : 0.0;
             excess_total += excess;
             image_.weights()[c] = counts[c] + excess;
+            if (model_.held && model_.held->whole(c)) continue;
             if (counts[c] + excess < least) least = counts[c] + excess, fewest = c;
         }
         if (!(least >= EPSILON * sums_.weight())) return fewest + 1;
         for (double &weight : image_.weights()) weight /= sums_.weight() + excess_total;
+        if (model_.held) share_rest(*model_.held, theta_.weights(), image_.weights());
         Numbers sizes = pseudo_counts_, steps(d_);
         accumulate(sizes, counts);
         auto scatters = zeros_like(theta_.covariances());
@@ -242,10 +254,29 @@ private:
                 pivot(scatters[c], j) += counts[c] * model_.ridge[j];
         }
         if (model_.prior) add_pseudo_scatter(scatters);
-        if (exact) state_ = state_at_theta(exact);
-        const int effort = exact ? 0 : trace.size() > 1 ? EFFORT : FIRST_EFFORT;
-        return maximise_covariances<Axes>(model_.structure, sizes, scatters, state_, effort,
-                                          image_.covariances());
+        return maximise_free_covariances(sizes, scatters, exact);
+    }
+
+    bool holds_covariances() const { return model_.held && Held::all(model_.held->covariances); }
+
+    // The covariances' part of the M-step. Components of which some are held share nothing.
+    Index maximise_free_covariances(Vector sizes, View<double, Axes> scatters, bool exact) {
+        const View<double, Axes> covariances = image_.covariances();
+        const auto put = [&](View<double, Axes> to) {
+            for (Index c = 0; model_.held && c < k_; ++c)
+                if (model_.held->covariances[c])
+                    assign(to[c].flat(), theta_.covariances()[c].flat()), sizes[c] = 1.0;
+        };
+        Index bad = 0;
+        if (!holds_covariances()) {
+            put(scatters);
+            if (exact) state_ = state_at_theta(exact);
+            const int effort = exact ? 0 : trace.size() > 1 ? EFFORT : FIRST_EFFORT;
+            bad = maximise_covariances<Axes>(model_.structure, sizes, scatters, state_, effort,
+                                             covariances);
+        }
+        put(covariances);
+        return bad;
     }
 
     // Steps to the mean that maximises the (penalised) expected log-likelihood given covariances:
@@ -253,6 +284,7 @@ private:
     void mean_steps(Index c, Vector out) {
         const ConstVector a = sums_.firsts()[c];
         const double n = sums_.counts()[c];
+        if (model_.held && model_.held->has_means(c)) return free_mean_steps(c, out);
         if (!model_.prior) {
             for (Index j = 0; j < d_; ++j) out[j] = a[j] / n;
             return;
@@ -279,6 +311,35 @@ private:
         multiply(lower.view(), out);
     }
 
+    // The same where entries h of the mean are held: step_h = 0, and over the free ones f
+    // (N Sigma^-1 + S^-1)_ff step_f = (Sigma^-1 A + S^-1 (m - mu))_f. Without a prior that is
+    // A_f / N + P_ff^-1 P_fh A_h / N with P = Sigma^-1.
+    void free_mean_steps(Index c, Vector out) {
+        const auto factor = mixture_.factors[c];
+        auto system = zeros_like(theta_.covariances()[c]);
+        add_gram(sums_.counts()[c], factor, system.view());
+        assign(out, sums_.firsts()[c]);
+        multiply(factor, out);
+        multiply_transposed(factor, out);
+        for (Index j = 0; j < d_ && model_.prior; ++j) {
+            const Prior &prior = *model_.prior;
+            const double precision = prior.precision(c, j) * prior.precision(c, j);
+            pivot(system.view(), j) += precision;
+            out[j] += precision * (prior.location(c, j) - theta_.means()(c, j));
+        }
+        mirror(system.view());
+        for (Index j = 0; j < d_; ++j) {
+            if (!model_.held->means(c, j)) continue;
+            for (Index i = 0; i < d_; ++i)
+                if constexpr (Axes == 3) system(i, j) = system(j, i) = 0.0;
+            pivot(system.view(), j) = 1.0;
+            out[j] = 0.0;
+        }
+        cholesky(system, system);
+        solve_lower(system.view(), out);
+        solve_upper_of_lower(system.view(), out);
+    }
+
     // Copies of the covariances' prior for each component: groups / K, or 1 / D of it where all
     // features share a variance.
     double copies(const Prior &prior) const {
@@ -302,6 +363,7 @@ private:
     const Index k_, d_;
     Parameters<Axes> theta_;
     Sums<Axes> sums_;
+    const bool has_noise_;  // whose weight is what the components' leave of 1
     Passes<Axes> passes_;
     Gaussians<Axes> mixture_;  // theta's, factored, between E-steps
     Acceleration<Axes> history_;

@@ -32,10 +32,11 @@ View<T, Axes> covariance_view(T *data, Index k, Index d) {
 // Sigma_k, or its diagonal.
 template <int Axes>
 struct Gaussians {
-    Numbers constants;            // (K,): log w + log det P - D/2 log(2 pi)
-    Table means;                  // (K, D): mu
-    Owned<double, Axes> factors;  // (K, D, D) or (K, D): P
-    Table offsets;                // (K, D): -P mu
+    Numbers constants;                    // (K,): log w + log det P - D/2 log(2 pi)
+    Table means;                          // (K, D): mu
+    Owned<double, Axes> factors;          // (K, D, D) or (K, D): P
+    Table offsets;                        // (K, D): -P mu
+    double log_noise_weight = -INFINITE;  // log(1 - sum_k w_k)
 
     Gaussians(Index k, Index d)
         : constants(k), means(k, d), factors(covariance_shape<Axes>(k, d)), offsets(k, d) {}
@@ -69,6 +70,7 @@ Index complete(ConstVector weights, Gaussians<Axes> &to) {
         to.constants[c] =
             std::log(weights[c]) + log_det - static_cast<double>(to.d()) * HALF_LOG_2_PI;
     }
+    to.log_noise_weight = std::log(std::max(1.0 - sum(weights), 0.0));
     set_offsets(to);
     return 0;
 }

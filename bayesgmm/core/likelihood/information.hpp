@@ -19,15 +19,17 @@
 namespace bayesgmm {
 
 // Sums over rows of r f f' (K, q, q), of v g g' (K q, K q) and, of rows seen in part, of r times
-// second derivatives (K, q, q): lower triangles.
+// second derivatives (K, q, q): lower triangles. Where there is noise, of weight w_0, the weights
+// here are those of rows that are not noise, (1 - w_0) w_k above, and g has one more entry for w_0.
 class InformationSums {
 public:
     InformationSums(const Rows &rows, ConstVector weights, const Gaussians<3> &mixture)
         : rows_(rows), weights_(weights), mixture_(mixture), k_(mixture.k()), d_(mixture.d()),
-          q_(1 + d_ + d_ * (d_ + 1) / 2), work_(k_, d_), f_(q_, STRIDE), rf_(k_ * q_, STRIDE),
-          g_(rows.weights.empty() ? 0 : k_ * q_, STRIDE), of_(mixture, LaneRows::padded(d_)) {}
+          q_(1 + d_ + d_ * (d_ + 1) / 2), m_(k_ * q_ + rows.known.n_densities(0)),
+          work_(rows.known.n_densities(k_), d_), f_(q_, STRIDE), rf_(m_, STRIDE),
+          g_(rows.weights.empty() ? 0 : m_, STRIDE), of_(mixture, LaneRows::padded(d_)) {}
 
-    Index size() const { return (rows_.partial ? 2 : 1) * k_ * q_ * q_ + k_ * q_ * k_ * q_; }
+    Index size() const { return (rows_.partial ? 2 : 1) * k_ * q_ * q_ + m_ * m_; }
 
     void run(Vector out) {
         const Index n = rows_.x.shape[0], chunks = n_chunks(n);
@@ -42,8 +44,8 @@ public:
 private:
     void add_block(Index start, Index count, Vector out) {
         const Matrices moments = out.part(0, k_ * q_ * q_).reshaped(k_, q_, q_);
-        const Index products_end = moments.size() + k_ * q_ * k_ * q_;
-        const Matrix products = out.part(moments.size(), products_end).reshaped(k_ * q_, k_ * q_);
+        const Index products_end = moments.size() + m_ * m_;
+        const Matrix products = out.part(moments.size(), products_end).reshaped(m_, m_);
         const Matrices seconds =
             out.part(products_end, out.size()).reshaped(rows_.partial ? k_ : 0, q_, q_);
         const ConstVector weights =
@@ -61,13 +63,25 @@ private:
                     rf(m, b) = work_.joint(c, b) * f_(m, b);
             add_lower(rf, f_, to_strips(count), moments[c]);
         }
+        if (m_ > k_ * q_) add_noise(to_strips(count));
         if (weights.empty()) return add_lower(rf_, rf_, to_strips(count), products);
         for (Index b = 0; b < to_strips(count); ++b) {
             const double v = b < count ? weights[b] : 0.0;
             const double inverse = v > 0.0 ? 1.0 / v : 0.0;
-            for (Index m = 0; m < k_ * q_; ++m) g_(m, b) = rf_(m, b) * inverse;
+            for (Index m = 0; m < m_; ++m) g_(m, b) = rf_(m, b) * inverse;
         }
         add_lower(rf_, g_, to_strips(count), products);
+    }
+
+    // r_0 / w_0 - sum_k r_k / (1 - w_0): the score of the weight of noise.
+    void add_noise(Index count) {
+        const double weight = std::exp(mixture_.log_noise_weight);
+        const Vector g = rf_[k_ * q_];
+        for (Index b = 0; b < count; ++b) {
+            double others = 0.0;
+            for (Index c = 0; c < k_; ++c) others += work_.joint(c, b);
+            g[b] = work_.joint(k_, b) / weight - others / (1.0 - weight);
+        }
     }
 
     static void add_lower(ConstMatrix a, ConstMatrix b, Index count, Matrix out) {
@@ -141,7 +155,7 @@ private:
     const Rows rows_;
     const ConstVector weights_;
     const Gaussians<3> &mixture_;
-    const Index k_, d_, q_;
+    const Index k_, d_, q_, m_;
     Workspace work_;
     // Transposed: derivatives, r f of all components, and g where rows have weights.
     Table f_, rf_, g_;

@@ -31,6 +31,23 @@
 
 namespace bayesgmm {
 
+// What is known of rows beside what was seen of them.
+struct Known {
+    // Rows' classes (n,), -1 where unknown, and components' (K,), or none where component k is class
+    // k. A row of a known class comes from one of its components.
+    ConstLabels labels = {}, classes = {};
+    // Log densities (n,) of rows that come from no component: the noise, of weight 1 - sum_k w_k.
+    ConstVector noise = {};
+
+    bool empty() const { return labels.empty() && noise.empty(); }
+    // Rows of the arrays of log joint densities: the last is that of the noise.
+    Index n_densities(Index k) const { return noise.empty() ? k : k + 1; }
+    Known part(Index first, Index last) const {
+        return {labels.empty() ? labels : labels.part(first, last), classes,
+                noise.empty() ? noise : noise.part(first, last)};
+    }
+};
+
 // Rows of data, read as (x - shift) * scale. No weights: every row counts once.
 struct Rows {
     ConstMatrix x;
@@ -38,6 +55,7 @@ struct Rows {
     // Variances (n, D) or covariances (n, D * D) of the rows' errors, or one row for all.
     ConstMatrix errors = {};
     bool partial = false;  // entries are NaN, or there are errors: see partial_rows.hpp
+    Known known = {};
 };
 
 // The sums of a pass, in one vector: l, the sum of v_b, N (K,), A (K, D), B (K, D, D) or (K, D).
@@ -60,9 +78,10 @@ struct Sums {
 struct Workspace {
     Table xt;     // x (D, rows)
     Table rz;     // r (x - mu) of a tile's features
-    Table joint;  // log joint densities, then responsibilities (K, rows)
+    Table joint;  // log joint densities, then responsibilities (K or K + 1, rows)
 
-    Workspace(Index k, Index d) : xt(d, STRIDE), rz(TILE, STRIDE), joint(k, STRIDE) {}
+    Workspace(Index n_densities, Index d)
+        : xt(d, STRIDE), rz(TILE, STRIDE), joint(n_densities, STRIDE) {}
 };
 
 // Rows first..first+count-1, transposed and in their units; zeros up to a whole strip, to which
@@ -103,7 +122,7 @@ inline void squared_lengths(ConstVector factor, ConstVector offset, ConstMatrix 
 // l_kb of `count` rows.
 template <int Axes>
 inline void log_joint(const Gaussians<Axes> &mixture, Index count, ConstMatrix xt, Matrix joint) {
-    for (Index k = 0; k < joint.shape[0]; ++k) {
+    for (Index k = 0; k < mixture.k(); ++k) {
         const auto factor = mixture.factors.view()[k];
         const ConstVector offset = mixture.offsets.view()[k];
         const double constant = mixture.constants.view()[k];
@@ -113,6 +132,27 @@ inline void log_joint(const Gaussians<Axes> &mixture, Index count, ConstMatrix x
             for (int s = 0; s < STRIP_VECTORS; ++s)
                 store(constant - 0.5 * squares[s], &joint(k, b + s * LANES));
         }
+    }
+}
+
+// Log joint densities of rows first..first+count-1, given what is known of them.
+inline void add_known(const Known &known, Index first, Index count, double log_noise_weight,
+                      Matrix joint) {
+    constexpr double NEVER = -1e300;
+    const Index k = joint.shape[0] - known.n_densities(0);
+    if (!known.noise.empty()) {
+        const Vector noise = joint[k];
+        fill(noise, NEVER);
+        for (Index b = 0; b < count; ++b)
+            noise[b] = std::max(log_noise_weight + known.noise[first + b], NEVER);
+    }
+    if (known.labels.empty()) return;
+    for (Index b = 0; b < count; ++b) {
+        const std::int64_t label = known.labels[first + b];
+        if (label < 0) continue;
+        for (Index c = 0; c < joint.shape[0]; ++c)
+            if (c == k || label != (known.classes.empty() ? c : known.classes[c]))
+                joint(c, b) = NEVER;
     }
 }
 
@@ -293,6 +333,7 @@ inline void add_rows(const Rows &rows, Index first, Index last, const Gaussians<
         const Index count = std::min(BLOCK, last - start);
         load_block(rows, start, count, work.xt);
         log_joint(mixture, count, work.xt, work.joint);
+        add_known(rows.known, start, count, mixture.log_noise_weight, work.joint);
         const ConstVector weights =
             rows.weights.empty() ? rows.weights : rows.weights.part(start, start + count);
         out.log_likelihood() += normalise(work.joint, count, weights);

@@ -34,6 +34,7 @@ void log_joint_of_block(const Rows &rows, Index start, Index count, const Gaussi
         log_joint_of_parts(rows, start, count, mixture, work.joint);
     else
         log_joint(mixture, count, work.xt, work.joint);
+    add_known(rows.known, start, count, mixture.log_noise_weight, work.joint);
 }
 
 // Log densities (n,) and, if there is room, responsibilities (n, K) of rows under one mixture.
@@ -169,7 +170,8 @@ private:
     template <class F>
     void in_parts(Index count, const F &part) {
         const Index parts = threads_ == 1 ? 1 : std::min(PARTS * threads_, count);
-        std::vector<Workspace> works(static_cast<std::size_t>(threads_), Workspace(k_, d_));
+        const Workspace work(rows_.known.n_densities(k_), d_);
+        std::vector<Workspace> works(static_cast<std::size_t>(threads_), work);
         Team team(threads_, parts);
         team.run([&](Index i, Index member) {
             part(i * count / parts, (i + 1) * count / parts, works[member]);

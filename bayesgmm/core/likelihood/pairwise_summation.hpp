@@ -66,7 +66,7 @@ public:
         const Index groups = (chunks_ + group_ - 1) / group_, size = Sums<Axes>::size(k, d);
         threads = std::min(threads, groups);
         for (Index i = 0; i < threads; ++i) {
-            works_.emplace_back(k, d);
+            works_.emplace_back(rows.known.n_densities(k), d);
             stacks_.emplace_back(n_levels(group_), size);
         }
         if (threads > 1) {

@@ -74,6 +74,7 @@ private:
             observed.constants(c) = log_weights_(c) - static_cast<double>(m) * HALF_LOG_2_PI -
                                     0.5 * log_determinant(total);
         }
+        observed.log_noise_weight = mixture_.log_noise_weight;
         set_offsets(observed);
         const Index n = last - first;
         Table x(n, m);
@@ -83,8 +84,10 @@ private:
             for (Index b = 0; b < n; ++b) x(b, i) = rows_.x(first + b, seen[i]);
         }
         const Sums<3> sums{all, k_, m};
-        Workspace work(k_, m);
-        add_rows<3>({x, weights_of(first, last), shift, scale}, 0, n, observed, work, sums);
+        Workspace work(rows_.known.n_densities(k_), m);
+        const Known known = rows_.known.part(first, last);
+        add_rows<3>({x, weights_of(first, last), shift, scale, {}, false, known}, 0, n, observed,
+                    work, sums);
         finish(sums, observed.means);
         out_.log_likelihood() += sums.log_likelihood();
         out_.weight() += sums.weight();
@@ -129,13 +132,14 @@ private:
     void add_in_lanes(Index first, Index last) {
         if (first == last) return;
         LaneRows lanes(rows_, k_);
-        Table joint(k_, LANES);
+        Table joint(rows_.known.n_densities(k_), LANES);
         for (Index start = first; start < last; start += LANES) {
             const Index count = std::min<Index>(LANES, last - start);
             lanes.load_rows(start, count);
             for (Index c = 0; c < k_; ++c)
                 store(lanes.log_joint(of_, mixture_.means.view()[c], log_weights_(c), c, true),
                       &joint(c, 0));
+            add_known(rows_.known, start, count, mixture_.log_noise_weight, joint);
             const ConstVector weights = weights_of(start, start + count);
             const Vec v = row_weights(weights, 0, count);
             Vec largest, total;
@@ -183,6 +187,7 @@ private:
             for (Index c = 0; c < k_; ++c)
                 for (Index b = 0; b < to_strips(count); b += LANES)
                     store(log_joint_by_feature(c, b, seen, errors), &work_.joint(c, b));
+            add_known(rows_.known, start, count, mixture_.log_noise_weight, work_.joint);
             const ConstVector weights = weights_of(start, start + count);
             out_.log_likelihood() += normalise(work_.joint, count, weights);
             count_rows(weights, count);
