@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from bayesgmm.arrays import Array, Indices
@@ -34,8 +35,6 @@ class ClassModel:
         One for all classes jointly (EDDA), or one for each class.
     sizes : tuple of int
         Components of each class.
-    fit : ClassFit or None
-        None if the model cannot be fitted.
     log_likelihood : float
         Of rows and classes, nats.
     n_parameters : int
@@ -50,7 +49,6 @@ class ClassModel:
     family: str
     structures: tuple[Structure, ...]
     sizes: tuple[int, ...]
-    fit: ClassFit | None = None
     log_likelihood: float = np.nan
     n_parameters: int = 0
     bic: float = np.nan
@@ -61,6 +59,32 @@ class ClassModel:
     def codes(self) -> str:
         """The structures in mclust's codes."""
         return ", ".join(each.code for each in self.structures)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassResults:
+    """The results of a fit of `GaussianMixtureClassifier`.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (C,)
+    class_prior : ndarray of shape (C,)
+    mixtures : tuple of C Mixture
+    class_weights : tuple of float (C + 1,)
+        Sums of the row weights: of unknown class, then of each class.
+    chosen : int
+        The position of the chosen model.
+    models : tuple of ClassModel
+    feature_names_in : tuple of str, optional
+    """
+
+    classes: NDArray[np.generic]
+    class_prior: Array
+    mixtures: tuple[Mixture, ...]
+    class_weights: tuple[float, ...]
+    chosen: int
+    models: tuple[ClassModel, ...]
+    feature_names_in: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,41 +113,48 @@ class Grid:
     rng: np.random.Generator
 
 
-def choose(rows: LabelledRows, grid: Grid, criterion: str) -> tuple[ClassModel, list[ClassModel]]:
-    """The model of lowest BIC, or of lowest cross-validated log loss, and all that were compared.
+type _Found = tuple[ClassModel, ClassFit | None]
+
+
+def choose(
+    rows: LabelledRows, grid: Grid, criterion: str
+) -> tuple[ClassFit, int, tuple[ClassModel, ...]]:
+    """The fit of lowest BIC, or of lowest cross-validated log loss, and all models compared.
 
     Raises
     ------
     FitError
         If no model can be fitted.
     """
-    models = []
+    found = []
     losses = _Losses(rows.labelled, grid) if criterion == "cv" else None
     if "EDDA" in grid.families:
         for i, each in enumerate(grid.structures):
             loss = np.nan if losses is None else losses.edda[i]
-            models.append(_edda(rows, each, grid, loss))
+            found.append(_edda(rows, each, grid, loss))
     if "MDA" in grid.families:
-        models.append(_mda(rows, grid, losses))
+        found.append(_mda(rows, grid, losses))
+    models, fits = zip(*found, strict=True)
     values = [each.bic if losses is None else each.cv_log_loss for each in models]
-    sound = [each.fit is not None for each in models] & np.isfinite(values)
+    sound = np.array([each is not None for each in fits]) & np.isfinite(values)
     if not sound.any():
         reasons = "\n".join(f"  {each.family} {each.codes}: {each.note}" for each in models)
         raise FitError(
             f"No model of the classes can be fitted:\n{reasons}\n"
             "Use structures that share covariances, fewer components, or more rows."
         )
-    return models[int(np.argmin(np.where(sound, values, np.inf)))], models
+    chosen = int(np.argmin(np.where(sound, values, np.inf)))
+    return fits[chosen], chosen, models
 
 
-def _edda(rows: LabelledRows, structure: Structure, grid: Grid, loss: float) -> ClassModel:
+def _edda(rows: LabelledRows, structure: Structure, grid: Grid, loss: float) -> _Found:
     """One component a class, of one structure over all classes."""
     model = ClassModel("EDDA", (structure,), (1,) * rows.n_classes, cv_log_loss=loss)
     try:
         fit = fit_edda(rows, structure, grid.class_prior)
     except (InputError, SingularCovarianceError) as error:
-        return replace(model, note=_reason(error, rows, model, grid.names))
-    return _evaluated(model, fit, rows, grid)
+        return replace(model, note=_reason(error, rows, model, grid.names)), None
+    return _evaluated(model, fit, rows, grid), fit
 
 
 def fit_edda(rows: LabelledRows, structure: Structure, class_prior: Array | None) -> ClassFit:
@@ -141,7 +172,7 @@ def fit_edda(rows: LabelledRows, structure: Structure, class_prior: Array | None
     return first if labelled is rows else fit_classes(rows, [structure], first.classes, class_prior)
 
 
-def _mda(rows: LabelledRows, grid: Grid, losses: "_Losses | None") -> ClassModel:
+def _mda(rows: LabelledRows, grid: Grid, losses: "_Losses | None") -> _Found:
     """A mixture for each class, chosen by rows of known class and fitted to all rows."""
     n = rows.labelled.weight
     chosen: list[Candidate] = []
@@ -154,7 +185,7 @@ def _mda(rows: LabelledRows, grid: Grid, losses: "_Losses | None") -> ClassModel
         try:
             found, start = _mixture_of(rows.of_class(c), sizes, structures, n, grid.rng)
         except (InputError, FitError) as error:
-            return ClassModel("MDA", (), (), note=f"class {name}: {error}")
+            return ClassModel("MDA", (), (), note=f"class {name}: {error}"), None
         chosen.append(found)
         starts.append(start)
     model = ClassModel(
@@ -166,8 +197,8 @@ def _mda(rows: LabelledRows, grid: Grid, losses: "_Losses | None") -> ClassModel
     try:
         fit = fit_classes(rows, model.structures, starts, grid.class_prior)
     except SingularCovarianceError as error:
-        return replace(model, note=_reason(error, rows, model, grid.names))
-    return _evaluated(model, fit, rows, grid)
+        return replace(model, note=_reason(error, rows, model, grid.names)), None
+    return _evaluated(model, fit, rows, grid), fit
 
 
 def _mixture_of(
@@ -228,7 +259,7 @@ def _evaluated(model: ClassModel, fit: ClassFit, rows: LabelledRows, grid: Grid)
         nu = sum(each.n_parameters(k, d) for each, k in pairs)
     nu += rows.n_classes - 1 if grid.class_prior is None else 0
     bic = -2.0 * fit.log_likelihood + nu * float(np.log(rows.weight))
-    return replace(model, fit=fit, log_likelihood=fit.log_likelihood, n_parameters=nu, bic=bic)
+    return replace(model, log_likelihood=fit.log_likelihood, n_parameters=nu, bic=bic)
 
 
 def _reason(error: Exception, rows: LabelledRows, model: ClassModel, names: Sequence[str]) -> str:

@@ -1,6 +1,8 @@
 """The classifier: a Gaussian mixture for each class, in scikit-learn's terms."""
 
 import math
+import os
+import warnings
 from collections.abc import Iterable
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -15,16 +17,25 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from bayesgmm.arguments import check_choice, check_rng
 from bayesgmm.arrays import Array, Integers
-from bayesgmm.classification.choice import ClassModel, Grid, choose
+from bayesgmm.classification.choice import ClassModel, ClassResults, Grid, choose
 from bayesgmm.classification.labelled_em import LabelledRows, pooled
 from bayesgmm.covariance.structures import CovarianceType
 from bayesgmm.data.coercion import to_floats
 from bayesgmm.data.degeneracy import check_spread
 from bayesgmm.data.validation import Data, check_data, check_sample_weight
 from bayesgmm.display import text_table
-from bayesgmm.errors import InputError, InvalidParameterError, NotFittedError
-from bayesgmm.estimator.columns import check_columns, keep_columns
+from bayesgmm.errors import (
+    ConvergenceWarning,
+    InputError,
+    InvalidParameterError,
+    ModelFormatError,
+    NotFittedError,
+)
+from bayesgmm.estimator.columns import check_columns, keep_columns, names_in, set_names_in
+from bayesgmm.estimator.json_values import JsonValues
+from bayesgmm.estimator.saved_fit import CLASSES, load_estimator, save_estimator
 from bayesgmm.likelihood.responsibilities import membership
+from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.results import as_html, as_text
 from bayesgmm.selection.model_selection import check_components, check_structures
 
@@ -35,6 +46,8 @@ if TYPE_CHECKING:
 type Family = Literal["best", "EDDA", "MDA"] | str
 type ClassCriterion = Literal["bic", "cv"] | str
 
+_MISSING = ("at random", "raise")
+_VALUES = JsonValues((*CLASSES, ClassModel, ClassResults))
 _FAMILIES = {"best": ("EDDA", "MDA"), "EDDA": ("EDDA",), "MDA": ("MDA",)}
 
 
@@ -163,46 +176,63 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):
         FitError
             If no model can be fitted; the message names the class at fault.
         """
-        check_choice("missing", self.missing, ("at random", "raise"))
-        families = _FAMILIES[check_choice("family", self.family, _FAMILIES)]
-        criterion = check_choice("criterion", self.criterion, ("bic", "cv"))
-        rng = check_rng(self.random_state, "random_state")
-        sizes = tuple(check_components(self.n_components))
+        check_choice("missing", self.missing, _MISSING)
         data = check_data(X, allow_nan=self.missing != "raise", error_covariances=error_covariances)
-        structures = tuple(check_structures(self.covariance_type, data.X.shape[1]))
         targets = _checked_targets(y, len(data.X))
         weights = check_sample_weight(sample_weight, len(data.X))
         if weights is not None:
             kept = weights > 0.0
             data, targets, weights = data.take(kept), targets[kept], weights[kept]
         classes, labels = _coded(targets, self.unlabelled)
+        grid = self._grid(classes, data.X.shape[1])
         check_spread(data.X, data.feature_names)
-        names = [f"{each!r:.80}" for each in classes.tolist()]
-        prior = _checked_prior(self.class_prior, len(classes))
         rows = LabelledRows(data, labels, weights, len(classes))
-        grid = Grid(families, sizes, structures, names, prior, rng)
-        chosen, models = choose(rows, grid, criterion)
+        fit, chosen, models = choose(rows, grid, self.criterion)
+        if not fit.converged:
+            warnings.warn(
+                f"EM did not converge: about {fit.remaining:.2g} nats of log-likelihood remain to "
+                "be gained. Name the classes of more rows, or use structures with fewer "
+                "parameters.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
         keep_columns(self, X, data)
-        self.classes_ = classes
-        self._store(chosen, models, rows)
+        sums = tuple(rows.of_class(c).weight for c in range(-1, len(classes)))
+        mixtures = fit.mixtures(data.feature_names)
+        names = names_in(self)
+        self._store(ClassResults(classes, fit.class_prior, mixtures, sums, chosen, models, names))
         return self
 
-    def _store(self, chosen: ClassModel, models: list[ClassModel], rows: LabelledRows) -> None:
-        fit, names = chosen.fit, rows.data.feature_names
-        assert fit is not None
-        self.class_prior_ = fit.class_prior
-        self.class_mixtures_ = fit.mixtures(names)
-        self.mixture_ = pooled(fit.class_prior, fit.classes).mixture(names)
-        self.component_classes_ = np.repeat(np.arange(rows.n_classes), chosen.sizes)
+    def _grid(self, classes: NDArray[Any], d: int) -> Grid:
+        """The models to choose among, after a check of the parameters."""
+        check_choice("criterion", self.criterion, ("bic", "cv"))
+        return Grid(
+            _FAMILIES[check_choice("family", self.family, _FAMILIES)],
+            tuple(check_components(self.n_components)),
+            tuple(check_structures(self.covariance_type, d)),
+            [f"{each!r:.80}" for each in classes.tolist()],
+            _checked_prior(self.class_prior, len(classes)),
+            check_rng(self.random_state, "random_state"),
+        )
+
+    def _store(self, results: ClassResults) -> None:
+        self.classes_, self.class_prior_ = results.classes, results.class_prior
+        self.class_mixtures_ = results.mixtures
+        parts = [
+            Parameters(each.weights, each.means, each.covariances) for each in results.mixtures
+        ]
+        names = results.mixtures[0].feature_names
+        self.mixture_ = pooled(results.class_prior, parts).mixture(names)
+        chosen = results.models[results.chosen]
+        self.component_classes_ = np.repeat(np.arange(len(results.classes)), chosen.sizes)
         self.family_ = chosen.family
         codes = [each.code for each in chosen.structures]
-        self.covariance_types_ = tuple(codes * (rows.n_classes if len(codes) == 1 else 1))
+        self.covariance_types_ = tuple(codes * (len(results.classes) // len(codes)))
         self.log_likelihood_ = chosen.log_likelihood
         self.n_parameters_ = chosen.n_parameters
-        self.n_rows_ = rows.weight
+        self.n_rows_ = sum(results.class_weights)
         self.bic_ = chosen.bic
-        self._class_weights = [rows.of_class(c).weight for c in range(-1, rows.n_classes)]
-        self._models = models
+        self._results = results
 
     # --- prediction ---------------------------------------------------------------------------
 
@@ -300,7 +330,7 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):
                 each.cv_log_loss,
                 each.note,
             ]
-            for each in self._models
+            for each in self._results.models
         ]
         return pd.DataFrame(rows, columns=columns)
 
@@ -323,7 +353,7 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):
             "parameters": f"{self.n_parameters_}",
             "BIC": f"{self.bic_:.4f}",
         }
-        unknown, *known = self._class_weights
+        unknown, *known = self._results.class_weights
         table = pd.DataFrame(
             {
                 "rows": known,
@@ -341,13 +371,56 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):
         ]
         if unknown:
             parts.append(f"{unknown:g} rows of unknown class took part in the fit.")
-        out = [each for each in self._models if each.note]
+        out = [each for each in self._results.models if each.note]
         if out:
             parts.append(
-                f"{len(out)} of {len(self._models)} models could not be fitted; models_ has the "
-                "reasons."
+                f"{len(out)} of {len(self._results.models)} models could not be fitted; models_ "
+                "has the reasons."
             )
         return parts
+
+    # --- saving -------------------------------------------------------------------------------
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The fitted classifier as JSON text, exact to the last bit; also written to `path`.
+
+        The parameters and all results of the fit, but not the rows.
+
+        Raises
+        ------
+        InputError
+            If a parameter is of a kind that a file cannot hold, such as a generator of random
+            numbers.
+        """
+        self._check_fitted()
+        return save_estimator(self, self._results, _VALUES, path)
+
+    @classmethod
+    def from_json(cls, source: str | bytes | os.PathLike[str]) -> "GaussianMixtureClassifier":
+        """Read a fitted classifier from JSON text or from the path of a file. No code is run.
+
+        Raises
+        ------
+        ModelFormatError
+            If the text is damaged, foreign, longer than 64 MB, or of a newer version.
+        FileNotFoundError
+            If `source` is a `Path` and there is no such file.
+        """
+        made: GaussianMixtureClassifier
+        made, results = load_estimator(cls, source, ClassResults, _VALUES)
+        try:
+            check_choice("missing", made.missing, _MISSING)
+            mixtures, sizes = results.mixtures, results.models[results.chosen].sizes
+            made._grid(results.classes, mixtures[0].n_features)
+            if len(mixtures) != len(results.classes) or len(mixtures) != len(results.class_prior):
+                raise ValueError("classes, proportions and mixtures differ in number")
+            if [each.n_components for each in mixtures] != [*sizes]:
+                raise ValueError("the mixtures are not those of the chosen model")
+            made._store(results)
+            set_names_in(made, mixtures[0].n_features, results.feature_names_in)
+        except (ValueError, TypeError, IndexError, ZeroDivisionError) as error:
+            raise ModelFormatError(f"The model does not describe a classifier: {error}") from error
+        return made
 
     # --- scikit-learn's conventions -----------------------------------------------------------
 

@@ -49,6 +49,21 @@ def check_columns(estimator: BaseEstimator, X: Any, data: Data) -> None:
         )
 
 
+def names_in(estimator: BaseEstimator) -> tuple[str, ...] | None:
+    """The names that a fit keeps as `feature_names_in_`."""
+    names = getattr(estimator, "feature_names_in_", None)
+    return None if names is None else tuple(map(str, names))
+
+
+def set_names_in(estimator: BaseEstimator, n: int, names: tuple[str, ...] | None) -> None:
+    """Set number and names of the columns of a fit that was saved."""
+    estimator.n_features_in_ = n
+    if names is not None:
+        if len(names) != n:
+            raise InputError(f"There are {len(names)} names for {n} columns.")
+        estimator.feature_names_in_ = np.array(names, dtype=object)
+
+
 def _check_feature_names(estimator: BaseEstimator, X: Any, *, reset: bool) -> None:
     """Store the names of X's columns if `reset`, or compare them with those of the fit."""
     validate_data(estimator, X, reset=reset, skip_check_array=True, ensure_2d=False)

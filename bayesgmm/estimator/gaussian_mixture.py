@@ -1,5 +1,6 @@
 """The estimator: scikit-learn's GaussianMixture, exact."""
 
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from copy import copy
@@ -35,6 +36,7 @@ from bayesgmm.errors import (
     EstimatorParameterError,
     InputError,
     InvalidParameterError,
+    ModelFormatError,
     NotFittedError,
 )
 from bayesgmm.estimator.columns import check_columns, keep_columns
@@ -42,6 +44,14 @@ from bayesgmm.estimator.fit_plots import plot_fit
 from bayesgmm.estimator.fit_summary import cell_of, summarise
 from bayesgmm.estimator.fitted_rows import check_fitted_rows, kept_rows
 from bayesgmm.estimator.information_criteria import Criteria, information_criteria
+from bayesgmm.estimator.saved_fit import (
+    VALUES,
+    FitResults,
+    load_estimator,
+    restore,
+    results_of,
+    save_estimator,
+)
 from bayesgmm.estimator.words import ErrorMethod, Missing, Order, Picture, Start, Words
 from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.likelihood.statistics import Parameters
@@ -836,6 +846,44 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         data, _ = self._rows_and_weights(X, None)
         data = data._replace(feature_names=self.mixture_.feature_names)
         return plot_fit(self, kind, data, **options)
+
+    # --- saving -------------------------------------------------------------------------------
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The fitted estimator as JSON text, exact to the last bit; also written to `path`.
+
+        The parameters and all results of the fit, but not the rows: methods that need the rows take
+        them as X. `sample_weight`, `error_covariances` and `labels` of the fit come along, so that
+        the same rows give the same figures.
+
+        Raises
+        ------
+        InputError
+            If a parameter is of a kind that a file cannot hold, such as a function or a generator
+            of random numbers.
+        """
+        self._check_fitted()
+        return save_estimator(self, results_of(self), VALUES, path)
+
+    @classmethod
+    def from_json(cls, source: str | bytes | os.PathLike[str]) -> "GaussianMixture":
+        """Read a fitted estimator from JSON text or from the path of a file. No code is run.
+
+        Raises
+        ------
+        ModelFormatError
+            If the text is damaged, foreign, longer than 64 MB, or of a newer version.
+        FileNotFoundError
+            If `source` is a `Path` and there is no such file.
+        """
+        made: GaussianMixture
+        made, results = load_estimator(cls, source, FitResults, VALUES)
+        try:
+            made._check_parameters()
+        except EstimatorParameterError as error:
+            raise ModelFormatError(f"The model has a wrong parameter: {error}") from error
+        restore(made, results)
+        return made
 
     # --- scikit-learn's conventions -----------------------------------------------------------
 
