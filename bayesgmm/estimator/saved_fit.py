@@ -113,6 +113,8 @@ def load_estimator(
 ) -> tuple[Any, Any]:
     """Read an estimator, not fitted, and the results of its fit.
 
+    Parameters that a document of an earlier release lacks have their defaults.
+
     Raises
     ------
     ModelFormatError
@@ -125,8 +127,14 @@ def load_estimator(
             "from_json of its own class."
         )
     parameters = fields["parameters"]
-    if not isinstance(parameters, dict) or parameters.keys() != kind().get_params().keys():
-        raise ModelFormatError(f"The parameters of the model are not those of a {kind.__name__}.")
+    if not isinstance(parameters, dict):
+        raise ModelFormatError(f"The model has no parameters of a {kind.__name__}.")
+    unknown = sorted(parameters.keys() - kind().get_params().keys())
+    if unknown:
+        raise ModelFormatError(
+            f"The model has parameters that {kind.__name__} lacks: {unknown!r:.200}. Update "
+            "bayesgmm to read it."
+        )
     found = values.read(fields["fit"])
     if not isinstance(found, results):
         raise ModelFormatError(f"The model has no results of a fit of {kind.__name__}.")
