@@ -36,6 +36,7 @@ def run_em(
     ridge: Array | None,
     prior: tuple[Array, Array, Array, int, int, int, Array, Array, Array] | None,
     held: tuple[Booleans, Booleans, Booleans] | None,
+    contaminated: bool,
     weights: Array,
     means: Array,
     covariances: Array,

@@ -17,7 +17,8 @@ from bayesgmm.data.validation import Data
 from bayesgmm.em.completed_rows import completed, with_means
 from bayesgmm.em.component_order import check_reference, component_order
 from bayesgmm.em.loop import Run, StopRule
-from bayesgmm.em.multistart import Attempt, adapted, attempt, explore, finish
+from bayesgmm.em.multistart import Attempt, adapted, attempt, explore, finish, with_outliers
+from bayesgmm.em.pairs import components, contamination
 from bayesgmm.em.spurious import Degeneracy, Fault
 from bayesgmm.errors import FitError, InputError, InvalidParameterError
 from bayesgmm.initialisation.starts import (
@@ -32,6 +33,7 @@ from bayesgmm.initialisation.user_given import chosen_starts, given_parameters
 from bayesgmm.likelihood.em_steps import Rows, n_threads
 from bayesgmm.likelihood.scaling import Units, about_one, check_common_unit, fit_units
 from bayesgmm.likelihood.statistics import Parameters
+from bayesgmm.mixture.contamination import Contamination
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.mixture.noise import Noise
 from bayesgmm.priors.held_parameters import HeldParameters
@@ -69,6 +71,8 @@ class Settings:
         priors that differ between components.
     noise : bool
         True for a component of noise beside the Gaussian ones.
+    contaminated : bool
+        True for outliers of each component.
     held : HeldParameters or None
         Parameters that the fit does not change, in the user's units.
     """
@@ -91,6 +95,7 @@ class Settings:
     eigenvalue_ratio: float = np.inf
     order_by: str | Mixture | None = None
     noise: bool = False
+    contaminated: bool = False
     held: HeldParameters | None = None
 
 
@@ -149,6 +154,7 @@ class Fit:
     weight_unit : float
         The user's weight that is a row weight of 1 in the run.
     noise : Noise or None
+    contamination : Contamination or None
     """
 
     parameters: Parameters
@@ -159,6 +165,7 @@ class Fit:
     priors: ResolvedPriors | None = None
     weight_unit: float = 1.0
     noise: Noise | None = None
+    contamination: Contamination | None = None
 
     @property
     def log_likelihood(self) -> float:
@@ -212,7 +219,7 @@ def fit_mixture(data: Data, row_weights: Array | None, settings: Settings) -> Fi
         best, attempts = _run_portfolio(data, x, row_weights, units, objective, settings, noise)
     if best is None or best.run is None or best.collapsed:
         raise _all_collapsed(attempts, settings, x, names, units)
-    parameters, noise = _apart(units.to_user(best.run.parameters), noise)
+    parameters, noise, outliers = _apart(units.to_user(best.run.parameters), noise, settings)
     if not np.isfinite(parameters.covariances).all():
         raise InputError("The covariances of the fit are beyond float64. Rescale the columns.")
     order = _order(parameters, settings, given_start or data.labels is not None, priors)
@@ -224,16 +231,24 @@ def fit_mixture(data: Data, row_weights: Array | None, settings: Settings) -> Fi
     if settings.held is not None:
         # The way to the fit's units and back rounds.
         parameters = Parameters(*settings.held.put_into(*parameters))
-    return Fit(parameters, best.run, units, degeneracy, records, priors, weight_unit, noise)
+    if outliers is not None:
+        outliers = outliers.permuted(order)
+    return Fit(
+        parameters, best.run, units, degeneracy, records, priors, weight_unit, noise, outliers
+    )
 
 
-def _apart(parameters: Parameters, noise: Noise | None) -> tuple[Parameters, Noise | None]:
-    """The Gaussian components, with weights of sum 1, and the noise with its weight."""
+def _apart(
+    parameters: Parameters, noise: Noise | None, settings: Settings
+) -> tuple[Parameters, Noise | None, Contamination | None]:
+    """The components, with weights of sum 1, the noise with its weight, and outliers."""
+    if settings.contaminated:
+        return components(parameters), None, contamination(parameters)
     if noise is None:
-        return parameters, None
+        return parameters, None, None
     total = float(parameters.weights.sum())
     weights = parameters.weights / total
-    return parameters._replace(weights=weights), replace(noise, weight=max(1.0 - total, 0.0))
+    return parameters._replace(weights=weights), replace(noise, weight=max(1.0 - total, 0.0)), None
 
 
 def _objective(
@@ -249,6 +264,15 @@ def _objective(
         objective = Objective(settings.structure, ridge=tuple(amounts.tolist()))
     elif ridge:
         objective = Objective(settings.structure, ridge=(ridge,) * len(units.scale))
+    if settings.contaminated:
+        others: dict[str, object] = {"priors": priors, "fixed or equal_weights": held}
+        others |= {"noise_component": True} if settings.noise else {}
+        for name, value in others.items():
+            if value is not None:
+                raise InvalidParameterError(
+                    f"contaminated=True cannot be combined with {name}. Leave one of them out."
+                )
+        return replace(objective, contaminated=True)
     if held is None:
         return objective
     if settings.noise and held.masks[0].any():
@@ -395,12 +419,12 @@ def _run_given(
     else:
         starts = chosen_starts(settings, x, weights, kept, units, objective, given, rng)
     attempts = []
-    rows = Rows.of(data, weights, units.shift, units.scale, noise=noise)
+    rows = _rows(data, weights, units, settings, noise)
     numbered = settings.previous is not None or any(each is not None for each in given)
     sample = Sample(units.to_fit(x), np.ones(len(x)), whole=True, labels=data.labels)
     rule, ratio = _rule(settings), settings.eigenvalue_ratio
     for made in starts:
-        start = adapted(made, sample, objective, numbered=numbered)
+        start = with_outliers(adapted(made, sample, objective, numbered=numbered), rows, objective)
         found = attempt(rows, objective, start, rule, settings.accelerate, ratio)
         attempts.append(found)
         _say(found, units, settings)
@@ -431,11 +455,9 @@ def _run_portfolio(
     starts = chain(
         () if known is None else (known,), portfolio(Views(sample, rng), k, objective, rng)
     )
-    rows = few = Rows.of(data, weights, units.shift, units.scale, n_threads(), noise)
+    rows = few = _rows(data, weights, units, settings, noise)
     if not sample.whole:
-        few = Rows.of(
-            data.take(chosen), sample.weights, units.shift, units.scale, rows.threads, noise
-        )
+        few = _rows(data.take(chosen), sample.weights, units, settings, noise)
     attempts = explore(few, objective, starts, sample, rng, fewest=settings.n_init, fast=fast)
     for each in attempts:
         _say(each, units, settings)
@@ -448,6 +470,17 @@ def _run_portfolio(
         whole=sample.whole,
         ratio=settings.eigenvalue_ratio,
     )
+
+
+def _rows(
+    data: Data, weights: Array | None, units: Units, settings: Settings, noise: Noise | None
+) -> Rows:
+    """Rows in the units of the fit, with the threads of its beginning."""
+    rows = Rows.of(data, weights, units.shift, units.scale, n_threads(), noise)
+    if settings.contaminated and data.labels is not None:
+        # Both Gaussians of a pair are of its class.
+        rows = replace(rows, classes=np.tile(np.arange(settings.n_components), 2))
+    return rows
 
 
 def _chosen(n: int, weights: Array | None, size: int, rng: np.random.Generator) -> Indices:

@@ -118,6 +118,7 @@ def maximise(
         None if objective.ridge is None else np.array(objective.ridge),
         None if objective.priors is None else prior_numbers(objective.priors),
         None if objective.held is None else objective.held.masks,
+        objective.contaminated,
         *start,
         rule.remaining,
         np.nan if rule.change is None else rule.change,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bayesgmm.em.loop import Run, StopRule, maximise
+from bayesgmm.em.pairs import as_components, components, first_pairs
 from bayesgmm.em.spurious import Degeneracy, Fault, too_few_rows, why_spurious
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.initialisation.starts import Sample, Start, by_known_labels, split_and_merge
@@ -23,8 +24,8 @@ _FEWEST, _MOST = 4, 24
 _EXCHANGES = 6
 # Starts that do not depend on earlier runs, before some are derived from the best run.
 _FRESH = 7
-# The weight of noise in starts, which have none, and that below which they have none.
-_FIRST_NOISE, _FULL = 0.05, 1e-9
+# The weight of noise in starts.
+_FIRST_NOISE = 0.05
 # Multiplications that first runs may take together, of about 30 E-steps each.
 _WORK = 6e10
 
@@ -78,14 +79,26 @@ def attempt(
 ) -> Attempt:
     """Run EM from a start and judge where it ended."""
     n = len(rows.x)
-    parameters = start.parameters
-    if rows.noise is not None and parameters.weights.sum() > 1.0 - _FULL:
-        parameters = parameters._replace(weights=(1.0 - _FIRST_NOISE) * parameters.weights)
-    run = maximise(rows, objective, parameters, rule, accelerate=fast)
+    run = maximise(rows, objective, start.parameters, rule, accelerate=fast)
     if not run.n_e_steps:
         assert run.collapsed is not None
         return Attempt(start.name, None, Degeneracy(Fault.SINGULAR_START, run.collapsed), n)
-    return Attempt(start.name, run, why_spurious(run, objective, ratio) if judged else None, n)
+    return Attempt(start.name, run, _judged(run, objective, ratio) if judged else None, n)
+
+
+def _judged(run: Run, objective: Objective, ratio: float = np.inf) -> Degeneracy | None:
+    """The reason for calling a run degenerate or spurious, if it is."""
+    return why_spurious(as_components(run) if objective.contaminated else run, objective, ratio)
+
+
+def with_outliers(start: Start, rows: Rows, objective: Objective) -> Start:
+    """A start with noise, or with outliers of its components, where the model has them."""
+    parameters = start.parameters
+    if rows.noise is not None:
+        parameters = parameters._replace(weights=(1.0 - _FIRST_NOISE) * parameters.weights)
+    if objective.contaminated:
+        parameters = first_pairs(parameters)
+    return start._replace(parameters=parameters)
 
 
 def first_run(
@@ -102,6 +115,7 @@ def first_run(
     """
     rule = replace(_FIRST, incumbent=incumbent)
     start = adapted(_by_prior(start, objective) or start, sample, objective)
+    start = with_outliers(start, rows, objective)
     found = attempt(rows, objective, start, rule, fast, judged=False)
     if found.run is not None:
         # Starts have one covariance for all components: its priors count now.
@@ -112,8 +126,9 @@ def first_run(
     if run is None:
         return found
     if run.n_e_steps <= _FIRST.plain and objective.priors is None:
-        return replace(found, degeneracy=too_few_rows(run, objective))
-    return replace(found, degeneracy=why_spurious(run, objective))
+        few = as_components(run) if objective.contaminated else run
+        return replace(found, degeneracy=too_few_rows(few, objective))
+    return replace(found, degeneracy=_judged(run, objective))
 
 
 def adapted(start: Start, sample: Sample, objective: Objective, *, numbered: bool = False) -> Start:
@@ -212,7 +227,7 @@ def _higher_by_exchange(
     if best is None or best.run is None:
         return None
     for _ in range(_EXCHANGES):
-        made = split_and_merge(sample, best.run.parameters, objective, rng)
+        made = split_and_merge(sample, _without_outliers(best.run, objective), objective, rng)
         if made is None:
             continue
         found = first_run(rows, objective, made, sample, fast, best.value)
@@ -238,9 +253,15 @@ def _with_exchanges(
         # The first of those at the highest maximum, whatever their rounding.
         best = next(each for each in sound if each.value >= most - SAME_MAXIMUM)
         assert best.run is not None
-        made = split_and_merge(sample, best.run.parameters, objective, rng)
+        made = split_and_merge(sample, _without_outliers(best.run, objective), objective, rng)
         if made is not None:
             yield made
+
+
+def _without_outliers(run: Run, objective: Objective) -> Parameters:
+    """The components of a run, with weights of sum 1."""
+    parameters = components(run.parameters) if objective.contaminated else run.parameters
+    return parameters._replace(weights=parameters.weights / parameters.weights.sum())
 
 
 def _settled(attempts: list[Attempt], w: int, n_components: int) -> bool:

@@ -53,6 +53,7 @@ from bayesgmm.estimator.saved_fit import (
     save_estimator,
 )
 from bayesgmm.estimator.words import ErrorMethod, Missing, Order, Picture, Start, Words
+from bayesgmm.likelihood.outliers import memberships, outlier_probabilities
 from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.fitted_mixture import fitted_mixture
@@ -68,7 +69,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Parameters of which a bool is not a mistake.
-_TRUTH_VALUES = ("warm_start", "verbose", "noise_component", "equal_weights")
+_TRUTH_VALUES = ("warm_start", "verbose", "noise_component", "contaminated", "equal_weights")
 
 
 # A fingerprint of rows, with their weights, errors and labels.
@@ -135,6 +136,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     noise_component : bool, default=False
         Add a component of noise, uniform over the box of the data, for rows that belong to none of
         the others (Banfield & Raftery 1993).
+    contaminated : bool, default=False
+        Give each component outliers of its own: a share of its rows, at most a half, is normal with
+        the same mean and a multiple of its covariance, both estimated (Punzo & McNicholas 2016).
     missing : {"at random", "raise"}, default="at random"
         The treatment of NaN in X. "at random": what was seen of a row is fitted, which is right if
         what is missing does not depend on the values that are missing, given those that were seen
@@ -170,6 +174,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     noise_ : Noise or None
         With `noise_component`, its `weight` among all rows, and its box. `mixture_` and `weights_`
         are then those of the rows that are not noise.
+    contamination_ : Contamination or None
+        With `contaminated`, the `proportions` of outliers in the components and the `inflation` of
+        their covariances. `covariances_` are then those of the other rows.
     log_likelihood_ : float
         Total, nats, at the returned parameters.
     log_posterior_ : float or None
@@ -250,6 +257,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         "priors": [Words("default"), Priors, None],
         "eigenvalue_ratio": [Interval(Real, 1.0, None, closed="left"), None],
         "noise_component": ["boolean"],
+        "contaminated": ["boolean"],
         "missing": [Words("at random", "raise")],
         "order_by": [Words("means", "weights", "variances"), Mixture, None],
         "fixed": [dict, None],
@@ -277,6 +285,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         priors: Priors | Literal["default"] | None = None,
         eigenvalue_ratio: float | None = None,
         noise_component: bool = False,
+        contaminated: bool = False,
         missing: Missing = "at random",
         order_by: "Order | Mixture | GaussianMixture | None" = None,
         fixed: dict[str, ArrayLike] | None = None,
@@ -300,6 +309,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.priors = priors
         self.eigenvalue_ratio = eigenvalue_ratio
         self.noise_component = noise_component
+        self.contaminated = contaminated
         self.missing = missing
         self.order_by = order_by
         self.fixed = fixed
@@ -421,10 +431,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             if isinstance(self.priors, Priors | None)
             else Priors(hierarchical=False),
             eigenvalue_ratio=_as_float("eigenvalue_ratio", self.eigenvalue_ratio) or np.inf,
-            order_by=fitted_mixture("order_by", self.order_by, beside_noise=True)
+            order_by=fitted_mixture("order_by", self.order_by, with_outliers=True)
             if isinstance(self.order_by, GaussianMixture)
             else self.order_by,
             noise=bool(self.noise_component),
+            contaminated=bool(self.contaminated),
             held=held,
         )
 
@@ -482,10 +493,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.log_posterior_ = None
         if found.priors is not None:
             self.log_posterior_ = self.log_likelihood_ + found.priors.log_density(mixture)
-        self.noise_ = found.noise
+        self.noise_, self.contamination_ = found.noise, found.contamination
         free = structure.n_parameters(*mixture.means.shape)
         free = free if self._held is None else self._held.n_parameters(structure)
-        self.n_parameters_ = free + (found.noise is not None)
+        more = (found.noise is not None) + 2 * len(mixture.weights) * self.contaminated
+        self.n_parameters_ = free + more
         self.n_rows_ = weight
         self.converged_ = run.converged
         # One component needs no second E-step: the M-step that made its start is the iteration.
@@ -527,6 +539,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         made._store_mixture(self._parameters.permuted(indices), mixture)
         made._held = self._held and self._held.permuted(indices)
         made._records = [each.permuted(indices) for each in self._records]
+        made.contamination_ = self.contamination_ and self.contamination_.permuted(indices)
         made.degeneracy_ = self.degeneracy_ and self.degeneracy_.permuted(indices)
         return made
 
@@ -577,8 +590,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         errors of the fit if X are the rows that were fitted, else none.
         """
         data = self._check_same(X, error_covariances)._replace(labels=None)
-        densities, _ = membership(data, self.mixture_, densities_alone=True)
-        return densities if self.noise_ is None else self.noise_.joined(data.X, densities)
+        if self.noise_ is None and self.contamination_ is None:
+            return membership(data, self.mixture_, densities_alone=True)[0]
+        return self._memberships(data)[0]
 
     def score(
         self,
@@ -614,22 +628,17 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         return self._memberships(data)[1]
 
     def outlier_proba(self, X: Any, error_covariances: ArrayLike | None = None) -> Array:
-        """The probability that each row is noise, shape (n,); 0 without `noise_component`.
+        """The probability that each row is an outlier, shape (n,).
 
-        X and `error_covariances` are as in `score_samples`.
+        With `noise_component`, that it is noise; with `contaminated`, an outlier of any component;
+        0 otherwise. X and `error_covariances` are as in `score_samples`.
         """
         data = self._check_same(X, error_covariances)
-        if self.noise_ is None:
-            return np.zeros(len(data.X))
-        densities, _ = membership(data._replace(labels=None), self.mixture_, densities_alone=True)
-        return self.noise_.probability(data.X, densities)
+        return outlier_probabilities(data, self.mixture_, self.noise_, self.contamination_)
 
     def _memberships(self, data: Data) -> tuple[Array, Array]:
         """Log densities of rows, and their probabilities of the components."""
-        densities, probabilities = membership(data, self.mixture_)
-        if self.noise_ is None:
-            return densities, probabilities
-        return self.noise_.beside(data, densities, probabilities)
+        return memberships(data, self.mixture_, self.noise_, self.contamination_)
 
     def impute(
         self,
@@ -823,6 +832,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             self.priors_,
             self._held,
             self.noise_,
+            self.contamination_,
         )
 
     def plot(self, kind: Picture = "density", X: Any = None, **options: Any) -> Any:

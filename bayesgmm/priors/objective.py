@@ -51,12 +51,15 @@ class Objective:
         (`reg_covar`); in all, the covariances stay in the structure.
     held : HeldParameters or None
         Parameters over which nothing is maximised. A run begins at their values.
+    contaminated : bool
+        True if each component has outliers: runs are on pairs of Gaussians.
     """
 
     structure: Structure
     priors: ResolvedPriors | None = None
     ridge: tuple[float, ...] | None = None
     held: HeldParameters | None = None
+    contaminated: bool = False
 
     def covariances(self, counts: Array, scatters: Array) -> Array:
         """M-step of the covariances for a start, with their prior's scale at its prior mean.

@@ -20,7 +20,8 @@ JASA 104, 1539-1549. O'Hagan, Murphy, Scrucca and Gormley (2019), Computational 
 1779-1813 (bootstraps).
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -35,11 +36,17 @@ from bayesgmm.data.validation import Data
 from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.likelihood.information import Information, information, symmetric_basis
 from bayesgmm.likelihood.scaling import about_one
+from bayesgmm.mixture.contamination import Contamination
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.mixture.noise import Noise
 from bayesgmm.priors.held_parameters import HeldParameters
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.results import Result
+from bayesgmm.uncertainty.outlier_information import (
+    complete_information,
+    named_errors,
+    of_components,
+)
 from bayesgmm.uncertainty.parameter_vectors import (
     joint_units,
     parameter_names,
@@ -96,9 +103,10 @@ class StandardErrors(Result):
         Sentences: the reasons for NaN, and the number of refits that failed.
     replicates : ndarray of shape (B, P) or None
         The parameters of each refit of a bootstrap.
-    noise : Noise or None
-    noise_weight : float or None
-        Of the weight of noise; NaN from a bootstrap.
+    extras : dict
+        Estimate and standard error of numbers beside those of the components, by name: the
+        weight of noise ("weight[noise]"), or of each component k its proportion of outliers and
+        their inflation ("outliers[k]", "inflation[k]").
     """
 
     estimate: Mixture
@@ -112,8 +120,7 @@ class StandardErrors(Result):
     names: tuple[str, ...]
     notes: tuple[str, ...]
     replicates: Array | None = None
-    noise: Noise | None = None
-    noise_weight: float | None = None
+    extras: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def table(self) -> "pd.DataFrame":
@@ -164,6 +171,10 @@ class StandardErrors(Result):
             )
         columns = {"estimate": values, "standard_error": errors, "lower": lower, "upper": upper}
         out = pd.DataFrame(columns, index=pd.Index(names, name="parameter"))
+        reach = float(norm.ppf(0.5 + 0.5 * prob))
+        for name, (value, error) in self.extras.items():
+            apart = reach * error if kind == "normal" else np.nan
+            out.loc[name] = value, error, value - apart, value + apart
         out.attrs = {"prob": prob, "kind": kind, "method": self.method}
         return out
 
@@ -177,6 +188,7 @@ def curvature_errors(
     priors: ResolvedPriors | None = None,
     held: HeldParameters | None = None,
     noise: Noise | None = None,
+    outliers: Contamination | None = None,
 ) -> StandardErrors:
     """Standard errors from second derivatives at a maximum for these rows.
 
@@ -201,11 +213,12 @@ def curvature_errors(
     unit_of_weights = 1.0
     if row_weights is not None and priors is None:
         row_weights, unit_of_weights = about_one(row_weights)
-    found = information(data.X, mixture, row_weights, data.errors, data.labels, noise)
+    found = _information(data, mixture, row_weights, noise, outliers)
     if priors is not None:
         found = _with_priors(found, priors, mixture)
     jacobian, hessian = _in_chart(found, mixture, structure, held)
-    scale = 1.0 / np.sqrt(_complete(found, mixture, jacobian, noise))
+    beside = complete_information(found, noise, outliers)
+    scale = 1.0 / np.sqrt(_complete(found, mixture, jacobian, beside))
     observed = -hessian * scale * scale[:, np.newaxis]
     values, vectors = np.linalg.eigh(0.5 * (observed + observed.T))
     known = values > _NOTHING
@@ -224,10 +237,9 @@ def curvature_errors(
         root = root @ (axes * np.sqrt(np.maximum(spread, 0.0)))
     own = jacobian @ root
     lost = jacobian @ (scale[:, np.newaxis] * vectors[:, ~known])
-    of_noise = None
-    if noise is not None:
-        of_noise = float(np.linalg.norm(own[-1])) / np.sqrt(unit_of_weights)
-        own, lost = own[:-1], lost[:-1]
+    size = len(own) - len(beside)
+    spread = np.linalg.norm(own[size:], axis=1) / np.sqrt(unit_of_weights)
+    own, lost = own[:size], lost[:size]
     natural = _to_natural(found.roots)
     unit = joint_units(mixture)[:, np.newaxis]
     lines, unknown = (_by_kind(natural, each, mixture) / unit for each in (own, lost))
@@ -247,7 +259,25 @@ def curvature_errors(
     # What is hidden may be beyond float64.
     lines = errors_unit * np.where(hidden[:, np.newaxis], 0.0, lines)
     made = assemble(mixture, lines @ lines.T, hidden, method, tuple(notes))
-    return made if noise is None else replace(made, noise=noise, noise_weight=of_noise)
+    return replace(made, extras=named_errors(spread, noise, outliers))
+
+
+def _information(
+    data: Data,
+    mixture: Mixture,
+    row_weights: Array | None,
+    noise: Noise | None,
+    outliers: Contamination | None,
+) -> Information:
+    """Second derivatives of the log-likelihood, also for noise or outliers after the components."""
+    if outliers is None:
+        return information(data.X, mixture, row_weights, data.errors, data.labels, noise)
+    classes = np.tile(np.arange(mixture.n_components), 2)
+    pairs = outliers.pairs(mixture)
+    found = information(
+        data.X, pairs, row_weights, data.errors, data.labels, noise, classes=classes
+    )
+    return of_components(found, outliers)
 
 
 def _with_priors(found: Information, priors: ResolvedPriors, mixture: Mixture) -> Information:
@@ -296,9 +326,10 @@ def _in_chart(
         1, 2, 0
     )
     jacobian = jacobian.reshape(k * q, -1)
-    if len(found.hessian) > k * q:
-        # The weight of noise, one more direction.
-        jacobian = block_diag(jacobian, 1.0)
+    beside = len(found.hessian) - k * q
+    if beside:
+        # Noise or outliers.
+        jacobian = block_diag(jacobian, np.eye(beside))
     hessian = jacobian.T @ found.hessian @ jacobian
     slopes = np.einsum(
         "ke,eij->kij", found.gradient[: k * q].reshape(k, q)[:, 1 + d :], symmetric_basis(d)
@@ -324,7 +355,7 @@ def _mean_directions(root: Array, free: Booleans) -> Array:
     return np.linalg.qr(np.linalg.solve(root, np.eye(len(free))[:, free]))[0]
 
 
-def _complete(found: Information, mixture: Mixture, jacobian: Array, noise: Noise | None) -> Array:
+def _complete(found: Information, mixture: Mixture, jacobian: Array, beside: Array) -> Array:
     """Information (m,) about each parameter if the labels were known."""
     d = mixture.n_features
     rows, columns = np.tril_indices(d)
@@ -332,10 +363,7 @@ def _complete(found: Information, mixture: Mixture, jacobian: Array, noise: Nois
     each = np.concatenate(([0.0], np.ones(d), entries))
     diagonal = found.counts[:, np.newaxis] * each
     diagonal[:, 0] = found.counts / mixture.weights**2
-    own = diagonal.ravel()
-    if noise is not None:
-        total = found.counts.sum() / (1.0 - noise.weight)
-        own = np.append(own, total / (noise.weight * (1.0 - noise.weight)))
+    own = np.append(diagonal.ravel(), beside)
     out = np.einsum("p,pm,pm->m", own, jacobian, jacobian)
     # A direction that turns a sphere has none; any positive number will do.
     return np.asarray(np.where(out > 0.0, out, 1.0))

@@ -104,7 +104,9 @@ def test_weights_repeat_rows():
     repeated = GaussianMixture(2, noise_component=True, random_state=0).fit(np.repeat(x, v, axis=0))
     assert weighted.noise_.weight == pytest.approx(repeated.noise_.weight, rel=1e-6)
     one, other = weighted.standard_errors(), repeated.standard_errors()
-    assert one.noise_weight == pytest.approx(other.noise_weight, rel=1e-5)
+    assert one.extras["weight[noise]"][1] == pytest.approx(
+        other.extras["weight[noise]"][1], rel=1e-5
+    )
 
 
 def test_standard_errors_are_those_of_refits():
@@ -118,7 +120,7 @@ def test_standard_errors_are_those_of_refits():
         made = GaussianMixture(2, noise_component=True, random_state=0).fit(x[again])
         refits.append([made.noise_.weight, *made.weights_, *made.means_.ravel()])
     spread = np.std(refits, axis=0)
-    own = [found.noise_weight, *found.weights, *found.means.ravel()]
+    own = [found.extras["weight[noise]"][1], *found.weights, *found.means.ravel()]
     # The relative error of a standard deviation of 200 numbers is 5 %: four of them, and what the
     # box of resampled rows adds.
     assert_allclose(own, spread, rtol=0.25)

@@ -21,6 +21,7 @@
 #include <optional>
 
 #include "em/anderson.hpp"
+#include "em/contamination.hpp"
 #include "em/held.hpp"
 #include "em/m_step.hpp"
 #include "likelihood/pairwise_summation.hpp"
@@ -34,6 +35,7 @@ struct Model {
     ConstVector ridge;  // (D,), or none: a variance to add to every component's
     std::optional<Prior> prior;
     std::optional<Held> held;
+    bool contaminated = false;  // Gaussians are pairs
 };
 
 struct StopRule {
@@ -70,10 +72,15 @@ class EM {
 public:
     // theta: the start, and the end. sums: those of the E-step at theta.
     EM(const Rows &rows, const Model &model, Parameters<Axes> theta, Sums<Axes> sums, Index threads)
-        : model_(model), k_(theta.k), d_(theta.d), theta_(theta), sums_(sums),
-          has_noise_(!rows.known.noise.empty()), passes_(rows, k_, threads), mixture_(k_, d_),
-          history_(k_, d_), image_all_(theta.all.size()), trial_all_(theta.all.size()),
-          trial_sums_(sums.all.size()), pseudo_counts_(k_) {
+        : model_(model), k_(theta.k), d_(theta.d), n_components_(model.contaminated ? k_ / 2 : k_),
+          theta_(theta), sums_(sums), has_noise_(!rows.known.noise.empty()),
+          passes_(rows, k_, threads), mixture_(k_, d_), history_(k_, d_),
+          image_all_(theta.all.size()), trial_all_(theta.all.size()), trial_sums_(sums.all.size()),
+          pseudo_counts_(n_components_) {
+        if (model.contaminated) {
+            tied_ = Numbers(Sums<Axes>::size(n_components_, d_));
+            masses_ = Numbers(n_components_);
+        }
         image_ = {image_all_, k_, d_};
         trial_ = {trial_all_, k_, d_};
         if (!model.prior) return;
@@ -124,13 +131,13 @@ private:
     // Where the iterations of an M-step begin that is to be no worse than theta: at theta's own
     // volumes and axes. Those that go on to their end find the volumes from nothing.
     MStepState state_at_theta(bool exact) {
-        MStepState state = initial_state(model_.structure, k_, d_);
+        MStepState state = initial_state(model_.structure, n_components_, d_);
         for (Index c = 0; c < state.log_volumes.size() && !exact; ++c)
             for (Index j = 0; j < d_; ++j)
                 state.log_volumes[c] -=
                     2.0 * std::log(pivot(mixture_.factors[c], j)) / static_cast<double>(d_);
         if constexpr (Axes == 3) {
-            if (model_.structure.has_common_axes()) begin_common_axes(theta_.covariances(), state);
+            if (model_.structure.has_common_axes()) begin_common_axes(of_components(theta_), state);
         }
         return state;
     }
@@ -156,7 +163,8 @@ private:
     }
 
     void observe(double enough) {
-        Numbers counts = pseudo_counts_;
+        Numbers counts(k_);
+        if (model_.prior) assign(counts, pseudo_counts_);
         accumulate(counts, sums_.counts());
         history_.observe(theta_, image_, counts, mixture_);
         remaining = history_.remaining(enough);
@@ -216,22 +224,72 @@ private:
             share_rest(*model_.held, theta_.weights(), weights);
         else if (!has_noise_)
             scale(weights, 1.0 / sum(weights));
-        if (model_.structure.is_closed_under_mixing() || holds_covariances()) return 0;
-        const View<double, Axes> covariances = trial_.covariances();
-        auto scatters = zeros_like(covariances);
-        for (Index c = 0; c < k_; ++c)
-            add_scaled(scatters[c].flat(), weights[c], covariances[c].flat());
-        return maximise_covariances<Axes>(model_.structure, weights, scatters, state, EFFORT,
-                                          covariances);
+        const View<double, Axes> covariances = of_components(trial_);
+        Index bad = 0;
+        if (!model_.structure.is_closed_under_mixing() && !holds_covariances()) {
+            auto scatters = zeros_like(covariances);
+            Numbers sizes(n_components_);
+            for (Index c = 0; c < k_; ++c) sizes[c % n_components_] += weights[c];
+            for (Index c = 0; c < n_components_; ++c)
+                add_scaled(scatters[c].flat(), sizes[c], covariances[c].flat());
+            bad = maximise_covariances<Axes>(model_.structure, sizes, scatters, state, EFFORT,
+                                             covariances);
+        }
+        for (Index c = 0; c < n_components_ && model_.contaminated && bad == 0; ++c) {
+            const double weight = weights[c] + weights[c + n_components_];
+            contamination::split(trial_, c, weight, weights[c] / weight);
+            const auto second = trial_.covariances()[c + n_components_];
+            if (!contamination::inflate(trial_, c, second)) bad = c + 1;
+        }
+        return bad;
+    }
+
+    // The covariances of the components: of a pair, that of its first Gaussian.
+    View<double, Axes> of_components(Parameters<Axes> of) const {
+        return of.covariances().part(0, n_components_);
+    }
+
+    // The sums of the components; `masses` are what their means divide by.
+    Sums<Axes> sums_of_components(ConstVector &masses) {
+        if (!model_.contaminated) {
+            masses = sums_.counts();
+            return sums_;
+        }
+        const Sums<Axes> out{tied_, n_components_, d_};
+        contamination::tie(theta_, sums_, out, masses_);
+        masses = masses_;
+        return out;
+    }
+
+    // Second Gaussians of pairs, given their first; 0, or 1 + a component without a covariance.
+    Index complete_pairs(ConstMatrix steps) {
+        auto scatter = zeros_like(theta_.covariances()[0]);
+        for (Index c = 0; c < n_components_; ++c) {
+            const Index twin = c + n_components_;
+            const double n = sums_.counts()[twin], own = sums_.counts()[c];
+            contamination::split(image_, c, image_.weights()[c], own / (own + n));
+            if (n > EPSILON * own) {
+                scatter_about(n, sums_.firsts()[twin], sums_.seconds()[twin], steps[c],
+                              scatter.view());
+                scale(scatter.flat(), 1.0 / n);
+            } else {
+                assign(scatter.flat(), image_.covariances()[c].flat());
+                scale(scatter.flat(), contamination::inflation(theta_, c));
+            }
+            if (!contamination::inflate(image_, c, scatter.view())) return c + 1;
+        }
+        return 0;
     }
 
     // The M-step from theta, into the image. 0, or 1 + the component that it leaves without rows or
     // without a covariance.
     Index m_step(bool exact) {
-        const ConstVector counts = sums_.counts();
+        ConstVector masses;
+        const Sums<Axes> sums = sums_of_components(masses);
+        const ConstVector counts = sums.counts();
         double excess_total = 0.0, least = INFINITE;
         Index fewest = 0;
-        for (Index c = 0; c < k_; ++c) {
+        for (Index c = 0; c < n_components_; ++c) {
             const double excess = model_.prior ? model_.prior->concentration[c] - 1.0 : 0.0;
             excess_total += excess;
             image_.weights()[c] = counts[c] + excess;
@@ -239,29 +297,32 @@ private:
             if (counts[c] + excess < least) least = counts[c] + excess, fewest = c;
         }
         if (!(least >= EPSILON * sums_.weight())) return fewest + 1;
-        for (double &weight : image_.weights()) weight /= sums_.weight() + excess_total;
+        scale(image_.weights().part(0, n_components_), 1.0 / (sums_.weight() + excess_total));
         if (model_.held) share_rest(*model_.held, theta_.weights(), image_.weights());
-        Numbers sizes = pseudo_counts_, steps(d_);
+        Numbers sizes = pseudo_counts_;
+        Table steps(n_components_, d_);
         accumulate(sizes, counts);
-        auto scatters = zeros_like(theta_.covariances());
-        for (Index c = 0; c < k_; ++c) {
-            mean_steps(c, steps);
-            for (Index j = 0; j < d_; ++j) image_.means()(c, j) = theta_.means()(c, j) + steps[j];
-            scatter_about(counts[c], sums_.firsts()[c], sums_.seconds()[c], steps.view(),
+        auto scatters = zeros_like(of_components(theta_));
+        for (Index c = 0; c < n_components_; ++c) {
+            mean_steps(c, masses[c], sums.firsts()[c], steps[c]);
+            for (Index j = 0; j < d_; ++j)
+                image_.means()(c, j) = theta_.means()(c, j) + steps(c, j);
+            scatter_about(masses[c], sums.firsts()[c], sums.seconds()[c], steps.view()[c],
                           scatters[c]);
             // N_k times the ridge: for most structures as good as adding it to the covariances.
             for (Index j = 0; j < model_.ridge.size(); ++j)
                 pivot(scatters[c], j) += counts[c] * model_.ridge[j];
         }
         if (model_.prior) add_pseudo_scatter(scatters);
-        return maximise_free_covariances(sizes, scatters, exact);
+        const Index bad = maximise_free_covariances(sizes, scatters, exact);
+        return bad > 0 || !model_.contaminated ? bad : complete_pairs(steps);
     }
 
     bool holds_covariances() const { return model_.held && Held::all(model_.held->covariances); }
 
     // The covariances' part of the M-step. Components of which some are held share nothing.
     Index maximise_free_covariances(Vector sizes, View<double, Axes> scatters, bool exact) {
-        const View<double, Axes> covariances = image_.covariances();
+        const View<double, Axes> covariances = of_components(image_);
         const auto put = [&](View<double, Axes> to) {
             for (Index c = 0; model_.held && c < k_; ++c)
                 if (model_.held->covariances[c])
@@ -281,9 +342,7 @@ private:
 
     // Steps to the mean that maximises the (penalised) expected log-likelihood given covariances:
     // A / N, or (N Sigma^-1 + S^-1) step = Sigma^-1 A + S^-1 (m - mu) under a prior N(m, S).
-    void mean_steps(Index c, Vector out) {
-        const ConstVector a = sums_.firsts()[c];
-        const double n = sums_.counts()[c];
+    void mean_steps(Index c, double n, ConstVector a, Vector out) {
         if (model_.held && model_.held->has_means(c)) return free_mean_steps(c, out);
         if (!model_.prior) {
             for (Index j = 0; j < d_; ++j) out[j] = a[j] / n;
@@ -360,7 +419,7 @@ private:
     }
 
     const Model &model_;
-    const Index k_, d_;
+    const Index k_, d_, n_components_;  // k_ Gaussians
     Parameters<Axes> theta_;
     Sums<Axes> sums_;
     const bool has_noise_;  // whose weight is what the components' leave of 1
@@ -368,6 +427,7 @@ private:
     Gaussians<Axes> mixture_;  // theta's, factored, between E-steps
     Acceleration<Axes> history_;
     Numbers image_all_, trial_all_, trial_sums_;
+    Numbers tied_, masses_;       // of pairs as components
     Numbers pseudo_counts_;       // rows that the covariances' prior counts for, (K,)
     Owned<double, Axes> scales_;  // its scales, given or expected, of each group
     Parameters<Axes> image_, trial_;
