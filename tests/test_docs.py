@@ -108,6 +108,7 @@ def analysis():
         "bayesgmm": bayesgmm,
         "X": X,
         "x": X,
+        "y": fit.predict(X),
         "df": pd.DataFrame(X),
         "fit": fit,
         "gm": fit,

@@ -1,5 +1,6 @@
 """The estimator: scikit-learn's GaussianMixture, exact."""
 
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from copy import copy
@@ -16,7 +17,7 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import NotFittedError as SklearnNotFittedError
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 from sklearn.utils._param_validation import InvalidParameterError as SklearnInvalidParameterError
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from bayesgmm.arguments import check_choice, check_count, check_number, did_you_mean
 from bayesgmm.arrays import Array, Indices, Integers
@@ -35,12 +36,22 @@ from bayesgmm.errors import (
     EstimatorParameterError,
     InputError,
     InvalidParameterError,
+    ModelFormatError,
     NotFittedError,
 )
+from bayesgmm.estimator.columns import check_columns, keep_columns
 from bayesgmm.estimator.fit_plots import plot_fit
 from bayesgmm.estimator.fit_summary import cell_of, summarise
 from bayesgmm.estimator.fitted_rows import check_fitted_rows, kept_rows
 from bayesgmm.estimator.information_criteria import Criteria, information_criteria
+from bayesgmm.estimator.saved_fit import (
+    VALUES,
+    FitResults,
+    load_estimator,
+    restore,
+    results_of,
+    save_estimator,
+)
 from bayesgmm.estimator.words import ErrorMethod, Missing, Order, Picture, Start, Words
 from bayesgmm.likelihood.outliers import memberships, outlier_probabilities
 from bayesgmm.likelihood.responsibilities import membership
@@ -381,14 +392,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         if previous is not None and self.__sklearn_is_fitted__():
             self._check_previous(previous, settings, d)
         found = fit_mixture(data, weights, settings)
-        # Column names and their number are scikit-learn's business, in its words.
-        if _are_plain(X):
-            _check_feature_names(self, X, reset=True)
-        elif data.feature_names is None:
-            self.__dict__.pop("feature_names_in_", None)
-        else:
-            self.feature_names_in_ = np.array(data.feature_names, dtype=object)
-        self.n_features_in_ = d
+        keep_columns(self, X, data)
         self._held: HeldParameters | None = held
         self._store(found, structure, data.feature_names)
         self._fitted: Fitted | None = None
@@ -990,6 +994,44 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         data = data._replace(feature_names=self.mixture_.feature_names)
         return plot_fit(self, kind, data, **options)
 
+    # --- saving -------------------------------------------------------------------------------
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The fitted estimator as JSON text, exact to the last bit; also written to `path`.
+
+        The parameters and all results of the fit, but not the rows: methods that need the rows take
+        them as X. `sample_weight`, `error_covariances` and `labels` of the fit come along, so that
+        the same rows give the same figures.
+
+        Raises
+        ------
+        InputError
+            If a parameter is of a kind that a file cannot hold, such as a function or a generator
+            of random numbers.
+        """
+        self._check_fitted()
+        return save_estimator(self, results_of(self), VALUES, path)
+
+    @classmethod
+    def from_json(cls, source: str | bytes | os.PathLike[str]) -> "GaussianMixture":
+        """Read a fitted estimator from JSON text or from the path of a file. No code is run.
+
+        Raises
+        ------
+        ModelFormatError
+            If the text is damaged, foreign, longer than 64 MB, or of a newer version.
+        FileNotFoundError
+            If `source` is a `Path` and there is no such file.
+        """
+        made: GaussianMixture
+        made, results = load_estimator(cls, source, FitResults, VALUES)
+        try:
+            made._check_parameters()
+        except EstimatorParameterError as error:
+            raise ModelFormatError(f"The model has a wrong parameter: {error}") from error
+        restore(made, results)
+        return made
+
     # --- scikit-learn's conventions -----------------------------------------------------------
 
     def _check_fitted(self) -> None:
@@ -1001,27 +1043,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     def _check_same(self, X: Any, error_covariances: ArrayLike | None = None) -> Data:
         """The same check as in fit, and the columns of the fit."""
         self._check_fitted()
-        if _are_plain(X):
-            try:
-                _check_feature_names(self, X, reset=False)
-            except ValueError as error:
-                raise InputError(str(error)) from None
         allow_nan = self.missing != "raise"
         data = check_data(
             X, allow_nan=allow_nan, allow_unseen=allow_nan, error_covariances=error_covariances
         )
-        if data.X.shape[1] != self.n_features_in_:
-            # The words that scikit-learn's own checks look for.
-            raise InputError(
-                f"X has {data.X.shape[1]} features, but {type(self).__name__} is expecting "
-                f"{self.n_features_in_} features as input."
-            )
-        fitted = getattr(self, "feature_names_in_", None)
-        if not _are_plain(X) and fitted is not None and data.feature_names != tuple(fitted):
-            raise InputError(
-                f"The feature names should match those of the fit: {tuple(fitted)}, not "
-                f"{data.feature_names}."
-            )
+        check_columns(self, X, data)
         if error_covariances is None and data.errors is None:
             data = data._replace(errors=self.errors_of(data.X))
         return data
@@ -1061,24 +1087,6 @@ def _as_float(name: str, value: Any) -> float | None:
     return None if value is None else check_number(name, value, holds=lambda _: True)
 
 
-def _check_feature_names(estimator: GaussianMixture, X: Any, *, reset: bool) -> None:
-    """Store the names of X's columns if `reset`, or compare them with those of the fit."""
-    validate_data(estimator, X, reset=reset, skip_check_array=True, ensure_2d=False)
-
-
 def _digest(x: Array) -> bytes:
     """A fingerprint of rows."""
     return blake2b(np.ascontiguousarray(x), digest_size=16).digest()
-
-
-def _are_plain(X: Any) -> bool:
-    """True if X has no column names or distinct texts, which scikit-learn's check accepts.
-
-    It refuses frames with repeated names, or names of several types, that a file may well have.
-    """
-    if isinstance(X, Data):
-        return X.feature_names is None
-    names = getattr(X, "columns", None)
-    if names is None:
-        return True
-    return all(isinstance(each, str) for each in names) and len(set(names)) == len(names)

@@ -241,16 +241,15 @@ def select_mixture(
     if weights is not None:
         data, weights = data.take(weights > 0.0), weights[weights > 0.0]
     x = data.X
-    ks = _check_components(n_components)
-    chosen = _check_structures(covariance_type, x.shape[1])
-    notes = _impossible(x, data.feature_names, ks, chosen)
+    ks = check_components(n_components)
+    chosen = check_structures(covariance_type, x.shape[1])
     folds = _folds(len(x), generator) if criterion == "cv" else []
     with progress(progressbar) as bar:
         advance = partial(bar.advance, bar.add_task("Fitting the grid", total=1 + len(folds)))
         search = partial(
-            _search, ratio=ratio, equal_weights=equal_weights, rng=generator, advance=advance
+            fit_grid, ratio=ratio, equal_weights=equal_weights, rng=generator, advance=advance
         )
-        models, interrupted = search(data, weights, ks, chosen, notes)
+        models, interrupted = search(data, weights, ks, chosen)
         if interrupted and (folds or not any(model.admissible for model in models)):
             raise KeyboardInterrupt
         held_out = [_held_out(data, weights, test, ks, chosen, search) for test in folds]
@@ -265,7 +264,7 @@ def select_mixture(
         selected = _best_model(models, table, criterion)
         try:
             settings = {"eigenvalue_ratio": ratio, "equal_weights": equal_weights}
-            best = _fit_best(X, models[selected], settings, sample_weight, error_covariances)
+            best = fit_candidate(X, models[selected], settings, sample_weight, error_covariances)
             break
         except FitError:
             # Collapsed nearer to convergence than the search went: the next model is tried.
@@ -276,7 +275,8 @@ def select_mixture(
     return Selection(table, best, criterion, len(x), interrupted)
 
 
-def _check_components(n_components: int | Iterable[int]) -> list[int]:
+def check_components(n_components: int | Iterable[int]) -> list[int]:
+    """Return the K of a grid in ascending order."""
     words = "an integer or a sequence of integers, the K of the grid"
     single = isinstance(n_components, Integral)
     ks = [n_components] if single else check_members("n_components", n_components, words)
@@ -285,7 +285,8 @@ def _check_components(n_components: int | Iterable[int]) -> list[int]:
     return sorted({check_count("n_components", k) for k in ks})
 
 
-def _check_structures(words: CovarianceType | Iterable[CovarianceType], d: int) -> list[Structure]:
+def check_structures(words: CovarianceType | Iterable[CovarianceType], d: int) -> list[Structure]:
+    """Return the structures of a grid for D features; "all" are fourteen, or E and V for one."""
     if isinstance(words, str) and words == "all":
         words = ("E", "V") if d == 1 else (*_DIAGONAL, *_FULL)
     kinds = "'all', a covariance structure or a sequence of them"
@@ -348,22 +349,22 @@ def _rows_needed(structure: Structure, k: int, d: int) -> int:
     return k + (1 if structure.diagonal else d)
 
 
-def _search(
+def fit_grid(
     data: Data,
     weights: Array | None,
     ks: Sequence[int],
     chosen: Sequence[Structure],
-    notes: dict[tuple[int, Structure], str],
     *,
     ratio: float,
-    equal_weights: bool,
     rng: np.random.Generator,
     advance: Callable[[float], None],
+    equal_weights: bool = False,
 ) -> tuple[list[Candidate], bool]:
     """Models in the order of K, then of the structures, and whether Ctrl-C ended the search.
 
-    Models in `notes` have no fit.
+    Models that cannot be fitted to the rows have a note with the reason.
     """
+    notes = _impossible(data.X, data.feature_names, ks, chosen)
     wanted = {k: [each for each in chosen if (k, each) not in notes] for k in ks}
     scaled, unit = (None, 1.0) if weights is None else about_one(weights)
     fits, interrupted = search_grid(
@@ -433,8 +434,7 @@ def _held_out(
     train, held = data.take(rest), data.take(test)
     own = np.ones(len(test)) if weights is None else weights[test]
     of_train = None if weights is None else weights[rest]
-    notes = _impossible(train.X, data.feature_names, ks, chosen)
-    models, interrupted = search(train, of_train, ks, chosen, notes)
+    models, interrupted = search(train, of_train, ks, chosen)
     if interrupted:
         raise KeyboardInterrupt
     values = []
@@ -464,7 +464,7 @@ def _best_model(models: Sequence[Candidate], table: "pd.DataFrame", criterion: s
     return int(np.argmin(np.where(admissible, values, np.inf)))
 
 
-def _fit_best(
+def fit_candidate(
     X: Any,
     model: Candidate,
     settings: dict[str, Any],

@@ -303,6 +303,30 @@ def table():
         "criterion": WORD, "eigenvalue_ratio": ["a", 0.5, NAN, None, [], True], "rng": RNG,
         "equal_weights": ["a", None, [], 1, {}],
     }  # fmt: skip
+    sound = {"X": t.X, "y": t.fit.predict(t.X)}
+    classes = ["a", 5, None, [], [0.5] * 60, [0] * 7, [[0, 1]] * 60, [NAN] * 60, {}]
+    yield "GaussianMixtureClassifier", _classifier, {}, {
+        "n_components": ["a", 2.0, NAN, None, True, 0, [], {}, [1, 2.0], ["2"], [0], [[1]]],
+        "covariance_type": ["zzz", 3, None, [], {}, [3], ["full", "zzz"]], "family": WORD,
+        "criterion": WORD, "class_prior": ["a", 5, [0.5], [0.5, 0.6], [1.0, 0.0], [NAN, 1.0], {}],
+        "missing": WORD, "random_state": RNG,
+    }  # fmt: skip
+    weighted_classes = weighted | {"y": classes}
+    yield "GaussianMixtureClassifier.fit", _classifier().fit, sound, weighted_classes
+    yield (
+        "GaussianMixtureClassifier.brier_score",
+        _classifier().brier_score,
+        sound,
+        weighted_classes,
+    )
+    for method in ("predict", "predict_proba", "predict_log_proba"):
+        name = f"GaussianMixtureClassifier.{method}"
+        yield name, getattr(_classifier(), method), {"X": t.X}, rows
+    yield "GaussianMixtureClassifier.summary", _classifier().summary, {}, {}
+    for name, made in ("GaussianMixture", t.fit), ("GaussianMixtureClassifier", _classifier()):
+        yield f"{name}.to_json", made.to_json, {}, {"path": PATH}
+        text = made.to_json()
+        yield f"{name}.from_json", made.from_json, {"source": text}, {"source": DOCUMENT}
     yield "Selection.ranked", owned("selection", "ranked"), {}, {}
     yield "Selection.to_mclust", owned("selection", "to_mclust"), {}, {}
     yield "Selection.summary", owned("selection", "summary"), {}, {"top": COUNT}
@@ -458,6 +482,11 @@ def _but(kind, *allowed):
 
 def _fitted(**arguments):
     return bayesgmm.GaussianMixture(**arguments).fit(things().X)
+
+
+def _classifier(**arguments):
+    fit = bayesgmm.GaussianMixtureClassifier(**{"covariance_type": "EII", **arguments})
+    return fit.fit(things().X, things().fit.predict(things().X))
 
 
 def _method_of_a_fit(method):
