@@ -44,8 +44,8 @@ from .selection.combining_components import Merging as Merging
 from .selection.combining_components import merge_components as merge_components
 from .selection.likelihood_ratio_test import BootstrapLRT as BootstrapLRT
 from .selection.likelihood_ratio_test import bootstrap_lrt as bootstrap_lrt
-from .selection.model_selection import Selection as Selection
 from .selection.model_selection import select_mixture as select_mixture
+from .selection.selection_result import Selection as Selection
 from .simulation.misclassification import overlap as overlap
 from .simulation.random_mixtures import random_mixture as random_mixture
 from .simulation.simulate import Simulation as Simulation

@@ -10,7 +10,7 @@ from bayesgmm.cli.options import count_option, data_options, result_options, spl
 from bayesgmm.cli.output import Results, heard_warnings, json_text
 
 if TYPE_CHECKING:
-    from bayesgmm.selection.model_selection import Selection
+    from bayesgmm.selection.selection_result import Selection
 
 
 @click.command()

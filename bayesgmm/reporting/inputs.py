@@ -22,7 +22,7 @@ from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.plots.style import short
 from bayesgmm.posterior.draws import Draws, variable_names, with_stored_errors
 from bayesgmm.reporting.parts import UnavailableError
-from bayesgmm.selection.model_selection import Selection
+from bayesgmm.selection.selection_result import Selection
 from bayesgmm.uncertainty.standard_errors import StandardErrors
 from bayesgmm.verdicts.switching import LabelSwitching, label_switching
 
