@@ -13,6 +13,8 @@ from .em.spurious import Degeneracy as Degeneracy
 from .em.spurious import Fault as Fault
 from .estimator.alignment import align as align
 from .estimator.gaussian_mixture import GaussianMixture as GaussianMixture
+from .explorer.explore import explore as explore
+from .explorer.explorer_page import Explorer as Explorer
 from .labels.consistent_draws import responsibilities as responsibilities
 from .labels.relabelling import relabel as relabel
 from .mixture.decision_boundaries import Boundaries as Boundaries
@@ -65,6 +67,7 @@ __all__ = [
     "ConditionalMoments",
     "Dataset",
     "Degeneracy",
+    "Explorer",
     "Fault",
     "Gamma",
     "GaussianMixture",
@@ -89,6 +92,7 @@ __all__ = [
     "co_clustering",
     "compare_engines",
     "errors",
+    "explore",
     "filled_components",
     "label_switching",
     "likelihood",
