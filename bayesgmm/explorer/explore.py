@@ -16,7 +16,7 @@ from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.explorer.explorer_page import BEST, Explorer, assemble
 from bayesgmm.explorer.panels import Panel, empty_panel, fitted_panel, marked_curve
 from bayesgmm.reporting.build import check_texts, made, subtitle_of
-from bayesgmm.reporting.inputs import Inputs, gather
+from bayesgmm.reporting.inputs import Inputs, gather, label_texts
 from bayesgmm.reporting.mixture_pictures import Drawing
 from bayesgmm.reporting.parts import Section
 from bayesgmm.reporting.sections.model_choice import choice_section
@@ -101,6 +101,7 @@ def explore(
     """
     check_texts(title=title, source=source, command=command)
     data = check_data(X, allow_nan=True, error_covariances=error_covariances)
+    labels = label_texts(labels, len(data.X))
     selection = select_mixture(
         data,
         n_components,
@@ -126,7 +127,7 @@ def explore(
                 drawn[k, code] = fitted_panel(inputs, fits[k, code], code)
                 bar.advance(task)
             panels = _arranged(drawn, best, table, choosable=choosable)
-            choice = _choice(inputs, table, list(panels.values()), choosable=choosable)
+            choice = _choice(inputs, table, [*dict.fromkeys(panels.values())], choosable=choosable)
             name = title or "Gaussian mixtures"
             return assemble(name, subtitle_of(inputs), panels, choice, selection, command)
 

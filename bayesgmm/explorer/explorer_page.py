@@ -1,6 +1,6 @@
 """The page of an explorer, whose reader chooses K and structure by native radio buttons."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import bayesgmm
@@ -79,7 +79,7 @@ def assemble(
         A command line that produces the same page.
     """
     structures = dict.fromkeys(code for _, code in panels)
-    shown: Sequence[Panel] = list({each.key: each for each in panels.values()}.values())
+    shown = [*dict.fromkeys(panels.values())]
     html = rendered(
         "explorer.html.j2",
         room="bayesgmm.explorer",

@@ -88,7 +88,7 @@ def empty_panel(n_components: int, notes: Mapping[str, str], structure: str = ""
     """The panel of a model without a fit, or of a K without any: the notes by structure."""
     codes: dict[str, list[str]] = {}
     for code, note in notes.items():
-        codes.setdefault(note, []).append(code)
+        codes.setdefault(note.rstrip("."), []).append(code)
     reasons = [
         f"{listed(those)}: {note}." if len(codes) > 1 else f"{note[:1].upper()}{note[1:]}."
         for note, those in codes.items()

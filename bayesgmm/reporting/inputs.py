@@ -206,7 +206,7 @@ def gather(
         posterior=posterior,
         variables=variables,
         truth=mixtures.get("truth"),
-        labels=_labels(labels, n),
+        labels=label_texts(labels, n),
         selection=_selection(selection),
         selected=selection.best if isinstance(selection, Selection) else None,
         command=command,
@@ -219,7 +219,7 @@ def _with_errors(data: Data, em: GaussianMixture | None, posterior: Any) -> Data
     return with_stored_errors(posterior, with_errors_of(em, data))
 
 
-def _labels(labels: Any, n: int) -> tuple[str, ...] | None:
+def label_texts(labels: Any, n: int) -> tuple[str, ...] | None:
     """Labels as text, one for each row."""
     if labels is None:
         return None

@@ -103,7 +103,8 @@ class Selection(Result):
                 "models that it has."
             )
         if ranked.empty:
-            raise FitError(f"The model has no admissible fit: {among['note'].iloc[0]}.")
+            note = among["note"].iloc[0].rstrip(".")
+            raise FitError(f"The model has no admissible fit: {note}.")
         model, rows = self._models[k, ranked["covariance_type"].iloc[0]], kept_rows(best)
         return converged(rows, model, best.eigenvalue_ratio, best.weights_of(rows.X), None)
 
