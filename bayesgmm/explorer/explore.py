@@ -95,9 +95,9 @@ def explore(
     Examples
     --------
     >>> from bayesgmm import explore, load_dataset
-    >>> page = explore(load_dataset("faithful").X, range(1, 4), ["EEE", "VVV"])
+    >>> page = explore(load_dataset("faithful").X, range(1, 5), ["EEE", "VVV"])
     >>> page.numbers["models"][2]["status"]
-    'K = 2, EEE: BIC 2,325.19, 10.89 above the smallest'
+    'K = 2, VVV: BIC 2,322.19, 7.90 above the smallest'
     """
     check_texts(title=title, source=source, command=command)
     data = check_data(X, allow_nan=True, error_covariances=error_covariances)

@@ -67,7 +67,11 @@ def test_errors_leave_no_file(bayesgmm_command, tmp_path):
         (("faithful", "-k", 2, "--min-components", 3), 2, "--min-components 3 is more"),
         (("faithful", "--structures", "ABC"), 2, "ABC"),
         (("nothing.csv",), 1, "There is no file"),
-        (("faithful", "--min-components", 300, "-k", 301), 1, "No model of the grid has an admissible fit"),
+        (
+            ("faithful", "--min-components", 300, "-k", 301),
+            1,
+            "No model of the grid has an admissible fit",
+        ),
     ]:
         result = bayesgmm_command("explore", *arguments, "-o", output)
         assert result.exit_code == status, result.output

@@ -190,13 +190,15 @@ def test_every_number_is_in_the_document(page, tmp_path):
 
 
 def test_after_ctrl_c_the_page_has_what_was_fitted(monkeypatch, faithful):
-    # The third sweep of the search is cut off: each model has a fit, but not its last one.
-    interrupt_after(monkeypatch, 4 * 2 * 2 + 3)
-    page = explore(faithful, range(1, 5), ["EEE", "VVV"], progressbar=False)
+    grid = ([1, 2], ["EEE", "VVV"])
+    # In the last of three sweeps over four models, and in the first.
+    interrupt_after(monkeypatch, 9)
+    page = explore(faithful, *grid, progressbar=False)
     assert page.numbers["interrupted"]
     assert "interrupted before the end" in page.numbers["subtitle"]
+    assert not any("no_fit" in each for each in page.numbers["models"])
     monkeypatch.undo()
-    interrupt_after(monkeypatch, 3)
-    page = explore(faithful, range(1, 5), ["EEE", "VVV"], progressbar=False)
+    interrupt_after(monkeypatch, 1)
+    page = explore(faithful, *grid, progressbar=False)
     reasons = [each["no_fit"] for each in models(page).values() if "no_fit" in each]
     assert ["Not fitted: the search was interrupted."] in reasons
