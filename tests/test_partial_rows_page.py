@@ -55,9 +55,8 @@ def names_for(what, code="VVV"):
 @cache
 def posterior_of(what):
     names = names_for(what)
-    errors = {} if what == "weights" else names["extra"]
     posterior = bayesgmm.sample_posterior(
-        names["X"], 2, draws=60, tune=100, chains=2, rng=0, progressbar=False, **errors
+        names["X"], 2, draws=60, tune=100, chains=2, rng=0, progressbar=False, **names["extra"]
     )
     return bayesgmm.relabel(posterior)
 

@@ -61,6 +61,7 @@ def memberships(
 ) -> tuple[Array, Array]: ...
 def drawn_tables(
     x: Array,
+    row_weights: Array | None,
     shift: Array,
     scale: Array,
     errors: Array | None,
@@ -73,6 +74,7 @@ def drawn_tables(
 ) -> tuple[int, Array, Array]: ...
 def drawn_average(
     x: Array,
+    row_weights: Array | None,
     shift: Array,
     scale: Array,
     errors: Array | None,
@@ -85,6 +87,7 @@ def drawn_average(
 ) -> tuple[int, Array]: ...
 def drawn_densities(
     x: Array,
+    row_weights: Array | None,
     shift: Array,
     scale: Array,
     errors: Array | None,
@@ -120,6 +123,7 @@ def log_densities(
 ) -> Array: ...
 def problem(
     x: Array,
+    row_weights: Array | None,
     shift: Array,
     scale: Array,
     errors: Array | None,

@@ -27,24 +27,33 @@ class Data(NamedTuple):
         True if entries are NaN.
     errors : (n, D), (n, D * D), (1, D) or (1, D * D), optional
         Variances or covariances of the rows' measurement errors; one row for all of them.
+    weights : (n,), optional
+        The number of times that each row counts in a posterior. Fits keep theirs beside the rows.
     """
 
     X: Array
     feature_names: Names
     has_missing: bool = False
     errors: Array | None = None
+    weights: Array | None = None
 
     @property
     def partial(self) -> bool:
         """True if rows were seen in part, or through noise."""
         return self.has_missing or self.errors is not None
 
+    @property
+    def total(self) -> float:
+        """The number of rows, or the sum of their weights."""
+        return float(len(self.X) if self.weights is None else self.weights.sum())
+
     def take(self, chosen: Indices | Booleans) -> "Data":
         """Some of the rows."""
         errors = self.errors
         if errors is not None and len(errors) > 1:
             errors = errors[chosen]
-        return self._replace(X=self.X[chosen], errors=errors)
+        weights = None if self.weights is None else self.weights[chosen]
+        return self._replace(X=self.X[chosen], errors=errors, weights=weights)
 
 
 def check_data(

@@ -7,7 +7,7 @@ import numpy as np
 from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import Structure, structures
 from bayesgmm.errors import InvalidParameterError
-from bayesgmm.likelihood.scaling import fit_units
+from bayesgmm.likelihood.scaling import fit_units, moments
 from bayesgmm.mixture.mixture import Mixture
 
 # The least weight at which a chain starts: the coordinates of a weight of 0 are infinite.
@@ -135,7 +135,11 @@ class Coordinates:
 
 
 def coordinates(
-    x: Array, n_components: int, structure: Structure, near: Mixture | None = None
+    x: Array,
+    n_components: int,
+    structure: Structure,
+    near: Mixture | None = None,
+    row_weights: Array | None = None,
 ) -> Coordinates:
     """The coordinates for a posterior of these rows.
 
@@ -147,6 +151,7 @@ def coordinates(
     near : Mixture, optional
         A mixture of high posterior density, whose pooled covariance within components makes the
         frame. None: the columns' standard deviations make it.
+    row_weights : ndarray of shape (n,), optional
 
     Raises
     ------
@@ -155,9 +160,9 @@ def coordinates(
     """
     d = x.shape[1]
     groups, axes = free_blocks(structure, n_components, d)
-    units = fit_units(x, None, structure)
+    units = fit_units(x, row_weights, structure)
     if near is None:
-        within = np.diag(np.var((x - units.shift) * units.scale, axis=0))
+        within = np.diag(np.square(moments(x, row_weights)[1] * units.scale))
     else:
         within = np.tensordot(near.weights, near.covariances, 1)
         within = within * units.scale * units.scale[:, np.newaxis]

@@ -62,13 +62,13 @@ def problem(rows: Data, priors: ResolvedPriors, coordinates: Coordinates) -> Pro
     """
     priors = priors.without_order()
     # The normalising constant, which the core omits, from the priors' own density at one point.
-    alone = _assemble(Data(rows.X[:0], None), priors, coordinates, 0.0)
+    alone = _assemble(rows.take(np.arange(0)), priors, coordinates, 0.0)
     origin = np.zeros(coordinates.size)
     kernel, _ = alone.log_density(origin)
     parameters = alone.parameters(origin)
     density = priors.log_density(Mixture(*parameters))
     density += coordinates.log_jacobian(parameters[0], parameters[2][: coordinates.groups])
-    seen = (~np.isnan(rows.X)).sum(axis=0)
+    seen = Rows.of(rows, rows.weights).seen()
     constant = density - kernel + (seen * np.log(coordinates.scale)).sum()
     return _assemble(rows, priors, coordinates, float(constant))
 
@@ -80,7 +80,7 @@ def _assemble(
     # Copies, of the type and layout that the core points to.
     prior = prior_numbers(priors.transformed(shift, scale))
     inverse = 1.0 / frame if frame.ndim == 1 else np.linalg.solve(frame, np.eye(len(frame)))
-    x, *_, errors = Rows.of(data).arguments
+    x, weights, *_, errors = Rows.of(data, data.weights).arguments
     arrays = (np.ascontiguousarray(x), np.array(shift), np.array(scale), np.array(frame), inverse)
-    header = native.problem(*arrays[:3], errors, prior, *arrays[3:], constant)
-    return Problem(coordinates, data, (*arrays, errors, prior), header)
+    header = native.problem(x, weights, *arrays[1:3], errors, prior, *arrays[3:], constant)
+    return Problem(coordinates, data, (*arrays, weights, errors, prior), header)

@@ -13,15 +13,14 @@ from numpy.typing import ArrayLike
 from pymc.logprob.transforms import Transform
 
 from bayesgmm.arguments import check_count, check_kind
-from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.degeneracy import check_enough_rows
 from bayesgmm.data.error_covariances import unpacked
-from bayesgmm.data.validation import check_data
+from bayesgmm.data.validation import Data, check_data
 from bayesgmm.em.completed_rows import with_means
 from bayesgmm.em.component_order import check_reference
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
-from bayesgmm.mixture.fitted_mixture import fitted_mixture, with_errors_of
+from bayesgmm.mixture.fitted_mixture import fitted_mixture, weighted_rows, with_errors_of
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.coordinates import Coordinates, coordinates
 from bayesgmm.priors.priors import Priors
@@ -47,6 +46,7 @@ def mixture_model(
     priors: Priors | None = None,
     init: GaussianMixture | Mixture | None = None,
     error_covariances: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
 ) -> pm.Model:
     """The posterior that `sample_posterior` draws from, as a PyMC model.
 
@@ -67,6 +67,9 @@ def mixture_model(
     error_covariances : array-like, optional
         Measurement errors of the rows, as in `GaussianMixture.fit`. None: those of `init` where
         that is a fit to the same rows.
+    sample_weight : array-like of shape (n,), optional
+        The number of times that each row counts. None: those of `init` where that is a fit to the
+        same rows.
 
     Returns
     -------
@@ -98,16 +101,18 @@ def mixture_model(
     words = "a fitted GaussianMixture, a Mixture or None"
     check_kind("init", init, GaussianMixture | Mixture | None, words)
     data = check_data(X, allow_nan=True, error_covariances=error_covariances)
-    data = with_errors_of(init, data)
+    data = weighted_rows(init, with_errors_of(init, data), sample_weight)
     structure = as_structure(covariance_type)
     check_enough_rows(data.X, n_components)
-    resolved = (priors or Priors()).for_data(data, n_components, structure)
+    resolved = (priors or Priors()).for_data(
+        data, n_components, structure, sample_weight=data.weights
+    )
     d = data.X.shape[1]
     near = None if init is None else fitted_mixture("init", init)
     if near is not None:
         check_reference("init", near, (n_components, d), data.feature_names)
-    filled = with_means(data.X, None)
-    frame = coordinates(filled, n_components, structure, near)
+    filled = with_means(data.X, data.weights)
+    frame = coordinates(filled, n_components, structure, near, data.weights)
     names = list(data.feature_names or (f"x{j}" for j in range(d)))
     coords = {"component": np.arange(n_components), "feature": names, "feature_bis": names}
     with pm.Model(coords=coords) as model:
@@ -120,7 +125,7 @@ def mixture_model(
             weights = WeightsPrior("weights", resolved.concentration, dims="component")
         means = _means(resolved, frame)
         free = _free_covariances(resolved, frame)
-        _add_rows(weights, means, free, frame, observed, data.errors)
+        _add_rows(weights, means, free, frame, observed, data)
     return model
 
 
@@ -173,7 +178,7 @@ def _add_rows(
     free: Any,
     frame: Coordinates,
     observed: Any,
-    errors: Array | None,
+    data: Data,
 ) -> None:
     """The variable `covariances` where it is not free, and the observed rows."""
     k, d = frame.n_components, frame.n_features
@@ -190,6 +195,7 @@ def _add_rows(
         covariances=each,
         covariance_type="diag" if frame.axes else "full",
         observed=observed,
-        error_covariances=None if errors is None else unpacked(errors, d),
+        error_covariances=None if data.errors is None else unpacked(data.errors, d),
+        sample_weight=data.weights,
         dims=("row", "feature"),
     )

@@ -13,7 +13,7 @@ _OVERDISPERSION = 2.0
 
 def chain_starts(
     near: list[Mixture],
-    n_rows: int,
+    n_rows: float,
     priors: ResolvedPriors,
     coordinates: Coordinates,
     rng: np.random.Generator,
@@ -36,7 +36,7 @@ def chain_starts(
     return starts
 
 
-def _spread(mixture: Mixture, n_rows: int, coordinates: Coordinates) -> Array:
+def _spread(mixture: Mixture, n_rows: float, coordinates: Coordinates) -> Array:
     """The standard deviation of a start in each coordinate: 2 / sqrt(N_k) component scales."""
     counts = np.maximum(n_rows * mixture.weights, 4.0)
     each = _OVERDISPERSION / np.sqrt(counts)

@@ -196,6 +196,6 @@ def _with_empty_component(
     weights[t, kept], means[t, kept], covariances[t, kept] = one
     means[t, free] = location + sd * rng.standard_normal((len(t), len(sd)))
     concentration = np.array(priors.concentration)[free]
-    weights[t, free] = rng.standard_gamma(concentration) / len(target.problem.rows.X)
+    weights[t, free] = rng.standard_gamma(concentration) / target.problem.rows.total
     weights /= weights.sum(axis=1, keepdims=True)
     return target.canonical(frame.of_parameters(weights, means, covariances))

@@ -48,7 +48,7 @@ def search_modes(problem: Problem, near: Mixture, starts: list[Mixture]) -> list
     first = climb(problem, frame.of(near))
     if first is None:
         return []
-    moves = _moves(Mixture(*problem.parameters(first.u)), len(problem.rows.X))
+    moves = _moves(Mixture(*problem.parameters(first.u)), problem.rows.total)
     each = (frame.of(start) for start in [*starts, *moves])
     return other_modes(problem, first, each, _EVALUATIONS)
 
@@ -75,13 +75,13 @@ def penalised_fits(
             with warnings.catch_warnings():
                 # A degenerate maximum is not a useful start.
                 warnings.simplefilter("error", DegeneracyWarning)
-                found.append(fit.fit(data).mixture_)
+                found.append(fit.fit(data, sample_weight=data.weights).mixture_)
         except (DegeneracyWarning, FitError):
             continue
     return found
 
 
-def _moves(mixture: Mixture, n_rows: int) -> list[Mixture]:
+def _moves(mixture: Mixture, n_rows: float) -> list[Mixture]:
     """Mixtures of which two components are merged, and the one set free is used elsewhere.
 
     It splits another component in two, in either way, or is left empty: a mean and a covariance

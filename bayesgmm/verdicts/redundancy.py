@@ -78,7 +78,7 @@ def redundancy(draws: Draws, rows: Data, n_rows: float | None = None) -> Redunda
     k, d = draws.n_components, draws.n_features
     form = _form(draws.covariances)
     parameters = 1 + d + form.parameters(d)
-    size = float(len(rows.X)) if n_rows is None else n_rows
+    size = rows.total if n_rows is None else n_rows
     if k == 1:
         return Redundancy(np.full((draws.n_chains, 1), np.inf), parameters, size)
     pairs = np.array([(i, j) for i in range(k) for j in range(i)])
@@ -94,7 +94,7 @@ def redundancy(draws: Draws, rows: Data, n_rows: float | None = None) -> Redunda
     fewer += [_without(weights, means, covariances, i) for i in range(k)]
     for each in fewer:
         after = np.maximum(after, DrawnRows(rows, *each).contract(nothing)[1])
-    losses = (before - after) * (size / len(rows.X))
+    losses = (before - after) * (size / rows.total)
     return Redundancy(losses.reshape(draws.n_chains, -1), parameters, size)
 
 

@@ -25,7 +25,7 @@ namespace bayesgmm {
 // It holds views: the arrays must outlive it. It may be copied as bytes, so that Python can keep it
 // in an array of its own and give samplers the address.
 struct Problem {
-    Rows rows;                         // without weights
+    Rows rows;
     Prior prior;                       // in the units of the rows
     ConstVector frame, frame_inverse;  // A and A^-1: (D, D), or (D,) of variances
     double constant;                   // what densities here leave out
@@ -39,8 +39,8 @@ struct Problem {
     bool consistent() const {
         const Index square = prior.axes > 0 ? d() : d() * d();
         return k() > 0 && d() > 0 && prior.fits(k(), d()) && rows.x.shape[1] == d() &&
-               rows.weights.empty() && rows.shift.size() == d() && rows.scale.size() == d() &&
-               frame.size() == square && frame_inverse.size() == square;
+               rows.shift.size() == d() && rows.scale.size() == d() && frame.size() == square &&
+               frame_inverse.size() == square;
     }
 };
 static_assert(std::is_trivially_copyable_v<Problem>);
