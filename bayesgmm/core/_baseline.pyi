@@ -128,6 +128,7 @@ def problem(
     scale: Array,
     errors: Array | None,
     prior: tuple[Array, Array, Array, int, int, int, Array, Array, Array],
+    sharing: tuple[bool, bool, bool, bool, Array],
     frame: Array,
     frame_inverse: Array,
     constant: float,

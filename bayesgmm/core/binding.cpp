@@ -386,7 +386,7 @@ NB_MODULE(BAYESGMM_MODULE, m) {
     m.def("log_densities", &log_densities, "kind"_a, "weights"_a, "means"_a, "matrices"_a, "x"_a,
           "errors"_a);
     m.def("problem", &problem, "x"_a, "row_weights"_a, "shift"_a, "scale"_a, "errors"_a, "prior"_a,
-          "frame"_a, "frame_inverse"_a, "constant"_a);
+          "sharing"_a, "frame"_a, "frame_inverse"_a, "constant"_a);
     m.def("log_density", &log_density, "problem"_a, "u"_a);
     m.def("addresses", &addresses);
     m.def("expand", &expanded, "problem"_a, "u"_a);

@@ -44,7 +44,6 @@ def _spread(mixture: Mixture, n_rows: float, coordinates: Coordinates) -> Array:
     sizes = np.sqrt(np.square(scales).sum(axis=2))
     means = each[:, np.newaxis] * sizes
     factors = each / np.exp(np.log(sizes).mean(axis=1))
-    if coordinates.groups < len(each):
-        factors = np.array([_OVERDISPERSION / np.sqrt(n_rows)])
-    blocks = np.repeat(np.minimum(factors, 0.5)[:, np.newaxis], coordinates.block, axis=1)
-    return np.concatenate((each[:-1], means.ravel(), blocks.ravel()))
+    own = np.repeat(np.minimum(factors, 0.5)[:, np.newaxis], coordinates.n_own, axis=1)
+    shared = np.full(coordinates.n_shared, min(_OVERDISPERSION / np.sqrt(n_rows), 0.5))
+    return coordinates.of_blocks(np.column_stack((each, means, own)), shared)

@@ -32,7 +32,7 @@ from bayesgmm.errors import InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.mixture.fitted_mixture import fitted_mixture, weighted_rows, with_errors_of
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.posterior.coordinates import coordinates, free_blocks
+from bayesgmm.posterior.coordinates import coordinates
 from bayesgmm.posterior.log_density import Problem, problem
 from bayesgmm.posterior.predictions import log_likelihood, posterior_predictive
 from bayesgmm.priors.priors import Priors
@@ -199,7 +199,6 @@ def sample_posterior(
     data = weighted_rows(init, with_errors_of(init, data), sample_weight)
     priors = priors or Priors()
     n_components, structure, given = _model(n_components, covariance_type, init, data)
-    free_blocks(structure, n_components, data.X.shape[1])
     lengths = _lengths(draws, chains, n_components, data.X.shape[1])
     generator = _parent(rng)
     for_em, for_starts, for_chains, for_new_rows, for_modes = generator.spawn(5)

@@ -52,7 +52,7 @@ def test_weights_are_powers_of_the_likelihood():
     mixture = Mixture(weights, means, covariances)
     priors = Priors().for_data(data, 2, sample_weight=v)
     expected = v @ mixture.log_density(data.X) + priors.log_density(mixture)
-    expected += target.coordinates.log_jacobian(weights, covariances)
+    expected += target.coordinates.log_jacobian(u)
     assert value == pytest.approx(expected, rel=1e-11)
     steps = 1e-5 * np.eye(len(u))
     slopes = [(target.log_density(u + s)[0] - target.log_density(u - s)[0]) / 2e-5 for s in steps]
