@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import log_softmax
 
-from bayesgmm.arrays import Array, Booleans
+from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.likelihood.scaling import fit_units, moments
 from bayesgmm.mixture.mixture import Mixture
@@ -139,15 +139,25 @@ class Coordinates:
         parts = (components[..., :-1, 0], components[..., 1 : d + 1], components[..., d + 1 :])
         return np.concatenate([*(each.reshape(*lead, -1) for each in parts), shared], axis=-1)
 
-    def canonical(self, u: Array) -> Booleans:
-        """True where points (T, size) are those that `of_parameters` gives for their mixtures.
+    def near(
+        self, components: Array, shared: Array, centre: Array, shared_centre: Array
+    ) -> tuple[Array, Array]:
+        """Coordinates of the same mixtures, with axes nearest to those of a component.
 
-        Orientations have other coordinates for the same axes.
+        Orientations have several coordinates for the same axes.
+
+        Parameters
+        ----------
+        components, shared : ndarray of shape (T, K, size) and (T, n_shared)
+            As of `blocks`.
+        centre, shared_centre : ndarray of shape (size,) and (n_shared,)
+            The same of one component.
         """
         if self.tied is None:
-            return np.ones(len(u), dtype=bool)
-        components, shared = self.blocks(u)
-        return self.tied.canonical(components[..., 1 + self.n_features :], shared)
+            return components, shared
+        d = 1 + self.n_features
+        own, shared = self.tied.near(components[..., d:], shared, centre[d:], shared_centre)
+        return np.concatenate((components[..., :d], own), axis=-1), shared
 
     def log_jacobian(self, u: Array) -> float:
         """Log of |d(weights, means, covariances) / du| at u (size,), in the data's units.
@@ -222,7 +232,7 @@ def _tied_chart(
     """The chart of a structure that shares parts, with a frame (D, D) in the data's units."""
     if structure.diagonal:
         return TiedChart(structure, n_components, np.diagonal(frame), None)
-    reference, (_, shape, orientation) = None, structure.code
+    reference, (_, shape, orientation) = None, structure.letters
     if shape != orientation:
         reference = np.eye(len(frame))
         if near is not None:

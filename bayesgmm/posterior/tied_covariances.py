@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bayesgmm.arrays import Array, Booleans
+from bayesgmm.arrays import Array, Indices
 from bayesgmm.core import native
 from bayesgmm.covariance.structures import Structure
 
@@ -131,30 +131,47 @@ class TiedChart:
         if self.shared[1]:
             value += shapes.sum()
         turned = orientation[:1] if self.shared[2] else orientation
-        skew = _skew(np.sinh(turned), d)
         value += np.log(np.cosh(turned)).sum()
-        value -= (d - 1.0) * np.linalg.slogdet(np.eye(d) - skew)[1].sum()
+        value -= (d - 1.0) * np.linalg.slogdet(np.eye(d) - _skew(turned, d))[1].sum()
         i, j = np.tril_indices(d, -1)
         squares = np.sinh(s[:, i] - s[:, j]) ** 2
         squares = squares.sum(axis=0) if self.shared[2] else squares
         return float(value + 0.5 * np.log(squares).sum())
 
-    def canonical(self, own: Array, shared: Array) -> Booleans:
-        """True where coordinates (T, ...) are those that `of` gives: others differ by symmetries.
+    def near(
+        self, own: Array, shared: Array, centre: Array, shared_centre: Array
+    ) -> tuple[Array, Array]:
+        """Coordinates of the same covariances, with the axes nearest to those of another.
 
-        An orientation is the same with axes reversed, or in another order if components do not
-        share their shape.
+        Orientations have other coordinates for the same axes, as these may be reversed, and put in
+        another order where components do not share their shape.
+
+        Parameters
+        ----------
+        own : ndarray of shape (T, K, n_own)
+        shared : ndarray of shape (T, n_shared)
+        centre, shared_centre : ndarray of shape (n_own,) and (n_shared,)
+            The coordinates of one covariance.
         """
         if self.reference is None:
-            return np.ones(len(own), dtype=bool)
-        turns = self.parts(own, shared).orientation
-        turned = _cayley(_skew(np.sinh(turns), len(self.frame)))
-        found = _nearest(turned, in_any_order=not self.shared[1])
-        return np.asarray((np.abs(found - turned) < 1e-6).all(axis=(1, 2, 3)))
+            return own, shared
+        d = len(self.frame)
+        _, shapes, angles = self.parts(own, shared)
+        _, _, about = self.parts(centre[np.newaxis], shared_centre)
+        axes = _rotation(about, d)
+        turned, order = _nearest(axes.mT @ _rotation(angles, d), in_any_order=self.shared[2])
+        new = _angles(axes @ turned)
+        own, shared = own.copy(), shared.copy()
+        if self.shared[2]:
+            shared[:, -new.shape[-1] :] = new[:, 0]
+            own[..., -(d - 1) :] = np.take_along_axis(_complete(shapes), order, axis=-1)[..., :-1]
+        else:
+            own[..., -new.shape[-1] :] = new
+        return own, shared
 
     @property
     def _log_det(self) -> float:
-        """log |A|."""
+        """Log |A|."""
         diagonal = self.frame if self.frame.ndim == 1 else np.diagonal(self.frame)
         return float(np.log(diagonal).sum())
 
@@ -178,7 +195,7 @@ class TiedChart:
     def _along_axes(self, weights: Array, normalised: Array) -> tuple[Array, Array]:
         """Shapes and orientations (..., K, size)."""
         assert self.reference is not None
-        d, k = len(self.frame), self.n_components
+        k = self.n_components
         if self.shared[2]:
             # Axes of a combination in which no two directions tie unless they do in all components.
             shares = np.sqrt(np.arange(1.0, k + 1.0)) / np.trace(normalised, axis1=-2, axis2=-1)
@@ -186,7 +203,7 @@ class TiedChart:
             axes = np.linalg.eigh(mixed)[1]
         else:
             axes = np.linalg.eigh(normalised)[1][..., ::-1]
-        turned = _nearest(self.reference.T @ axes, in_any_order=self.shared[2])
+        turned, _ = _nearest(self.reference.T @ axes, in_any_order=self.shared[2])
         axes = self.reference @ turned
         variances = np.einsum("...ji,...jl,...li->...i", axes, normalised, axes)
         s = -0.5 * np.log(variances)
@@ -196,11 +213,8 @@ class TiedChart:
             shape = np.log(np.maximum(steps, _LEAST_STEP))
         else:
             shape = s[..., :-1]
-        eye = np.eye(d)
-        skew = np.linalg.solve((turned + eye).mT, (turned - eye).mT).mT
-        i, j = np.tril_indices(d, -1)
-        orientation = np.arcsinh(skew[..., i, j])
-        return shape, np.broadcast_to(orientation, (*shape.shape[:-1], len(i)))
+        orientation = _angles(turned)
+        return shape, np.broadcast_to(orientation, (*shape.shape[:-1], orientation.shape[-1]))
 
     def _spectrum(self, shape: Array) -> Array:
         """Shapes s (K, D) beside orientations, of sum 0."""
@@ -224,30 +238,39 @@ def _complete(numbers: Array) -> Array:
     return np.concatenate((numbers, -numbers.sum(axis=-1, keepdims=True)), axis=-1)
 
 
-def _skew(below: Array, d: int) -> Array:
-    """Skew matrices (..., D, D) of their entries below the diagonal."""
-    out = np.zeros((*below.shape[:-1], d, d))
+def _skew(z: Array, d: int) -> Array:
+    """Skew matrices O (..., D, D) of coordinates z: entries sinh z below the diagonal."""
+    out = np.zeros((*z.shape[:-1], d, d))
     i, j = np.tril_indices(d, -1)
-    out[..., i, j], out[..., j, i] = below, -below
-    return out
+    out[..., i, j] = np.sinh(z)
+    return out - out.mT
 
 
-def _cayley(skew: Array) -> Array:
-    """Rotations (I - O)^-1 (I + O)."""
-    eye = np.eye(skew.shape[-1])
-    return np.asarray(np.linalg.solve(eye - skew, eye + skew))
+def _rotation(z: Array, d: int) -> Array:
+    """Rotations (I - O)^-1 (I + O) of coordinates."""
+    skew = _skew(z, d)
+    return np.asarray(np.linalg.solve(np.eye(d) - skew, np.eye(d) + skew))
 
 
-def _nearest(turned: Array, *, in_any_order: bool) -> Array:
+def _angles(turned: Array) -> Array:
+    """The inverse of `_rotation`."""
+    d = turned.shape[-1]
+    skew = np.linalg.solve((turned + np.eye(d)).mT, (turned - np.eye(d)).mT).mT
+    i, j = np.tril_indices(d, -1)
+    return np.arcsinh(skew[..., i, j])
+
+
+def _nearest(turned: Array, *, in_any_order: bool) -> tuple[Array, Indices]:
     """Rotations near the identity with the axes of orthogonal matrices (..., D, D), as columns.
 
-    The columns may be reversed, and put in another order.
+    The columns may be reversed, and put in another order, which is returned as well, (..., D).
     """
     d = turned.shape[-1]
+    order = np.broadcast_to(np.arange(d), turned.shape[:-1])
     if in_any_order:
         flat = np.square(turned.reshape(-1, d, d))
-        order = native.assign_all(-flat)[0]
-        turned = np.take_along_axis(turned, order.reshape(*turned.shape[:-2], 1, d), axis=-1)
+        order = native.assign_all(-flat)[0].reshape(turned.shape[:-1])
+        turned = np.take_along_axis(turned, order[..., np.newaxis, :], axis=-1)
     diagonal = np.diagonal(turned, axis1=-2, axis2=-1)
     signs = np.where(diagonal < 0.0, -1.0, 1.0)
     turned = turned * signs[..., np.newaxis, :]
@@ -255,4 +278,4 @@ def _nearest(turned: Array, *, in_any_order: bool) -> Array:
     reflected = np.linalg.det(turned) < 0.0
     least = np.abs(diagonal).argmin(axis=-1)
     flip = reflected[..., np.newaxis] & (np.arange(d) == least[..., np.newaxis])
-    return np.asarray(turned * np.where(flip, -1.0, 1.0)[..., np.newaxis, :])
+    return turned * np.where(flip, -1.0, 1.0)[..., np.newaxis, :], order

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from pymc.logprob.transforms import Transform
 
 from bayesgmm.arguments import check_count, check_kind
+from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.degeneracy import check_enough_rows
 from bayesgmm.data.error_covariances import unpacked
@@ -23,6 +24,7 @@ from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.mixture.fitted_mixture import fitted_mixture, weighted_rows, with_errors_of
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.coordinates import Coordinates, coordinates
+from bayesgmm.posterior.tied_covariances import TiedChart
 from bayesgmm.priors.priors import Priors
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.pymc_models.mixture_distribution import marginal_mixture
@@ -31,6 +33,7 @@ from bayesgmm.pymc_models.prior_distributions import (
     MeansPrior,
     WeightsPrior,
 )
+from bayesgmm.pymc_models.tied_covariances import TiedTransform
 from bayesgmm.pymc_models.transforms import (
     CovariancesTransform,
     MeansTransform,
@@ -57,7 +60,7 @@ def mixture_model(
     n_components : int
         K.
     covariance_type : str or Structure
-        "full", "tied", "diag", "spherical", or mclust's code of one of these.
+        "full", "tied", "diag", "spherical", or mclust's code of any of the fourteen structures.
     priors : Priors, optional
         None: the defaults of `Priors`, in the data's own units. `Priors.from_resolved` makes them
         of the attribute ``priors`` of a posterior.
@@ -79,7 +82,9 @@ def mixture_model(
         (component, feature, feature_bis), and ``rows``, which is observed. Where components share
         a covariance, or have variances alone, those are a variable of their own, from which
         ``covariances`` follows. It can be pickled, and sampled by all of PyMC's samplers (see
-        `marginal_mixture`). Means that the priors order have an ordering transform.
+        `marginal_mixture`). Means that the priors order have an ordering transform. Covariances
+        that share parts have a transform to coordinates of these, and cannot be drawn from the
+        prior.
 
     Raises
     ------
@@ -144,6 +149,10 @@ def _free_covariances(priors: ResolvedPriors, frame: Coordinates) -> Any:
     else:
         start = np.tile(frame.user_frame @ frame.user_frame.T, (groups, 1, 1))
         transform = CovariancesTransform(frame)
+    if frame.tied is not None:
+        transform = TiedTransform(frame.tied)
+        if frame.tied.reference is not None:
+            start = _start_along_axes(frame.tied, frame.user_frame)
     layout: dict[str, Any] = {"shape": start.shape}
     if not frame.axes and groups == frame.n_components:
         layout = {"dims": ("component", "feature", "feature_bis")}
@@ -151,9 +160,23 @@ def _free_covariances(priors: ResolvedPriors, frame: Coordinates) -> Any:
         free_covariances_name(frame),
         family=priors.covariances,
         start=start,
+        tied=frame.tied is not None,
         transform=transform,
         **layout,
     )
+
+
+def _start_along_axes(chart: TiedChart, frame: Array) -> Array:
+    """Covariances (K, D, D) near those of the frame (D, D), whose axes all have a direction."""
+    assert chart.reference is not None
+    d, k = len(frame), chart.n_components
+    steps = (
+        np.linspace(0.5, -0.5, d)
+        * np.linspace(1.0, 0.5 if chart.shared[2] else 1.0, k)[:, np.newaxis]
+    )
+    unit = np.exp(2.0 * np.log(np.diagonal(frame)).mean())
+    axes = chart.reference
+    return np.asarray(np.einsum("ij,kj,lj->kil", axes, unit * np.exp(steps), axes))
 
 
 def _means(priors: ResolvedPriors, frame: Coordinates) -> Any:

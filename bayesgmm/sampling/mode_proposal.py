@@ -86,9 +86,7 @@ class Target:
     def log_density(self, u: Array) -> Array:
         """Log posterior density at points (T, size), minus infinity under other labels or axes."""
         values = np.full(len(u), -np.inf)
-        coordinates = self.problem.coordinates
-        own = locate(u, self.modes, coordinates).own & coordinates.canonical(u)
-        for t in np.flatnonzero(own):
+        for t in np.flatnonzero(locate(u, self.modes, self.problem.coordinates).own):
             values[t] = self.problem.log_density(u[t])[0]
         return np.where(np.isfinite(values), values, -np.inf)
 
