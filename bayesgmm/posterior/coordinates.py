@@ -69,6 +69,13 @@ class Coordinates:
         return 0 if self.groups == self.n_components else self.block
 
     @property
+    def n_own_angles(self) -> int:
+        """Coordinates of an orientation that is a component's own, in a chart of orientations."""
+        if self.tied is None or self.tied.shared[2]:
+            return 0
+        return self.tied.sizes[2]
+
+    @property
     def size(self) -> int:
         """The number of coordinates: K - 1 of weights, K D of means, and those of covariances."""
         k, d = self.n_components, self.n_features
@@ -216,7 +223,7 @@ def coordinates(
     if axes == 1:
         frame = np.full(d, np.sqrt(np.mean(deviations**2)))
     tied = None
-    if not _whole(structure, n_components, d):
+    if structure.shares_parts(n_components, d):
         tied = _tied_chart(structure, n_components, user_frame(frame, units.scale), near)
     return Coordinates(units.shift, units.scale, frame, n_components, groups, axes, tied)
 
@@ -246,14 +253,7 @@ def _tied_chart(
 def free_blocks(structure: Structure, n_components: int, n_features: int) -> tuple[int, int]:
     """Covariances of a structure, and variances in each (0: all of a matrix)."""
     groups = n_components
-    if _whole(structure, n_components, n_features):
+    if not structure.shares_parts(n_components, n_features):
         free = structure.n_covariance_parameters(n_components, n_features)
         groups = free // structure.n_covariance_parameters(1, n_features)
     return groups, structure.n_variances(n_features) or 0
-
-
-def _whole(structure: Structure, n_components: int, n_features: int) -> bool:
-    """True if each component has a covariance of its own, or all have one."""
-    each = structure.n_covariance_parameters(1, n_features)
-    free = structure.n_covariance_parameters(n_components, n_features)
-    return free in (each, n_components * each)

@@ -66,7 +66,10 @@ def _matched(u: Array, mode: Mode, coordinates: Coordinates) -> tuple[Array, Boo
     maps, _ = coordinates.blocks(np.eye(len(mode.u)))
     costs, turned = np.empty((len(u), k, k)), np.empty((k, *components.shape))
     for j in range(k):
-        turned[j], shared = coordinates.near(components, shared, centre[j], shared_centre)
+        # Axes that components share are turned once.
+        if j == 0 or coordinates.n_own_angles:
+            near, shared = coordinates.near(components, shared, centre[j], shared_centre)
+        turned[j] = near
         apart = (turned[j] - centre[j]).reshape(len(u) * k, -1)
         spread = maps[:, j].T @ mode.covariance @ maps[:, j]
         costs[:, j] = _squares(apart, spread).reshape(len(u), k)
