@@ -87,8 +87,8 @@ def sample_posterior(
     n_components : int, optional
         K; that of `init` where this is a fit or a mixture.
     covariance_type : str or Structure, optional
-        "full", "tied", "diag", "spherical", or mclust's code of one of these. None: that of
-        `init` where this is a fit, else "full".
+        "full", "tied", "diag", "spherical", or mclust's code of any of the fourteen structures.
+        None: that of `init` where this is a fit, else "full".
     priors : Priors, optional
         None: the defaults of `Priors`, in the data's own units.
     draws : int, optional

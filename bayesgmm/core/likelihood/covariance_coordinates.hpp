@@ -194,6 +194,23 @@ struct Orientation {
     }
 };
 
+// The lower triangular P with P'P = B'B, from the columns of B (as rows), which are overwritten
+// (Householder's QR factorisation, from the last column on).
+inline void make_lower(Matrix columns, Matrix p) {
+    fill(p.flat(), 0.0);
+    for (Index i = p.shape[0] - 1; i >= 0; --i) {
+        const Vector v = columns[i].part(0, i + 1);
+        const auto [beta, end] = householder(v);
+        const double sign = end < 0.0 ? -1.0 : 1.0;
+        p(i, i) = sign * end;
+        for (Index j = 0; j < i; ++j) {
+            const Vector row = columns[j].part(0, i + 1);
+            add_scaled(row, -beta * inner_product(row, v), v);
+            p(i, j) = sign * row[i];
+        }
+    }
+}
+
 // Shapes s of all components, (K, D), from their coordinates.
 inline void place_shapes(const Sharing &sharing, const TiedCoordinates<const double> &at,
                          Matrix s) {
@@ -249,18 +266,19 @@ public:
                 a_(c, j) = unit * unit * std::exp(-2.0 * (at(VOLUME, c)[0] + s_(c, j)));
         }
     }
-    // Factors P of all components; NaN where float64 does not reach.
+    // Factors P of all components.
+    //
+    // P'P = B'B with B = a^(-1/2) D', so that P follows from B by reflections, with all digits of
+    // the least variance.
     void place(Matrices factors) const {
         const Index d = factors.shape[1];
-        Table sigma(d, d);
+        Table columns(d, d);  // of B, as rows
         for (Index c = 0; c < factors.shape[0]; ++c) {
             const ConstMatrix axes = orientation(c).axes;
-            fill(sigma.flat(), 0.0);
             for (Index j = 0; j < d; ++j)
                 for (Index i = 0; i < d; ++i)
-                    add_scaled(sigma[i], a_.view()(c, j) * axes(j, i), axes[j]);
-            if (!cholesky(sigma, sigma) || !invert_lower(sigma, factors[c]))
-                fill(factors[c].flat(), NOT_A_NUMBER);
+                    columns(i, j) = axes(j, i) / std::sqrt(a_.view()(c, j));
+            make_lower(columns, factors[c]);
         }
     }
     // Add the gradient in the coordinates, but for the measure of Sigma, from that in P; returns
