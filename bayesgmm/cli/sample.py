@@ -13,12 +13,14 @@ from bayesgmm.cli.options import (
     covariance_option,
     data_options,
     result_options,
+    weights_option,
 )
 from bayesgmm.cli.output import Results, heard_warnings, json_text
 
 
 @click.command()
 @data_options
+@weights_option
 @components_option
 @covariance_option
 @count_option(
@@ -63,6 +65,7 @@ def sample(
                 draws=draws,
                 tune=tune,
                 chains=chains,
+                sample_weight=rows.weights,
                 rng=seed,
                 progressbar=not results.quiet,
             )

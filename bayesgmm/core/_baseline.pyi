@@ -66,6 +66,7 @@ def memberships(
 ) -> tuple[Array, Array]: ...
 def drawn_tables(
     x: Array,
+    row_weights: Array | None,
     shift: Array,
     scale: Array,
     errors: Array | None,
@@ -78,6 +79,7 @@ def drawn_tables(
 ) -> tuple[int, Array, Array]: ...
 def drawn_average(
     x: Array,
+    row_weights: Array | None,
     shift: Array,
     scale: Array,
     errors: Array | None,
@@ -90,6 +92,7 @@ def drawn_average(
 ) -> tuple[int, Array]: ...
 def drawn_densities(
     x: Array,
+    row_weights: Array | None,
     shift: Array,
     scale: Array,
     errors: Array | None,
@@ -126,10 +129,12 @@ def log_densities(
 ) -> Array: ...
 def problem(
     x: Array,
+    row_weights: Array | None,
     shift: Array,
     scale: Array,
     errors: Array | None,
     prior: tuple[Array, Array, Array, int, int, int, Array, Array, Array],
+    sharing: tuple[bool, bool, bool, bool, Array],
     frame: Array,
     frame_inverse: Array,
     constant: float,

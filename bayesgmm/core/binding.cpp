@@ -175,22 +175,23 @@ using Draws = View<const double, 4>;
 using Allocations = View<const std::int64_t, 2>;
 
 // Rows beside draws of weights (T, K), means (T, K, D) and covariances (T, K, D, D).
-DrawnRows drawn_rows(ConstMatrix x, ConstVector shift, ConstVector scale, const Errors &errors,
-                     ConstMatrix weights, ConstMatrices means, Draws covariances, bool hard,
-                     Index threads) {
+DrawnRows drawn_rows(ConstMatrix x, const Weights &row_weights, ConstVector shift,
+                     ConstVector scale, const Errors &errors, ConstMatrix weights,
+                     ConstMatrices means, Draws covariances, bool hard, Index threads) {
     const auto [t, k, d] = means.shape;
     require(is_of(weights, t, k) && x.shape[1] == d && is_of(covariances, t, k, d, d),
             "draws must be weights (T, K), means (T, K, D) and covariances (T, K, D, D)");
-    return DrawnRows(rows_of(x, {}, shift, scale, errors), weights, means, covariances, hard,
-                     threads);
+    return DrawnRows(rows_of(x, row_weights, shift, scale, errors), weights, means, covariances,
+                     hard, threads);
 }
 
-std::tuple<Index, Tables, Numbers> drawn_tables(ConstMatrix x, ConstVector shift, ConstVector scale,
+std::tuple<Index, Tables, Numbers> drawn_tables(ConstMatrix x, const Weights &row_weights,
+                                                ConstVector shift, ConstVector scale,
                                                 const Errors &errors, ConstMatrix weights,
                                                 ConstMatrices means, Draws covariances, bool hard,
                                                 Index threads, ConstMatrix q) {
-    DrawnRows drawn =
-        drawn_rows(x, shift, scale, errors, weights, means, covariances, hard, threads);
+    DrawnRows drawn = drawn_rows(x, row_weights, shift, scale, errors, weights, means, covariances,
+                                 hard, threads);
     require(q.shape[0] == x.shape[0], "q must be (n, J)");
     Tables tables(weights.shape[0], weights.shape[1], q.shape[1]);
     Numbers log_likelihoods(weights.shape[0]);
@@ -198,12 +199,12 @@ std::tuple<Index, Tables, Numbers> drawn_tables(ConstMatrix x, ConstVector shift
     return {drawn.bad(), std::move(tables), std::move(log_likelihoods)};
 }
 
-std::tuple<Index, Table> drawn_average(ConstMatrix x, ConstVector shift, ConstVector scale,
-                                       const Errors &errors, ConstMatrix weights,
+std::tuple<Index, Table> drawn_average(ConstMatrix x, const Weights &row_weights, ConstVector shift,
+                                       ConstVector scale, const Errors &errors, ConstMatrix weights,
                                        ConstMatrices means, Draws covariances, bool hard,
                                        Index threads, Allocations permutations) {
-    DrawnRows drawn =
-        drawn_rows(x, shift, scale, errors, weights, means, covariances, hard, threads);
+    DrawnRows drawn = drawn_rows(x, row_weights, shift, scale, errors, weights, means, covariances,
+                                 hard, threads);
     require(permutations.shape == weights.shape, "permutations must be (T, K)");
     require_below(weights.shape[1], permutations.flat(), "not a permutation");
     Table out(x.shape[0], weights.shape[1]);
@@ -211,13 +212,13 @@ std::tuple<Index, Table> drawn_average(ConstMatrix x, ConstVector shift, ConstVe
     return {drawn.bad(), std::move(out)};
 }
 
-std::tuple<Index, Table, Tables> drawn_densities(ConstMatrix x, ConstVector shift,
-                                                 ConstVector scale, const Errors &errors,
-                                                 ConstMatrix weights, ConstMatrices means,
-                                                 Draws covariances, bool densities_alone,
-                                                 Index threads) {
-    DrawnRows drawn =
-        drawn_rows(x, shift, scale, errors, weights, means, covariances, false, threads);
+std::tuple<Index, Table, Tables> drawn_densities(ConstMatrix x, const Weights &row_weights,
+                                                 ConstVector shift, ConstVector scale,
+                                                 const Errors &errors, ConstMatrix weights,
+                                                 ConstMatrices means, Draws covariances,
+                                                 bool densities_alone, Index threads) {
+    DrawnRows drawn = drawn_rows(x, row_weights, shift, scale, errors, weights, means, covariances,
+                                 false, threads);
     const Index t = weights.shape[0];
     Table densities(t, x.shape[0]);
     Tables responsibilities(densities_alone ? 0 : t, weights.shape[1], x.shape[0]);
@@ -381,12 +382,13 @@ NB_MODULE(BAYESGMM_MODULE, m) {
              "effort"_a);
     unlocked("memberships", &memberships_of, "x"_a, "shift"_a, "errors"_a, "constants"_a, "means"_a,
              "factors"_a, "densities_alone"_a);
-    unlocked("drawn_tables", &drawn_tables, "x"_a, "shift"_a, "scale"_a, "errors"_a, "weights"_a,
-             "means"_a, "covariances"_a, "hard"_a, "threads"_a, "q"_a);
-    unlocked("drawn_average", &drawn_average, "x"_a, "shift"_a, "scale"_a, "errors"_a, "weights"_a,
-             "means"_a, "covariances"_a, "hard"_a, "threads"_a, "permutations"_a);
-    unlocked("drawn_densities", &drawn_densities, "x"_a, "shift"_a, "scale"_a, "errors"_a,
-             "weights"_a, "means"_a, "covariances"_a, "densities_alone"_a, "threads"_a);
+    unlocked("drawn_tables", &drawn_tables, "x"_a, "row_weights"_a, "shift"_a, "scale"_a,
+             "errors"_a, "weights"_a, "means"_a, "covariances"_a, "hard"_a, "threads"_a, "q"_a);
+    unlocked("drawn_average", &drawn_average, "x"_a, "row_weights"_a, "shift"_a, "scale"_a,
+             "errors"_a, "weights"_a, "means"_a, "covariances"_a, "hard"_a, "threads"_a,
+             "permutations"_a);
+    unlocked("drawn_densities", &drawn_densities, "x"_a, "row_weights"_a, "shift"_a, "scale"_a,
+             "errors"_a, "weights"_a, "means"_a, "covariances"_a, "densities_alone"_a, "threads"_a);
     m.def("tally", &tally_rows, "allocations"_a, "q"_a, "n_components"_a);
     m.def("tally_permuted", &tally_labels, "allocations"_a, "labels"_a);
     unlocked("information_sums", &information_sums, "x"_a, "row_weights"_a, "shift"_a, "scale"_a,
@@ -395,8 +397,8 @@ NB_MODULE(BAYESGMM_MODULE, m) {
              "x"_a, "errors"_a, "row_weights"_a);
     m.def("log_densities", &log_densities, "kind"_a, "weights"_a, "means"_a, "matrices"_a, "x"_a,
           "errors"_a);
-    m.def("problem", &problem, "x"_a, "shift"_a, "scale"_a, "errors"_a, "prior"_a, "frame"_a,
-          "frame_inverse"_a, "constant"_a);
+    m.def("problem", &problem, "x"_a, "row_weights"_a, "shift"_a, "scale"_a, "errors"_a, "prior"_a,
+          "sharing"_a, "frame"_a, "frame_inverse"_a, "constant"_a);
     m.def("log_density", &log_density, "problem"_a, "u"_a);
     m.def("addresses", &addresses);
     m.def("expand", &expanded, "problem"_a, "u"_a);

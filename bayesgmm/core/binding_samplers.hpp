@@ -44,13 +44,26 @@ Numbers log_densities(int kind, ConstVector weights, ConstMatrix means, const An
     return out;
 }
 
+// tied, shared volume, shape and orientation, reference
+using SharingArguments = std::tuple<bool, bool, bool, bool, ConstMatrix>;
+
+Sharing sharing_of(const SharingArguments &arguments) {
+    const auto &[tied, volume, shape, orientation, reference] = arguments;
+    return {tied, {volume, shape, orientation}, reference};
+}
+
 // A posterior as the C functions take it. It points into the arrays, which must outlive it.
-LabelNumbers problem(ConstMatrix x, ConstVector shift, ConstVector scale, const Errors &errors,
-                     const PriorArguments &prior, const AnyInput &frame,
+LabelNumbers problem(ConstMatrix x, const Weights &row_weights, ConstVector shift,
+                     ConstVector scale, const Errors &errors, const PriorArguments &prior,
+                     const SharingArguments &sharing, const AnyInput &frame,
                      const AnyInput &frame_inverse, double constant) {
     static_assert(sizeof(Problem) % sizeof(std::int64_t) == 0);
-    const Problem made{rows_of(x, {}, shift, scale, errors), prior_of(prior), flat(frame),
-                       flat(frame_inverse), constant};
+    const Problem made{rows_of(x, row_weights, shift, scale, errors),
+                       prior_of(prior),
+                       sharing_of(sharing),
+                       flat(frame),
+                       flat(frame_inverse),
+                       constant};
     require(made.consistent(), "sizes of rows, priors and frame do not agree");
     LabelNumbers bytes(sizeof(Problem) / sizeof(std::int64_t));
     std::memcpy(bytes.data(), &made, sizeof made);

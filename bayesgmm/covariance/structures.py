@@ -133,6 +133,12 @@ class Structure:
         volume, shape, orientation = (times[letter] for letter in self.letters)
         return volume + shape * (d - 1) + orientation * (d * (d - 1) // 2)
 
+    def shares_parts(self, n_components: int, n_features: int) -> bool:
+        """True if components share some parts of their covariances, but not all."""
+        each = self.n_covariance_parameters(1, n_features)
+        free = self.n_covariance_parameters(n_components, n_features)
+        return free not in (each, n_components * each)
+
     def n_variances(self, n_features: int) -> int | None:
         """Free variances of a component: D, or 1 for all features; None for a covariance matrix."""
         free = self.n_covariance_parameters(1, n_features)

@@ -27,6 +27,8 @@ class Data(NamedTuple):
         True if entries are NaN.
     errors : (n, D), (n, D * D), (1, D) or (1, D * D), optional
         Variances or covariances of the rows' measurement errors; one row for all of them.
+    weights : (n,), optional
+        The number of times that each row counts in a posterior. Fits keep theirs beside the rows.
     labels : (n,), optional
         The component of each row, -1 where it is unknown.
     """
@@ -35,6 +37,7 @@ class Data(NamedTuple):
     feature_names: Names
     has_missing: bool = False
     errors: Array | None = None
+    weights: Array | None = None
     labels: Integers | None = None
 
     @property
@@ -42,13 +45,19 @@ class Data(NamedTuple):
         """True if rows were seen in part, or through noise."""
         return self.has_missing or self.errors is not None
 
+    @property
+    def total(self) -> float:
+        """The number of rows, or the sum of their weights."""
+        return float(len(self.X) if self.weights is None else self.weights.sum())
+
     def take(self, chosen: Indices | Booleans) -> "Data":
         """Some of the rows."""
         errors = self.errors
         if errors is not None and len(errors) > 1:
             errors = errors[chosen]
+        weights = None if self.weights is None else self.weights[chosen]
         labels = None if self.labels is None else self.labels[chosen]
-        return self._replace(X=self.X[chosen], errors=errors, labels=labels)
+        return self._replace(X=self.X[chosen], errors=errors, weights=weights, labels=labels)
 
 
 def check_data(

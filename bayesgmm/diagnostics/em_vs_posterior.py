@@ -142,8 +142,8 @@ def compare_engines(
     value = {"em": np.nan, "posterior_mean": np.nan}
     if rows is not None:
         value = {
-            "em": float(mixture.log_density(rows).sum()),
-            "posterior_mean": float(draws.mean().log_density(rows).sum()),
+            "em": _log_likelihood(mixture, rows),
+            "posterior_mean": _log_likelihood(draws.mean(), rows),
         }
     return Agreement(table, value, _verdict(table), tuple(notes))
 
@@ -165,6 +165,14 @@ def _rows(posterior: Posterior, n_features: int, X: Any, notes: list[str]) -> Da
     except InputError as error:
         notes.append(f"No standard errors and log-likelihoods without the rows: {error}")
         return None
+
+
+def _log_likelihood(mixture: Mixture, rows: Data) -> float:
+    densities = mixture.log_density(rows)
+    if rows.weights is None:
+        return float(densities.sum())
+    present = rows.weights > 0.0
+    return float(rows.weights[present] @ densities[present])
 
 
 def _stored_estimate(posterior: Posterior) -> Mixture:
@@ -190,7 +198,7 @@ def _errors_of_stored(
     if "em_priors" in attributes:
         priors = ResolvedPriors.from_dict(json.loads(attributes["em_priors"]))
     try:
-        return curvature_errors(rows, None, mixture, structure, "information", priors)
+        return curvature_errors(rows, rows.weights, mixture, structure, "information", priors)
     except InputError as error:
         notes.append(f"No standard errors: {error}")
         return None

@@ -23,7 +23,8 @@ def filled_components(
 
     For each draw the rows are allocated to components at random, with their posterior
     probabilities under the draw, and the components with a row are counted. The count does not
-    depend on labels. Under a sparse prior of the weights (a concentration well below 1) and more
+    depend on labels. A row of weight v is allocated v times (rounded, at least once), one of
+    weight 0 never. Under a sparse prior of the weights (a concentration well below 1) and more
     components than the data need, it estimates the number of clusters.
 
     Parameters
@@ -59,10 +60,12 @@ def filled_components(
     """
     draws = read_draws(posterior, variables)
     rows, generator = read_rows(posterior, draws.n_features, X), check_rng(rng)
-    counts = []
+    v = np.ones(len(rows.X)) if rows.weights is None else rows.weights
+    times = np.where(v > 0.0, np.maximum(np.rint(v), 1.0), 0.0).astype(np.int64)
+    copies, counts = np.repeat(np.arange(len(v)), times), []
     for mixture in draws.mixtures():
-        cumulative = np.cumsum(membership(rows, mixture)[1], axis=1)
-        places = generator.random((len(rows.X), 1)) * cumulative[:, -1:]
+        cumulative = np.cumsum(membership(rows, mixture)[1], axis=1)[copies]
+        places = generator.random((len(copies), 1)) * cumulative[:, -1:]
         counts.append(len(np.unique((cumulative <= places).sum(axis=1))))
     k = draws.n_components
     filled = np.array(counts).reshape(draws.n_chains, draws.n_draws)

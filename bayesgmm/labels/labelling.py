@@ -111,7 +111,7 @@ class Labelling:
         5 % of a component's average number of rows for ECR; of the median ambiguity for others.
         """
         if self.method.startswith("ecr"):
-            return _AMBIGUOUS * self.memberships.shape[1] / self.n_components
+            return _AMBIGUOUS * self.memberships.total / self.n_components
         finite = self.ambiguity[np.isfinite(self.ambiguity)]
         return _AMBIGUOUS * float(np.median(finite)) if finite.size else 0.0
 
@@ -142,7 +142,7 @@ class Labelling:
         moved = np.take_along_axis(tables, flat[..., np.newaxis], axis=1)
         own = np.diagonal(moved, axis1=1, axis2=2)
         cost = own[:, :, np.newaxis] + own[:, np.newaxis, :] - moved - np.swapaxes(moved, 1, 2)
-        cheap = cost < _AMBIGUOUS * self.memberships.shape[1] / k
+        cheap = cost < _AMBIGUOUS * self.memberships.total / k
         share: Array = (cheap & ~np.eye(k, dtype=bool)).mean(axis=0)
         return share
 

@@ -27,6 +27,10 @@ class Memberships(Protocol):
     def shape(self) -> tuple[int, int, int]:
         """Draws T, rows n, components K."""
 
+    @property
+    def total(self) -> float:
+        """The number of rows, or the sum of their weights."""
+
     def tables(self, q: Array) -> Array:
         """Sums over rows, (T, K, J), of memberships times q (n, J)."""
 
@@ -63,6 +67,7 @@ class Allocations:
             )
         self.labels = np.array(array, dtype=np.int64)
         self.shape: tuple[int, int, int] = (*self.labels.shape, n_components)
+        self.total = float(self.shape[1])
 
     def tables(self, q: Array) -> Array:
         """Sums of q over the rows of each component, (T, K, J)."""
@@ -109,6 +114,7 @@ class Probabilities:
                 "the sum 1."
             )
         self.shape: tuple[int, int, int] = self._p.shape
+        self.total = float(self.shape[1])
 
     def tables(self, q: Array) -> Array:
         """Sums over rows of probabilities times q, (T, K, J)."""
@@ -142,9 +148,10 @@ class Responsibilities:
     def __init__(self, draws: Draws, rows: Data, *, hard: bool = False) -> None:
         self._rows = DrawnRows(rows, *draws.stacked(), hard=hard)
         self.shape = (self._rows.n_draws, self._rows.n_rows, self._rows.n_components)
+        self.total = rows.total
 
     def tables(self, q: Array) -> Array:
-        """Sums over rows of responsibilities times q, (T, K, J)."""
+        """Sums over rows of responsibilities times q, (T, K, J), by the weights of the rows."""
         return self._rows.contract(q)[0]
 
     def average(self, permutations: Indices) -> Array:

@@ -85,6 +85,8 @@ class DrawnRows:
         exponents = -np.frexp(np.where(spread > 0.0, spread, 1.0))[1]
         scale = np.ldexp(1.0, exponents)
         self._log_scales = LOG_2 * (seen @ exponents)
+        v = np.ones(len(x)) if rows.weights is None else rows.weights
+        self._log_scale = float(v @ self._log_scales)
         with np.errstate(over="ignore"):
             moved = (means - shift) * scale
             scaled = covariances * scale[:, np.newaxis] * scale
@@ -96,6 +98,7 @@ class DrawnRows:
         # A weight of 0 has a log of minus infinity, which the kernel's exp takes.
         self._arguments = (
             np.ascontiguousarray(x),
+            rows.weights,
             shift,
             scale,
             rows.errors,
@@ -110,6 +113,8 @@ class DrawnRows:
     def contract(self, q: Array) -> tuple[Array, Array]:
         """Sums over rows of responsibilities times q, and the log-likelihood of each draw.
 
+        Rows count by their weights.
+
         Parameters
         ----------
         q : ndarray of shape (n, J)
@@ -123,7 +128,7 @@ class DrawnRows:
         sums, log_likelihoods = self._computed(
             native.drawn_tables, self._hard, self._threads, np.ascontiguousarray(q)
         )
-        return sums, log_likelihoods + self._log_scales.sum()
+        return sums, log_likelihoods + self._log_scale
 
     def average(self, permutations: Indices) -> Array:
         """Responsibilities averaged over draws whose component j is component permutations[t, j].

@@ -5,7 +5,7 @@ from typing import Any, Protocol, runtime_checkable
 from bayesgmm import errors
 from bayesgmm.arguments import check_kind
 from bayesgmm.arrays import Array
-from bayesgmm.data.validation import Data
+from bayesgmm.data.validation import Data, check_sample_weight
 from bayesgmm.mixture.mixture import Mixture
 
 
@@ -17,6 +17,9 @@ class Fitted(Protocol):
 
     def errors_of(self, x: Array) -> Array | None:
         """The measurement errors of the fit if `x` (n, D) are its rows."""
+
+    def weights_of(self, x: Array) -> Array | None:
+        """The row weights of the fit if `x` (n, D) are its rows."""
 
 
 type MixtureLike = Mixture | Fitted
@@ -69,3 +72,17 @@ def with_errors_of(fit: Any, rows: Data) -> Data:
     if rows.errors is None and isinstance(fit, Fitted):
         return rows._replace(errors=fit.errors_of(rows.X))
     return rows
+
+
+def weighted_rows(fit: Any, rows: Data, sample_weight: Any) -> Data:
+    """Rows with the weights that are given, or else those of the fit if they are its rows.
+
+    Raises
+    ------
+    InputError, InputTypeError
+        If the weights cannot be used.
+    """
+    weights = check_sample_weight(sample_weight, len(rows.X))
+    if weights is None and isinstance(fit, Fitted):
+        weights = fit.weights_of(rows.X)
+    return rows if weights is None else rows._replace(weights=weights)

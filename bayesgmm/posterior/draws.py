@@ -182,7 +182,7 @@ def read_draws(posterior: Posterior, variables: Mapping[str, str] | None = None)
 def read_rows(posterior: Posterior, n_features: int, X: Any = None) -> Data:
     """The fitted rows: X, or the variable of the group ``observed_data``; (n, D).
 
-    X that are the rows of that group have the measurement errors that are stored with them.
+    X that are the rows of that group have the errors and weights that are stored with them.
 
     Raises
     ------
@@ -200,32 +200,34 @@ def read_rows(posterior: Posterior, n_features: int, X: Any = None) -> Data:
             )
         (X,) = candidates.values()
         rows = rows_of(X, n_features, "the posterior's means have")
-        return rows._replace(errors=_stored_errors(posterior))
-    return with_stored_errors(posterior, rows_of(X, n_features, "the posterior's means have"))
+        return Data(rows.X, rows.feature_names, rows.has_missing, *_stored(posterior))
+    return as_stored(posterior, rows_of(X, n_features, "the posterior's means have"))
 
 
-def with_stored_errors(posterior: Any, rows: Data) -> Data:
-    """Rows without errors, with those of the posterior if they are the rows that it stores."""
-    if rows.errors is None and has_errors(posterior):
-        stored = read_rows(posterior, rows.X.shape[1])
-        if np.array_equal(stored.X, rows.X, equal_nan=True):
-            return rows._replace(errors=stored.errors)
+def as_stored(posterior: Any, rows: Data) -> Data:
+    """Rows with the posterior's errors and weights if they are the rows that it stores.
+
+    Errors or weights that the rows have are kept.
+    """
+    errors, weights = _stored(posterior)
+    if (errors is not None or weights is not None) and has_rows(posterior):
+        own = read_rows(posterior, rows.X.shape[1])
+        if np.array_equal(own.X, rows.X, equal_nan=True):
+            rows = rows if rows.errors is not None else rows._replace(errors=errors)
+            rows = rows if rows.weights is not None else rows._replace(weights=weights)
     return rows
 
 
-def has_errors(posterior: Any) -> bool:
-    """True if the fitted rows are stored with measurement errors."""
+def _stored(posterior: Any) -> tuple[Array | None, Array | None]:
+    """Errors and weights of the fitted rows as `Data` has them, from ``constant_data``."""
     if not isinstance(posterior, xr.DataTree) or "constant_data" not in posterior.children:
-        return False
-    return "error_covariances" in posterior["constant_data"].data_vars
-
-
-def _stored_errors(posterior: Posterior) -> Array | None:
-    """Errors of the fitted rows as `Data` has them, from ``constant_data``."""
-    if not has_errors(posterior):
-        return None
-    errors = posterior["constant_data"].to_dataset()["error_covariances"].values
-    return np.ascontiguousarray(errors.reshape(len(errors), -1))
+        return None, None
+    group = posterior["constant_data"].to_dataset()
+    errors, weights = (
+        np.ascontiguousarray(group[name].values) if name in group else None
+        for name in ("error_covariances", "sample_weight")
+    )
+    return None if errors is None else errors.reshape(len(errors), -1), weights
 
 
 def rows_if_known(posterior: Posterior, n_features: int, X: Any = None) -> Data | None:

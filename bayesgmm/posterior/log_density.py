@@ -62,13 +62,16 @@ def problem(rows: Data, priors: ResolvedPriors, coordinates: Coordinates) -> Pro
     """
     priors = priors.without_order()
     # The normalising constant, which the core omits, from the priors' own density at one point.
-    alone = _assemble(Data(rows.X[:0], None), priors, coordinates, 0.0)
+    alone = _assemble(rows.take(np.arange(0)), priors, coordinates, 0.0)
+    # Where components share parts, the density is 0 at 0: there axes have no direction.
     origin = np.zeros(coordinates.size)
+    if coordinates.tied is not None:
+        origin = np.linspace(0.0, 0.5, coordinates.size)
     kernel, _ = alone.log_density(origin)
     parameters = alone.parameters(origin)
     density = priors.log_density(Mixture(*parameters))
-    density += coordinates.log_jacobian(parameters[0], parameters[2][: coordinates.groups])
-    seen = (~np.isnan(rows.X)).sum(axis=0)
+    density += coordinates.log_jacobian(origin)
+    seen = Rows.of(rows, rows.weights).seen()
     constant = density - kernel + (seen * np.log(coordinates.scale)).sum()
     return _assemble(rows, priors, coordinates, float(constant))
 
@@ -80,8 +83,18 @@ def _assemble(
     # Copies, of the type and layout that the core points to.
     prior = prior_numbers(priors.transformed(shift, scale))
     inverse = 1.0 / frame if frame.ndim == 1 else np.linalg.solve(frame, np.eye(len(frame)))
-    rows = Rows.of(data)
-    x, errors = rows.x, rows.errors
+    rows = Rows.of(data, data.weights)
+    x, weights, errors = rows.x, rows.row_weights, rows.errors
     arrays = (np.ascontiguousarray(x), np.array(shift), np.array(scale), np.array(frame), inverse)
-    header = native.problem(*arrays[:3], errors, prior, *arrays[3:], constant)
-    return Problem(coordinates, data, (*arrays, errors, prior), header)
+    sharing = _sharing(coordinates)
+    header = native.problem(x, weights, *arrays[1:3], errors, prior, sharing, *arrays[3:], constant)
+    return Problem(coordinates, data, (*arrays, weights, errors, prior, sharing), header)
+
+
+def _sharing(coordinates: Coordinates) -> tuple[bool, bool, bool, bool, Array]:
+    """The fields of the core's ``struct Sharing``."""
+    tied = coordinates.tied
+    if tied is None:
+        return False, False, False, False, np.empty((0, 0))
+    reference = np.empty((0, 0)) if tied.reference is None else np.array(tied.reference, order="C")
+    return True, *tied.shared, reference

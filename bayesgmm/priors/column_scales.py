@@ -42,12 +42,13 @@ def _column(x: Array, weights: Array | None) -> tuple[float, float]:
     x = x[seen]
     if weights is None:
         return float(np.median(x)), float(x.std())
-    v = weights[seen] / weights[seen].max()
+    # A power of two near the largest, so that integers stay exact.
+    v = np.ldexp(weights[seen], -np.frexp(weights[seen].max())[1])
     order = np.argsort(x)
-    below = np.cumsum(v[order]) / v.sum()
-    low = int(np.searchsorted(below, 0.5))
+    below = np.cumsum(v[order])
+    low = int(np.searchsorted(below, 0.5 * below[-1]))
     # Exactly one half on either side: the middle of the two neighbours.
-    high = min(low + 1, len(x) - 1) if below[low] == 0.5 else low
+    high = min(low + 1, len(x) - 1) if below[low] == 0.5 * below[-1] else low
     middle = 0.5 * (x[order[low]] + x[order[high]])
     mean = np.average(x, weights=v)
     return float(middle), float(np.sqrt(np.average((x - mean) ** 2, weights=v)))

@@ -16,7 +16,7 @@ from bayesgmm.arguments import check_kind
 from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.data.error_covariances import unpacked
-from bayesgmm.data.validation import check_data
+from bayesgmm.data.validation import check_data, check_sample_weight
 from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.mixture.parameter_checks import as_floats
 from bayesgmm.mixture.partial_rows import roots_of
@@ -35,6 +35,7 @@ def marginal_mixture(
     covariance_type: str = "full",
     observed: Any = None,
     error_covariances: Any = None,
+    sample_weight: Any = None,
     **kwargs: Any,
 ) -> Any:
     """A Gaussian mixture with the components of rows summed out, as a variable of a PyMC model.
@@ -64,6 +65,9 @@ def marginal_mixture(
     error_covariances : array-like, optional
         Measurement errors of the rows: variances (n, D), covariances (n, D, D), or one covariance
         of all rows, (D, D). The mixture is that of the rows without them.
+    sample_weight : array-like of shape (n,), optional
+        The number of times that each observed row counts: the factor of its log density. Draws
+        of rows do not depend on it.
     **kwargs
         Passed to PyMC, such as ``dims``.
 
@@ -131,15 +135,24 @@ def marginal_mixture(
     k, d = weights.type.shape[-1], means.type.shape[1]
     _check_shape("means", means, (k, d))
     _check_shape(kind, matrices, (k, d, d)[: matrices.type.ndim])
-    errors = None
-    if observed is None and error_covariances is not None:
-        raise InvalidParameterError("error_covariances needs observed rows.")
-    if observed is not None:
-        observed, errors = _checked_rows(observed, d, error_covariances)
+    errors = counts = None
+    more = {"error_covariances": error_covariances, "sample_weight": sample_weight}
+    if observed is None:
+        _check_none(more, "observed rows")
+    else:
+        observed, errors, counts = _checked_rows(observed, d, **more)
     if weights.type.ndim == 2:
         _check_batch(weights, means, observed)
     return MarginalMixture(
-        name, weights, means, matrices, kind=kind, errors=errors, observed=observed, **kwargs
+        name,
+        weights,
+        means,
+        matrices,
+        kind=kind,
+        errors=errors,
+        counts=counts,
+        observed=observed,
+        **kwargs,
     )
 
 
@@ -157,6 +170,7 @@ class MarginalMixtureRV(SettingsRV):
         *,
         kind: str,
         errors: Any = None,
+        counts: Any = None,
         rng: Any = None,
         size: Any = None,
     ) -> Any:
@@ -180,7 +194,7 @@ class MarginalMixtureRV(SettingsRV):
         signature = f"[rng],[size],(k),(k,d),{sizes}->[rng],(d)"
         inputs = [rng, size, weights, means, matrices]
         made = cls(inputs, [last_rng, rows], extended_signature=signature)
-        made.settings = {"kind": kind, "errors": errors}
+        made.settings = {"kind": kind, "errors": errors, "counts": counts}
         return made(*inputs)
 
 
@@ -213,6 +227,8 @@ def _log_density(
             for k in range(means.type.shape[0])
         ]
         out = pt.logsumexp(pt.log(weights) + pt.stack(each, axis=1), axis=1)
+    if op.settings["counts"] is not None:
+        out = op.settings["counts"] * out
     return out[0] if value.type.ndim == 1 else out
 
 
@@ -295,11 +311,17 @@ def _noise(errors: Array, standard: Any) -> Any:
     return (roots @ standard[..., np.newaxis])[..., 0]
 
 
+def _check_none(arguments: dict[str, Any], needed: str) -> None:
+    for name, value in arguments.items():
+        if value is not None:
+            raise InvalidParameterError(f"{name} needs {needed}.")
+
+
 def _checked_rows(
-    observed: Any, n_features: int | None, error_covariances: Any
-) -> tuple[Any, Array | None]:
-    """Rows as PyMC takes them, and their errors: variances (m, D) or covariances (m, D, D)."""
-    values, errors = observed, None
+    observed: Any, n_features: int | None, error_covariances: Any, sample_weight: Any
+) -> tuple[Any, Array | None, Array | None]:
+    """Rows as PyMC takes them, their errors (variances or covariances) and their weights."""
+    values, errors, counts = observed, None, None
     if isinstance(observed, SharedVariable):
         values = observed.get_value(borrow=True)
     elif isinstance(observed, pt.TensorVariable):
@@ -308,14 +330,16 @@ def _checked_rows(
         data = check_data(
             values, name="observed", allow_nan=True, error_covariances=error_covariances
         )
+        counts = check_sample_weight(sample_weight, len(data.X))
         if data.errors is not None:
             errors = unpacked(data.errors, data.X.shape[1])
         if values is observed:
             # A constant: PyMC would draw what an array has as NaN.
             observed = pt.constant(data.X) if data.has_missing else data.X
-    elif error_covariances is not None:
-        raise InvalidParameterError("error_covariances needs observed rows of known values.")
+    else:
+        more = {"error_covariances": error_covariances, "sample_weight": sample_weight}
+        _check_none(more, "observed rows of known values")
     columns = pt.as_tensor(observed).type.shape[-1]
     if None not in (columns, n_features) and columns != n_features:
         raise InputError(f"observed has {columns} columns, but means have {n_features}.")
-    return observed, errors
+    return observed, errors, counts

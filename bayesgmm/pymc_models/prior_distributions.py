@@ -19,10 +19,12 @@ from pymc.distributions.distribution import (
 from pymc.distributions.transforms import _default_transform
 from pymc.logprob.abstract import _logprob
 from pymc.pytensorf import normalize_rng_param
+from pytensor.raise_op import CheckAndRaise
 from pytensor.tensor.random.basic import DirichletRV
 from pytensor.tensor.random.utils import normalize_size_param
 from scipy.special import gammaln
 
+from bayesgmm.errors import InvalidParameterError
 from bayesgmm.priors.families import LKJ, Family
 from bayesgmm.pymc_models.loop_ops import (
     log_prior_of_covariances,
@@ -153,10 +155,16 @@ class CovariancesRV(SettingsRV):
 
     @classmethod
     def rv_op(cls, *, rng: Any = None, size: Any = None, **settings: Any) -> Any:
-        """The variable; settings are `family` and `start`, a point to begin from."""
+        """The variable; settings are `family`, `start` (a point to begin from) and `tied`.
+
+        Covariances that are tied share parts: their prior is a restricted one, without draws.
+        """
         rng, size = normalize_rng_param(rng), normalize_size_param(size)
         family, start = settings["family"], settings["start"]
-        next_rng, drawn = _draw(family, len(start), start.shape[-1], rng)
+        if settings["tied"]:
+            next_rng, drawn = _refused(start, rng)
+        else:
+            next_rng, drawn = _draw(family, len(start), start.shape[-1], rng)
         axes = "g,d,e" if start.ndim == 3 else "g,j"
         signature = f"[rng],[size]->[rng],({axes})"
         made = cls([rng, size], [next_rng, drawn], extended_signature=signature)
@@ -210,6 +218,16 @@ def _draw(family: Family, groups: int, d: int, rng: Any) -> tuple[Any, Any]:
     inverse = pt.linalg.solve_triangular(factors, np.eye(d), lower=True, b_ndim=2)
     lower = half @ inverse.mT
     return rng, lower @ lower.mT
+
+
+def _refused(start: Any, rng: Any) -> tuple[Any, Any]:
+    """In place of draws, an error when they are evaluated."""
+    next_rng, _ = pt.random.normal(rng=rng, return_next_rng=True)
+    message = (
+        "The prior of covariances that share a part of volume, shape or orientation has no direct "
+        "draws. Sample a model without rows, or use a structure whose covariances are free."
+    )
+    return next_rng, CheckAndRaise(InvalidParameterError, message)(pt.constant(start), False)
 
 
 def _chi_squared(df: Any, size: Any, rng: Any) -> Any:

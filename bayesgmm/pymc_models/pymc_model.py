@@ -17,13 +17,14 @@ from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.degeneracy import check_enough_rows
 from bayesgmm.data.error_covariances import unpacked
-from bayesgmm.data.validation import check_data
+from bayesgmm.data.validation import Data, check_data
 from bayesgmm.em.completed_rows import with_means
 from bayesgmm.em.component_order import check_reference
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
-from bayesgmm.mixture.fitted_mixture import fitted_mixture, with_errors_of
+from bayesgmm.mixture.fitted_mixture import fitted_mixture, weighted_rows, with_errors_of
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.coordinates import Coordinates, coordinates
+from bayesgmm.posterior.tied_covariances import TiedChart
 from bayesgmm.priors.priors import Priors
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.pymc_models.mixture_distribution import marginal_mixture
@@ -32,6 +33,7 @@ from bayesgmm.pymc_models.prior_distributions import (
     MeansPrior,
     WeightsPrior,
 )
+from bayesgmm.pymc_models.tied_covariances import TiedTransform
 from bayesgmm.pymc_models.transforms import (
     CovariancesTransform,
     MeansTransform,
@@ -47,6 +49,7 @@ def mixture_model(
     priors: Priors | None = None,
     init: GaussianMixture | Mixture | None = None,
     error_covariances: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
 ) -> pm.Model:
     """The posterior that `sample_posterior` draws from, as a PyMC model.
 
@@ -57,7 +60,7 @@ def mixture_model(
     n_components : int
         K.
     covariance_type : str or Structure
-        "full", "tied", "diag", "spherical", or mclust's code of one of these.
+        "full", "tied", "diag", "spherical", or mclust's code of any of the fourteen structures.
     priors : Priors, optional
         None: the defaults of `Priors`, in the data's own units. `Priors.from_resolved` makes them
         of the attribute ``priors`` of a posterior.
@@ -67,6 +70,9 @@ def mixture_model(
     error_covariances : array-like, optional
         Measurement errors of the rows, as in `GaussianMixture.fit`. None: those of `init` where
         that is a fit to the same rows.
+    sample_weight : array-like of shape (n,), optional
+        The number of times that each row counts. None: those of `init` where that is a fit to the
+        same rows.
 
     Returns
     -------
@@ -76,7 +82,9 @@ def mixture_model(
         (component, feature, feature_bis), and ``rows``, which is observed. Where components share
         a covariance, or have variances alone, those are a variable of their own, from which
         ``covariances`` follows. It can be pickled, and sampled by all of PyMC's samplers (see
-        `marginal_mixture`). Means that the priors order have an ordering transform.
+        `marginal_mixture`). Means that the priors order have an ordering transform. Covariances
+        that share parts have a transform to coordinates of these, and cannot be drawn from the
+        prior.
 
     Raises
     ------
@@ -98,16 +106,18 @@ def mixture_model(
     words = "a fitted GaussianMixture, a Mixture or None"
     check_kind("init", init, GaussianMixture | Mixture | None, words)
     data = check_data(X, allow_nan=True, error_covariances=error_covariances)
-    data = with_errors_of(init, data)
+    data = weighted_rows(init, with_errors_of(init, data), sample_weight)
     structure = as_structure(covariance_type)
     check_enough_rows(data.X, n_components)
-    resolved = (priors or Priors()).for_data(data, n_components, structure)
+    resolved = (priors or Priors()).for_data(
+        data, n_components, structure, sample_weight=data.weights
+    )
     d = data.X.shape[1]
     near = None if init is None else fitted_mixture("init", init)
     if near is not None:
         check_reference("init", near, (n_components, d), data.feature_names)
-    filled = with_means(data.X, None)
-    frame = coordinates(filled, n_components, structure, near)
+    filled = with_means(data.X, data.weights)
+    frame = coordinates(filled, n_components, structure, near, data.weights)
     names = list(data.feature_names or (f"x{j}" for j in range(d)))
     coords = {"component": np.arange(n_components), "feature": names, "feature_bis": names}
     with pm.Model(coords=coords) as model:
@@ -120,7 +130,7 @@ def mixture_model(
             weights = WeightsPrior("weights", resolved.concentration, dims="component")
         means = _means(resolved, frame)
         free = _free_covariances(resolved, frame)
-        _add_rows(weights, means, free, frame, observed, data.errors)
+        _add_rows(weights, means, free, frame, observed, data)
     return model
 
 
@@ -139,6 +149,10 @@ def _free_covariances(priors: ResolvedPriors, frame: Coordinates) -> Any:
     else:
         start = np.tile(frame.user_frame @ frame.user_frame.T, (groups, 1, 1))
         transform = CovariancesTransform(frame)
+    if frame.tied is not None:
+        transform = TiedTransform(frame.tied)
+        if frame.tied.reference is not None:
+            start = _start_along_axes(frame.tied, frame.user_frame)
     layout: dict[str, Any] = {"shape": start.shape}
     if not frame.axes and groups == frame.n_components:
         layout = {"dims": ("component", "feature", "feature_bis")}
@@ -146,9 +160,23 @@ def _free_covariances(priors: ResolvedPriors, frame: Coordinates) -> Any:
         free_covariances_name(frame),
         family=priors.covariances,
         start=start,
+        tied=frame.tied is not None,
         transform=transform,
         **layout,
     )
+
+
+def _start_along_axes(chart: TiedChart, frame: Array) -> Array:
+    """Covariances (K, D, D) near those of the frame (D, D), whose axes all have a direction."""
+    assert chart.reference is not None
+    d, k = len(frame), chart.n_components
+    steps = (
+        np.linspace(0.5, -0.5, d)
+        * np.linspace(1.0, 0.5 if chart.shared[2] else 1.0, k)[:, np.newaxis]
+    )
+    unit = np.exp(2.0 * np.log(np.diagonal(frame)).mean())
+    axes = chart.reference
+    return np.asarray(np.einsum("ij,kj,lj->kil", axes, unit * np.exp(steps), axes))
 
 
 def _means(priors: ResolvedPriors, frame: Coordinates) -> Any:
@@ -173,7 +201,7 @@ def _add_rows(
     free: Any,
     frame: Coordinates,
     observed: Any,
-    errors: Array | None,
+    data: Data,
 ) -> None:
     """The variable `covariances` where it is not free, and the observed rows."""
     k, d = frame.n_components, frame.n_features
@@ -190,6 +218,7 @@ def _add_rows(
         covariances=each,
         covariance_type="diag" if frame.axes else "full",
         observed=observed,
-        error_covariances=None if errors is None else unpacked(errors, d),
+        error_covariances=None if data.errors is None else unpacked(data.errors, d),
+        sample_weight=data.weights,
         dims=("row", "feature"),
     )

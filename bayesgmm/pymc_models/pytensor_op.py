@@ -152,11 +152,20 @@ def _no_gradient(op: Op, inputs: Any, i: int) -> Any:
 @register_specialize  # type: ignore[untyped-decorator]
 @node_rewriter([Sum])  # type: ignore[untyped-decorator]
 def sum_of_log_densities(fgraph: Any, node: Any) -> list[Any] | None:
-    """sum(MixtureLogDensity(...)) is the value of MixtureLogLikelihood(...)."""
-    inner = node.inputs[0].owner
-    if inner is None or not isinstance(inner.op, MixtureLogDensity):
+    """sum(v * MixtureLogDensity(...)), or without v, is the value of MixtureLogLikelihood(...)."""
+    inner, v = node.inputs[0].owner, pt.constant(np.empty(0))
+    if inner is not None and inner.op == pt.mul and len(inner.inputs) == 2:
+        own = [each for each in inner.inputs if _is_density(each)]
+        if len(own) == 1:
+            (v,) = (each for each in inner.inputs if each is not own[0])
+            inner = own[0].owner
+    if inner is None or not isinstance(inner.op, MixtureLogDensity) or v.type.ndim != 1:
         return None
-    return [_alone(inner.op.kind, inner.inputs)[0]]
+    return [MixtureLogLikelihood(inner.op.kind)(*inner.inputs, v)[0]]
+
+
+def _is_density(tensor: Any) -> bool:
+    return tensor.owner is not None and isinstance(tensor.owner.op, MixtureLogDensity)
 
 
 @register_canonicalize  # type: ignore[untyped-decorator]

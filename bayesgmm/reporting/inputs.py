@@ -17,10 +17,15 @@ from bayesgmm.errors import BayesGMMError, InputError, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.estimator.information_criteria import Criteria, information_criteria
 from bayesgmm.likelihood.responsibilities import membership
-from bayesgmm.mixture.fitted_mixture import MixtureLike, fitted_mixture, with_errors_of
+from bayesgmm.mixture.fitted_mixture import (
+    MixtureLike,
+    fitted_mixture,
+    weighted_rows,
+    with_errors_of,
+)
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.plots.style import short
-from bayesgmm.posterior.draws import Draws, variable_names, with_stored_errors
+from bayesgmm.posterior.draws import Draws, as_stored, variable_names
 from bayesgmm.reporting.mixture_pictures import Drawing
 from bayesgmm.reporting.parts import UnavailableError
 from bayesgmm.selection.selection_result import Selection
@@ -199,7 +204,7 @@ def gather(
     known = [data.feature_names, *(each.feature_names for each in mixtures.values())]
     names = next((each for each in known if each is not None), None)
     return Inputs(
-        observed=_with_errors(data, em, posterior)._replace(feature_names=None),
+        observed=_as_fitted(data, em, posterior)._replace(feature_names=None),
         names=column_names(names, d),
         source=source or "rows given to report()",
         em=em,
@@ -214,9 +219,9 @@ def gather(
     )
 
 
-def _with_errors(data: Data, em: GaussianMixture | None, posterior: Any) -> Data:
-    """The rows, with the errors of the fit or the posterior if they are its rows."""
-    return with_stored_errors(posterior, with_errors_of(em, data))
+def _as_fitted(data: Data, em: GaussianMixture | None, posterior: Any) -> Data:
+    """The rows, with errors and weights of the posterior or the fit if they are its rows."""
+    return as_stored(posterior, weighted_rows(em, with_errors_of(em, data), None))
 
 
 def label_texts(labels: Any, n: int) -> tuple[str, ...] | None:

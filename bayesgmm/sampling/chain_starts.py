@@ -13,7 +13,7 @@ _OVERDISPERSION = 2.0
 
 def chain_starts(
     near: list[Mixture],
-    n_rows: int,
+    n_rows: float,
     priors: ResolvedPriors,
     coordinates: Coordinates,
     rng: np.random.Generator,
@@ -36,7 +36,7 @@ def chain_starts(
     return starts
 
 
-def _spread(mixture: Mixture, n_rows: int, coordinates: Coordinates) -> Array:
+def _spread(mixture: Mixture, n_rows: float, coordinates: Coordinates) -> Array:
     """The standard deviation of a start in each coordinate: 2 / sqrt(N_k) component scales."""
     counts = np.maximum(n_rows * mixture.weights, 4.0)
     each = _OVERDISPERSION / np.sqrt(counts)
@@ -44,7 +44,6 @@ def _spread(mixture: Mixture, n_rows: int, coordinates: Coordinates) -> Array:
     sizes = np.sqrt(np.square(scales).sum(axis=2))
     means = each[:, np.newaxis] * sizes
     factors = each / np.exp(np.log(sizes).mean(axis=1))
-    if coordinates.groups < len(each):
-        factors = np.array([_OVERDISPERSION / np.sqrt(n_rows)])
-    blocks = np.repeat(np.minimum(factors, 0.5)[:, np.newaxis], coordinates.block, axis=1)
-    return np.concatenate((each[:-1], means.ravel(), blocks.ravel()))
+    own = np.repeat(np.minimum(factors, 0.5)[:, np.newaxis], coordinates.n_own, axis=1)
+    shared = np.full(coordinates.n_shared, min(_OVERDISPERSION / np.sqrt(n_rows), 0.5))
+    return coordinates.of_blocks(np.column_stack((each, means, own)), shared)

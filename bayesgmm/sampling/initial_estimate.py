@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.data.validation import Data
 from bayesgmm.errors import DegeneracyWarning, FitError
@@ -83,24 +82,26 @@ def estimate(
         with warnings.catch_warnings(record=True) as heard:
             warnings.simplefilter("always")
             try:
-                fit.fit(data)
+                fit.fit(data, sample_weight=data.weights)
             except FitError as error:
                 failure = error
     degeneracy = None if failure or isinstance(fit, Mixture) else fit.degeneracy_
     resolved = None
     if failure or degeneracy:
-        resolved = priors.for_data(data, n_components, structure)
+        resolved = priors.for_data(data, n_components, structure, sample_weight=data.weights)
     if resolved is None or isinstance(resolved.covariances, LKJ):
         if failure:
             raise failure
         for each in heard:
             warnings.warn(each.message, stacklevel=3)
         mixture = fitted_mixture("init", fit)
-        likelihood = float(membership(data, mixture, densities_alone=True)[0].sum())
+        densities = membership(data, mixture, densities_alone=True)[0]
+        v = np.ones(len(densities)) if data.weights is None else data.weights
+        likelihood = float(v[v > 0.0] @ densities[v > 0.0])
         penalty = None if isinstance(fit, Mixture) else fit.priors_
         note = "" if penalty is None else "The estimate is the posterior mode under init's priors."
         return Estimate(mixture, likelihood, penalty, note, _agreed(fit))
-    _check_repeats(data.X, resolved)
+    _check_repeats(data, resolved)
     reason = (
         f"Every start of EM with {n_components} components collapsed"
         if failure
@@ -115,7 +116,7 @@ def estimate(
     with warnings.catch_warnings():
         # The warning above covers components of few rows.
         warnings.simplefilter("ignore", DegeneracyWarning)
-        fit.fit(data)
+        fit.fit(data, sample_weight=data.weights)
     return Estimate(fit.mixture_, fit.log_likelihood_, fit.priors_, note, _agreed(fit))
 
 
@@ -126,7 +127,7 @@ def _agreed(fit: GaussianMixture | Mixture) -> bool:
     return agreed == made
 
 
-def _check_repeats(x: Array, priors: ResolvedPriors) -> None:
+def _check_repeats(data: Data, priors: ResolvedPriors) -> None:
     """Refuse rows and priors whose posterior has no finite mass.
 
     Let m covariances have an inverse-Wishart prior of nu degrees of freedom, whose scale has a
@@ -140,15 +141,16 @@ def _check_repeats(x: Array, priors: ResolvedPriors) -> None:
     d, m = priors.n_features, priors.n_covariances
     if p is None or m == 1:
         return
-    rows, counts = np.unique(x, axis=0, return_counts=True)
-    repeats = int(counts.max())
+    rows, which = np.unique(data.X, axis=0, return_inverse=True)
+    counts = np.bincount(which.ravel(), data.weights)
+    repeats = float(counts.max())
     if priors.n_axes is None:
         held = repeats + d - 1
     else:
         held = 1 + (repeats - 1) * (d if priors.n_axes == 1 else 1)
     if repeats > 1 and held >= p + (m - 1) * nu + 1.0:
         raise FitError(
-            f"X repeats the row {rows[counts.argmax()].tolist()!r:.80} {repeats} times. Under "
+            f"X repeats the row {rows[counts.argmax()].tolist()!r:.80} {repeats:g} times. Under "
             "priors whose scale of the covariances is learned a component may shrink onto it "
             "without end: the posterior is improper. Use Priors(hierarchical=False), fewer "
             "repeated rows or fewer components."

@@ -152,7 +152,7 @@ def _starts(target: Target, of: Indices, priors: ResolvedPriors, rng: np.random.
     """Starts of chains near the modes of the given numbers."""
     problem = target.problem
     near = [Mixture(*problem.parameters(target.modes[m].u)) for m in of]
-    return chain_starts(near, len(problem.rows.X), priors, problem.coordinates, rng)
+    return chain_starts(near, problem.rows.total, priors, problem.coordinates, rng)
 
 
 def _located(drawn: Drawn, target: Target) -> Drawn:

@@ -84,7 +84,7 @@ class Target:
         return locate(u, self.modes, self.problem.coordinates).u
 
     def log_density(self, u: Array) -> Array:
-        """Log posterior density at points (T, size), minus infinity under another labelling."""
+        """Log posterior density at points (T, size), minus infinity under other labels or axes."""
         values = np.full(len(u), -np.inf)
         for t in np.flatnonzero(locate(u, self.modes, self.problem.coordinates).own):
             values[t] = self.problem.log_density(u[t])[0]
@@ -196,6 +196,6 @@ def _with_empty_component(
     weights[t, kept], means[t, kept], covariances[t, kept] = one
     means[t, free] = location + sd * rng.standard_normal((len(t), len(sd)))
     concentration = np.array(priors.concentration)[free]
-    weights[t, free] = rng.standard_gamma(concentration) / len(target.problem.rows.X)
+    weights[t, free] = rng.standard_gamma(concentration) / target.problem.rows.total
     weights /= weights.sum(axis=1, keepdims=True)
     return target.canonical(frame.of_parameters(weights, means, covariances))

@@ -9,6 +9,9 @@ from bayesgmm.core import native
 from bayesgmm.posterior.coordinates import Coordinates
 from bayesgmm.sampling.posterior_modes import Mode
 
+# Of coordinates that are formed anew, relative to 1 and themselves.
+_ROUNDING = 1e-6
+
 
 class Located(NamedTuple):
     """The place of points in regions.
@@ -17,9 +20,10 @@ class Located(NamedTuple):
     ----------
     region : ndarray of int (T,)
     u : ndarray of shape (T, size)
-        The points under the labelling of their region's mode.
+        The points under the labelling of their region's mode, and with the axes nearest to its own
+        where orientations have several coordinates.
     own : ndarray of bool (T,)
-        True where that is the labelling that the point had.
+        True where that is how the point was given.
     """
 
     region: Indices
@@ -54,20 +58,26 @@ def locate(u: Array, modes: list[Mode], coordinates: Coordinates) -> Located:
 
 
 def _matched(u: Array, mode: Mode, coordinates: Coordinates) -> tuple[Array, Booleans]:
-    """Points under the labels of a mode, and where these are their own."""
+    """Points under the labels and near the axes of a mode, and where these are their own."""
     k = coordinates.n_components
     components, shared = coordinates.blocks(u)
-    centre, _ = coordinates.blocks(mode.u)
+    centre, shared_centre = coordinates.blocks(mode.u)
     # `blocks` is linear, so that its values at unit vectors are its matrix.
     maps, _ = coordinates.blocks(np.eye(len(mode.u)))
-    costs = np.empty((len(u), k, k))
+    costs, turned = np.empty((len(u), k, k)), np.empty((k, *components.shape))
     for j in range(k):
-        apart = (components - centre[j]).reshape(len(u) * k, -1)
+        # Axes that components share are turned once.
+        if j == 0 or coordinates.n_own_angles:
+            near, shared = coordinates.near(components, shared, centre[j], shared_centre)
+        turned[j] = near
+        apart = (turned[j] - centre[j]).reshape(len(u) * k, -1)
         spread = maps[:, j].T @ mode.covariance @ maps[:, j]
         costs[:, j] = _squares(apart, spread).reshape(len(u), k)
     order = native.assign_all(costs)[0]
-    moved = np.take_along_axis(components, order[..., np.newaxis], axis=1)
-    return coordinates.of_blocks(moved, shared), (order == np.arange(k)).all(axis=1)
+    moved = turned[np.arange(k), np.arange(len(u))[:, np.newaxis], order]
+    found = coordinates.of_blocks(moved, shared)
+    own = (order == np.arange(k)).all(axis=1)
+    return found, own & (np.abs(found - u) <= _ROUNDING * (1.0 + np.abs(u))).all(axis=1)
 
 
 def _squares(apart: Array, covariance: Array) -> Array:

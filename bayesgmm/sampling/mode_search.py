@@ -19,7 +19,8 @@ from bayesgmm.posterior.log_density import Problem
 from bayesgmm.priors.families import LKJ
 from bayesgmm.priors.priors import Priors
 from bayesgmm.priors.resolved_priors import ResolvedPriors
-from bayesgmm.sampling.posterior_modes import Mode, climb, other_modes
+from bayesgmm.sampling.mode_regions import locate
+from bayesgmm.sampling.posterior_modes import Mode, climb, other_modes, same_mode
 
 _FITS = 16
 _KINDS = ("kmeans", "random_from_data", "k-means++", "random")
@@ -48,9 +49,23 @@ def search_modes(problem: Problem, near: Mixture, starts: list[Mixture]) -> list
     first = climb(problem, frame.of(near))
     if first is None:
         return []
-    moves = _moves(Mixture(*problem.parameters(first.u)), len(problem.rows.X))
+    moves = _moves(Mixture(*problem.parameters(first.u)), problem.rows.total)
     each = (frame.of(start) for start in [*starts, *moves])
-    return other_modes(problem, first, each, _EVALUATIONS)
+    return _without_copies(problem, other_modes(problem, first, each, _EVALUATIONS))
+
+
+def _without_copies(problem: Problem, modes: list[Mode]) -> list[Mode]:
+    """The modes of different mixtures: orientations have several coordinates for the same axes."""
+    frame = problem.coordinates
+    if frame.tied is None or frame.tied.reference is None:
+        return modes
+    kept = modes[:1]
+    for mode in modes[1:]:
+        image = locate(mode.u[np.newaxis], kept, frame).u[0]
+        again = climb(problem, image)
+        if again is None or not any(same_mode(again, each) for each in kept):
+            kept.append(mode)
+    return kept
 
 
 def penalised_fits(
@@ -75,13 +90,13 @@ def penalised_fits(
             with warnings.catch_warnings():
                 # A degenerate maximum is not a useful start.
                 warnings.simplefilter("error", DegeneracyWarning)
-                found.append(fit.fit(data).mixture_)
+                found.append(fit.fit(data, sample_weight=data.weights).mixture_)
         except (DegeneracyWarning, FitError):
             continue
     return found
 
 
-def _moves(mixture: Mixture, n_rows: int) -> list[Mixture]:
+def _moves(mixture: Mixture, n_rows: float) -> list[Mixture]:
     """Mixtures of which two components are merged, and the one set free is used elsewhere.
 
     It splits another component in two, in either way, or is left empty: a mean and a covariance

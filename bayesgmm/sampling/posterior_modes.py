@@ -99,9 +99,14 @@ def other_modes(
         if low or any(abs(near.fun + each.log_density) < _SAME for each in found):
             continue
         mode = climb(problem, start + root @ near.x)
-        if mode and all(abs(mode.log_density - each.log_density) > _SAME for each in found):
+        if mode and not any(same_mode(mode, each) for each in found):
             found.append(mode)
     return sorted(found, key=lambda each: -each.log_mass)
+
+
+def same_mode(one: Mode, other: Mode) -> bool:
+    """True for modes of one density, as are those that differ by the order of the components."""
+    return abs(one.log_density - other.log_density) <= _SAME
 
 
 def _value(u: Array, problem: Problem) -> tuple[float, Array]:

@@ -30,9 +30,9 @@ from bayesgmm.em.completed_rows import with_means
 from bayesgmm.em.component_order import check_reference
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
-from bayesgmm.mixture.fitted_mixture import fitted_mixture, with_errors_of
+from bayesgmm.mixture.fitted_mixture import fitted_mixture, weighted_rows, with_errors_of
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.posterior.coordinates import coordinates, free_blocks
+from bayesgmm.posterior.coordinates import coordinates
 from bayesgmm.posterior.log_density import Problem, problem
 from bayesgmm.posterior.predictions import log_likelihood, posterior_predictive
 from bayesgmm.priors.priors import Priors
@@ -71,6 +71,7 @@ def sample_posterior(
     min_ess: float = ENOUGH,
     max_time: float = 300.0,
     error_covariances: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
     missing: str = "at random",
     with_log_likelihood: bool | None = None,
     with_posterior_predictive: bool = False,
@@ -86,8 +87,8 @@ def sample_posterior(
     n_components : int, optional
         K; that of `init` where this is a fit or a mixture.
     covariance_type : str or Structure, optional
-        "full", "tied", "diag", "spherical", or mclust's code of one of these. None: that of
-        `init` where this is a fit, else "full".
+        "full", "tied", "diag", "spherical", or mclust's code of any of the fourteen structures.
+        None: that of `init` where this is a fit, else "full".
     priors : Priors, optional
         None: the defaults of `Priors`, in the data's own units.
     draws : int, optional
@@ -118,6 +119,9 @@ def sample_posterior(
         Measurement errors of the rows, as in `GaussianMixture.fit`; the posterior is that of the
         mixture of the rows without them. None: those of `init` where that is a fit to the same
         rows.
+    sample_weight : array-like of shape (n,), optional
+        The number of times that each row counts: the power of its likelihood, so that an integer
+        repeats the row. None: those of `init` where that is a fit to the same rows.
     missing : {"at random", "raise"}
         As in `GaussianMixture`.
     with_log_likelihood : bool, optional
@@ -136,16 +140,16 @@ def sample_posterior(
     DataTree
         Groups posterior (weights, means, covariances, in the data's units), sample_stats,
         log_likelihood, observed_data (X), constant_data (EM's estimate: em_weights, em_means,
-        em_covariances) and, on request, posterior_predictive. Attributes: versions, seed, sampler,
-        wall times, priors (JSON), and why the run ended: `stopped` is "draws" (as many as were
-        requested), "converged", "min_ess" (a single chain, which cannot show that it converged),
-        "max_draws", "too slow" (at this rate the longest run would not
-        have `min_ess` effective draws), "max_time" or "interrupted" (Ctrl-C: what was drawn until
-        then). `rhat` and `ess` are the largest R-hat and the least bulk or tail ESS of the
-        quantities of `label_switching`, `rhat_of` and `ess_of` their names. Where the likelihood
-        has no maximum to be trusted (components on too few rows), EM's estimate is the maximum of
-        the posterior density, and two more attributes say why (em_note) and under which priors
-        (em_priors).
+        em_covariances; error_covariances and sample_weight where rows have them) and, on request,
+        posterior_predictive. Attributes: versions, seed, sampler, wall times, priors (JSON), and
+        why the run ended: `stopped` is "draws" (as many as were requested), "converged", "min_ess"
+        (a single chain, which cannot show that it converged), "max_draws", "too slow" (at this rate
+        the longest run would not have `min_ess` effective draws), "max_time" or "interrupted"
+        (Ctrl-C: what was drawn until then). `rhat` and `ess` are the largest R-hat and the least
+        bulk or tail ESS of the quantities of `label_switching`, `rhat_of` and `ess_of` their names.
+        Where the likelihood has no maximum to be trusted (components on too few rows), EM's
+        estimate is the maximum of the posterior density, and two more attributes say why (em_note)
+        and under which priors (em_priors).
 
         The group modes has the modes of the posterior density that were found: weights, means,
         covariances, log_density, log_mass and laplace_share (Laplace's approximation of the mass,
@@ -194,16 +198,16 @@ def sample_posterior(
     _check_lengths({"tune": tune, "chains": chains}, {"min_ess": min_ess, "max_time": max_time})
     check_choice("missing", missing, ("at random", "raise"))
     data = check_data(X, allow_nan=missing != "raise", error_covariances=error_covariances)
-    data = with_errors_of(init, data)
+    data = weighted_rows(init, with_errors_of(init, data), sample_weight)
     priors = priors or Priors()
     n_components, structure, given = _model(n_components, covariance_type, init, data)
-    free_blocks(structure, n_components, data.X.shape[1])
     lengths = _lengths(draws, chains, n_components, data.X.shape[1])
     generator = _parent(rng)
     for_em, for_starts, for_chains, for_new_rows, for_modes = generator.spawn(5)
     em = estimate(data, n_components, structure, priors, for_em, given)
-    resolved = priors.for_data(data, n_components, structure)
-    frame = coordinates(with_means(data.X, None), n_components, structure, em.mixture)
+    resolved = priors.for_data(data, n_components, structure, sample_weight=data.weights)
+    filled = with_means(data.X, data.weights)
+    frame = coordinates(filled, n_components, structure, em.mixture, data.weights)
     target = problem(data, resolved, frame)
     modes = []
     # Modes are counted up to an exchange of components, which priors that differ do not allow.
@@ -223,7 +227,7 @@ def sample_posterior(
         drawn, state = draw_over_modes(draw, several, resolved, plan, monitor, chains, for_modes)
     else:
         near = [em.mixture] * chains
-        starts = chain_starts(near, len(data.X), resolved, target.coordinates, for_starts)
+        starts = chain_starts(near, data.total, resolved, target.coordinates, for_starts)
         drawn, state = draw(starts, plan, monitor.ends), "only"
     attributes = {
         **_versions(),
@@ -280,7 +284,9 @@ def _sampler(
     from bayesgmm.pymc_models.pymc_model import mixture_model
 
     k, given = estimate.n_components, Priors.from_resolved(priors.without_order())
-    model = mixture_model(data, k, covariance_type=structure, priors=given, init=estimate)
+    model = mixture_model(
+        data, k, covariance_type=structure, priors=given, init=estimate, sample_weight=data.weights
+    )
     return partial(draw_by_pymc, model)
 
 
@@ -320,11 +326,6 @@ def _model(
     check_reference("init", mixture, (k, data.X.shape[1]), data.feature_names)
     if isinstance(init, Mixture):
         return k, as_structure("full" if covariance_type is None else covariance_type), init
-    if init.weights_of(data.X) is not None:
-        raise InvalidParameterError(
-            "init was fitted with sample_weight, but the posterior counts every row once. Fit "
-            "without weights."
-        )
     if init._held is not None:
         raise InvalidParameterError(
             f"init was fitted with {init._held.words} held, but no parameter of the posterior is. "
@@ -447,6 +448,8 @@ def _tree(
         errors = unpacked(data.errors, d)
         dims = (first, "feature", "feature_bis")[: errors.ndim]
         constant["error_covariances"] = dims, errors
+    if data.weights is not None:
+        constant["sample_weight"] = ("row",), data.weights
     return xr.DataTree.from_dict(
         {
             "/": xr.Dataset(attrs=dict(attributes)),

@@ -49,14 +49,15 @@ def discrepancy(draws: Draws, rows: Data) -> Discrepancy:
     draws : Draws
     rows : Data
     """
-    X, unseen = rows.X, np.zeros(draws.n_features)
+    X, unseen, n = rows.X, np.zeros(draws.n_features), rows.total
+    v = np.full(len(X), 1.0 / n) if rows.weights is None else rows.weights / n
     if rows.partial:
         some = draws.mixture(0, draws.n_draws - 1)
         found = conditional_moments(some, X, rows.errors)
-        X, unseen = found.mean, np.diagonal(found.covariance, axis1=1, axis2=2).mean(axis=0)
+        X, unseen = found.mean, v @ np.diagonal(found.covariance, axis1=1, axis2=2)
     weights, means, covariances = draws.stacked()
     shares = weights[..., np.newaxis]
-    centre, n = X.mean(axis=0), len(X)
+    centre = v @ X
     unit = np.abs(X - centre).max(axis=0)
     unit = np.where(unit > 0.0, unit, np.abs(centre) + 1.0)
     z = (X - centre) / unit
@@ -64,12 +65,13 @@ def discrepancy(draws: Draws, rows: Data) -> Discrepancy:
     location = (shares * moved).sum(axis=1)
     variances = np.diagonal(covariances / unit[:, np.newaxis] / unit, axis1=2, axis2=3)
     total = (shares * (variances + np.square(moved - location[:, np.newaxis]))).sum(axis=1)
-    sd = np.sqrt(z.var(axis=0) + unseen / unit**2)
+    variances_of_rows = v @ np.square(z - v @ z)
+    sd = np.sqrt(variances_of_rows + unseen / unit**2)
     drawn_sd = np.sqrt(np.median(total, axis=0))
     drawn = np.median(location, axis=0)
     wide = np.maximum(sd, drawn_sd)
     with np.errstate(divide="ignore", invalid="ignore"):
-        kurtosis = (z**4).mean(axis=0) / sd**4
+        kurtosis = v @ z**4 / sd**4
         of_mean = np.abs(drawn) / (np.where(sd > 0.0, sd, wide) / np.sqrt(n))
         ratio = np.abs(np.log(drawn_sd / sd))
         of_sd = ratio / np.sqrt(np.maximum(kurtosis - 1.0, 0.1) / (4 * n))

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bayesgmm.arrays import Array
+from bayesgmm.covariance.structures import Structure
 from bayesgmm.data.validation import Data
 from bayesgmm.likelihood.responsibilities_of_draws import DrawnRows
 from bayesgmm.mixture.merged_components import merged
@@ -53,13 +54,16 @@ class Redundancy(NamedTuple):
         return shares
 
 
-def redundancy(draws: Draws, rows: Data, n_rows: float | None = None) -> Redundancy:
+def redundancy(
+    draws: Draws, rows: Data, n_rows: float | None = None, structure: Structure | None = None
+) -> Redundancy:
     """Loss of log-likelihood of merging two components or removing one, whichever is least.
 
     Components i and j become one of weight w = w_i + w_j, mean m = (w_i m_i + w_j m_j) / w and
     covariance sum_k w_k (S_k + (m_k - m)(m_k - m)') / w, the Gaussian nearest to the two by KL
     divergence. Its covariance has the form that all draws have (diagonal, spherical, shared by the
-    components), which also gives the number of parameters. The loss is 0 for two equal components.
+    components), or follows from an M-step of the structure; this also gives the number of
+    parameters. The loss is 0 for two equal components.
     Where a component is removed, the weights of the others are divided by their sum: the loss is
     about the number of its rows if it is empty but for its prior, however far away it lies.
 
@@ -70,15 +74,19 @@ def redundancy(draws: Draws, rows: Data, n_rows: float | None = None) -> Redunda
     n_rows : float, optional
         The number of rows on which the posterior rests, if `rows` only stand in for them: losses
         are scaled to it.
+    structure : Structure, optional
+        Of the draws. None: one without shared parts, which their covariances show.
 
     References
     ----------
     McLachlan (1987), Journal of the Royal Statistical Society C 36, 318-324.
     """
     k, d = draws.n_components, draws.n_features
-    form = _form(draws.covariances)
-    parameters = 1 + d + form.parameters(d)
-    size = float(len(rows.X)) if n_rows is None else n_rows
+    form: _Form | _SharedParts = _form(draws.covariances)
+    if structure is not None and structure.shares_parts(k, d):
+        form = _SharedParts(structure)
+    parameters = 1 + d + form.parameters(k, d)
+    size = rows.total if n_rows is None else n_rows
     if k == 1:
         return Redundancy(np.full((draws.n_chains, 1), np.inf), parameters, size)
     pairs = np.array([(i, j) for i in range(k) for j in range(i)])
@@ -94,7 +102,7 @@ def redundancy(draws: Draws, rows: Data, n_rows: float | None = None) -> Redunda
     fewer += [_without(weights, means, covariances, i) for i in range(k)]
     for each in fewer:
         after = np.maximum(after, DrawnRows(rows, *each).contract(nothing)[1])
-    losses = (before - after) * (size / len(rows.X))
+    losses = (before - after) * (size / rows.total)
     return Redundancy(losses.reshape(draws.n_chains, -1), parameters, size)
 
 
@@ -105,7 +113,7 @@ class _Form(NamedTuple):
     diagonal: bool
     spherical: bool
 
-    def parameters(self, d: int) -> int:
+    def parameters(self, k: int, d: int) -> int:
         """Parameters of the covariance of one component more."""
         if self.shared:
             return 0
@@ -121,6 +129,28 @@ class _Form(NamedTuple):
         return np.asarray(variances[..., np.newaxis] * np.eye(covariances.shape[-1]))
 
 
+class _SharedParts(NamedTuple):
+    """A structure whose components share a part of their covariances."""
+
+    structure: Structure
+
+    def parameters(self, k: int, d: int) -> int:
+        """Parameters of the covariance of one component more."""
+        whole, fewer = (self.structure.n_covariance_parameters(each, d) for each in (k, k - 1))
+        return whole - fewer
+
+    def of_moments(self, weights: Array, moments: Array) -> Array:
+        """Covariances of the structure for those within each component, (T, K, D, D)."""
+        diagonal = self.structure.diagonal
+        within = np.diagonal(moments, axis1=-2, axis2=-1) if diagonal else moments
+        shares = weights.reshape(*weights.shape, *(1,) * (within.ndim - 2))
+        scatters = np.ascontiguousarray(shares * within)
+        found = np.array(
+            [self.structure.about(w, each) for w, each in zip(weights, scatters, strict=True)]
+        )
+        return found[..., np.newaxis] * np.eye(found.shape[-1]) if diagonal else found
+
+
 def _form(covariances: Array) -> _Form:
     d = covariances.shape[-1]
     variances = np.diagonal(covariances, axis1=-2, axis2=-1)
@@ -133,13 +163,17 @@ def _form(covariances: Array) -> _Form:
 
 
 def _merged(
-    weights: Array, means: Array, covariances: Array, i: int, j: int, form: _Form
+    weights: Array, means: Array, covariances: Array, i: int, j: int, form: _Form | _SharedParts
 ) -> tuple[Array, Array, Array]:
     """Mixtures with components i and j merged into component i."""
     pair = [i, j]
     parts = weights[:, pair].T, means[:, pair].swapaxes(0, 1), covariances[:, pair].swapaxes(0, 1)
     weights, means, covariances = weights.copy(), means.copy(), covariances.copy()
     weights[:, i], means[:, i], inner = merged(*parts)
+    if isinstance(form, _SharedParts):
+        covariances[:, i] = inner
+        weights, means, covariances = _without(weights, means, covariances, j)
+        return weights, means, form.of_moments(weights, covariances)
     if form.shared:
         # What lies between the two is spread over all components.
         between = (inner - covariances[:, i]) * weights[:, i, np.newaxis, np.newaxis]

@@ -19,10 +19,11 @@ from bayesgmm.convergence.agreement import (
     statistics,
 )
 from bayesgmm.convergence.monitored import Monitored, by_component, monitored
+from bayesgmm.covariance.structures import as_structure, structure_words
 from bayesgmm.labels.component_values import component_values
 from bayesgmm.labels.labelling import Labelling, Reference, Request, label_draws
 from bayesgmm.labels.stand_in_rows import equivalent_rows
-from bayesgmm.posterior.draws import Posterior
+from bayesgmm.posterior.draws import Posterior, posterior_group
 from bayesgmm.results import Result
 from bayesgmm.verdicts.described_rows import discrepancy
 from bayesgmm.verdicts.figures import RESULTS, Check, Figures, State
@@ -285,7 +286,9 @@ def _redundancy(labelling: Labelling) -> Redundancy | None:
     if labelling.draws is None:
         return None
     size = None if labelling.rows is not None else equivalent_rows(labelling.draws)
-    return redundancy(labelling.draws, labelling.any_rows, size)
+    stated = posterior_group(labelling.posterior).attrs.get("covariance_type")
+    structure = as_structure(stated) if stated in structure_words() else None
+    return redundancy(labelling.draws, labelling.any_rows, size, structure)
 
 
 def _notes(labelling: Labelling) -> list[str]:

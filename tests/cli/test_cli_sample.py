@@ -69,3 +69,16 @@ def test_a_file_is_not_overwritten(bayesgmm_command, tmp_path):
 )
 def test_exit_statuses(bayesgmm_command, arguments, status):
     assert bayesgmm_command("sample", *arguments, *SHORT).exit_code == status
+
+
+def test_a_column_of_weights(bayesgmm_command, tmp_path):
+    rows = tmp_path / "rows.csv"
+    lines = [f"{0.1 * i % 1.7 + 5 * (i % 2):.3f},{i % 3}" for i in range(60)]
+    rows.write_text("\n".join(["x,times", *lines]))
+    output = tmp_path / "posterior.nc"
+    result = bayesgmm_command("sample", rows, "-k", 2, *SHORT, "--weights", "times", "-o", output)
+    assert result.exit_code == 0
+    with xr.open_datatree(output) as found:
+        stored = found["constant_data"]["sample_weight"].values
+        assert stored.tolist() == [i % 3 for i in range(60)]
+        assert found["observed_data"]["X"].shape == (60, 1)

@@ -32,6 +32,24 @@ def hits(data_sets, seed):
     return np.array(covered, dtype=bool)
 
 
+def hits_where_parts_are_shared(data_sets, seed):
+    """The same for weights and means of two components, in turn of each structure."""
+    covered = []
+    codes = ["VEI", "EVI", "VEE", "EVV", "EVE", "VVE", "EEV", "VEV"]
+    for turn, child in enumerate(np.random.SeedSequence(seed).spawn(data_sets)):
+        for_truth, for_rows, for_draws = np.random.default_rng(child).spawn(3)
+        code = codes[turn % len(codes)]
+        truth = random_mixture(2, 2, average_overlap=0.01, covariance_type=code, rng=for_truth)
+        simulation = simulate(truth, 800, rng=for_rows)
+        posterior = sample_posterior(
+            simulation.X, 2, covariance_type=code, draws=300, tune=300, chains=2, rng=for_draws,
+            with_log_likelihood=False, progressbar=False,
+        )  # fmt: skip
+        found = recovery(relabel(posterior), simulation, prob=0.9)
+        covered.append(found.table["covered"].to_numpy()[:6])
+    return np.array(covered, dtype=bool)
+
+
 def assert_covered(found):
     """Hits (data sets, 9) are those of 90 % intervals; a false alarm in 10,000 runs.
 
@@ -56,6 +74,11 @@ def test_intervals_of_a_few_data_sets_cover():
 @pytest.mark.slow
 def test_intervals_of_fifty_data_sets_cover():
     assert_covered(hits(50, seed=32))
+
+
+@pytest.mark.slow
+def test_intervals_cover_where_components_share_parts_of_covariances():
+    assert_covered(hits_where_parts_are_shared(32, seed=33))
 
 
 def test_the_bound_refuses_intervals_that_are_too_short_or_too_long():

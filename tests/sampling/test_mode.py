@@ -7,6 +7,10 @@ from problems import rows
 from pymc.model.transform.conditioning import remove_value_transforms
 
 from bayesgmm import GaussianMixture, Priors, mixture_model
+from bayesgmm.covariance.structures import as_structure
+from bayesgmm.data.validation import Data
+from bayesgmm.posterior.coordinates import coordinates
+from bayesgmm.posterior.log_density import problem
 
 K = 3
 # Structure, features, whether the covariances' scale is learned. Both engines integrate it out.
@@ -90,3 +94,35 @@ def test_em_s_optimum_is_the_mode_of_the_model(word, d, hierarchical):
     for step in (1e-3, 1e-2, 0.1):
         for _ in range(10):
             assert density(displaced(optimum, rng, step))[0] < value
+
+
+@pytest.mark.parametrize("hierarchical", [False, True])
+@pytest.mark.parametrize("code", ["VEI", "EVI", "VEE", "EVV", "EVE", "VVE", "EEV", "VEV"])
+def test_em_s_optimum_is_the_mode_where_components_share_parts(code, hierarchical):
+    """Of the posterior density without the measure of its coordinates."""
+    x, structure = rows(200, 3), as_structure(code)
+    if not structure.scales_by_column:
+        x = x / np.geomspace(0.1, 30.0, 3)
+    priors = Priors(hierarchical=hierarchical)
+    fit = GaussianMixture(K, covariance_type=code, priors=priors, random_state=0).fit(x)
+    assert fit.converged_
+    frame = coordinates(x, K, structure, fit.mixture_)
+    target = problem(Data(x, None), fit.priors_, frame)
+
+    def slopes(u, h=1e-4):
+        steps = h * np.eye(frame.size)
+        measures = [
+            (frame.log_jacobian(u + s) - frame.log_jacobian(u - s)) / (2 * h) for s in steps
+        ]
+        return target.log_density(u)[1] - measures
+
+    u = frame.of(fit.mixture_)
+    value = target.log_density(u)[0] - frame.log_jacobian(u)
+    assert value == pytest.approx(fit.log_posterior_, rel=1e-12)
+    far = slopes(u + 0.2 * np.random.default_rng(1).standard_normal(frame.size))
+    assert abs(slopes(u)).max() <= 1e-5 * abs(far).max()
+    rng = np.random.default_rng(7)
+    for step in (1e-2, 0.1):
+        for _ in range(10):
+            near = u + step * rng.standard_normal(frame.size)
+            assert target.log_density(near)[0] - frame.log_jacobian(near) < value

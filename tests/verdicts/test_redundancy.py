@@ -4,7 +4,8 @@ import known_posteriors
 import numpy as np
 import pytest
 
-from bayesgmm import Mixture, label_switching
+from bayesgmm import GaussianMixture, Mixture, label_switching, load_dataset
+from bayesgmm.covariance.structures import as_structure
 from bayesgmm.data.validation import Data
 from bayesgmm.posterior.draws import Draws, read_draws
 from bayesgmm.verdicts.redundancy import redundancy
@@ -55,3 +56,33 @@ def test_the_merged_mixture_has_the_structure(form):
     alone = Mixture([1.0], [mixture.mean()], whole)
     expected = (mixture.log_density(X) - alone.log_density(X)).sum()
     assert redundancy(one, Data(X, None)).losses[0, 0] == pytest.approx(expected, abs=1e-8)
+
+
+TIED = ["VEI", "EVI", "VEE", "EVV", "EVE", "VVE", "EEV", "VEV"]
+
+
+@pytest.mark.parametrize("code", TIED)
+def test_components_that_share_parts_have_fewer_parameters(code):
+    """Two clear clusters, and one component too many for one of them."""
+    structure = as_structure(code)
+    X = np.concatenate([load_dataset("faithful").X / [1.0, 14.0]])
+    fit = GaussianMixture(2, covariance_type=code, random_state=0).fit(X)
+    two = fit.mixture_
+    three = Mixture(
+        [two.weights[0], *[0.5 * two.weights[1]] * 2],
+        two.means[[0, 1, 1]],
+        two.covariances[[0, 1, 1]],
+    )
+    for mixture, spare in ((two, 0.0), (three, 1.0)):
+        shape = (2, 30)
+        draws = Draws(
+            *(np.broadcast_to(each, (*shape, *each.shape)).copy()
+              for each in (mixture.weights, mixture.means, mixture.covariances))
+        )  # fmt: skip
+        found = redundancy(draws, Data(X, None), structure=structure)
+        k = mixture.n_components
+        fewer = [structure.n_parameters(each, 2) for each in (k, k - 1)]
+        assert found.parameters == fewer[0] - fewer[1]
+        assert found.redundant.tolist() == [spare, spare]
+    # Two equal components merged are the two components of the fit.
+    np.testing.assert_allclose(found.losses, 0.0, atol=0.05)

@@ -6,15 +6,19 @@
 //     weights        softmax(y_1, ..., y_K-1, -sum y)
 //     means          mu_k = A m_k
 //     covariances    Sigma_k^-1 = P_k' P_k,  P_k = Q_k A^-1,  with Q_k lower triangular: q_k holds
-//                    its rows, logs in the place of the diagonal
+//                    its rows, logs in the place of the diagonal; or, where components share parts
+//                    of their covariances, as in covariance_coordinates.hpp
 //
 // In the rows of P the log-likelihood is quadratic but for the logs of the diagonal: no curvature
 // that a sampler would have to follow, and in this frame hardly a correlation.
 //
 // The prior densities (prior.hpp) of covariances become densities of q by the Jacobian
-// |dSigma / dq| = 2^D prod_i P_ii^(i - 2(D + 1)) Q_ii (times a power of |A|).
+// |dSigma / dq| = 2^D prod_i P_ii^(i - 2(D + 1)) Q_ii (times a power of |A|). Where components share
+// parts, the densities of all K covariances are multiplied, and |Sigma_k|^((D + 1) / 2) turns them
+// into densities with respect to the Fisher metric's volume.
 #pragma once
 
+#include "likelihood/covariance_coordinates.hpp"
 #include "likelihood/gradient.hpp"
 #include "likelihood/prior.hpp"
 
@@ -25,22 +29,29 @@ namespace bayesgmm {
 // It holds views: the arrays must outlive it. It may be copied as bytes, so that Python can keep it
 // in an array of its own and give samplers the address.
 struct Problem {
-    Rows rows;                         // without weights
+    Rows rows;
     Prior prior;                       // in the units of the rows
+    Sharing sharing;                   // of covariances; none where groups are free
     ConstVector frame, frame_inverse;  // A and A^-1: (D, D), or (D,) of variances
     double constant;                   // what densities here leave out
 
     Index k() const { return prior.concentration.size(); }
     Index d() const { return prior.d(); }
-    Index size() const { return k() - 1 + k() * d() + prior.groups * block(); }
-    // Coordinates of one covariance.
+    Index size() const { return k() - 1 + k() * d() + of_covariances(); }
+    Index of_covariances() const {
+        return sharing.tied ? sharing.size(k(), d(), block()) : prior.groups * block();
+    }
+    // Coordinates of one free covariance.
     Index block() const { return prior.axes > 0 ? prior.axes : d() * (d() + 1) / 2; }
     // Whether all arrays have the sizes that K, D, groups and axes give them.
     bool consistent() const {
         const Index square = prior.axes > 0 ? d() : d() * d();
         return k() > 0 && d() > 0 && prior.fits(k(), d()) && rows.x.shape[1] == d() &&
-               rows.weights.empty() && rows.shift.size() == d() && rows.scale.size() == d() &&
-               frame.size() == square && frame_inverse.size() == square;
+               (!sharing.tied || (prior.groups == k() && d() > 1)) &&
+               (!sharing.has_axes() ||
+                (sharing.tied && prior.axes == 0 && sharing.reference.size() == d() * d())) &&
+               rows.shift.size() == d() && rows.scale.size() == d() && frame.size() == square &&
+               frame_inverse.size() == square;
     }
 };
 static_assert(std::is_trivially_copyable_v<Problem>);
@@ -49,13 +60,22 @@ static_assert(std::is_trivially_copyable_v<Problem>);
 template <class T>
 struct Coordinates {
     View<T, 1> y;
-    View<T, 2> m, q;  // (K, D), (G, numbers of one covariance)
+    View<T, 2> m;  // (K, D)
+    View<T, 1> covariances;
 
     Coordinates(const Problem &of, View<T, 1> u) {
-        const Index k = of.k(), d = of.d(), means = k - 1, covariances = means + k * d;
+        const Index k = of.k(), d = of.d(), means = k - 1, end = means + k * d;
         y = u.part(0, means);
-        m = u.part(means, covariances).reshaped(k, d);
-        q = u.part(covariances, of.size()).reshaped(of.prior.groups, of.block());
+        m = u.part(means, end).reshaped(k, d);
+        covariances = u.part(end, of.size());
+    }
+    // Of free covariances, (G, numbers of one).
+    View<T, 2> q(const Problem &of) const {
+        return covariances.reshaped(of.prior.groups, of.block());
+    }
+    // Of covariances that share parts.
+    TiedCoordinates<T> tied(const Problem &of) const {
+        return {of.sharing, covariances, of.k(), of.d(), of.block()};
     }
 };
 
@@ -82,17 +102,24 @@ inline void place_weights(ConstVector y, Vector logs, Vector weights) {
     }
 }
 
-// P = Q A^-1
-inline void place_factor(ConstMatrix frame_inverse, ConstVector q, Matrix p) {
-    fill(p.flat(), 0.0);
-    for (Index i = 0, at = 0; i < p.shape[0]; ++i)
-        for (Index m = 0; m <= i; ++m, ++at)
-            add_scaled(p[i].part(0, m + 1), m < i ? q[at] : std::exp(q[at]),
-                       row_of(frame_inverse, m));
+// The unit in which variances along axes are measured: c = |A|^(1 / D).
+inline double unit_of(ConstMatrix frame) {
+    return std::exp(0.5 * log_determinant(frame) / static_cast<double>(frame.shape[0]));
 }
-inline void place_factor(ConstVector frame_inverse, ConstVector q, Vector p) {
-    for (Index j = 0; j < p.size(); ++j)
-        p[j] = std::exp(q[std::min(j, q.size() - 1)]) * frame_inverse[j];
+
+// Factors of all components whose covariances share parts.
+template <int Axes>
+void place_tied(const Problem &problem, TiedCoordinates<const double> at,
+                View<double, Axes> factors) {
+    const Index d = problem.d();
+    if constexpr (Axes == 3)
+        if (problem.sharing.has_axes()) {
+            const double unit = unit_of(frame_view<3>(problem.frame, d));
+            return AxesChart(problem.sharing, at, unit, problem.k()).place(factors);
+        }
+    for (Index c = 0; c < problem.k(); ++c)
+        place_scaled<Axes>(frame_view<Axes>(problem.frame_inverse, d), at(VOLUME, c)[0],
+                           at(SHAPE, c), factors[c]);
 }
 
 // Weights, their logs, and means and factors of all components; constants and offsets are not set.
@@ -106,11 +133,13 @@ void place(const Problem &problem, Coordinates<const double> at, Vector logs, Ve
     for (Index c = 0; c < mixture.k(); ++c) {
         assign(mixture.means[c], at.m[c]);
         multiply(frame, mixture.means[c]);
+        if (problem.sharing.tied) continue;
         if (c < groups)
-            place_factor(frame_inverse, at.q[c], mixture.factors[c]);
+            place_factor(frame_inverse, at.q(problem)[c], mixture.factors[c]);
         else
             assign(mixture.factors[c].flat(), mixture.factors[0].flat());
     }
+    if (problem.sharing.tied) place_tied<Axes>(problem, at.tied(problem), mixture.factors);
 }
 
 // --- parts of the density ------------------------------------------------------------------------
@@ -198,20 +227,16 @@ double add_powers(double power, Factor frame_inverse, ConstVector q, Gradient d_
     return value;
 }
 
-// Density and Jacobian of the groups' covariances; sets the gradient in q from that in P.
+// Density of the groups' covariances but for powers of P; adds the gradient in P.
 template <int Axes>
-double add_covariances(const Problem &problem, ConstMatrix q, View<const double, Axes> factors,
-                       View<double, Axes> d_factors, Matrix d_q) {
+double add_scales(const Problem &problem, View<const double, Axes> factors,
+                  View<double, Axes> d_factors) {
     const Prior &prior = problem.prior;
     const Index size = prior.axes > 0 ? prior.axes : problem.d();
-    const auto frame_inverse = frame_view<Axes>(problem.frame_inverse, problem.d()).part(0, size);
     auto c = scales_of<Axes>(prior);
     Numbers scratch(size);
-    double value = 0.0, power = prior.nu() - prior.size();
-    if (prior.family == SEPARATE)
-        power = -2.0 * (prior.strength[0] - 1.0) - 2.0 * static_cast<double>(size + 1) + 1.0;
-    else
-        value += set_scales<Axes>(prior, factors, c.view());
+    double value = 0.0;
+    if (prior.family != SEPARATE) value += set_scales<Axes>(prior, factors, c.view());
     for (Index g = 0; g < prior.groups; ++g) {
         const auto p = factors[g].part(0, size);
         const auto d_p = d_factors[g].part(0, size);
@@ -225,8 +250,52 @@ double add_covariances(const Problem &problem, ConstMatrix q, View<const double,
             const double trace = add_trace(c.view()[g], p, scratch, d_p);
             if (prior.family == FIXED) value += trace;
         }
-        value += add_powers(power, frame_inverse, q[g], d_p, d_q[g]);
     }
+    return value;
+}
+
+// Powers of P and the Jacobian of free covariances; sets the gradient in q from that in P.
+template <int Axes>
+double add_free_powers(const Problem &problem, ConstMatrix q, View<double, Axes> d_factors,
+                       Matrix d_q) {
+    const Prior &prior = problem.prior;
+    const Index size = prior.axes > 0 ? prior.axes : problem.d();
+    const auto frame_inverse = frame_view<Axes>(problem.frame_inverse, problem.d()).part(0, size);
+    double value = 0.0, power = prior.nu() - prior.size();
+    if (prior.family == SEPARATE)
+        power = -2.0 * (prior.strength[0] - 1.0) - 2.0 * static_cast<double>(size + 1) + 1.0;
+    for (Index g = 0; g < prior.groups; ++g)
+        value += add_powers(power, frame_inverse, q[g], d_factors[g].part(0, size), d_q[g]);
+    return value;
+}
+
+// The same of covariances that share parts, with the volume of the Fisher metric.
+template <int Axes>
+double add_tied_powers(const Problem &problem, TiedCoordinates<const double> at,
+                       View<const double, Axes> factors, View<double, Axes> d_factors,
+                       TiedCoordinates<double> slope) {
+    const Prior &prior = problem.prior;
+    const Sharing &sharing = problem.sharing;
+    const Index k = problem.k(), d = problem.d();
+    // Of P_ii, |Sigma|^((D + 1) / 2) among them. Their product depends on the volume alone.
+    const double power = prior.family == SEPARATE
+                             ? -2.0 * (prior.strength[0] - 1.0) - static_cast<double>(d + 1)
+                             : prior.nu();
+    double value = 0.0;
+    for (Index c = 0; c < k; ++c) {
+        value += power * static_cast<double>(d) * at(VOLUME, c)[0];
+        slope(VOLUME, c)[0] += power * static_cast<double>(d);
+    }
+    if constexpr (Axes == 3)
+        if (sharing.has_axes()) {
+            const double unit = unit_of(frame_view<3>(problem.frame, d));
+            return value + AxesChart(sharing, at, unit, k).pull(factors, d_factors, slope);
+        }
+    const auto frame_inverse = frame_view<Axes>(problem.frame_inverse, d);
+    for (Index c = 0; c < k; ++c)
+        value += pull_scaled<Axes>(frame_inverse, at(VOLUME, c)[0], at(SHAPE, c),
+                                   c == 0 || !sharing.shared[SHAPE], factors[c], d_factors[c],
+                                   slope(VOLUME, c)[0], slope(SHAPE, c));
     return value;
 }
 
@@ -257,7 +326,12 @@ double log_posterior(const Problem &problem, ConstVector u, Vector gradient) {
     value += add_means(problem.prior, frame_view<Axes>(problem.frame, d), mixture.means, slope.m);
     factors_gradient(sums, factors, d_factors);
     for (Index c = groups; c < k; ++c) accumulate(d_factors[0].flat(), d_factors[c].flat());
-    return value + add_covariances(problem, at.q, factors, d_factors, slope.q);
+    value += add_scales(problem, factors, d_factors);
+    if (!problem.sharing.tied)
+        return value + add_free_powers(problem, at.q(problem), d_factors, slope.q(problem));
+    fill(slope.covariances, 0.0);
+    return value +
+           add_tied_powers(problem, at.tied(problem), factors, d_factors, slope.tied(problem));
 }
 
 // --- mixtures in the data's units ----------------------------------------------------------------

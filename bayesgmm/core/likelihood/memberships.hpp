@@ -85,16 +85,18 @@ public:
     // 0, or 1 + the first draw that has a covariance which is not positive definite.
     Index bad() const { return bad_; }
 
-    // Tables S (T, K, J) and log-likelihoods (T,), to which they are added; q is (n, J).
+    // Tables S (T, K, J) and log-likelihoods (T,), to which they are added; q is (n, J). Rows
+    // count by their weights.
     void contract(ConstMatrix q, Matrices tables, Vector log_likelihoods) {
         const Index n = rows_.x.shape[0], width = q.shape[1];
         Table qt(width, (n + STRIP) / STRIP * STRIP);
         for (Index i = 0; i < n; ++i)
-            for (Index j = 0; j < width; ++j) qt(j, i) = q(i, j);
+            for (Index j = 0; j < width; ++j)
+                qt(j, i) = rows_.weights.empty() ? q(i, j) : rows_.weights[i] * q(i, j);
         in_parts(static_cast<Index>(draws_.size()), [&](Index first, Index last, Workspace &work) {
             each_block(rows_, 0, n, work, [&](Index start, Index count) {
                 for (Index t = first; t < last; ++t) {
-                    log_likelihoods[t] += responsible(t, start, count, work);
+                    log_likelihoods[t] += weighted_densities(t, start, count, work);
                     for (Index c = 0; c < k_; ++c)
                         for (Index j = 0; j < width; ++j)
                             tables(t, c, j) +=
@@ -163,6 +165,18 @@ private:
                 if (joint(c, b) > joint(largest, b)) largest = c;
             for (Index c = 0; c < k_; ++c) joint(c, b) = c == largest ? 1.0 : 0.0;
         }
+        return total;
+    }
+
+    // As `responsible`; the sum of v_b l_b.
+    double weighted_densities(Index t, Index start, Index count, Workspace &work) {
+        if (rows_.weights.empty()) return responsible(t, start, count, work);
+        Numbers densities(STRIDE);
+        responsible(t, start, count, work, densities);
+        double total = 0.0;
+        for (Index b = 0; b < count; ++b)
+            // A row of weight 0 is not there, whatever its density.
+            if (rows_.weights[start + b] > 0.0) total += rows_.weights[start + b] * densities[b];
         return total;
     }
 

@@ -45,8 +45,8 @@ def check_section(inputs: Inputs) -> Section:
         raise UnavailableError("the rows have measurement errors, which replicates lack")
     if not len(rows):
         raise UnavailableError("every row has a missing entry")
-    if inputs.em is not None and inputs.em.weights_of(inputs.observed.X) is not None:
-        raise UnavailableError("the fit has row weights, which replicates lack")
+    if inputs.observed.weights is not None:
+        raise UnavailableError("the rows have weights, which replicates lack")
     if (rows == rows[:1]).all(axis=0).any():
         raise UnavailableError(f"a column is constant in {plural(len(rows), 'complete row')}")
     features = shown_features(inputs)
