@@ -68,8 +68,15 @@ def test_the_main_job_writes_the_report_and_says_where(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="lines for bash")
-@pytest.mark.parametrize("page", ["README.md", "docs/command_line.md"])
-def test_the_commands_work_twice_in_a_row(tmp_path, page):
+@pytest.mark.parametrize(
+    ("page", "groups"),
+    [
+        ("README.md", "labelled.csv"),
+        ("docs/command_line.md", "labelled.csv"),
+        ("docs/first_minute.md", "groups.csv"),
+    ],
+)
+def test_the_commands_work_twice_in_a_row(tmp_path, page, groups):
     lines = block("commands", (ROOT / page).read_text(encoding="utf-8"))
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     for _ in range(2):
@@ -83,7 +90,7 @@ def test_the_commands_work_twice_in_a_row(tmp_path, page):
         )
         assert result.returncode == 0, result.stderr
         assert "Error" not in result.stderr
-    header, *rows = (tmp_path / "labelled.csv").read_text().splitlines()
+    header, *rows = (tmp_path / groups).read_text().splitlines()
     assert header.startswith("eruptions,waiting,component,probability,probability_0")
     assert len(rows) == 272
 

@@ -59,8 +59,8 @@ def fit(
     \b
     Examples:
       bayesgmm fit faithful -k 2
-      bayesgmm fit faithful -k 2 -o model.json --memberships labelled.csv
-      bayesgmm fit measurements.csv -k 3 --columns width,height --json
+      bayesgmm fit faithful -k 2 -o model.json --memberships labelled.csv --force
+      bayesgmm fit iris -k 3 --columns petal_length,petal_width --json
     """
     from bayesgmm.data.file_access import check_target
     from bayesgmm.display import stages

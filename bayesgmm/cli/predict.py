@@ -40,8 +40,8 @@ def predict(
 
     \b
     Examples:
-      bayesgmm fit faithful -k 2 -o model.json
-      bayesgmm predict model.json faithful -o labelled.csv
+      bayesgmm fit faithful -k 2 -o model.json --force
+      bayesgmm predict model.json faithful -o labelled.csv --force
     """
     from bayesgmm.data.file_access import check_target
     from bayesgmm.display import stages

@@ -68,7 +68,7 @@ def report(
     Examples:
       bayesgmm report faithful -k 2
       bayesgmm report faithful --select --no-posterior
-      bayesgmm report measurements.csv -k 3 --label-column species -o page.html
+      bayesgmm report iris -k 3 --label-column label --no-posterior
     """
     from bayesgmm.display import stages
 

@@ -48,8 +48,8 @@ def sample(
 
     \b
     Examples:
-      bayesgmm sample faithful -k 2 -o posterior.nc
-      bayesgmm sample measurements.csv -k 3 --covariance diag --draws 2000
+      bayesgmm sample faithful -k 2 -o posterior.nc --force
+      bayesgmm sample faithful -k 2 --covariance diag --draws 500
     """
     from bayesgmm.display import stages
 

@@ -52,7 +52,7 @@ def select(
     \b
     Examples:
       bayesgmm select faithful
-      bayesgmm select measurements.csv -k 5 --structures EEE,VVV -o best.json
+      bayesgmm select iris -k 5 --structures EEE,VVV -o best.json --force
     """
     from bayesgmm.display import stages
 

@@ -38,7 +38,7 @@ def simulate(
 
     \b
     Examples:
-      bayesgmm simulate blobs -n 800 --labels -o blobs.csv
+      bayesgmm simulate blobs -n 800 --labels -o blobs.csv --force
       bayesgmm fit blobs.csv -k 4 --label-column component
     """
     import numpy as np

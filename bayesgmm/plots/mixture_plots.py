@@ -41,8 +41,8 @@ type Fit = Mixture | GaussianMixture | StandardErrors | Posterior
 
 # Probabilities that contours enclose.
 _CONTOURS = (0.5, 0.8, 0.95)
-# Maximum numbers of rows, of posterior draws, and of features in a grid of pairs.
-MOST_ROWS, _DRAWS, _FEATURES = 3000, 60, 5
+# Maximum numbers of rows, posterior draws, features in a grid of pairs, components in a legend.
+MOST_ROWS, _DRAWS, _FEATURES, _NAMED = 3000, 60, 5, 40
 _GRID = 120
 _SMALLEST, _LARGEST = 8.0, 70.0
 
@@ -399,11 +399,10 @@ def _draw_pairs(picture: _Picture, names: Sequence[str]) -> "NDArray[Any]":
             if 0 < j < i:
                 ax.set_ylabel("")
                 ax.tick_params(labelleft=False)
-    handles, title = _legend(picture, plane=True)
-    axes[0, 0].figure.legend(
-        handles=handles, title=title, loc="upper right", frameon=False, alignment="left",
-        fontsize="small", title_fontsize="small",
-    )  # fmt: skip
+    # No panel has the memberships of all features, which shades would show.
+    handles, title = _legend(picture._replace(whole=False), plane=True)
+    corner = {"loc": "upper right", "bbox_to_anchor": (1.0, 1.0)}
+    legend_beside(axes[0, 0].figure, handles=handles, title=title, **corner)
     return axes
 
 
@@ -419,8 +418,10 @@ def _legend(picture: _Picture, *, plane: bool) -> tuple[list[Any], str]:
             marker=marker(k) if plane and drawn else "",
             label=f"component {k}, weight {weight:.2g}",
         )
-        for k, weight in enumerate(picture.mixture.weights)
+        for k, weight in enumerate(picture.mixture.weights[:_NAMED])
     ]  # fmt: skip
+    if further := picture.mixture.n_components - len(handles):
+        handles.append(Line2D([], [], ls="", label=f"and {further} more"))
     lines = []
     if plane:
         shares = ", ".join(f"{100 * each:g}" for each in _CONTOURS)

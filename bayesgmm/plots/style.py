@@ -1,7 +1,9 @@
 """Shared by all plots: colours and markers of components, names on axes, new figures, tables."""
 
+from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 
@@ -10,6 +12,7 @@ from bayesgmm.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # The colour-blind-safe colours of Okabe and Ito; yellow, faint on white, comes last.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#F0E442")
@@ -47,11 +50,36 @@ def short(name: str, length: int = 28) -> str:
     return clean if len(clean) <= length else f"{clean[: length - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
+def short_names(names: Sequence[str], length: int = 28) -> list[str]:
+    """Names for labels, as `short` gives them but different from one another.
+
+    Long names that begin alike are shown from shortly before the character in which they differ.
+    """
+    shown = [short(name, length) for name in names]
+    for each in _repeated(shown):
+        same = [j for j, label in enumerate(shown) if label == each]
+        alike = takewhile(
+            lambda at: len(set(at)) == 1, zip(*(names[j] for j in same), strict=False)
+        )
+        start = max(sum(1 for _ in alike) - length // 3, 0)
+        for j in same:
+            shown[j] = short(f"\N{HORIZONTAL ELLIPSIS}{names[j][start:]}", length)
+    repeated = _repeated(shown)
+    return [
+        f"{short(names[j], length - 12)} (column {j})" if label in repeated else label
+        for j, label in enumerate(shown)
+    ]
+
+
+def _repeated(labels: Sequence[str]) -> list[str]:
+    return [label for label, times in Counter(labels).items() if times > 1]
+
+
 def feature_labels(names: Sequence[str] | None, n_features: int) -> list[str]:
     """Labels of axes: the features' names, or their indices."""
     if names is None:
         return ["x"] if n_features == 1 else [f"feature {j}" for j in range(n_features)]
-    return [short(name, 40) for name in names]
+    return short_names(names, 40)
 
 
 def name_axes(ax: "Axes", x: str, y: str) -> None:
@@ -67,10 +95,12 @@ def new_axes(rows: int = 1, columns: int = 1, **options: Any) -> Any:
     return plt.subplots(rows, columns, layout="constrained", **options)[1]
 
 
-def legend_beside(ax: "Axes", **options: Any) -> Any:
-    """A legend to the right of the axes."""
+def legend_beside(ax: "Axes | Figure", **options: Any) -> Any:
+    """A legend to the right of the axes, in columns that are no taller than most figures."""
+    handles = options.get("handles") or cast("Axes", ax).get_legend_handles_labels()[0]
     return ax.legend(
         **{"loc": "upper left", "bbox_to_anchor": (1.01, 1.0)} | options,
+        ncols=1 + len(handles) // 22,
         frameon=False, alignment="left", fontsize="small", title_fontsize="small",
     )  # fmt: skip
 

@@ -24,7 +24,7 @@ from bayesgmm.mixture.fitted_mixture import (
     with_errors_of,
 )
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.plots.style import short
+from bayesgmm.plots.style import short_names
 from bayesgmm.posterior.draws import Draws, as_stored, variable_names
 from bayesgmm.reporting.mixture_pictures import Drawing
 from bayesgmm.reporting.parts import UnavailableError
@@ -85,12 +85,7 @@ class Inputs:
     @cached_property
     def labels_short(self) -> tuple[str, ...]:
         """The columns' names for figures and tables."""
-        return tuple(short(name) for name in self.names)
-
-    @cached_property
-    def unique_labels(self) -> tuple[str, ...] | None:
-        """The same if they differ, as the names of a mixture's features; otherwise None."""
-        return self.labels_short if len(set(self.labels_short)) == self.n_features else None
+        return tuple(short_names(self.names))
 
     @cached_property
     def complete(self) -> Booleans:
@@ -115,7 +110,7 @@ class Inputs:
     def named_mixture(self) -> Mixture:
         """The same with the columns' short names, for figures."""
         found = self.mixture
-        return Mixture(found.weights, found.means, found.covariances, self.unique_labels)
+        return Mixture(found.weights, found.means, found.covariances, self.labels_short)
 
     @cached_property
     def switching(self) -> LabelSwitching:

@@ -34,6 +34,16 @@ def test_every_example_stands_on_its_own_line_and_parses(bayesgmm_command, name)
         assert context.params
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_examples_work_twice_in_a_row(bayesgmm_command, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    written = main.commands[name].callback.__doc__.splitlines()
+    examples = [line for line in written if line.startswith("      bayesgmm ")]
+    for line in 2 * examples:
+        result = bayesgmm_command(*shlex.split(line)[1:])
+        assert result.exit_code == 0, result.output
+
+
 def test_the_list_of_commands_is_of_sentences(bayesgmm_command):
     text = bayesgmm_command("--help").stdout
     for name in COMMANDS:

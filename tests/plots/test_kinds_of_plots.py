@@ -7,7 +7,7 @@ from matplotlib import pyplot as plt
 from matplotlib.collections import PathCollection
 
 import bayesgmm
-from bayesgmm import GaussianMixture, plot_mixture
+from bayesgmm import GaussianMixture, Mixture, plot_mixture
 from bayesgmm.errors import InvalidParameterError
 
 mpl.use("Agg")
@@ -60,6 +60,20 @@ def test_maps_are_drawn_for_all_features_only():
     whole = fit.plot("classification")
     assert whole.shape == (4, 4)
     assert len(sizes(whole[1, 0])) == 1
+    shaded = fit.plot("uncertainty")[0, 0].figure.legends[0].get_title().get_text()
+    assert "shades" not in shaded
+    assert "larger points" in shaded
+
+
+@pytest.mark.parametrize("n_features", [1, 2, 3])
+def test_the_legend_of_many_components_is_no_taller_than_the_figure(n_features):
+    rng = np.random.default_rng(0)
+    means, covariances = rng.normal(size=(50, n_features)), [0.01 * np.eye(n_features)] * 50
+    axes = plot_mixture(Mixture(np.full(50, 0.02), means, covariances))
+    figure = axes.flat[0].figure if n_features == 3 else axes.figure
+    figure.canvas.draw()  # warns where the layout has no room for the axes
+    legend = figure.legends[0] if n_features == 3 else axes.get_legend()
+    assert legend.get_window_extent().height < figure.bbox.height
 
 
 def test_one_feature_has_probabilities():

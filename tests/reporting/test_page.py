@@ -6,7 +6,7 @@ import pytest
 from browser import chromium, needs_chromium, watched
 
 import bayesgmm
-from bayesgmm import GaussianMixture, report
+from bayesgmm import GaussianMixture, random_mixture, report, simulate
 
 pytestmark = needs_chromium
 
@@ -36,12 +36,23 @@ def pages(tmp_path_factory, faithful, faithful_em, hostile, hostile_title, poste
         "iris": report(iris.X, em=iris_em, labels=iris.labels, title="Iris"),
         "hostile": report(hostile, em=hostile_em, title=hostile_title, labels=["<i>"] * 200),
         "hostile figures": report(hostile.iloc[:, :5], em=few_em, source="</p><img src=//x>"),
+        "long names": long_names(),
         "nothing": report(np.arange(6.0).reshape(3, 2)),
     }
     folder = tmp_path_factory.mktemp("pages")
     for name, each in made.items():
         each.save(folder / f"{name}.html")
     return {name: (folder / f"{name}.html").as_uri() for name in made}
+
+
+def long_names():
+    """Seven components of columns whose names differ after thirty characters."""
+    truth = random_mixture(7, 4, max_overlap=0.01, rng=1)
+    drawn = simulate(truth, 500, rng=2)
+    names = [f"concentration_of_the_substance_number_{j}_in_micrograms" for j in range(4)]
+    frame = pd.DataFrame(drawn.X, columns=names)
+    labels = [f"group {k}" for k in drawn.labels]
+    return report(frame, 7, truth=truth, labels=labels, title="A title of more than one word " * 4)
 
 
 def grid(X):
@@ -156,6 +167,27 @@ def test_headings_stay_with_what_follows_on_paper(browser, pages):
     assert styles["h2"][1] == styles[".verdict"][1] == "avoid"
     assert styles["caption"][1] == "avoid"
     assert {styles[name][0] for name in (".verdict", "figure", "table")} == {"avoid"}
+
+
+# The part of a sheet of A4 within the margins, in pixels of 1/96 inch.
+WIDTH, HEIGHT = 672, 986
+
+
+@pytest.mark.parametrize("name", [*NAMES, "long names"])
+def test_the_head_and_all_columns_of_tables_fit_on_paper(browser, pages, name):
+    browser.emulate_media(media="print", color_scheme="light")
+    browser.set_viewport_size({"width": WIDTH, "height": HEIGHT})
+    browser.goto(pages[name])
+    assert browser.evaluate("document.querySelector('.summary').getBoundingClientRect().bottom") < (
+        HEIGHT
+    )
+    beyond = browser.evaluate("""
+        [...document.querySelectorAll('.summary, .summary *, .scroll:not(.many) td, h1')].filter(
+            each => each.getBoundingClientRect().right > window.innerWidth + 1
+                && !each.closest('.unseen')).map(each => each.textContent)
+    """)
+    browser.emulate_media(media="screen")
+    assert beyond == []
 
 
 def test_it_prints_on_paper_in_black(browser, pages):
