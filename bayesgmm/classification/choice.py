@@ -20,7 +20,6 @@ from bayesgmm.selection.model_selection import fit_candidate, fit_grid
 # Largest ratio of the eigenvalues of a mixture that is chosen for a class, as in `select_mixture`.
 _RATIO = 1e10
 _FOLDS = 5
-_SPHERES = as_structure("EII")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,7 +159,8 @@ def _edda(rows: LabelledRows, structure: Structure, grid: Grid, loss: float) -> 
 def fit_edda(rows: LabelledRows, structure: Structure, class_prior: Array | None) -> ClassFit:
     """Fit one component a class to rows of known class, and from there to all rows.
 
-    Where rows of known class are too few for the structure, the start is that of equal spheres.
+    Where rows of known class are too few for the structure, the start is the simplest one in it:
+    equal spheres, or ellipsoids along the axes.
     """
     labelled = rows.labelled
     try:
@@ -168,7 +168,8 @@ def fit_edda(rows: LabelledRows, structure: Structure, class_prior: Array | None
     except SingularCovarianceError:
         if labelled is rows:
             raise
-        first = fit_classes(labelled, [_SPHERES], None, class_prior)
+        simple = as_structure("EEI" if structure.scales_by_column else "EII")
+        first = fit_classes(labelled, [simple], None, class_prior)
     return first if labelled is rows else fit_classes(rows, [structure], first.classes, class_prior)
 
 

@@ -13,7 +13,13 @@ from sklearn.model_selection import cross_val_score
 from sklearn.naive_bayes import GaussianNB
 
 from bayesgmm import GaussianMixtureClassifier, load_dataset, scenario, simulate
-from bayesgmm.errors import FitError, InputError, InvalidParameterError, NotFittedError
+from bayesgmm.errors import (
+    ConvergenceWarning,
+    FitError,
+    InputError,
+    InvalidParameterError,
+    NotFittedError,
+)
 
 
 @pytest.fixture(scope="module")
@@ -312,3 +318,18 @@ def test_prediction_needs_a_fit_and_the_same_columns(iris):
     plain = one_component("EII").fit(X.to_numpy(), y)
     with pytest.raises(InputError, match="3 features"):
         plain.predict(X.to_numpy()[:, :3])
+
+
+def test_an_em_that_was_cut_short_says_so(monkeypatch):
+    monkeypatch.setattr("bayesgmm.classification.labelled_em._MOST_ITERATIONS", 3)
+    X, y = two_groups()
+    few = np.where(np.arange(200) < 20, y, "?")
+    with pytest.warns(ConvergenceWarning, match="nats of log-likelihood remain to be gained"):
+        one_component("EEE").set_params(unlabelled="?").fit(X, few)
+
+
+@pytest.mark.parametrize("seed", [None, 3, np.random.RandomState(0), np.random.default_rng(1)])
+def test_seeds(iris, seed):
+    X, y = iris
+    fit = GaussianMixtureClassifier(covariance_type="EEE", criterion="cv", random_state=seed)
+    assert fit.fit(X, y).score(X, y) > 0.95
