@@ -15,7 +15,8 @@ from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.selection.grid_search import Candidate
-from bayesgmm.selection.model_selection import fit_candidate, fit_grid
+from bayesgmm.selection.model_selection import fit_grid
+from bayesgmm.selection.selection_result import fit_candidate
 
 # Largest ratio of the eigenvalues of a mixture that is chosen for a class, as in `select_mixture`.
 _RATIO = 1e10
@@ -225,7 +226,7 @@ def _mixture_of(
         if not model.admissible:
             continue
         try:
-            found = fit_candidate(own.data, model, _RATIO, own.weights, None)
+            found = fit_candidate(own.data, model, {"eigenvalue_ratio": _RATIO}, own.weights, None)
         except FitError:
             # Collapsed nearer to convergence than the search went: the next model is tried.
             continue
@@ -243,7 +244,7 @@ def _searched(
 ) -> list[Candidate]:
     """All mixtures of the grid for the rows of one class."""
     models, interrupted = fit_grid(
-        own.data, own.weights, sizes, structures, _RATIO, rng, lambda _: None
+        own.data, own.weights, sizes, structures, ratio=_RATIO, rng=rng, advance=lambda _: None
     )
     if interrupted:
         raise KeyboardInterrupt

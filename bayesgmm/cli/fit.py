@@ -12,6 +12,7 @@ from bayesgmm.cli.options import (
     components_option,
     covariance_option,
     data_options,
+    equal_weights_option,
     result_options,
     weights_option,
 )
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 @weights_option
 @components_option
 @covariance_option
+@equal_weights_option
 @click.option(
     "--order-by",
     type=click.Choice(["means", "weights", "variances"]),
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 def fit(
     components: int,
     covariance: str,
+    equal_weights: bool,
     order_by: str,
     memberships: Path | None,
     seed: int,
@@ -70,7 +73,11 @@ def fit(
             rows = read_rows(quiet=results.quiet, keep_cells=memberships is not None, **source)
         with stage("Fitting by EM"):
             model = bayesgmm.GaussianMixture(
-                components, covariance_type=covariance, random_state=seed, order_by=order_by
+                components,
+                covariance_type=covariance,
+                equal_weights=equal_weights,
+                random_state=seed,
+                order_by=order_by,
             ).fit(rows.X, sample_weight=rows.weights)
     table = None
     if rows.labels is not None:
@@ -122,6 +129,7 @@ def _fields(
         "covariance_type": structure.name,
         "covariance_code": structure.code,
         "covariance_words": structure.words,
+        "equal_weights": model.equal_weights,
         "seed": seed,
         "log_likelihood": model.log_likelihood_,
         "n_parameters": model.n_parameters_,

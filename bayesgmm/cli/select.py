@@ -6,28 +6,25 @@ import click
 
 import bayesgmm
 from bayesgmm.cli.input_rows import read_rows
-from bayesgmm.cli.options import count_option, data_options, result_options, split, weights_option
+from bayesgmm.cli.options import (
+    Grid,
+    count_option,
+    data_options,
+    equal_weights_option,
+    grid_options,
+    result_options,
+    weights_option,
+)
 from bayesgmm.cli.output import Results, heard_warnings, json_text
 
 if TYPE_CHECKING:
-    from bayesgmm.selection.model_selection import Selection
+    from bayesgmm.selection.selection_result import Selection
 
 
 @click.command()
 @data_options
 @weights_option
-@count_option(
-    "-k",
-    "--max-components",
-    default=9,
-    what="The largest number of components to try: -k 5 tries 1 to 5.",
-)
-@count_option("--min-components", default=1, what="The smallest.")
-@click.option(
-    "--structures",
-    callback=split,
-    help="Covariance structures to try, as EEE,VVV,diag.  [default: all]",
-)
+@grid_options
 @click.option(
     "--criterion",
     type=click.Choice(["bic", "icl", "aic", "cv"]),
@@ -35,13 +32,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="Criterion of the ranking; cv is the log-likelihood of held-out rows.",
 )
+@equal_weights_option
 @count_option("--top", default=5, what="Number of models to print.")
 @result_options("Seed of the starts and folds.", "Also write the best mixture, as JSON.")
 def select(
-    max_components: int,
-    min_components: int,
-    structures: list[str] | None,
+    grid: Grid,
     criterion: str,
+    equal_weights: bool,
     top: int,
     seed: int,
     results: Results,
@@ -57,10 +54,6 @@ def select(
       bayesgmm select faithful
       bayesgmm select measurements.csv -k 5 --structures EEE,VVV -o best.json
     """
-    if min_components > max_components:
-        raise click.UsageError(
-            f"--min-components {min_components} is more than --max-components {max_components}."
-        )
     from bayesgmm.display import stages
 
     results.check_target()
@@ -70,9 +63,9 @@ def select(
         with stage("Choosing K and the structure"):
             found = bayesgmm.select_mixture(
                 rows.X,
-                range(min_components, max_components + 1),
-                "all" if structures is None else structures,
+                *grid,
                 criterion=criterion,
+                equal_weights=equal_weights,
                 sample_weight=rows.weights,
                 rng=seed,
                 progressbar=not results.quiet,
@@ -94,6 +87,7 @@ def _fields(found: "Selection", seed: int) -> dict[str, Any]:
     return {
         "n_rows": found.n_rows,
         "criterion": found.criterion,
+        "equal_weights": found.best.equal_weights,
         "seed": seed,
         "interrupted": found.interrupted,
         "models": found.table.to_dict("records"),

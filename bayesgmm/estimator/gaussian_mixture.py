@@ -354,6 +354,15 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             If `order_by` is an estimator that was not fitted.
         FitError
             If every start collapsed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> X = load_dataset("faithful").X
+        >>> fit = GaussianMixture(2, random_state=0).fit(X, sample_weight=np.ones(len(X)))
+        >>> fit.converged_, fit.weights_.round(3)
+        (True, array([0.356, 0.644]))
         """
         self._check_parameters()
         previous = self._parameters if self.warm_start and self.__sklearn_is_fitted__() else None
@@ -447,7 +456,15 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         *,
         error_covariances: ArrayLike | None = None,
     ) -> Integers:
-        """Fit, and the component of each row."""
+        """Fit, and the component of each row.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> groups = GaussianMixture(2, random_state=0).fit_predict(load_dataset("faithful").X)
+        >>> groups[:6]
+        array([1, 0, 1, 0, 1, 0])
+        """
         self.fit(X, y, sample_weight, error_covariances=error_covariances)
         return self.predict(X, error_covariances)
 
@@ -532,7 +549,15 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             )
 
     def permuted(self, order: Sequence[int] | Indices) -> Self:
-        """A copy of the fit whose component k is this one's component ``order[k]``."""
+        """A copy of the fit whose component k is this one's component ``order[k]``.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+        >>> fit.permuted([1, 0]).weights_.round(3)
+        array([0.644, 0.356])
+        """
         self._check_fitted()
         mixture, made, indices = self.mixture_.permuted(order), copy(self), np.array(order)
         made._rows = getattr(self, "_rows", None)
@@ -551,6 +576,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
         If there are many rows, starts use a sample of `n_rows`, to which the log-likelihoods refer.
         Outcomes name components by the labels of the fit if the start led to it.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+        >>> fit.starts_["log_likelihood"].round(3).tolist()
+        [-1130.264, -1130.264, -1130.264, -1130.264]
         """
         import pandas as pd  # half a second that most fits do not need
 
@@ -588,6 +620,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
         X and `error_covariances` are as in `fit`; a row may lack any of its entries. None: the
         errors of the fit if X are the rows that were fitted, else none.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+        >>> fit.score_samples([[2.0, 54.0], [3.0, 65.0]]).round(2)
+        array([-3.26, -8.75])
         """
         data = self._check_same(X, error_covariances)._replace(labels=None)
         if self.noise_ is None and self.contamination_ is None:
@@ -602,7 +641,15 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         *,
         error_covariances: ArrayLike | None = None,
     ) -> float:
-        """Mean log density of the rows, nats; X and `sample_weight` as in `bic`."""
+        """Mean log density of the rows, nats; X and `sample_weight` as in `bic`.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> X = load_dataset("faithful").X
+        >>> round(GaussianMixture(2, random_state=0).fit(X[:200]).score(X[200:]), 3)
+        -4.108
+        """
         found = self._criteria(X, sample_weight, error_covariances)
         return found.log_likelihood / found.weight
 
@@ -610,6 +657,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """The most probable component of each row, shape (n,); X as in `score_samples`.
 
         With `noise_component`, -1 where noise is more probable than any of them.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+        >>> fit.predict([[2.0, 54.0], [4.3, 80.0]])
+        array([0, 1])
         """
         found = self.predict_proba(X, error_covariances)
         labels = found.argmax(axis=1)
@@ -623,6 +677,14 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Rows sum to 1, or with `noise_component` to the probability of not being noise. X and
         `error_covariances` are as in `score_samples`; a row of which nothing was seen has the
         weights of the components.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+        >>> fit.predict_proba([[2.0, 54.0], [2.9, 63.0]]).round(2)
+        array([[1. , 0. ],
+               [0.8, 0.2]])
         """
         data = self._check_same(X, error_covariances)._replace(labels=None)
         return self._memberships(data)[1]
@@ -651,15 +713,42 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """Fill missing entries, by conditional means or by draws; see `Mixture.impute`.
 
         X and `error_covariances` are as in `score_samples`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+        >>> fit.impute([[2.0, np.nan], [4.5, np.nan]]).round(1)
+        array([[ 2. , 54.2],
+               [ 4.5, 81.1]])
         """
         return self.mixture_.impute(self._check_same(X, error_covariances), draws, rng=rng)
 
     def denoised(self, X: Any, error_covariances: ArrayLike) -> ConditionalMoments:
-        """Mean and covariance of each row without its measurement error; `Mixture.denoised`."""
+        """Mean and covariance of each row without its measurement error; `Mixture.denoised`.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> X, errors = load_dataset("faithful").X, [0.01, 9.0]  # variances
+        >>> fit = GaussianMixture(2, random_state=0).fit(X, error_covariances=[errors] * len(X))
+        >>> X[0].tolist(), fit.denoised(X[:1], [errors]).mean.round(2).tolist()
+        ([3.6, 79.0], [[3.65, 78.17]])
+        """
         return self.mixture_.denoised(self._check_same(X), error_covariances)
 
     def sample(self, n_samples: int = 1) -> tuple[Array, Integers]:
-        """Draw rows and their components from the fitted mixture, grouped by component."""
+        """Draw rows and their components from the fitted mixture, grouped by component.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+        >>> X, groups = fit.sample(100)
+        >>> X.shape, groups.shape
+        ((100, 2), (100,))
+        """
         self._check_fitted()
         if not isinstance(n_samples, Integral) or isinstance(n_samples, bool):
             check_count("n_samples", n_samples)
@@ -691,6 +780,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             the rows that were fitted, else once each.
         error_covariances : array-like, optional
             As in `fit`. None: as `sample_weight`.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+        >>> round(fit.bic(), 2)
+        2322.19
         """
         return self._criteria(X, sample_weight, error_covariances).bic
 
@@ -701,7 +797,15 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         *,
         error_covariances: ArrayLike | None = None,
     ) -> float:
-        """Akaike's information criterion, smaller is better: -2 l + 2 nu; arguments as in `bic`."""
+        """Akaike's information criterion, smaller is better: -2 l + 2 nu; arguments as in `bic`.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+        >>> round(fit.aic(), 2)
+        2282.53
+        """
         return self._criteria(X, sample_weight, error_covariances).aic
 
     def icl(
@@ -718,6 +822,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         References
         ----------
         Biernacki, Celeux and Govaert (2000), IEEE PAMI 22, 719-725; with hard labels, as mclust.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+        >>> round(fit.icl(), 2)
+        2322.7
         """
         return self._criteria(X, sample_weight, error_covariances).icl
 
@@ -760,6 +871,17 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         ----------
         X : array-like of shape (n, D), optional
             None: the rows that were fitted. Figures of other rows are said to be theirs.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+        >>> print(fit.summary())
+        Gaussian mixture fitted by EM: VVV (ellipsoidal, ...) with 2 components
+        ...
+        log-likelihood    n  parameters        BIC        ICL
+          -1130.263960  272          11  2322.1917  2322.7047
+        ...
         """
         self._check_fitted()
         return summarise(self, X)
@@ -806,6 +928,14 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             If X is not what was fitted, or the fit had not converged.
         FitError
             If most refits of a bootstrap collapsed.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+        >>> fit.standard_errors().means.round(3)
+        array([[0.027, 0.592],
+               [0.031, 0.456]])
         """
         methods = ("information", "sandwich", "bootstrap", "weighted-bootstrap")
         check_choice("method", method, methods)
@@ -851,6 +981,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Returns
         -------
         matplotlib Axes, or an array of them for more than two features
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(3, random_state=0).fit(load_dataset("iris").X[:, :2])
+        >>> ax = fit.plot("uncertainty")
+        >>> ax.figure.savefig("uncertainty.png")
         """
         check_choice("kind", kind, ("density", "classification", "uncertainty", "selection"))
         data, _ = self._rows_and_weights(X, None)

@@ -42,7 +42,7 @@ type Fit = Mixture | GaussianMixture | StandardErrors | Posterior
 # Probabilities that contours enclose.
 _CONTOURS = (0.5, 0.8, 0.95)
 # Maximum numbers of rows, of posterior draws, and of features in a grid of pairs.
-_ROWS, _DRAWS, _FEATURES = 3000, 60, 5
+MOST_ROWS, _DRAWS, _FEATURES = 3000, 60, 5
 _GRID = 120
 _SMALLEST, _LARGEST = 8.0, 70.0
 
@@ -139,6 +139,12 @@ def plot_mixture(
         given for more than two features.
     NotFittedError
         If `fit` is an estimator that was not fitted.
+
+    Examples
+    --------
+    >>> from bayesgmm import GaussianMixture, load_dataset, plot_mixture
+    >>> X = load_dataset("faithful").X
+    >>> ax = plot_mixture(GaussianMixture(2, random_state=0).fit(X), X)
     """
     prob = check_probability("prob", prob)
     check_names("variables", variables)
@@ -185,8 +191,8 @@ def _picture(fit: Fit, X: Any, prob: float, variables: Mapping[str, str] | None)
     if data is None:
         data = Data(np.empty((0, mixture.n_features)), None)
     n = len(data.X)
-    if n > _ROWS:
-        data = data.take(np.sort(np.random.default_rng(0).choice(n, _ROWS, replace=False)))
+    if n > MOST_ROWS:
+        data = data.take(np.sort(np.random.default_rng(0).choice(n, MOST_ROWS, replace=False)))
     responsibilities = np.empty((0, mixture.n_components))
     if n:
         responsibilities = mixture.responsibilities(data._replace(feature_names=None))

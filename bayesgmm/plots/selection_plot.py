@@ -9,7 +9,7 @@ from bayesgmm.arguments import check_axes
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.errors import InputError
 from bayesgmm.plots.style import INK, PAPER, colour, legend_beside, new_axes, table_of
-from bayesgmm.selection.model_selection import CRITERIA, Selection
+from bayesgmm.selection.selection_result import CRITERIA, Selection
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,6 +41,11 @@ def plot_selection(selection: Selection | pd.DataFrame, *, ax: "Axes | None" = N
         If a column is missing, or the table has no admissible model.
     InvalidParameterError
         If `selection` is of another kind.
+
+    Examples
+    --------
+    >>> from bayesgmm import load_dataset, plot_selection, select_mixture
+    >>> ax = plot_selection(select_mixture(load_dataset("faithful").X, range(1, 6), rng=0))
     """
     check_axes(ax)
     criterion = selection.criterion if isinstance(selection, Selection) else "bic"

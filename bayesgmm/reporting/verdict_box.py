@@ -130,7 +130,7 @@ def in_words(inputs: Inputs) -> tuple[str, tuple[tuple[int | None, str], ...]]:
 def _picture(inputs: Inputs) -> Figure | None:
     """The mixture over the rows; None without either."""
     try:
-        return head_figure(inputs.observed, inputs.named_mixture)
+        return head_figure(inputs.observed, inputs.named_mixture, inputs.drawing)
     except (UnavailableError, BayesGMMError):
         return None  # the sections say why
 

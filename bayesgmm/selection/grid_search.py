@@ -22,6 +22,7 @@ from bayesgmm.em.loop import Run, StopRule, maximise
 from bayesgmm.em.spurious import relative_variances, why_spurious
 from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.likelihood.statistics import Parameters
+from bayesgmm.priors.held_parameters import held_parameters
 from bayesgmm.priors.objective import Objective
 from bayesgmm.selection.grid_data import GridData
 from bayesgmm.selection.split_merge import merges, projected, splits
@@ -102,6 +103,7 @@ def search_grid(
     rng: np.random.Generator,
     *,
     ratio: float,
+    equal_weights: bool,
     threads: int,
     advance: Callable[[float], None],
 ) -> tuple[list[Candidate], bool]:
@@ -117,6 +119,8 @@ def search_grid(
         The structures of each K; K is at most the number of distinct rows.
     ratio : float
         Largest ratio of eigenvalues of an admissible mixture.
+    equal_weights : bool
+        Hold all weights at 1 / K.
     advance : callable
         Called with the proportion of the work, approximately, that each fit was.
 
@@ -140,18 +144,15 @@ def search_grid(
     n, n_sampled = (len(next(iter(each.values()))) for each in (data.rows, data.sample))
     refining = _REFINING * n / n_sampled * (n > n_sampled)
     work = (_FIRST_UP + _DOWN + _UP) * len(keys) + refining * len(requested)
-    search = _Search(
-        data, data.sample, data.sample_passes, keys, ratio, lambda part: advance(part / work)
-    )
+    of_all = ratio, equal_weights, lambda part: advance(part / work)
+    search = _Search(data, data.sample, data.sample_passes, keys, *of_all)
     with ThreadPoolExecutor(threads) as pool:
         search.up(pool, partitions)
         search.down(pool)
         search.up(pool)
         if n > n_sampled:
             sampled, interrupted = search.models, search.interrupted
-            search = _Search(
-                data, data.rows, data.passes, requested, ratio, lambda part: advance(part / work)
-            )
+            search = _Search(data, data.rows, data.passes, requested, *of_all)
             search.interrupted = interrupted
             search.refine(pool, sampled, refining)
     found = [search.models[key] for key in requested if key in search.models]
@@ -176,11 +177,12 @@ class _Search:
         passes: dict[bool, Rows],
         keys: Sequence[Key],
         ratio: float,
+        equal_weights: bool,
         advance: Callable[[float], None],
     ) -> None:
         self.models: dict[Key, Candidate] = {}
         self.interrupted = False
-        self._ratio, self._advance = ratio, advance
+        self._ratio, self._equal_weights, self._advance = ratio, equal_weights, advance
         self._moments: dict[tuple[bool, int], list[tuple[Array, Array, Array]]] = {}
         self._data, self._rows, self._passes = data, rows, passes
         columns: dict[int, list[Structure]] = {}
@@ -346,14 +348,14 @@ class _Search:
         is as likely as that of a nested structure inherits the latter.
         """
         k, structure = key
-        best = self.models.get(key)
+        best, objective = self.models.get(key), self._objective(k, structure)
         rows = self._passes[structure.scales_by_column]
         for start in starts:
             if start is None:
                 continue
             incumbent = best.run.objective if best and best.admissible and best.run else -np.inf
             rule = StopRule(remaining=_REMAINING, max_e_steps=_MOST_ITERATIONS, incumbent=incumbent)
-            run = maximise(rows, Objective(structure), start, rule)
+            run = maximise(rows, objective, _with_held(start, objective), rule)
             if not run.n_e_steps or run.objective <= incumbent + _BETTER:
                 continue
             found = self._candidate(structure, run)
@@ -378,11 +380,17 @@ class _Search:
         start = self._converted(structure, model)
         if start is None:
             return None
-        run = maximise(rows, Objective(structure), start, StopRule(max_e_steps=1))
+        objective = self._objective(model.n_components, structure)
+        run = maximise(rows, objective, start, StopRule(max_e_steps=1))
         if not run.n_e_steps:
             return None
         value = model.log_likelihood
         return Candidate(model.n_components, structure, start, value, False, "", True, run)
+
+    def _objective(self, k: int, structure: Structure) -> Objective:
+        d = self._data.units[structure.scales_by_column].scale.size
+        held = held_parameters(None, self._equal_weights, k, d, structure)
+        return Objective(structure, held=held)
 
     def _candidate(self, structure: Structure, run: Run) -> Candidate:
         """The candidate model of a run, with a note if it is degenerate or spurious."""
@@ -396,6 +404,11 @@ class _Search:
             str(why_spurious(run, Objective(structure), self._ratio) or _singular(run) or ""),
             run=run,
         )
+
+
+def _with_held(start: Parameters, objective: Objective) -> Parameters:
+    """The start with held weights in it."""
+    return start if objective.held is None else Parameters(*objective.held.put_into(*start))
 
 
 def _freedom(structure: Structure) -> int:

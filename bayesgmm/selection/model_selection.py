@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,119 +10,42 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bayesgmm.arguments import check_choice, check_count, check_members, check_number, check_rng
+from bayesgmm.arguments import (
+    check_choice,
+    check_count,
+    check_kind,
+    check_members,
+    check_number,
+    check_rng,
+)
 from bayesgmm.arrays import Array, Indices
 from bayesgmm.covariance.structures import CovarianceType, Structure, as_structure
 from bayesgmm.data.degeneracy import check_full_rank, check_spread
 from bayesgmm.data.validation import Data, check_data, check_sample_weight
 from bayesgmm.display import progress
 from bayesgmm.errors import BayesGMMWarning, FitError, InputError, InvalidParameterError
-from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.estimator.information_criteria import information_criteria
 from bayesgmm.likelihood.em_steps import n_threads
 from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.likelihood.scaling import about_one, check_common_unit
-from bayesgmm.results import Result, as_text
 from bayesgmm.selection.grid_search import Candidate, search_grid
+from bayesgmm.selection.selection_result import (
+    CRITERIA,
+    DIAGONAL,
+    FULL,
+    Criterion,
+    Selection,
+    fit_candidate,
+    ranking_column,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Column of the table, and name, by criterion.
-# Literals are for editors: a program may pass any string, which is checked.
-type Criterion = Literal["bic", "icl", "aic", "cv"] | str
-
-CRITERIA = {
-    "bic": ("bic", "BIC (smaller is better)"),
-    "icl": ("icl", "ICL (smaller is better)"),
-    "aic": ("aic", "AIC (smaller is better)"),
-    "cv": ("cv_log_likelihood", "held-out log-likelihood, nats (larger is better)"),
-}
-# mclust's order of the columns.
-_DIAGONAL = ("EII", "VII", "EEI", "VEI", "EVI", "VVI")
-_FULL = ("EEE", "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV")
-_MCLUST = (*_DIAGONAL, *_FULL, "E", "V")
+# Folds of the cross-validation.
 _FOLDS = 5
 # Note on a model that was not fitted before Ctrl-C.
 _NOT_REACHED = "not fitted: the search was interrupted"
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Selection(Result):
-    """A grid of fitted mixtures and the best of them.
-
-    Attributes
-    ----------
-    table : pandas.DataFrame
-        A row for each model: n_components, covariance_type (mclust's code), log_likelihood (total,
-        nats), n_parameters, bic, aic, icl (smaller is better), with criterion="cv" also
-        cv_log_likelihood (held-out, nats, larger is better), converged, and note: the reason why
-        there is no fit, or a degenerate one. A model with a note is never selected.
-    best : GaussianMixture
-        The selected model, fitted to convergence.
-    criterion : str
-        "bic", "icl", "aic" or "cv".
-    n_rows : int
-    interrupted : bool
-        True after Ctrl-C: models with a note to that effect were not fitted, and others may have a
-        higher maximum.
-    """
-
-    table: "pd.DataFrame"
-    best: GaussianMixture
-    criterion: str
-    n_rows: int
-    interrupted: bool = False
-
-    def ranked(self) -> "pd.DataFrame":
-        """The rows of the admissible models, the best first."""
-        name, sign = _column(self.criterion)
-        admissible = self.table[(self.table["note"] == "") & self.table[name].notna()]
-        return admissible.sort_values(name, ascending=sign > 0, kind="stable", ignore_index=True)
-
-    def to_mclust(self) -> "pd.DataFrame":
-        """The criterion in mclust's layout and sign: a row for each K, larger is better.
-
-        Models without an admissible fit are NaN.
-        """
-        name, sign = _column(self.criterion)
-        values = self.table.assign(value=-sign * self.table[name].where(self.table["note"] == ""))
-        wide = values.pivot(index="n_components", columns="covariance_type", values="value")
-        wide = wide[[code for code in _MCLUST if code in wide.columns]]
-        return wide.rename_axis(index=None, columns=None)
-
-    def summary(self, top: int = 5) -> str:
-        """The `top` best models, as text."""
-        return as_text(self._paragraphs(top))
-
-    def _paragraphs(self, top: int = 5) -> "list[str | pd.DataFrame]":
-        top = check_count("top", top)
-        ranked = self.ranked()
-        name, _ = _column(self.criterion)
-        columns = ["n_components", "covariance_type", "log_likelihood", "n_parameters"]
-        columns += dict.fromkeys(("bic", "icl", name))
-        shown = ranked.head(top)[columns].assign(behind=(ranked[name] - ranked[name].iloc[0]).abs())
-        for column in shown.select_dtypes("float"):
-            shown[column] = shown[column].map("{:.3f}".format)
-        shown.index += 1
-        first = ranked.iloc[0]
-        structure = as_structure(first["covariance_type"])
-        k = int(first["n_components"])
-        title = f"Selection of components and structure by {CRITERIA[self.criterion][1]}"
-        return [
-            f"{title}\nINTERRUPTED: not all models were fitted" if self.interrupted else title,
-            shown,
-            f"Best: {structure.code} ({structure.words}) with {k} component" + "s" * (k > 1),
-            f"{len(ranked)} of {len(self.table)} models have an admissible fit; the notes of the "
-            "table give the reasons for the others"
-            if len(ranked) < len(self.table)
-            else f"All {len(ranked)} models have an admissible fit",
-        ]
-
-
-def _column(criterion: str) -> tuple[str, int]:
-    """The column that ranks the models, and 1 if smaller is better, else -1."""
-    return CRITERIA[criterion][0], -1 if criterion == "cv" else 1
 
 
 def select_mixture(
@@ -132,6 +55,7 @@ def select_mixture(
     *,
     criterion: Criterion = "bic",
     eigenvalue_ratio: float = 1e10,
+    equal_weights: bool = False,
     sample_weight: ArrayLike | None = None,
     error_covariances: ArrayLike | None = None,
     missing: str = "at random",
@@ -156,6 +80,8 @@ def select_mixture(
         "cv" is the log-likelihood of held-out rows in five random folds.
     eigenvalue_ratio : float
         As in `GaussianMixture`: a mixture that exceeds it is not selected.
+    equal_weights : bool, default=False
+        Hold the weights of each mixture at 1 / K.
     sample_weight : array-like of shape (n,), optional
         The number of times that each row counts; 0 removes it.
     error_covariances : array-like, optional
@@ -211,6 +137,7 @@ def select_mixture(
     check_choice("criterion", criterion, CRITERIA)
     bound = "a number of at least 1 (numpy.inf sets no bound)"
     ratio = check_number("eigenvalue_ratio", eigenvalue_ratio, bound, lambda r: r >= 1.0)
+    check_kind("equal_weights", equal_weights, bool | np.bool, "True or False")
     generator = check_rng(rng)
     check_choice("missing", missing, ("at random", "raise"))
     data = check_data(X, allow_nan=missing != "raise", error_covariances=error_covariances)
@@ -223,13 +150,14 @@ def select_mixture(
     folds = _folds(len(x), generator) if criterion == "cv" else []
     with progress(progressbar) as bar:
         advance = partial(bar.advance, bar.add_task("Fitting the grid", total=1 + len(folds)))
-        models, interrupted = fit_grid(data, weights, ks, chosen, ratio, generator, advance)
+        search = partial(
+            fit_grid, ratio=ratio, equal_weights=equal_weights, rng=generator, advance=advance
+        )
+        models, interrupted = search(data, weights, ks, chosen)
         if interrupted and (folds or not any(model.admissible for model in models)):
             raise KeyboardInterrupt
-        held_out = [
-            _held_out(data, weights, test, ks, chosen, ratio, generator, advance) for test in folds
-        ]
-    records = [_record(model, data, weights) for model in models]
+        held_out = [_held_out(data, weights, test, ks, chosen, search) for test in folds]
+    records = [_record(model, data, weights, equal_weights) for model in models]
     for i, record in enumerate(records):
         if criterion == "cv":
             record["cv_log_likelihood"] = sum(each[i] for each in held_out)
@@ -239,7 +167,8 @@ def select_mixture(
     while True:
         selected = _best_model(models, table, criterion)
         try:
-            best = fit_candidate(X, models[selected], ratio, sample_weight, error_covariances)
+            settings = {"eigenvalue_ratio": ratio, "equal_weights": equal_weights}
+            best = fit_candidate(X, models[selected], settings, sample_weight, error_covariances)
             break
         except FitError:
             # Collapsed nearer to convergence than the search went: the next model is tried.
@@ -247,7 +176,8 @@ def select_mixture(
             models[selected] = replace(models[selected], note=note)
             table.loc[selected, "note"] = note
     _warn_at_edge(models[selected], ks)
-    return Selection(table, best, criterion, len(x), interrupted)
+    found = {(m.n_components, m.structure.code): m for m in models if m.admissible}
+    return Selection(table, best, criterion, len(x), interrupted, found)
 
 
 def check_components(n_components: int | Iterable[int]) -> list[int]:
@@ -263,7 +193,7 @@ def check_components(n_components: int | Iterable[int]) -> list[int]:
 def check_structures(words: CovarianceType | Iterable[CovarianceType], d: int) -> list[Structure]:
     """Return the structures of a grid for D features; "all" are fourteen, or E and V for one."""
     if isinstance(words, str) and words == "all":
-        words = ("E", "V") if d == 1 else (*_DIAGONAL, *_FULL)
+        words = ("E", "V") if d == 1 else (*DIAGONAL, *FULL)
     kinds = "'all', a covariance structure or a sequence of them"
     members: list[Any] = (
         [words]
@@ -329,9 +259,11 @@ def fit_grid(
     weights: Array | None,
     ks: Sequence[int],
     chosen: Sequence[Structure],
+    *,
     ratio: float,
     rng: np.random.Generator,
     advance: Callable[[float], None],
+    equal_weights: bool = False,
 ) -> tuple[list[Candidate], bool]:
     """Models in the order of K, then of the structures, and whether Ctrl-C ended the search.
 
@@ -341,7 +273,14 @@ def fit_grid(
     wanted = {k: [each for each in chosen if (k, each) not in notes] for k in ks}
     scaled, unit = (None, 1.0) if weights is None else about_one(weights)
     fits, interrupted = search_grid(
-        data, scaled, wanted, rng, ratio=ratio, threads=n_threads(), advance=advance
+        data,
+        scaled,
+        wanted,
+        rng,
+        ratio=ratio,
+        equal_weights=equal_weights,
+        threads=n_threads(),
+        advance=advance,
     )
     found = {
         model.key: replace(model, log_likelihood=model.log_likelihood * unit) for model in fits
@@ -355,9 +294,12 @@ def fit_grid(
     return models, interrupted
 
 
-def _record(model: Candidate, data: Data, weights: Array | None) -> dict[str, Any]:
+def _record(
+    model: Candidate, data: Data, weights: Array | None, equal_weights: bool
+) -> dict[str, Any]:
     """A model's row of the table."""
     nu = model.structure.n_parameters(model.n_components, data.X.shape[1])
+    nu -= equal_weights * (model.n_components - 1)
     bic = aic = icl = np.nan
     if model.parameters is not None:
         found = membership(data, model.parameters.mixture())
@@ -390,16 +332,14 @@ def _held_out(
     test: Indices,
     ks: Sequence[int],
     chosen: Sequence[Structure],
-    ratio: float,
-    rng: np.random.Generator,
-    advance: Callable[[float], None],
+    search: Callable[..., tuple[list[Candidate], bool]],
 ) -> list[float]:
     """Log-likelihood of the held-out rows under each model; NaN without an admissible fit."""
     rest = np.delete(np.arange(len(data.X)), test)
     train, held = data.take(rest), data.take(test)
     own = np.ones(len(test)) if weights is None else weights[test]
     of_train = None if weights is None else weights[rest]
-    models, interrupted = fit_grid(train, of_train, ks, chosen, ratio, rng, advance)
+    models, interrupted = search(train, of_train, ks, chosen)
     if interrupted:
         raise KeyboardInterrupt
     values = []
@@ -415,7 +355,7 @@ def _held_out(
 
 def _best_model(models: Sequence[Candidate], table: "pd.DataFrame", criterion: str) -> int:
     """The index of the best admissible model."""
-    name, sign = _column(criterion)
+    name, sign = ranking_column(criterion)
     values = sign * table[name].to_numpy(dtype=np.float64)
     admissible = np.array([each.admissible for each in models]) & np.isfinite(values)
     if not admissible.any():
@@ -427,18 +367,6 @@ def _best_model(models: Sequence[Candidate], table: "pd.DataFrame", criterion: s
             "Use fewer components, structures that share covariances, or more rows."
         )
     return int(np.argmin(np.where(admissible, values, np.inf)))
-
-
-def fit_candidate(
-    X: Any, model: Candidate, ratio: float, weights: ArrayLike | None, errors: ArrayLike | None
-) -> GaussianMixture:
-    """The selected model fitted to convergence, its components in the order of their means."""
-    assert model.parameters is not None
-    start = model.parameters.permuted(np.lexsort(model.parameters.means.T[::-1]))
-    fit = GaussianMixture(
-        model.n_components, covariance_type=model.structure.name, eigenvalue_ratio=ratio
-    )
-    return fit._fit(X, weights, start, errors)
 
 
 def _warn_at_edge(model: Candidate, ks: Sequence[int]) -> None:

@@ -107,6 +107,14 @@ class StandardErrors(Result):
         Estimate and standard error of numbers beside those of the components, by name: the
         weight of noise ("weight[noise]"), or of each component k its proportion of outliers and
         their inflation ("outliers[k]", "inflation[k]").
+
+    Examples
+    --------
+    >>> from bayesgmm import GaussianMixture, load_dataset
+    >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+    >>> errors = fit.standard_errors()
+    >>> errors.weights.round(4), errors.standard_deviations.round(3).tolist()
+    (array([0.0291, 0.0291]), [[0.02, 0.418], [0.023, 0.327]])
     """
 
     estimate: Mixture
@@ -124,7 +132,18 @@ class StandardErrors(Result):
 
     @property
     def table(self) -> "pd.DataFrame":
-        """The table of `intervals`, normal and of probability 0.9."""
+        """The table of `intervals`, normal and of probability 0.9.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+        >>> fit.standard_errors().table.head(2).round(3)
+                   estimate  standard_error  lower  upper
+        parameter
+        weight[0]     0.356           0.029  0.308  0.404
+        weight[1]     0.644           0.029  0.596  0.692
+        """
         return self.intervals()
 
     def _paragraphs(self) -> "list[str | pd.DataFrame]":
@@ -148,6 +167,16 @@ class StandardErrors(Result):
         DataFrame
             Index: parameter; columns estimate, standard_error, lower, upper, and in `attrs` the
             probability, kind and method.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+        >>> fit.standard_errors().intervals(0.95).head(2).round(3)
+                   estimate  standard_error  lower  upper
+        parameter
+        weight[0]     0.356           0.029  0.299  0.413
+        weight[1]     0.644           0.029  0.587  0.701
         """
         import pandas as pd
 
@@ -241,13 +270,7 @@ def curvature_errors(
     spread = np.linalg.norm(own[size:], axis=1) / np.sqrt(unit_of_weights)
     own, lost = own[:size], lost[:size]
     natural = _to_natural(found.roots)
-    unit = joint_units(mixture)[:, np.newaxis]
-    lines, unknown = (_by_kind(natural, each, mixture) / unit for each in (own, lost))
-    if held is not None:
-        # Of a mean's held entries rounding is left.
-        at = slice(k, k + k * d)
-        for each in (lines, unknown):
-            each[at][held.masks[1].ravel()] = 0.0
+    lines, unknown = (_by_kind(natural, each, mixture, held) for each in (own, lost))
     least = 1e-6 * np.sqrt((lines**2).sum(axis=1))
     hidden = np.abs(unknown).max(axis=1, initial=0.0) > least
     advice = _FEWER if data.errors is None else _WITHIN_ERRORS
@@ -381,14 +404,21 @@ def _to_natural(roots: Array) -> Array:
     return out
 
 
-def _by_kind(natural: Array, lines: Array, mixture: Mixture) -> Array:
-    """Rows (K q) in components' own coordinates as rows (P) of weights, means and covariances."""
+def _by_kind(natural: Array, lines: Array, mixture: Mixture, held: HeldParameters | None) -> Array:
+    """Rows (K q) in components' own coordinates as rows (P) of weights, means and covariances.
+
+    In `joint_units`.
+    """
     k, q, _ = natural.shape
     d = mixture.n_features
     width = lines.shape[1]
     each = natural @ lines.reshape(k, q, width)
+    if held is not None:
+        # Of a mean's held entries rounding is left.
+        each[:, 1 : 1 + d][held.masks[1]] = 0.0
     parts = each[:, :1], each[:, 1 : 1 + d], each[:, 1 + d :]
-    return np.concatenate([part.reshape(part.shape[0] * part.shape[1], width) for part in parts])
+    out = np.concatenate([part.reshape(part.shape[0] * part.shape[1], width) for part in parts])
+    return np.asarray(out / joint_units(mixture)[:, np.newaxis])
 
 
 def _owners(mixture: Mixture) -> Indices:

@@ -49,6 +49,9 @@ DOCUMENT = [None, 5, 1.5, [], {}, "", "{}", b"\xff", "no/such/file"]
 PATH = [5, 1.5, [], {}, True, ""]
 ERRORS = ["a", 5, [], [[-1.0, 1.0]], [[1.0, NAN]], [[1.0, 2.0], [0.0, 1.0]], np.ones((7, 2)), {}]
 ROW_WEIGHTS = ["a", 5, [], [1.0], [[1.0]], [-1.0] * 60, [NAN] * 60, {}]
+FIXED = ["a", 5, [], True, {"zzz": [1.0]}, {"weights": "a"}, {"weights": [0.5]}, {"means": [[1.0]]}]
+FIXED += [{"weights": [2.0, NAN]}, {"weights": [-0.1, NAN]}, {"means": [[INF, 0.0], [0.0, 0.0]]}]
+FIXED += [{"covariances": 1.0}, {"covariances": [[[1.0, NAN], [0.0, 1.0]], np.eye(2)]}]
 THREADS = [value for value in COUNT if value is not None]
 
 
@@ -105,6 +108,13 @@ def things():
 @cache
 def page():
     return bayesgmm.report(things().X, em=things().fit)
+
+
+@cache
+def explorer():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BayesGMMWarning)
+        return bayesgmm.explore(things().X, [1], "EII", progressbar=False)
 
 
 def marginal_mixture(**arguments):
@@ -252,6 +262,7 @@ def table():
         "priors": PRIORS[:-1], "eigenvalue_ratio": ["a", 0.5, NAN, [], 10**400],
         "missing": ["zzz", 5, []],
         "order_by": ["zzz", 5, [], True, bayesgmm.GaussianMixture(), t.line],
+        "fixed": FIXED, "equal_weights": ["a", None, [], 2],
     }  # fmt: skip
     for method in ("fit", "fit_predict"):
         yield f"GaussianMixture.{method}", _method_of_a_fit(method), {"X": t.X}, weighted
@@ -297,6 +308,7 @@ def table():
         "n_components": ["a", 2.0, NAN, None, True, 0, [], {}, [1, 2.0], ["2"], [0], [[1]]],
         "covariance_type": ["zzz", 3, None, [], {}, [3], ["full", "zzz"]],
         "criterion": WORD, "eigenvalue_ratio": ["a", 0.5, NAN, None, [], True], "rng": RNG,
+        "equal_weights": ["a", None, [], 1, {}],
     }  # fmt: skip
     sound = {"X": t.X, "y": t.fit.predict(t.X)}
     classes = ["a", 5, None, [], [0.5] * 60, [0] * 7, [[0, 1]] * 60, [NAN] * 60, {}]
@@ -323,6 +335,9 @@ def table():
         text = made.to_json()
         yield f"{name}.from_json", made.from_json, {"source": text}, {"source": DOCUMENT}
     yield "Selection.ranked", owned("selection", "ranked"), {}, {}
+    yield "Selection.fit", owned("selection", "fit"), {"n_components": 1}, {
+        "n_components": COUNT, "covariance_type": optional(STRUCTURE),
+    }  # fmt: skip
     yield "Selection.to_mclust", owned("selection", "to_mclust"), {}, {}
     yield "Selection.summary", owned("selection", "summary"), {}, {"top": COUNT}
     yield "plot_selection", bayesgmm.plot_selection, {"selection": t.selection}, {
@@ -469,6 +484,16 @@ def table():
         {"path": [*PATH, None]},
     )
     yield "Report.to_json", lambda **a: page().to_json(**a), {}, {"path": PATH}
+    yield "explore", bayesgmm.explore, {
+        "X": t.X, "n_components": 1, "covariance_type": "EII", "progressbar": False,
+    }, {
+        "X": ROWS, "n_components": ["a", 2.0, None, 0, []], "covariance_type": ["zzz", 3, []],
+        "labels": [5, ["a"], "a"], "title": TEXT, "source": TEXT, "command": TEXT, "rng": RNG,
+        "sample_weight": ROW_WEIGHTS, "error_covariances": ERRORS,
+    }  # fmt: skip
+    saved = {"path": [*PATH, None]}
+    yield "Explorer.save", lambda **a: explorer().save(**a), {"path": "page.html"}, saved
+    yield "Explorer.to_json", lambda **a: explorer().to_json(**a), {}, {"path": PATH}
 
 
 def _but(kind, *allowed):

@@ -99,7 +99,7 @@ def _figures(
     k = inputs.mixture.n_components
     figures = []
     if k > 1 and inputs.n_features <= HEAD:
-        figures.append(uncertainty_figure(inputs.observed, inputs.named_mixture))
+        figures.append(uncertainty_figure(inputs.observed, inputs.named_mixture, inputs.drawing))
     if k > 1:
         figures.append(_figure(labels, largest, k))
     if groups is not None:
