@@ -134,6 +134,12 @@ def choose(
             found.append(_edda(rows, each, grid, loss))
     if "MDA" in grid.families:
         found.append(_mda(rows, grid, losses))
+    if losses is not None:
+        note = "cannot be fitted without the rows of some fold"
+        found = [
+            (replace(model, note=model.note or note * bool(np.isnan(model.cv_log_loss))), fit)
+            for model, fit in found
+        ]
     models, fits = zip(*found, strict=True)
     values = [each.bic if losses is None else each.cv_log_loss for each in models]
     sound = np.array([each is not None for each in fits]) & np.isfinite(values)
@@ -198,7 +204,7 @@ def _mda(rows: LabelledRows, grid: Grid, losses: "_Losses | None") -> _Found:
     )
     try:
         fit = fit_classes(rows, model.structures, starts, grid.class_prior)
-    except SingularCovarianceError as error:
+    except (InputError, SingularCovarianceError) as error:
         return replace(model, note=_reason(error, rows, model, grid.names)), None
     return _evaluated(model, fit, rows, grid), fit
 

@@ -134,6 +134,16 @@ def test_structures_that_cannot_be_fitted_are_left_out_with_a_note(iris):
         GaussianMixtureClassifier(family="MDA", covariance_type="full").fit(X.iloc[few], y[few])
 
 
+def test_models_that_no_fold_may_lack_rows_for_are_left_out_with_a_note(iris):
+    X, y = iris
+    few = np.r_[0:50, 50:55, 100:150]
+    fit = GaussianMixtureClassifier(criterion="cv", random_state=0).fit(X.iloc[few], y[few])
+    notes = fit.models_.set_index("covariance_types")["note"]
+    assert notes["VVV"] == "cannot be fitted without the rows of some fold"
+    assert notes["EEE"] == ""
+    assert fit.models_["cv_log_loss"].isna().equals(fit.models_["note"] != "")
+
+
 def test_class_prior_is_held(iris):
     X, y = iris
     prior = [0.8, 0.1, 0.1]
