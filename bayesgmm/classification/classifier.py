@@ -16,7 +16,7 @@ from bayesgmm.arguments import check_choice, check_rng
 from bayesgmm.arrays import Array
 from bayesgmm.classification.choice import ClassModel, ClassResults, Grid, choose
 from bayesgmm.classification.labelled_em import LabelledRows, pooled
-from bayesgmm.classification.targets import checked_prior, checked_targets, coded
+from bayesgmm.classification.targets import check_seen, checked_prior, checked_targets, coded
 from bayesgmm.covariance.structures import CovarianceType
 from bayesgmm.data.degeneracy import check_spread
 from bayesgmm.data.validation import Data, check_data, check_sample_weight
@@ -181,6 +181,7 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):
             data, targets, weights = data.take(kept), targets[kept], weights[kept]
         classes, labels = coded(targets, self.unlabelled)
         grid = self._grid(classes, data.X.shape[1])
+        check_seen(data, labels, grid.names)
         check_spread(data.X, data.feature_names)
         rows = LabelledRows(data, labels, weights, len(classes))
         fit, chosen, models = choose(rows, grid, self.criterion)

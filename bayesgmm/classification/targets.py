@@ -1,6 +1,7 @@
 """Checks of classes: y, the value for an unknown class, and proportions."""
 
 import math
+from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
@@ -10,7 +11,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from bayesgmm.arrays import Array, Integers
-from bayesgmm.data.coercion import to_floats
+from bayesgmm.data.coercion import label, to_floats
+from bayesgmm.data.validation import Data
 from bayesgmm.errors import InputError, InvalidParameterError
 
 
@@ -69,6 +71,24 @@ def _is_same(value: Any, unlabelled: Any) -> bool:
     if isinstance(unlabelled, Real) and math.isnan(unlabelled):
         return isinstance(value, Real) and math.isnan(value)
     return bool(value == unlabelled)
+
+
+def check_seen(data: Data, labels: Integers, names: Sequence[str]) -> None:
+    """Refuse columns that were not seen in any row of some class (n,), whose mean is unknown.
+
+    Raises
+    ------
+    InputError
+        With the class and the column.
+    """
+    for c, name in enumerate(names if data.has_missing else ()):
+        unseen = np.isnan(data.X[labels == c]).all(axis=0)
+        if unseen.any():
+            where = label(data.feature_names, int(unseen.argmax()))
+            raise InputError(
+                f"X has only NaN in {where} in the rows of class {name}. Leave the column out, or "
+                "give rows of the class in which it was seen."
+            )
 
 
 def checked_prior(class_prior: Any, n_classes: int) -> Array | None:

@@ -343,3 +343,12 @@ def test_seeds(iris, seed):
     X, y = iris
     fit = GaussianMixtureClassifier(covariance_type="EEE", criterion="cv", random_state=seed)
     assert fit.fit(X, y).score(X, y) > 0.95
+
+
+def test_a_column_never_seen_in_a_class_is_named(iris):
+    X, y = iris[0].copy(), iris[1]
+    X.loc[y == "setosa", X.columns[2]] = np.nan
+    X.iloc[0, 2] = 1.4
+    with pytest.raises(InputError, match=f"NaN in column '{X.columns[2]}' in the rows of class 's"):
+        GaussianMixtureClassifier().fit(X, y, sample_weight=np.arange(150) > 0)
+    GaussianMixtureClassifier(covariance_type="EEE").fit(X, y)
