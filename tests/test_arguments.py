@@ -49,7 +49,7 @@ UNCHECKED = {
 # Switches, of which anything with a truth value will do, and what scikit-learn ignores.
 FREE = {
     "progressbar", "y", "hierarchical", "with_log_likelihood", "with_posterior_predictive",
-    "kwargs", "options",
+    "kwargs", "options", "unlabelled",
 }  # fmt: skip
 
 

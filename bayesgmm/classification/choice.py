@@ -21,7 +21,6 @@ from bayesgmm.selection.selection_result import fit_candidate
 # Largest ratio of the eigenvalues of a mixture that is chosen for a class, as in `select_mixture`.
 _RATIO = 1e10
 _FOLDS = 5
-_SPHERES = as_structure("EII")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,6 +134,12 @@ def choose(
             found.append(_edda(rows, each, grid, loss))
     if "MDA" in grid.families:
         found.append(_mda(rows, grid, losses))
+    if losses is not None:
+        note = "cannot be fitted without the rows of some fold"
+        found = [
+            (replace(model, note=model.note or note * bool(np.isnan(model.cv_log_loss))), fit)
+            for model, fit in found
+        ]
     models, fits = zip(*found, strict=True)
     values = [each.bic if losses is None else each.cv_log_loss for each in models]
     sound = np.array([each is not None for each in fits]) & np.isfinite(values)
@@ -161,7 +166,8 @@ def _edda(rows: LabelledRows, structure: Structure, grid: Grid, loss: float) -> 
 def fit_edda(rows: LabelledRows, structure: Structure, class_prior: Array | None) -> ClassFit:
     """Fit one component a class to rows of known class, and from there to all rows.
 
-    Where rows of known class are too few for the structure, the start is that of equal spheres.
+    Where rows of known class are too few for the structure, the start is the simplest one in it:
+    equal spheres, or ellipsoids along the axes.
     """
     labelled = rows.labelled
     try:
@@ -169,7 +175,8 @@ def fit_edda(rows: LabelledRows, structure: Structure, class_prior: Array | None
     except SingularCovarianceError:
         if labelled is rows:
             raise
-        first = fit_classes(labelled, [_SPHERES], None, class_prior)
+        simple = as_structure("EEI" if structure.scales_by_column else "EII")
+        first = fit_classes(labelled, [simple], None, class_prior)
     return first if labelled is rows else fit_classes(rows, [structure], first.classes, class_prior)
 
 
@@ -197,7 +204,7 @@ def _mda(rows: LabelledRows, grid: Grid, losses: "_Losses | None") -> _Found:
     )
     try:
         fit = fit_classes(rows, model.structures, starts, grid.class_prior)
-    except SingularCovarianceError as error:
+    except (InputError, SingularCovarianceError) as error:
         return replace(model, note=_reason(error, rows, model, grid.names)), None
     return _evaluated(model, fit, rows, grid), fit
 

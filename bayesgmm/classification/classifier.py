@@ -1,10 +1,8 @@
 """The classifier: a Gaussian mixture for each class, in scikit-learn's terms."""
 
-import math
 import os
 import warnings
 from collections.abc import Iterable
-from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -12,22 +10,20 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError as SklearnNotFittedError
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
 from bayesgmm.arguments import check_choice, check_rng
-from bayesgmm.arrays import Array, Integers
+from bayesgmm.arrays import Array
 from bayesgmm.classification.choice import ClassModel, ClassResults, Grid, choose
 from bayesgmm.classification.labelled_em import LabelledRows, pooled
+from bayesgmm.classification.targets import check_seen, checked_prior, checked_targets, coded
 from bayesgmm.covariance.structures import CovarianceType
-from bayesgmm.data.coercion import to_floats
 from bayesgmm.data.degeneracy import check_spread
 from bayesgmm.data.validation import Data, check_data, check_sample_weight
 from bayesgmm.display import text_table
 from bayesgmm.errors import (
     ConvergenceWarning,
     InputError,
-    InvalidParameterError,
     ModelFormatError,
     NotFittedError,
 )
@@ -178,13 +174,14 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):
         """
         check_choice("missing", self.missing, _MISSING)
         data = check_data(X, allow_nan=self.missing != "raise", error_covariances=error_covariances)
-        targets = _checked_targets(y, len(data.X))
+        targets = checked_targets(y, len(data.X))
         weights = check_sample_weight(sample_weight, len(data.X))
         if weights is not None:
             kept = weights > 0.0
             data, targets, weights = data.take(kept), targets[kept], weights[kept]
-        classes, labels = _coded(targets, self.unlabelled)
+        classes, labels = coded(targets, self.unlabelled)
         grid = self._grid(classes, data.X.shape[1])
+        check_seen(data, labels, grid.names)
         check_spread(data.X, data.feature_names)
         rows = LabelledRows(data, labels, weights, len(classes))
         fit, chosen, models = choose(rows, grid, self.criterion)
@@ -211,7 +208,7 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):
             tuple(check_components(self.n_components)),
             tuple(check_structures(self.covariance_type, d)),
             [f"{each!r:.80}" for each in classes.tolist()],
-            _checked_prior(self.class_prior, len(classes)),
+            checked_prior(self.class_prior, len(classes)),
             check_rng(self.random_state, "random_state"),
         )
 
@@ -276,7 +273,7 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):
         Brier (1950), Monthly Weather Review 78, 1-3; halved, as in mclust.
         """
         probabilities = self.predict_proba(X)
-        targets = _checked_targets(y, len(probabilities))
+        targets = checked_targets(y, len(probabilities))
         weights = check_sample_weight(sample_weight, len(probabilities))
         true = targets[:, np.newaxis] == self.classes_
         unknown = np.flatnonzero(~true.any(axis=1))
@@ -454,73 +451,3 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):
             return as_html(self._paragraphs())
         diagram: str = super()._html_repr()
         return diagram
-
-
-def _checked_targets(y: Any, n: int) -> NDArray[Any]:
-    """Classes as an array (n,)."""
-    if y is None:
-        # The words that scikit-learn's own checks look for.
-        raise InputError(
-            "GaussianMixtureClassifier requires y to be passed, but the target y is None."
-        )
-    if isinstance(y, list | tuple) and len({isinstance(each, str) for each in y}) > 1:
-        # NumPy would write the numbers among texts as texts.
-        y = np.array(y, dtype=object)
-    try:
-        targets = np.asarray(column_or_1d(y, warn=True))
-    except (ValueError, TypeError) as error:
-        raise InputError(str(error)) from None
-    if len(targets) != n:
-        raise InputError(f"y has {len(targets)} classes, but X has {n} rows.")
-    return targets
-
-
-def _coded(targets: NDArray[Any], unlabelled: Any) -> tuple[NDArray[Any], Integers]:
-    """The classes in ascending order, and each row's position among them, -1 if unknown."""
-    unknown = np.array([_is_same(each, unlabelled) for each in targets.tolist()])
-    known = targets[~unknown]
-    if not len(known):
-        raise InputError(
-            f"Every row of y is {unlabelled!r:.80}, of unknown class. Give rows of each class."
-        )
-    if known.dtype.kind == "f" and not np.isfinite(known).all():
-        row = int(np.flatnonzero(~unknown)[~np.isfinite(known)][0])
-        raise InputError(
-            f"y has {targets[row]} in row {row}. Classes are integers, booleans or strings; the "
-            "value of y for an unknown class is named by unlabelled."
-        )
-    if known.dtype == object:
-        kinds = sorted({type(each).__name__ for each in known.tolist()})
-        if len(kinds) > 1:
-            raise InputError(f"y has classes of several types: {', '.join(kinds)}. Give one type.")
-        known = np.array(known.tolist())
-    try:
-        check_classification_targets(known)
-    except ValueError as error:
-        raise InputError(str(error)) from None
-    classes, codes = np.unique(known, return_inverse=True)
-    labels = np.full(len(targets), -1)
-    labels[~unknown] = codes
-    return classes, labels
-
-
-def _is_same(value: Any, unlabelled: Any) -> bool:
-    """True if an entry of y is the value for an unknown class, which may be NaN."""
-    if unlabelled is None:
-        return False
-    if isinstance(unlabelled, Real) and math.isnan(unlabelled):
-        return isinstance(value, Real) and math.isnan(value)
-    return bool(value == unlabelled)
-
-
-def _checked_prior(class_prior: Any, n_classes: int) -> Array | None:
-    """Proportions of the classes, or None."""
-    if class_prior is None:
-        return None
-    values, _ = to_floats(class_prior, "class_prior")
-    if values.shape != (n_classes,) or not (values > 0.0).all() or abs(values.sum() - 1) > 1e-8:
-        raise InvalidParameterError(
-            f"class_prior must be {n_classes} positive numbers of sum 1, one for each class, not "
-            f"{class_prior!r:.200}."
-        )
-    return np.asarray(values / values.sum())

@@ -23,7 +23,7 @@ from bayesgmm.data.validation import Data
 from bayesgmm.em.completed_rows import with_means
 from bayesgmm.errors import SingularCovarianceError
 from bayesgmm.likelihood.em_steps import Rows
-from bayesgmm.likelihood.scaling import Units, fit_units
+from bayesgmm.likelihood.scaling import Units, check_common_unit, fit_units
 from bayesgmm.likelihood.statistics import Parameters, Statistics
 from bayesgmm.mixture.mixture import Mixture
 
@@ -136,12 +136,15 @@ def fit_classes(
 
     Raises
     ------
+    InputError
+        If no unit serves all columns of a structure that needs one for all.
     SingularCovarianceError
         If a covariance is singular, or nearly: that of `component`, counted over all classes.
     """
     x = with_means(rows.data.X, rows.weights)
     # Any of the structures that needs one unit for all columns decides.
     measured = min(structures, key=lambda each: each.scales_by_column)
+    check_common_unit(x, rows.weights, measured)
     units = fit_units(x, rows.weights, measured)
     passes = _Passes(rows, units, class_prior)
     prior = rows.proportions() if class_prior is None else class_prior
@@ -285,7 +288,8 @@ def _check_flatness(
     covariances = np.concatenate([each.covariances for each in classes])
     total = np.atleast_2d(np.cov(x.T, aweights=weights, bias=True))
     if all(each.diagonal for each in structures):
-        least = (np.einsum("kii->ki", covariances) / np.diag(total)).min(axis=1)
+        with np.errstate(divide="ignore"):  # a column that few rows of known class have alike
+            least = (np.einsum("kii->ki", covariances) / np.diag(total)).min(axis=1)
     else:
         values, vectors = np.linalg.eigh(total)
         whiten = vectors / np.sqrt(np.maximum(values, np.finfo(np.float64).tiny))

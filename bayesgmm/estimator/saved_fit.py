@@ -15,6 +15,7 @@ from bayesgmm.errors import ModelFormatError
 from bayesgmm.estimator.columns import names_in, set_names_in
 from bayesgmm.estimator.json_values import JsonValues
 from bayesgmm.likelihood.statistics import Parameters
+from bayesgmm.mixture.contamination import Contamination
 from bayesgmm.mixture.fitted_mixture import Fitted as FittedEstimator
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.mixture.noise import Noise
@@ -48,6 +49,7 @@ class FitResults:
     feature_names_in: tuple[str, ...] | None
     held: HeldParameters | None
     noise: Noise | None
+    contamination: Contamination | None
     priors: ResolvedPriors | None
     log_likelihood: float
     log_posterior: float | None
@@ -68,6 +70,7 @@ CLASSES: tuple[type, ...] = (
     Parameters,
     Mixture,
     Noise,
+    Contamination,
     HeldParameters,
     Priors,
     ResolvedPriors,
@@ -150,6 +153,7 @@ def results_of(fit: "GaussianMixture") -> FitResults:
         feature_names_in=names_in(fit),
         held=fit._held,
         noise=fit.noise_,
+        contamination=fit.contamination_,
         priors=fit.priors_,
         log_likelihood=fit.log_likelihood_,
         log_posterior=fit.log_posterior_,
@@ -184,7 +188,8 @@ def restore(fit: "GaussianMixture", results: FitResults) -> None:
         raise ModelFormatError(f"The model does not describe a valid fit: {error}") from error
     fit._store_mixture(results.parameters, mixture)
     fit._held, fit._records, fit._fitted = results.held, results.starts, results.row_extras
-    fit.noise_, fit.priors_ = results.noise, results.priors
+    fit.noise_, fit.contamination_ = results.noise, results.contamination
+    fit.priors_ = results.priors
     fit.log_likelihood_, fit.log_posterior_ = results.log_likelihood, results.log_posterior
     fit.n_parameters_, fit.n_rows_ = results.n_parameters, results.n_rows
     fit.converged_, fit.n_iter_, fit.remaining_ = (

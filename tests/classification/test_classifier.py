@@ -13,7 +13,13 @@ from sklearn.model_selection import cross_val_score
 from sklearn.naive_bayes import GaussianNB
 
 from bayesgmm import GaussianMixtureClassifier, load_dataset, scenario, simulate
-from bayesgmm.errors import FitError, InputError, InvalidParameterError, NotFittedError
+from bayesgmm.errors import (
+    ConvergenceWarning,
+    FitError,
+    InputError,
+    InvalidParameterError,
+    NotFittedError,
+)
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +132,16 @@ def test_structures_that_cannot_be_fitted_are_left_out_with_a_note(iris):
         one_component("full").fit(X.iloc[few], y[few])
     with pytest.raises(FitError, match="class 'versicolor'"):
         GaussianMixtureClassifier(family="MDA", covariance_type="full").fit(X.iloc[few], y[few])
+
+
+def test_models_that_no_fold_may_lack_rows_for_are_left_out_with_a_note(iris):
+    X, y = iris
+    few = np.r_[0:50, 50:55, 100:150]
+    fit = GaussianMixtureClassifier(criterion="cv", random_state=0).fit(X.iloc[few], y[few])
+    notes = fit.models_.set_index("covariance_types")["note"]
+    assert notes["VVV"] == "cannot be fitted without the rows of some fold"
+    assert notes["EEE"] == ""
+    assert fit.models_["cv_log_loss"].isna().equals(fit.models_["note"] != "")
 
 
 def test_class_prior_is_held(iris):
@@ -312,3 +328,27 @@ def test_prediction_needs_a_fit_and_the_same_columns(iris):
     plain = one_component("EII").fit(X.to_numpy(), y)
     with pytest.raises(InputError, match="3 features"):
         plain.predict(X.to_numpy()[:, :3])
+
+
+def test_an_em_that_was_cut_short_says_so(monkeypatch):
+    monkeypatch.setattr("bayesgmm.classification.labelled_em._MOST_ITERATIONS", 3)
+    X, y = two_groups()
+    few = np.where(np.arange(200) < 20, y, "?")
+    with pytest.warns(ConvergenceWarning, match="nats of log-likelihood remain to be gained"):
+        one_component("EEE").set_params(unlabelled="?").fit(X, few)
+
+
+@pytest.mark.parametrize("seed", [None, 3, np.random.RandomState(0), np.random.default_rng(1)])
+def test_seeds(iris, seed):
+    X, y = iris
+    fit = GaussianMixtureClassifier(covariance_type="EEE", criterion="cv", random_state=seed)
+    assert fit.fit(X, y).score(X, y) > 0.95
+
+
+def test_a_column_never_seen_in_a_class_is_named(iris):
+    X, y = iris[0].copy(), iris[1]
+    X.loc[y == "setosa", X.columns[2]] = np.nan
+    X.iloc[0, 2] = 1.4
+    with pytest.raises(InputError, match=f"NaN in column '{X.columns[2]}' in the rows of class 's"):
+        GaussianMixtureClassifier().fit(X, y, sample_weight=np.arange(150) > 0)
+    GaussianMixtureClassifier(covariance_type="EEE").fit(X, y)

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import multivariate_normal
 from sklearn import datasets
 
-from bayesgmm import structures
+from bayesgmm import GaussianMixture, structures
 from bayesgmm.classification.labelled_em import LabelledRows, fit_classes, pooled
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.data.validation import check_data
@@ -144,3 +144,21 @@ def test_a_flat_class_is_named():
     with pytest.raises(SingularCovarianceError) as caught:
         fit_classes(rows_of(X, y), [as_structure("VVV")])
     assert caught.value.component == 1
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_one_component_a_class_is_a_mixture_with_known_components(code):
+    X, y = datasets.load_iris(return_X_y=True)
+    X[np.random.default_rng(0).random(X.shape) < 0.05] = np.nan
+    labels = np.where(np.arange(150) % 5 == 0, y, -1)
+    known = rows_of(X, labels).labelled
+    first = fit_classes(known, [as_structure(code)])
+    fit = fit_classes(rows_of(X, labels), [as_structure(code)], first.classes)
+    whole = GaussianMixture(3, covariance_type=code, random_state=0).fit(X, labels=labels)
+    if code == "EEV":
+        # The starts of a fit lead to another maximum.
+        assert 0.0 < whole.log_likelihood_ - fit.log_likelihood < 0.1
+    else:
+        assert fit.log_likelihood == pytest.approx(whole.log_likelihood_, abs=1e-7)
+        means = np.concatenate([each.means for each in fit.classes])
+        np.testing.assert_allclose(means, whole.means_, atol=1e-4)

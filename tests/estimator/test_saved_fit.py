@@ -43,6 +43,7 @@ FITS = {
     "labels as start": {"init_params": [0, 1] * 136},
     "held": {"fixed": {"weights": [0.4, np.nan], "means": [[np.nan, 54.0], [np.nan, np.nan]]}},
     "noise": {"noise_component": True},
+    "contaminated": {"contaminated": True, "max_iter": 200},
     "reference": {"order_by": Mixture([0.5, 0.5], [[4.0, 80.0], [2.0, 50.0]], [np.eye(2)] * 2)},
     "weights": {"fit": {"sample_weight": rng.uniform(0, 2, 272)}},
     "errors": {"fit": {"error_covariances": np.full((272, 2), 0.01)}},

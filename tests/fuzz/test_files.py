@@ -1,19 +1,23 @@
 """Files and documents: exact on the way there and back, damage is a sentence."""
 
 import contextlib
+import io
 import json
+from functools import cache
 
 import numpy as np
+import pandas as pd
 from fuzzing import fuzz, line_mixtures, outcome
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from bayesgmm import GaussianMixture, GaussianMixtureClassifier
 from bayesgmm.data.csv_files import csv_text
 from bayesgmm.data.json_document import dump_document
 from bayesgmm.data.table_files import npy_bytes, read_table
 from bayesgmm.data.tables import select
-from bayesgmm.errors import BayesGMMError, InputError, InputTypeError
+from bayesgmm.errors import BayesGMMError, InputError, InputTypeError, ModelFormatError
 from bayesgmm.mixture.mixture import Mixture
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -65,8 +69,15 @@ def damaged(draw, content):
     return bytes(found[: draw(st.none() | st.integers(0, len(found)))])
 
 
+def parquet_bytes(frame):
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer)
+    return buffer.getvalue()
+
+
 CONTENTS = st.sampled_from(
     [
+        parquet_bytes(pd.DataFrame({"x": [1.0, None, 3.5], "y": [1, 2, 3]})),
         b"x,y\n1.0,2.0\n3.5,-4e-3\n",
         b"a;b;c\n1;2;w\n4;5;9007199254740993\n",
         b"1 2\n3 4\n",
@@ -77,7 +88,7 @@ CONTENTS = st.sampled_from(
 
 
 @fuzz(150)
-@given(st.sampled_from(["x", "x.npy", "x.csv"]), CONTENTS.flatmap(damaged))
+@given(st.sampled_from(["x", "x.npy", "x.csv", "x.parquet"]), CONTENTS.flatmap(damaged))
 def test_a_damaged_file_is_a_table_or_a_sentence(tmp_path_factory, name, content):
     path = tmp_path_factory.getbasetemp() / name
     path.write_bytes(content)
@@ -131,3 +142,53 @@ def test_a_damaged_document_is_refused(content):
     if isinstance(found, Mixture):
         assert found == whole
         assert json.loads(content) == json.loads(whole.to_json())
+
+
+@cache
+def saved():
+    """A fit and a classifier as documents."""
+    x = np.arange(24.0).reshape(12, 2) % 7
+    fit = GaussianMixture(2, covariance_type="EII", random_state=0).fit(x)
+    y = np.where(fit.predict(x) == 0, "a", "b")
+    classifier = GaussianMixtureClassifier(covariance_type="EII").fit(x, y)
+    return {type(each): each.to_json() for each in (fit, classifier)}
+
+
+ESTIMATORS = st.sampled_from([GaussianMixture, GaussianMixtureClassifier])
+
+
+@st.composite
+def edited(draw, value):
+    """A document with one of its parts replaced by anything that JSON can hold."""
+    if not isinstance(value, dict | list) or not value or draw(st.integers(0, 9)) == 0:
+        return draw(JSON)
+    keys = sorted(value) if isinstance(value, dict) else range(len(value))
+    key = draw(st.sampled_from(keys))
+    found = value.copy()
+    found[key] = draw(edited(value[key]))
+    return found
+
+
+@fuzz(200)
+@given(ESTIMATORS, st.data())
+def test_a_document_of_an_estimator_with_other_values_is_one_or_a_sentence(kind, data):
+    document = json.loads(saved()[kind])
+    fields = {name: document[name] for name in ("estimator", "parameters", "fit")}
+    try:
+        text = dump_document("bayesgmm.estimator", 1, data.draw(edited(fields)))
+    except (ValueError, TypeError, AttributeError):  # JSON has no NaN, and a document is an object
+        return
+    found = outcome(kind.from_json, text)
+    if isinstance(found, kind):
+        assert outcome(found.predict_proba, np.zeros((2, 2))).shape == (2, 2)
+    else:
+        assert isinstance(found, ModelFormatError)
+
+
+@fuzz(150)
+@given(ESTIMATORS, st.data())
+def test_a_damaged_document_of_an_estimator_is_refused(kind, data):
+    content = data.draw(damaged(saved()[kind].encode()))
+    found = outcome(kind.from_json, content)
+    if isinstance(found, kind):
+        assert json.loads(content) == json.loads(saved()[kind])
