@@ -8,7 +8,13 @@ import click
 import bayesgmm
 from bayesgmm.cli.command_line import command_line
 from bayesgmm.cli.input_rows import read_mixture, read_rows
-from bayesgmm.cli.options import count_option, covariance_option, data_options, result_options
+from bayesgmm.cli.options import (
+    count_option,
+    covariance_option,
+    data_options,
+    result_options,
+    weights_option,
+)
 from bayesgmm.cli.output import Results, heard_warnings, printable
 
 _MOST_COMPONENTS = 9
@@ -19,6 +25,7 @@ _NOT_THE_PAGE = {"output", "force", "quiet", "as_json"}
 
 @click.command()
 @data_options
+@weights_option
 @click.option("-k", "--components", type=click.IntRange(min=1), help="Number of components.")
 @covariance_option
 @click.option(
@@ -94,14 +101,16 @@ def report(
         if chosen:
             grid = range(1, (components or _MOST_COMPONENTS) + 1)
             with stage("Choosing K and the structure"):
-                selection = bayesgmm.select_mixture(rows.X, grid, rng=seed, progressbar=watched)
+                selection = bayesgmm.select_mixture(
+                    rows.X, grid, sample_weight=rows.weights, rng=seed, progressbar=watched
+                )
             em, interrupted = selection.best, selection.interrupted
         else:
             selection, interrupted = None, False
             with stage("Fitting by EM"):
                 em = bayesgmm.GaussianMixture(
                     components or 1, covariance_type=covariance, random_state=seed
-                ).fit(rows.X)
+                ).fit(rows.X, sample_weight=rows.weights)
         posterior = None
         if sampled and not interrupted:
             with stage(f"Sampling the posterior: {chains} chains"):
@@ -143,19 +152,13 @@ def _sampled(
     seed: int,
     watched: bool,
 ) -> tuple[Any, bool]:
-    """Draw from the posterior; return the draws, if there are any, and whether Ctrl-C ended them.
-
-    There are none, with a note, if the structure has no sampler.
-    """
+    """Draw from the posterior; return the draws, if any, and whether Ctrl-C ended them."""
     try:
         posterior = bayesgmm.sample_posterior(
             X, init=em, draws=draws, chains=chains, rng=seed, progressbar=watched
         )
     except KeyboardInterrupt:  # before the first draw
         return None, True
-    except bayesgmm.errors.InvalidParameterError as error:
-        click.echo(f"Note: the posterior was not sampled. {error}", err=True)
-        return None, False
     return posterior, bool(posterior.attrs["interrupted"])
 
 
