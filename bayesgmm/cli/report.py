@@ -7,7 +7,7 @@ import click
 
 import bayesgmm
 from bayesgmm.cli.command_line import command_line
-from bayesgmm.cli.input_rows import read_mixture, read_rows
+from bayesgmm.cli.input_rows import Rows, read_mixture, read_rows
 from bayesgmm.cli.options import (
     count_option,
     covariance_option,
@@ -101,9 +101,7 @@ def report(
         if chosen:
             grid = range(1, (components or _MOST_COMPONENTS) + 1)
             with stage("Choosing K and the structure"):
-                selection = bayesgmm.select_mixture(
-                    rows.X, grid, sample_weight=rows.weights, rng=seed, progressbar=watched
-                )
+                selection = _selected(rows, grid, seed, watched)
             em, interrupted = selection.best, selection.interrupted
         else:
             selection, interrupted = None, False
@@ -133,6 +131,12 @@ def report(
     results.write(text, "The report was", page.html.encode)
     if interrupted:
         click.get_current_context().exit(130)
+
+
+def _selected(rows: Rows, grid: range, seed: int, watched: bool) -> "bayesgmm.Selection":
+    return bayesgmm.select_mixture(
+        rows.X, grid, sample_weight=rows.weights, rng=seed, progressbar=watched
+    )
 
 
 def _is_earlier_page(output: Path | None) -> bool:
