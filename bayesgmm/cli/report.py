@@ -6,8 +6,14 @@ import click
 
 import bayesgmm
 from bayesgmm.cli.command_line import command_line
-from bayesgmm.cli.input_rows import read_mixture, read_rows
-from bayesgmm.cli.options import count_option, covariance_option, data_options, result_options
+from bayesgmm.cli.input_rows import Rows, read_mixture, read_rows
+from bayesgmm.cli.options import (
+    count_option,
+    covariance_option,
+    data_options,
+    result_options,
+    weights_option,
+)
 from bayesgmm.cli.output import NOT_THE_PAGE, Results, heard_warnings, printable, title_of
 
 _MOST_COMPONENTS = 9
@@ -15,6 +21,7 @@ _MOST_COMPONENTS = 9
 
 @click.command()
 @data_options
+@weights_option
 @click.option("-k", "--components", type=click.IntRange(min=1), help="Number of components.")
 @covariance_option
 @click.option(
@@ -89,14 +96,14 @@ def report(
         if chosen:
             grid = range(1, (components or _MOST_COMPONENTS) + 1)
             with stage("Choosing K and the structure"):
-                selection = bayesgmm.select_mixture(rows.X, grid, rng=seed, progressbar=watched)
+                selection = _selected(rows, grid, seed, watched)
             em, interrupted = selection.best, selection.interrupted
         else:
             selection, interrupted = None, False
             with stage("Fitting by EM"):
                 em = bayesgmm.GaussianMixture(
                     components or 1, covariance_type=covariance, random_state=seed
-                ).fit(rows.X)
+                ).fit(rows.X, sample_weight=rows.weights)
         posterior = None
         if sampled and not interrupted:
             with stage(f"Sampling the posterior: {chains} chains"):
@@ -121,6 +128,12 @@ def report(
         click.get_current_context().exit(130)
 
 
+def _selected(rows: Rows, grid: range, seed: int, watched: bool) -> "bayesgmm.Selection":
+    return bayesgmm.select_mixture(
+        rows.X, grid, sample_weight=rows.weights, rng=seed, progressbar=watched
+    )
+
+
 def _sampled(
     X: Any,
     em: "bayesgmm.GaussianMixture",
@@ -129,17 +142,11 @@ def _sampled(
     seed: int,
     watched: bool,
 ) -> tuple[Any, bool]:
-    """Draw from the posterior; return the draws, if there are any, and whether Ctrl-C ended them.
-
-    There are none, with a note, if the structure has no sampler.
-    """
+    """Draw from the posterior; return the draws, if any, and whether Ctrl-C ended them."""
     try:
         posterior = bayesgmm.sample_posterior(
             X, init=em, draws=draws, chains=chains, rng=seed, progressbar=watched
         )
     except KeyboardInterrupt:  # before the first draw
         return None, True
-    except bayesgmm.errors.InvalidParameterError as error:
-        click.echo(f"Note: the posterior was not sampled. {error}", err=True)
-        return None, False
     return posterior, bool(posterior.attrs["interrupted"])

@@ -23,6 +23,8 @@ def log_likelihood(
 ) -> xr.DataArray:
     """Log density of each row under each draw, in nats.
 
+    Weights of rows do not enter; a weighted log-likelihood is their sum times the weights.
+
     Parameters
     ----------
     posterior : DataTree or Dataset

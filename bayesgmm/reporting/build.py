@@ -58,6 +58,7 @@ def report(
     source: str | None = None,
     command: str | None = None,
     error_covariances: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
 ) -> Report:
     """One page on a fit: its parameters, diagnostics, and an overall verdict.
 
@@ -88,6 +89,9 @@ def report(
     error_covariances : array-like, optional
         Measurement errors of the rows, as in `GaussianMixture.fit`. None: those of the fit or the
         posterior if X are their rows.
+    sample_weight : array-like of shape (n,), optional
+        The number of times that each row counts in the fit of `n_components` that is made here.
+        The weights of `em` and of the posterior are theirs.
 
     Returns
     -------
@@ -117,7 +121,7 @@ def report(
     """
     check_texts(title=title, source=source, command=command)
     data = check_data(X, allow_nan=True, error_covariances=error_covariances)
-    em, posterior = computed(data, n_components, em, posterior)
+    em, posterior = computed(data, n_components, em, posterior, sample_weight)
     inputs = gather(data, em, posterior, variables, truth, labels, selection, source, command)
     sections = [made(key, name, make, inputs) for key, name, make in _SECTIONS]
     summary = summarise(inputs, sections)

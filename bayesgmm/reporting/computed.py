@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from numpy.typing import ArrayLike
+
 from bayesgmm.arguments import check_count
 from bayesgmm.data.validation import Data
 from bayesgmm.errors import InvalidParameterError
@@ -12,22 +14,31 @@ _SEED = 0
 
 
 def computed(
-    data: Data, n_components: int | None, em: GaussianMixture | None, posterior: Any
+    data: Data,
+    n_components: int | None,
+    em: GaussianMixture | None,
+    posterior: Any,
+    sample_weight: ArrayLike | None,
 ) -> tuple[GaussianMixture | None, Any]:
     """The fit, made here if `n_components` is given, and the posterior, sampled here if True.
 
     Raises
     ------
     InvalidParameterError
-        If the fit is given twice, or missing for the posterior.
+        If the fit is given twice, or missing for the posterior, or weights are given for no fit.
     """
+    if sample_weight is not None and n_components is None:
+        raise InvalidParameterError(
+            "sample_weight is for the fit that n_components makes here; em and a posterior have "
+            "their own weights."
+        )
     if n_components is None and posterior is not True:
         return em, posterior
     if n_components is not None:
         k = check_count("n_components", n_components)
         if em is not None:
             raise InvalidParameterError("Give a fit, em, or n_components to fit here, not both.")
-        em = GaussianMixture(k, random_state=_SEED).fit(data)
+        em = GaussianMixture(k, random_state=_SEED).fit(data, sample_weight=sample_weight)
     if posterior is not True:
         return em, posterior
     if em is None:

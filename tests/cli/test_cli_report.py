@@ -193,12 +193,25 @@ def test_select_chooses_k_and_structure(bayesgmm_command, tmp_path):
     assert sections["mixture"]["numbers"]["bic"] == pytest.approx(2314.3, abs=0.1)
 
 
-def test_a_structure_without_a_sampler_still_has_a_page(bayesgmm_command, tmp_path):
+def test_structures_that_share_parts_are_sampled_and_rows_may_have_weights(
+    bayesgmm_command, tmp_path
+):
     output = tmp_path / "page.html"
-    result = bayesgmm_command("report", "faithful", "-k", 2, "--covariance", "VEE", "-o", output)
+    rows = tmp_path / "rows.csv"
+    X = bayesgmm.load_dataset("faithful").X
+    rows.write_text(csv_text(["x", "y", "times"], [*X.T, np.arange(272) % 3]))
+    result = bayesgmm_command(
+        "report", rows, "-k", 2, "--covariance", "VEE", "--weights", "times", "--draws", 100,
+        "--json", "-o", output,
+    )  # fmt: skip
     assert result.exit_code == 0, result.output
-    assert "Note: the posterior was not sampled. Under covariance_type='VEE'" in result.stderr
-    assert "no posterior was given" in output.read_text("utf-8")
+    sections = json.loads(result.stdout)["sections"]
+    assert sections["posterior"]["state"] != "unknown"
+    assert "the rows have weights" in output.read_text("utf-8")
+    weighted = bayesgmm.GaussianMixture(2, covariance_type="VEE", random_state=0)
+    weighted.fit(X, sample_weight=np.arange(272) % 3)
+    found = sections["mixture"]["numbers"]["log_likelihood"]
+    assert found == pytest.approx(weighted.log_likelihood_, rel=1e-9)
 
 
 def test_rows_are_checked_once_and_fitted_once(bayesgmm_command, monkeypatch, tmp_path):
@@ -209,9 +222,9 @@ def test_rows_are_checked_once_and_fitted_once(bayesgmm_command, monkeypatch, tm
         checked.append(array.shape)
         check(array, *args)
 
-    def fit_once(self, X, *args):
+    def fit_once(self, X, *args, **options):
         fitted.append(self)
-        return fit(self, X, *args)
+        return fit(self, X, *args, **options)
 
     monkeypatch.setattr(validation, "_check_finite", check_finite)
     monkeypatch.setattr(bayesgmm.GaussianMixture, "fit", fit_once)

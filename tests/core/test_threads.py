@@ -69,7 +69,7 @@ def test_draws_are_shared_among_threads():
         means + 0.1 * rng.standard_normal((t, 4, 3)),
         np.tile(covariances, (t, 1, 1, 1)),
     )
-    units = (np.zeros(3), np.ones(3), None)
+    units = (None, np.zeros(3), np.ones(3), None)
     q = rng.random((len(x), 4))
     permutations = np.array([rng.permutation(4) for _ in range(t)])
     for threads in 2, 5:

@@ -8,8 +8,9 @@ from tolerances import DIFFERENCES
 from bayesgmm.covariance.structures import as_structure, structures
 from bayesgmm.data.validation import Data
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.posterior.coordinates import coordinates, free_blocks
+from bayesgmm.posterior.coordinates import coordinates
 from bayesgmm.posterior.log_density import problem
+from bayesgmm.priors.families import InverseGamma, InverseWishart
 from bayesgmm.priors.priors import Priors
 
 TIED = ["VEI", "EVI", "VEE", "EVV", "EVE", "VVE", "EEV", "VEV"]
@@ -68,6 +69,20 @@ def test_value_and_gradient(code, d, how):
         assert value == pytest.approx(expected, rel=1e-11)
         slopes = differences(lambda at: target.log_density(at)[0], u)
         np.testing.assert_allclose(gradient, slopes, atol=DIFFERENCES * abs(slopes).max())
+
+
+@over_tied
+def test_priors_that_differ_between_components(code):
+    family = InverseWishart(7.0, [[[1.0, 0.2], [0.2, 2.0]], [[3.0, 0.0], [0.0, 1.0]]])
+    if as_structure(code).diagonal:
+        family = InverseGamma(3.0, [[1.0, 2.0], [3.0, 1.0]])
+    target, priors = built(code, 2, 2, concentration=[3.0, 5.0], covariances=family)
+    u = somewhere(target, 0)
+    mixture = Mixture(*target.parameters(u))
+    expected = mixture.log_density(target.rows.X).sum() + priors.log_density(mixture)
+    assert target.log_density(u)[0] == pytest.approx(
+        expected + target.coordinates.log_jacobian(u), rel=1e-11
+    )
 
 
 @over_tied
@@ -201,10 +216,3 @@ def test_far_out_the_density_is_no_number_and_nothing_crashes():
             assert not np.isfinite(
                 target.log_density(np.full(target.coordinates.size, sign * 1e4))[0]
             )
-
-
-def test_a_single_component_has_the_prior_of_a_free_covariance():
-    """The measure of the chart with one component is that of covariances themselves."""
-    for code in ("EEV", "VVE"):
-        structure = as_structure(code)
-        assert free_blocks(structure, 1, 3) == (1, 0)

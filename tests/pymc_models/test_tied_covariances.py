@@ -65,7 +65,8 @@ def test_the_prior_is_not_drawn_from():
         pm.draw(model["covariances"], mode=INTERPRETED)
 
 
-@pytest.mark.parametrize("code", ["VEE", "VVE"])
+@pytest.mark.slow
+@pytest.mark.parametrize("code", ["VEI", "EEV"])
 def test_pymcs_own_sampler_draws_from_the_same_posterior(code):
     """Means of 300 draws of one chain against EM's, within one posterior standard deviation."""
     x = load_dataset("faithful").X

@@ -182,7 +182,6 @@ def test_few_draws_have_no_spread_and_no_warnings(faithful, chains, draws):
         ({"min_ess": "many"}, "min_ess must be a number"),
         ({"max_time": None}, "max_time must be a number"),
         ({"draws": 10**13}, "take .* GiB, but this machine has"),
-        ({"covariance_type": "VEV"}, "share parts of their covariances"),
         ({"covariance_type": "round"}, "is not a covariance structure"),
         ({"priors": Priors(mean_sd=[1.0, 2.0, 3.0])}, "shape"),
         ({"priors": Priors(covariances="inverse-gamma")}, "covariance"),
