@@ -218,7 +218,7 @@ def fit_mixture(data: Data, row_weights: Array | None, settings: Settings) -> Fi
         best, attempts = _run_portfolio(data, x, row_weights, units, objective, settings, noise)
     if best is None or best.run is None or best.collapsed:
         raise _all_collapsed(attempts, settings, x, names, units)
-    parameters, noise = _apart(units.to_user(best.run.parameters), noise)
+    parameters, noise = apart(units.to_user(best.run.parameters), noise)
     if not np.isfinite(parameters.covariances).all():
         raise InputError("The covariances of the fit are beyond float64. Rescale the columns.")
     order = _order(parameters, settings, given_start or data.labels is not None, priors)
@@ -230,8 +230,8 @@ def fit_mixture(data: Data, row_weights: Array | None, settings: Settings) -> Fi
     return Fit(parameters, best.run, units, degeneracy, records, priors, weight_unit, noise)
 
 
-def _apart(parameters: Parameters, noise: Noise | None) -> tuple[Parameters, Noise | None]:
-    """The Gaussian components, with weights of sum 1, and the noise with its weight."""
+def apart(parameters: Parameters, noise: Noise | None) -> tuple[Parameters, Noise | None]:
+    """The Gaussian components, with weights of sum 1, and the noise with what was left of 1."""
     if noise is None:
         return parameters, None
     total = float(parameters.weights.sum())

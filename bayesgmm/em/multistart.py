@@ -10,6 +10,7 @@ from bayesgmm.em.spurious import Degeneracy, Fault, too_few_rows, why_spurious
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.initialisation.starts import Sample, Start, by_known_labels, split_and_merge
 from bayesgmm.likelihood.em_steps import Rows
+from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.priors.objective import Objective
 
 # First runs end at this estimated remaining gain (nats).
@@ -64,6 +65,13 @@ class Attempt:
         return self.degeneracy is None, self.value
 
 
+def with_room(rows: Rows, parameters: Parameters) -> Parameters:
+    """A start whose weights leave some to the noise, if rows have any."""
+    if rows.noise is None or parameters.weights.sum() <= 1.0 - _FULL:
+        return parameters
+    return parameters._replace(weights=(1.0 - _FIRST_NOISE) * parameters.weights)
+
+
 def attempt(
     rows: Rows,
     objective: Objective,
@@ -76,10 +84,7 @@ def attempt(
 ) -> Attempt:
     """Run EM from a start and judge where it ended."""
     n = len(rows.x)
-    parameters = start.parameters
-    if rows.noise is not None and parameters.weights.sum() > 1.0 - _FULL:
-        parameters = parameters._replace(weights=(1.0 - _FIRST_NOISE) * parameters.weights)
-    run = maximise(rows, objective, parameters, rule, accelerate=fast)
+    run = maximise(rows, objective, with_room(rows, start.parameters), rule, accelerate=fast)
     if not run.n_e_steps:
         assert run.collapsed is not None
         return Attempt(start.name, None, Degeneracy(Fault.SINGULAR_START, run.collapsed), n)

@@ -18,5 +18,12 @@ def plot_fit(fit: "GaussianMixture", kind: Picture, rows: Data, **options: Any) 
     if kind != "selection":
         return bayesgmm.plot_mixture(fit, rows, kind=kind, **options)
     counts = range(1, fit.mixture_.n_components + MORE + 1)
-    selection = bayesgmm.select_mixture(rows, counts, fit.covariance_type, rng=0, progressbar=False)
+    selection = bayesgmm.select_mixture(
+        rows,
+        counts,
+        fit.covariance_type,
+        noise_component=fit.noise_ is not None,
+        rng=0,
+        progressbar=False,
+    )
     return bayesgmm.plot_selection(selection, **options)

@@ -15,7 +15,7 @@ from bayesgmm.estimator.information_criteria import Criteria, information_criter
 from bayesgmm.mixture.bhattacharyya_distance import BARELY_DISTINGUISHABLE, bhattacharyya
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.uncertainty.parameter_vectors import reported
-from bayesgmm.uncertainty.standard_errors import reported_errors
+from bayesgmm.uncertainty.standard_errors import NOISE_WEIGHT, reported_errors
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -146,7 +146,7 @@ def _parameters(
         if not fit._structure.diagonal:
             notes.append("Correlations: see standard_errors().table, and covariances_.")
     if fit.noise_ is not None:
-        names = ["weight[noise]", *names]
+        names = [NOISE_WEIGHT, *names]
         estimates = np.append(fit.noise_.weight, estimates)
         spread = np.append(of_noise, spread)
         shown += 1

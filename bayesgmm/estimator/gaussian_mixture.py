@@ -315,7 +315,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             If every start collapsed.
         """
         self._check_parameters()
-        previous = self._parameters if self.warm_start and self.__sklearn_is_fitted__() else None
+        previous = self._solution() if self.warm_start and self.__sklearn_is_fitted__() else None
         return self._fit(X, sample_weight, previous, error_covariances, labels)
 
     def _fit(
@@ -360,6 +360,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             )
         self._rows: Data | None = data
         return self
+
+    def _solution(self) -> Parameters:
+        """The fitted parameters, their weights being shares of all rows, noise included."""
+        if self.noise_ is None or not self.noise_component:
+            return self._parameters
+        weights = (1.0 - self.noise_.weight) * self._parameters.weights
+        return self._parameters._replace(weights=weights)
 
     def _check_previous(self, previous: Parameters, settings: Settings, d: int) -> None:
         """Refuse to begin from the solution of another problem."""
@@ -548,8 +555,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         errors of the fit if X are the rows that were fitted, else none.
         """
         data = self._check_same(X, error_covariances)._replace(labels=None)
-        densities, _ = membership(data, self.mixture_, densities_alone=True)
-        return densities if self.noise_ is None else self.noise_.joined(data.X, densities)
+        return membership(data, self.mixture_, self.noise_, densities_alone=True)[0]
 
     def score(
         self,
@@ -597,10 +603,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     def _memberships(self, data: Data) -> tuple[Array, Array]:
         """Log densities of rows, and their probabilities of the components."""
-        densities, probabilities = membership(data, self.mixture_)
-        if self.noise_ is None:
-            return densities, probabilities
-        return self.noise_.beside(data, densities, probabilities)
+        return membership(data, self.mixture_, self.noise_)
 
     def impute(
         self,
@@ -778,7 +781,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 data,
                 weights,
                 self.mixture_,
-                replace(self._settings(self._parameters), verbose=0, order_by=None),
+                self.noise_,
+                replace(self._settings(self._solution()), verbose=0, order_by=None),
                 method,
                 n_resamples=n_resamples,
                 rng=self.random_state if rng is None else rng,

@@ -67,16 +67,16 @@ class Noise:
             own = np.log(self.weight) + self.log_density(x)
         return np.asarray(np.exp(own - self.joined(x, densities)))
 
-    def beside(self, data: Data, densities: Array, probabilities: Array) -> tuple[Array, Array]:
-        """Log densities (n,) with noise, and probabilities (n, K) of the components.
+    def beside(self, data: Data, densities: Array) -> tuple[Array, Array]:
+        """Log densities (n,) with noise, and the probability (n,) that a row is not noise.
 
-        What these leave of 1 is the probability of noise. A row of known label is not noise.
+        A row of known label is not noise.
         """
         without = np.log1p(-self.weight) + densities
         joined = self.joined(data.X, densities)
         if data.labels is not None:
             joined = np.where(data.labels >= 0, without, joined)
-        return joined, np.exp(without - joined)[:, np.newaxis] * probabilities
+        return joined, np.exp(without - joined)
 
     def joined(self, x: Array, densities: Array) -> Array:
         """Log densities (n,) of mixture and noise together."""

@@ -19,9 +19,11 @@ from bayesgmm.core import native
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.data.validation import Data
 from bayesgmm.em.loop import Run, StopRule, maximise
+from bayesgmm.em.multistart import with_room
 from bayesgmm.em.spurious import relative_variances, why_spurious
 from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.likelihood.statistics import Parameters
+from bayesgmm.mixture.noise import Noise
 from bayesgmm.priors.objective import Objective
 from bayesgmm.selection.grid_data import GridData
 from bayesgmm.selection.split_merge import merges, projected, splits
@@ -50,7 +52,8 @@ class Candidate:
     n_components : int
     structure : Structure
     parameters : Parameters or None
-        None if no mixture was found.
+        None if no mixture was found. Beside noise, the weights are shares of all rows: noise has
+        what they leave of 1.
     log_likelihood : float
         Total, nats, in the user's units.
     converged : bool
@@ -104,6 +107,7 @@ def search_grid(
     ratio: float,
     threads: int,
     advance: Callable[[float], None],
+    noise: Noise | None = None,
 ) -> tuple[list[Candidate], bool]:
     """Search every candidate model.
 
@@ -119,6 +123,8 @@ def search_grid(
         Largest ratio of eigenvalues of an admissible mixture.
     advance : callable
         Called with the proportion of the work, approximately, that each fit was.
+    noise : Noise, optional
+        A component of noise in every model.
 
     Returns
     -------
@@ -135,7 +141,7 @@ def search_grid(
     for k, each in requested:
         largest[each] = max(k, largest.get(each, 0))
     keys = [(k, each) for k in range(1, max(wanted) + 1) for each in largest if k <= largest[each]]
-    data = GridData.of(rows, row_weights, largest, rng)
+    data = GridData.of(rows, row_weights, largest, rng, noise)
     partitions = {k: data.partitions(k) for k in {k for k, _ in keys}}
     n, n_sampled = (len(next(iter(each.values()))) for each in (data.rows, data.sample))
     refining = _REFINING * n / n_sampled * (n > n_sampled)
@@ -353,7 +359,7 @@ class _Search:
                 continue
             incumbent = best.run.objective if best and best.admissible and best.run else -np.inf
             rule = StopRule(remaining=_REMAINING, max_e_steps=_MOST_ITERATIONS, incumbent=incumbent)
-            run = maximise(rows, Objective(structure), start, rule)
+            run = maximise(rows, Objective(structure), with_room(rows, start), rule)
             if not run.n_e_steps or run.objective <= incumbent + _BETTER:
                 continue
             found = self._candidate(structure, run)

@@ -10,20 +10,29 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bayesgmm.arguments import check_choice, check_count, check_members, check_number, check_rng
+from bayesgmm.arguments import (
+    check_choice,
+    check_count,
+    check_members,
+    check_number,
+    check_rng,
+    check_switch,
+)
 from bayesgmm.arrays import Array, Indices
 from bayesgmm.covariance.structures import CovarianceType, Structure, as_structure
-from bayesgmm.data.degeneracy import check_full_rank, check_spread
 from bayesgmm.data.validation import Data, check_data, check_sample_weight
 from bayesgmm.display import progress
+from bayesgmm.em.fit import apart
 from bayesgmm.errors import BayesGMMWarning, FitError, InputError, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.estimator.information_criteria import information_criteria
 from bayesgmm.likelihood.em_steps import n_threads
 from bayesgmm.likelihood.responsibilities import membership
-from bayesgmm.likelihood.scaling import about_one, check_common_unit
+from bayesgmm.likelihood.scaling import about_one
+from bayesgmm.mixture.noise import Noise
 from bayesgmm.results import Result, as_text
 from bayesgmm.selection.grid_search import Candidate, search_grid
+from bayesgmm.selection.possible_models import impossible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +68,7 @@ class Selection(Result):
         cv_log_likelihood (held-out, nats, larger is better), converged, and note: the reason why
         there is no fit, or a degenerate one. A model with a note is never selected.
     best : GaussianMixture
-        The selected model, fitted to convergence.
+        The selected model, fitted to convergence; with `noise_component`, so is its `noise_`.
     criterion : str
         "bic", "icl", "aic" or "cv".
     n_rows : int
@@ -108,11 +117,15 @@ class Selection(Result):
         first = ranked.iloc[0]
         structure = as_structure(first["covariance_type"])
         k = int(first["n_components"])
+        found = self.best.noise_
+        noise = "" if found is None else f" and uniform noise of weight {found.weight:.3g}"
         title = f"Selection of components and structure by {CRITERIA[self.criterion][1]}"
         return [
             f"{title}\nINTERRUPTED: not all models were fitted" if self.interrupted else title,
             shown,
-            f"Best: {structure.code} ({structure.words}) with {k} component" + "s" * (k > 1),
+            f"Best: {structure.code} ({structure.words}) with {k} component"
+            + "s" * (k > 1)
+            + noise,
             f"{len(ranked)} of {len(self.table)} models have an admissible fit; the notes of the "
             "table give the reasons for the others"
             if len(ranked) < len(self.table)
@@ -134,6 +147,7 @@ def select_mixture(
     eigenvalue_ratio: float = 1e10,
     sample_weight: ArrayLike | None = None,
     error_covariances: ArrayLike | None = None,
+    noise_component: bool = False,
     missing: str = "at random",
     rng: Any = None,
     progressbar: bool = True,
@@ -160,6 +174,9 @@ def select_mixture(
         The number of times that each row counts; 0 removes it.
     error_covariances : array-like, optional
         Measurement errors, as in `GaussianMixture.fit`.
+    noise_component : bool
+        Add a component of uniform noise to every model, as in `GaussianMixture`. It is not among
+        the `n_components`; its weight is one more parameter.
     missing : {"at random", "raise"}
         As in `GaussianMixture`.
     rng : int, Generator, SeedSequence or None
@@ -213,6 +230,7 @@ def select_mixture(
     ratio = check_number("eigenvalue_ratio", eigenvalue_ratio, bound, lambda r: r >= 1.0)
     generator = check_rng(rng)
     check_choice("missing", missing, ("at random", "raise"))
+    noisy = check_switch("noise_component", noise_component)
     data = check_data(X, allow_nan=missing != "raise", error_covariances=error_covariances)
     weights = check_sample_weight(sample_weight, len(data.X))
     if weights is not None:
@@ -220,17 +238,21 @@ def select_mixture(
     x = data.X
     ks = _check_components(n_components)
     chosen = _check_structures(covariance_type, x.shape[1])
-    notes = _impossible(x, data.feature_names, ks, chosen)
+    notes = impossible(x, data.feature_names, ks, chosen)
+    noise = Noise.around(data) if noisy else None
     folds = _folds(len(x), generator) if criterion == "cv" else []
     with progress(progressbar) as bar:
         advance = partial(bar.advance, bar.add_task("Fitting the grid", total=1 + len(folds)))
-        models, interrupted = _search(data, weights, ks, chosen, notes, ratio, generator, advance)
+        models, interrupted = _search(
+            data, weights, ks, chosen, notes, ratio, noise, generator, advance
+        )
         if interrupted and (folds or not any(model.admissible for model in models)):
             raise KeyboardInterrupt
         held_out = [
-            _held_out(data, weights, test, ks, chosen, ratio, generator, advance) for test in folds
+            _held_out(data, weights, test, ks, chosen, ratio, noisy, generator, advance)
+            for test in folds
         ]
-    records = [_record(model, data, weights) for model in models]
+    records = [_record(model, data, weights, noise) for model in models]
     for i, record in enumerate(records):
         if criterion == "cv":
             record["cv_log_likelihood"] = sum(each[i] for each in held_out)
@@ -240,7 +262,7 @@ def select_mixture(
     while True:
         selected = _best_model(models, table, criterion)
         try:
-            best = _fit_best(X, models[selected], ratio, sample_weight, error_covariances)
+            best = _fit_best(X, models[selected], ratio, sample_weight, error_covariances, noisy)
             break
         except FitError:
             # Collapsed nearer to convergence than the search went: the next model is tried.
@@ -275,54 +297,6 @@ def _check_structures(words: CovarianceType | Iterable[CovarianceType], d: int) 
     return list(dict.fromkeys(found))
 
 
-def _impossible(
-    x: Array, names: tuple[str, ...] | None, ks: Sequence[int], chosen: Sequence[Structure]
-) -> dict[tuple[int, Structure], str]:
-    """The models that cannot be fitted to the data, each with the reason."""
-    n, d = x.shape
-    if n < 2:
-        raise InputError(f"X has {n} row, and one row has no variance. Give at least 2 rows.")
-    check_spread(x, names)
-    full = any(not each.diagonal for each in chosen)
-    dependent = _refusal(check_full_rank, x, names) if full and n > d else ""
-    unscalable = {each: _refusal(check_common_unit, x, None, each) for each in chosen}
-    distinct = len(np.unique(np.where(np.isnan(x), np.inf, x), axis=0))
-    notes: dict[tuple[int, Structure], str] = {}
-    for k in ks:
-        for each in chosen:
-            needed = _rows_needed(each, k, d)
-            if k > distinct:
-                notes[k, each] = f"X has only {distinct} distinct rows"
-            elif n < needed:
-                notes[k, each] = f"X has {n} rows: the structure needs at least {needed}"
-            elif dependent and not each.diagonal:
-                notes[k, each] = dependent
-            elif unscalable[each]:
-                notes[k, each] = unscalable[each]
-    return notes
-
-
-def _refusal(check: Callable[..., None], *arguments: Any) -> str:
-    """The error of a check of the data, as text; "" if there is none."""
-    try:
-        check(*arguments)
-    except InputError as error:
-        return str(error)
-    return ""
-
-
-def _rows_needed(structure: Structure, k: int, d: int) -> int:
-    """Minimum number of rows for covariances of full rank.
-
-    A component whose shape is not shared needs D + 1 rows of its own, or 2 if diagonal; otherwise
-    the components share the rows that the means leave.
-    """
-    own = structure.code[1:] in ("VV", "VI") or structure.code in ("VII", "V", "VVE", "EVE")
-    if own:
-        return k * (2 if structure.diagonal else d + 1)
-    return k + (1 if structure.diagonal else d)
-
-
 def _search(
     data: Data,
     weights: Array | None,
@@ -330,6 +304,7 @@ def _search(
     chosen: Sequence[Structure],
     notes: dict[tuple[int, Structure], str],
     ratio: float,
+    noise: Noise | None,
     rng: np.random.Generator,
     advance: Callable[[float], None],
 ) -> tuple[list[Candidate], bool]:
@@ -340,7 +315,7 @@ def _search(
     wanted = {k: [each for each in chosen if (k, each) not in notes] for k in ks}
     scaled, unit = (None, 1.0) if weights is None else about_one(weights)
     fits, interrupted = search_grid(
-        data, scaled, wanted, rng, ratio=ratio, threads=n_threads(), advance=advance
+        data, scaled, wanted, rng, ratio=ratio, threads=n_threads(), advance=advance, noise=noise
     )
     found = {
         model.key: replace(model, log_likelihood=model.log_likelihood * unit) for model in fits
@@ -354,12 +329,15 @@ def _search(
     return models, interrupted
 
 
-def _record(model: Candidate, data: Data, weights: Array | None) -> dict[str, Any]:
+def _record(
+    model: Candidate, data: Data, weights: Array | None, noise: Noise | None
+) -> dict[str, Any]:
     """A model's row of the table."""
-    nu = model.structure.n_parameters(model.n_components, data.X.shape[1])
+    nu = model.structure.n_parameters(model.n_components, data.X.shape[1]) + (noise is not None)
     bic = aic = icl = np.nan
     if model.parameters is not None:
-        found = membership(data, model.parameters.mixture())
+        parameters, noise = apart(model.parameters, noise)
+        found = membership(data, parameters.mixture(), noise)
         _, _, bic, aic, icl = information_criteria(*found, weights, nu)
     return {
         "n_components": model.n_components,
@@ -390,6 +368,7 @@ def _held_out(
     ks: Sequence[int],
     chosen: Sequence[Structure],
     ratio: float,
+    noisy: bool,
     rng: np.random.Generator,
     advance: Callable[[float], None],
 ) -> list[float]:
@@ -398,8 +377,9 @@ def _held_out(
     train, held = data.take(rest), data.take(test)
     own = np.ones(len(test)) if weights is None else weights[test]
     of_train = None if weights is None else weights[rest]
-    notes = _impossible(train.X, data.feature_names, ks, chosen)
-    models, interrupted = _search(train, of_train, ks, chosen, notes, ratio, rng, advance)
+    notes = impossible(train.X, data.feature_names, ks, chosen)
+    noise = Noise.around(train) if noisy else None
+    models, interrupted = _search(train, of_train, ks, chosen, notes, ratio, noise, rng, advance)
     if interrupted:
         raise KeyboardInterrupt
     values = []
@@ -407,8 +387,8 @@ def _held_out(
         if model.parameters is None or not model.admissible:
             values.append(np.nan)
             continue
-        mixture = model.parameters.mixture()
-        densities, _ = membership(held, mixture, densities_alone=True)
+        parameters, fitted = apart(model.parameters, noise)
+        densities, _ = membership(held, parameters.mixture(), fitted, densities_alone=True)
         values.append(float(own @ densities))
     return values
 
@@ -430,13 +410,21 @@ def _best_model(models: Sequence[Candidate], table: "pd.DataFrame", criterion: s
 
 
 def _fit_best(
-    X: Any, model: Candidate, ratio: float, weights: ArrayLike | None, errors: ArrayLike | None
+    X: Any,
+    model: Candidate,
+    ratio: float,
+    weights: ArrayLike | None,
+    errors: ArrayLike | None,
+    noisy: bool,
 ) -> GaussianMixture:
     """The selected model fitted to convergence, its components in the order of their means."""
     assert model.parameters is not None
     start = model.parameters.permuted(np.lexsort(model.parameters.means.T[::-1]))
     fit = GaussianMixture(
-        model.n_components, covariance_type=model.structure.name, eigenvalue_ratio=ratio
+        model.n_components,
+        covariance_type=model.structure.name,
+        eigenvalue_ratio=ratio,
+        noise_component=noisy,
     )
     return fit._fit(X, weights, start, errors)
 

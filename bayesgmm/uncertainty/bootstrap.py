@@ -2,6 +2,7 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from bayesgmm.em.spurious import Fault
 from bayesgmm.errors import BayesGMMError, FitError, InputError
 from bayesgmm.mixture.matching import match_components
 from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.mixture.noise import Noise
 from bayesgmm.uncertainty.parameter_vectors import flatten, joint_units
 from bayesgmm.uncertainty.standard_errors import StandardErrors, assemble
 
@@ -26,6 +28,7 @@ def bootstrap_errors(
     data: Data,
     row_weights: Array | None,
     mixture: Mixture,
+    noise: Noise | None,
     settings: Settings,
     method: str,
     *,
@@ -62,7 +65,8 @@ def bootstrap_errors(
             return None
         made = found.parameters.mixture()
         made = made.permuted(match_components(made, mixture).order)
-        return flatten(made.weights, made.means, made.covariances)
+        share = [] if found.noise is None else [found.noise.weight]
+        return np.append(flatten(made.weights, made.means, made.covariances), share)
 
     with ThreadPoolExecutor(n_jobs or os.cpu_count()) as pool, progress(progressbar) as bar:
         refits = pool.map(refit, seeds)
@@ -75,10 +79,15 @@ def bootstrap_errors(
             "its rows. Use fewer components, a structure that shares covariances, or a prior."
         )
     numbers = np.array(kept)
+    shares = None if noise is None else numbers[:, -1]
+    numbers = numbers if noise is None else numbers[:, :-1]
     notes = (f"{failed} of {n_resamples} refits collapsed and were left out.",) if failed else ()
     hidden = np.zeros(numbers.shape[1], dtype=np.bool_)
     joint = np.cov((numbers / joint_units(mixture)).T).reshape(numbers.shape[1], -1)
-    return assemble(mixture, joint, hidden, method, notes, numbers)
+    made = assemble(mixture, joint, hidden, method, notes, numbers)
+    if noise is None or shares is None:
+        return made
+    return replace(made, noise=noise, noise_weight=shares.std(ddof=1), noise_replicates=shares)
 
 
 def _draw(

@@ -64,6 +64,10 @@ _WITHIN_ERRORS = (
 )
 
 
+# Name of the weight of noise in tables.
+NOISE_WEIGHT = "weight[noise]"
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class StandardErrors(Result):
     """Standard errors of a mixture's parameters; NaN where the data do not determine a number.
@@ -94,7 +98,9 @@ class StandardErrors(Result):
         The parameters of each refit of a bootstrap.
     noise : Noise or None
     noise_weight : float or None
-        Of the weight of noise; NaN from a bootstrap.
+        Of the weight of noise.
+    noise_replicates : ndarray of shape (B,) or None
+        The weight of noise in each refit of a bootstrap.
     """
 
     estimate: Mixture
@@ -110,6 +116,7 @@ class StandardErrors(Result):
     replicates: Array | None = None
     noise: Noise | None = None
     noise_weight: float | None = None
+    noise_replicates: Array | None = None
 
     @property
     def table(self) -> "pd.DataFrame":
@@ -135,8 +142,8 @@ class StandardErrors(Result):
         Returns
         -------
         DataFrame
-            Index: parameter; columns estimate, standard_error, lower, upper, and in `attrs` the
-            probability, kind and method.
+            Index: parameter, the weight of noise first if there is noise; columns estimate,
+            standard_error, lower, upper, and in `attrs` the probability, kind and method.
         """
         import pandas as pd
 
@@ -144,12 +151,18 @@ class StandardErrors(Result):
         check_choice("kind", kind, ("normal", "percentile"))
         names, values = reported(self.estimate)
         errors = reported_errors(self)
+        if self.noise is not None and self.noise_weight is not None:
+            names = [NOISE_WEIGHT, *names]
+            values = np.append(self.noise.weight, values)
+            errors = np.append(self.noise_weight, errors)
         if kind == "normal":
             reach = norm.ppf(0.5 + 0.5 * prob) * errors
             lower, upper = values - reach, values + reach
         elif kind == "percentile" and self.replicates is not None:
             shape = self.estimate.n_components, self.estimate.n_features
             refits = np.array([quantities(*unflatten(each, *shape)) for each in self.replicates])
+            if self.noise_replicates is not None:
+                refits = np.column_stack((self.noise_replicates, refits))
             tails = (0.5 - 0.5 * prob, 0.5 + 0.5 * prob)
             lower, upper = np.quantile(refits, tails, axis=0)
             lower, upper = (np.where(np.isnan(errors), np.nan, each) for each in (lower, upper))
