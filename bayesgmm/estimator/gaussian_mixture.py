@@ -615,16 +615,23 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     ) -> Array:
         """Fill missing entries, by conditional means or by draws; see `Mixture.impute`.
 
-        X and `error_covariances` are as in `score_samples`.
+        X and `error_covariances` are as in `score_samples`. Missing entries are those of the
+        components, `mixture_`, also of rows that are probably noise.
         """
         return self.mixture_.impute(self._check_same(X, error_covariances), draws, rng=rng)
 
     def denoised(self, X: Any, error_covariances: ArrayLike) -> ConditionalMoments:
-        """Mean and covariance of each row without its measurement error; `Mixture.denoised`."""
+        """Mean and covariance of each row without its measurement error; `Mixture.denoised`.
+
+        They are those under the components, `mixture_`, also of rows that are probably noise.
+        """
         return self.mixture_.denoised(self._check_same(X), error_covariances)
 
     def sample(self, n_samples: int = 1) -> tuple[Array, Integers]:
-        """Draw rows and their components from the fitted mixture, grouped by component."""
+        """Draw rows and their components from the fitted mixture, grouped by component.
+
+        With `noise_component`, rows of noise come first, with label -1: uniform over the box.
+        """
         self._check_fitted()
         if not isinstance(n_samples, Integral) or isinstance(n_samples, bool):
             check_count("n_samples", n_samples)
@@ -634,9 +641,14 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 f"Invalid value for 'n_samples': {n_samples}. The sampling requires at least one "
                 "sample."
             )
-        x, labels = self.mixture_.sample(n_samples, rng=np.random.default_rng(self.random_state))
+        rng, outlying = np.random.default_rng(self.random_state), self.noise_
+        m = 0 if outlying is None else int(rng.binomial(n_samples, outlying.weight))
+        x, labels = self.mixture_.sample(n_samples - m, rng=rng)
         order = np.argsort(labels, kind="stable")
-        return x[order], labels[order]
+        x, labels = x[order], labels[order]
+        if outlying is None:
+            return x, labels
+        return np.concatenate((outlying.sample(m, rng), x)), np.append(np.repeat(-1, m), labels)
 
     def bic(
         self,

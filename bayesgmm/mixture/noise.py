@@ -1,6 +1,7 @@
 """A component for rows that belong to no Gaussian one: uniform over the box of the data."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -56,6 +57,15 @@ class Noise:
                 f"and {where} has one value only. Drop it."
             )
         return cls(np.nan, lower, upper)
+
+    def marginal(self, features: Sequence[int]) -> Self:
+        """The same noise in some of the features."""
+        keep = list(features)
+        return replace(self, lower=self.lower[keep], upper=self.upper[keep])
+
+    def sample(self, n: int, rng: np.random.Generator) -> Array:
+        """Draw n rows, uniform over the box, (n, D)."""
+        return rng.uniform(self.lower, self.upper, (n, len(self.lower)))
 
     def log_density(self, x: Array) -> Array:
         """Log density of rows (n, D), nats in the units of the columns, (n,)."""
