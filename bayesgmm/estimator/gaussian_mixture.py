@@ -724,6 +724,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """The measurement errors of the fit if `x` (n, D) are its rows, as `Data` has them."""
         return self._of_fitted(x)[1]
 
+    def labels_of(self, x: Array) -> Integers | None:
+        """The known components of the fit if `x` (n, D) are its rows, -1 where unknown."""
+        return self._of_fitted(x)[2]
+
     def _of_fitted(self, x: Array) -> tuple[Array | None, Array | None, Integers | None]:
         """Row weights, errors and labels of the fit, if `x` are its rows."""
         if self._fitted is None or self._fitted[0] != _digest(x):

@@ -58,6 +58,7 @@ def report(
     source: str | None = None,
     command: str | None = None,
     error_covariances: ArrayLike | None = None,
+    noise_component: bool = False,
 ) -> Report:
     """One page on a fit: its parameters, diagnostics, and an overall verdict.
 
@@ -88,6 +89,8 @@ def report(
     error_covariances : array-like, optional
         Measurement errors of the rows, as in `GaussianMixture.fit`. None: those of the fit or the
         posterior if X are their rows.
+    noise_component : bool
+        With `n_components`: add a component of uniform noise, as `GaussianMixture` does.
 
     Returns
     -------
@@ -119,7 +122,7 @@ def report(
         if not isinstance(text, str | None):
             raise InvalidParameterError(f"{name} must be a text, not a {type(text).__name__}.")
     data = check_data(X, allow_nan=True, error_covariances=error_covariances)
-    em, posterior = computed(data, n_components, em, posterior)
+    em, posterior = computed(data, n_components, em, posterior, noise_component)
     inputs = gather(data, em, posterior, variables, truth, labels, selection, source, command)
     sections = [_made(key, name, make, inputs) for key, name, make in _SECTIONS]
     n, d = inputs.observed.X.shape

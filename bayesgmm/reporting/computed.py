@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bayesgmm.arguments import check_count
+from bayesgmm.arguments import check_count, check_switch
 from bayesgmm.data.validation import Data
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
@@ -12,27 +12,43 @@ _SEED = 0
 
 
 def computed(
-    data: Data, n_components: int | None, em: GaussianMixture | None, posterior: Any
+    data: Data,
+    n_components: int | None,
+    em: GaussianMixture | None,
+    posterior: Any,
+    noise_component: bool = False,
 ) -> tuple[GaussianMixture | None, Any]:
     """The fit, made here if `n_components` is given, and the posterior, sampled here if True.
 
     Raises
     ------
     InvalidParameterError
-        If the fit is given twice, or missing for the posterior.
+        If the fit is given twice, or missing for the posterior, or has noise, which the posterior
+        lacks.
     """
+    if n_components is None and check_switch("noise_component", noise_component):
+        raise InvalidParameterError(
+            "noise_component=True is for a fit that is made here: give n_components, or fit em "
+            "with noise_component=True."
+        )
     if n_components is None and posterior is not True:
         return em, posterior
     if n_components is not None:
         k = check_count("n_components", n_components)
         if em is not None:
             raise InvalidParameterError("Give a fit, em, or n_components to fit here, not both.")
-        em = GaussianMixture(k, random_state=_SEED).fit(data)
+        noisy = check_switch("noise_component", noise_component)
+        em = GaussianMixture(k, noise_component=noisy, random_state=_SEED).fit(data)
     if posterior is not True:
         return em, posterior
     if em is None:
         raise InvalidParameterError(
             "posterior=True samples the posterior of a fit: give n_components, or em."
+        )
+    if getattr(em, "noise_", None) is not None:
+        raise InvalidParameterError(
+            "posterior=True samples a mixture without noise, but the fit has a component of noise. "
+            "Leave out posterior, or the noise."
         )
     from bayesgmm.sampling.sampling import sample_posterior  # seconds that others do not need
 

@@ -7,6 +7,7 @@ import numpy as np
 from bayesgmm.data.validation import Data
 from bayesgmm.mixture.feature_choice import separating_features
 from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.plots.mixture_content import Described
 from bayesgmm.plots.mixture_plots import plot_mixture
 from bayesgmm.plots.plane_maps import shade_words
 from bayesgmm.reporting.parts import Figure, percent
@@ -26,97 +27,112 @@ _PLANE = (
     "Rows in the colour of their most probable component; larger points are more uncertain. An "
     "ellipse contains 90 % of a component; contours enclose 50, 80 and 95 % of the density."
 )
+_NOISE = (
+    " Grey crosses are rows that are most probably noise, which contours and the components' "
+    "weights leave out."
+)
+_NOISE_LINE = (
+    "The dotted line is noise; crosses are rows that are most probably noise, which the "
+    "components' weights leave out."
+)
 # Rows and contours have a smaller zorder, ellipses and means a larger one.
 _ABOVE_ROWS = 2.5
 
 
-def head_figure(rows: Data, mixture: Mixture) -> Figure:
+def head_figure(rows: Data, fit: Described) -> Figure:
     """Plot rows and mixture in one panel: in all columns, or the two that separate it best."""
     with style():
-        if mixture.n_features <= HEAD:
-            return mixture_figure(rows, mixture)
-        best = sorted(separating_features(mixture, 2))
+        if fit.mixture.n_features <= HEAD:
+            return mixture_figure(rows, fit)
+        best = sorted(separating_features(fit.mixture, 2))
         figure, axes = panel(5.6, 4.4)
-        plot_mixture(mixture, rows, features=best, ax=axes)
+        plot_mixture(fit, rows, features=best, ax=axes)
         legend_below(figure, axes, most=_LEGIBLE)
         _light(figure, len(rows.X))
         return Figure(
             to_svg(figure),
             "Scatter plot of the rows in the two columns that separate the components best, with "
             "an ellipse for each component.",
-            f"The two of {mixture.n_features} columns in which the components differ most. "
-            f"{_PLANE}",
+            f"The two of {fit.mixture.n_features} columns in which the components differ most. "
+            f"{_plane(fit)}",
         )
 
 
-def uncertainty_figure(rows: Data, mixture: Mixture) -> Figure:
+def _plane(fit: Described) -> str:
+    """The caption of rows in a plane."""
+    return _PLANE + (_NOISE if fit.noise_weight else "")
+
+
+def uncertainty_figure(rows: Data, fit: Described) -> Figure:
     """Plot the uncertainty of classification over one column, or the plane of two."""
     with style():
-        figure, axes = panel(5.6, 2.8 if mixture.n_features == 1 else 4.4)
-        plot_mixture(mixture, rows, kind="uncertainty", ax=axes)
+        figure, axes = panel(5.6, 2.8 if fit.mixture.n_features == 1 else 4.4)
+        plot_mixture(fit, rows, kind="uncertainty", ax=axes)
         legend_below(figure, axes, most=_LEGIBLE)
         _light(figure, len(rows.X))
-        curve = mixture.n_features == 1
+        curve = fit.mixture.n_features == 1
         return Figure(
             to_svg(figure),
             f"{'Curves' if curve else 'A map'} of the uncertainty of classification.",
             "Probability of each component (lines), and of another than the most probable one "
-            "(grey)."
+            "(grey)." + (" The dotted line is noise." if fit.noise_weight else "")
             if curve
             else "Darker shades: a larger probability of another component than the most probable "
-            f"one ({shade_words()}).",
+            f"one ({shade_words()})."
+            + (" Noise counts as a component." if fit.noise_weight else ""),
         )
 
 
-def mixture_figure(rows: Data, mixture: Mixture) -> Figure:
+def mixture_figure(rows: Data, fit: Described) -> Figure:
     """Plot rows and mixture: one column, two, pairs of up to six, or principal components.
 
     To be called in the page's style.
     """
-    d = mixture.n_features
+    d = fit.mixture.n_features
     if d == 1:
         return Figure(
-            to_svg(_single(rows, mixture, 3.6)),
+            to_svg(_single(rows, fit, 3.6)),
             "Histogram of the column with the density of the mixture and of each component.",
-            "Histogram and density (grey line). The area under a component is its weight.",
+            "Histogram and density (grey line). The area under a component is its "
+            + ("share of all rows. " + _NOISE_LINE if fit.noise_weight else "weight."),
         )
     if d == 2:
         return Figure(
-            to_svg(_single(rows, mixture, 4.8)),
+            to_svg(_single(rows, fit, 4.8)),
             "Scatter plot of the rows with density contours and an ellipse for each component.",
-            _PLANE,
+            _plane(fit),
         )
     if d <= _MOST_PAIRED:
         return Figure(
-            to_svg(_pairs(rows, mixture)),
+            to_svg(_pairs(rows, fit)),
             f"Scatter plots of all pairs of the {d} columns with the components' ellipses.",
-            f"{_PLANE} The diagonal shows single columns.",
+            f"{_plane(fit)} The diagonal shows single columns.",
             True,
         )
-    turned, seen, share = _principal(rows, mixture)
+    turned, seen, share = _principal(rows, fit)
     return Figure(
         to_svg(_pairs(turned, seen)),
-        f"Scatter plots of the rows on the first {seen.n_features} principal components.",
-        f"The first {seen.n_features} principal components of {d} standardised columns, which "
-        f"explain {percent(share, 0).text} of the variance. {_PLANE}",
+        f"Scatter plots of the rows on the first {seen.mixture.n_features} principal components.",
+        f"The first {seen.mixture.n_features} principal components of {d} standardised columns, "
+        f"which explain {percent(share, 0).text} of the variance. {_plane(fit)}",
         True,
     )
 
 
-def _single(rows: Data, mixture: Mixture, height: float) -> "Canvas":
+def _single(rows: Data, fit: Described, height: float) -> "Canvas":
     figure, axes = panel(5.6, height)
-    plot_mixture(mixture, rows, ax=axes)
+    plot_mixture(fit, rows, ax=axes)
     legend_below(figure, axes, most=_LEGIBLE)
     _light(figure, len(rows.X))
     return figure
 
 
-def _pairs(rows: Data, mixture: Mixture) -> "Canvas":
-    axes: Any = plot_mixture(mixture, rows, features=range(mixture.n_features))
+def _pairs(rows: Data, fit: Described) -> "Canvas":
+    axes: Any = plot_mixture(fit, rows, features=range(fit.mixture.n_features))
     figure: Canvas = axes[0, 0].figure
-    side = min(9.0, 2.1 * mixture.n_features)
+    side = min(9.0, 2.1 * fit.mixture.n_features)
     figure.set_size_inches(side, side)
-    if mixture.n_components > _LEGIBLE:
+    if fit.mixture.n_components > _LEGIBLE:
         for legend in list(figure.legends):
             legend.remove()
     _light(figure, len(rows.X))
@@ -130,12 +146,12 @@ def _light(figure: "Canvas", n: int) -> None:
             axes.set_rasterization_zorder(_ABOVE_ROWS)
 
 
-def _principal(rows: Data, mixture: Mixture) -> tuple[Data, Mixture, float]:
+def _principal(rows: Data, fit: Described) -> tuple[Data, Described, float]:
     """Rows and mixture on the first principal components of the standardised columns.
 
     Missing entries are filled with their conditional means.
     """
-    x = mixture.impute(rows.X) if rows.has_missing else rows.X
+    x = fit.mixture.impute(rows.X) if rows.has_missing else rows.X
     mean, unit = x.mean(axis=0), x.std(axis=0)
     z = (x - mean) / unit
     some = z[np.unique(np.linspace(0, len(z) - 1, min(len(z), _ROWS)).astype(np.int64))]
@@ -144,8 +160,9 @@ def _principal(rows: Data, mixture: Mixture) -> tuple[Data, Mixture, float]:
     # The sign of a principal component is arbitrary: its largest loading is made positive.
     largest = np.abs(axes).argmax(axis=1)
     axes = axes * np.sign(axes[np.arange(len(axes)), largest])[:, np.newaxis]
-    seen = mixture.transformed(1.0 / unit, -mean / unit).transformed(axes)
+    seen = fit.mixture.transformed(1.0 / unit, -mean / unit).transformed(axes)
     names = [f"principal component {i + 1}" for i in range(len(axes))]
     seen = Mixture(seen.weights, seen.means, seen.covariances, names)
     share = float(np.square(values[: len(axes)]).sum() / np.square(values).sum())
-    return Data(z @ axes.T, None), seen, share
+    # Noise over a box is not uniform along oblique axes.
+    return Data(z @ axes.T, None), fit._replace(mixture=seen, noise=None), share

@@ -323,6 +323,11 @@ def _model(
             "init was fitted with sample_weight, but the posterior counts every row once. Fit "
             "without weights."
         )
+    if init.labels_of(data.X) is not None:
+        raise InvalidParameterError(
+            "init was fitted with labels, but the posterior takes no component of a row as known. "
+            "Fit without labels."
+        )
     structure = as_structure(init.covariance_type)
     if covariance_type is not None and as_structure(covariance_type) != structure:
         raise InvalidParameterError(
