@@ -7,13 +7,21 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 import bayesgmm
 
+if TYPE_CHECKING:
+    from bayesgmm.mixture.noise import Noise
+
 STANDARD_OUTPUT = Path("/dev/stdout")
+# A file that lacked the noise would give other probabilities.
+NO_NOISE_IN_FILES = (
+    "The file of -o holds a mixture, and no noise. Leave out -o: --json has all numbers, and "
+    "`fit --memberships` the probabilities of the rows."
+)
 
 
 class Results(NamedTuple):
@@ -65,6 +73,13 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def noise_fields(noise: "Noise", size: int | None = None) -> dict[str, Any]:
+    """Return the weight and box of noise, and the number of rows that it most probably has."""
+    rows = {} if size is None else {"size": size}
+    box = {"lower": noise.lower.tolist(), "upper": noise.upper.tolist()}
+    return {"weight": noise.weight, **rows, **box}
 
 
 @contextmanager

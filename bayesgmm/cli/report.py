@@ -8,7 +8,14 @@ import click
 import bayesgmm
 from bayesgmm.cli.command_line import command_line
 from bayesgmm.cli.input_rows import read_mixture, read_rows
-from bayesgmm.cli.options import count_option, covariance_option, data_options, result_options
+from bayesgmm.cli.options import (
+    count_option,
+    covariance_option,
+    data_options,
+    known_option,
+    noise_option,
+    result_options,
+)
 from bayesgmm.cli.output import Results, heard_warnings, printable
 
 _MOST_COMPONENTS = 9
@@ -20,7 +27,9 @@ _NOT_THE_PAGE = {"output", "force", "quiet", "as_json"}
 @click.command()
 @data_options
 @click.option("-k", "--components", type=click.IntRange(min=1), help="Number of components.")
+@known_option
 @covariance_option
+@noise_option
 @click.option(
     "--select",
     "chosen",
@@ -52,6 +61,7 @@ _NOT_THE_PAGE = {"output", "force", "quiet", "as_json"}
 def report(
     components: int | None,
     covariance: str,
+    noise: bool,
     chosen: bool,
     sampled: bool,
     draws: int | None,
@@ -81,6 +91,8 @@ def report(
         raise click.UsageError(
             f"Give the number of components, as in -k 2, or choose it by --select:\n  {chosen_line}"
         )
+    if chosen and source["known"] is not None:
+        raise click.UsageError("--labels numbers the components of one fit. Give -k, not --select.")
     if truth == source["data"] == "-":
         raise click.UsageError("Standard input is read once: use - for DATA or --truth alone.")
     if _is_earlier_page(results.output):
@@ -94,15 +106,27 @@ def report(
         if chosen:
             grid = range(1, (components or _MOST_COMPONENTS) + 1)
             with stage("Choosing K and the structure"):
-                selection = bayesgmm.select_mixture(rows.X, grid, rng=seed, progressbar=watched)
+                selection = bayesgmm.select_mixture(
+                    rows.X, grid, noise_component=noise, rng=seed, progressbar=watched
+                )
             em, interrupted = selection.best, selection.interrupted
         else:
             selection, interrupted = None, False
             with stage("Fitting by EM"):
                 em = bayesgmm.GaussianMixture(
-                    components or 1, covariance_type=covariance, random_state=seed
-                ).fit(rows.X)
+                    components or 1,
+                    covariance_type=covariance,
+                    noise_component=noise,
+                    random_state=seed,
+                ).fit(rows.X, labels=rows.known)
         posterior = None
+        if sampled and (noise or rows.known is not None):
+            sampled = False
+            click.echo(
+                "Note: the posterior was not sampled: it has no noise, and takes no component of a "
+                "row as known.",
+                err=True,
+            )
         if sampled and not interrupted:
             with stage(f"Sampling the posterior: {chains} chains"):
                 posterior, interrupted = _sampled(rows.X, em, draws, chains, seed, watched)

@@ -6,8 +6,21 @@ import click
 
 import bayesgmm
 from bayesgmm.cli.input_rows import read_rows
-from bayesgmm.cli.options import count_option, data_options, result_options, split, weights_option
-from bayesgmm.cli.output import Results, heard_warnings, json_text
+from bayesgmm.cli.options import (
+    count_option,
+    data_options,
+    noise_option,
+    result_options,
+    split,
+    weights_option,
+)
+from bayesgmm.cli.output import (
+    NO_NOISE_IN_FILES,
+    Results,
+    heard_warnings,
+    json_text,
+    noise_fields,
+)
 
 if TYPE_CHECKING:
     from bayesgmm.selection.model_selection import Selection
@@ -16,6 +29,7 @@ if TYPE_CHECKING:
 @click.command()
 @data_options
 @weights_option
+@noise_option
 @count_option(
     "-k",
     "--max-components",
@@ -40,6 +54,7 @@ if TYPE_CHECKING:
 def select(
     max_components: int,
     min_components: int,
+    noise: bool,
     structures: list[str] | None,
     criterion: str,
     top: int,
@@ -61,6 +76,8 @@ def select(
         raise click.UsageError(
             f"--min-components {min_components} is more than --max-components {max_components}."
         )
+    if noise and results.output is not None:
+        raise click.UsageError(NO_NOISE_IN_FILES)
     from bayesgmm.display import stages
 
     results.check_target()
@@ -74,6 +91,7 @@ def select(
                 "all" if structures is None else structures,
                 criterion=criterion,
                 sample_weight=rows.weights,
+                noise_component=noise,
                 rng=seed,
                 progressbar=not results.quiet,
             )
@@ -105,6 +123,7 @@ def _fields(found: "Selection", seed: int) -> dict[str, Any]:
             "weights": best.mixture_.weights.tolist(),
             "means": best.mixture_.means.tolist(),
             "covariances": best.mixture_.covariances.tolist(),
+            "noise": best.noise_ and noise_fields(best.noise_),
             "feature_names": best.mixture_.feature_names,
         },
     }
