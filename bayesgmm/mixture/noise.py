@@ -33,6 +33,15 @@ class Noise:
     ----------
     Banfield, J. D. and Raftery, A. E. (1993), Biometrics 49, 803-821, section 4; Fraley, C. and
     Raftery, A. E. (2002), Journal of the American Statistical Association 97, 611-631, section 5.3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bayesgmm import GaussianMixture, load_dataset
+    >>> X = np.vstack((load_dataset("faithful").X, [[9.0, 10.0], [-2.0, 120.0], [8.0, 140.0]]))
+    >>> fit = GaussianMixture(2, noise_component=True, random_state=0).fit(X)
+    >>> fit.predict(X[-3:]).tolist(), fit.noise_.upper.tolist()
+    ([-1, -1, -1], [9.0, 140.0])
     """
 
     weight: float

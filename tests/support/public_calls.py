@@ -49,6 +49,8 @@ DOCUMENT = [None, 5, 1.5, [], {}, "", "{}", b"\xff", "no/such/file"]
 PATH = [5, 1.5, [], {}, True, ""]
 ERRORS = ["a", 5, [], [[-1.0, 1.0]], [[1.0, NAN]], [[1.0, 2.0], [0.0, 1.0]], np.ones((7, 2)), {}]
 ROW_WEIGHTS = ["a", 5, [], [1.0], [[1.0]], [-1.0] * 60, [NAN] * 60, {}]
+ROW_LABELS = ["a", 5, [], [0], [[0]], [7] * 60, [-2] * 60, [0.5] * 60, [NAN] * 60, {}]
+SWITCH = ["a", 1, 0.0, None, [], {}, Unprintable()]
 THREADS = [value for value in COUNT if value is not None]
 
 
@@ -250,12 +252,14 @@ def table():
         "random_state": ["a", 1.5, -1, {}], "warm_start": ["a", None],
         "verbose": ["a", -1], "verbose_interval": count, "acceleration": ["zzz", 5, []],
         "priors": PRIORS[:-1], "eigenvalue_ratio": ["a", 0.5, NAN, [], 10**400],
-        "missing": ["zzz", 5, []],
+        "missing": ["zzz", 5, []], "noise_component": ["a", 2, None, []],
         "order_by": ["zzz", 5, [], True, bayesgmm.GaussianMixture(), t.line],
     }  # fmt: skip
     for method in ("fit", "fit_predict"):
         yield f"GaussianMixture.{method}", _method_of_a_fit(method), {"X": t.X}, weighted
-    for method in ("score_samples", "predict", "predict_proba"):
+    labelled = {"labels": ROW_LABELS}
+    yield "GaussianMixture.fit", _method_of_a_fit("fit"), {"X": t.X}, labelled
+    for method in ("score_samples", "predict", "predict_proba", "outlier_proba"):
         yield f"GaussianMixture.{method}", _method_of_a_fit(method), {"X": t.X}, rows
     for method in ("score", "bic", "aic", "icl"):
         yield f"GaussianMixture.{method}", owned("fit", method), {}, {
@@ -297,6 +301,7 @@ def table():
         "n_components": ["a", 2.0, NAN, None, True, 0, [], {}, [1, 2.0], ["2"], [0], [[1]]],
         "covariance_type": ["zzz", 3, None, [], {}, [3], ["full", "zzz"]],
         "criterion": WORD, "eigenvalue_ratio": ["a", 0.5, NAN, None, [], True], "rng": RNG,
+        "noise_component": SWITCH,
     }  # fmt: skip
     yield "Selection.ranked", owned("selection", "ranked"), {}, {}
     yield "Selection.to_mclust", owned("selection", "to_mclust"), {}, {}
@@ -432,6 +437,7 @@ def table():
         "result": results, "ax": AXES,
     }  # fmt: skip
     yield "report", bayesgmm.report, {"X": t.X}, {"n_components": THREADS}
+    yield "report", bayesgmm.report, {"X": t.X, "n_components": 2}, {"noise_component": SWITCH}
     yield "report", bayesgmm.report, {"X": t.X, "em": t.fit}, {
         "X": ROWS, "em": optional(MIXTURE), "posterior": optional(POSTERIOR[:5]),
         "variables": [each for each in VARIABLES if each != {"means": "zzz"}],
