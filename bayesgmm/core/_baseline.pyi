@@ -4,6 +4,7 @@ from numpy.typing import NDArray
 
 type Array = NDArray[numpy.float64]
 type Labels = NDArray[numpy.int64]
+type Booleans = NDArray[numpy.bool_]
 
 def instruction_set() -> str: ...
 def best_instruction_set() -> str: ...
@@ -34,6 +35,8 @@ def run_em(
     letters: tuple[int, int, int],
     ridge: Array | None,
     prior: tuple[Array, Array, Array, int, int, int, Array, Array, Array] | None,
+    held: tuple[Booleans, Booleans, Booleans] | None,
+    contaminated: bool,
     weights: Array,
     means: Array,
     covariances: Array,

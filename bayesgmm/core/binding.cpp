@@ -59,14 +59,16 @@ using EMResult = std::tuple<Numbers, Numbers, Numbers, Index, double, int, Index
 EMResult run_em(ConstMatrix x, const Weights &row_weights, ConstVector shift, ConstVector scale,
                 const Errors &errors, const KnownArguments &known, const Letters &letters,
                 const Weights &ridge, const std::optional<PriorArguments> &prior,
-                ConstVector weights, ConstMatrix means, const AnyInput &covariances,
-                double remaining, double change, Index max_e_steps, double incumbent, Index plain,
-                bool exact, Index threads) {
+                const std::optional<HeldArguments> &held, bool contaminated, ConstVector weights,
+                ConstMatrix means, const AnyInput &covariances, double remaining, double change,
+                Index max_e_steps, double incumbent, Index plain, bool exact, Index threads) {
     const Rows rows = rows_of(x, row_weights, shift, scale, errors, known);
     require_classes(rows.known, weights.size());
     const MixtureView start(weights, means, covariances, x.shape[1]);
     const Index k = start.k, d = start.d;
-    Model model{structure_of(letters), ridge.value_or(ConstVector{}), {}};
+    Model model{structure_of(letters), ridge.value_or(ConstVector{}), {}, {}, contaminated};
+    require(!contaminated || (k % 2 == 0 && !prior && !held),
+            "pairs of Gaussians have neither priors nor held parameters");
     require(!ridge || is_of(*ridge, d), "ridge must be (D,)");
     require(!start.is_dense() || !model.structure.diagonal(),
             "a diagonal structure takes variances (K, D)");
@@ -78,6 +80,7 @@ EMResult run_em(ConstMatrix x, const Weights &row_weights, ConstVector shift, Co
                     (model.prior->axes == 0) == start.is_dense(),
                 "the prior must be conjugate, and of as many components and features");
     }
+    if (held) model.held = held_of(*held, k, d);
     return start.visit([&](auto axes, auto sigma) -> EMResult {
         Numbers theta(Parameters<axes>::size(k, d)), sums(Sums<axes>::size(k, d));
         const Parameters<axes> parameters{theta, k, d};
@@ -369,9 +372,9 @@ NB_MODULE(BAYESGMM_MODULE, m) {
     unlocked("e_step", &e_step, "x"_a, "row_weights"_a, "shift"_a, "scale"_a, "errors"_a,
              "known"_a.none(), "weights"_a, "means"_a, "covariances"_a, "threads"_a);
     unlocked("run_em", &run_em, "x"_a, "row_weights"_a, "shift"_a, "scale"_a, "errors"_a,
-             "known"_a.none(), "letters"_a, "ridge"_a, "prior"_a, "weights"_a, "means"_a,
-             "covariances"_a, "remaining"_a, "change"_a, "max_e_steps"_a, "incumbent"_a, "plain"_a,
-             "exact"_a, "threads"_a);
+             "known"_a.none(), "letters"_a, "ridge"_a, "prior"_a, "held"_a, "contaminated"_a,
+             "weights"_a, "means"_a, "covariances"_a, "remaining"_a, "change"_a, "max_e_steps"_a,
+             "incumbent"_a, "plain"_a, "exact"_a, "threads"_a);
     m.def("moments", &moments, "centres"_a, "counts"_a, "firsts"_a, "seconds"_a);
     m.def("relative_variances", &relative_variances, "weights"_a, "means"_a, "covariances"_a);
     unlocked("maximise_covariances", &maximise, "letters"_a, "counts"_a, "scatters"_a, "near"_a,

@@ -117,5 +117,15 @@ Prior prior_of(const PriorArguments &arguments) {
             axes,          strength, scale,     log_scales};
 }
 
+// weights, means, covariances
+using HeldArguments = std::tuple<Mask, View<const bool, 2>, Mask>;
+
+Held held_of(const HeldArguments &arguments, Index k, Index d) {
+    const auto &[weights, means, covariances] = arguments;
+    require(is_of(weights, k) && is_of(means, k, d) && is_of(covariances, k),
+            "held must be (K,), (K, D) and (K,)");
+    return {weights, means, covariances};
+}
+
 }  // namespace
 }  // namespace bayesgmm

@@ -26,7 +26,7 @@ def point_estimate(
     """
     if isinstance(fit, StandardErrors):
         return fit.estimate, fit
-    mixture = fitted_mixture(name, fit, beside_noise=beside_noise)
+    mixture = fitted_mixture(name, fit, with_outliers=beside_noise and noise_of(fit) is not None)
     if rows is None or not isinstance(fit, GaussianMixture):
         return mixture, None
     return mixture, fit.standard_errors(rows._replace(feature_names=mixture.feature_names))

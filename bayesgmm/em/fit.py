@@ -17,14 +17,14 @@ from bayesgmm.data.validation import Data
 from bayesgmm.em.completed_rows import completed, with_means
 from bayesgmm.em.component_order import check_reference, component_order
 from bayesgmm.em.loop import Run, StopRule
-from bayesgmm.em.multistart import Attempt, attempt, explore, finish
+from bayesgmm.em.multistart import Attempt, adapted, attempt, explore, finish, with_outliers
+from bayesgmm.em.pairs import components, contamination
 from bayesgmm.em.spurious import Degeneracy, Fault
 from bayesgmm.errors import FitError, InputError, InvalidParameterError
 from bayesgmm.initialisation.starts import (
     Sample,
     Start,
     Views,
-    by_known_labels,
     from_known_labels,
     portfolio,
     sample_size,
@@ -33,8 +33,10 @@ from bayesgmm.initialisation.user_given import chosen_starts, given_parameters
 from bayesgmm.likelihood.em_steps import Rows, n_threads
 from bayesgmm.likelihood.scaling import Units, about_one, check_common_unit, fit_units
 from bayesgmm.likelihood.statistics import Parameters
+from bayesgmm.mixture.contamination import Contamination
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.mixture.noise import Noise
+from bayesgmm.priors.held_parameters import HeldParameters
 from bayesgmm.priors.objective import Objective, check_penalty
 from bayesgmm.priors.priors import Priors
 from bayesgmm.priors.resolved_priors import ResolvedPriors
@@ -69,6 +71,10 @@ class Settings:
         priors that differ between components.
     noise : bool
         True for a component of noise beside the Gaussian ones.
+    contaminated : bool
+        True for outliers of each component.
+    held : HeldParameters or None
+        Parameters that the fit does not change, in the user's units.
     """
 
     n_components: int
@@ -89,6 +95,8 @@ class Settings:
     eigenvalue_ratio: float = np.inf
     order_by: str | Mixture | None = None
     noise: bool = False
+    contaminated: bool = False
+    held: HeldParameters | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +154,7 @@ class Fit:
     weight_unit : float
         The user's weight that is a row weight of 1 in the run.
     noise : Noise or None
+    contamination : Contamination or None
     """
 
     parameters: Parameters
@@ -156,6 +165,7 @@ class Fit:
     priors: ResolvedPriors | None = None
     weight_unit: float = 1.0
     noise: Noise | None = None
+    contamination: Contamination | None = None
 
     @property
     def log_likelihood(self) -> float:
@@ -197,17 +207,8 @@ def fit_mixture(data: Data, row_weights: Array | None, settings: Settings) -> Fi
     if data.has_missing:
         x = completed(data, row_weights, units, settings.random_state)
     noise = Noise.around(data) if settings.noise else None
-    priors = None
-    objective = Objective(settings.structure)
-    if settings.priors is not None:
-        priors = _resolve(data, row_weights, settings)
-        penalty = priors.transformed(units.shift, units.scale)
-        objective = Objective(settings.structure, priors=penalty)
-    elif settings.reg_covar:
-        amounts = settings.reg_covar * units.scale**2
-        objective = Objective(settings.structure, ridge=tuple(amounts.tolist()))
-    elif ridge:
-        objective = Objective(settings.structure, ridge=(ridge,) * x.shape[1])
+    priors = None if settings.priors is None else _resolve(data, row_weights, settings)
+    objective = _objective(settings, priors, ridge, units)
     given = given_parameters(settings, x.shape[1], settings.structure, units)
     given_start = settings.previous is not None or any(each is not None for each in given)
     if given_start or settings.init_params is not None or settings.max_iter is not None:
@@ -218,7 +219,7 @@ def fit_mixture(data: Data, row_weights: Array | None, settings: Settings) -> Fi
         best, attempts = _run_portfolio(data, x, row_weights, units, objective, settings, noise)
     if best is None or best.run is None or best.collapsed:
         raise _all_collapsed(attempts, settings, x, names, units)
-    parameters, noise = apart(units.to_user(best.run.parameters), noise)
+    parameters, noise, outliers = _apart(units.to_user(best.run.parameters), noise, settings)
     if not np.isfinite(parameters.covariances).all():
         raise InputError("The covariances of the fit are beyond float64. Rescale the columns.")
     order = _order(parameters, settings, given_start or data.labels is not None, priors)
@@ -227,11 +228,27 @@ def fit_mixture(data: Data, row_weights: Array | None, settings: Settings) -> Fi
     if ridge and degeneracy is None:
         degeneracy = Degeneracy(Fault.FEW_ROWS, None, x.shape)
     parameters = parameters.permuted(order)
-    return Fit(parameters, best.run, units, degeneracy, records, priors, weight_unit, noise)
+    if settings.held is not None:
+        # The way to the fit's units and back rounds.
+        parameters = Parameters(*settings.held.put_into(*parameters))
+    if outliers is not None:
+        outliers = outliers.permuted(order)
+    return Fit(
+        parameters, best.run, units, degeneracy, records, priors, weight_unit, noise, outliers
+    )
+
+
+def _apart(
+    parameters: Parameters, noise: Noise | None, settings: Settings
+) -> tuple[Parameters, Noise | None, Contamination | None]:
+    """The components, with weights of sum 1, the noise with its weight, and outliers."""
+    if settings.contaminated:
+        return components(parameters), None, contamination(parameters)
+    return *apart(parameters, noise), None
 
 
 def apart(parameters: Parameters, noise: Noise | None) -> tuple[Parameters, Noise | None]:
-    """The Gaussian components, with weights of sum 1, and the noise with what was left of 1."""
+    """The components, with weights of sum 1, and the noise with what was left of 1."""
     if noise is None:
         return parameters, None
     total = float(parameters.weights.sum())
@@ -239,16 +256,51 @@ def apart(parameters: Parameters, noise: Noise | None) -> tuple[Parameters, Nois
     return parameters._replace(weights=weights), replace(noise, weight=max(1.0 - total, 0.0))
 
 
+def _objective(
+    settings: Settings, priors: ResolvedPriors | None, ridge: float, units: Units
+) -> Objective:
+    """What EM maximises, in the units of the fit."""
+    objective, held = Objective(settings.structure), settings.held
+    if priors is not None:
+        penalty = priors.transformed(units.shift, units.scale)
+        objective = Objective(settings.structure, priors=penalty)
+    elif settings.reg_covar:
+        amounts = settings.reg_covar * units.scale**2
+        objective = Objective(settings.structure, ridge=tuple(amounts.tolist()))
+    elif ridge:
+        objective = Objective(settings.structure, ridge=(ridge,) * len(units.scale))
+    if settings.contaminated:
+        others: dict[str, object] = {"priors": priors, "fixed or equal_weights": held}
+        others |= {"noise_component": True} if settings.noise else {}
+        for name, value in others.items():
+            if value is not None:
+                raise InvalidParameterError(
+                    f"contaminated=True cannot be combined with {name}. Leave one of them out."
+                )
+        return replace(objective, contaminated=True)
+    if held is None:
+        return objective
+    if settings.noise and held.masks[0].any():
+        raise InvalidParameterError(
+            "noise_component=True takes a share of each weight, and fixed or equal_weights holds "
+            "weights. Leave one of them out."
+        )
+    held.check_beside(settings.reg_covar, settings.order_by is not None, priors)
+    return replace(objective, held=held.transformed(units.shift, units.scale))
+
+
 def _order(
     parameters: Parameters, settings: Settings, numbered: bool, priors: ResolvedPriors | None
 ) -> Indices:
-    """The order of the components that the settings, a start, labels or the priors ask for."""
+    """The order of components by the settings, a start, labels, priors or held parameters."""
     if settings.order_by is not None:
         return component_order(parameters.mixture(), settings.order_by)
     if priors is not None and not priors.exchangeable:
         return priors.in_order(parameters.means)
     if numbered:
         return np.arange(settings.n_components)
+    if settings.held is not None:
+        return settings.held.in_order(parameters.means)
     return np.lexsort(parameters.means.T[::-1])
 
 
@@ -329,7 +381,8 @@ def _check_rows(x: Array, names: tuple[str, ...] | None, settings: Settings) -> 
             "variance."
         )
     check_enough_rows(x, settings.n_components)
-    if settings.reg_covar:
+    all_held = settings.held is not None and bool(settings.held.masks[2].all())
+    if settings.reg_covar or all_held:
         check_spread(x, names, some=False)
         return 0.0
     if settings.priors is not None:
@@ -371,18 +424,13 @@ def _run_given(
     else:
         starts = chosen_starts(settings, x, weights, kept, units, objective, given, rng)
     attempts = []
-    rows = Rows.of(data, weights, units.shift, units.scale, noise=noise)
+    rows = _rows(data, weights, units, settings, noise)
     numbered = settings.previous is not None or any(each is not None for each in given)
     sample = Sample(units.to_fit(x), np.ones(len(x)), whole=True, labels=data.labels)
-    for start in starts:
-        found = attempt(
-            rows,
-            objective,
-            start if numbered else by_known_labels(sample, start),
-            _rule(settings),
-            settings.accelerate,
-            settings.eigenvalue_ratio,
-        )
+    rule, ratio = _rule(settings), settings.eigenvalue_ratio
+    for made in starts:
+        start = with_outliers(adapted(made, sample, objective, numbered=numbered), rows, objective)
+        found = attempt(rows, objective, start, rule, settings.accelerate, ratio)
         attempts.append(found)
         _say(found, units, settings)
     sound = [each for each in attempts if not each.collapsed]
@@ -412,11 +460,9 @@ def _run_portfolio(
     starts = chain(
         () if known is None else (known,), portfolio(Views(sample, rng), k, objective, rng)
     )
-    rows = few = Rows.of(data, weights, units.shift, units.scale, n_threads(), noise)
+    rows = few = _rows(data, weights, units, settings, noise)
     if not sample.whole:
-        few = Rows.of(
-            data.take(chosen), sample.weights, units.shift, units.scale, rows.threads, noise
-        )
+        few = _rows(data.take(chosen), sample.weights, units, settings, noise)
     attempts = explore(few, objective, starts, sample, rng, fewest=settings.n_init, fast=fast)
     for each in attempts:
         _say(each, units, settings)
@@ -429,6 +475,17 @@ def _run_portfolio(
         whole=sample.whole,
         ratio=settings.eigenvalue_ratio,
     )
+
+
+def _rows(
+    data: Data, weights: Array | None, units: Units, settings: Settings, noise: Noise | None
+) -> Rows:
+    """Rows in the units of the fit, with the threads of its beginning."""
+    rows = Rows.of(data, weights, units.shift, units.scale, n_threads(), noise)
+    if settings.contaminated and data.labels is not None:
+        # Both Gaussians of a pair are of its class.
+        rows = replace(rows, classes=np.tile(np.arange(settings.n_components), 2))
+    return rows
 
 
 def _chosen(n: int, weights: Array | None, size: int, rng: np.random.Generator) -> Indices:

@@ -109,6 +109,7 @@ def maximise(
     With `accelerate`, a combination of the last steps is tried first; where it lowers the objective
     or is not a mixture, the plain EM step takes its place, and iterative M-steps take one step per
     iteration. Without it, every step is a plain EM step. No step lowers the objective either way.
+    Held parameters stay as they are in the start.
     """
     k, d = start.means.shape
     theta, sums, trace, n_e_steps, remaining, outcome, bad = native.run_em(
@@ -116,6 +117,8 @@ def maximise(
         objective.structure.letters,
         None if objective.ridge is None else np.array(objective.ridge),
         None if objective.priors is None else prior_numbers(objective.priors),
+        None if objective.held is None else objective.held.masks,
+        objective.contaminated,
         *start,
         rule.remaining,
         np.nan if rule.change is None else rule.change,

@@ -1,11 +1,13 @@
 """Multiple starts: first runs, the number of starts, and the choice of the maximum."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bayesgmm.em.loop import Run, StopRule, maximise
+from bayesgmm.em.pairs import as_components, components, first_pairs
 from bayesgmm.em.spurious import Degeneracy, Fault, too_few_rows, why_spurious
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.initialisation.starts import Sample, Start, by_known_labels, split_and_merge
@@ -84,11 +86,24 @@ def attempt(
 ) -> Attempt:
     """Run EM from a start and judge where it ended."""
     n = len(rows.x)
-    run = maximise(rows, objective, with_room(rows, start.parameters), rule, accelerate=fast)
+    run = maximise(rows, objective, start.parameters, rule, accelerate=fast)
     if not run.n_e_steps:
         assert run.collapsed is not None
         return Attempt(start.name, None, Degeneracy(Fault.SINGULAR_START, run.collapsed), n)
-    return Attempt(start.name, run, why_spurious(run, objective, ratio) if judged else None, n)
+    return Attempt(start.name, run, _judged(run, objective, ratio) if judged else None, n)
+
+
+def _judged(run: Run, objective: Objective, ratio: float = np.inf) -> Degeneracy | None:
+    """The reason for calling a run degenerate or spurious, if it is."""
+    return why_spurious(as_components(run) if objective.contaminated else run, objective, ratio)
+
+
+def with_outliers(start: Start, rows: Rows, objective: Objective) -> Start:
+    """A start with noise, or with outliers of its components, where the model has them."""
+    parameters = with_room(rows, start.parameters)
+    if objective.contaminated:
+        parameters = first_pairs(parameters)
+    return start._replace(parameters=parameters)
 
 
 def first_run(
@@ -104,7 +119,8 @@ def first_run(
     It ends earlier where it falls behind the incumbent.
     """
     rule = replace(_FIRST, incumbent=incumbent)
-    start = by_known_labels(sample, _by_prior(start, objective) or start)
+    start = adapted(_by_prior(start, objective) or start, sample, objective)
+    start = with_outliers(start, rows, objective)
     found = attempt(rows, objective, start, rule, fast, judged=False)
     if found.run is not None:
         # Starts have one covariance for all components: its priors count now.
@@ -115,8 +131,28 @@ def first_run(
     if run is None:
         return found
     if run.n_e_steps <= _FIRST.plain and objective.priors is None:
-        return replace(found, degeneracy=too_few_rows(run, objective.structure))
-    return replace(found, degeneracy=why_spurious(run, objective))
+        few = as_components(run) if objective.contaminated else run
+        return replace(found, degeneracy=too_few_rows(few, objective))
+    return replace(found, degeneracy=_judged(run, objective))
+
+
+def adapted(start: Start, sample: Sample, objective: Objective, *, numbered: bool = False) -> Start:
+    """The start with its components numbered as known labels are, and with held values in it.
+
+    Without labels, held values are put into the components that are nearest to them; a start that
+    is `numbered` stays in its order.
+    """
+    held = objective.held
+    if not numbered and sample.labels is not None:
+        start = by_known_labels(sample, start)
+    if held is None:
+        return start
+    parameters = start.parameters
+    if not numbered and sample.labels is None and not held.exchangeable:
+        # A singular start has no order.
+        with suppress(InvalidParameterError):
+            parameters = parameters.permuted(held.best_order(parameters.mixture()))
+    return start._replace(parameters=Parameters(*held.put_into(*parameters)))
 
 
 def _by_prior(start: Start, objective: Objective) -> Start | None:
@@ -196,7 +232,7 @@ def _higher_by_exchange(
     if best is None or best.run is None:
         return None
     for _ in range(_EXCHANGES):
-        made = split_and_merge(sample, best.run.parameters, objective, rng)
+        made = split_and_merge(sample, _without_outliers(best.run, objective), objective, rng)
         if made is None:
             continue
         found = first_run(rows, objective, made, sample, fast, best.value)
@@ -222,9 +258,15 @@ def _with_exchanges(
         # The first of those at the highest maximum, whatever their rounding.
         best = next(each for each in sound if each.value >= most - SAME_MAXIMUM)
         assert best.run is not None
-        made = split_and_merge(sample, best.run.parameters, objective, rng)
+        made = split_and_merge(sample, _without_outliers(best.run, objective), objective, rng)
         if made is not None:
             yield made
+
+
+def _without_outliers(run: Run, objective: Objective) -> Parameters:
+    """The components of a run, with weights of sum 1."""
+    parameters = components(run.parameters) if objective.contaminated else run.parameters
+    return parameters._replace(weights=parameters.weights / parameters.weights.sum())
 
 
 def _settled(attempts: list[Attempt], w: int, n_components: int) -> bool:

@@ -85,21 +85,29 @@ def why_spurious(run: Run, objective: Objective, ratio: float = np.inf) -> Degen
     covariances bounds it too (Hathaway 1985); here they are taken in coordinates in which the
     covariances have the identity on average, so that no unit matters.
     """
-    structure, priors = objective.structure, objective.priors
+    priors = objective.priors
     if priors is not None and run.collapsed is None:
-        reason = _eigenvalue_ratio_exceeded(run, structure, ratio)
+        reason = _eigenvalue_ratio_exceeded(run, objective, ratio)
         learns_scale = priors.covariances.hierarchical
-        return reason or (_flat_by_chance(run, structure) if learns_scale else None)
+        return reason or (_flat_by_chance(run, objective) if learns_scale else None)
     return (
-        too_few_rows(run, structure)
-        or _eigenvalue_ratio_exceeded(run, structure, ratio)
-        or _flat_by_chance(run, structure)
+        too_few_rows(run, objective)
+        or _eigenvalue_ratio_exceeded(run, objective, ratio)
+        or _flat_by_chance(run, objective)
     )
 
 
-def _eigenvalue_ratio_exceeded(run: Run, structure: Structure, ratio: float) -> Degeneracy | None:
+def _free(run: Run, objective: Objective) -> Indices:
+    """The components whose covariances are not held: others cannot collapse."""
+    if objective.held is None:
+        return np.arange(len(run.parameters.weights))
+    return np.flatnonzero(~objective.held.masks[2])
+
+
+def _eigenvalue_ratio_exceeded(run: Run, objective: Objective, ratio: float) -> Degeneracy | None:
     """A component whose variances differ by more, where they have the identity on average."""
-    if not np.isfinite(ratio):
+    structure, free = objective.structure, _free(run, objective)
+    if not np.isfinite(ratio) or not free.size:
         return None
     weights, _, covariances = run.parameters
     pooled = np.tensordot(weights, covariances, 1)
@@ -109,7 +117,7 @@ def _eigenvalue_ratio_exceeded(run: Run, structure: Structure, ratio: float) -> 
         values, vectors = np.linalg.eigh(pooled)
         whiten = vectors / np.sqrt(np.maximum(values, np.finfo(np.float64).tiny))
         spread = np.maximum(np.linalg.eigvalsh(whiten.T @ covariances @ whiten), 0.0)
-    k = int(spread.min(axis=1).argmin())
+    k = int(free[spread[free].min(axis=1).argmin()])
     least, most = float(spread[k].min()), float(spread.max())
     if most <= ratio * least:
         return None
@@ -117,18 +125,20 @@ def _eigenvalue_ratio_exceeded(run: Run, structure: Structure, ratio: float) -> 
     return Degeneracy(Fault.EIGENVALUE_RATIO, k, figures)
 
 
-def too_few_rows(run: Run, structure: Structure) -> Degeneracy | None:
+def too_few_rows(run: Run, objective: Objective) -> Degeneracy | None:
     """A component that collapsed, or has too few rows."""
     if run.collapsed is not None:
         return Degeneracy(Fault.COLLAPSED, run.collapsed)
-    counts = run.statistics.counts
-    k = int(counts.argmin())
-    if counts[k] < _defining(run, structure) and len(counts) > 1 and not _shared(run):
+    counts, free = run.statistics.counts, _free(run, objective)
+    if len(counts) == 1 or not free.size or _shared(run):
+        return None
+    k = int(free[counts[free].argmin()])
+    if counts[k] < _defining(run, objective.structure):
         return Degeneracy(Fault.TOO_FEW_ROWS, k, (float(counts[k]),))
     return None
 
 
-def _flat_by_chance(run: Run, structure: Structure) -> Degeneracy | None:
+def _flat_by_chance(run: Run, objective: Objective) -> Degeneracy | None:
     """A flat or tiny component such as chance brings about somewhere.
 
     As few as D + 1 rows span an ellipsoid. One of relative axes sqrt(v_j) (in units of all rows)
@@ -136,10 +146,11 @@ def _flat_by_chance(run: Run, structure: Structure) -> Degeneracy | None:
     rows lie in it has Chernoff's bound e^-a (e a / m)^m with a = n prod. A component that is no
     rarer than one among the C(n, D + 1) such ellipsoids is spurious.
     """
+    structure, free = objective.structure, _free(run, objective)
     spread = relative_variances(run)
     counts, total = run.statistics.counts, run.statistics.weight
     defining = _defining(run, structure)
-    flat = np.flatnonzero(spread.min(axis=1) < _FLAT)
+    flat = free[spread[free].min(axis=1) < _FLAT]
     seen = _seen_sharply(run) if flat.size and run.rows.partial else None
     for k in flat:
         rows = total if _shared(run) else counts[k]

@@ -43,8 +43,8 @@ def align[Fit: (Mixture, GaussianMixture)](fit: Fit, *, to: Mixture | GaussianMi
     >>> align(after, to=before).means_.round(1).tolist()
     [[4.3, 79.1], [2.0, 55.6]]
     """
-    mixture = fitted_mixture("fit", fit, beside_noise=True)
-    reference = fitted_mixture("to", to, beside_noise=True)
+    mixture = fitted_mixture("fit", fit, with_outliers=True)
+    reference = fitted_mixture("to", to, with_outliers=True)
     shape = mixture.n_components, mixture.n_features
     check_reference("to", reference, shape, mixture.feature_names)
     return fit.permuted(match_components(mixture, reference).order)

@@ -14,8 +14,9 @@ from bayesgmm.estimator.fitted_rows import of_fitted_rows
 from bayesgmm.estimator.information_criteria import Criteria, information_criteria
 from bayesgmm.mixture.bhattacharyya_distance import BARELY_DISTINGUISHABLE, bhattacharyya
 from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.uncertainty.outlier_information import named_errors
 from bayesgmm.uncertainty.parameter_vectors import reported
-from bayesgmm.uncertainty.standard_errors import NOISE_WEIGHT, reported_errors
+from bayesgmm.uncertainty.standard_errors import reported_errors
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,6 +109,7 @@ def title_of(fit: "GaussianMixture") -> str:
             letters, "univariate, unequal variance"
         )
     noise = "" if fit.noise_ is None else " and uniform noise"
+    noise += "" if fit.contamination_ is None else ", each with outliers"
     return (
         f"Gaussian mixture fitted by EM: {letters} ({words}) with {k} component" + "s" * (k > 1)
     ) + noise
@@ -129,7 +131,8 @@ def _parameters(
     """Names, numbers (P, 4: estimate, error, interval), and notes on what is missing."""
     k, d = fit.mixture_.means.shape
     names, estimates = reported(fit.mixture_)
-    spread, notes, of_noise = np.full(len(names), np.nan), [], np.nan
+    spread, notes = np.full(len(names), np.nan), []
+    extras = named_errors(np.full(2 * k, np.nan), fit.noise_, fit.contamination_)
     if k * (1 + d + d * (d + 1) // 2) > _QUICK:
         notes.append("Standard errors of so many parameters take long: see standard_errors().")
     else:
@@ -137,7 +140,7 @@ def _parameters(
             rows = data._replace(feature_names=fit.mixture_.feature_names)
             errors = fit.standard_errors(rows, sample_weight=weights)
             spread, notes = reported_errors(errors), [*errors.notes]
-            of_noise = np.nan if errors.noise_weight is None else errors.noise_weight
+            extras = dict(errors.extras)
         except InputError as error:
             notes.append(f"No standard errors: {error}")
     shown = len(names)
@@ -145,11 +148,10 @@ def _parameters(
         shown = k * (1 + 2 * d)  # without correlations, which come last
         if not fit._structure.diagonal:
             notes.append("Correlations: see standard_errors().table, and covariances_.")
-    if fit.noise_ is not None:
-        names = [NOISE_WEIGHT, *names]
-        estimates = np.append(fit.noise_.weight, estimates)
-        spread = np.append(of_noise, spread)
-        shown += 1
+    if extras:
+        more = np.array([*extras.values()])
+        names, shown = [*extras, *names], shown + len(extras)
+        estimates, spread = np.append(more[:, 0], estimates), np.append(more[:, 1], spread)
     reach = _NINETY * spread
     numbers = np.stack((estimates, spread, estimates - reach, estimates + reach), axis=1)
     return names[:shown], numbers[:shown], notes

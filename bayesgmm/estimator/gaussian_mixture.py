@@ -42,11 +42,13 @@ from bayesgmm.estimator.fit_summary import cell_of, summarise
 from bayesgmm.estimator.fitted_rows import check_fitted_rows, kept_rows
 from bayesgmm.estimator.information_criteria import Criteria, information_criteria
 from bayesgmm.estimator.words import ErrorMethod, Missing, Order, Picture, Start, Words
+from bayesgmm.likelihood.outliers import memberships, outlier_probabilities
 from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.fitted_mixture import fitted_mixture
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.mixture.regression import ConditionalMoments
+from bayesgmm.priors.held_parameters import HeldParameters, held_parameters
 from bayesgmm.priors.priors import Priors
 from bayesgmm.results import as_html
 from bayesgmm.uncertainty.bootstrap import bootstrap_errors
@@ -54,6 +56,9 @@ from bayesgmm.uncertainty.standard_errors import StandardErrors, curvature_error
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# Parameters of which a bool is not a mistake.
+_TRUTH_VALUES = ("warm_start", "verbose", "noise_component", "contaminated", "equal_weights")
 
 
 # A fingerprint of rows, with their weights, errors and labels.
@@ -120,6 +125,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     noise_component : bool, default=False
         Add a component of noise, uniform over the box of the data, for rows that belong to none of
         the others (Banfield & Raftery 1993).
+    contaminated : bool, default=False
+        Give each component outliers of its own: a share of its rows, at most a half, is normal with
+        the same mean and a multiple of its covariance, both estimated (Punzo & McNicholas 2016).
     missing : {"at random", "raise"}, default="at random"
         The treatment of NaN in X. "at random": what was seen of a row is fitted, which is right if
         what is missing does not depend on the values that are missing, given those that were seen
@@ -129,7 +137,17 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         by descending weights; by ascending determinants of the covariances; or as the components
         of a reference, of the same size, that `match_components` matches to them. Ties go by the
         others. None: by ascending means, or in the order of a start that was given by
-        `weights_init`, `means_init`, `precisions_init` or `warm_start`.
+        `weights_init`, `means_init`, `precisions_init` or `warm_start`, or of `fixed`.
+    fixed : dict, optional
+        Parameters held at given values, in the user's units and in the order of the components
+        that the fit will have: "weights" (K,), "means" (K, D) and "covariances" (K, D, D), in the
+        shape of `covariances_`, or (K, D) for diagonal ones. NaN is free: single weights, single
+        entries of means, and covariances of whole components. A structure whose components share
+        a part of their covariances has all of them held or none. Components that differ in
+        nothing held are in the order of their means. Held parameters do not count in
+        `n_parameters_`, and their standard errors are 0.
+    equal_weights : bool, default=False
+        Hold all weights at 1 / K.
 
     Attributes
     ----------
@@ -145,6 +163,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     noise_ : Noise or None
         With `noise_component`, its `weight` among all rows, and its box. `mixture_` and `weights_`
         are then those of the rows that are not noise.
+    contamination_ : Contamination or None
+        With `contaminated`, the `proportions` of outliers in the components and the `inflation` of
+        their covariances. `covariances_` are then those of the other rows.
     log_likelihood_ : float
         Total, nats, at the returned parameters.
     log_posterior_ : float or None
@@ -152,7 +173,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     priors_ : ResolvedPriors or None
         With `priors`, all their numbers.
     n_parameters_ : int
-        Free parameters.
+        Free parameters, without those that are held.
     n_rows_ : float
         The number of rows, or the sum of their weights.
     converged_ : bool
@@ -225,8 +246,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         "priors": [Words("default"), Priors, None],
         "eigenvalue_ratio": [Interval(Real, 1.0, None, closed="left"), None],
         "noise_component": ["boolean"],
+        "contaminated": ["boolean"],
         "missing": [Words("at random", "raise")],
         "order_by": [Words("means", "weights", "variances"), Mixture, None],
+        "fixed": [dict, None],
+        "equal_weights": ["boolean"],
     }
 
     def __init__(
@@ -250,8 +274,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         priors: Priors | Literal["default"] | None = None,
         eigenvalue_ratio: float | None = None,
         noise_component: bool = False,
+        contaminated: bool = False,
         missing: Missing = "at random",
         order_by: "Order | Mixture | GaussianMixture | None" = None,
+        fixed: dict[str, ArrayLike] | None = None,
+        equal_weights: bool = False,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -271,8 +298,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.priors = priors
         self.eigenvalue_ratio = eigenvalue_ratio
         self.noise_component = noise_component
+        self.contaminated = contaminated
         self.missing = missing
         self.order_by = order_by
+        self.fixed = fixed
+        self.equal_weights = equal_weights
 
     # --- fitting ------------------------------------------------------------------------------
 
@@ -336,9 +366,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 "out."
             )
         weights = check_sample_weight(sample_weight, len(data.X))
-        settings = self._settings(previous)
+        k, d, structure = self.n_components, data.X.shape[1], as_structure(self.covariance_type)
+        held = held_parameters(self.fixed, self.equal_weights, k, d, structure)
+        settings = self._settings(previous, held)
         if previous is not None and self.__sklearn_is_fitted__():
-            self._check_previous(previous, settings, data.X.shape[1])
+            self._check_previous(previous, settings, d)
         found = fit_mixture(data, weights, settings)
         # Column names and their number are scikit-learn's business, in its words.
         if _are_plain(X):
@@ -347,8 +379,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             self.__dict__.pop("feature_names_in_", None)
         else:
             self.feature_names_in_ = np.array(data.feature_names, dtype=object)
-        self.n_features_in_ = data.X.shape[1]
-        self._store(found, settings.structure, data.feature_names)
+        self.n_features_in_ = d
+        self._held: HeldParameters | None = held
+        self._store(found, structure, data.feature_names)
         self._fitted: Fitted | None = None
         extras = weights, data.errors, data.labels
         if any(each is not None for each in extras):
@@ -380,7 +413,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 "estimator."
             )
 
-    def _settings(self, previous: Parameters | None) -> Settings:
+    def _settings(self, previous: Parameters | None, held: HeldParameters | None) -> Settings:
         """The parameters, checked, as `fit_mixture` takes them."""
         return Settings(
             n_components=self.n_components,
@@ -401,10 +434,12 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             if isinstance(self.priors, Priors | None)
             else Priors(hierarchical=False),
             eigenvalue_ratio=_as_float("eigenvalue_ratio", self.eigenvalue_ratio) or np.inf,
-            order_by=fitted_mixture("order_by", self.order_by, beside_noise=True)
+            order_by=fitted_mixture("order_by", self.order_by, with_outliers=True)
             if isinstance(self.order_by, GaussianMixture)
             else self.order_by,
             noise=bool(self.noise_component),
+            contaminated=bool(self.contaminated),
+            held=held,
         )
 
     def fit_predict(
@@ -433,7 +468,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             if (value := getattr(self, name)) is not defaults[name]
         }
         for name, value in values.items():
-            if isinstance(value, bool) and name not in _BOOLEAN:
+            if isinstance(value, bool) and name not in _TRUTH_VALUES:
                 raise EstimatorParameterError(
                     f"The {name!r} parameter of {type(self).__name__} must not be a bool. "
                     f"Got {value!r} instead."
@@ -461,10 +496,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.log_posterior_ = None
         if found.priors is not None:
             self.log_posterior_ = self.log_likelihood_ + found.priors.log_density(mixture)
-        self.noise_ = found.noise
-        self.n_parameters_ = structure.n_parameters(*mixture.means.shape) + (
-            found.noise is not None
-        )
+        self.noise_, self.contamination_ = found.noise, found.contamination
+        free = structure.n_parameters(*mixture.means.shape)
+        free = free if self._held is None else self._held.n_parameters(structure)
+        more = (found.noise is not None) + 2 * len(mixture.weights) * self.contaminated
+        self.n_parameters_ = free + more
         self.n_rows_ = weight
         self.converged_ = run.converged
         # One component needs no second E-step: the M-step that made its start is the iteration.
@@ -504,7 +540,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         mixture, made, indices = self.mixture_.permuted(order), copy(self), np.array(order)
         made._rows = getattr(self, "_rows", None)
         made._store_mixture(self._parameters.permuted(indices), mixture)
+        made._held = self._held and self._held.permuted(indices)
         made._records = [each.permuted(indices) for each in self._records]
+        made.contamination_ = self.contamination_ and self.contamination_.permuted(indices)
         made.degeneracy_ = self.degeneracy_ and self.degeneracy_.permuted(indices)
         return made
 
@@ -555,7 +593,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         errors of the fit if X are the rows that were fitted, else none.
         """
         data = self._check_same(X, error_covariances)._replace(labels=None)
-        return membership(data, self.mixture_, self.noise_, densities_alone=True)[0]
+        if self.contamination_ is None:
+            return membership(data, self.mixture_, self.noise_, densities_alone=True)[0]
+        return self._memberships(data)[0]
 
     def score(
         self,
@@ -591,19 +631,17 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         return self._memberships(data)[1]
 
     def outlier_proba(self, X: Any, error_covariances: ArrayLike | None = None) -> Array:
-        """The probability that each row is noise, shape (n,); 0 without `noise_component`.
+        """The probability that each row is an outlier, shape (n,).
 
-        X and `error_covariances` are as in `score_samples`.
+        With `noise_component`, that it is noise; with `contaminated`, an outlier of any component;
+        0 otherwise. X and `error_covariances` are as in `score_samples`.
         """
         data = self._check_same(X, error_covariances)
-        if self.noise_ is None:
-            return np.zeros(len(data.X))
-        densities, _ = membership(data._replace(labels=None), self.mixture_, densities_alone=True)
-        return self.noise_.probability(data.X, densities)
+        return outlier_probabilities(data, self.mixture_, self.noise_, self.contamination_)
 
     def _memberships(self, data: Data) -> tuple[Array, Array]:
         """Log densities of rows, and their probabilities of the components."""
-        return membership(data, self.mixture_, self.noise_)
+        return memberships(data, self.mixture_, self.noise_, self.contamination_)
 
     def impute(
         self,
@@ -630,7 +668,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     def sample(self, n_samples: int = 1) -> tuple[Array, Integers]:
         """Draw rows and their components from the fitted mixture, grouped by component.
 
-        With `noise_component`, rows of noise come first, with label -1: uniform over the box.
+        With `noise_component`, rows of noise come first, with label -1: uniform over the box. With
+        `contaminated`, some rows of a component are its outliers.
         """
         self._check_fitted()
         if not isinstance(n_samples, Integral) or isinstance(n_samples, bool):
@@ -643,7 +682,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             )
         rng, outlying = np.random.default_rng(self.random_state), self.noise_
         m = 0 if outlying is None else int(rng.binomial(n_samples, outlying.weight))
-        x, labels = self.mixture_.sample(n_samples - m, rng=rng)
+        broad = self.contamination_
+        drawn_from = self.mixture_ if broad is None else broad.pairs(self.mixture_)
+        x, labels = drawn_from.sample(n_samples - m, rng=rng)
+        labels %= self.mixture_.n_components
         order = np.argsort(labels, kind="stable")
         x, labels = x[order], labels[order]
         if outlying is None:
@@ -757,7 +799,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         n_jobs: int | None = None,
         progressbar: bool = True,
     ) -> StandardErrors:
-        """Standard errors of the fitted parameters.
+        """Standard errors of the fitted parameters, 0 for those that are held.
 
         Parameters
         ----------
@@ -798,7 +840,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 weights,
                 self.mixture_,
                 self.noise_,
-                replace(self._settings(self._solution()), verbose=0, order_by=None),
+                self.contamination_,
+                replace(self._settings(self._solution(), self._held), verbose=0, order_by=None),
                 method,
                 n_resamples=n_resamples,
                 rng=self.random_state if rng is None else rng,
@@ -806,7 +849,15 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 progressbar=progressbar,
             )
         return curvature_errors(
-            data, weights, self.mixture_, self._structure, method, self.priors_, self.noise_
+            data,
+            weights,
+            self.mixture_,
+            self._structure,
+            method,
+            self.priors_,
+            self._held,
+            self.noise_,
+            self.contamination_,
         )
 
     def plot(self, kind: Picture = "density", X: Any = None, **options: Any) -> Any:
@@ -892,8 +943,6 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         made.order_by = self.order_by
         return made
 
-
-_BOOLEAN = ("warm_start", "verbose", "noise_component")
 
 # A class has no name within its own body.
 GaussianMixture._parameter_constraints["order_by"].insert(-1, GaussianMixture)

@@ -360,7 +360,7 @@ def _reference(
 ) -> tuple[Mixture | None, str]:
     """The given reference, or EM's estimate stored with the draws; and its origin in words."""
     if reference is not None:
-        mixture, origin = fitted_mixture("reference", reference, beside_noise=True), "given"
+        mixture, origin = fitted_mixture("reference", reference, with_outliers=True), "given"
     else:
         kept = read_estimate(posterior)
         if kept is None:

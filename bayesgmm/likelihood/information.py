@@ -25,7 +25,7 @@ References
 Louis, T. A. (1982), JRSS B 44, 226-233. Boldea and Magnus (2009), JASA 104, 1539-1549, theorem 1.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import block_diag
@@ -74,6 +74,8 @@ def information(
     errors: Array | None = None,
     labels: Integers | None = None,
     noise: Noise | None = None,
+    *,
+    classes: Integers | None = None,
 ) -> Information:
     """Second derivatives of the log-likelihood of rows at a mixture, by one pass.
 
@@ -89,6 +91,8 @@ def information(
         Variances or covariances of the rows' errors, as in `Data`.
     labels : ndarray of shape (n,), optional
         Components of rows, -1 where unknown.
+    classes : ndarray of shape (K,), optional
+        The label of each component, where that is not its number.
     noise : Noise, optional
         Then weights are those among the rows that are not noise, and a last coordinate is the
         weight of noise.
@@ -106,7 +110,7 @@ def information(
     means = (mixture.means - shift) / scale
     covariances = mixture.covariances / scale / scale[:, np.newaxis]
     data = Data(x, None, errors=errors, labels=labels)
-    rows = Rows.of(data, row_weights, shift, 1.0 / scale, noise=noise)
+    rows = replace(Rows.of(data, row_weights, shift, 1.0 / scale, noise=noise), classes=classes)
     weights = mixture.weights if noise is None else (1.0 - noise.weight) * mixture.weights
     bad, sums = native.information_sums(*rows.arguments, weights, means, covariances)
     if bad:

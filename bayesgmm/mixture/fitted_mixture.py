@@ -22,7 +22,7 @@ class Fitted(Protocol):
 type MixtureLike = Mixture | Fitted
 
 
-def fitted_mixture(name: str, value: Any, *, beside_noise: bool = False) -> Mixture:
+def fitted_mixture(name: str, value: Any, *, with_outliers: bool = False) -> Mixture:
     """The mixture that an argument is, or that it was fitted to.
 
     Parameters
@@ -30,13 +30,13 @@ def fitted_mixture(name: str, value: Any, *, beside_noise: bool = False) -> Mixt
     name : str
         The argument, in messages.
     value : object
-    beside_noise : bool
-        Take the components of a fit that has a component of noise, too.
+    with_outliers : bool
+        Take the components of a fit that has noise or outliers, too.
 
     Raises
     ------
     InvalidParameterError
-        If it is neither a Mixture nor a GaussianMixture, or has noise.
+        If it is neither a Mixture nor a GaussianMixture, or has noise or outliers.
     NotFittedError
         If it is an estimator that was not fitted.
     """
@@ -45,11 +45,12 @@ def fitted_mixture(name: str, value: Any, *, beside_noise: bool = False) -> Mixt
         kind = type(value).__name__
         raise errors.NotFittedError(f"{name} is a {kind} that is not fitted. Call its fit first.")
     check_kind(name, found, Mixture, "a Mixture or a fitted GaussianMixture")
-    if getattr(value, "noise_", None) is not None and not beside_noise:
-        raise errors.InvalidParameterError(
-            f"{name} is a fit with a component of noise, and only Gaussian components are known "
-            f"here. Give {name}.mixture_, the mixture of the rows that are not noise."
-        )
+    for of, what in (("noise_", "a component of noise"), ("contamination_", "outliers")):
+        if getattr(value, of, None) is not None and not with_outliers:
+            raise errors.InvalidParameterError(
+                f"{name} is a fit with {what}, and only Gaussian components are known here. Give "
+                f"{name}.mixture_, the mixture of the other rows."
+            )
     mixture: Mixture = found
     return mixture
 

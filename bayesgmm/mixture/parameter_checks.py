@@ -17,11 +17,11 @@ _EPS = float(np.finfo(np.float64).eps)
 _SLACK = 1e-8
 
 
-def as_floats(name: str, values: ArrayLike) -> Array:
+def as_floats(name: str, values: ArrayLike, *, allow_nan: bool = False) -> Array:
     """Copy ``values`` to float64; what is not an array of real numbers is an error.
 
     Text, times, complex numbers, truth values, ragged lists, masked entries and integers beyond
-    2**53 are refused.
+    2**53 are refused, and so are infinite numbers, and NaN unless they are allowed.
     """
     if has_masked(values):
         raise InvalidParameterError(
@@ -48,8 +48,9 @@ def as_floats(name: str, values: ArrayLike) -> Array:
     # Adding zero turns -0.0 into 0.0, so that equal mixtures have equal bytes.
     with np.errstate(over="ignore"):
         floats = np.array(array, dtype=np.float64, order="C") + 0.0
-    if not np.isfinite(floats).all():
-        where = tuple(int(i) for i in np.argwhere(~np.isfinite(floats))[0])
+    bad = ~np.isfinite(floats) & ~(np.isnan(floats) & allow_nan)
+    if bad.any():
+        where = tuple(int(i) for i in np.argwhere(bad)[0])
         raise InvalidParameterError(
             f"{name} must be finite, but {name}[{', '.join(map(str, where))}] is {floats[where]}."
         )

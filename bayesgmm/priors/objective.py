@@ -14,6 +14,7 @@ from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.priors.families import LKJ, ConjugateFamily
+from bayesgmm.priors.held_parameters import HeldParameters
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 
 
@@ -35,7 +36,9 @@ def check_penalty(priors: ResolvedPriors) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """A covariance structure, with priors or a ridge if there are any, in the units of the fit.
+    """A covariance structure, with priors, a ridge or held parameters if there are any.
+
+    All are in the units of the fit.
 
     Attributes
     ----------
@@ -46,11 +49,17 @@ class Objective:
         In each M-step, N_k times these amounts are added to the diagonals of the scatter matrices.
         For scikit-learn's structures that adds the amounts to the covariances' diagonals
         (`reg_covar`); in all, the covariances stay in the structure.
+    held : HeldParameters or None
+        Parameters over which nothing is maximised. A run begins at their values.
+    contaminated : bool
+        True if each component has outliers: runs are on pairs of Gaussians.
     """
 
     structure: Structure
     priors: ResolvedPriors | None = None
     ridge: tuple[float, ...] | None = None
+    held: HeldParameters | None = None
+    contaminated: bool = False
 
     def covariances(self, counts: Array, scatters: Array) -> Array:
         """M-step of the covariances for a start, with their prior's scale at its prior mean.

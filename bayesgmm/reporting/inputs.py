@@ -219,7 +219,7 @@ def gather(
     check_kind("posterior", posterior, kinds, "an xarray DataTree or Dataset, or None")
     variable_names(variables)
     n, d = data.X.shape
-    mixtures = {} if em is None else {"em": fitted_mixture("em", em, beside_noise=True)}
+    mixtures = {} if em is None else {"em": point_estimate("em", em, beside_noise=True)[0]}
     mixtures |= {} if truth is None else {"truth": fitted_mixture("truth", truth)}
     for name, mixture in mixtures.items():
         if mixture.n_features != d:

@@ -257,7 +257,7 @@ def overlap(mixture: MixtureLike) -> Array:
     >>> round(float(omega[0, 1]), 4), round(float(omega[1, 0]), 4)
     (0.1457, 0.0529)
     """
-    mixture = fitted_mixture("mixture", mixture, beside_noise=True)
+    mixture = fitted_mixture("mixture", mixture, with_outliers=True)
     if mixture.n_components == 1:
         return np.ones((1, 1))
     pairs = Pairs.of(mixture.weights, mixture.means, mixture.covariances)

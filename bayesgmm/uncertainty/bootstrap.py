@@ -14,9 +14,11 @@ from bayesgmm.display import progress
 from bayesgmm.em.fit import Settings, fit_mixture
 from bayesgmm.em.spurious import Fault
 from bayesgmm.errors import BayesGMMError, FitError, InputError
-from bayesgmm.mixture.matching import match_components
+from bayesgmm.mixture.contamination import Contamination
+from bayesgmm.mixture.matching import match_components, matching_costs
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.mixture.noise import Noise
+from bayesgmm.uncertainty.outlier_information import named_values
 from bayesgmm.uncertainty.parameter_vectors import flatten, joint_units
 from bayesgmm.uncertainty.standard_errors import StandardErrors, assemble
 
@@ -29,6 +31,7 @@ def bootstrap_errors(
     row_weights: Array | None,
     mixture: Mixture,
     noise: Noise | None,
+    outliers: Contamination | None,
     settings: Settings,
     method: str,
     *,
@@ -38,6 +41,8 @@ def bootstrap_errors(
     progressbar: bool,
 ) -> StandardErrors:
     """Standard errors of a fit from refits, each started at the fit and relabelled to it.
+
+    Held parameters are held in all of them.
 
     "bootstrap" draws as many rows as there are, with replacement (by their weights); the
     "weighted-bootstrap" gives each row an exponential weight, so that no row is ever missing.
@@ -63,10 +68,16 @@ def bootstrap_errors(
             return None
         if found.degeneracy is not None and found.degeneracy.fault is not Fault.FEW_ROWS:
             return None
-        made = found.parameters.mixture()
-        made = made.permuted(match_components(made, mixture).order)
-        share = [] if found.noise is None else [found.noise.weight]
-        return np.append(flatten(made.weights, made.means, made.covariances), share)
+        made, held = found.parameters.mixture(), settings.held
+        if held is None:
+            order = match_components(made, mixture).order
+        else:
+            both = made.means, made.covariances, mixture.means, mixture.covariances
+            order = held.matched(matching_costs(*both))
+        made = made.permuted(order)
+        broad = found.contamination and found.contamination.permuted(order)
+        extras = [*named_values(found.noise, broad).values()]
+        return np.append(flatten(made.weights, made.means, made.covariances), extras)
 
     with ThreadPoolExecutor(n_jobs or os.cpu_count()) as pool, progress(progressbar) as bar:
         refits = pool.map(refit, seeds)
@@ -79,15 +90,16 @@ def bootstrap_errors(
             "its rows. Use fewer components, a structure that shares covariances, or a prior."
         )
     numbers = np.array(kept)
-    shares = None if noise is None else numbers[:, -1]
-    numbers = numbers if noise is None else numbers[:, :-1]
+    values = named_values(noise, outliers)
+    numbers, extras = np.split(numbers, [numbers.shape[1] - len(values)], axis=1)
+    replicates = dict(zip(values, extras.T, strict=True))
     notes = (f"{failed} of {n_resamples} refits collapsed and were left out.",) if failed else ()
     hidden = np.zeros(numbers.shape[1], dtype=np.bool_)
     joint = np.cov((numbers / joint_units(mixture)).T).reshape(numbers.shape[1], -1)
     made = assemble(mixture, joint, hidden, method, notes, numbers)
-    if noise is None or shares is None:
-        return made
-    return replace(made, noise=noise, noise_weight=shares.std(ddof=1), noise_replicates=shares)
+    errors = {name: float(each.std(ddof=1)) for name, each in replicates.items()}
+    named = {name: (value, errors[name]) for name, value in values.items()}
+    return replace(made, extras=named, extra_replicates=replicates, noise=noise)
 
 
 def _draw(

@@ -8,7 +8,8 @@ At a maximum theta of the log-likelihood, in any chart psi of the structure's pa
 
 with H and G the second derivatives and the scores' products of `likelihood.information`, J the
 tangent directions of the structure, and the sum over what the structure holds back. The result does
-not depend on the chart. At the mode of a posterior, l is the log posterior density (Laplace's
+not depend on the chart. Of parameters that the fit held, psi has none of the directions, and their
+standard errors are 0. At the mode of a posterior, l is the log posterior density (Laplace's
 approximation). Directions in which the data do not hold the parameters are left out, and
 every number that they touch is NaN and named.
 
@@ -19,7 +20,8 @@ JASA 104, 1539-1549. O'Hagan, Murphy, Scrucca and Gormley (2019), Computational 
 1779-1813 (bootstraps).
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -34,10 +36,17 @@ from bayesgmm.data.validation import Data
 from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.likelihood.information import Information, information, symmetric_basis
 from bayesgmm.likelihood.scaling import about_one
+from bayesgmm.mixture.contamination import Contamination
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.mixture.noise import Noise
+from bayesgmm.priors.held_parameters import HeldParameters
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.results import Result
+from bayesgmm.uncertainty.outlier_information import (
+    complete_information,
+    named_errors,
+    of_components,
+)
 from bayesgmm.uncertainty.parameter_vectors import (
     joint_units,
     parameter_names,
@@ -64,13 +73,11 @@ _WITHIN_ERRORS = (
 )
 
 
-# Name of the weight of noise in tables.
-NOISE_WEIGHT = "weight[noise]"
-
-
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class StandardErrors(Result):
     """Standard errors of a mixture's parameters; NaN where the data do not determine a number.
+
+    0 for parameters that the fit held.
 
     Attributes
     ----------
@@ -96,11 +103,13 @@ class StandardErrors(Result):
         Sentences: the reasons for NaN, and the number of refits that failed.
     replicates : ndarray of shape (B, P) or None
         The parameters of each refit of a bootstrap.
+    extras : dict
+        Estimate and standard error of numbers beside those of the components, by name: the
+        weight of noise ("weight[noise]"), or of each component k its proportion of outliers and
+        their inflation ("outliers[k]", "inflation[k]").
+    extra_replicates : dict
+        The same numbers in each refit of a bootstrap, by name, (B,).
     noise : Noise or None
-    noise_weight : float or None
-        Of the weight of noise.
-    noise_replicates : ndarray of shape (B,) or None
-        The weight of noise in each refit of a bootstrap.
     """
 
     estimate: Mixture
@@ -114,9 +123,9 @@ class StandardErrors(Result):
     names: tuple[str, ...]
     notes: tuple[str, ...]
     replicates: Array | None = None
+    extras: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    extra_replicates: Mapping[str, Array] = field(default_factory=dict)
     noise: Noise | None = None
-    noise_weight: float | None = None
-    noise_replicates: Array | None = None
 
     @property
     def table(self) -> "pd.DataFrame":
@@ -142,28 +151,22 @@ class StandardErrors(Result):
         Returns
         -------
         DataFrame
-            Index: parameter, the weight of noise first if there is noise; columns estimate,
-            standard_error, lower, upper, and in `attrs` the probability, kind and method.
+            Index: parameter, `extras` last; columns estimate, standard_error, lower, upper, and in
+            `attrs` the probability, kind and method.
         """
         import pandas as pd
 
         prob = check_probability("prob", prob)
         check_choice("kind", kind, ("normal", "percentile"))
+        tails = (0.5 - 0.5 * prob, 0.5 + 0.5 * prob)
         names, values = reported(self.estimate)
         errors = reported_errors(self)
-        if self.noise is not None and self.noise_weight is not None:
-            names = [NOISE_WEIGHT, *names]
-            values = np.append(self.noise.weight, values)
-            errors = np.append(self.noise_weight, errors)
         if kind == "normal":
             reach = norm.ppf(0.5 + 0.5 * prob) * errors
             lower, upper = values - reach, values + reach
         elif kind == "percentile" and self.replicates is not None:
             shape = self.estimate.n_components, self.estimate.n_features
             refits = np.array([quantities(*unflatten(each, *shape)) for each in self.replicates])
-            if self.noise_replicates is not None:
-                refits = np.column_stack((self.noise_replicates, refits))
-            tails = (0.5 - 0.5 * prob, 0.5 + 0.5 * prob)
             lower, upper = np.quantile(refits, tails, axis=0)
             lower, upper = (np.where(np.isnan(errors), np.nan, each) for each in (lower, upper))
         else:
@@ -173,6 +176,12 @@ class StandardErrors(Result):
             )
         columns = {"estimate": values, "standard_error": errors, "lower": lower, "upper": upper}
         out = pd.DataFrame(columns, index=pd.Index(names, name="parameter"))
+        reach = float(norm.ppf(0.5 + 0.5 * prob))
+        for name, (value, error) in self.extras.items():
+            ends = value - reach * error, value + reach * error
+            if kind == "percentile":
+                ends = tuple(np.quantile(self.extra_replicates[name], tails))
+            out.loc[name] = value, error, *ends
         out.attrs = {"prob": prob, "kind": kind, "method": self.method}
         return out
 
@@ -184,11 +193,14 @@ def curvature_errors(
     structure: Structure,
     method: str,
     priors: ResolvedPriors | None = None,
+    held: HeldParameters | None = None,
     noise: Noise | None = None,
+    outliers: Contamination | None = None,
 ) -> StandardErrors:
     """Standard errors from second derivatives at a maximum for these rows.
 
-    With the priors of a penalised fit, the maximum is that of the posterior density.
+    With the priors of a penalised fit, the maximum is that of the posterior density. With held
+    parameters it is the maximum over the others.
 
     Raises
     ------
@@ -208,39 +220,41 @@ def curvature_errors(
     unit_of_weights = 1.0
     if row_weights is not None and priors is None:
         row_weights, unit_of_weights = about_one(row_weights)
-    found = information(data.X, mixture, row_weights, data.errors, data.labels, noise)
+    found = _information(data, mixture, row_weights, noise, outliers)
     if priors is not None:
-        gradient, hessian = prior_derivatives(priors, mixture, found.roots)
-        room = 0, noise is not None
-        gradient, hessian = np.pad(gradient, room), np.pad(hessian, room)
-        found = replace(found, gradient=found.gradient + gradient, hessian=found.hessian + hessian)
-    jacobian, hessian = _in_chart(found, mixture, structure)
-    scale = 1.0 / np.sqrt(_complete(found, mixture, jacobian, noise))
+        found = _with_priors(found, priors, mixture)
+    jacobian, hessian = _in_chart(found, mixture, structure, held)
+    beside = complete_information(found, noise, outliers)
+    scale = 1.0 / np.sqrt(_complete(found, mixture, jacobian, beside))
     observed = -hessian * scale * scale[:, np.newaxis]
     values, vectors = np.linalg.eigh(0.5 * (observed + observed.T))
-    held = values > _NOTHING
-    slope = vectors[:, held].T @ (scale * (jacobian.T @ found.gradient))
-    left = 0.5 * float((slope**2 / values[held]).sum())
+    known = values > _NOTHING
+    slope = vectors[:, known].T @ (scale * (jacobian.T @ found.gradient))
+    left = 0.5 * float((slope**2 / values[known]).sum())
     if left > _SUMMIT:
         raise InputError(
             "This mixture is not a maximum for X: what was maximised can rise by about "
             f"{left:.2g} nats, so the observed information is not valid. Give the rows (and "
             "sample_weight) of the fit, fitted without reg_covar until convergence."
         )
-    root = scale[:, np.newaxis] * vectors[:, held] / np.sqrt(values[held])
+    root = scale[:, np.newaxis] * vectors[:, known] / np.sqrt(values[known])
     if method == "sandwich":
         score = jacobian @ root
         spread, axes = np.linalg.eigh(score.T @ found.products @ score)
         root = root @ (axes * np.sqrt(np.maximum(spread, 0.0)))
-    lost = jacobian @ (scale[:, np.newaxis] * vectors[:, ~held])
     own = jacobian @ root
-    of_noise = None
-    if noise is not None:
-        of_noise = float(np.linalg.norm(own[-1])) / np.sqrt(unit_of_weights)
-        own, lost = own[:-1], lost[:-1]
+    lost = jacobian @ (scale[:, np.newaxis] * vectors[:, ~known])
+    size = len(own) - len(beside)
+    spread = np.linalg.norm(own[size:], axis=1) / np.sqrt(unit_of_weights)
+    own, lost = own[:size], lost[:size]
     natural = _to_natural(found.roots)
     unit = joint_units(mixture)[:, np.newaxis]
     lines, unknown = (_by_kind(natural, each, mixture) / unit for each in (own, lost))
+    if held is not None:
+        # Of a mean's held entries rounding is left.
+        at = slice(k, k + k * d)
+        for each in (lines, unknown):
+            each[at][held.masks[1].ravel()] = 0.0
     least = 1e-6 * np.sqrt((lines**2).sum(axis=1))
     hidden = np.abs(unknown).max(axis=1, initial=0.0) > least
     advice = _FEWER if data.errors is None else _WITHIN_ERRORS
@@ -252,36 +266,85 @@ def curvature_errors(
     # What is hidden may be beyond float64.
     lines = errors_unit * np.where(hidden[:, np.newaxis], 0.0, lines)
     made = assemble(mixture, lines @ lines.T, hidden, method, tuple(notes))
-    return made if noise is None else replace(made, noise=noise, noise_weight=of_noise)
+    return replace(made, extras=named_errors(spread, noise, outliers), noise=noise)
 
 
-def _in_chart(found: Information, mixture: Mixture, structure: Structure) -> tuple[Array, Array]:
-    """Tangent directions J (K q, m), and second derivatives (m, m) of the log-likelihood."""
+def _information(
+    data: Data,
+    mixture: Mixture,
+    row_weights: Array | None,
+    noise: Noise | None,
+    outliers: Contamination | None,
+) -> Information:
+    """Second derivatives of the log-likelihood, also for noise or outliers after the components."""
+    if outliers is None:
+        return information(data.X, mixture, row_weights, data.errors, data.labels, noise)
+    classes = np.tile(np.arange(mixture.n_components), 2)
+    pairs = outliers.pairs(mixture)
+    found = information(
+        data.X, pairs, row_weights, data.errors, data.labels, noise, classes=classes
+    )
+    return of_components(found, outliers)
+
+
+def _with_priors(found: Information, priors: ResolvedPriors, mixture: Mixture) -> Information:
+    """Derivatives of the log posterior density; the weight of noise has a flat prior."""
+    gradient, hessian = prior_derivatives(priors, mixture, found.roots)
+    room = 0, len(found.gradient) - len(gradient)
+    return replace(
+        found,
+        gradient=found.gradient + np.pad(gradient, room),
+        hessian=found.hessian + np.pad(hessian, room),
+    )
+
+
+def _in_chart(
+    found: Information,
+    mixture: Mixture,
+    structure: Structure,
+    held: HeldParameters | None = None,
+) -> tuple[Array, Array]:
+    """Tangent directions J (K q, m), and second derivatives (m, m) of the log-likelihood.
+
+    Directions of the parameters that are not held.
+    """
     k, d = mixture.means.shape
     q = 1 + d + d * (d + 1) // 2
     tangent = covariance_tangent(structure, mixture.covariances, found.roots)
-    m = len(tangent.directions)
-    jacobian = np.zeros((k, q, k - 1 + k * d + m))
-    # Weights move with their sum held at 1, each in the scale of its own error.
-    jacobian[:, 0, : k - 1] = _simplex(mixture.weights)
-    for j in range(k):
-        jacobian[j, 1 + np.arange(d), k - 1 + j * d + np.arange(d)] = 1.0
+    moves = np.ones(len(tangent.directions), dtype=np.bool_)
+    free_weights, free_means = np.ones(k, dtype=np.bool_), np.ones((k, d), dtype=np.bool_)
+    if held is not None:
+        free_weights, free_means, free_covariances = (~each for each in held.masks)
+        # All covariances are held, or those of components that share nothing.
+        moves &= free_covariances.any()
+        moves &= (tangent.directions[:, ~free_covariances] == 0.0).all(axis=(1, 2, 3))
     rows, columns = np.tril_indices(d)
-    jacobian[:, 1 + d :, k - 1 + k * d :] = tangent.directions[:, :, rows, columns].transpose(
+    shares = np.zeros((k, max(int(free_weights.sum()) - 1, 0)))
+    if shares.size:
+        shares[free_weights] = _simplex(mixture.weights[free_weights])
+    blocks = [_mean_directions(found.roots[j], free_means[j]) for j in range(k)]
+    ends = np.cumsum([shares.shape[1], *(each.shape[1] for each in blocks)])
+    jacobian = np.zeros((k, q, ends[-1] + moves.sum()))
+    # Weights move with their sum held at 1, each in the scale of its own error.
+    jacobian[:, 0, : ends[0]] = shares
+    for j, block in enumerate(blocks):
+        jacobian[j, 1 : 1 + d, ends[j] : ends[j + 1]] = block
+    jacobian[:, 1 + d :, ends[-1] :] = tangent.directions[moves][:, :, rows, columns].transpose(
         1, 2, 0
     )
     jacobian = jacobian.reshape(k * q, -1)
-    if len(found.hessian) > k * q:
-        # The weight of noise, one more direction.
-        jacobian = block_diag(jacobian, 1.0)
+    beside = len(found.hessian) - k * q
+    if beside:
+        # Noise or outliers.
+        jacobian = block_diag(jacobian, np.eye(beside))
     hessian = jacobian.T @ found.hessian @ jacobian
     slopes = np.einsum(
         "ke,eij->kij", found.gradient[: k * q].reshape(k, q)[:, 1 + d :], symmetric_basis(d)
     )
     # The slope in a coordinate off the diagonal is that of two entries.
     slopes = 0.5 * (slopes + np.einsum("kii->ki", slopes)[:, :, np.newaxis] * np.eye(d))
-    of_covariances = slice(k - 1 + k * d, k - 1 + k * d + m)
-    hessian[of_covariances, of_covariances] += tangent.curvature(slopes)
+    of_covariances = slice(ends[-1], ends[-1] + int(moves.sum()))
+    hessian[of_covariances, of_covariances] += tangent.curvature(slopes)[np.ix_(moves, moves)]
     return jacobian, hessian
 
 
@@ -292,7 +355,14 @@ def _simplex(weights: Array) -> Array:
     return np.asarray(roots[:, np.newaxis] * full[:, 1:])
 
 
-def _complete(found: Information, mixture: Mixture, jacobian: Array, noise: Noise | None) -> Array:
+def _mean_directions(root: Array, free: Booleans) -> Array:
+    """Directions (D, m) of a, with mean mu + L a, in which only free entries of the mean move."""
+    if free.all():
+        return np.eye(len(free))
+    return np.linalg.qr(np.linalg.solve(root, np.eye(len(free))[:, free]))[0]
+
+
+def _complete(found: Information, mixture: Mixture, jacobian: Array, beside: Array) -> Array:
     """Information (m,) about each parameter if the labels were known."""
     d = mixture.n_features
     rows, columns = np.tril_indices(d)
@@ -300,10 +370,7 @@ def _complete(found: Information, mixture: Mixture, jacobian: Array, noise: Nois
     each = np.concatenate(([0.0], np.ones(d), entries))
     diagonal = found.counts[:, np.newaxis] * each
     diagonal[:, 0] = found.counts / mixture.weights**2
-    own = diagonal.ravel()
-    if noise is not None:
-        total = found.counts.sum() / (1.0 - noise.weight)
-        own = np.append(own, total / (noise.weight * (1.0 - noise.weight)))
+    own = np.append(diagonal.ravel(), beside)
     out = np.einsum("p,pm,pm->m", own, jacobian, jacobian)
     # A direction that turns a sphere has none; any positive number will do.
     return np.asarray(np.where(out > 0.0, out, 1.0))

@@ -94,7 +94,9 @@ def test_weights_repeat_rows():
     repeated = GaussianMixture(2, noise_component=True, random_state=0).fit(np.repeat(x, v, axis=0))
     assert weighted.noise_.weight == pytest.approx(repeated.noise_.weight, rel=1e-6)
     one, other = weighted.standard_errors(), repeated.standard_errors()
-    assert one.noise_weight == pytest.approx(other.noise_weight, rel=1e-5)
+    assert one.extras["weight[noise]"][1] == pytest.approx(
+        other.extras["weight[noise]"][1], rel=1e-5
+    )
 
 
 def test_standard_errors_are_those_of_refits():
@@ -108,7 +110,7 @@ def test_standard_errors_are_those_of_refits():
         made = GaussianMixture(2, noise_component=True, random_state=0).fit(x[again])
         refits.append([made.noise_.weight, *made.weights_, *made.means_.ravel()])
     spread = np.std(refits, axis=0)
-    own = [found.noise_weight, *found.weights, *found.means.ravel()]
+    own = [found.extras["weight[noise]"][1], *found.weights, *found.means.ravel()]
     # The relative error of a standard deviation of 200 numbers is 5 %: four of them, and what the
     # box of resampled rows adds.
     assert_allclose(own, spread, rtol=0.25)
@@ -154,12 +156,14 @@ def test_refits_give_the_error_of_the_weight_of_noise(method):
     fit = GaussianMixture(2, noise_component=True, random_state=0).fit(x)
     found = fit.standard_errors(method=method, n_resamples=200, rng=0, progressbar=False)
     # Four standard errors of a standard deviation of 200 numbers, and what the box adds.
-    assert found.noise_weight == pytest.approx(fit.standard_errors().noise_weight, rel=0.25)
+    assert found.extras["weight[noise]"][1] == pytest.approx(
+        fit.standard_errors().extras["weight[noise]"][1], rel=0.25
+    )
     for kind in ("normal", "percentile"):
         row = found.intervals(kind=kind).loc["weight[noise]"]
         assert row["estimate"] == fit.noise_.weight
         assert row["lower"] < fit.noise_.weight < row["upper"]
-    assert fit.standard_errors().table.index[0] == "weight[noise]"
+    assert found.extra_replicates["weight[noise]"].shape == (200,)
 
 
 def test_a_warm_start_begins_at_the_noise():
@@ -170,3 +174,19 @@ def test_a_warm_start_begins_at_the_noise():
     assert fit.lower_bounds_[0] * len(x) == pytest.approx(before, abs=1e-6)
     fit.set_params(noise_component=False).fit(x)
     assert fit.noise_ is None
+
+
+def test_a_sample_has_noise():
+    x, _ = with_noise(6, 570, 30)
+    fit = GaussianMixture(2, noise_component=True, random_state=0).fit(x)
+    drawn, labels = fit.sample(10_000)
+    assert (np.diff(labels) >= 0).all()
+    # Four standard errors of a share of 10,000 rows.
+    share = fit.noise_.weight
+    assert (labels == -1).mean() == pytest.approx(share, abs=4 * np.sqrt(share / 10_000))
+    outlying = drawn[labels == -1]
+    assert ((fit.noise_.lower <= outlying) & (outlying <= fit.noise_.upper)).all()
+    spread = np.ptp(x, axis=0) / np.sqrt(12.0)
+    assert_allclose(outlying.std(axis=0), spread, rtol=0.15)
+    inside = drawn[labels == 0]
+    assert_allclose(inside.mean(axis=0), fit.means_[0], atol=0.1 * inside.std(axis=0).max())

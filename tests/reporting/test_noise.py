@@ -56,7 +56,9 @@ def test_the_mixture_has_the_weight_of_noise(page, fit):
     assert numbers["effective_sizes"] == pytest.approx(sizes)
     weight = table(page, "mixture", "Noise")["rows"][0][1]
     assert weight["value"] == fit.noise_.weight
-    assert weight["standard_error"] == pytest.approx(fit.standard_errors().noise_weight)
+    assert weight["standard_error"] == pytest.approx(
+        fit.standard_errors().extras["weight[noise]"][1]
+    )
     assert "weight%20of%20noise" in page.html
     assert "without the noise, for Mixture.from_json" in page.html
 

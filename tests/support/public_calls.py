@@ -253,6 +253,8 @@ def table():
         "verbose": ["a", -1], "verbose_interval": count, "acceleration": ["zzz", 5, []],
         "priors": PRIORS[:-1], "eigenvalue_ratio": ["a", 0.5, NAN, [], 10**400],
         "missing": ["zzz", 5, []], "noise_component": ["a", 2, None, []],
+        "contaminated": ["a", 2, None, []], "equal_weights": ["a", 2, None, []],
+        "fixed": ["a", 5, [], {"zzz": [1.0]}, {"means": "a"}, {"means": [[1.0]]}],
         "order_by": ["zzz", 5, [], True, bayesgmm.GaussianMixture(), t.line],
     }  # fmt: skip
     for method in ("fit", "fit_predict"):

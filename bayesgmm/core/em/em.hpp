@@ -11,23 +11,31 @@
 // missing data do, through its mean given the covariances. A conjugate prior of a covariance is as
 // good as rows: to the M-step of any structure it is a number of them to add to N_k, and a scatter
 // to add to W_k.
+//
+// Held parameters stay at the values of the start, and a step maximises over the others. Where
+// entries of a mean are held, the maximum over the others depends on the covariance, and the steps
+// are those of ECM, too.
 #pragma once
 
 #include <functional>
 #include <optional>
 
 #include "em/anderson.hpp"
+#include "em/contamination.hpp"
+#include "em/held.hpp"
 #include "em/m_step.hpp"
 #include "likelihood/pairwise_summation.hpp"
 #include "likelihood/prior.hpp"
 
 namespace bayesgmm {
 
-// What is maximised: a structure, and what keeps its covariances from collapsing.
+// What is maximised: a structure, what keeps its covariances from collapsing, and what is held.
 struct Model {
     Structure structure;
     ConstVector ridge;  // (D,), or none: a variance to add to every component's
     std::optional<Prior> prior;
+    std::optional<Held> held;
+    bool contaminated = false;  // Gaussians are pairs
 };
 
 struct StopRule {
@@ -64,10 +72,15 @@ class EM {
 public:
     // theta: the start, and the end. sums: those of the E-step at theta.
     EM(const Rows &rows, const Model &model, Parameters<Axes> theta, Sums<Axes> sums, Index threads)
-        : model_(model), k_(theta.k), d_(theta.d), theta_(theta), sums_(sums),
-          has_noise_(!rows.known.noise.empty()), passes_(rows, k_, threads), mixture_(k_, d_),
-          history_(k_, d_), image_all_(theta.all.size()), trial_all_(theta.all.size()),
-          trial_sums_(sums.all.size()), pseudo_counts_(k_) {
+        : model_(model), k_(theta.k), d_(theta.d), n_components_(model.contaminated ? k_ / 2 : k_),
+          theta_(theta), sums_(sums), has_noise_(!rows.known.noise.empty()),
+          passes_(rows, k_, threads), mixture_(k_, d_), history_(k_, d_),
+          image_all_(theta.all.size()), trial_all_(theta.all.size()), trial_sums_(sums.all.size()),
+          pseudo_counts_(n_components_) {
+        if (model.contaminated) {
+            tied_ = Numbers(Sums<Axes>::size(n_components_, d_));
+            masses_ = Numbers(n_components_);
+        }
         image_ = {image_all_, k_, d_};
         trial_ = {trial_all_, k_, d_};
         if (!model.prior) return;
@@ -118,13 +131,13 @@ private:
     // Where the iterations of an M-step begin that is to be no worse than theta: at theta's own
     // volumes and axes. Those that go on to their end find the volumes from nothing.
     MStepState state_at_theta(bool exact) {
-        MStepState state = initial_state(model_.structure, k_, d_);
+        MStepState state = initial_state(model_.structure, n_components_, d_);
         for (Index c = 0; c < state.log_volumes.size() && !exact; ++c)
             for (Index j = 0; j < d_; ++j)
                 state.log_volumes[c] -=
                     2.0 * std::log(pivot(mixture_.factors[c], j)) / static_cast<double>(d_);
         if constexpr (Axes == 3) {
-            if (model_.structure.has_common_axes()) begin_common_axes(theta_.covariances(), state);
+            if (model_.structure.has_common_axes()) begin_common_axes(of_components(theta_), state);
         }
         return state;
     }
@@ -150,7 +163,8 @@ private:
     }
 
     void observe(double enough) {
-        Numbers counts = pseudo_counts_;
+        Numbers counts(k_);
+        if (model_.prior) assign(counts, pseudo_counts_);
         accumulate(counts, sums_.counts());
         history_.observe(theta_, image_, counts, mixture_);
         remaining = history_.remaining(enough);
@@ -206,54 +220,130 @@ private:
             if (!(weights[c] > 0.0)) return c + 1;
         if (has_noise_ && !(sum(weights) < 1.0)) return 1;
         // A combination of many steps sums to 1 but for their rounding, which n rows would multiply.
-        if (!has_noise_) scale(weights, 1.0 / sum(weights));
-        if (model_.structure.is_closed_under_mixing()) return 0;
-        const View<double, Axes> covariances = trial_.covariances();
-        auto scatters = zeros_like(covariances);
-        for (Index c = 0; c < k_; ++c)
-            add_scaled(scatters[c].flat(), weights[c], covariances[c].flat());
-        return maximise_covariances<Axes>(model_.structure, weights, scatters, state, EFFORT,
-                                          covariances);
+        if (model_.held)
+            share_rest(*model_.held, theta_.weights(), weights);
+        else if (!has_noise_)
+            scale(weights, 1.0 / sum(weights));
+        const View<double, Axes> covariances = of_components(trial_);
+        Index bad = 0;
+        if (!model_.structure.is_closed_under_mixing() && !holds_covariances()) {
+            auto scatters = zeros_like(covariances);
+            Numbers sizes(n_components_);
+            for (Index c = 0; c < k_; ++c) sizes[c % n_components_] += weights[c];
+            for (Index c = 0; c < n_components_; ++c)
+                add_scaled(scatters[c].flat(), sizes[c], covariances[c].flat());
+            bad = maximise_covariances<Axes>(model_.structure, sizes, scatters, state, EFFORT,
+                                             covariances);
+        }
+        for (Index c = 0; c < n_components_ && model_.contaminated && bad == 0; ++c) {
+            const double weight = weights[c] + weights[c + n_components_];
+            contamination::split(trial_, c, weight, weights[c] / weight);
+            const auto second = trial_.covariances()[c + n_components_];
+            if (!contamination::inflate(trial_, c, second)) bad = c + 1;
+        }
+        return bad;
+    }
+
+    // The covariances of the components: of a pair, that of its first Gaussian.
+    View<double, Axes> of_components(Parameters<Axes> of) const {
+        return of.covariances().part(0, n_components_);
+    }
+
+    // The sums of the components; `masses` are what their means divide by.
+    Sums<Axes> sums_of_components(ConstVector &masses) {
+        if (!model_.contaminated) {
+            masses = sums_.counts();
+            return sums_;
+        }
+        const Sums<Axes> out{tied_, n_components_, d_};
+        contamination::tie(theta_, sums_, out, masses_);
+        masses = masses_;
+        return out;
+    }
+
+    // Second Gaussians of pairs, given their first; 0, or 1 + a component without a covariance.
+    Index complete_pairs(ConstMatrix steps) {
+        auto scatter = zeros_like(theta_.covariances()[0]);
+        for (Index c = 0; c < n_components_; ++c) {
+            const Index twin = c + n_components_;
+            const double n = sums_.counts()[twin], own = sums_.counts()[c];
+            contamination::split(image_, c, image_.weights()[c], own / (own + n));
+            if (n > EPSILON * own) {
+                scatter_about(n, sums_.firsts()[twin], sums_.seconds()[twin], steps[c],
+                              scatter.view());
+                scale(scatter.flat(), 1.0 / n);
+            } else {
+                assign(scatter.flat(), image_.covariances()[c].flat());
+                scale(scatter.flat(), contamination::inflation(theta_, c));
+            }
+            if (!contamination::inflate(image_, c, scatter.view())) return c + 1;
+        }
+        return 0;
     }
 
     // The M-step from theta, into the image. 0, or 1 + the component that it leaves without rows or
     // without a covariance.
     Index m_step(bool exact) {
-        const ConstVector counts = sums_.counts();
+        ConstVector masses;
+        const Sums<Axes> sums = sums_of_components(masses);
+        const ConstVector counts = sums.counts();
         double excess_total = 0.0, least = INFINITE;
         Index fewest = 0;
-        for (Index c = 0; c < k_; ++c) {
+        for (Index c = 0; c < n_components_; ++c) {
             const double excess = model_.prior ? model_.prior->concentration[c] - 1.0 : 0.0;
             excess_total += excess;
             image_.weights()[c] = counts[c] + excess;
+            if (model_.held && model_.held->whole(c)) continue;
             if (counts[c] + excess < least) least = counts[c] + excess, fewest = c;
         }
         if (!(least >= EPSILON * sums_.weight())) return fewest + 1;
-        for (double &weight : image_.weights()) weight /= sums_.weight() + excess_total;
-        Numbers sizes = pseudo_counts_, steps(d_);
+        scale(image_.weights().part(0, n_components_), 1.0 / (sums_.weight() + excess_total));
+        if (model_.held) share_rest(*model_.held, theta_.weights(), image_.weights());
+        Numbers sizes = pseudo_counts_;
+        Table steps(n_components_, d_);
         accumulate(sizes, counts);
-        auto scatters = zeros_like(theta_.covariances());
-        for (Index c = 0; c < k_; ++c) {
-            mean_steps(c, steps);
-            for (Index j = 0; j < d_; ++j) image_.means()(c, j) = theta_.means()(c, j) + steps[j];
-            scatter_about(counts[c], sums_.firsts()[c], sums_.seconds()[c], steps.view(),
+        auto scatters = zeros_like(of_components(theta_));
+        for (Index c = 0; c < n_components_; ++c) {
+            mean_steps(c, masses[c], sums.firsts()[c], steps[c]);
+            for (Index j = 0; j < d_; ++j)
+                image_.means()(c, j) = theta_.means()(c, j) + steps(c, j);
+            scatter_about(masses[c], sums.firsts()[c], sums.seconds()[c], steps.view()[c],
                           scatters[c]);
             // N_k times the ridge: for most structures as good as adding it to the covariances.
             for (Index j = 0; j < model_.ridge.size(); ++j)
                 pivot(scatters[c], j) += counts[c] * model_.ridge[j];
         }
         if (model_.prior) add_pseudo_scatter(scatters);
-        if (exact) state_ = state_at_theta(exact);
-        const int effort = exact ? 0 : trace.size() > 1 ? EFFORT : FIRST_EFFORT;
-        return maximise_covariances<Axes>(model_.structure, sizes, scatters, state_, effort,
-                                          image_.covariances());
+        const Index bad = maximise_free_covariances(sizes, scatters, exact);
+        return bad > 0 || !model_.contaminated ? bad : complete_pairs(steps);
+    }
+
+    bool holds_covariances() const { return model_.held && Held::all(model_.held->covariances); }
+
+    // The covariances' part of the M-step. Components of which some are held share nothing.
+    Index maximise_free_covariances(Vector sizes, View<double, Axes> scatters, bool exact) {
+        const View<double, Axes> covariances = of_components(image_);
+        const auto put = [&](View<double, Axes> to) {
+            for (Index c = 0; model_.held && c < k_; ++c)
+                if (model_.held->covariances[c])
+                    assign(to[c].flat(), theta_.covariances()[c].flat()), sizes[c] = 1.0;
+        };
+        Index bad = 0;
+        if (!holds_covariances()) {
+            put(scatters);
+            if (exact) state_ = state_at_theta(exact);
+            const int effort = exact ? 0 : trace.size() > 1 ? EFFORT : FIRST_EFFORT;
+            bad = maximise_covariances<Axes>(model_.structure, sizes, scatters, state_, effort,
+                                             covariances);
+        }
+        put(covariances);
+        return bad;
     }
 
     // Steps to the mean that maximises the (penalised) expected log-likelihood given covariances:
     // A / N, or (N Sigma^-1 + S^-1) step = Sigma^-1 A + S^-1 (m - mu) under a prior N(m, S).
-    void mean_steps(Index c, Vector out) {
-        const ConstVector a = sums_.firsts()[c];
-        const double n = sums_.counts()[c];
+    void mean_steps(Index c, double n, ConstVector a, Vector out) {
+        if (model_.held && model_.held->has_means(c)) return free_mean_steps(c, out);
         if (!model_.prior) {
             for (Index j = 0; j < d_; ++j) out[j] = a[j] / n;
             return;
@@ -280,6 +370,35 @@ private:
         multiply(lower.view(), out);
     }
 
+    // The same where entries h of the mean are held: step_h = 0, and over the free ones f
+    // (N Sigma^-1 + S^-1)_ff step_f = (Sigma^-1 A + S^-1 (m - mu))_f. Without a prior that is
+    // A_f / N + P_ff^-1 P_fh A_h / N with P = Sigma^-1.
+    void free_mean_steps(Index c, Vector out) {
+        const auto factor = mixture_.factors[c];
+        auto system = zeros_like(theta_.covariances()[c]);
+        add_gram(sums_.counts()[c], factor, system.view());
+        assign(out, sums_.firsts()[c]);
+        multiply(factor, out);
+        multiply_transposed(factor, out);
+        for (Index j = 0; j < d_ && model_.prior; ++j) {
+            const Prior &prior = *model_.prior;
+            const double precision = prior.precision(c, j) * prior.precision(c, j);
+            pivot(system.view(), j) += precision;
+            out[j] += precision * (prior.location(c, j) - theta_.means()(c, j));
+        }
+        mirror(system.view());
+        for (Index j = 0; j < d_; ++j) {
+            if (!model_.held->means(c, j)) continue;
+            for (Index i = 0; i < d_; ++i)
+                if constexpr (Axes == 3) system(i, j) = system(j, i) = 0.0;
+            pivot(system.view(), j) = 1.0;
+            out[j] = 0.0;
+        }
+        cholesky(system, system);
+        solve_lower(system.view(), out);
+        solve_upper_of_lower(system.view(), out);
+    }
+
     // Copies of the covariances' prior for each component: groups / K, or 1 / D of it where all
     // features share a variance.
     double copies(const Prior &prior) const {
@@ -300,7 +419,7 @@ private:
     }
 
     const Model &model_;
-    const Index k_, d_;
+    const Index k_, d_, n_components_;  // k_ Gaussians
     Parameters<Axes> theta_;
     Sums<Axes> sums_;
     const bool has_noise_;  // whose weight is what the components' leave of 1
@@ -308,6 +427,7 @@ private:
     Gaussians<Axes> mixture_;  // theta's, factored, between E-steps
     Acceleration<Axes> history_;
     Numbers image_all_, trial_all_, trial_sums_;
+    Numbers tied_, masses_;       // of pairs as components
     Numbers pseudo_counts_;       // rows that the covariances' prior counts for, (K,)
     Owned<double, Axes> scales_;  // its scales, given or expected, of each group
     Parameters<Axes> image_, trial_;

@@ -3,7 +3,7 @@
 // Until the end of the pass they are in coordinates in which each component is standard.
 #pragma once
 
-#include "likelihood/partial_rows.hpp"
+#include "likelihood/narrow_parts.hpp"
 
 namespace bayesgmm {
 
@@ -131,6 +131,13 @@ private:
 
     void add_in_lanes(Index first, Index last) {
         if (first == last) return;
+        switch (d_) {
+            case 1: return add_narrow<1>(first, last);
+            case 2: return add_narrow<2>(first, last);
+            case 3: return add_narrow<3>(first, last);
+            case 4: return add_narrow<4>(first, last);
+            default: break;
+        }
         LaneRows lanes(rows_, k_);
         Table joint(rows_.known.n_densities(k_), LANES);
         for (Index start = first; start < last; start += LANES) {
@@ -148,6 +155,23 @@ private:
             out_.log_likelihood() += sum_of_lanes(v * (largest + log_positive(total)));
             count_rows(weights, count);
             for (Index c = 0; c < k_; ++c) add_lanes(lanes, c, load(&joint(c, 0)));
+        }
+    }
+
+    template <int D>
+    void add_narrow(Index first, Index last) {
+        NarrowParts<D> parts(rows_, of_, mixture_.means.view(), log_weights_,
+                             mixture_.log_noise_weight);
+        out_.log_likelihood() += parts.add(first, last);
+        count_rows(weights_of(first, last), last - first);
+        for (Index c = 0; c < k_; ++c) {
+            out_.counts()[c] += parts.count(c);
+            for (Index i = 0; i < D; ++i) {
+                out_.firsts()(c, i) += parts.first(c, i);
+                const Vector row = row_of(out_.seconds()[c], i);
+                const Index from = i + 1 - row.size();
+                for (Index j = 0; j < row.size(); ++j) row[j] += parts.second(c, i, from + j);
+            }
         }
     }
 

@@ -128,8 +128,9 @@ def _of_noise(inputs: Inputs) -> list[str]:
 def _noise_table(inputs: Inputs, noise: Noise) -> Table:
     """Weight of the noise, and the rows that it is expected to have."""
     errors = inputs.standard_errors[0]
+    unknown = "weight[noise]", (noise.weight, None)
     rows: list[Row] = [
-        ("weight", estimate(noise.weight, None if errors is None else errors.noise_weight)),
+        ("weight", estimate(*({} if errors is None else errors.extras).get(*unknown))),
         ("expected rows", fixed(float(inputs.outlying.sum()), 1)),
     ]
     note = "Noise is uniform over the box of the smallest and largest values of the fitted rows."
