@@ -1,5 +1,6 @@
 from . import errors as errors
 from . import likelihood as likelihood
+from .classification.classifier import GaussianMixtureClassifier as GaussianMixtureClassifier
 from .covariance.structures import Structure as Structure
 from .covariance.structures import structures as structures
 from .datasets.load import Dataset as Dataset
@@ -69,6 +70,7 @@ __all__ = [
     "Fault",
     "Gamma",
     "GaussianMixture",
+    "GaussianMixtureClassifier",
     "HighestDensityRegion",
     "InverseGamma",
     "InverseWishart",

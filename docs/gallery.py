@@ -6,18 +6,24 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 HERE = Path(__file__).parent
+# A block of Python, and below it its picture: its text, and a file named after the API's name.
+_PICTURES = re.compile(
+    r"^```python\n(.*?)^```\n\n!\[([^]]+)\]\(gallery/(\w+)\.png\)$", re.DOTALL | re.MULTILINE
+)
 
 
-def main() -> None:
-    """Write docs/gallery/0.png, 1.png, ..., one for each block of Python."""
+def main() -> dict[str, str]:
+    """Write docs/gallery/NAME.png for each block; return the text of each name's picture."""
     plt.switch_backend("agg")
     folder = HERE / "gallery"
     folder.mkdir(exist_ok=True)
-    text = (HERE / "gallery.md").read_text("utf-8")
-    for i, block in enumerate(re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)):
-        exec(compile(block, f"gallery.md, block {i}", "exec"), {})
-        plt.gcf().savefig(folder / f"{i}.png", dpi=90, bbox_inches="tight")
+    pictures = {}
+    for code, text, name in _PICTURES.findall((HERE / "gallery.md").read_text("utf-8")):
+        exec(compile(code, f"gallery.md, {name}", "exec"), {})
+        plt.gcf().savefig(folder / f"{name}.png", dpi=90, bbox_inches="tight")
         plt.close("all")
+        pictures[name] = text
+    return pictures
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """Examples in docs and docstrings run as they stand, and print what they say."""
 
+import ast
 import contextlib
 import doctest
 import importlib
+import inspect
 import io
 import re
 from pathlib import Path
@@ -48,6 +50,15 @@ MODULES = sorted(
     if ">>> " in path.read_text(encoding="utf-8")
 )
 
+NAMES = {
+    name: getattr(room, name)
+    for room in (bayesgmm, bayesgmm.likelihood)
+    for name in room.__all__
+    if name not in ("__version__", "errors", "likelihood")
+}
+# Methods for other rooms, which check rows or look up what a fit knows of its own.
+CHECKS = {"check_observed", "check_rows", "errors_of", "weights_of"}
+
 
 @pytest.mark.parametrize("name", BLOCKS)
 def test_an_example_of_the_docs_runs_and_prints_what_it_says(name):
@@ -60,12 +71,30 @@ def test_an_example_of_the_docs_runs_and_prints_what_it_says(name):
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_examples_of_docstrings(name):
+def test_examples_of_docstrings(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # some write files
     failures, examples = doctest.testmod(
-        importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE
+        importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
     )
+    plt.close("all")
     assert examples > 0
     assert failures == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_public_name_has_an_example(name):
+    assert "\n>>> " in inspect.getdoc(NAMES[name])
+
+
+@pytest.mark.parametrize("kind", [bayesgmm.GaussianMixture, bayesgmm.Mixture])
+def test_methods_have_examples(kind):
+    methods = {name: each for name, each in vars(kind).items() if inspect.isfunction(each)}
+    lacking = {
+        name
+        for name, each in methods.items()
+        if not name.startswith("_") and "\n>>> " not in inspect.getdoc(each)
+    }
+    assert lacking <= CHECKS
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +108,7 @@ def analysis():
         "bayesgmm": bayesgmm,
         "X": X,
         "x": X,
+        "y": fit.predict(X),
         "df": pd.DataFrame(X),
         "fit": fit,
         "gm": fit,
@@ -118,5 +148,27 @@ def test_every_public_name_has_a_page():
     api = (Path(__file__).parents[1] / "docs" / "api.md").read_text("utf-8")
     listed = re.findall(r"^   (\w+)$", api, re.MULTILINE)
     assert len(listed) == len(set(listed))
-    names = {*bayesgmm.__all__, *bayesgmm.likelihood.__all__}
-    assert names - {"__version__", "errors", "likelihood"} == set(listed)
+    assert set(NAMES) == set(listed)
+
+
+def test_every_plot_has_a_picture():
+    pictures = set(
+        re.findall(r"\]\(gallery/(\w+)\.png\)", (DOCS[0].parent / "gallery.md").read_text("utf-8"))
+    )
+    assert pictures == {name for name in NAMES if name.startswith("plot_")} | {"GaussianMixture"}
+
+
+def test_names_of_pages_differ_by_more_than_case():
+    conf = ast.parse((DOCS[0].parent / "conf.py").read_text("utf-8"))
+    (renamed,) = (
+        ast.literal_eval(each.value)
+        for each in conf.body
+        if isinstance(each, ast.Assign) and each.targets[0].id == "autosummary_filename_map"
+    )
+    pages = [
+        f"bayesgmm.likelihood.{name}" if name in bayesgmm.likelihood.__all__ else f"bayesgmm.{name}"
+        for name in NAMES
+    ]
+    assert set(renamed) <= set(pages)
+    files = {renamed.get(page, page).casefold() for page in pages}
+    assert len(files) == len(pages)

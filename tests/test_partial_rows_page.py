@@ -98,7 +98,7 @@ def parameters_of(call):
 
 def with_structure(call, code):
     """The call with a structure of its own, if it has one; else its fit has it."""
-    if call.startswith("GaussianMixture("):
+    if call.startswith("GaussianMixture"):
         return call.replace("(2", f"(2, covariance_type={code!r}", 1)
     call = call.replace(', "full"', "")
     if "covariance_type" in parameters_of(call):

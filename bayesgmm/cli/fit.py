@@ -12,14 +12,15 @@ from bayesgmm.cli.options import (
     components_option,
     covariance_option,
     data_options,
+    equal_weights_option,
     known_option,
     noise_option,
     result_options,
     weights_option,
 )
 from bayesgmm.cli.output import (
-    NO_NOISE_IN_FILES,
     Results,
+    document,
     heard_warnings,
     json_text,
     noise_fields,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 @known_option
 @components_option
 @covariance_option
+@equal_weights_option
 @noise_option
 @click.option(
     "--order-by",
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
 def fit(
     components: int,
     covariance: str,
+    equal_weights: bool,
     noise: bool,
     order_by: str | None,
     memberships: Path | None,
@@ -74,8 +77,6 @@ def fit(
     from bayesgmm.data.file_access import check_target
     from bayesgmm.display import stages
 
-    if noise and results.output is not None:
-        raise click.UsageError(NO_NOISE_IN_FILES)
     results.check_target()
     if memberships is not None:
         check_target(memberships, force=results.force)
@@ -86,6 +87,7 @@ def fit(
             model = bayesgmm.GaussianMixture(
                 components,
                 covariance_type=covariance,
+                equal_weights=equal_weights,
                 noise_component=noise,
                 random_state=seed,
                 order_by=order_by or ("means" if rows.known is None else None),
@@ -104,7 +106,7 @@ def fit(
                 f"\n\nKnown groups and components: {table.agreement:.2%} of rows agree, adjusted "
                 f"Rand index {table.adjusted_rand_index:.4f}\n{table}"
             )
-    results.write(text, "The mixture was", lambda: model.mixture_.to_json().encode() + b"\n")
+    results.write(text, *document(model))
     if memberships is not None:
         content, quiet = memberships_csv(rows, model), results.quiet
         write_file(memberships, content, "The memberships were", force=results.force, quiet=quiet)
@@ -141,6 +143,7 @@ def _fields(
         "covariance_type": structure.name,
         "covariance_code": structure.code,
         "covariance_words": structure.words,
+        "equal_weights": model.equal_weights,
         "seed": seed,
         "log_likelihood": model.log_likelihood_,
         "n_parameters": model.n_parameters_,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bayesgmm.data.tables import ChosenColumns, Table
     from bayesgmm.data.validation import Data
 
+type Model = bayesgmm.Mixture | bayesgmm.GaussianMixture | bayesgmm.GaussianMixtureClassifier
 type Choice = Callable[["Table"], list[str] | None]
 
 
@@ -276,12 +277,38 @@ def _notes_on_marks(table: "Table", chosen: Sequence[int]) -> list[str]:
     ]
 
 
-def read_mixture(path: str) -> "bayesgmm.Mixture":
-    """Read a mixture from a file of `fit -o`; "-" is standard input."""
-    from bayesgmm.data.json_document import LARGEST
+def read_model(path: str) -> Model:
+    """Read a mixture or a fitted estimator from a file of JSON; "-" is standard input."""
+    from bayesgmm.data.json_document import LARGEST, parse_document, read_text
     from bayesgmm.data.table_files import open_binary
 
     if path != "-":
-        return bayesgmm.Mixture.from_json(Path(path))
-    with open_binary(path) as (_, file):
-        return bayesgmm.Mixture.from_json(file.read(LARGEST + 1))
+        text = read_text(Path(path))
+    else:
+        with open_binary(path) as (_, file):
+            text = read_text(file.read(LARGEST + 1))
+    document = parse_document(text)
+    if document.get("schema") != "bayesgmm.estimator":
+        return bayesgmm.Mixture.from_json(text)
+    if document.get("estimator") == "GaussianMixtureClassifier":
+        return bayesgmm.GaussianMixtureClassifier.from_json(text)
+    return bayesgmm.GaussianMixture.from_json(text)
+
+
+def read_mixture(path: str) -> "bayesgmm.Mixture":
+    """Read a mixture, or that of a fitted estimator, as `read_model` does.
+
+    Raises
+    ------
+    InputError
+        If the fit has noise or outliers, which its mixture lacks.
+    """
+    model = read_model(path)
+    if isinstance(model, bayesgmm.Mixture):
+        return model
+    if any(getattr(model, name, None) is not None for name in ("noise_", "contamination_")):
+        raise bayesgmm.errors.InputError(
+            f"The model in {printable(path)} has noise or outliers beside its components. Give a "
+            "mixture without."
+        )
+    return model.mixture_

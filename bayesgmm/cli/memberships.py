@@ -1,31 +1,40 @@
-"""Rows with the probabilities of their components, as CSV."""
+"""Rows with the probabilities of their components or classes, as CSV."""
+
+from collections.abc import Sequence
 
 import bayesgmm
-from bayesgmm.cli.input_rows import Rows
+from bayesgmm.cli.input_rows import Model, Rows
 
 
-def memberships_csv(rows: Rows, model: "bayesgmm.Mixture | bayesgmm.GaussianMixture") -> bytes:
+def memberships_csv(rows: Rows, model: Model) -> bytes:
     """Return all columns of the source, then component, probability and those of all components.
 
-    With noise, its probability is the last column, and its rows have component -1.
+    Of a classifier, they are the class and its probability, and those of all classes. With noise,
+    rows of noise have component -1, and the probability of an outlier is the last column.
     """
     import numpy as np
 
     from bayesgmm.data.csv_files import extended_csv
     from bayesgmm.likelihood.responsibilities import membership
 
-    noise = None if isinstance(model, bayesgmm.Mixture) else model.noise_
-    mixture = model if isinstance(model, bayesgmm.Mixture) else model.mixture_
-    probabilities = membership(rows.X, mixture, noise)[1]
-    components, largest = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    outlier = np.maximum(1.0 - probabilities.sum(axis=1), 0.0)
-    if noise is not None:
-        components[outlier > largest] = -1
-        largest = np.maximum(largest, outlier)
+    kind, outlier = "component", None
+    if isinstance(model, bayesgmm.Mixture):
+        probabilities = membership(rows.X, model)[1]
+        most_probable = probabilities.argmax(axis=1)
+    else:
+        x = rows.X._replace(feature_names=model.mixture_.feature_names)
+        probabilities, most_probable = model.predict_proba(x), model.predict(x)
+    largest = probabilities.max(axis=1)
+    names: Sequence[object] = range(probabilities.shape[1])
+    if isinstance(model, bayesgmm.GaussianMixtureClassifier):
+        kind, names = "class", model.classes_.tolist()
+    elif isinstance(model, bayesgmm.GaussianMixture) and (model.noise_ or model.contamination_):
+        outlier = model.outlier_proba(x)
+        largest = largest if model.noise_ is None else np.maximum(largest, outlier)
     added = {
-        "component": components,
+        kind: most_probable,
         "probability": largest,
-        **{f"probability_{k}": each for k, each in enumerate(probabilities.T)},
-        **({} if noise is None else {"outlier": outlier}),
+        **{f"probability_{k}": each for k, each in zip(names, probabilities.T, strict=True)},
+        **({} if outlier is None else {"outlier": outlier}),
     }
     return extended_csv(rows.table, rows.kept, list(added), list(added.values())).encode()

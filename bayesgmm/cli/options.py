@@ -142,6 +142,11 @@ weights_option = click.option(
 )
 
 
+equal_weights_option = click.option(
+    "--equal-weights", is_flag=True, help="Hold the weights of all components equal."
+)
+
+
 def data_options(command: Any) -> Any:
     """Add the argument DATA and the options for reading it: the arguments of `read_rows`."""
     labels = "Column of known groups: compared, not fitted."

@@ -17,11 +17,6 @@ if TYPE_CHECKING:
     from bayesgmm.mixture.noise import Noise
 
 STANDARD_OUTPUT = Path("/dev/stdout")
-# A file that lacked the noise would give other probabilities.
-NO_NOISE_IN_FILES = (
-    "The file of -o holds a mixture, and no noise. Leave out -o: --json has all numbers, and "
-    "`fit --memberships` the probabilities of the rows."
-)
 
 
 class Results(NamedTuple):
@@ -73,6 +68,15 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def document(model: "bayesgmm.GaussianMixture", kind: str = "") -> tuple[str, Callable[[], bytes]]:
+    """Return the name and content of a file for `predict`: the mixture, or the fit if it has noise.
+
+    A mixture without the noise would give other probabilities.
+    """
+    what, source = ("mixture", model.mixture_) if model.noise_ is None else ("fit", model)
+    return f"The {kind}{what} was", lambda: source.to_json().encode() + b"\n"
 
 
 def noise_fields(noise: "Noise", size: int | None = None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`bayesgmm predict`: the component of each row, by a mixture that was fitted before."""
+"""`bayesgmm predict`: the component or class of each row, by a model that was fitted before."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import bayesgmm
-from bayesgmm.cli.input_rows import read_mixture, read_rows
+from bayesgmm.cli.input_rows import read_model, read_rows
 from bayesgmm.cli.memberships import memberships_csv
 from bayesgmm.cli.options import force_option, output_option, quiet_option, reading_options
 from bayesgmm.cli.output import STANDARD_OUTPUT, write_file
@@ -31,6 +31,9 @@ def predict(
 ) -> None:
     r"""Write DATA with the component of each row under MODEL, a file that `fit -o` wrote.
 
+    MODEL may also be a file that `to_json` of a Mixture, GaussianMixture or
+    GaussianMixtureClassifier wrote; of the last, classes take the place of components.
+
     The columns of DATA are written as they are, followed by the most probable component, its
     probability, and the probability of each component. Columns are matched with those of MODEL by
     name; --columns gives them, in the order of MODEL, where DATA has no names.
@@ -47,7 +50,8 @@ def predict(
         raise click.UsageError("Standard input is read once: use - for MODEL or DATA alone.")
     if output is not None:
         check_target(output, force=force)
-    mixture = read_mixture(model)
+    fitted = read_model(model)
+    mixture = fitted if isinstance(fitted, bayesgmm.Mixture) else fitted.mixture_
     to_file = output is not None and output != STANDARD_OUTPUT
     with stages(to_file and not quiet) as stage:
         with stage("Reading the rows"):
@@ -61,7 +65,7 @@ def predict(
             )
         with stage("Computing the memberships"):
             mixture.check_observed(rows.X)
-            content = memberships_csv(rows, mixture)
+            content = memberships_csv(rows, fitted)
     if output is None or output == STANDARD_OUTPUT:
         click.echo(content, nl=False)
         return

@@ -9,14 +9,15 @@ from bayesgmm.cli.input_rows import read_rows
 from bayesgmm.cli.options import (
     count_option,
     data_options,
+    equal_weights_option,
     noise_option,
     result_options,
     split,
     weights_option,
 )
 from bayesgmm.cli.output import (
-    NO_NOISE_IN_FILES,
     Results,
+    document,
     heard_warnings,
     json_text,
     noise_fields,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Criterion of the ranking; cv is the log-likelihood of held-out rows.",
 )
+@equal_weights_option
 @count_option("--top", default=5, what="Number of models to print.")
 @result_options("Seed of the starts and folds.", "Also write the best mixture, as JSON.")
 def select(
@@ -57,6 +59,7 @@ def select(
     noise: bool,
     structures: list[str] | None,
     criterion: str,
+    equal_weights: bool,
     top: int,
     seed: int,
     results: Results,
@@ -76,8 +79,6 @@ def select(
         raise click.UsageError(
             f"--min-components {min_components} is more than --max-components {max_components}."
         )
-    if noise and results.output is not None:
-        raise click.UsageError(NO_NOISE_IN_FILES)
     from bayesgmm.display import stages
 
     results.check_target()
@@ -90,6 +91,7 @@ def select(
                 range(min_components, max_components + 1),
                 "all" if structures is None else structures,
                 criterion=criterion,
+                equal_weights=equal_weights,
                 sample_weight=rows.weights,
                 noise_component=noise,
                 rng=seed,
@@ -99,9 +101,7 @@ def select(
         text = json_text("selection", rows.name, _fields(found, seed), heard)
     else:
         text = f"Data: {rows.name}\n\n{found.summary(top)}"
-    results.write(
-        text, "The best mixture was", lambda: found.best.mixture_.to_json().encode() + b"\n"
-    )
+    results.write(text, *document(found.best, "best "))
     if found.interrupted:
         raise KeyboardInterrupt
 
@@ -112,6 +112,7 @@ def _fields(found: "Selection", seed: int) -> dict[str, Any]:
     return {
         "n_rows": found.n_rows,
         "criterion": found.criterion,
+        "equal_weights": found.best.equal_weights,
         "seed": seed,
         "interrupted": found.interrupted,
         "models": found.table.to_dict("records"),

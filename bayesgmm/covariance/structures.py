@@ -41,6 +41,13 @@ class Structure:
         The meaning of the code, for summaries.
     scikit_name : str or None
         scikit-learn's name, if it has one.
+
+    Examples
+    --------
+    >>> from bayesgmm import structures
+    >>> full = structures()[0]
+    >>> full.code, full.scikit_name, full.n_parameters(n_components=3, n_features=4)
+    ('VVV', 'full', 44)
     """
 
     code: str
@@ -186,7 +193,14 @@ type CovarianceType = CovarianceWord | str | Structure
 
 
 def structures() -> tuple[Structure, ...]:
-    """All fourteen structures, the least constrained first."""
+    """All fourteen structures, the least constrained first.
+
+    Examples
+    --------
+    >>> from bayesgmm import structures
+    >>> [each.code for each in structures() if each.diagonal]
+    ['VVI', 'EVI', 'VEI', 'EEI', 'VII', 'EII']
+    """
     return _STRUCTURES
 
 

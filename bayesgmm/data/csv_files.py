@@ -233,7 +233,13 @@ def extended_csv(
     """
     delimiter, decimal = table.marks
     cells = table.cells or [words(column) for column in table.columns]
-    added = [[_cell(each).replace(".", decimal) for each in column.tolist()] for column in columns]
+    added = [
+        [
+            _cell(each) if isinstance(each, str) else _cell(each).replace(".", decimal)
+            for each in column.tolist()
+        ]
+        for column in columns
+    ]
     buffer = io.StringIO()
     writer = csv.writer(buffer, delimiter=delimiter, lineterminator="\n")
     writer.writerow(unique_names([*column_names(table.names, len(cells)), *names]) or ())

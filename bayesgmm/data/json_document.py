@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bayesgmm.data.file_access import as_path, opened, write_atomically
-from bayesgmm.errors import InvalidParameterError, ModelFormatError
+from bayesgmm.errors import InputError, InvalidParameterError, ModelFormatError
 
 LARGEST = 64 * 2**20  # bytes
 _ENVELOPE = ("schema", "version", "checksum")
@@ -16,11 +16,22 @@ _ENVELOPE = ("schema", "version", "checksum")
 def dump_document(schema: str, version: int, fields: dict[str, Any]) -> str:
     """Return the JSON text of ``fields`` with the schema's name, its version and a checksum.
 
-    Array are written by ``repr``, so that they are read back to the last bit.
+    Floats are written by ``repr``, so that they are read back to the last bit.
+
+    Raises
+    ------
+    InputError
+        If the text is longer than what is read.
     """
     document = {"schema": schema, "version": version, **fields}
     document["checksum"] = _checksum(document)
-    return json.dumps(document, allow_nan=False)
+    text = json.dumps(document, allow_nan=False)
+    if len(text) > LARGEST:
+        raise InputError(
+            f"The model takes {len(text) / 2**20:.0f} MB as JSON, and files of more than "
+            f"{LARGEST // 2**20} MB are not read."
+        )
+    return text
 
 
 def write_document(path: str | os.PathLike[str], text: str) -> None:
@@ -71,13 +82,13 @@ def read_text(source: str | bytes | os.PathLike[str]) -> str:
         return _decode(file.read(LARGEST + 1))
 
 
-def load_document(text: str, schema: str, version: int, fields: set[str]) -> dict[str, Any]:
-    """Return the fields of a document after checking its schema, version, names and checksum.
+def parse_document(text: str) -> dict[str, Any]:
+    """Return the object that a JSON text is, unchecked.
 
     Raises
     ------
     ModelFormatError
-        If anything differs from the output of ``dump_document``.
+        If the text is not JSON, or another value than an object.
     """
     try:
         document = json.loads(
@@ -87,8 +98,24 @@ def load_document(text: str, schema: str, version: int, fields: set[str]) -> dic
         raise ModelFormatError("The model is not valid: it is nested too deeply.") from None
     except ValueError as error:
         raise ModelFormatError(f"The model is not valid JSON: {error}") from error
-    if not isinstance(document, dict) or document.get("schema") != schema:
-        raise ModelFormatError(f"The model is not of the schema {schema!r}.")
+    if not isinstance(document, dict):
+        raise ModelFormatError("The model is not a JSON object.")
+    return document
+
+
+def load_document(text: str, schema: str, version: int, fields: set[str]) -> dict[str, Any]:
+    """Return the fields of a document after checking its schema, version, names and checksum.
+
+    Raises
+    ------
+    ModelFormatError
+        If anything differs from the output of ``dump_document``.
+    """
+    document = parse_document(text)
+    if document.get("schema") != schema:
+        raise ModelFormatError(
+            f"The model is not of the schema {schema!r}, but of {document.get('schema')!r:.80}."
+        )
     found = document.get("version")
     if type(found) is not int or found < 1:
         raise ModelFormatError(f"The model's version must be a positive integer, not {found!r:.80}")

@@ -27,6 +27,13 @@ class Dataset(Result):
         The group that each row is known to come from.
     source : str
         Publication, units and variant of the data.
+
+    Examples
+    --------
+    >>> from bayesgmm import load_dataset
+    >>> iris = load_dataset("iris")
+    >>> iris.X.shape, iris.feature_names[0], str(iris.labels[0])
+    ((150, 4), 'sepal_length', 'setosa')
     """
 
     X: Array
@@ -72,6 +79,13 @@ def load_dataset(name: Literal["faithful", "galaxies", "iris"] | str) -> Dataset
     ------
     InputError
         If the name is unknown; the message lists all, and the nearest.
+
+    Examples
+    --------
+    >>> from bayesgmm import load_dataset
+    >>> faithful = load_dataset("faithful")
+    >>> faithful.feature_names, faithful.X[0].tolist()
+    (('eruptions', 'waiting'), [3.6, 79.0])
     """
     if not isinstance(name, str) or name not in dataset_names():
         raise InputError(unknown_name("data set", name, _SOURCES))

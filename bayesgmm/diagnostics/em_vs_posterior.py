@@ -51,6 +51,20 @@ class Agreement(Result):
         One sentence.
     notes : tuple of str
         What could not be computed, and why.
+
+    Examples
+    --------
+    >>> from bayesgmm import GaussianMixture, compare_engines, load_dataset
+    >>> from bayesgmm import relabel, sample_posterior
+    >>> X = load_dataset("faithful").X
+    >>> fit = GaussianMixture(2, random_state=0).fit(X)
+    >>> agreement = compare_engines(fit, relabel(sample_posterior(X, 2, rng=0)))
+    >>> agreement.table[["em", "posterior_mean"]].head(3).round(1)
+                  em  posterior_mean
+    parameter
+    weight[0]    0.4             0.4
+    weight[1]    0.6             0.6
+    mean[0, x0]  2.0             2.0
     """
 
     table: pd.DataFrame
@@ -92,6 +106,16 @@ def compare_engines(
         If the posterior's labels switch, it has another size than the fit, X are other rows than
         those of the posterior or of the fit, or `em` is None and the posterior does not include
         EM's estimate.
+
+    Examples
+    --------
+    >>> from bayesgmm import GaussianMixture, compare_engines, load_dataset
+    >>> from bayesgmm import relabel, sample_posterior
+    >>> X = load_dataset("faithful").X
+    >>> fit = GaussianMixture(2, random_state=0).fit(X)
+    >>> agreement = compare_engines(fit, relabel(sample_posterior(X, 2, rng=0)))
+    >>> print(agreement.verdict)
+    EM and the posterior agree within one posterior standard deviation: ...
     """
     prob = check_probability("prob", prob)
     mixture = _stored_estimate(posterior) if em is None else point_estimate("em", em)[0]

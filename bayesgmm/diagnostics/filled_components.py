@@ -52,9 +52,10 @@ def filled_components(
     --------
     >>> from bayesgmm import Priors, filled_components, load_dataset, sample_posterior
     >>> sparse = Priors(concentration=0.01)
-    >>> x = load_dataset("faithful").X
-    >>> posterior = sample_posterior(x, 5, priors=sparse, rng=1)  # doctest: +SKIP
-    >>> filled_components(posterior, rng=2)  # doctest: +SKIP
+    >>> X = load_dataset("faithful").X
+    >>> posterior = sample_posterior(X, 3, priors=sparse, draws=200, rng=1)
+    >>> filled_components(posterior, rng=2).columns.tolist()
+    ['probability', 'mcse']
     """
     draws = read_draws(posterior, variables)
     rows, generator = read_rows(posterior, draws.n_features, X), check_rng(rng)

@@ -41,8 +41,9 @@ class Recovery(Result):
     table : DataFrame
         A row for each weight, mean, standard deviation and correlation of the truth, with the
         truth's labels: truth, estimate, error (estimate minus truth), spread (standard error or
-        posterior standard deviation), lower, upper, covered, z (error / spread). NaN for components
-        without a counterpart. `attrs` give the probability and the kind of the intervals.
+        posterior standard deviation), lower, upper, covered, z (error / spread, NaN for a spread
+        of 0). NaN for components without a counterpart. `attrs` give the probability and the kind
+        of the intervals.
     whole : DataFrame
         Index: quantity; columns value and error (Monte Carlo standard error; NaN if the value is
         not random). KL divergence of the fitted density from the true one (nats), their Hellinger
@@ -52,6 +53,20 @@ class Recovery(Result):
         The component of the fit matched to each true component; -1 for none.
     notes : tuple of str
         What could not be compared, and why.
+
+    Examples
+    --------
+    >>> from bayesgmm import GaussianMixture, recovery, scenario, simulate
+    >>> drawn = simulate(scenario("blobs"), 800, rng=1)
+    >>> found = recovery(GaussianMixture(4, random_state=0).fit(drawn.X), drawn, rng=0)
+    >>> found.whole.round(3)
+                         value  error
+    quantity
+    KL divergence        0.012  0.001
+    Hellinger distance   0.053  0.005
+    adjusted Rand index  0.944    NaN
+    error rate           0.021  0.005
+    least error rate     0.019  0.001
     """
 
     table: pd.DataFrame
@@ -100,6 +115,18 @@ def recovery(
     Components are matched to true components by assignment on the Hellinger distances of the
     Gaussians. As matching uses the truth, it suits the study of recovery, but not calibration.
     The density of a posterior is that of the posterior means.
+
+    Examples
+    --------
+    >>> from bayesgmm import GaussianMixture, recovery, scenario, simulate
+    >>> truth = scenario("overlapping_ellipses")
+    >>> fit = GaussianMixture(2, random_state=0).fit(simulate(truth, 1000, rng=1).X)
+    >>> found = recovery(fit.standard_errors(), truth, rng=0)
+    >>> found.table.head(2).round(3)
+               truth  estimate  error  spread  lower  upper  covered      z
+    parameter
+    weight[0]    0.5      0.51   0.01   0.027  0.465  0.555     True  0.362
+    weight[1]    0.5      0.49  -0.01   0.027  0.445  0.535     True -0.362
     """
     prob, generator = check_probability("prob", prob), check_rng(rng)
     simulation = truth if isinstance(truth, Simulation) else None
@@ -182,9 +209,8 @@ def _table(found: _Estimate, true: Mixture, order: Indices) -> pd.DataFrame:
         columns[name] = np.where(at < 0, np.nan, values[at])
     table = pd.DataFrame(columns, index=pd.Index(names, name="parameter"))
     table.insert(2, "error", table.estimate - table.truth)
-    # The weight of a single component has an error and a spread of 0.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        table["z"] = table.error / table.spread
+    # Held parameters, and the weight of a single component, have a spread of 0.
+    table["z"] = table.error / table.spread.where(table.spread > 0.0)
     inside = (table.lower <= table.truth) & (table.truth <= table.upper)
     table.insert(6, "covered", inside.astype("boolean").mask(table.lower.isna()))
     return table

@@ -17,7 +17,15 @@ from bayesgmm.data.validation import Data
 from bayesgmm.em.completed_rows import completed, with_means
 from bayesgmm.em.component_order import check_reference, component_order
 from bayesgmm.em.loop import Run, StopRule
-from bayesgmm.em.multistart import Attempt, adapted, attempt, explore, finish, with_outliers
+from bayesgmm.em.multistart import (
+    Attempt,
+    adapted,
+    attempt,
+    explore,
+    finish,
+    with_held,
+    with_outliers,
+)
 from bayesgmm.em.pairs import components, contamination
 from bayesgmm.em.spurious import Degeneracy, Fault
 from bayesgmm.errors import FitError, InputError, InvalidParameterError
@@ -429,7 +437,8 @@ def _run_given(
     sample = Sample(units.to_fit(x), np.ones(len(x)), whole=True, labels=data.labels)
     rule, ratio = _rule(settings), settings.eigenvalue_ratio
     for made in starts:
-        start = with_outliers(adapted(made, sample, objective, numbered=numbered), rows, objective)
+        start = with_held(made, objective) if numbered else adapted(made, sample, objective)
+        start = with_outliers(start, rows, objective)
         found = attempt(rows, objective, start, rule, settings.accelerate, ratio)
         attempts.append(found)
         _say(found, units, settings)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
@@ -110,7 +111,6 @@ def first_run(
     rows: Rows,
     objective: Objective,
     start: Start,
-    sample: Sample,
     fast: bool,
     incumbent: float = -np.inf,
 ) -> Attempt:
@@ -119,10 +119,12 @@ def first_run(
     It ends earlier where it falls behind the incumbent.
     """
     rule = replace(_FIRST, incumbent=incumbent)
-    start = adapted(_by_prior(start, objective) or start, sample, objective)
+    # Known labels number the components; else priors may.
+    numbered = rows.labels is not None
+    start = start if numbered else _by_prior(start, objective) or start
     start = with_outliers(start, rows, objective)
     found = attempt(rows, objective, start, rule, fast, judged=False)
-    if found.run is not None:
+    if found.run is not None and not numbered:
         # Starts have one covariance for all components: its priors count now.
         again = _by_prior(start._replace(parameters=found.run.parameters), objective)
         if again is not None:
@@ -136,23 +138,27 @@ def first_run(
     return replace(found, degeneracy=_judged(run, objective))
 
 
-def adapted(start: Start, sample: Sample, objective: Objective, *, numbered: bool = False) -> Start:
+def adapted(start: Start, sample: Sample, objective: Objective) -> Start:
     """The start with its components numbered as known labels are, and with held values in it.
 
-    Without labels, held values are put into the components that are nearest to them; a start that
-    is `numbered` stays in its order.
+    Without labels, held values are put into the components that are nearest to them.
     """
     held = objective.held
-    if not numbered and sample.labels is not None:
-        start = by_known_labels(sample, start)
-    if held is None:
-        return start
-    parameters = start.parameters
-    if not numbered and sample.labels is None and not held.exchangeable:
+    if sample.labels is not None:
+        return with_held(by_known_labels(sample, start), objective)
+    if held is not None and not held.exchangeable:
         # A singular start has no order.
         with suppress(InvalidParameterError):
-            parameters = parameters.permuted(held.best_order(parameters.mixture()))
-    return start._replace(parameters=Parameters(*held.put_into(*parameters)))
+            order = held.best_order(start.parameters.mixture())
+            start = start._replace(parameters=start.parameters.permuted(order))
+    return with_held(start, objective)
+
+
+def with_held(start: Start, objective: Objective) -> Start:
+    """The start with held values in the components that they are given for."""
+    if objective.held is None:
+        return start
+    return start._replace(parameters=Parameters(*objective.held.put_into(*start.parameters)))
 
 
 def _by_prior(start: Start, objective: Objective) -> Start | None:
@@ -187,17 +193,18 @@ def explore(
     Rinnooy Kan 1987, Mathematical Programming 37, 59-80), or until there are 24 runs, fewer if one
     takes long; in no case fewer than `fewest`. Runs may agree on a lower maximum to which all were
     led: before they suffice, a few split-and-merge moves must not lead higher. One that does is
-    another attempt.
+    another attempt. At last, held values are tried in other components.
     """
     attempts: list[Attempt] = []
     tried: list[Start] = []
     maxima: list[float] = []
     m, d = sample.rows.shape
     least = fewest or 1
-    for start in _with_exchanges(starts, attempts, sample, objective, rng):
+    fresh = _with_exchanges(starts, attempts, sample, objective, rng)
+    for start in (adapted(each, sample, objective) for each in fresh):
         twin = next((i for i, seen in enumerate(tried) if seen.same(start)), None)
         if twin is None:
-            found = first_run(rows, objective, start, sample, fast)
+            found = first_run(rows, objective, start, fast)
         else:
             found = replace(attempts[twin], name=start.name)
         tried.append(start)
@@ -215,7 +222,13 @@ def explore(
             tried.append(start)
             attempts.append(higher)
             maxima.append(higher.value)
-    return attempts
+    return attempts + _renumbered(rows, objective, attempts, fast)
+
+
+def _highest(attempts: list[Attempt]) -> Attempt | None:
+    """The admissible attempt of the highest value."""
+    sound = [each for each in attempts if each.degeneracy is None]
+    return max(sound, key=lambda each: each.value, default=None)
 
 
 def _higher_by_exchange(
@@ -227,18 +240,51 @@ def _higher_by_exchange(
     fast: bool,
 ) -> Attempt | None:
     """The first of a few split-and-merge moves of the best attempt that leads higher."""
-    sound = [each for each in attempts if each.degeneracy is None]
-    best = max(sound, key=lambda each: each.value, default=None)
+    best = _highest(attempts)
     if best is None or best.run is None:
         return None
     for _ in range(_EXCHANGES):
         made = split_and_merge(sample, _without_outliers(best.run, objective), objective, rng)
         if made is None:
             continue
-        found = first_run(rows, objective, made, sample, fast, best.value)
+        found = first_run(rows, objective, adapted(made, sample, objective), fast, best.value)
         if found.degeneracy is None and found.value > best.value + SAME_MAXIMUM:
             return found
     return None
+
+
+def _renumbered(
+    rows: Rows, objective: Objective, attempts: list[Attempt], fast: bool
+) -> list[Attempt]:
+    """Attempts that lead ever higher, each from the last one with two components exchanged.
+
+    Held values stay in their place. The best matching of a start to them by distance need not be
+    the one of highest likelihood.
+    """
+    higher: list[Attempt] = []
+    best = _highest(attempts)
+    while best is not None and best.run is not None:
+        last, theta, best = best.value, best.run.parameters, None
+        for start in _exchanged(theta, objective):
+            found = first_run(rows, objective, start, fast, last)
+            if found.degeneracy is None and found.value > last + SAME_MAXIMUM:
+                higher.append(found)
+                best = found
+                break
+    return higher
+
+
+def _exchanged(parameters: Parameters, objective: Objective) -> Iterator[Start]:
+    """Each pair of components exchanged, but for what is held of them, where that differs."""
+    if objective.held is None:
+        return
+    groups = objective.held.groups
+    for j, i in combinations(range(len(groups)), 2):
+        if groups[j] != groups[i]:
+            order = np.arange(len(groups))
+            order[[j, i]] = i, j
+            start = Start("components exchanged", parameters.permuted(order))
+            yield with_held(start, objective)
 
 
 def _with_exchanges(

@@ -20,7 +20,14 @@ _FEWER = "Use fewer components, or a structure that shares covariances."
 
 
 class Fault(Enum):
-    """The ways in which a fit is degenerate or spurious: a sentence, and what to do."""
+    """The ways in which a fit is degenerate or spurious: a sentence, and what to do.
+
+    Examples
+    --------
+    >>> from bayesgmm import Degeneracy, Fault
+    >>> print(Degeneracy(Fault.COLLAPSED, component=2))
+    component 2 collapsed onto too few distinct rows
+    """
 
     FEW_ROWS = (
         "X has {1:.0f} rows and {2:.0f} columns, but a full covariance needs more rows than "
@@ -53,6 +60,17 @@ class Degeneracy:
         The component that is at fault.
     figures : tuple of float
         The numbers of the sentence.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np
+    >>> from bayesgmm import GaussianMixture
+    >>> X = np.random.default_rng(0).normal(size=(5, 6))  # fewer rows than columns
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     fit = GaussianMixture(1).fit(X)
+    >>> fit.degeneracy_.advice
+    "Use more rows, fewer columns, or covariance_type='diag'."
     """
 
     fault: Fault

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.stats import norm
 
-from bayesgmm.arrays import Array
+from bayesgmm.arrays import Array, Booleans
 from bayesgmm.data.validation import Data
 from bayesgmm.display import text_table
 from bayesgmm.em.multistart import SAME_MAXIMUM
@@ -57,7 +57,7 @@ def summarise(fit: "GaussianMixture", X: Any) -> str:
     }
     lines = [title, "=" * len(title), "", text_table([[*figures], [*figures.values()]], left=0)]
     lines += ["", "(BIC and ICL: smaller is better)", *_whose(fit, found)]
-    lines += [_outcome(fit), *_overlapping(mixture), ""]
+    lines += [_outcome(fit), *_held_words(fit), *_overlapping(mixture), ""]
     names, numbers, notes = _parameters(fit, data, weights)
     noise = 1.0 - responsibilities.sum(axis=1)
     labels = responsibilities.argmax(axis=1)[noise <= responsibilities.max(axis=1)]
@@ -67,6 +67,8 @@ def summarise(fit: "GaussianMixture", X: Any) -> str:
         rows.append(["size[noise]", f"{len(noise) - len(labels):,} rows", "", "", ""])
     heads = ["", "estimate", "s.e.", "from", "to (90 %)"]
     cells = [[name, *map(_number, each)] for name, each in zip(names, numbers, strict=True)]
+    for cell, held in zip(cells, _are_held(fit), strict=False):
+        cell[2:] = ["held", "", ""] if held else cell[2:]
     lines.append(text_table([heads, *rows, *cells]))
     return "\n".join([*lines, *([""] if notes else []), *notes])
 
@@ -90,13 +92,29 @@ def cell_of(fit: "GaussianMixture") -> "list[str | pd.DataFrame]":
     names, numbers, notes = _parameters(fit, data, weights)
     table = pd.DataFrame(numbers, names, ["estimate", "s.e.", "from", "to (90 %)"])
     overlaps = _overlapping(fit.mixture_)
-    return [title_of(fit), _outcome(fit), *doubts, *overlaps, criteria, table, *notes]
+    said = [_outcome(fit), *doubts, *_held_words(fit), *overlaps]
+    return [title_of(fit), *said, criteria, table, *notes]
 
 
 def _outcome(fit: "GaussianMixture") -> str:
     agreed, made = agreed_starts(fit)
     state = "converged" if fit.converged_ else f"NOT converged, {fit.remaining_:.1e} nats short"
     return f"{state} in {fit.n_iter_} iterations; {agreed} of {made} starts reached this maximum"
+
+
+def _held_words(fit: "GaussianMixture") -> list[str]:
+    """A line on the parameters that the fit held."""
+    return [] if fit._held is None else [f"held at given values: {fit._held.words}"]
+
+
+def _are_held(fit: "GaussianMixture") -> Booleans:
+    """True for held parameters, in the order of `reported`; empty if none is held."""
+    if fit._held is None:
+        return np.zeros(0, dtype=np.bool_)
+    weights, means, covariances = fit._held.masks
+    d = means.shape[1]
+    of_covariances = [covariances.repeat(each) for each in (d, d * (d - 1) // 2)]
+    return np.concatenate((weights, means.ravel(), *of_covariances))
 
 
 def title_of(fit: "GaussianMixture") -> str:

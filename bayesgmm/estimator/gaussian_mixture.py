@@ -1,5 +1,6 @@
 """The estimator: scikit-learn's GaussianMixture, exact."""
 
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from copy import copy
@@ -16,7 +17,7 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import NotFittedError as SklearnNotFittedError
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 from sklearn.utils._param_validation import InvalidParameterError as SklearnInvalidParameterError
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from bayesgmm.arguments import check_choice, check_count, check_number, did_you_mean
 from bayesgmm.arrays import Array, Indices, Integers
@@ -35,12 +36,22 @@ from bayesgmm.errors import (
     EstimatorParameterError,
     InputError,
     InvalidParameterError,
+    ModelFormatError,
     NotFittedError,
 )
+from bayesgmm.estimator.columns import check_columns, keep_columns
 from bayesgmm.estimator.fit_plots import plot_fit
 from bayesgmm.estimator.fit_summary import cell_of, summarise
 from bayesgmm.estimator.fitted_rows import check_fitted_rows, kept_rows
 from bayesgmm.estimator.information_criteria import Criteria, information_criteria
+from bayesgmm.estimator.saved_fit import (
+    VALUES,
+    FitResults,
+    load_estimator,
+    restore,
+    results_of,
+    save_estimator,
+)
 from bayesgmm.estimator.words import ErrorMethod, Missing, Order, Picture, Start, Words
 from bayesgmm.likelihood.outliers import memberships, outlier_probabilities
 from bayesgmm.likelihood.responsibilities import membership
@@ -343,6 +354,15 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             If `order_by` is an estimator that was not fitted.
         FitError
             If every start collapsed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> X = load_dataset("faithful").X
+        >>> fit = GaussianMixture(2, random_state=0).fit(X, sample_weight=np.ones(len(X)))
+        >>> fit.converged_, fit.weights_.round(3)
+        (True, array([0.356, 0.644]))
         """
         self._check_parameters()
         previous = self._solution() if self.warm_start and self.__sklearn_is_fitted__() else None
@@ -372,14 +392,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         if previous is not None and self.__sklearn_is_fitted__():
             self._check_previous(previous, settings, d)
         found = fit_mixture(data, weights, settings)
-        # Column names and their number are scikit-learn's business, in its words.
-        if _are_plain(X):
-            _check_feature_names(self, X, reset=True)
-        elif data.feature_names is None:
-            self.__dict__.pop("feature_names_in_", None)
-        else:
-            self.feature_names_in_ = np.array(data.feature_names, dtype=object)
-        self.n_features_in_ = d
+        keep_columns(self, X, data)
         self._held: HeldParameters | None = held
         self._store(found, structure, data.feature_names)
         self._fitted: Fitted | None = None
@@ -450,7 +463,15 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         *,
         error_covariances: ArrayLike | None = None,
     ) -> Integers:
-        """Fit, and the component of each row."""
+        """Fit, and the component of each row.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> groups = GaussianMixture(2, random_state=0).fit_predict(load_dataset("faithful").X)
+        >>> groups[:6]
+        array([1, 0, 1, 0, 1, 0])
+        """
         self.fit(X, y, sample_weight, error_covariances=error_covariances)
         return self.predict(X, error_covariances)
 
@@ -535,7 +556,15 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             )
 
     def permuted(self, order: Sequence[int] | Indices) -> Self:
-        """A copy of the fit whose component k is this one's component ``order[k]``."""
+        """A copy of the fit whose component k is this one's component ``order[k]``.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+        >>> fit.permuted([1, 0]).weights_.round(3)
+        array([0.644, 0.356])
+        """
         self._check_fitted()
         mixture, made, indices = self.mixture_.permuted(order), copy(self), np.array(order)
         made._rows = getattr(self, "_rows", None)
@@ -554,6 +583,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
         If there are many rows, starts use a sample of `n_rows`, to which the log-likelihoods refer.
         Outcomes name components by the labels of the fit if the start led to it.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+        >>> fit.starts_["log_likelihood"].round(3).tolist()
+        [-1130.264, -1130.264, -1130.264, -1130.264]
         """
         import pandas as pd  # half a second that most fits do not need
 
@@ -591,6 +627,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
         X and `error_covariances` are as in `fit`; a row may lack any of its entries. None: the
         errors of the fit if X are the rows that were fitted, else none.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+        >>> fit.score_samples([[2.0, 54.0], [3.0, 65.0]]).round(2)
+        array([-3.26, -8.75])
         """
         data = self._check_same(X, error_covariances)._replace(labels=None)
         if self.contamination_ is None:
@@ -605,7 +648,15 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         *,
         error_covariances: ArrayLike | None = None,
     ) -> float:
-        """Mean log density of the rows, nats; X and `sample_weight` as in `bic`."""
+        """Mean log density of the rows, nats; X and `sample_weight` as in `bic`.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> X = load_dataset("faithful").X
+        >>> round(GaussianMixture(2, random_state=0).fit(X[:200]).score(X[200:]), 3)
+        -4.108
+        """
         found = self._criteria(X, sample_weight, error_covariances)
         return found.log_likelihood / found.weight
 
@@ -613,6 +664,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """The most probable component of each row, shape (n,); X as in `score_samples`.
 
         With `noise_component`, -1 where noise is more probable than any of them.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+        >>> fit.predict([[2.0, 54.0], [4.3, 80.0]])
+        array([0, 1])
         """
         found = self.predict_proba(X, error_covariances)
         labels = found.argmax(axis=1)
@@ -626,6 +684,14 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Rows sum to 1, or with `noise_component` to the probability of not being noise. X and
         `error_covariances` are as in `score_samples`; a row of which nothing was seen has the
         weights of the components.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+        >>> fit.predict_proba([[2.0, 54.0], [2.9, 63.0]]).round(2)
+        array([[1. , 0. ],
+               [0.8, 0.2]])
         """
         data = self._check_same(X, error_covariances)._replace(labels=None)
         return self._memberships(data)[1]
@@ -655,6 +721,15 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
         X and `error_covariances` are as in `score_samples`. Missing entries are those of the
         components, `mixture_`, also of rows that are probably noise.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+        >>> fit.impute([[2.0, np.nan], [4.5, np.nan]]).round(1)
+        array([[ 2. , 54.2],
+               [ 4.5, 81.1]])
         """
         return self.mixture_.impute(self._check_same(X, error_covariances), draws, rng=rng)
 
@@ -662,6 +737,14 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """Mean and covariance of each row without its measurement error; `Mixture.denoised`.
 
         They are those under the components, `mixture_`, also of rows that are probably noise.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> X, errors = load_dataset("faithful").X, [0.01, 9.0]  # variances
+        >>> fit = GaussianMixture(2, random_state=0).fit(X, error_covariances=[errors] * len(X))
+        >>> X[0].tolist(), fit.denoised(X[:1], [errors]).mean.round(2).tolist()
+        ([3.6, 79.0], [[3.65, 78.17]])
         """
         return self.mixture_.denoised(self._check_same(X), error_covariances)
 
@@ -670,6 +753,14 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
         With `noise_component`, rows of noise come first, with label -1: uniform over the box. With
         `contaminated`, some rows of a component are its outliers.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+        >>> X, groups = fit.sample(100)
+        >>> X.shape, groups.shape
+        ((100, 2), (100,))
         """
         self._check_fitted()
         if not isinstance(n_samples, Integral) or isinstance(n_samples, bool):
@@ -710,6 +801,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             the rows that were fitted, else once each.
         error_covariances : array-like, optional
             As in `fit`. None: as `sample_weight`.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+        >>> round(fit.bic(), 2)
+        2322.19
         """
         return self._criteria(X, sample_weight, error_covariances).bic
 
@@ -720,7 +818,15 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         *,
         error_covariances: ArrayLike | None = None,
     ) -> float:
-        """Akaike's information criterion, smaller is better: -2 l + 2 nu; arguments as in `bic`."""
+        """Akaike's information criterion, smaller is better: -2 l + 2 nu; arguments as in `bic`.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+        >>> round(fit.aic(), 2)
+        2282.53
+        """
         return self._criteria(X, sample_weight, error_covariances).aic
 
     def icl(
@@ -737,6 +843,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         References
         ----------
         Biernacki, Celeux and Govaert (2000), IEEE PAMI 22, 719-725; with hard labels, as mclust.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+        >>> round(fit.icl(), 2)
+        2322.7
         """
         return self._criteria(X, sample_weight, error_covariances).icl
 
@@ -783,6 +896,17 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         ----------
         X : array-like of shape (n, D), optional
             None: the rows that were fitted. Figures of other rows are said to be theirs.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+        >>> print(fit.summary())
+        Gaussian mixture fitted by EM: VVV (ellipsoidal, ...) with 2 components
+        ...
+        log-likelihood    n  parameters        BIC        ICL
+          -1130.263960  272          11  2322.1917  2322.7047
+        ...
         """
         self._check_fitted()
         return summarise(self, X)
@@ -829,6 +953,14 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             If X is not what was fitted, or the fit had not converged.
         FitError
             If most refits of a bootstrap collapsed.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+        >>> fit.standard_errors().means.round(3)
+        array([[0.027, 0.592],
+               [0.031, 0.456]])
         """
         methods = ("information", "sandwich", "bootstrap", "weighted-bootstrap")
         check_choice("method", method, methods)
@@ -876,11 +1008,56 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Returns
         -------
         matplotlib Axes, or an array of them for more than two features
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(3, random_state=0).fit(load_dataset("iris").X[:, :2])
+        >>> ax = fit.plot("uncertainty")
+        >>> ax.figure.savefig("uncertainty.png")
         """
         check_choice("kind", kind, ("density", "classification", "uncertainty", "selection"))
         data, _ = self._rows_and_weights(X, None)
         data = data._replace(feature_names=self.mixture_.feature_names)
         return plot_fit(self, kind, data, **options)
+
+    # --- saving -------------------------------------------------------------------------------
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The fitted estimator as JSON text, exact to the last bit; also written to `path`.
+
+        The parameters and all results of the fit, but not the rows: methods that need the rows take
+        them as X. `sample_weight`, `error_covariances` and `labels` of the fit come along, so that
+        the same rows give the same figures.
+
+        Raises
+        ------
+        InputError
+            If a parameter is of a kind that a file cannot hold, such as a function or a generator
+            of random numbers.
+        """
+        self._check_fitted()
+        return save_estimator(self, results_of(self), VALUES, path)
+
+    @classmethod
+    def from_json(cls, source: str | bytes | os.PathLike[str]) -> "GaussianMixture":
+        """Read a fitted estimator from JSON text or from the path of a file. No code is run.
+
+        Raises
+        ------
+        ModelFormatError
+            If the text is damaged, foreign, longer than 64 MB, or of a newer version.
+        FileNotFoundError
+            If `source` is a `Path` and there is no such file.
+        """
+        made: GaussianMixture
+        made, results = load_estimator(cls, source, FitResults, VALUES)
+        try:
+            made._check_parameters()
+        except EstimatorParameterError as error:
+            raise ModelFormatError(f"The model has a wrong parameter: {error}") from error
+        restore(made, results)
+        return made
 
     # --- scikit-learn's conventions -----------------------------------------------------------
 
@@ -893,27 +1070,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     def _check_same(self, X: Any, error_covariances: ArrayLike | None = None) -> Data:
         """The same check as in fit, and the columns of the fit."""
         self._check_fitted()
-        if _are_plain(X):
-            try:
-                _check_feature_names(self, X, reset=False)
-            except ValueError as error:
-                raise InputError(str(error)) from None
         allow_nan = self.missing != "raise"
         data = check_data(
             X, allow_nan=allow_nan, allow_unseen=allow_nan, error_covariances=error_covariances
         )
-        if data.X.shape[1] != self.n_features_in_:
-            # The words that scikit-learn's own checks look for.
-            raise InputError(
-                f"X has {data.X.shape[1]} features, but {type(self).__name__} is expecting "
-                f"{self.n_features_in_} features as input."
-            )
-        fitted = getattr(self, "feature_names_in_", None)
-        if not _are_plain(X) and fitted is not None and data.feature_names != tuple(fitted):
-            raise InputError(
-                f"The feature names should match those of the fit: {tuple(fitted)}, not "
-                f"{data.feature_names}."
-            )
+        check_columns(self, X, data)
         if error_covariances is None and data.errors is None:
             data = data._replace(errors=self.errors_of(data.X))
         return data
@@ -953,24 +1114,6 @@ def _as_float(name: str, value: Any) -> float | None:
     return None if value is None else check_number(name, value, holds=lambda _: True)
 
 
-def _check_feature_names(estimator: GaussianMixture, X: Any, *, reset: bool) -> None:
-    """Store the names of X's columns if `reset`, or compare them with those of the fit."""
-    validate_data(estimator, X, reset=reset, skip_check_array=True, ensure_2d=False)
-
-
 def _digest(x: Array) -> bytes:
     """A fingerprint of rows."""
     return blake2b(np.ascontiguousarray(x), digest_size=16).digest()
-
-
-def _are_plain(X: Any) -> bool:
-    """True if X has no column names or distinct texts, which scikit-learn's check accepts.
-
-    It refuses frames with repeated names, or names of several types, that a file may well have.
-    """
-    if isinstance(X, Data):
-        return X.feature_names is None
-    names = getattr(X, "columns", None)
-    if names is None:
-        return True
-    return all(isinstance(each, str) for each in names) and len(set(names)) == len(names)

@@ -65,6 +65,14 @@ def responsibilities(
     ------
     InputError
         If a group or variable is missing, X has another number of features, or labels switch.
+
+    Examples
+    --------
+    >>> from bayesgmm import load_dataset, relabel, responsibilities, sample_posterior
+    >>> posterior = sample_posterior(load_dataset("faithful").X, 2, draws=200, rng=0)
+    >>> responsibilities(relabel(posterior)).round(2)[:2].values
+    array([[0., 1.],
+           [1., 0.]])
     """
     draws = consistent_draws(posterior, variables)
     drawn = DrawnRows(read_rows(posterior, draws.n_features, X), *draws.stacked())

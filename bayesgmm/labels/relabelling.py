@@ -92,6 +92,14 @@ def relabel(
     -----
     Relabelling is idempotent and does not depend on the order of the chains. Memberships are
     computed in blocks of rows; an array of draws x rows x components is never allocated.
+
+    Examples
+    --------
+    >>> from bayesgmm import load_dataset, relabel, sample_posterior
+    >>> posterior = sample_posterior(load_dataset("faithful").X, 2, draws=200, rng=0)
+    >>> aligned = relabel(posterior)
+    >>> aligned["posterior"]["weights"].mean(["chain", "draw"]).values.round(1)
+    array([0.4, 0.6])
     """
     check_text("allocations", allocations)
     check_text("probabilities", probabilities)

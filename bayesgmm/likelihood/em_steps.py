@@ -209,6 +209,15 @@ def e_step(
         If the rows or their weights cannot be used.
     InvalidParameterError
         If another argument is of another kind.
+
+    Examples
+    --------
+    >>> from bayesgmm import GaussianMixture, load_dataset
+    >>> from bayesgmm.likelihood import e_step
+    >>> X = load_dataset("faithful").X
+    >>> fit = GaussianMixture(2, random_state=0).fit(X)
+    >>> round(e_step(X, fit).log_likelihood, 4)
+    -1130.264
     """
     data = observed_rows("mixture", mixture, X, error_covariances)
     mixture = fitted_mixture("mixture", mixture)
@@ -248,6 +257,20 @@ def m_step(
     ----------
     Celeux, G. and Govaert, G. (1995), Pattern Recognition 28, 781-793; Browne, R. P. and
     McNicholas, P. D. (2014), Statistics and Computing 24, 203-210 (EVE and VVE).
+
+    Examples
+    --------
+    >>> from bayesgmm import GaussianMixture, load_dataset
+    >>> from bayesgmm.likelihood import e_step, m_step
+    >>> X = load_dataset("faithful").X
+    >>> mixture = GaussianMixture(2, random_state=0).fit(X[:100]).mixture_
+    >>> for _ in range(3):
+    ...     statistics = e_step(X, mixture)
+    ...     print(round(statistics.log_likelihood, 3))
+    ...     mixture = m_step(statistics)
+    -1144.976
+    -1130.628
+    -1130.301
     """
     check_kind("statistics", statistics, Statistics, "the Statistics of a pass")
     start = None if mixture is None else fitted_mixture("mixture", mixture)

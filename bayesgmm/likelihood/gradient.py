@@ -24,6 +24,15 @@ class Score:
     covariances : ndarray of shape (K, D, D)
         Symmetric: the derivative in entry (i, j) as if (j, i) were another number. Along a
         symmetric change dSigma the log-likelihood changes by sum(covariances * dSigma).
+
+    Examples
+    --------
+    >>> from bayesgmm import Mixture
+    >>> from bayesgmm.likelihood import e_step, score
+    >>> mixture = Mixture([0.5, 0.5], [0.0, 3.0], [1.0, 2.0])
+    >>> score(e_step([[0.5], [2.0]], mixture), mixture).means.round(3)
+    array([[ 0.823],
+           [-0.581]])
     """
 
     weights: Array
@@ -55,6 +64,16 @@ def score(statistics: Statistics, mixture: MixtureLike) -> Score:
     ----------
     Fisher, R. A. (1925), Proc. Camb. Phil. Soc. 22, 700-725; Louis, T. A. (1982), JRSS B 44,
     226-233, equation 3.1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bayesgmm import GaussianMixture, load_dataset
+    >>> from bayesgmm.likelihood import e_step, score
+    >>> X = load_dataset("faithful").X
+    >>> fit = GaussianMixture(2, random_state=0).fit(X)
+    >>> bool(np.abs(score(e_step(X, fit), fit).means).max() < 1e-5)  # 0 at the maximum
+    True
     """
     check_kind("statistics", statistics, Statistics, "the Statistics of a pass")
     mixture = fitted_mixture("mixture", mixture)

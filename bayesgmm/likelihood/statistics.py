@@ -53,6 +53,15 @@ class Statistics:
     seconds : ndarray of shape (K, D, D) or (K, D)
         B_k = sum_b r_kb (x_b - mu_k)(x_b - mu_k)', or its diagonal where the covariances are
         diagonal.
+
+    Examples
+    --------
+    >>> from bayesgmm import load_dataset, scenario
+    >>> from bayesgmm.likelihood import e_step
+    >>> mixture, X = scenario("rusty_machine"), [[-3.0], [0.0], [3.0], [3.5]]
+    >>> whole, parts = e_step(X, mixture), e_step(X[:2], mixture) + e_step(X[2:], mixture)
+    >>> whole.counts.round(3), parts.counts.round(3)
+    (array([1.015, 0.985, 2.   ]), array([1.015, 0.985, 2.   ]))
     """
 
     centres: Array

@@ -33,6 +33,13 @@ class Boundaries(Result):
         more probable.
     below, above : ndarray of int, shape (m,)
         The most probable component to the left and to the right of each.
+
+    Examples
+    --------
+    >>> from bayesgmm import Mixture
+    >>> found = Mixture([0.5, 0.5], [0.0, 4.0], [1.0, 1.0]).boundaries()
+    >>> found.x.round(3), found.below, found.above
+    (array([2.]), array([0]), array([1]))
     """
 
     x: Array

@@ -29,6 +29,15 @@ class HighestDensityRegion(Result):
         Of `log_threshold`; 0 for one feature, where it is exact.
     intervals : ndarray of shape (m, 2) or None
         For one feature, the region itself.
+
+    Examples
+    --------
+    >>> from bayesgmm import GaussianMixture, load_dataset
+    >>> X = load_dataset("faithful").X
+    >>> fit = GaussianMixture(2, random_state=0).fit(X)
+    >>> region = fit.mixture_.highest_density_region(0.9, rng=0)
+    >>> region.contains([[2.0, 54.0], [3.0, 65.0]])
+    array([ True, False])
     """
 
     mixture: "Mixture"

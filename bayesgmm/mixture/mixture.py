@@ -68,6 +68,16 @@ class Mixture:
     ------
     InvalidParameterError
         If a shape or a value is not as above; the message names the component.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bayesgmm import Mixture
+    >>> mixture = Mixture([0.4, 0.6], [[2.0, 54.0], [4.3, 80.0]], [np.diag([0.1, 34.0])] * 2)
+    >>> mixture.log_density([[2.0, 54.0]]).round(3)
+    array([-3.366])
+    >>> Mixture([0.5, 0.5], [0.0, 3.0], [1.0, 2.0])  # one feature: means (K,) and variances (K,)
+    Mixture(n_components=2, n_features=1, weights=[0.5, 0.5])
     """
 
     weights: Array
@@ -144,6 +154,13 @@ class Mixture:
         ------
         InputError, InputTypeError
             If X is not real numbers with D columns, or the errors do not suit it.
+
+        Examples
+        --------
+        >>> from bayesgmm import Mixture
+        >>> Mixture([0.5, 0.5], [0.0, 3.0], [1.0, 2.0]).log_joint([[0.0], [1.5]]).round(3)
+        array([[-1.612, -4.209],
+               [-2.737, -2.521]])
         """
         return self._log_joint(self.check_observed(X, error_covariances))
 
@@ -151,6 +168,12 @@ class Mixture:
         """Return log p(x_i) in nats, (n,), to 12 digits at condition numbers up to 1e8.
 
         Takes X and raises errors as ``log_joint`` does; -inf where squared distances overflow.
+
+        Examples
+        --------
+        >>> from bayesgmm import Mixture
+        >>> Mixture([0.5, 0.5], [0.0, 3.0], [1.0, 2.0]).log_density([[0.0], [1.5]]).round(3)
+        array([-1.54, -1.93])
         """
         return log_sum_exp(self._log_joint(self.check_observed(X, error_covariances)))
 
@@ -160,6 +183,13 @@ class Mixture:
         Where all densities underflow to 0 because squared distances overflow, the component at the
         smallest distance in its own covariance takes the row; exact ties go by weight. Takes X and
         raises errors as ``log_joint`` does.
+
+        Examples
+        --------
+        >>> from bayesgmm import Mixture
+        >>> Mixture([0.5, 0.5], [0.0, 3.0], [1.0, 2.0]).responsibilities([[0.0], [1.5]]).round(3)
+        array([[0.931, 0.069],
+               [0.446, 0.554]])
         """
         log_joint = self._comparable_log_joint(self.check_observed(X, error_covariances))
         joint: Array = np.exp(log_joint - log_joint.max(axis=1, keepdims=True))
@@ -170,6 +200,12 @@ class Mixture:
         """Return the component of largest responsibility, (n,), the first among equals.
 
         Takes X and raises errors as ``log_joint`` does.
+
+        Examples
+        --------
+        >>> from bayesgmm import Mixture
+        >>> Mixture([0.5, 0.5], [0.0, 3.0], [1.0, 2.0]).classify([[0.0], [1.5], [4.0]])
+        array([0, 1, 1])
         """
         log_joint = self._comparable_log_joint(self.check_observed(X, error_covariances))
         return log_joint.argmax(axis=1).astype(np.int64)
@@ -219,6 +255,14 @@ class Mixture:
         References
         ----------
         Bovy, Hogg and Roweis (2011), Annals of Applied Statistics 5, 1657-1677.
+
+        Examples
+        --------
+        >>> from bayesgmm import Mixture
+        >>> mixture = Mixture([0.5, 0.5], [0.0, 6.0], [1.0, 1.0])
+        >>> mixture.denoised([[2.0], [7.0]], [[1.0], [1.0]]).mean.round(3)
+        array([[1.142],
+               [6.5  ]])
         """
         data = self.check_observed(X, error_covariances)
         return partial_rows.conditional_moments(self, data.X, data.errors)
@@ -254,6 +298,15 @@ class Mixture:
             As ``log_joint``.
         InvalidParameterError
             If draws or rng is of another kind.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from bayesgmm import Mixture
+        >>> mixture = Mixture([0.5, 0.5], [[0.0, 0.0], [4.0, 8.0]], [np.eye(2), np.eye(2)])
+        >>> mixture.impute([[0.1, np.nan], [4.2, np.nan]]).round(2)
+        array([[0.1, 0. ],
+               [4.2, 8. ]])
         """
         data = self.check_observed(X, error_covariances)
         x, errors = data.X, data.errors
@@ -307,6 +360,13 @@ class Mixture:
         ------
         InvalidParameterError
             If n_samples or rng is of another kind.
+
+        Examples
+        --------
+        >>> from bayesgmm import scenario
+        >>> X, labels = scenario("rusty_machine").sample(1000, rng=0)
+        >>> X.shape, labels.shape
+        ((1000, 1), (1000,))
         """
         n, generator = check_count("n_samples", n_samples, least=0), check_rng(rng)
         ends = np.cumsum(self.weights)
@@ -324,7 +384,14 @@ class Mixture:
     # Mixtures from this one
 
     def permuted(self, order: Sequence[int] | NDArray[np.integer[Any]]) -> "Mixture":
-        """Return the mixture whose component k is this one's component ``order[k]``."""
+        """Return the mixture whose component k is this one's component ``order[k]``.
+
+        Examples
+        --------
+        >>> from bayesgmm import Mixture
+        >>> Mixture([0.4, 0.6], [0.0, 3.0], [1.0, 2.0]).permuted([1, 0]).weights
+        array([0.6, 0.4])
+        """
         words = f"each of 0..{self.n_components - 1} once"
         members = check_members("order", order, words)
         numbers = [isinstance(each, Integral) and not isinstance(each, bool) for each in members]
@@ -345,6 +412,13 @@ class Mixture:
         ------
         InputError
             If a feature does not exist, occurs twice, or none is given.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+        >>> fit.mixture_.marginal([1]).means.round(1).tolist()
+        [[54.5], [80.0]]
         """
         kept = feature_indices(features, self.feature_names, self.n_features)
         if not kept:
@@ -375,6 +449,14 @@ class Mixture:
             If a feature does not exist, occurs twice, or none remains.
         InvalidParameterError
             If `given` is not a mapping, or a value is not a finite number.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+        >>> waiting = fit.mixture_.conditional({0: 4.5})  # after an eruption of 4.5 minutes
+        >>> waiting.mean().round(1), waiting.quantile([0.05, 0.95]).round(1)
+        (array([81.1]), array([72. , 90.3]))
         """
         if not isinstance(given, Mapping):
             raise InvalidParameterError(
@@ -423,6 +505,13 @@ class Mixture:
         ----------
         Ghahramani and Jordan (1994), Supervised learning from incomplete data via an EM approach,
         NIPS 6, 120-127.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+        >>> fit.mixture_.regress([[2.0], [4.5]], given=[0]).mean.round(1).tolist()
+        [[54.2], [81.1]]
         """
         return regress(self, X, given)
 
@@ -444,6 +533,14 @@ class Mixture:
         ------
         InvalidParameterError
             If a shape does not fit, or the result would be degenerate.
+
+        Examples
+        --------
+        >>> from bayesgmm import Mixture
+        >>> celsius = Mixture([0.5, 0.5], [10.0, 20.0], [4.0, 9.0])
+        >>> fahrenheit = celsius.transformed([[1.8]], [32.0])
+        >>> fahrenheit.means.ravel(), fahrenheit.variances.ravel()
+        (array([50., 68.]), array([12.96, 29.16]))
         """
         matrix = as_floats("A", A)
         shift = as_floats("b", b)
@@ -478,13 +575,26 @@ class Mixture:
     # One feature, and regions
 
     def cdf(self, x: ArrayLike) -> Array:
-        """Return P(X ≤ x) of a mixture of one feature, of the shape of x."""
+        """Return P(X ≤ x) of a mixture of one feature, of the shape of x.
+
+        Examples
+        --------
+        >>> from bayesgmm import scenario
+        >>> scenario("rusty_machine").cdf([-3.0, 0.0]).round(3)
+        array([0.25 , 0.624])
+        """
         return cdf(self, x)
 
     def quantile(self, q: ArrayLike) -> Array:
         """Return the x of P(X ≤ x) = q of a mixture of one feature, of the shape of q.
 
         Exact to rounding also where q is as small as float64 allows. -inf at 0, inf at 1.
+
+        Examples
+        --------
+        >>> from bayesgmm import scenario
+        >>> scenario("rusty_machine").quantile([0.25, 0.5]).round(3)
+        array([-3.   , -1.108])
         """
         return quantile(self, q)
 
@@ -519,6 +629,13 @@ class Mixture:
         ----------
         Hyndman (1996), Computing and graphing highest density regions, The American Statistician
         50, 120-126.
+
+        Examples
+        --------
+        >>> from bayesgmm import scenario
+        >>> region = scenario("rusty_machine").highest_density_region(0.5)
+        >>> region.intervals.round(2).tolist()
+        [[-3.84, -2.14], [-0.19, 0.14], [2.58, 3.42]]
         """
         return highest_density_region(self, prob, n_draws=n_draws, rng=rng)
 
@@ -607,17 +724,37 @@ class Mixture:
         ------
         InputError
             If the mixture has more than one feature.
+
+        Examples
+        --------
+        >>> from bayesgmm import Mixture
+        >>> Mixture([0.5, 0.5], [0.0, 4.0], [1.0, 1.0]).antimodes().round(3)
+        array([2.])
         """
         return modes(self, peaks=False)
 
     # Moments
 
     def mean(self) -> Array:
-        """Return the mean of the whole mixture, (D,): Σ π_k μ_k."""
+        """Return the mean of the whole mixture, (D,): Σ π_k μ_k.
+
+        Examples
+        --------
+        >>> from bayesgmm import scenario
+        >>> scenario("rusty_machine").mean()
+        array([-0.75])
+        """
         return np.asarray(self.weights @ self.means)
 
     def covariance(self) -> Array:
-        """Return the covariance of the whole mixture, (D, D): Σ π_k (Σ_k + (μ_k - μ)(μ_k - μ)ᵀ)."""
+        """Return the covariance of the whole mixture, (D, D): Σ π_k (Σ_k + (μ_k - μ)(μ_k - μ)ᵀ).
+
+        Examples
+        --------
+        >>> from bayesgmm import scenario
+        >>> scenario("rusty_machine").covariance()
+        array([[6.875]])
+        """
         apart = self.means - self.mean()
         within = np.einsum("k,kij->ij", self.weights, self.covariances)
         between = np.einsum("k,ki,kj->ij", self.weights, apart, apart)
@@ -629,6 +766,13 @@ class Mixture:
         """Return the mixture as JSON text, exact to the last bit; also write it to ``path``.
 
         The file appears whole or not at all.
+
+        Examples
+        --------
+        >>> from bayesgmm import Mixture, scenario
+        >>> blobs = scenario("blobs")
+        >>> Mixture.from_json(blobs.to_json()) == blobs
+        True
         """
         fields = {
             "feature_names": self.feature_names,
@@ -673,7 +817,15 @@ class Mixture:
         return mixture_of(model)
 
     def to_sklearn(self) -> Any:
-        """Return a fitted `sklearn.mixture.GaussianMixture` of this mixture, "full"."""
+        """Return a fitted `sklearn.mixture.GaussianMixture` of this mixture, "full".
+
+        Examples
+        --------
+        >>> from bayesgmm import Mixture
+        >>> theirs = Mixture([0.5, 0.5], [0.0, 3.0], [1.0, 2.0]).to_sklearn()
+        >>> type(theirs).__module__, theirs.predict([[0.0], [4.0]])
+        ('sklearn.mixture._gaussian_mixture', array([0, 1]))
+        """
         return estimator_of(self)
 
     # Value semantics

@@ -29,6 +29,14 @@ class ConditionalMoments(Result):
         Conditional probability of each component, p(component k | x_b).
     feature_names : tuple of str or None
         Of the D' features, in their order in the mixture.
+
+    Examples
+    --------
+    >>> from bayesgmm import GaussianMixture, load_dataset
+    >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+    >>> waiting = fit.mixture_.regress([[3.0]], given=[0])
+    >>> waiting.mean.round(1), (waiting.covariance**0.5).round(1), waiting.weights.round(2)
+    (array([[71.3]]), array([[[6.9]]]), array([[0.12, 0.88]]))
     """
 
     mean: Array

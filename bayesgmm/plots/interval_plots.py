@@ -45,6 +45,13 @@ def plot_recovery(result: Recovery | pd.DataFrame, *, ax: "Axes | None" = None) 
         If a column is missing, or the table has no estimates.
     InvalidParameterError
         If `result` is of another kind.
+
+    Examples
+    --------
+    >>> from bayesgmm import GaussianMixture, plot_recovery, recovery, scenario, simulate
+    >>> truth = scenario("overlapping_ellipses")
+    >>> fit = GaussianMixture(2, random_state=0).fit(simulate(truth, 1000, rng=1).X)
+    >>> ax = plot_recovery(recovery(fit.standard_errors(), truth, rng=0))
     """
     check_axes(ax)
     table = table_of("result", result, Recovery, _OF_RECOVERY)
@@ -104,6 +111,14 @@ def plot_engines(result: Agreement | pd.DataFrame, *, ax: "Axes | None" = None) 
         If a column is missing, or every posterior standard deviation is 0.
     InvalidParameterError
         If `result` is of another kind.
+
+    Examples
+    --------
+    >>> from bayesgmm import GaussianMixture, compare_engines, load_dataset, plot_engines, relabel
+    >>> from bayesgmm import sample_posterior
+    >>> X = load_dataset("faithful").X
+    >>> posterior = relabel(sample_posterior(X, 2, draws=500, rng=0))
+    >>> ax = plot_engines(compare_engines(GaussianMixture(2, random_state=0).fit(X), posterior))
     """
     check_axes(ax)
     table = table_of("result", result, Agreement, _OF_ENGINES)

@@ -62,6 +62,14 @@ def plot_label_switching(
         If the feature does not exist.
     InvalidParameterError
         If the parameter is unknown, or `result` is of another kind.
+
+    Examples
+    --------
+    >>> from bayesgmm import label_switching, plot_label_switching
+    >>> from bayesgmm import sample_posterior, scenario, simulate
+    >>> X = simulate(scenario("overlapping_ellipses"), 300, rng=1).X
+    >>> posterior = sample_posterior(X, 2, draws=500, rng=0)
+    >>> axes = plot_label_switching(label_switching(posterior))
     """
     check_kind("result", result, LabelSwitching, _KIND)
     check_choice("parameter", parameter, ("means", "variances", "weights"))
@@ -113,6 +121,14 @@ def plot_ambiguity(result: LabelSwitching, *, ax: "Axes | None" = None) -> "Axes
     InvalidParameterError
         If there is a single component, whose labels cannot be ambiguous, or `result` is of another
         kind.
+
+    Examples
+    --------
+    >>> from bayesgmm import label_switching, plot_ambiguity
+    >>> from bayesgmm import sample_posterior, scenario, simulate
+    >>> X = simulate(scenario("overlapping_ellipses"), 300, rng=1).X
+    >>> posterior = sample_posterior(X, 2, draws=500, rng=0)
+    >>> ax = plot_ambiguity(label_switching(posterior))
     """
     check_axes(ax)
     check_kind("result", result, LabelSwitching, _KIND)

@@ -100,6 +100,12 @@ def plot_mixture(
         given for more than two features.
     NotFittedError
         If `fit` is an estimator that was not fitted.
+
+    Examples
+    --------
+    >>> from bayesgmm import GaussianMixture, load_dataset, plot_mixture
+    >>> X = load_dataset("faithful").X
+    >>> ax = plot_mixture(GaussianMixture(2, random_state=0).fit(X), X)
     """
     prob = check_probability("prob", prob)
     check_names("variables", variables)

@@ -41,6 +41,11 @@ def plot_selection(selection: Selection | pd.DataFrame, *, ax: "Axes | None" = N
         If a column is missing, or the table has no admissible model.
     InvalidParameterError
         If `selection` is of another kind.
+
+    Examples
+    --------
+    >>> from bayesgmm import load_dataset, plot_selection, select_mixture
+    >>> ax = plot_selection(select_mixture(load_dataset("faithful").X, range(1, 6), rng=0))
     """
     check_axes(ax)
     criterion = selection.criterion if isinstance(selection, Selection) else "bic"

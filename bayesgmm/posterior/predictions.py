@@ -41,6 +41,13 @@ def log_likelihood(
     ------
     InputError
         If a group or variable is missing, or X has another number of features.
+
+    Examples
+    --------
+    >>> from bayesgmm import load_dataset, log_likelihood, sample_posterior
+    >>> posterior = sample_posterior(load_dataset("faithful").X, 2, draws=200, rng=0)
+    >>> dict(log_likelihood(posterior).sizes)
+    {'chain': 4, 'draw': 200, 'row': 272}
     """
     draws = read_draws(posterior, variables)
     rows = read_rows(posterior, draws.n_features, X)
@@ -70,6 +77,14 @@ def co_clustering(
     InputError
         If a group or variable is missing, X has another number of features, or there are more than
         14,000 rows: the result has n^2 entries.
+
+    Examples
+    --------
+    >>> from bayesgmm import co_clustering, load_dataset, sample_posterior
+    >>> posterior = sample_posterior(load_dataset("faithful").X, 2, draws=200, rng=0)
+    >>> together = co_clustering(posterior)
+    >>> together.shape, together[0, 1:3].values.round(1)
+    ((272, 272), array([0., 1.]))
     """
     draws = read_draws(posterior, variables)
     rows = read_rows(posterior, draws.n_features, X)
@@ -116,6 +131,13 @@ def posterior_predictive(
     ------
     InputError
         If a group or variable is missing.
+
+    Examples
+    --------
+    >>> from bayesgmm import load_dataset, posterior_predictive, sample_posterior
+    >>> posterior = sample_posterior(load_dataset("faithful").X, 2, draws=200, rng=0)
+    >>> dict(posterior_predictive(posterior, 100, rng=1).sizes)
+    {'chain': 4, 'draw': 200, 'row': 100, 'feature': 2}
     """
     draws = read_draws(posterior, variables)
     d = draws.n_features

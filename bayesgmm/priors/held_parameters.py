@@ -19,7 +19,7 @@ from bayesgmm.priors.resolved_priors import ResolvedPriors
 _KINDS = ("weights", "means", "covariances")
 # Weights that miss a sum of 1 by more than this, and covariances that miss their structure, in
 # units of the standard deviations, are mistakes.
-_SLACK, _OUTSIDE = 1e-8, 1e-6
+_SLACK = 1e-8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +57,19 @@ class HeldParameters:
         """True if held values do not tell components apart."""
         return bool((self.groups == self.groups[0]).all())
 
+    @property
+    def words(self) -> str:
+        """What is held, for a sentence: "the weights of all components and ..."."""
+        weights, means, covariances = self.masks
+        some = means.any(axis=1) & ~means.all(axis=1)
+        parts = [
+            _words("weight", weights),
+            _words("mean", means.all(axis=1)),
+            *(f"entries of {each}" for each in [_words("mean", some)] if each),
+            _words("covariance", covariances),
+        ]
+        return _listed([each for each in parts if each])
+
     def n_parameters(self, structure: Structure) -> int:
         """Free parameters of the mixture."""
         weights, means, covariances = self.masks
@@ -71,7 +84,7 @@ class HeldParameters:
         held = self.masks[0]
         shares = np.where(held, self.weights, weights)
         if held.any() and not held.all():
-            shares[~held] *= (1.0 - shares[held].sum()) / shares[~held].sum()
+            shares[~held] = (1.0 - shares[held].sum()) * (shares[~held] / shares[~held].sum())
         return (
             shares,
             np.where(np.isnan(self.means), means, self.means),
@@ -151,6 +164,19 @@ class HeldParameters:
     def permuted(self, order: Indices) -> "HeldParameters":
         """The values whose component k is this one's component ``order[k]``."""
         return HeldParameters(self.weights[order], self.means[order], self.covariances[order])
+
+
+def _words(kind: str, which: Booleans) -> str:
+    """A kind of parameter of some components; "" if there are none."""
+    these = [str(c) for c in np.flatnonzero(which)]
+    if len(these) == 1:
+        return f"the {kind} of component {these[0]}"
+    of = "all components" if len(these) == len(which) else f"components {_listed(these)}"
+    return f"the {kind}s of {of}" if these else ""
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def held_parameters(
@@ -295,7 +321,7 @@ def _check_members(array: Array, held: Booleans, structure: Structure) -> None:
     off = np.abs(nearest * unit * unit - dense)
     off = off / deviations[:, :, np.newaxis] / deviations[:, np.newaxis, :]
     off[~held] = 0.0
-    if off.max() <= _OUTSIDE:
+    if off.max() <= _SLACK:
         return
     c, i, j = (int(at) for at in np.unravel_index(off.argmax(), off.shape))
     raise InvalidParameterError(

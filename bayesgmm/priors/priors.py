@@ -149,6 +149,12 @@ class Priors:
 
         weights ~ Dirichlet(1), mu ~ N(midrange, R^2), 1 / sigma^2 ~ Gamma(2, beta),
         beta ~ Gamma(0.2, 10 / R^2), with R the range of the data.
+
+        Examples
+        --------
+        >>> from bayesgmm import Priors, load_dataset
+        >>> Priors.richardson_green().for_data(load_dataset("galaxies").X, 3).concentration
+        (1.0, 1.0, 1.0)
         """
         return cls(concentration=1.0, covariances=InverseGamma(2.0, Gamma(0.2)))
 
@@ -218,6 +224,12 @@ class Priors:
             If X cannot be used, or a column is constant.
         InvalidParameterError
             If a number's shape does not fit the data, or the family not the structure.
+
+        Examples
+        --------
+        >>> from bayesgmm import Priors, load_dataset
+        >>> Priors(ordered=1).for_data(load_dataset("faithful").X, 2).ordered
+        1
         """
         n_components = check_count("n_components", n_components)
         structure = as_structure(covariance_type)

@@ -40,6 +40,13 @@ class ResolvedPriors:
         The feature in which means ascend.
     ordered_components : tuple of int
         The components whose means ascend, in this order.
+
+    Examples
+    --------
+    >>> from bayesgmm import Priors, load_dataset
+    >>> resolved = Priors().for_data(load_dataset("faithful").X, 2)
+    >>> resolved.concentration, [round(each, 1) for each in resolved.mean_location]
+    ((2.0, 2.0), [4.0, 76.0])
     """
 
     concentration: Vector

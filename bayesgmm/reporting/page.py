@@ -40,6 +40,15 @@ class Report:
     numbers : dict
         Every number shown, at full precision, and all sentences. None for what could not be
         computed.
+
+    Examples
+    --------
+    >>> from bayesgmm import load_dataset, report
+    >>> page = report(load_dataset("faithful").X, 2)
+    >>> page.numbers["verdict"].split(". ")[0]
+    'All checks passed'
+    >>> page.html[:15]
+    '<!DOCTYPE html>'
     """
 
     html: str
@@ -54,6 +63,11 @@ class Report:
         ------
         FileError
             If the file cannot be written.
+
+        Examples
+        --------
+        >>> from bayesgmm import load_dataset, report
+        >>> report(load_dataset("faithful").X, 2).save("report.html")
         """
         write_document(path, self.html)
 

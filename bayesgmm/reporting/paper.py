@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from importlib.metadata import version
+from typing import Any
 
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.errors import BayesGMMError
@@ -48,6 +49,16 @@ def _of_em(inputs: Inputs) -> Iterator[str]:
     if inputs.known is not None:
         given = plural(int((inputs.known >= 0).sum()), "observation")
         yield f"The components of {given} were known to the fit."
+    yield from held_sentences(fit)
+
+
+def held_sentences(fit: Any) -> list[str]:
+    """A sentence on the parameters that a fit held, if it did."""
+    if fit._held is None:
+        return []
+    words = fit._held.words
+    were = "were" if "s of" in words or " and " in words else "was"
+    return [f"{words[0].upper()}{words[1:]} {were} fixed beforehand."]
 
 
 def _of_posterior(inputs: Inputs) -> Iterator[str]:

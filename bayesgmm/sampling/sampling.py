@@ -185,7 +185,9 @@ def sample_posterior(
     Examples
     --------
     >>> from bayesgmm import load_dataset, sample_posterior
-    >>> posterior = sample_posterior(load_dataset("faithful").X, 2, rng=1)  # doctest: +SKIP
+    >>> posterior = sample_posterior(load_dataset("faithful").X, 2, rng=1)
+    >>> posterior["posterior"]["means"].dims
+    ('chain', 'draw', 'component', 'feature')
     """
     began = time.perf_counter()
     _check_arguments(priors, nuts_sampler, target_accept)
@@ -327,6 +329,11 @@ def _model(
         raise InvalidParameterError(
             "init was fitted with labels, but the posterior takes no component of a row as known. "
             "Fit without labels."
+        )
+    if init._held is not None:
+        raise InvalidParameterError(
+            f"init was fitted with {init._held.words} held, but no parameter of the posterior is. "
+            "Fit without fixed and equal_weights, or give init=fit.mixture_, a start alone."
         )
     structure = as_structure(init.covariance_type)
     if covariance_type is not None and as_structure(covariance_type) != structure:

@@ -32,6 +32,16 @@ class Merging(Result):
         first of a pair is always less than the second.
     entropies : ndarray of shape (K,)
         -sum t log t over rows and clusters, nats, before the first merge and after each.
+
+    Examples
+    --------
+    >>> from bayesgmm import GaussianMixture, load_dataset, merge_components
+    >>> X = load_dataset("faithful").X
+    >>> merging = merge_components(GaussianMixture(3, covariance_type="tied").fit(X), X)
+    >>> merging.entropies.round(2), merging.elbow
+    (array([42.74,  0.48,  0.  ]), 2)
+    >>> merging.labels(2)[:6]
+    array([1, 0, 1, 0, 1, 0])
     """
 
     mixture: Mixture
@@ -136,6 +146,14 @@ def merge_components(
     ----------
     Baudry, J.-P., Raftery, A. E., Celeux, G., Lo, K. and Gottardo, R. (2010). Combining mixture
     components for clustering. Journal of Computational and Graphical Statistics 19, 332-353.
+
+    Examples
+    --------
+    >>> from bayesgmm import load_dataset, merge_components, select_mixture
+    >>> X = load_dataset("faithful").X
+    >>> chosen = select_mixture(X, range(1, 5), rng=0)
+    >>> merge_components(chosen.best, X).clusters(2)
+    array([0, 1, 1])
     """
     data = observed_rows("mixture", mixture, X, error_covariances)
     mixture = fitted_mixture("mixture", mixture)

@@ -24,6 +24,7 @@ from bayesgmm.em.spurious import relative_variances, why_spurious
 from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.noise import Noise
+from bayesgmm.priors.held_parameters import held_parameters
 from bayesgmm.priors.objective import Objective
 from bayesgmm.selection.grid_data import GridData
 from bayesgmm.selection.split_merge import merges, projected, splits
@@ -105,6 +106,7 @@ def search_grid(
     rng: np.random.Generator,
     *,
     ratio: float,
+    equal_weights: bool,
     threads: int,
     advance: Callable[[float], None],
     noise: Noise | None = None,
@@ -121,6 +123,8 @@ def search_grid(
         The structures of each K; K is at most the number of distinct rows.
     ratio : float
         Largest ratio of eigenvalues of an admissible mixture.
+    equal_weights : bool
+        Hold all weights at 1 / K.
     advance : callable
         Called with the proportion of the work, approximately, that each fit was.
     noise : Noise, optional
@@ -146,18 +150,15 @@ def search_grid(
     n, n_sampled = (len(next(iter(each.values()))) for each in (data.rows, data.sample))
     refining = _REFINING * n / n_sampled * (n > n_sampled)
     work = (_FIRST_UP + _DOWN + _UP) * len(keys) + refining * len(requested)
-    search = _Search(
-        data, data.sample, data.sample_passes, keys, ratio, lambda part: advance(part / work)
-    )
+    of_all = ratio, equal_weights, lambda part: advance(part / work)
+    search = _Search(data, data.sample, data.sample_passes, keys, *of_all)
     with ThreadPoolExecutor(threads) as pool:
         search.up(pool, partitions)
         search.down(pool)
         search.up(pool)
         if n > n_sampled:
             sampled, interrupted = search.models, search.interrupted
-            search = _Search(
-                data, data.rows, data.passes, requested, ratio, lambda part: advance(part / work)
-            )
+            search = _Search(data, data.rows, data.passes, requested, *of_all)
             search.interrupted = interrupted
             search.refine(pool, sampled, refining)
     found = [search.models[key] for key in requested if key in search.models]
@@ -182,11 +183,12 @@ class _Search:
         passes: dict[bool, Rows],
         keys: Sequence[Key],
         ratio: float,
+        equal_weights: bool,
         advance: Callable[[float], None],
     ) -> None:
         self.models: dict[Key, Candidate] = {}
         self.interrupted = False
-        self._ratio, self._advance = ratio, advance
+        self._ratio, self._equal_weights, self._advance = ratio, equal_weights, advance
         self._moments: dict[tuple[bool, int], list[tuple[Array, Array, Array]]] = {}
         self._data, self._rows, self._passes = data, rows, passes
         columns: dict[int, list[Structure]] = {}
@@ -352,14 +354,15 @@ class _Search:
         is as likely as that of a nested structure inherits the latter.
         """
         k, structure = key
-        best = self.models.get(key)
+        best, objective = self.models.get(key), self._objective(k, structure)
         rows = self._passes[structure.scales_by_column]
         for start in starts:
             if start is None:
                 continue
             incumbent = best.run.objective if best and best.admissible and best.run else -np.inf
             rule = StopRule(remaining=_REMAINING, max_e_steps=_MOST_ITERATIONS, incumbent=incumbent)
-            run = maximise(rows, Objective(structure), with_room(rows, start), rule)
+            adapted = with_room(rows, _with_held(start, objective))
+            run = maximise(rows, objective, adapted, rule)
             if not run.n_e_steps or run.objective <= incumbent + _BETTER:
                 continue
             found = self._candidate(structure, run)
@@ -384,11 +387,17 @@ class _Search:
         start = self._converted(structure, model)
         if start is None:
             return None
-        run = maximise(rows, Objective(structure), start, StopRule(max_e_steps=1))
+        objective = self._objective(model.n_components, structure)
+        run = maximise(rows, objective, start, StopRule(max_e_steps=1))
         if not run.n_e_steps:
             return None
         value = model.log_likelihood
         return Candidate(model.n_components, structure, start, value, False, "", True, run)
+
+    def _objective(self, k: int, structure: Structure) -> Objective:
+        d = self._data.units[structure.scales_by_column].scale.size
+        held = held_parameters(None, self._equal_weights, k, d, structure)
+        return Objective(structure, held=held)
 
     def _candidate(self, structure: Structure, run: Run) -> Candidate:
         """The candidate model of a run, with a note if it is degenerate or spurious."""
@@ -402,6 +411,11 @@ class _Search:
             str(why_spurious(run, Objective(structure), self._ratio) or _singular(run) or ""),
             run=run,
         )
+
+
+def _with_held(start: Parameters, objective: Objective) -> Parameters:
+    """The start with held weights in it."""
+    return start if objective.held is None else Parameters(*objective.held.put_into(*start))
 
 
 def _freedom(structure: Structure) -> int:

@@ -35,6 +35,13 @@ class BootstrapLRT(Result):
         The statistic of data drawn from the fit with K components; NaN if either refit failed.
     null : Mixture
         The fit with K components.
+
+    Examples
+    --------
+    >>> from bayesgmm import bootstrap_lrt, load_dataset
+    >>> test = bootstrap_lrt(load_dataset("galaxies").X, 1, n_resamples=19, rng=0)
+    >>> round(test.statistic, 2), round(test.p_value, 3)
+    (40.45, 0.05)
     """
 
     n_components: int

@@ -4,7 +4,6 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -13,7 +12,6 @@ from numpy.typing import ArrayLike
 from bayesgmm.arguments import (
     check_choice,
     check_count,
-    check_members,
     check_number,
     check_rng,
     check_switch,
@@ -32,7 +30,13 @@ from bayesgmm.likelihood.scaling import about_one
 from bayesgmm.mixture.noise import Noise
 from bayesgmm.results import Result, as_text
 from bayesgmm.selection.grid_search import Candidate, search_grid
-from bayesgmm.selection.possible_models import impossible
+from bayesgmm.selection.possible_models import (
+    DIAGONAL,
+    FULL,
+    check_components,
+    check_structures,
+    impossible,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,9 +52,7 @@ CRITERIA = {
     "cv": ("cv_log_likelihood", "held-out log-likelihood, nats (larger is better)"),
 }
 # mclust's order of the columns.
-_DIAGONAL = ("EII", "VII", "EEI", "VEI", "EVI", "VVI")
-_FULL = ("EEE", "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV")
-_MCLUST = (*_DIAGONAL, *_FULL, "E", "V")
+_MCLUST = (*DIAGONAL, *FULL, "E", "V")
 _FOLDS = 5
 # Note on a model that was not fitted before Ctrl-C.
 _NOT_REACHED = "not fitted: the search was interrupted"
@@ -75,6 +77,18 @@ class Selection(Result):
     interrupted : bool
         True after Ctrl-C: models with a note to that effect were not fitted, and others may have a
         higher maximum.
+
+    Examples
+    --------
+    >>> from bayesgmm import load_dataset, select_mixture
+    >>> chosen = select_mixture(load_dataset("faithful").X, range(1, 5), ["full", "tied"], rng=0)
+    >>> chosen.best.n_components, chosen.best.covariance_type
+    (3, 'tied')
+    >>> chosen.table[["n_components", "covariance_type", "bic"]].head(3).round(1)
+       n_components covariance_type     bic
+    0             1             VVV  2607.6
+    1             1             EEE  2607.6
+    2             2             VVV  2322.2
     """
 
     table: "pd.DataFrame"
@@ -145,6 +159,7 @@ def select_mixture(
     *,
     criterion: Criterion = "bic",
     eigenvalue_ratio: float = 1e10,
+    equal_weights: bool = False,
     sample_weight: ArrayLike | None = None,
     error_covariances: ArrayLike | None = None,
     noise_component: bool = False,
@@ -170,6 +185,8 @@ def select_mixture(
         "cv" is the log-likelihood of held-out rows in five random folds.
     eigenvalue_ratio : float
         As in `GaussianMixture`: a mixture that exceeds it is not selected.
+    equal_weights : bool, default=False
+        Hold the weights of each mixture at 1 / K.
     sample_weight : array-like of shape (n,), optional
         The number of times that each row counts; 0 removes it.
     error_covariances : array-like, optional
@@ -228,31 +245,34 @@ def select_mixture(
     check_choice("criterion", criterion, CRITERIA)
     bound = "a number of at least 1 (numpy.inf sets no bound)"
     ratio = check_number("eigenvalue_ratio", eigenvalue_ratio, bound, lambda r: r >= 1.0)
+    equal_weights = check_switch("equal_weights", equal_weights)
     generator = check_rng(rng)
     check_choice("missing", missing, ("at random", "raise"))
     noisy = check_switch("noise_component", noise_component)
+    if noisy and equal_weights:
+        raise InvalidParameterError(
+            "noise_component=True takes a share of each weight, and equal_weights holds weights. "
+            "Leave one of them out."
+        )
     data = check_data(X, allow_nan=missing != "raise", error_covariances=error_covariances)
     weights = check_sample_weight(sample_weight, len(data.X))
     if weights is not None:
         data, weights = data.take(weights > 0.0), weights[weights > 0.0]
     x = data.X
-    ks = _check_components(n_components)
-    chosen = _check_structures(covariance_type, x.shape[1])
-    notes = impossible(x, data.feature_names, ks, chosen)
+    ks = check_components(n_components)
+    chosen = check_structures(covariance_type, x.shape[1])
     noise = Noise.around(data) if noisy else None
     folds = _folds(len(x), generator) if criterion == "cv" else []
     with progress(progressbar) as bar:
         advance = partial(bar.advance, bar.add_task("Fitting the grid", total=1 + len(folds)))
-        models, interrupted = _search(
-            data, weights, ks, chosen, notes, ratio, noise, generator, advance
+        search = partial(
+            fit_grid, ratio=ratio, equal_weights=equal_weights, rng=generator, advance=advance
         )
+        models, interrupted = search(data, weights, ks, chosen, noise=noise)
         if interrupted and (folds or not any(model.admissible for model in models)):
             raise KeyboardInterrupt
-        held_out = [
-            _held_out(data, weights, test, ks, chosen, ratio, noisy, generator, advance)
-            for test in folds
-        ]
-    records = [_record(model, data, weights, noise) for model in models]
+        held_out = [_held_out(data, weights, test, ks, chosen, search, noisy) for test in folds]
+    records = [_record(model, data, weights, equal_weights, noise) for model in models]
     for i, record in enumerate(records):
         if criterion == "cv":
             record["cv_log_likelihood"] = sum(each[i] for each in held_out)
@@ -262,7 +282,9 @@ def select_mixture(
     while True:
         selected = _best_model(models, table, criterion)
         try:
-            best = _fit_best(X, models[selected], ratio, sample_weight, error_covariances, noisy)
+            settings = {"eigenvalue_ratio": ratio, "equal_weights": equal_weights}
+            settings["noise_component"] = noisy
+            best = fit_candidate(X, models[selected], settings, sample_weight, error_covariances)
             break
         except FitError:
             # Collapsed nearer to convergence than the search went: the next model is tried.
@@ -273,49 +295,35 @@ def select_mixture(
     return Selection(table, best, criterion, len(x), interrupted)
 
 
-def _check_components(n_components: int | Iterable[int]) -> list[int]:
-    words = "an integer or a sequence of integers, the K of the grid"
-    single = isinstance(n_components, Integral)
-    ks = [n_components] if single else check_members("n_components", n_components, words)
-    if not ks:
-        raise InvalidParameterError("n_components is empty. Give at least one K.")
-    return sorted({check_count("n_components", k) for k in ks})
-
-
-def _check_structures(words: CovarianceType | Iterable[CovarianceType], d: int) -> list[Structure]:
-    if isinstance(words, str) and words == "all":
-        words = ("E", "V") if d == 1 else (*_DIAGONAL, *_FULL)
-    kinds = "'all', a covariance structure or a sequence of them"
-    members: list[Any] = (
-        [words]
-        if isinstance(words, str | Structure)
-        else check_members("covariance_type", words, kinds)
-    )
-    found = [as_structure(each, d) for each in members]
-    if not found:
-        raise InvalidParameterError("covariance_type is empty. Give at least one, or 'all'.")
-    return list(dict.fromkeys(found))
-
-
-def _search(
+def fit_grid(
     data: Data,
     weights: Array | None,
     ks: Sequence[int],
     chosen: Sequence[Structure],
-    notes: dict[tuple[int, Structure], str],
+    *,
     ratio: float,
-    noise: Noise | None,
     rng: np.random.Generator,
     advance: Callable[[float], None],
+    equal_weights: bool = False,
+    noise: Noise | None = None,
 ) -> tuple[list[Candidate], bool]:
     """Models in the order of K, then of the structures, and whether Ctrl-C ended the search.
 
-    Models in `notes` have no fit.
+    Models that cannot be fitted to the rows have a note with the reason.
     """
+    notes = impossible(data.X, data.feature_names, ks, chosen)
     wanted = {k: [each for each in chosen if (k, each) not in notes] for k in ks}
     scaled, unit = (None, 1.0) if weights is None else about_one(weights)
     fits, interrupted = search_grid(
-        data, scaled, wanted, rng, ratio=ratio, threads=n_threads(), advance=advance, noise=noise
+        data,
+        scaled,
+        wanted,
+        rng,
+        ratio=ratio,
+        equal_weights=equal_weights,
+        threads=n_threads(),
+        advance=advance,
+        noise=noise,
     )
     found = {
         model.key: replace(model, log_likelihood=model.log_likelihood * unit) for model in fits
@@ -330,10 +338,11 @@ def _search(
 
 
 def _record(
-    model: Candidate, data: Data, weights: Array | None, noise: Noise | None
+    model: Candidate, data: Data, weights: Array | None, equal_weights: bool, noise: Noise | None
 ) -> dict[str, Any]:
     """A model's row of the table."""
     nu = model.structure.n_parameters(model.n_components, data.X.shape[1]) + (noise is not None)
+    nu -= equal_weights * (model.n_components - 1)
     bic = aic = icl = np.nan
     if model.parameters is not None:
         parameters, noise = apart(model.parameters, noise)
@@ -367,19 +376,16 @@ def _held_out(
     test: Indices,
     ks: Sequence[int],
     chosen: Sequence[Structure],
-    ratio: float,
+    search: Callable[..., tuple[list[Candidate], bool]],
     noisy: bool,
-    rng: np.random.Generator,
-    advance: Callable[[float], None],
 ) -> list[float]:
     """Log-likelihood of the held-out rows under each model; NaN without an admissible fit."""
     rest = np.delete(np.arange(len(data.X)), test)
     train, held = data.take(rest), data.take(test)
     own = np.ones(len(test)) if weights is None else weights[test]
     of_train = None if weights is None else weights[rest]
-    notes = impossible(train.X, data.feature_names, ks, chosen)
     noise = Noise.around(train) if noisy else None
-    models, interrupted = _search(train, of_train, ks, chosen, notes, ratio, noise, rng, advance)
+    models, interrupted = search(train, of_train, ks, chosen, noise=noise)
     if interrupted:
         raise KeyboardInterrupt
     values = []
@@ -409,23 +415,17 @@ def _best_model(models: Sequence[Candidate], table: "pd.DataFrame", criterion: s
     return int(np.argmin(np.where(admissible, values, np.inf)))
 
 
-def _fit_best(
+def fit_candidate(
     X: Any,
     model: Candidate,
-    ratio: float,
+    settings: dict[str, Any],
     weights: ArrayLike | None,
     errors: ArrayLike | None,
-    noisy: bool,
 ) -> GaussianMixture:
     """The selected model fitted to convergence, its components in the order of their means."""
     assert model.parameters is not None
     start = model.parameters.permuted(np.lexsort(model.parameters.means.T[::-1]))
-    fit = GaussianMixture(
-        model.n_components,
-        covariance_type=model.structure.name,
-        eigenvalue_ratio=ratio,
-        noise_component=noisy,
-    )
+    fit = GaussianMixture(model.n_components, covariance_type=model.structure.name, **settings)
     return fit._fit(X, weights, start, errors)
 
 

@@ -1,15 +1,47 @@
-"""Models of a grid that cannot be fitted to the data."""
+"""The models of a grid, and those that cannot be fitted to the data."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
+from bayesgmm.arguments import check_count, check_members
 from bayesgmm.arrays import Array
-from bayesgmm.covariance.structures import Structure
+from bayesgmm.covariance.structures import CovarianceType, Structure, as_structure
 from bayesgmm.data.degeneracy import check_full_rank, check_spread
-from bayesgmm.errors import InputError
+from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.likelihood.scaling import check_common_unit
+
+# The structures in mclust's order.
+DIAGONAL = ("EII", "VII", "EEI", "VEI", "EVI", "VVI")
+FULL = ("EEE", "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV")
+
+
+def check_components(n_components: int | Iterable[int]) -> list[int]:
+    """Return the K of a grid in ascending order."""
+    words = "an integer or a sequence of integers, the K of the grid"
+    single = isinstance(n_components, Integral)
+    ks = [n_components] if single else check_members("n_components", n_components, words)
+    if not ks:
+        raise InvalidParameterError("n_components is empty. Give at least one K.")
+    return sorted({check_count("n_components", k) for k in ks})
+
+
+def check_structures(words: CovarianceType | Iterable[CovarianceType], d: int) -> list[Structure]:
+    """Return the structures of a grid for D features; "all" are fourteen, or E and V for one."""
+    if isinstance(words, str) and words == "all":
+        words = ("E", "V") if d == 1 else (*DIAGONAL, *FULL)
+    kinds = "'all', a covariance structure or a sequence of them"
+    members: list[Any] = (
+        [words]
+        if isinstance(words, str | Structure)
+        else check_members("covariance_type", words, kinds)
+    )
+    found = [as_structure(each, d) for each in members]
+    if not found:
+        raise InvalidParameterError("covariance_type is empty. Give at least one, or 'all'.")
+    return list(dict.fromkeys(found))
 
 
 def impossible(

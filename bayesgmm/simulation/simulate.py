@@ -29,6 +29,13 @@ class Simulation(Result):
         The mixture that the rows were drawn from.
     error_covariances : (n, D), (n, D, D), (1, D) or (1, D, D), or None
         Variances or covariances of the rows' measurement errors; one for all rows.
+
+    Examples
+    --------
+    >>> from bayesgmm import scenario, simulate
+    >>> drawn = simulate(scenario("rusty_machine"), 1000, rng=1)
+    >>> drawn.X.shape, drawn.labels[:5].tolist(), drawn.mixture.weights.tolist()
+    ((1000, 1), [1, 2, 0, 2, 0], [0.5, 0.25, 0.25])
     """
 
     X: Array

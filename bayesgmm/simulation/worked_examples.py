@@ -59,6 +59,12 @@ def scenarios() -> dict[str, str]:
     """Return the names of the worked examples, each with a line that describes it.
 
     Where an example is known with a number of rows, the line gives it.
+
+    Examples
+    --------
+    >>> from bayesgmm import scenarios
+    >>> list(scenarios())
+    ['rusty_machine', 'heights', 'overlapping_ellipses', 'blobs']
     """
     return {name: each.description for name, each in _SCENARIOS.items()}
 

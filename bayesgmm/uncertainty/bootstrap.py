@@ -96,6 +96,9 @@ def bootstrap_errors(
     notes = (f"{failed} of {n_resamples} refits collapsed and were left out.",) if failed else ()
     hidden = np.zeros(numbers.shape[1], dtype=np.bool_)
     joint = np.cov((numbers / joint_units(mixture)).T).reshape(numbers.shape[1], -1)
+    # Of what is held, rounding is left.
+    constant = (numbers == numbers[0]).all(axis=0)
+    joint[constant | constant[:, np.newaxis]] = 0.0
     made = assemble(mixture, joint, hidden, method, notes, numbers)
     errors = {name: float(each.std(ddof=1)) for name, each in replicates.items()}
     named = {name: (value, errors[name]) for name, value in values.items()}

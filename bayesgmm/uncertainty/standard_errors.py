@@ -110,6 +110,14 @@ class StandardErrors(Result):
     extra_replicates : dict
         The same numbers in each refit of a bootstrap, by name, (B,).
     noise : Noise or None
+
+    Examples
+    --------
+    >>> from bayesgmm import GaussianMixture, load_dataset
+    >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+    >>> errors = fit.standard_errors()
+    >>> errors.weights.round(4), errors.standard_deviations.round(3).tolist()
+    (array([0.0291, 0.0291]), [[0.02, 0.418], [0.023, 0.327]])
     """
 
     estimate: Mixture
@@ -129,7 +137,18 @@ class StandardErrors(Result):
 
     @property
     def table(self) -> "pd.DataFrame":
-        """The table of `intervals`, normal and of probability 0.9."""
+        """The table of `intervals`, normal and of probability 0.9.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+        >>> fit.standard_errors().table.head(2).round(3)
+                   estimate  standard_error  lower  upper
+        parameter
+        weight[0]     0.356           0.029  0.308  0.404
+        weight[1]     0.644           0.029  0.596  0.692
+        """
         return self.intervals()
 
     def _paragraphs(self) -> "list[str | pd.DataFrame]":
@@ -153,6 +172,16 @@ class StandardErrors(Result):
         DataFrame
             Index: parameter, `extras` last; columns estimate, standard_error, lower, upper, and in
             `attrs` the probability, kind and method.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+        >>> fit.standard_errors().intervals(0.95).head(2).round(3)
+                   estimate  standard_error  lower  upper
+        parameter
+        weight[0]     0.356           0.029  0.299  0.413
+        weight[1]     0.644           0.029  0.587  0.701
         """
         import pandas as pd
 

@@ -67,6 +67,16 @@ class LabelSwitching(Result):
         The draws and their labels.
     notes : tuple of str
         What could not be computed, and why.
+
+    Examples
+    --------
+    >>> from bayesgmm import label_switching, load_dataset, sample_posterior
+    >>> found = label_switching(sample_posterior(load_dataset("faithful").X, 2, rng=0))
+    >>> found.labellings.index.tolist()
+    [(0, 1), (1, 0)]
+    >>> found.r_hat("as sampled") > 1.2, found.r_hat("relabelled") > 1.2
+    (True, False)
+    >>> aligned = found.relabelled()
     """
 
     verdict: str
@@ -224,6 +234,16 @@ def label_switching(
     R-hat is rank-normalised and split (Vehtari et al. 2021, Bayesian Analysis 16, 667-718), as
     computed by ArviZ. Chains agree if no R-hat exceeds 1.01, or what chains of this length reach
     by chance among so many quantities.
+
+    Examples
+    --------
+    >>> from bayesgmm import label_switching, load_dataset, sample_posterior
+    >>> posterior = sample_posterior(load_dataset("faithful").X, 2, rng=0)
+    >>> found = label_switching(posterior)
+    >>> found.verdict, found.state
+    ('between chains', 'good')
+    >>> found.advice
+    'Summarise single components only after relabelling.'
     """
     check_text("allocations", allocations)
     check_text("probabilities", probabilities)

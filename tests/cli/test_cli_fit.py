@@ -30,6 +30,16 @@ def test_faithful_prints_the_reference_numbers(bayesgmm_command):
         assert figure in result.stdout
 
 
+def test_equal_weights(bayesgmm_command):
+    result = bayesgmm_command("fit", "faithful", "-k", 2, "--equal-weights")
+    assert "held at given values: the weights of all components" in result.stdout
+    found = json.loads(
+        bayesgmm_command("fit", "faithful", "-k", 2, "--equal-weights", "--json").stdout
+    )
+    assert found["weights"] == [0.5, 0.5]
+    assert (found["n_parameters"], found["equal_weights"]) == (10, True)
+
+
 @pytest.mark.parametrize(
     ("rule", "first"), [("means", 0.356), ("weights", 0.644), ("variances", 0.356)]
 )

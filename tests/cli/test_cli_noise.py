@@ -94,13 +94,19 @@ def test_labels_and_an_order(bayesgmm_command, data):
     assert "order_by" in run.stderr
 
 
-@pytest.mark.parametrize("command", [("fit", "-k2"), ("select", "-k2")])
-def test_a_file_without_the_noise_is_not_written(bayesgmm_command, data, tmp_path, command):
-    target = tmp_path / "model.json"
-    run = bayesgmm_command(command[0], data, *command[1:], "--noise", "-o", target)
-    assert run.exit_code == 2
-    assert "no noise" in run.stderr
-    assert not target.exists()
+@pytest.mark.parametrize("command", ["fit", "select"])
+def test_a_file_holds_the_noise(bayesgmm_command, data, fit, tmp_path, command):
+    model, target = tmp_path / "model.json", tmp_path / "labelled.csv"
+    more = ("--structures", "VVV") if command == "select" else ()
+    arguments = (command, data, "-k2", "--exclude", "known", *more, "--noise", "-o", model)
+    assert bayesgmm_command(*arguments).exit_code == 0
+    assert bayesgmm_command("predict", model, data, "-o", target).exit_code == 0
+    rows = list(csv.DictReader(io.StringIO(target.read_text())))
+    assert [int(row["component"]) for row in rows] == fit.predict(X).tolist()
+    assert_allclose([float(row["outlier"]) for row in rows], fit.outlier_proba(X), atol=1e-5)
+    run = bayesgmm_command("simulate", model, "-n", 10)
+    assert run.exit_code == 1
+    assert "noise" in run.stderr
 
 
 def test_select_with_noise(bayesgmm_command, data):

@@ -134,3 +134,63 @@ def test_errors(bayesgmm_command, model, tmp_path):
     result = bayesgmm_command("predict", "-", "faithful", input=model.read_text())
     assert result.exit_code == 0
     assert json.loads(model.read_text())["schema"] == "bayesgmm.mixture"
+
+
+def test_a_saved_fit_predicts_as_its_mixture_does(bayesgmm_command, tmp_path):
+    data = bayesgmm.load_dataset("faithful")
+    frame = pd.DataFrame(data.X, columns=data.feature_names)
+    fit = bayesgmm.GaussianMixture(2, random_state=0).fit(frame)
+    fit.to_json(tmp_path / "fit.json")
+    fit.mixture_.to_json(tmp_path / "mixture.json")
+    by_fit, by_mixture = (
+        bayesgmm_command("predict", tmp_path / name, "faithful")
+        for name in ("fit.json", "mixture.json")
+    )
+    assert (by_fit.exit_code, by_fit.stdout) == (0, by_mixture.stdout)
+
+
+def test_a_saved_fit_with_noise_marks_it(bayesgmm_command, tmp_path):
+    X = np.vstack((bayesgmm.load_dataset("faithful").X, [[1.6, 95.0]]))
+    fit = bayesgmm.GaussianMixture(2, random_state=0, noise_component=True).fit(X)
+    fit.to_json(tmp_path / "fit.json")
+    (tmp_path / "x.npy").write_bytes(npy_bytes(X))
+    result = bayesgmm_command("predict", tmp_path / "fit.json", tmp_path / "x.npy")
+    found = pd.read_csv(io.StringIO(result.stdout))
+    assert found["component"].tolist() == fit.predict(X).tolist()
+    assert found["component"].iloc[-1] == -1
+
+
+def test_a_saved_classifier_predicts_classes(bayesgmm_command, tmp_path):
+    data = bayesgmm.load_dataset("iris")
+    frame = pd.DataFrame(data.X, columns=data.feature_names)
+    fit = bayesgmm.GaussianMixtureClassifier(covariance_type="VEV").fit(frame, data.labels)
+    fit.to_json(tmp_path / "fit.json")
+    result = bayesgmm_command("predict", tmp_path / "fit.json", "iris")
+    found = pd.read_csv(io.StringIO(result.stdout))
+    assert result.exit_code == 0
+    assert list(found)[-5:] == [
+        "class", "probability", "probability_setosa", "probability_versicolor",
+        "probability_virginica",
+    ]  # fmt: skip
+    assert found["class"].tolist() == fit.predict(frame).tolist()
+
+
+def test_text_keeps_its_point_beside_decimal_commas(bayesgmm_command, tmp_path):
+    data = bayesgmm.load_dataset("iris")
+    y = np.where(data.labels == "setosa", "1.5 cm", "=2+3")
+    bayesgmm.GaussianMixtureClassifier(covariance_type="EEE").fit(data.X, y).to_json(
+        tmp_path / "fit.json"
+    )
+    text = "\n".join(";".join(f"{x:g}".replace(".", ",") for x in row) for row in data.X)
+    (tmp_path / "x.csv").write_text(f"a;b;c;d\n{text}\n")
+    arguments = tmp_path / "x.csv", "--delimiter", ";", "--decimal", ","
+    result = bayesgmm_command("predict", tmp_path / "fit.json", *arguments)
+    assert result.exit_code == 0, result.output
+    assert {row.split(";")[4] for row in result.stdout.splitlines()[1:]} == {"1.5 cm", "'=2+3"}
+
+
+def test_a_file_of_neither_is_a_sentence(bayesgmm_command, tmp_path):
+    (tmp_path / "m.json").write_text('{"schema": "other"}')
+    result = bayesgmm_command("predict", tmp_path / "m.json", "faithful")
+    assert result.exit_code == 1
+    assert "not of the schema 'bayesgmm.mixture', but of 'other'" in result.stderr

@@ -56,3 +56,11 @@ def test_the_edge_is_said_on_standard_error(bayesgmm_command):
     result = bayesgmm_command("select", "faithful", "--max-components", 3, "--structures", "EEE")
     assert result.exit_code == 0
     assert "edge of the grid" in result.stderr
+
+
+def test_equal_weights(bayesgmm_command):
+    arguments = "select", "faithful", "-k", 2, "--structures", "EEE", "--equal-weights", "--json"
+    found = json.loads(bayesgmm_command(*arguments).stdout)
+    assert found["equal_weights"] is True
+    assert [each["n_parameters"] for each in found["models"]] == [5, 7]
+    assert found["best"]["weights"] == [0.5, 0.5]

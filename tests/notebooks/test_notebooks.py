@@ -1,11 +1,14 @@
 """Every notebook runs from its first cell to its last, to the verdicts that are kept with it."""
 
+import ast
 import re
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+
+from bayesgmm import load_dataset
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
@@ -17,6 +20,20 @@ VERDICTS = (
     r"(?:agree|differ)|Best: .*|do not fit significantly|fit significantly|All checks passed|"
     r"\d+ of \d+ starts reached this maximum"
 )
+
+# Numbers of prose that are not results: of the data, of other authors, and bounds in use.
+FACTS = {
+    "from_a_data_frame": {len(load_dataset("faithful").X), 10},  # and the bounds of BIC differences
+    "fitting_with_em": {
+        *(len(load_dataset("faithful").X), 0.25, 15, 20),  # the weights of the rusty machine, ages
+        *(0.52, 0.99, 0.74, 0.96),  # a textbook's agreement with the species
+        1e-3,  # scikit-learn's tolerance
+    },
+    "the_posterior": {len(load_dataset("faithful").X), 0.7},  # and the bound of Pareto k
+    "label_switching": {len(load_dataset("galaxies").X), 1.01},  # and the bound of R-hat
+    "choosing_k": {len(load_dataset("faithful").X), 1 / 40},  # and the smallest p of 39 replicates
+}
+NUMBER = r"(?<![\w.])(\d+\.?\d*(?:e-?\d+)?|\.\d+)( %)?(?!\w)"
 
 
 def outputs(notebook):
@@ -59,3 +76,20 @@ def test_the_first_notebook_ends_in_a_report():
     assert last.source.startswith("report(frame, 2")
     assert "Old Faithful" in last.outputs[0].data["text/html"]
     assert last.outputs[0].data["text/plain"].startswith("<Report: All checks passed.")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_results_in_prose_come_from_the_run(path):
+    """Prose has the numbers of the code and of the data; results are outputs, as Markdown."""
+    notebook = nbformat.read(path, as_version=4)
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    constants = (each for each in ast.walk(ast.parse(code)) if isinstance(each, ast.Constant))
+    (facts,) = (facts for name, facts in FACTS.items() if name in path.stem)
+    known = facts | {each.value for each in constants if type(each.value) in (int, float)}
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            # Without headings, code, addresses and years of publication.
+            text = re.sub(r"^#.*$|`[^`]*`|\]\([^)]*\)|\d{4}\)", "", cell.source, flags=re.MULTILINE)
+            for number, percent in re.findall(NUMBER, text):
+                value = float(number)
+                assert value in known or (percent and round(value / 100, 9) in known), number

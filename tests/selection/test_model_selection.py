@@ -340,3 +340,52 @@ def test_a_structure_that_one_unit_does_not_serve_is_an_empty_cell():
     empty = table["log_likelihood"].isna()
     assert (empty == (table["covariance_type"] != "VVV")).all()
     assert table["note"][empty].str.contains("too far apart").all()
+
+
+@pytest.mark.parametrize("name", ["faithful", "iris"])
+def test_equal_weights_in_every_model(name, selections):
+    x = {"faithful": FAITHFUL, "iris": IRIS}[name]
+    equal = select_mixture(x, range(1, 4), rng=0, equal_weights=True)
+    table = equal.table.set_index(["n_components", "covariance_type"])
+    free = selections[name].table.set_index(["n_components", "covariance_type"])
+    free = free.loc[table.index]
+    more = table.index.get_level_values(0) - 1
+    assert ((free["n_parameters"] - table["n_parameters"]) == more).all()
+    assert (table["log_likelihood"] <= free["log_likelihood"] + 1e-6).all()
+    expected = -2 * table["log_likelihood"] + table["n_parameters"] * np.log(len(x))
+    np.testing.assert_allclose(table["bic"], expected, rtol=1e-9)
+    for large in table.loc[3].index:
+        for small in table.loc[3].index:
+            if is_nested(as_structure(small), as_structure(large)):
+                pair = table.loc[[(3, small), (3, large)], "log_likelihood"]
+                assert pair.iloc[0] <= pair.iloc[1] + 1e-6
+    best = equal.best
+    assert np.array_equal(best.weights_, np.full(len(best.weights_), 1 / len(best.weights_)))
+    # The starts of the estimator lead no higher.
+    for code in ("EEE", "VVV", "VEV"):
+        fit = GaussianMixture(3, covariance_type=code, equal_weights=True, random_state=0).fit(x)
+        assert fit.log_likelihood_ <= table.loc[(3, code), "log_likelihood"] + 1e-5
+
+
+def test_equal_weights_in_cross_validation():
+    found = select_mixture(
+        FAITHFUL, [2, 3], ["EEE"], criterion="cv", rng=0, equal_weights=True, progressbar=False
+    )
+    plain = select_mixture(FAITHFUL, [2, 3], ["EEE"], criterion="cv", rng=0, progressbar=False)
+    column = "cv_log_likelihood"
+    # A third of the rows and two thirds, by halves: worse out of sample, too.
+    assert found.table[column][0] < plain.table[column][0] - 5.0
+
+
+def test_equal_weights_are_those_of_mclust():
+    # R 4.2.2, mclust 6.0.0: for each m,
+    # Mclust(faithful, G=2:3, modelNames=m, control=emControl(equalPro=TRUE))$BIC, in its sign.
+    # Its figures of VVI are not those of a likelihood; of K = 3 its maxima are lower than these.
+    bic = {(2, "EEE"): 2341.308, (2, "VVV"): 2339.434, (2, "VEI"): 2367.615}
+    upper = {(3, "EEE"): 2312.612, (3, "VVV"): 2338.424, (3, "VEI"): 2327.710}
+    found = select_mixture(FAITHFUL, [2, 3], ["EEE", "VVV", "VEI"], rng=0, equal_weights=True)
+    table = found.table.set_index(["n_components", "covariance_type"])["bic"]
+    for key, value in bic.items():
+        assert table[key] == pytest.approx(value, abs=6e-4)
+    for key, value in upper.items():
+        assert table[key] <= value + 6e-4

@@ -51,6 +51,9 @@ ERRORS = ["a", 5, [], [[-1.0, 1.0]], [[1.0, NAN]], [[1.0, 2.0], [0.0, 1.0]], np.
 ROW_WEIGHTS = ["a", 5, [], [1.0], [[1.0]], [-1.0] * 60, [NAN] * 60, {}]
 ROW_LABELS = ["a", 5, [], [0], [[0]], [7] * 60, [-2] * 60, [0.5] * 60, [NAN] * 60, {}]
 SWITCH = ["a", 1, 0.0, None, [], {}, Unprintable()]
+FIXED = ["a", 5, [], True, {"zzz": [1.0]}, {"weights": "a"}, {"weights": [0.5]}, {"means": [[1.0]]}]
+FIXED += [{"weights": [2.0, NAN]}, {"weights": [-0.1, NAN]}, {"means": [[INF, 0.0], [0.0, 0.0]]}]
+FIXED += [{"covariances": 1.0}, {"covariances": [[[1.0, NAN], [0.0, 1.0]], np.eye(2)]}]
 THREADS = [value for value in COUNT if value is not None]
 
 
@@ -253,9 +256,9 @@ def table():
         "verbose": ["a", -1], "verbose_interval": count, "acceleration": ["zzz", 5, []],
         "priors": PRIORS[:-1], "eigenvalue_ratio": ["a", 0.5, NAN, [], 10**400],
         "missing": ["zzz", 5, []], "noise_component": ["a", 2, None, []],
-        "contaminated": ["a", 2, None, []], "equal_weights": ["a", 2, None, []],
-        "fixed": ["a", 5, [], {"zzz": [1.0]}, {"means": "a"}, {"means": [[1.0]]}],
+        "contaminated": ["a", 2, None, []],
         "order_by": ["zzz", 5, [], True, bayesgmm.GaussianMixture(), t.line],
+        "fixed": FIXED, "equal_weights": ["a", None, [], 2],
     }  # fmt: skip
     for method in ("fit", "fit_predict"):
         yield f"GaussianMixture.{method}", _method_of_a_fit(method), {"X": t.X}, weighted
@@ -304,7 +307,32 @@ def table():
         "covariance_type": ["zzz", 3, None, [], {}, [3], ["full", "zzz"]],
         "criterion": WORD, "eigenvalue_ratio": ["a", 0.5, NAN, None, [], True], "rng": RNG,
         "noise_component": SWITCH,
+        "equal_weights": ["a", None, [], 1, {}],
     }  # fmt: skip
+    sound = {"X": t.X, "y": t.fit.predict(t.X)}
+    classes = ["a", 5, None, [], [0.5] * 60, [0] * 7, [[0, 1]] * 60, [NAN] * 60, {}]
+    yield "GaussianMixtureClassifier", _classifier, {}, {
+        "n_components": ["a", 2.0, NAN, None, True, 0, [], {}, [1, 2.0], ["2"], [0], [[1]]],
+        "covariance_type": ["zzz", 3, None, [], {}, [3], ["full", "zzz"]], "family": WORD,
+        "criterion": WORD, "class_prior": ["a", 5, [0.5], [0.5, 0.6], [1.0, 0.0], [NAN, 1.0], {}],
+        "missing": WORD, "random_state": RNG,
+    }  # fmt: skip
+    weighted_classes = weighted | {"y": classes}
+    yield "GaussianMixtureClassifier.fit", _classifier().fit, sound, weighted_classes
+    yield (
+        "GaussianMixtureClassifier.brier_score",
+        _classifier().brier_score,
+        sound,
+        weighted_classes,
+    )
+    for method in ("predict", "predict_proba", "predict_log_proba"):
+        name = f"GaussianMixtureClassifier.{method}"
+        yield name, getattr(_classifier(), method), {"X": t.X}, rows
+    yield "GaussianMixtureClassifier.summary", _classifier().summary, {}, {}
+    for name, made in ("GaussianMixture", t.fit), ("GaussianMixtureClassifier", _classifier()):
+        yield f"{name}.to_json", made.to_json, {}, {"path": PATH}
+        text = made.to_json()
+        yield f"{name}.from_json", made.from_json, {"source": text}, {"source": DOCUMENT}
     yield "Selection.ranked", owned("selection", "ranked"), {}, {}
     yield "Selection.to_mclust", owned("selection", "to_mclust"), {}, {}
     yield "Selection.summary", owned("selection", "summary"), {}, {"top": COUNT}
@@ -461,6 +489,11 @@ def _but(kind, *allowed):
 
 def _fitted(**arguments):
     return bayesgmm.GaussianMixture(**arguments).fit(things().X)
+
+
+def _classifier(**arguments):
+    fit = bayesgmm.GaussianMixtureClassifier(**{"covariance_type": "EII", **arguments})
+    return fit.fit(things().X, things().fit.predict(things().X))
 
 
 def _method_of_a_fit(method):

@@ -32,7 +32,7 @@ inline void share_rest(const Held &held, ConstVector values, Vector weights) {
             total += weights[c];
     }
     for (Index c = 0; c < weights.size(); ++c)
-        if (!held.weights[c]) weights[c] *= left / total;
+        if (!held.weights[c]) weights[c] = left * (weights[c] / total);
 }
 
 }  // namespace bayesgmm

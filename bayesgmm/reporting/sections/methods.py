@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bayesgmm.reporting.inputs import Inputs
-from bayesgmm.reporting.paper import for_a_paper
+from bayesgmm.reporting.paper import for_a_paper, held_sentences
 from bayesgmm.reporting.parts import Row, Section, Table
 
 _PACKAGES = ("bayesgmm", "numpy", "scipy", "scikit-learn", "pymc", "nutpie", "arviz")
@@ -52,6 +52,7 @@ def methods_section(inputs: Inputs) -> Section:
         if inputs.noise is not None:
             sentences.append("Rows far from all components belong to a component of uniform noise.")
             citations.append(_NOISE)
+        sentences += held_sentences(inputs.em)
         citations += _CITATIONS["em"]
         rows += [(f"em: {name}", _setting(value)) for name, value in _settings(inputs.em).items()]
     if inputs.posterior is not None:
@@ -159,6 +160,9 @@ def _python(inputs: Inputs) -> str:
         settings = _settings(inputs.em)
         k = settings.pop("n_components")
         words = [str(k)]
+        if settings.pop("fixed", None):
+            lines.append("fixed = ...  # the held values")
+            words.append("fixed=fixed")
         words += [f"{name}={_setting(value)}" for name, value in settings.items()]
         rows = "X"
         if inputs.known is not None:
@@ -167,7 +171,8 @@ def _python(inputs: Inputs) -> str:
         lines.append(f"em = bg.GaussianMixture({', '.join(words)}).fit({rows})")
         arguments.append("em=em")
     if inputs.posterior is not None:
-        model = "init=em" if inputs.em is not None else str(inputs.mixture.n_components)
+        usable = inputs.em is not None and inputs.em._held is None
+        model = "init=em" if usable else str(inputs.mixture.n_components)
         lines.append(f"posterior = bg.sample_posterior(X, {model}, rng=...)")
         arguments.append("posterior=posterior")
     if inputs.truth is not None:

@@ -1,0 +1,1 @@
+"""Classes of rows: discriminant analysis by Gaussian mixtures."""
