@@ -14,6 +14,8 @@ from .em.spurious import Degeneracy as Degeneracy
 from .em.spurious import Fault as Fault
 from .estimator.alignment import align as align
 from .estimator.gaussian_mixture import GaussianMixture as GaussianMixture
+from .explorer.explore import explore as explore
+from .explorer.explorer_page import Explorer as Explorer
 from .labels.consistent_draws import responsibilities as responsibilities
 from .labels.relabelling import relabel as relabel
 from .mixture.decision_boundaries import Boundaries as Boundaries
@@ -46,8 +48,8 @@ from .selection.combining_components import Merging as Merging
 from .selection.combining_components import merge_components as merge_components
 from .selection.likelihood_ratio_test import BootstrapLRT as BootstrapLRT
 from .selection.likelihood_ratio_test import bootstrap_lrt as bootstrap_lrt
-from .selection.model_selection import Selection as Selection
 from .selection.model_selection import select_mixture as select_mixture
+from .selection.selection_result import Selection as Selection
 from .simulation.misclassification import overlap as overlap
 from .simulation.random_mixtures import random_mixture as random_mixture
 from .simulation.simulate import Simulation as Simulation
@@ -67,6 +69,7 @@ __all__ = [
     "ConditionalMoments",
     "Dataset",
     "Degeneracy",
+    "Explorer",
     "Fault",
     "Gamma",
     "GaussianMixture",
@@ -93,6 +96,7 @@ __all__ = [
     "co_clustering",
     "compare_engines",
     "errors",
+    "explore",
     "filled_components",
     "label_switching",
     "likelihood",

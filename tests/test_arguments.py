@@ -29,7 +29,7 @@ mpl.use("Agg")
 # Public, but not in the table: results, which users do not construct, and methods that are called
 # with checked arrays.
 RESULTS = {
-    "Agreement", "BootstrapLRT", "Boundaries", "Dataset", "Degeneracy", "Fault",
+    "Agreement", "BootstrapLRT", "Boundaries", "Dataset", "Degeneracy", "Explorer", "Fault",
     "HighestDensityRegion", "Noise",
     "LabelSwitching", "Merging", "Recovery", "ConditionalMoments", "Report", "ResolvedPriors",
     "Score", "Selection", "Simulation", "StandardErrors", "Statistics", "Structure",

@@ -15,7 +15,8 @@ from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.selection.grid_search import Candidate
-from bayesgmm.selection.model_selection import fit_candidate, fit_grid
+from bayesgmm.selection.model_selection import fit_grid
+from bayesgmm.selection.selection_result import fit_candidate
 
 # Largest ratio of the eigenvalues of a mixture that is chosen for a class, as in `select_mixture`.
 _RATIO = 1e10

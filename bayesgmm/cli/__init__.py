@@ -8,6 +8,7 @@ import click
 
 from bayesgmm.cli.datasets import datasets
 from bayesgmm.cli.error_handling import Commands
+from bayesgmm.cli.explore import explore
 from bayesgmm.cli.fit import fit
 from bayesgmm.cli.options import debug_option
 from bayesgmm.cli.predict import predict
@@ -27,7 +28,7 @@ def main() -> None:
     """
 
 
-for command in (report, fit, predict, select, sample, simulate, datasets):
+for command in (report, explore, fit, predict, select, sample, simulate, datasets):
     # click keeps the lines of a paragraph that begins with a backspace.
     command.help = (command.help or "").replace(r"\b", "\b")
     main.add_command(debug_option(command))

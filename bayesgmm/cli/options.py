@@ -5,7 +5,7 @@ import functools
 import importlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 from click.shell_completion import CompletionItem
@@ -145,6 +145,41 @@ weights_option = click.option(
 equal_weights_option = click.option(
     "--equal-weights", is_flag=True, help="Hold the weights of all components equal."
 )
+
+
+class Grid(NamedTuple):
+    """Models of a grid, as `select_mixture` takes them."""
+
+    n_components: range
+    covariance_type: str | list[str]
+
+
+def grid_options(command: Any) -> Any:
+    """Add the options for the models of a grid, passed as `grid`."""
+
+    @functools.wraps(command)
+    def run(
+        *, max_components: int, min_components: int, structures: list[str] | None, **rest: Any
+    ) -> Any:
+        if min_components > max_components:
+            raise click.UsageError(
+                f"--min-components {min_components} is more than --max-components {max_components}."
+            )
+        sizes = range(min_components, max_components + 1)
+        return command(grid=Grid(sizes, "all" if structures is None else structures), **rest)
+
+    largest = "The largest number of components to try: -k 5 tries 1 to 5."
+    for option in (
+        click.option(
+            "--structures",
+            callback=split,
+            help="Covariance structures to try, as EEE,VVV,diag.  [default: all]",
+        ),
+        count_option("--min-components", default=1, what="The smallest."),
+        count_option("-k", "--max-components", default=9, what=largest),
+    ):
+        run = option(run)
+    return run
 
 
 def data_options(command: Any) -> Any:

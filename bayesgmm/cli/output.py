@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from bayesgmm.mixture.noise import Noise
 
 STANDARD_OUTPUT = Path("/dev/stdout")
+# The mark of a page in its head, of which the first bytes are enough.
+_GENERATOR, _HEAD = b'<meta name="generator" content="bayesgmm">', 2000
+# Parameters of a command that do not change its page.
+NOT_THE_PAGE = frozenset({"output", "force", "quiet", "as_json"})
 
 
 class Results(NamedTuple):
@@ -33,6 +37,16 @@ class Results(NamedTuple):
 
         if self.output is not None:
             check_target(self.output, force=self.force)
+
+    def replacing_own_page(self) -> "Results":
+        """The same, free to replace an earlier page of bayesgmm, unless the page was named."""
+        source = click.get_current_context().get_parameter_source("output")
+        if self.output is None or source is not click.core.ParameterSource.DEFAULT:
+            return self
+        if not self.output.is_file():
+            return self
+        with self.output.open("rb") as file:
+            return self._replace(force=self.force or _GENERATOR in file.read(_HEAD))
 
     def write(self, text: str, what: str, content: Callable[[], bytes]) -> None:
         """Write the file and print the text, also if the file cannot be written.
@@ -113,3 +127,8 @@ def printable(word: str | os.PathLike[str]) -> str:
         return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     except UnicodeEncodeError:  # halves of surrogate pairs that do not stand for bytes
         return text.encode("utf-8", "backslashreplace").decode()
+
+
+def title_of(data: str) -> str:
+    """Return the heading of a page that is not given one."""
+    return "Standard input" if data == "-" else Path(data).stem.replace("_", " ")

@@ -1,6 +1,5 @@
 """`bayesgmm report`: fit, posterior, relabelling and diagnostics on one page."""
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -16,12 +15,9 @@ from bayesgmm.cli.options import (
     noise_option,
     result_options,
 )
-from bayesgmm.cli.output import Results, heard_warnings, printable
+from bayesgmm.cli.output import NOT_THE_PAGE, Results, heard_warnings, printable, title_of
 
 _MOST_COMPONENTS = 9
-# The mark of a page in its head, of which the first bytes are enough.
-_GENERATOR, _HEAD = b'<meta name="generator" content="bayesgmm">', 2000
-_NOT_THE_PAGE = {"output", "force", "quiet", "as_json"}
 
 
 @click.command()
@@ -95,8 +91,7 @@ def report(
         raise click.UsageError("--labels numbers the components of one fit. Give -k, not --select.")
     if truth == source["data"] == "-":
         raise click.UsageError("Standard input is read once: use - for DATA or --truth alone.")
-    if _is_earlier_page(results.output):
-        results = results._replace(force=True)
+    results = results.replacing_own_page()
     results.check_target()
     known = None if truth is None else read_mixture(truth)
     watched = not results.quiet
@@ -140,23 +135,14 @@ def report(
                 truth=known,
                 labels=rows.labels,
                 selection=selection,
-                title=printable(title or _title(source["data"])),
+                title=printable(title or title_of(source["data"])),
                 source=rows.name + "; interrupted before the end" * interrupted,
-                command=command_line(without=_NOT_THE_PAGE),
+                command=command_line(without=NOT_THE_PAGE),
             )
     text = page.to_json() if results.as_json else str(page)
     results.write(text, "The report was", page.html.encode)
     if interrupted:
         click.get_current_context().exit(130)
-
-
-def _is_earlier_page(output: Path | None) -> bool:
-    """Return whether the page has no name of its own, and would replace an earlier such page."""
-    source = click.get_current_context().get_parameter_source("output")
-    if output is None or source is not click.core.ParameterSource.DEFAULT or not output.is_file():
-        return False
-    with output.open("rb") as file:
-        return _GENERATOR in file.read(_HEAD)
 
 
 def _sampled(
@@ -181,7 +167,3 @@ def _sampled(
         click.echo(f"Note: the posterior was not sampled. {error}", err=True)
         return None, False
     return posterior, bool(posterior.attrs["interrupted"])
-
-
-def _title(data: str) -> str:
-    return "Standard input" if data == "-" else Path(data).stem.replace("_", " ")

@@ -7,42 +7,26 @@ import click
 import bayesgmm
 from bayesgmm.cli.input_rows import read_rows
 from bayesgmm.cli.options import (
+    Grid,
     count_option,
     data_options,
     equal_weights_option,
+    grid_options,
     noise_option,
     result_options,
-    split,
     weights_option,
 )
-from bayesgmm.cli.output import (
-    Results,
-    document,
-    heard_warnings,
-    json_text,
-    noise_fields,
-)
+from bayesgmm.cli.output import Results, document, heard_warnings, json_text, noise_fields
 
 if TYPE_CHECKING:
-    from bayesgmm.selection.model_selection import Selection
+    from bayesgmm.selection.selection_result import Selection
 
 
 @click.command()
 @data_options
 @weights_option
 @noise_option
-@count_option(
-    "-k",
-    "--max-components",
-    default=9,
-    what="The largest number of components to try: -k 5 tries 1 to 5.",
-)
-@count_option("--min-components", default=1, what="The smallest.")
-@click.option(
-    "--structures",
-    callback=split,
-    help="Covariance structures to try, as EEE,VVV,diag.  [default: all]",
-)
+@grid_options
 @click.option(
     "--criterion",
     type=click.Choice(["bic", "icl", "aic", "cv"]),
@@ -54,10 +38,8 @@ if TYPE_CHECKING:
 @count_option("--top", default=5, what="Number of models to print.")
 @result_options("Seed of the starts and folds.", "Also write the best mixture, as JSON.")
 def select(
-    max_components: int,
-    min_components: int,
+    grid: Grid,
     noise: bool,
-    structures: list[str] | None,
     criterion: str,
     equal_weights: bool,
     top: int,
@@ -75,10 +57,6 @@ def select(
       bayesgmm select faithful
       bayesgmm select measurements.csv -k 5 --structures EEE,VVV -o best.json
     """
-    if min_components > max_components:
-        raise click.UsageError(
-            f"--min-components {min_components} is more than --max-components {max_components}."
-        )
     from bayesgmm.display import stages
 
     results.check_target()
@@ -88,8 +66,7 @@ def select(
         with stage("Choosing K and the structure"):
             found = bayesgmm.select_mixture(
                 rows.X,
-                range(min_components, max_components + 1),
-                "all" if structures is None else structures,
+                *grid,
                 criterion=criterion,
                 equal_weights=equal_weights,
                 sample_weight=rows.weights,

@@ -20,7 +20,7 @@ from bayesgmm.posterior.draws import Posterior, rows_if_known, rows_of
 from bayesgmm.uncertainty.standard_errors import StandardErrors
 
 # Maximum numbers of rows and of posterior draws.
-_ROWS, _DRAWS = 3000, 60
+MOST_ROWS, _DRAWS = 3000, 60
 # Nats within which two log densities are equal.
 _EQUAL = 1e-4
 
@@ -142,8 +142,8 @@ def pictured(fit: Fit, X: Any, prob: float, variables: Mapping[str, str] | None)
         data = Data(np.empty((0, mixture.n_features)), None)
     n = len(data.X)
     chosen = np.arange(n)
-    if n > _ROWS:
-        chosen = np.sort(np.random.default_rng(0).choice(n, _ROWS, replace=False))
+    if n > MOST_ROWS:
+        chosen = np.sort(np.random.default_rng(0).choice(n, MOST_ROWS, replace=False))
         data = data.take(chosen)
     if isinstance(fit, Described):
         noise, noise_weight = fit.noise, fit.noise_weight

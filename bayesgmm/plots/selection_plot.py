@@ -9,7 +9,7 @@ from bayesgmm.arguments import check_axes
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.errors import InputError
 from bayesgmm.plots.style import INK, PAPER, colour, legend_beside, new_axes, table_of
-from bayesgmm.selection.model_selection import CRITERIA, Selection
+from bayesgmm.selection.selection_result import CRITERIA, Selection
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -118,23 +118,33 @@ def report(
     >>> page.numbers["headline"]
     'Two components for 272 rows of 2 columns'
     """
-    for name, text in (("title", title), ("source", source), ("command", command)):
-        if not isinstance(text, str | None):
-            raise InvalidParameterError(f"{name} must be a text, not a {type(text).__name__}.")
+    check_texts(title=title, source=source, command=command)
     data = check_data(X, allow_nan=True, error_covariances=error_covariances)
     em, posterior = computed(data, n_components, em, posterior, noise_component)
     inputs = gather(data, em, posterior, variables, truth, labels, selection, source, command)
-    sections = [_made(key, name, make, inputs) for key, name, make in _SECTIONS]
+    sections = [made(key, name, make, inputs) for key, name, make in _SECTIONS]
+    summary = summarise(inputs, sections)
+    return assemble(title or "Gaussian mixture", subtitle_of(inputs), summary, sections)
+
+
+def check_texts(**texts: Any) -> None:
+    """Refuse what is neither a text nor None, by the name of its argument."""
+    for name, text in texts.items():
+        if not isinstance(text, str | None):
+            raise InvalidParameterError(f"{name} must be a text, not a {type(text).__name__}.")
+
+
+def subtitle_of(inputs: Inputs) -> str:
+    """The size and origin of the rows."""
     n, d = inputs.observed.X.shape
     missing = int(np.isnan(inputs.observed.X).sum())
     parts = [plural(n, "row"), plural(d, "column"), inputs.source]
     parts += [f"{missing:,} of {n * d:,} entries missing"] if missing else []
     parts += ["measurement errors known"] if inputs.observed.errors is not None else []
-    subtitle = ", ".join(parts)
-    return assemble(title or "Gaussian mixture", subtitle, summarise(inputs, sections), sections)
+    return ", ".join(parts)
 
 
-def _made(key: str, title: str, make: Callable[[Inputs], Section], inputs: Inputs) -> Section:
+def made(key: str, title: str, make: Callable[[Inputs], Section], inputs: Inputs) -> Section:
     """Make a section, or one that states why it is missing."""
     try:
         section = make(inputs)
@@ -145,8 +155,6 @@ def _made(key: str, title: str, make: Callable[[Inputs], Section], inputs: Input
     except Exception as error:
         # An error in one section must not prevent the others; the page and a warning report it.
         message = f"omitted because of an internal error ({type(error).__name__}: {error})."
-        warnings.warn(
-            f"The report's section {title!r} was {message}", BayesGMMWarning, stacklevel=3
-        )
+        warnings.warn(f"The page's section {title!r} was {message}", BayesGMMWarning, stacklevel=3)
         section = Section("unknown", f"This section was {message}")
     return replace(section, key=key, title=title)

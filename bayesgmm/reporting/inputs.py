@@ -23,8 +23,9 @@ from bayesgmm.mixture.noise import Noise
 from bayesgmm.plots.mixture_content import Described
 from bayesgmm.plots.style import short
 from bayesgmm.posterior.draws import Draws, variable_names, with_stored_errors
+from bayesgmm.reporting.mixture_pictures import Drawing
 from bayesgmm.reporting.parts import UnavailableError
-from bayesgmm.selection.model_selection import Selection
+from bayesgmm.selection.selection_result import Selection
 from bayesgmm.uncertainty.standard_errors import StandardErrors
 from bayesgmm.verdicts.switching import LabelSwitching, label_switching
 
@@ -56,6 +57,8 @@ class Inputs:
         The best model of a selection that was given whole.
     command : str or None
         The command line that produces the same page.
+    drawing : Drawing
+        Settings of the pictures of the rows.
     """
 
     observed: Data
@@ -69,6 +72,7 @@ class Inputs:
     selection: "pd.DataFrame | None"
     selected: GaussianMixture | None
     command: str | None
+    drawing: Drawing
 
     @property
     def n_features(self) -> int:
@@ -98,6 +102,11 @@ class Inputs:
         if self.posterior is not None:
             return self.draws.mean()
         raise UnavailableError("neither an EM fit nor a posterior was given")
+
+    @property
+    def searched(self) -> bool:
+        """True if EM went on from the maximum that the search of a grid had found."""
+        return self.em is not None and self.em is self.selected
 
     @property
     def noise(self) -> Noise | None:
@@ -234,10 +243,11 @@ def gather(
         posterior=posterior,
         variables=variables,
         truth=mixtures.get("truth"),
-        labels=_labels(labels, n),
+        labels=label_texts(labels, n),
         selection=_selection(selection),
         selected=selection.best if isinstance(selection, Selection) else None,
         command=command,
+        drawing=Drawing(),
     )
 
 
@@ -246,7 +256,7 @@ def _with_errors(data: Data, em: GaussianMixture | None, posterior: Any) -> Data
     return with_stored_errors(posterior, with_errors_of(em, data))
 
 
-def _labels(labels: Any, n: int) -> tuple[str, ...] | None:
+def label_texts(labels: Any, n: int) -> tuple[str, ...] | None:
     """Labels as text, one for each row."""
     if labels is None:
         return None

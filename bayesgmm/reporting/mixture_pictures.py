@@ -1,13 +1,13 @@
 """Figures of the mixture and the rows for a page, for any number of columns."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 import numpy as np
 
 from bayesgmm.data.validation import Data
 from bayesgmm.mixture.feature_choice import separating_features
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.plots.mixture_content import Described
+from bayesgmm.plots.mixture_content import MOST_ROWS, Described
 from bayesgmm.plots.mixture_plots import plot_mixture
 from bayesgmm.plots.plane_maps import shade_words
 from bayesgmm.reporting.parts import Figure, percent
@@ -35,78 +35,89 @@ _NOISE_LINE = (
     "The dotted line is noise; crosses are rows that are most probably noise, which the "
     "components' weights leave out."
 )
-# Rows and contours have a smaller zorder, ellipses and means a larger one.
-_ABOVE_ROWS = 2.5
+# Rows and contours have a smaller zorder, axes, ellipses and means a larger one.
+_ABOVE_ROWS = 2.4
+# Margin of a common frame relative to the range of the rows, and inches of a line of its legend.
+_MARGIN, _LINE = 0.06, 0.21
 
 
-def head_figure(rows: Data, fit: Described) -> Figure:
-    """Plot rows and mixture in one panel: in all columns, or the two that separate it best."""
-    with style():
-        if fit.mixture.n_features <= HEAD:
-            return mixture_figure(rows, fit)
-        best = sorted(separating_features(fit.mixture, 2))
-        figure, axes = panel(5.6, 4.4)
-        plot_mixture(fit, rows, features=best, ax=axes)
-        legend_below(figure, axes, most=_LEGIBLE)
-        _light(figure, len(rows.X))
-        return Figure(
-            to_svg(figure),
-            "Scatter plot of the rows in the two columns that separate the components best, with "
-            "an ellipse for each component.",
-            f"The two of {fit.mixture.n_features} columns in which the components differ most. "
-            f"{_plane(fit)}",
-        )
+class Drawing(NamedTuple):
+    """Settings of all pictures of the rows on a page.
 
-
-def _plane(fit: Described) -> str:
-    """The caption of rows in a plane."""
-    return _PLANE + (_NOISE if fit.noise_weight else "")
-
-
-def uncertainty_figure(rows: Data, fit: Described) -> Figure:
-    """Plot the uncertainty of classification over one column, or the plane of two."""
-    with style():
-        figure, axes = panel(5.6, 2.8 if fit.mixture.n_features == 1 else 4.4)
-        plot_mixture(fit, rows, kind="uncertainty", ax=axes)
-        legend_below(figure, axes, most=_LEGIBLE)
-        _light(figure, len(rows.X))
-        curve = fit.mixture.n_features == 1
-        return Figure(
-            to_svg(figure),
-            f"{'Curves' if curve else 'A map'} of the uncertainty of classification.",
-            "Probability of each component (lines), and of another than the most probable one "
-            "(grey)." + (" The dotted line is noise." if fit.noise_weight else "")
-            if curve
-            else "Darker shades: a larger probability of another component than the most probable "
-            f"one ({shade_words()})."
-            + (" Noise counts as a component." if fit.noise_weight else ""),
-        )
-
-
-def mixture_figure(rows: Data, fit: Described) -> Figure:
-    """Plot rows and mixture: one column, two, pairs of up to six, or principal components.
-
-    To be called in the page's style.
+    Attributes
+    ----------
+    raster_from : int
+        Number of rows above which they are an image and not a path for each.
+    features : tuple of int, optional
+        Columns of the picture in one panel. None: those that separate the mixture best.
+    limits : dict of (float, float), optional
+        xlim and ylim. None: those of the rows and the mixture.
     """
+
+    raster_from: int = RASTER_FROM
+    features: tuple[int, ...] | None = None
+    limits: dict[str, tuple[float, float]] | None = None
+
+    @classmethod
+    def common(cls, rows: Data, mixture: Mixture, raster_from: int) -> Self:
+        """One frame for several mixtures of the rows, in the columns that separate this one."""
+        features = tuple(separating_features(mixture, HEAD))
+        low, high = np.nanmin(rows.X, axis=0), np.nanmax(rows.X, axis=0)
+        margin = _MARGIN * (high - low)
+        limits = [(float(low[j] - margin[j]), float(high[j] + margin[j])) for j in features]
+        return cls(raster_from, features, dict(zip(("xlim", "ylim"), limits, strict=False)))
+
+
+def head_figure(rows: Data, fit: Described, drawing: Drawing) -> Figure:
+    """Plot rows and mixture in one panel: in all columns, or the two that separate it best."""
     d = fit.mixture.n_features
     if d == 1:
         return Figure(
-            to_svg(_single(rows, fit, 3.6)),
+            _single(rows, fit, 3.6, drawing),
             "Histogram of the column with the density of the mixture and of each component.",
             "Histogram and density (grey line). The area under a component is its "
             + ("share of all rows. " + _NOISE_LINE if fit.noise_weight else "weight."),
         )
-    if d == 2:
+    if d == HEAD:
         return Figure(
-            to_svg(_single(rows, fit, 4.8)),
+            _single(rows, fit, 4.8, drawing),
             "Scatter plot of the rows with density contours and an ellipse for each component.",
-            _plane(fit),
+            _plane(rows, fit),
         )
+    whose = "of the selected model differ" if drawing.features else "differ"
+    return Figure(
+        _single(rows, fit, 4.4, drawing),
+        "Scatter plot of the rows in the two columns that separate the components best, with "
+        "an ellipse for each component.",
+        f"The two of {d} columns in which the components {whose} most. {_plane(rows, fit)}",
+    )
+
+
+def uncertainty_figure(rows: Data, fit: Described, drawing: Drawing) -> Figure:
+    """Plot the uncertainty of classification over one column, or the plane of two."""
+    curve = fit.mixture.n_features == 1
+    return Figure(
+        _single(rows, fit, 2.8 if curve else 4.4, drawing, kind="uncertainty"),
+        f"{'Curves' if curve else 'A map'} of the uncertainty of classification.",
+        "Probability of each component (lines), and of another than the most probable one (grey)."
+        + (" The dotted line is noise." if fit.noise_weight else "")
+        if curve
+        else "Darker shades: a larger probability of another component than the most probable "
+        f"one ({shade_words()})." + (" Noise counts as a component." if fit.noise_weight else ""),
+    )
+
+
+def mixture_figure(rows: Data, fit: Described) -> Figure:
+    """Plot rows and mixture of more than two columns: pairs of up to six, or principal components.
+
+    To be called in the page's style.
+    """
+    d = fit.mixture.n_features
     if d <= _MOST_PAIRED:
         return Figure(
             to_svg(_pairs(rows, fit)),
             f"Scatter plots of all pairs of the {d} columns with the components' ellipses.",
-            f"{_plane(fit)} The diagonal shows single columns.",
+            f"{_plane(rows, fit)} The diagonal shows single columns.",
             True,
         )
     turned, seen, share = _principal(rows, fit)
@@ -114,17 +125,37 @@ def mixture_figure(rows: Data, fit: Described) -> Figure:
         to_svg(_pairs(turned, seen)),
         f"Scatter plots of the rows on the first {seen.mixture.n_features} principal components.",
         f"The first {seen.mixture.n_features} principal components of {d} standardised columns, "
-        f"which explain {percent(share, 0).text} of the variance. {_plane(fit)}",
+        f"which explain {percent(share, 0).text} of the variance. {_plane(rows, fit)}",
         True,
     )
 
 
-def _single(rows: Data, fit: Described, height: float) -> "Canvas":
-    figure, axes = panel(5.6, height)
-    plot_mixture(fit, rows, ax=axes)
-    legend_below(figure, axes, most=_LEGIBLE)
-    _light(figure, len(rows.X))
-    return figure
+def _plane(rows: Data, fit: Described) -> str:
+    """What a plane of two columns shows."""
+    n = len(rows.X)
+    noise = _NOISE if fit.noise_weight else ""
+    return _PLANE + noise + (f" Drawn are {MOST_ROWS:,} of {n:,} rows." if n > MOST_ROWS else "")
+
+
+def _single(
+    rows: Data,
+    fit: Described,
+    height: float,
+    drawing: Drawing,
+    kind: Literal["density", "uncertainty"] = "density",
+) -> str:
+    """Plot rows and mixture in one panel; in a common frame, a longer legend adds to its height."""
+    with style():
+        figure, axes = panel(5.6, height)
+        features = drawing.features or separating_features(fit.mixture, HEAD)
+        plot_mixture(fit, rows, kind=kind, features=features, ax=axes)
+        legend_below(figure, axes, most=_LEGIBLE)
+        if drawing.limits is not None:
+            axes.set(**drawing.limits)
+            entries = sum(len(each.get_texts()) for each in figure.legends)
+            figure.set_figheight(height + _LINE * -(-entries // 2))
+        _light(figure, len(rows.X), drawing.raster_from)
+        return to_svg(figure)
 
 
 def _pairs(rows: Data, fit: Described) -> "Canvas":
@@ -139,10 +170,11 @@ def _pairs(rows: Data, fit: Described) -> "Canvas":
     return released(figure)
 
 
-def _light(figure: "Canvas", n: int) -> None:
-    """Store many rows as an image, and not as a path for each."""
-    if n > RASTER_FROM:
+def _light(figure: "Canvas", n: int, raster_from: int = RASTER_FROM) -> None:
+    """Store many rows as an image, and not as a path for each; axes keep the page's colours."""
+    if n > raster_from:
         for axes in figure.axes:
+            axes.set_axisbelow(False)
             axes.set_rasterization_zorder(_ABOVE_ROWS)
 
 

@@ -3,6 +3,7 @@
 import html
 import json
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -28,8 +29,8 @@ _BADGES = {
 
 
 @dataclass(frozen=True, eq=False)
-class Report:
-    """A report: one page of HTML, and every number on it.
+class Page(ABC):
+    """A page of HTML, and every number on it.
 
     Notebooks display the page. Equal inputs give the same bytes.
 
@@ -78,6 +79,33 @@ class Report:
             write_document(path, text)
         return text
 
+    @abstractmethod
+    def __str__(self) -> str:
+        """The page in a few lines of text."""
+
+    def _repr_html_(self) -> str:
+        """Return the page in a frame, which keeps its style and names apart from the notebook."""
+        return (
+            f'<iframe sandbox srcdoc="{html.escape(self.html)}" '
+            f'title="{html.escape(self.numbers["title"])}" '
+            'style="width: 100%; height: 48rem; border: 1px solid #8888"></iframe>'
+        )
+
+
+class Report(Page):
+    """A report: one page of HTML on a fit, and every number on it.
+
+    Notebooks display the page. Equal inputs give the same bytes.
+
+    Attributes
+    ----------
+    html : str
+        The page: self-contained, without scripts or links to other pages.
+    numbers : dict
+        Every number shown, at full precision, and all sentences. None for what could not be
+        computed.
+    """
+
     def __str__(self) -> str:
         """The box at the head of the page, as text."""
         numbers = self.numbers
@@ -102,24 +130,15 @@ class Report:
     def __repr__(self) -> str:
         return f"<Report: {self.numbers['verdict']}>"
 
-    def _repr_html_(self) -> str:
-        """Return the page in a frame, which keeps its style and names apart from the notebook."""
-        return (
-            f'<iframe sandbox srcdoc="{html.escape(self.html)}" '
-            f'title="{html.escape(self.numbers["title"])}" '
-            'style="width: 100%; height: 48rem; border: 1px solid #8888"></iframe>'
-        )
-
 
 def assemble(title: str, subtitle: str, summary: Summary, sections: Sequence[Section]) -> Report:
     """Return the report of these sections, in this order."""
-    page = _environment().get_template("page.html.j2")
-    text = page.render(
+    text = rendered(
+        "page.html.j2",
         title=short(title, 200),
         subtitle=subtitle,
         summary=summary,
         sections=sections,
-        version=bayesgmm.__version__,
     )
     numbers = {
         "schema": _SCHEMA,
@@ -133,16 +152,23 @@ def assemble(title: str, subtitle: str, summary: Summary, sections: Sequence[Sec
     return Report(text, numbers)
 
 
+def rendered(template: str, room: str = "bayesgmm.reporting", **values: Any) -> str:
+    """The text of a template of a room, which may use those of this room."""
+    return _environment(room).get_template(template).render(**values)
+
+
 @cache
-def _environment() -> jinja2.Environment:
+def _environment(room: str) -> jinja2.Environment:
+    rooms = dict.fromkeys((room, "bayesgmm.reporting"))
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("bayesgmm.reporting"),
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(each) for each in rooms]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(badges=_BADGES, with_own_ids=with_own_ids, files_of=files_of)
+    environment.globals.update(version=bayesgmm.__version__, badges=_BADGES)
+    environment.globals.update(with_own_ids=with_own_ids, files_of=files_of)
     environment.tests["shown"] = lambda cell: isinstance(cell, Shown)
     environment.filters["short"] = short
     return environment

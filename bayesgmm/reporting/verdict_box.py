@@ -139,7 +139,7 @@ def _share(weight: float) -> str:
 def _picture(inputs: Inputs) -> Figure | None:
     """The mixture over the rows; None without either."""
     try:
-        return head_figure(inputs.observed, inputs.described)
+        return head_figure(inputs.observed, inputs.described, inputs.drawing)
     except (UnavailableError, BayesGMMError):
         return None  # the sections say why
 

@@ -2,154 +2,42 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bayesgmm.arguments import (
-    check_choice,
-    check_count,
-    check_number,
-    check_rng,
-    check_switch,
-)
+from bayesgmm.arguments import check_choice, check_number, check_rng, check_switch
 from bayesgmm.arrays import Array, Indices
-from bayesgmm.covariance.structures import CovarianceType, Structure, as_structure
+from bayesgmm.covariance.structures import CovarianceType, Structure
 from bayesgmm.data.validation import Data, check_data, check_sample_weight
 from bayesgmm.display import progress
 from bayesgmm.em.fit import apart
 from bayesgmm.errors import BayesGMMWarning, FitError, InputError, InvalidParameterError
-from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.estimator.information_criteria import information_criteria
 from bayesgmm.likelihood.em_steps import n_threads
 from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.likelihood.scaling import about_one
 from bayesgmm.mixture.noise import Noise
-from bayesgmm.results import Result, as_text
 from bayesgmm.selection.grid_search import Candidate, search_grid
-from bayesgmm.selection.possible_models import (
-    DIAGONAL,
-    FULL,
-    check_components,
-    check_structures,
-    impossible,
+from bayesgmm.selection.possible_models import check_components, check_structures, impossible
+from bayesgmm.selection.selection_result import (
+    CRITERIA,
+    Criterion,
+    Selection,
+    fit_candidate,
+    ranking_column,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Column of the table, and name, by criterion.
-# Literals are for editors: a program may pass any string, which is checked.
-type Criterion = Literal["bic", "icl", "aic", "cv"] | str
-
-CRITERIA = {
-    "bic": ("bic", "BIC (smaller is better)"),
-    "icl": ("icl", "ICL (smaller is better)"),
-    "aic": ("aic", "AIC (smaller is better)"),
-    "cv": ("cv_log_likelihood", "held-out log-likelihood, nats (larger is better)"),
-}
-# mclust's order of the columns.
-_MCLUST = (*DIAGONAL, *FULL, "E", "V")
+# Folds of the cross-validation.
 _FOLDS = 5
 # Note on a model that was not fitted before Ctrl-C.
 _NOT_REACHED = "not fitted: the search was interrupted"
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Selection(Result):
-    """A grid of fitted mixtures and the best of them.
-
-    Attributes
-    ----------
-    table : pandas.DataFrame
-        A row for each model: n_components, covariance_type (mclust's code), log_likelihood (total,
-        nats), n_parameters, bic, aic, icl (smaller is better), with criterion="cv" also
-        cv_log_likelihood (held-out, nats, larger is better), converged, and note: the reason why
-        there is no fit, or a degenerate one. A model with a note is never selected.
-    best : GaussianMixture
-        The selected model, fitted to convergence; with `noise_component`, so is its `noise_`.
-    criterion : str
-        "bic", "icl", "aic" or "cv".
-    n_rows : int
-    interrupted : bool
-        True after Ctrl-C: models with a note to that effect were not fitted, and others may have a
-        higher maximum.
-
-    Examples
-    --------
-    >>> from bayesgmm import load_dataset, select_mixture
-    >>> chosen = select_mixture(load_dataset("faithful").X, range(1, 5), ["full", "tied"], rng=0)
-    >>> chosen.best.n_components, chosen.best.covariance_type
-    (3, 'tied')
-    >>> chosen.table[["n_components", "covariance_type", "bic"]].head(3).round(1)
-       n_components covariance_type     bic
-    0             1             VVV  2607.6
-    1             1             EEE  2607.6
-    2             2             VVV  2322.2
-    """
-
-    table: "pd.DataFrame"
-    best: GaussianMixture
-    criterion: str
-    n_rows: int
-    interrupted: bool = False
-
-    def ranked(self) -> "pd.DataFrame":
-        """The rows of the admissible models, the best first."""
-        name, sign = _column(self.criterion)
-        admissible = self.table[(self.table["note"] == "") & self.table[name].notna()]
-        return admissible.sort_values(name, ascending=sign > 0, kind="stable", ignore_index=True)
-
-    def to_mclust(self) -> "pd.DataFrame":
-        """The criterion in mclust's layout and sign: a row for each K, larger is better.
-
-        Models without an admissible fit are NaN.
-        """
-        name, sign = _column(self.criterion)
-        values = self.table.assign(value=-sign * self.table[name].where(self.table["note"] == ""))
-        wide = values.pivot(index="n_components", columns="covariance_type", values="value")
-        wide = wide[[code for code in _MCLUST if code in wide.columns]]
-        return wide.rename_axis(index=None, columns=None)
-
-    def summary(self, top: int = 5) -> str:
-        """The `top` best models, as text."""
-        return as_text(self._paragraphs(top))
-
-    def _paragraphs(self, top: int = 5) -> "list[str | pd.DataFrame]":
-        top = check_count("top", top)
-        ranked = self.ranked()
-        name, _ = _column(self.criterion)
-        columns = ["n_components", "covariance_type", "log_likelihood", "n_parameters"]
-        columns += dict.fromkeys(("bic", "icl", name))
-        shown = ranked.head(top)[columns].assign(behind=(ranked[name] - ranked[name].iloc[0]).abs())
-        for column in shown.select_dtypes("float"):
-            shown[column] = shown[column].map("{:.3f}".format)
-        shown.index += 1
-        first = ranked.iloc[0]
-        structure = as_structure(first["covariance_type"])
-        k = int(first["n_components"])
-        found = self.best.noise_
-        noise = "" if found is None else f" and uniform noise of weight {found.weight:.3g}"
-        title = f"Selection of components and structure by {CRITERIA[self.criterion][1]}"
-        return [
-            f"{title}\nINTERRUPTED: not all models were fitted" if self.interrupted else title,
-            shown,
-            f"Best: {structure.code} ({structure.words}) with {k} component"
-            + "s" * (k > 1)
-            + noise,
-            f"{len(ranked)} of {len(self.table)} models have an admissible fit; the notes of the "
-            "table give the reasons for the others"
-            if len(ranked) < len(self.table)
-            else f"All {len(ranked)} models have an admissible fit",
-        ]
-
-
-def _column(criterion: str) -> tuple[str, int]:
-    """The column that ranks the models, and 1 if smaller is better, else -1."""
-    return CRITERIA[criterion][0], -1 if criterion == "cv" else 1
 
 
 def select_mixture(
@@ -292,7 +180,8 @@ def select_mixture(
             models[selected] = replace(models[selected], note=note)
             table.loc[selected, "note"] = note
     _warn_at_edge(models[selected], ks)
-    return Selection(table, best, criterion, len(x), interrupted)
+    found = {(m.n_components, m.structure.code): m for m in models if m.admissible}
+    return Selection(table, best, criterion, len(x), interrupted, found)
 
 
 def fit_grid(
@@ -401,7 +290,7 @@ def _held_out(
 
 def _best_model(models: Sequence[Candidate], table: "pd.DataFrame", criterion: str) -> int:
     """The index of the best admissible model."""
-    name, sign = _column(criterion)
+    name, sign = ranking_column(criterion)
     values = sign * table[name].to_numpy(dtype=np.float64)
     admissible = np.array([each.admissible for each in models]) & np.isfinite(values)
     if not admissible.any():
@@ -413,20 +302,6 @@ def _best_model(models: Sequence[Candidate], table: "pd.DataFrame", criterion: s
             "Use fewer components, structures that share covariances, or more rows."
         )
     return int(np.argmin(np.where(admissible, values, np.inf)))
-
-
-def fit_candidate(
-    X: Any,
-    model: Candidate,
-    settings: dict[str, Any],
-    weights: ArrayLike | None,
-    errors: ArrayLike | None,
-) -> GaussianMixture:
-    """The selected model fitted to convergence, its components in the order of their means."""
-    assert model.parameters is not None
-    start = model.parameters.permuted(np.lexsort(model.parameters.means.T[::-1]))
-    fit = GaussianMixture(model.n_components, covariance_type=model.structure.name, **settings)
-    return fit._fit(X, weights, start, errors)
 
 
 def _warn_at_edge(model: Candidate, ks: Sequence[int]) -> None:

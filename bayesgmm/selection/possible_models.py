@@ -12,10 +12,7 @@ from bayesgmm.covariance.structures import CovarianceType, Structure, as_structu
 from bayesgmm.data.degeneracy import check_full_rank, check_spread
 from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.likelihood.scaling import check_common_unit
-
-# The structures in mclust's order.
-DIAGONAL = ("EII", "VII", "EEI", "VEI", "EVI", "VVI")
-FULL = ("EEE", "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV")
+from bayesgmm.selection.selection_result import DIAGONAL, FULL
 
 
 def check_components(n_components: int | Iterable[int]) -> list[int]:

@@ -277,13 +277,7 @@ def curvature_errors(
     spread = np.linalg.norm(own[size:], axis=1) / np.sqrt(unit_of_weights)
     own, lost = own[:size], lost[:size]
     natural = _to_natural(found.roots)
-    unit = joint_units(mixture)[:, np.newaxis]
-    lines, unknown = (_by_kind(natural, each, mixture) / unit for each in (own, lost))
-    if held is not None:
-        # Of a mean's held entries rounding is left.
-        at = slice(k, k + k * d)
-        for each in (lines, unknown):
-            each[at][held.masks[1].ravel()] = 0.0
+    lines, unknown = (_by_kind(natural, each, mixture, held) for each in (own, lost))
     least = 1e-6 * np.sqrt((lines**2).sum(axis=1))
     hidden = np.abs(unknown).max(axis=1, initial=0.0) > least
     advice = _FEWER if data.errors is None else _WITHIN_ERRORS
@@ -417,14 +411,21 @@ def _to_natural(roots: Array) -> Array:
     return out
 
 
-def _by_kind(natural: Array, lines: Array, mixture: Mixture) -> Array:
-    """Rows (K q) in components' own coordinates as rows (P) of weights, means and covariances."""
+def _by_kind(natural: Array, lines: Array, mixture: Mixture, held: HeldParameters | None) -> Array:
+    """Rows (K q) in components' own coordinates as rows (P) of weights, means and covariances.
+
+    In `joint_units`.
+    """
     k, q, _ = natural.shape
     d = mixture.n_features
     width = lines.shape[1]
     each = natural @ lines.reshape(k, q, width)
+    if held is not None:
+        # Of a mean's held entries rounding is left.
+        each[:, 1 : 1 + d][held.masks[1]] = 0.0
     parts = each[:, :1], each[:, 1 : 1 + d], each[:, 1 + d :]
-    return np.concatenate([part.reshape(part.shape[0] * part.shape[1], width) for part in parts])
+    out = np.concatenate([part.reshape(part.shape[0] * part.shape[1], width) for part in parts])
+    return np.asarray(out / joint_units(mixture)[:, np.newaxis])
 
 
 def _owners(mixture: Mixture) -> Indices:

@@ -100,6 +100,7 @@ def test_every_command_writes_through_links_and_keeps_modes(folder, bayesgmm_com
         (("simulate", "blobs", "-n", 3), ".csv"),
         (("simulate", "blobs", "-n", 3), ".npy"),
         (("report", "faithful", "-k", 1, "--no-posterior"), ".html"),
+        (("explore", "faithful", "-k", 1, "--structures", "EEE"), ".html"),
     ):
         target, link = folder / f"target{suffix}", folder / f"link{suffix}"
         target.write_bytes(b"old")

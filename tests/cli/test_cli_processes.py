@@ -49,6 +49,10 @@ def test_debug_shows_where_it_happened(tmp_path):
     [
         (("fit", "-k", "2"), ["Reading the rows", "Fitting by EM", "Gaussian mixture fitted"]),
         (("select", "-k", "4"), ["Reading the rows", "Choosing K", "Best: EEE"]),
+        (
+            ("explore", "-k", "2"),
+            ["Reading the rows", "Fitting the models", "The page was written"],
+        ),
         (("sample", "-k", "2", "--draws", "100"), ["Reading the rows", "Sampling", "Relabelling"]),
     ],
 )

@@ -59,12 +59,13 @@ def test_empty_columns_are_named(bayesgmm_command, tmp_path):
     assert pasted(bayesgmm_command, result.stderr).exit_code == 0
 
 
-@pytest.mark.parametrize("command", ["fit", "select", "report"])
+@pytest.mark.parametrize("command", ["fit", "select", "report", "explore"])
 def test_decimal_commas_are_recognised_and_proposed(bayesgmm_command, tmp_path, command):
     path, output = tmp_path / "x.csv", tmp_path / "out"
     lines = "".join(f"{a:.3f};{b:.3f};u\n".replace(".", ",") for a, b in X)
     path.write_text("a;b;c\n" + lines)
     more = {"select": ("--structures", "EII"), "report": ("--no-posterior",)}.get(command, ())
+    more = ("--structures", "EII") if command == "explore" else more
     arguments = (path, "-k", 1, "--json", "-o", output, *more)
     result = bayesgmm_command(command, *arguments)
     assert result.exit_code == 1

@@ -13,16 +13,18 @@ import pytest
 
 FILE = Path(__file__).with_name("sentences.txt")
 PACKAGE = Path(__file__).parents[2] / "bayesgmm"
-# The report, the plots that it shows, and the rooms whose errors and notes it prints.
+# The pages, the plots that they show, and the rooms whose errors and notes they print.
 ROOMS = (
     "verdicts",
     "convergence",
     "reporting",
+    "explorer",
     "diagnostics",
     "labels",
     "plots",
     "posterior/draws.py",
     "selection/model_selection.py",
+    "selection/selection_result.py",
 )
 # Texts of several words, but not where matplotlib places a legend.
 WORDS = r"^(?!(outside )?(upper|lower) (left|right|center)$)(?=.*[A-Za-z]{2}).* "

@@ -112,6 +112,13 @@ def page():
     return bayesgmm.report(things().X, em=things().fit)
 
 
+@cache
+def explorer():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BayesGMMWarning)
+        return bayesgmm.explore(things().X, [1], "EII", progressbar=False)
+
+
 def marginal_mixture(**arguments):
     import pymc as pm
 
@@ -334,6 +341,9 @@ def table():
         text = made.to_json()
         yield f"{name}.from_json", made.from_json, {"source": text}, {"source": DOCUMENT}
     yield "Selection.ranked", owned("selection", "ranked"), {}, {}
+    yield "Selection.fit", owned("selection", "fit"), {"n_components": 1}, {
+        "n_components": COUNT, "covariance_type": optional(STRUCTURE),
+    }  # fmt: skip
     yield "Selection.to_mclust", owned("selection", "to_mclust"), {}, {}
     yield "Selection.summary", owned("selection", "summary"), {}, {"top": COUNT}
     yield "plot_selection", bayesgmm.plot_selection, {"selection": t.selection}, {
@@ -481,6 +491,16 @@ def table():
         {"path": [*PATH, None]},
     )
     yield "Report.to_json", lambda **a: page().to_json(**a), {}, {"path": PATH}
+    yield "explore", bayesgmm.explore, {
+        "X": t.X, "n_components": 1, "covariance_type": "EII", "progressbar": False,
+    }, {
+        "X": ROWS, "n_components": ["a", 2.0, None, 0, []], "covariance_type": ["zzz", 3, []],
+        "labels": [5, ["a"], "a"], "title": TEXT, "source": TEXT, "command": TEXT, "rng": RNG,
+        "sample_weight": ROW_WEIGHTS, "error_covariances": ERRORS,
+    }  # fmt: skip
+    saved = {"path": [*PATH, None]}
+    yield "Explorer.save", lambda **a: explorer().save(**a), {"path": "page.html"}, saved
+    yield "Explorer.to_json", lambda **a: explorer().to_json(**a), {}, {"path": PATH}
 
 
 def _but(kind, *allowed):

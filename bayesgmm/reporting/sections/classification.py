@@ -117,7 +117,7 @@ def _figures(
     figures = []
     several = k > 1 or inputs.noise is not None
     if several and inputs.n_features <= HEAD:
-        figures.append(uncertainty_figure(inputs.observed, inputs.described))
+        figures.append(uncertainty_figure(inputs.observed, inputs.described, inputs.drawing))
     if several:
         figures.append(_figure(labels, largest, k))
     if groups is not None:

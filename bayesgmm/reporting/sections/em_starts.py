@@ -41,8 +41,8 @@ def starts_section(inputs: Inputs) -> Section:
     # If there are many rows, starts use a sample, and their log-likelihoods are smaller.
     sampled = int(starts["n_rows"].max()) < len(inputs.observed.X)
     agreed, made = agreed_starts(fit)
-    state, sentences = _judge(fit, agreed, made, degenerate)
-    if sampled:
+    state, sentences = _judge(fit, agreed, made, degenerate, searched=inputs.searched)
+    if sampled and not inputs.searched:
         sentences.append("The starts ran on a sample of the rows, and the best then on all rows.")
     maxima = _maxima(values, good, starts)
     if len(maxima) > 1:
@@ -63,10 +63,13 @@ def starts_section(inputs: Inputs) -> Section:
         "starts": starts.to_dict("records"),
     }
     figures = () if agreed == made else (_figure(values, good, best),)
-    return Section(state, " ".join(sentences), figures, (_table(maxima),), (), numbers)
+    tables = () if inputs.searched else (_table(maxima),)
+    return Section(state, " ".join(sentences), figures, tables, (), numbers)
 
 
-def _judge(fit: Any, agreed: int, made: int, degenerate: int) -> tuple[State, list[str]]:
+def _judge(
+    fit: Any, agreed: int, made: int, degenerate: int, *, searched: bool
+) -> tuple[State, list[str]]:
     sentences = []
     state: State = "good"
     if degenerate == made:
@@ -77,6 +80,11 @@ def _judge(fit: Any, agreed: int, made: int, degenerate: int) -> tuple[State, li
         )
     elif made == 1 and fit.n_components == 1:
         sentences.append("The likelihood of a single component has one maximum.")
+    elif searched:
+        sentences.append(
+            "The maximum is the highest that the search over K and structures reached for this "
+            "model."
+        )
     elif made == 1:
         state = "care"
         sentences.append("A single start cannot reveal other local maxima.")

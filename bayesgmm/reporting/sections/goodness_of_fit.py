@@ -1,5 +1,7 @@
 """Goodness of fit: the mixture over the rows, and a predictive check."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from bayesgmm.diagnostics.predictive_check import STATISTICS, Check, check
@@ -27,6 +29,16 @@ _PLAIN = 0.1
 
 
 def fit_section(inputs: Inputs) -> Section:
+    """Agreement of the mixture with the rows, and a picture of more columns than at the head."""
+    section = check_section(inputs)
+    if inputs.n_features <= HEAD:
+        return section
+    with style():
+        picture = mixture_figure(inputs.observed, inputs.described)
+    return replace(section, figures=(picture, *section.figures))
+
+
+def check_section(inputs: Inputs) -> Section:
     """Agreement of the mixture with the rows."""
     mixture, rows = inputs.mixture, inputs.observed.X[inputs.complete]
     if inputs.observed.errors is not None:
@@ -46,10 +58,6 @@ def fit_section(inputs: Inputs) -> Section:
         draws=draws,
     )
     state, verdict = _judge(inputs, features, found)
-    figures = [_check_figure(inputs, features, found)]
-    if inputs.n_features > HEAD:
-        with style():
-            figures.insert(0, mixture_figure(inputs.observed, inputs.described))
     numbers = {
         "p_value": found.p_value,
         "n_rows_compared": found.n_rows,
@@ -60,7 +68,7 @@ def fit_section(inputs: Inputs) -> Section:
     return Section(
         state,
         verdict,
-        figures,
+        (_check_figure(inputs, features, found),),
         (_table(inputs, features, found),),
         (
             f"Replicates are {found.n_replicates} samples of {plural(found.n_rows, 'row')} drawn "

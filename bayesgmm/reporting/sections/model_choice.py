@@ -47,13 +47,7 @@ def choice_section(inputs: Inputs) -> Section:
     ranked = fitted.sort_values("bic", kind="stable")
     best = ranked.iloc[0]
     state, sentences = _judge(ranked)
-    by_icl = fitted.sort_values("icl", kind="stable").iloc[0]
-    agree = _words(by_icl) == _words(best)
-    sentences.append(
-        "ICL, which favours well-separated clusters, selects the same model."
-        if agree
-        else f"ICL, which favours well-separated clusters, selects {_words(by_icl)}."
-    )
+    sentences.append(_by_icl(fitted, best))
     if inputs.em is not None and (
         inputs.em.n_components != best["n_components"]
         or as_structure(inputs.em.covariance_type) != as_structure(str(best["covariance_type"]))
@@ -81,6 +75,23 @@ def choice_section(inputs: Inputs) -> Section:
         (_EXPLAINED,),
         {"grid": table.to_dict("records"), "n_failed": failed},
     )
+
+
+def standing_section(inputs: Inputs) -> Section:
+    """The place of the fitted model among those of a grid, without a picture."""
+    if inputs.selection is None or inputs.em is None:
+        raise UnavailableError("no model of a grid was given")
+    table, fit = inputs.selection, inputs.em
+    fitted = table[(table["note"] == "") & table["bic"].notna()]
+    code = as_structure(fit.covariance_type, inputs.n_features).code
+    here = (fitted["n_components"] == fit.n_components) & (fitted["covariance_type"] == code)
+    own, others = fitted[here], fitted[~here].sort_values("bic", kind="stable")
+    if own.empty or others.empty:
+        return Section("unknown", "It is the only model of the grid with an admissible fit.")
+    gap, sentence = _compared(own.iloc[0], others.iloc[0], "this model", "it")
+    # Evidence for the model, if it is weak, is no more conclusive than evidence against it.
+    state: State = "good" if gap >= _POSITIVE else "care"
+    return Section(state, f"{sentence} {_by_icl(fitted, own.iloc[0])}")
 
 
 def _noise_of(row: Any, n_features: int) -> bool:
@@ -121,17 +132,7 @@ def _judge_given(fitted: pd.DataFrame, k: int, given: Criteria) -> tuple[State, 
     others = fitted[fitted["n_components"] != k].sort_values("bic", kind="stable")
     if own.empty or others.empty:
         return "unknown", ["too few have an admissible fit to compare them."]
-    best, gap = others.iloc[0], float(others["bic"].iloc[0] - own["bic"].iloc[0])
-    if gap > 0.0:
-        sentence = (
-            f"BIC is smallest for the given K; {_words(best)} is next, with a BIC larger by "
-            f"{fixed(gap, 2).text}: {_strength(gap)} evidence for K = {k}."
-        )
-    else:
-        sentence = (
-            f"BIC is smallest for {_words(best)}, smaller by {fixed(-gap, 2).text} than for the "
-            f"given K: {_strength(-gap)} evidence against K = {k}."
-        )
+    gap, sentence = _compared(own.iloc[0], others.iloc[0], "the given K", f"K = {k}")
     # Weak evidence for another K does not contradict the one that was given.
     state: State = "care" if gap <= -_POSITIVE else "good"
     missed = float(own["log_likelihood"].iloc[0]) - given.log_likelihood
@@ -142,6 +143,27 @@ def _judge_given(fitted: pd.DataFrame, k: int, given: Criteria) -> tuple[State, 
         f"For K = {k} a maximum is known that is {significant(missed, 3).text} nats higher than "
         "that of this fit: see select_mixture.",
     ]
+
+
+def _compared(own: pd.Series, rival: pd.Series, name: str, it: str) -> tuple[float, str]:
+    """The rival's BIC less a model's own, and a sentence on the two."""
+    gap = float(rival["bic"] - own["bic"])
+    if gap > 0.0:
+        return gap, (
+            f"BIC is smallest for {name}; {_words(rival)} is next, with a BIC larger by "
+            f"{fixed(gap, 2).text}: {_strength(gap)} evidence for {it}."
+        )
+    return gap, (
+        f"BIC is smallest for {_words(rival)}, smaller by {fixed(-gap, 2).text} than for {name}: "
+        f"{_strength(-gap)} evidence against {it}."
+    )
+
+
+def _by_icl(fitted: pd.DataFrame, own: pd.Series) -> str:
+    """A sentence on the model that ICL selects, beside another."""
+    best = fitted.sort_values("icl", kind="stable").iloc[0]
+    model = "the same model" if _words(best) == _words(own) else _words(best)
+    return f"ICL, which favours well-separated clusters, selects {model}."
 
 
 def _strength(gap: float) -> str:

@@ -1,0 +1,204 @@
+"""The models on the page of `explore`, and their numbers."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from interrupts import interrupt_after
+
+import bayesgmm
+from bayesgmm import GaussianMixture, explore, select_mixture, simulate
+from bayesgmm.errors import InputError
+from bayesgmm.explorer import explore as room
+
+pytestmark = pytest.mark.filterwarnings("ignore:The selected model:bayesgmm.errors.BayesGMMWarning")
+
+
+@pytest.fixture(scope="module")
+def page(faithful):
+    return explore(faithful, range(1, 4), ["EEE", "VVV"], title="Old Faithful", progressbar=False)
+
+
+def models(page):
+    return {(m["n_components"], m["covariance_type"]): m for m in page.numbers["models"]}
+
+
+def test_every_model_is_fitted_at_the_maximum_of_the_search(page, faithful):
+    table = select_mixture(faithful, range(1, 4), ["EEE", "VVV"], rng=0, progressbar=False).table
+    found = models(page)
+    assert len(found) == len(table) == 6
+    for row in table.itertuples():
+        numbers = found[row.n_components, row.covariance_type]["sections"]["mixture"]["numbers"]
+        assert numbers["bic"] == pytest.approx(row.bic, abs=1e-5)
+        assert numbers["log_likelihood"] == pytest.approx(row.log_likelihood, abs=2e-6)
+
+
+def test_the_verdicts_are_those_of_a_report(page, faithful):
+    fit = GaussianMixture(2, random_state=0).fit(faithful)
+    reported = bayesgmm.report(faithful, em=fit).numbers["sections"]
+    explored = models(page)[2, "VVV"]["sections"]
+    for key in ("mixture", "fit", "membership"):
+        assert explored[key]["state"] == reported[key]["state"]
+    assert explored["membership"]["verdict"] == reported["membership"]["verdict"]
+    assert "Further starts" not in page.html
+    assert "A single start" not in page.html
+
+
+def test_the_standing_of_a_model_is_a_difference_of_bic(page):
+    found = models(page)
+    bic = {key: each["sections"]["mixture"]["numbers"]["bic"] for key, each in found.items()}
+    first, second = sorted(bic.values())[:2]
+    for key, each in found.items():
+        choice = each["sections"]["choice"]
+        if bic[key] == first:
+            assert f"larger by {second - first:.2f}" in choice["verdict"]
+            assert each["status"].endswith("the smallest")
+            assert choice["state"] == "good"
+        else:
+            assert f"smaller by {bic[key] - first:,.2f}" in choice["verdict"]
+            assert each["status"].endswith(f"{bic[key] - first:,.2f} above the smallest")
+            assert choice["state"] == "care"
+
+
+def test_of_a_large_grid_the_best_structure_of_each_k_is_shown(faithful):
+    page = explore(faithful, range(1, 4), progressbar=False)
+    table = select_mixture(faithful, range(1, 4), rng=0, progressbar=False).table
+    best = table.loc[table[table["note"] == ""].groupby("n_components")["bic"].idxmin()]
+    assert [*models(page)] == [*zip(best["n_components"], best["covariance_type"], strict=True)]
+    assert "a page of all 42 models would be too large" in page.html
+    assert 'name="structure"' not in page.html
+
+
+def test_structures_cannot_be_chosen_on_a_page_that_would_be_too_large(monkeypatch, faithful):
+    monkeypatch.setattr(room, "_LARGEST", 500_000)
+    page = explore(faithful, [1, 2], ["EEE", "VVV"], progressbar=False)
+    assert len(models(page)) == 2
+    assert "would be too large" in page.html
+
+
+def test_k_without_a_fit_has_the_reason():
+    X = np.random.default_rng(0).standard_normal((7, 2))
+    page = explore(X, [1, 2, 4, 8], ["EII", "VVV"], progressbar=False)
+    found = models(page)
+    assert found[4, "VVV"]["no_fit"] == ["X has 7 rows: the structure needs at least 12."]
+    assert found[8, None]["no_fit"] == ["X has only 7 distinct rows."]
+    assert found[8, None]["status"] == "K = 8: no fit"
+    assert "headline" in found[4, "EII"]
+    assert "8" in str(page).splitlines()[-3]
+    assert "No fit" in str(page)
+
+
+def test_a_model_that_collapses_after_the_search_is_left_out(monkeypatch, faithful):
+    from bayesgmm.errors import FitError
+    from bayesgmm.selection.selection_result import Selection
+
+    plain = Selection.fit
+
+    def fit(self, k, code):
+        if (k, code) == (2, "VVV"):
+            raise FitError("Every start collapsed.")
+        return plain(self, k, code)
+
+    monkeypatch.setattr(Selection, "fit", fit)
+    page = explore(faithful, [1, 2], ["EEE", "VVV"], progressbar=False)
+    found = models(page)
+    assert found[2, "VVV"]["no_fit"] == ["Every start collapsed."]
+    grid = page.numbers["choice"]["numbers"]["grid"]
+    notes = {(each["n_components"], each["covariance_type"]): each["note"] for each in grid}
+    assert notes[2, "VVV"] == "Every start collapsed"
+    assert found[2, "EEE"]["status"].endswith("the smallest")
+
+
+def test_missing_entries_errors_and_weights_count(faithful):
+    X = faithful.to_numpy(copy=True)
+    X[3, 1] = X[200, 0] = np.nan
+    errors = np.broadcast_to([0.01, 1.0], X.shape)
+    weights = np.arange(len(X)) % 3
+    page = explore(
+        pd.DataFrame(X, columns=["a", "b"]), 2, "VVV", sample_weight=weights,
+        error_covariances=errors, progressbar=False,
+    )  # fmt: skip
+    fit = GaussianMixture(2, random_state=0).fit(X, sample_weight=weights, error_covariances=errors)
+    numbers = models(page)[2, "VVV"]["sections"]["mixture"]["numbers"]
+    assert numbers["log_likelihood"] == pytest.approx(fit.log_likelihood_, abs=1e-6)
+    subtitle = page.numbers["subtitle"]
+    assert "2 of 544 entries missing, measurement errors known" in subtitle
+    assert models(page)[2, "VVV"]["sections"]["fit"]["verdict"].startswith("Not computed")
+
+
+def test_one_column_and_many():
+    line = explore(bayesgmm.load_dataset("galaxies").X, [1, 3], progressbar=False)
+    assert [*models(line)] == [(1, "E"), (1, "V"), (3, "V"), (3, "E")]
+    assert "Histogram of the column with the density" in line.html
+    wide = simulate(bayesgmm.random_mixture(2, 7, max_overlap=0.01, rng=0), 300, rng=1).X
+    page = explore(wide, [1, 2], "EEE", progressbar=False)
+    assert "The two of 7 columns in which the components of the selected model differ" in page.html
+    assert "Profiles of 2 components over 7 columns." in page.html
+
+
+def test_pictures_of_all_models_have_one_frame(page):
+    heads = [
+        re.findall(r'<text[^>]*text-anchor: middle[^>]*x="([\d.]+)"[^>]*>(\d\.\d)<', each)
+        for each in re.findall(r'aria-label="Scatter plot of the rows.*?</svg>', page.html, re.S)
+    ]
+    ticks = [[word for _, word in each] for each in heads]
+    assert len(ticks) == 6
+    assert len(ticks[0]) > 3
+    assert all(each == ticks[0] for each in ticks)
+
+
+def test_known_groups_are_compared():
+    iris = bayesgmm.load_dataset("iris")
+    page = explore(iris.X, 3, "VEV", labels=iris.labels, progressbar=False)
+    numbers = models(page)[3, "VEV"]["sections"]["membership"]["numbers"]
+    assert numbers["agreement"] > 0.9
+    with pytest.raises(InputError, match="150 rows, but there are 1 labels"):
+        explore(iris.X, 3, labels=["a"])
+
+
+@pytest.mark.parametrize(("d", "sizes"), [(2, range(1, 10)), (10, [8, 9])])
+def test_ten_thousand_rows_make_a_page_below_5_mb(d, sizes):
+    mixture = bayesgmm.random_mixture(4, d, average_overlap=0.02, rng=1)
+    page = explore(simulate(mixture, 10_000, rng=2).X, sizes, "EEE", progressbar=False)
+    # Panels of fewer components are smaller.
+    assert len(page.html.encode()) < 5e6 * len(sizes) / 9
+    assert "Drawn are 3,000 of 10,000 rows." in page.html
+
+
+def test_equal_rows_give_equal_bytes(faithful, page):
+    again = explore(faithful, range(1, 4), ["EEE", "VVV"], title="Old Faithful", progressbar=False)
+    assert again.html == page.html
+    assert again.to_json() == page.to_json()
+
+
+def test_every_number_is_in_the_document(page, tmp_path):
+    page.save(tmp_path / "page.html")
+    assert (tmp_path / "page.html").read_text("utf-8") == page.html
+    document = json.loads(page.to_json())
+    assert document["schema"] == "bayesgmm.explorer"
+    for model in document["models"]:
+        assert model["status"] in page.html
+        assert model["verdict"] in page.html
+    assert repr(page).startswith("<Explorer: BIC selects EEE with 3 components")
+    lines = str(page).splitlines()
+    assert lines[0] == "Old Faithful: 272 rows, 2 columns, rows given to explore()"
+    assert [line.split()[:2] for line in lines[3:9]] == [
+        ["1", "EEE"], ["1", "VVV"], ["2", "VVV"], ["2", "EEE"], ["3", "EEE"], ["3", "VVV"]
+    ]  # fmt: skip
+
+
+def test_after_ctrl_c_the_page_has_what_was_fitted(monkeypatch, faithful):
+    grid = ([1, 2], ["EEE", "VVV"])
+    # In the last of three sweeps over four models, and in the first.
+    interrupt_after(monkeypatch, 9)
+    page = explore(faithful, *grid, progressbar=False)
+    assert page.numbers["interrupted"]
+    assert "interrupted before the end" in page.numbers["subtitle"]
+    assert not any("no_fit" in each for each in page.numbers["models"])
+    monkeypatch.undo()
+    interrupt_after(monkeypatch, 1)
+    page = explore(faithful, *grid, progressbar=False)
+    reasons = [each["no_fit"] for each in models(page).values() if "no_fit" in each]
+    assert ["Not fitted: the search was interrupted."] in reasons
