@@ -701,6 +701,15 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
         With `noise_component`, that it is noise; with `contaminated`, an outlier of any component;
         0 otherwise. X and `error_covariances` are as in `score_samples`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> X = np.vstack((load_dataset("faithful").X, [[9.0, 10.0], [-2.0, 140.0]]))
+        >>> fit = GaussianMixture(2, noise_component=True, random_state=0).fit(X)
+        >>> fit.outlier_proba(X[[0, -1]]).round(2)
+        array([0., 1.])
         """
         data = self._check_same(X, error_covariances)
         return outlier_probabilities(data, self.mixture_, self.noise_, self.contamination_)

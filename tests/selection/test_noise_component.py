@@ -89,3 +89,16 @@ def test_missing_entries_and_weights():
 def test_a_switch_is_true_or_false():
     with pytest.raises(InvalidParameterError, match="noise_component must be True or False"):
         select_mixture(np.eye(5), noise_component="yes")
+
+
+def test_another_model_of_the_grid_has_noise(grid):
+    _, _, found = grid
+    other = found.fit(1, "VVV")
+    row = found.table.query("n_components == 1 and covariance_type == 'VVV'").iloc[0]
+    assert other.noise_.weight > 0.0
+    assert other.log_likelihood_ == pytest.approx(row["log_likelihood"], abs=1e-5)
+
+
+def test_equal_weights_and_noise():
+    with pytest.raises(InvalidParameterError, match="takes a share of each weight"):
+        select_mixture(np.eye(5), noise_component=True, equal_weights=True)
