@@ -21,6 +21,7 @@ from .labels.relabelling import relabel as relabel
 from .mixture.decision_boundaries import Boundaries as Boundaries
 from .mixture.highest_density_region import HighestDensityRegion as HighestDensityRegion
 from .mixture.mixture import Mixture as Mixture
+from .mixture.noise import Noise as Noise
 from .mixture.regression import ConditionalMoments as ConditionalMoments
 from .plots.interval_plots import plot_engines as plot_engines
 from .plots.interval_plots import plot_recovery as plot_recovery
@@ -79,6 +80,7 @@ __all__ = [
     "LabelSwitching",
     "Merging",
     "Mixture",
+    "Noise",
     "Priors",
     "Recovery",
     "Report",

@@ -62,6 +62,12 @@ def check_number(
     return number
 
 
+def check_switch(name: str, value: Any) -> bool:
+    """Return True or False, of Python or NumPy."""
+    check_kind(name, value, bool | np.bool_, "True or False")
+    return bool(value)
+
+
 def check_probability(name: str, value: Any) -> float:
     """Return a number between 0 and 1, both excluded."""
     return check_number(name, value, "a number between 0 and 1", lambda p: 0.0 < p < 1.0)

@@ -30,7 +30,7 @@ mpl.use("Agg")
 # with checked arrays.
 RESULTS = {
     "Agreement", "BootstrapLRT", "Boundaries", "Dataset", "Degeneracy", "Explorer", "Fault",
-    "HighestDensityRegion",
+    "HighestDensityRegion", "Noise",
     "LabelSwitching", "Merging", "Recovery", "ConditionalMoments", "Report", "ResolvedPriors",
     "Score", "Selection", "Simulation", "StandardErrors", "Statistics", "Structure",
 }  # fmt: skip
@@ -42,7 +42,10 @@ UNCHECKED = {
     *(f"ResolvedPriors.{method}"
       for method in ("parts", "transformed", "best_order", "equal_for", "in_order", "with_order",
                      "without_order")),
-    "GaussianMixture.weights_of", "GaussianMixture.errors_of", "Degeneracy.permuted",
+    *(f"Noise.{name}" for name, item in vars(bayesgmm.Noise).items()
+      if inspect.isfunction(getattr(item, "__func__", item))),
+    "GaussianMixture.weights_of", "GaussianMixture.errors_of", "GaussianMixture.labels_of",
+    "Degeneracy.permuted",
     # scikit-learn's.
     "GaussianMixture.set_fit_request", "GaussianMixture.set_score_request",
 }  # fmt: skip

@@ -57,7 +57,7 @@ NAMES = {
     if name not in ("__version__", "errors", "likelihood")
 }
 # Methods for other rooms, which check rows or look up what a fit knows of its own.
-CHECKS = {"check_observed", "check_rows", "errors_of", "weights_of"}
+CHECKS = {"check_observed", "check_rows", "errors_of", "labels_of", "weights_of"}
 
 
 @pytest.mark.parametrize("name", BLOCKS)

@@ -33,7 +33,7 @@ from bayesgmm.estimator.saved_fit import CLASSES, load_estimator, save_estimator
 from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.results import as_html, as_text
-from bayesgmm.selection.model_selection import check_components, check_structures
+from bayesgmm.selection.possible_models import check_components, check_structures
 
 if TYPE_CHECKING:
     import pandas as pd

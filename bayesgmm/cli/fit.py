@@ -13,10 +13,19 @@ from bayesgmm.cli.options import (
     covariance_option,
     data_options,
     equal_weights_option,
+    known_option,
+    noise_option,
     result_options,
     weights_option,
 )
-from bayesgmm.cli.output import Results, heard_warnings, json_text, write_file
+from bayesgmm.cli.output import (
+    Results,
+    document,
+    heard_warnings,
+    json_text,
+    noise_fields,
+    write_file,
+)
 
 if TYPE_CHECKING:
     from bayesgmm.diagnostics.known_groups import CrossTable
@@ -25,15 +34,16 @@ if TYPE_CHECKING:
 @click.command()
 @data_options
 @weights_option
+@known_option
 @components_option
 @covariance_option
 @equal_weights_option
+@noise_option
 @click.option(
     "--order-by",
     type=click.Choice(["means", "weights", "variances"]),
-    default="means",
-    show_default=True,
-    help="Number components by ascending means, descending weights or ascending variances.",
+    help="Number components by ascending means, descending weights or ascending variances.  "
+    "[default: means, or as in --labels]",
 )
 @click.option(
     "--memberships",
@@ -45,7 +55,8 @@ def fit(
     components: int,
     covariance: str,
     equal_weights: bool,
-    order_by: str,
+    noise: bool,
+    order_by: str | None,
     memberships: Path | None,
     seed: int,
     results: Results,
@@ -60,6 +71,7 @@ def fit(
     Examples:
       bayesgmm fit faithful -k 2
       bayesgmm fit faithful -k 2 -o model.json --memberships labelled.csv --force
+      bayesgmm fit faithful -k 2 --noise
       bayesgmm fit iris -k 3 --columns petal_length,petal_width --json
     """
     from bayesgmm.data.file_access import check_target
@@ -76,9 +88,10 @@ def fit(
                 components,
                 covariance_type=covariance,
                 equal_weights=equal_weights,
+                noise_component=noise,
                 random_state=seed,
-                order_by=order_by,
-            ).fit(rows.X, sample_weight=rows.weights)
+                order_by=order_by or ("means" if rows.known is None else None),
+            ).fit(rows.X, sample_weight=rows.weights, labels=rows.known)
     table = None
     if rows.labels is not None:
         from bayesgmm.diagnostics.known_groups import cross_table
@@ -93,9 +106,9 @@ def fit(
                 f"\n\nKnown groups and components: {table.agreement:.2%} of rows agree, adjusted "
                 f"Rand index {table.adjusted_rand_index:.4f}\n{table}"
             )
-    results.write(text, "The mixture was", lambda: model.mixture_.to_json().encode() + b"\n")
+    results.write(text, *document(model))
     if memberships is not None:
-        content, quiet = memberships_csv(rows, model.mixture_), results.quiet
+        content, quiet = memberships_csv(rows, model), results.quiet
         write_file(memberships, content, "The memberships were", force=results.force, quiet=quiet)
 
 
@@ -109,7 +122,8 @@ def _fields(
     from bayesgmm.estimator.fit_summary import agreed_starts
     from bayesgmm.mixture.bhattacharyya_distance import bhattacharyya
 
-    mixture, structure = model.mixture_, as_structure(model.covariance_type)
+    labels = model.predict(rows.X)
+    mixture, noise, structure = model.mixture_, model.noise_, as_structure(model.covariance_type)
     starts = model.starts_.to_dict("records")
     agreed, made = agreed_starts(model)
     groups = None
@@ -139,11 +153,12 @@ def _fields(
         "converged": bool(model.converged_),
         "n_iter": model.n_iter_,
         "remaining": model.remaining_,
-        "sizes": np.bincount(model.predict(rows.X), minlength=mixture.n_components).tolist(),
+        "sizes": np.bincount(labels[labels >= 0], minlength=mixture.n_components).tolist(),
         "feature_names": mixture.feature_names,
         "weights": mixture.weights.tolist(),
         "means": mixture.means.tolist(),
         "covariances": mixture.covariances.tolist(),
+        "noise": noise and noise_fields(noise, int((labels < 0).sum())),
         "bhattacharyya": bhattacharyya(mixture).tolist(),
         "starts_made": made,
         "starts_agreed": agreed,

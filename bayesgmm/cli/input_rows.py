@@ -36,6 +36,8 @@ class Rows(NamedTuple):
         Indices of the rows of the source.
     weights : (n,), or None
         The number of times that each row counts.
+    known : (n,), or None
+        The component of each row; -1 where it is not known.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Rows(NamedTuple):
     table: "Table"
     kept: "Indices"
     weights: "Array | None" = None
+    known: "Array | None" = None
 
 
 def read_rows(
@@ -57,6 +60,7 @@ def read_rows(
     drop_missing: bool,
     quiet: bool,
     weights: str | None = None,
+    known: str | None = None,
     choice: Choice | None = None,
     **form: Any,
 ) -> Rows:
@@ -67,7 +71,8 @@ def read_rows(
     """
     from bayesgmm.data.tables import chosen_columns, select
 
-    exclude = [*(exclude or []), *(errors or []), *([weights] if weights else [])]
+    others = [each for each in (weights, known) if each]
+    exclude = [*(exclude or []), *(errors or []), *others]
     table, name, label_column = _source(data, label_column, form)
     named = columns is not None or choice is not None
     if columns is None and choice is not None:
@@ -89,7 +94,18 @@ def read_rows(
     elif rows.has_missing and not quiet:
         click.echo(f"Note: {_missing(rows)}", err=True)
     counts = None if weights is None else select(table, [weights], None, []).X[kept, 0]
-    return Rows(name, rows, labels, label_column, table, kept, counts)
+    components = None if known is None else _components(table, known)[kept]
+    return Rows(name, rows, labels, label_column, table, kept, counts, components)
+
+
+def _components(table: "Table", column: str) -> "Array":
+    """Return the numbers of known components; -1 for empty cells."""
+    import numpy as np
+
+    from bayesgmm.data.tables import select
+
+    found = select(table, [column], None, []).X[:, 0]
+    return np.where(np.isnan(found), -1.0, found)
 
 
 def _kept(X: "Array", drop_missing: bool) -> "Indices":
@@ -280,6 +296,19 @@ def read_model(path: str) -> Model:
 
 
 def read_mixture(path: str) -> "bayesgmm.Mixture":
-    """Read a mixture, or that of a fitted estimator, as `read_model` does."""
+    """Read a mixture, or that of a fitted estimator, as `read_model` does.
+
+    Raises
+    ------
+    InputError
+        If the fit has noise or outliers, which its mixture lacks.
+    """
     model = read_model(path)
-    return model if isinstance(model, bayesgmm.Mixture) else model.mixture_
+    if isinstance(model, bayesgmm.Mixture):
+        return model
+    if any(getattr(model, name, None) is not None for name in ("noise_", "contamination_")):
+        raise bayesgmm.errors.InputError(
+            f"The model in {printable(path)} has noise or outliers beside its components. Give a "
+            "mixture without."
+        )
+    return model.mixture_

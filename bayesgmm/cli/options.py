@@ -127,6 +127,16 @@ covariance_option = click.option(
 )
 
 
+noise_option = click.option(
+    "--noise",
+    is_flag=True,
+    help="Add a component of uniform noise, for rows that belong to none of the others.",
+)
+known_option = click.option(
+    "--labels",
+    "known",
+    help="Column of known components, from 0, empty where unknown; not fitted as a column.",
+)
 weights_option = click.option(
     "--weights", help="Column of the number of times that each row counts; not fitted."
 )

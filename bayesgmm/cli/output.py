@@ -7,11 +7,14 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 import bayesgmm
+
+if TYPE_CHECKING:
+    from bayesgmm.mixture.noise import Noise
 
 STANDARD_OUTPUT = Path("/dev/stdout")
 # The mark of a page in its head, of which the first bytes are enough.
@@ -79,6 +82,22 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def document(model: "bayesgmm.GaussianMixture", kind: str = "") -> tuple[str, Callable[[], bytes]]:
+    """Return the name and content of a file for `predict`: the mixture, or the fit if it has noise.
+
+    A mixture without the noise would give other probabilities.
+    """
+    what, source = ("mixture", model.mixture_) if model.noise_ is None else ("fit", model)
+    return f"The {kind}{what} was", lambda: source.to_json().encode() + b"\n"
+
+
+def noise_fields(noise: "Noise", size: int | None = None) -> dict[str, Any]:
+    """Return the weight and box of noise, and the number of rows that it most probably has."""
+    rows = {} if size is None else {"size": size}
+    box = {"lower": noise.lower.tolist(), "upper": noise.upper.tolist()}
+    return {"weight": noise.weight, **rows, **box}
 
 
 @contextmanager

@@ -11,6 +11,8 @@ from bayesgmm.cli.options import (
     count_option,
     covariance_option,
     data_options,
+    known_option,
+    noise_option,
     result_options,
     weights_option,
 )
@@ -23,7 +25,9 @@ _MOST_COMPONENTS = 9
 @data_options
 @weights_option
 @click.option("-k", "--components", type=click.IntRange(min=1), help="Number of components.")
+@known_option
 @covariance_option
+@noise_option
 @click.option(
     "--select",
     "chosen",
@@ -55,6 +59,7 @@ _MOST_COMPONENTS = 9
 def report(
     components: int | None,
     covariance: str,
+    noise: bool,
     chosen: bool,
     sampled: bool,
     draws: int | None,
@@ -84,6 +89,8 @@ def report(
         raise click.UsageError(
             f"Give the number of components, as in -k 2, or choose it by --select:\n  {chosen_line}"
         )
+    if chosen and source["known"] is not None:
+        raise click.UsageError("--labels numbers the components of one fit. Give -k, not --select.")
     if truth == source["data"] == "-":
         raise click.UsageError("Standard input is read once: use - for DATA or --truth alone.")
     results = results.replacing_own_page()
@@ -96,15 +103,25 @@ def report(
         if chosen:
             grid = range(1, (components or _MOST_COMPONENTS) + 1)
             with stage("Choosing K and the structure"):
-                selection = _selected(rows, grid, seed, watched)
+                selection = _selected(rows, grid, noise, seed, watched)
             em, interrupted = selection.best, selection.interrupted
         else:
             selection, interrupted = None, False
             with stage("Fitting by EM"):
                 em = bayesgmm.GaussianMixture(
-                    components or 1, covariance_type=covariance, random_state=seed
-                ).fit(rows.X, sample_weight=rows.weights)
+                    components or 1,
+                    covariance_type=covariance,
+                    noise_component=noise,
+                    random_state=seed,
+                ).fit(rows.X, sample_weight=rows.weights, labels=rows.known)
         posterior = None
+        if sampled and (noise or rows.known is not None):
+            sampled = False
+            click.echo(
+                "Note: the posterior was not sampled: it has no noise, and takes no component of a "
+                "row as known.",
+                err=True,
+            )
         if sampled and not interrupted:
             with stage(f"Sampling the posterior: {chains} chains"):
                 posterior, interrupted = _sampled(rows.X, em, draws, chains, seed, watched)
@@ -128,9 +145,16 @@ def report(
         click.get_current_context().exit(130)
 
 
-def _selected(rows: Rows, grid: range, seed: int, watched: bool) -> "bayesgmm.Selection":
+def _selected(
+    rows: Rows, grid: range, noise: bool, seed: int, watched: bool
+) -> "bayesgmm.Selection":
     return bayesgmm.select_mixture(
-        rows.X, grid, sample_weight=rows.weights, rng=seed, progressbar=watched
+        rows.X,
+        grid,
+        noise_component=noise,
+        sample_weight=rows.weights,
+        rng=seed,
+        progressbar=watched,
     )
 
 

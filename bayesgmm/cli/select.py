@@ -12,10 +12,11 @@ from bayesgmm.cli.options import (
     data_options,
     equal_weights_option,
     grid_options,
+    noise_option,
     result_options,
     weights_option,
 )
-from bayesgmm.cli.output import Results, heard_warnings, json_text
+from bayesgmm.cli.output import Results, document, heard_warnings, json_text, noise_fields
 
 if TYPE_CHECKING:
     from bayesgmm.selection.selection_result import Selection
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 @click.command()
 @data_options
 @weights_option
+@noise_option
 @grid_options
 @click.option(
     "--criterion",
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 @result_options("Seed of the starts and folds.", "Also write the best mixture, as JSON.")
 def select(
     grid: Grid,
+    noise: bool,
     criterion: str,
     equal_weights: bool,
     top: int,
@@ -67,6 +70,7 @@ def select(
                 criterion=criterion,
                 equal_weights=equal_weights,
                 sample_weight=rows.weights,
+                noise_component=noise,
                 rng=seed,
                 progressbar=not results.quiet,
             )
@@ -74,9 +78,7 @@ def select(
         text = json_text("selection", rows.name, _fields(found, seed), heard)
     else:
         text = f"Data: {rows.name}\n\n{found.summary(top)}"
-    results.write(
-        text, "The best mixture was", lambda: found.best.mixture_.to_json().encode() + b"\n"
-    )
+    results.write(text, *document(found.best, "best "))
     if found.interrupted:
         raise KeyboardInterrupt
 
@@ -99,6 +101,7 @@ def _fields(found: "Selection", seed: int) -> dict[str, Any]:
             "weights": best.mixture_.weights.tolist(),
             "means": best.mixture_.means.tolist(),
             "covariances": best.mixture_.covariances.tolist(),
+            "noise": best.noise_ and noise_fields(best.noise_),
             "feature_names": best.mixture_.feature_names,
         },
     }

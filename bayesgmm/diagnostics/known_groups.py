@@ -19,7 +19,9 @@ class CrossTable:
     ----------
     groups : tuple of str
         In alphabetical order.
-    counts : ndarray of shape (groups, K)
+    columns : tuple of str
+        "component 0", ..., and "noise" if some of the rows are noise.
+    counts : ndarray of shape (groups, columns)
     agreement : float
         Proportion of rows in the component matched to their group, with the one-to-one matching
         that maximises it.
@@ -29,12 +31,13 @@ class CrossTable:
     """
 
     groups: tuple[str, ...]
+    columns: tuple[str, ...]
     counts: Integers
     agreement: float
     adjusted_rand_index: float
 
     def __str__(self) -> str:
-        heads = ["", *(f"component {k}" for k in range(self.counts.shape[1]))]
+        heads = ["", *self.columns]
         counts = zip(self.groups, self.counts.tolist(), strict=True)
         return text_table([heads, *([group[:40], *map(str, row)] for group, row in counts)])
 
@@ -46,16 +49,20 @@ def cross_table(labels: Sequence[str], components: Integers, n_components: int) 
     ----------
     labels : sequence of n str
     components : ndarray of shape (n,)
-        Integers in 0..K-1.
+        Integers in 0..K-1, or -1 for noise, which matches no group.
     n_components : int
         K.
     """
     groups, codes = np.unique(np.asarray(labels, dtype=np.str_), return_inverse=True)
-    counts = np.zeros((len(groups), n_components), dtype=np.int64)
+    columns = [f"component {k}" for k in range(n_components)]
+    columns += ["noise"] if (components < 0).any() else []
+    counts = np.zeros((len(groups), len(columns)), dtype=np.int64)
     np.add.at(counts, (codes, components), 1)
-    matched = counts[linear_sum_assignment(counts, maximize=True)].sum()
+    of_components = counts[:, :n_components]
+    matched = of_components[linear_sum_assignment(of_components, maximize=True)].sum()
     return CrossTable(
         tuple(groups.tolist()),
+        tuple(columns),
         counts,
         float(matched / len(codes)),
         float(adjusted_rand_score(codes, components)),

@@ -8,6 +8,7 @@ from scipy.special import ndtr
 
 from bayesgmm.arrays import Array
 from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.mixture.noise import Noise
 
 STATISTICS = (
     "Kolmogorov distance",
@@ -52,10 +53,13 @@ def check(
     rows: Array,
     mixture: Mixture,
     *,
+    noise: Noise | None = None,
     draws: Sequence[Mixture] | None = None,
     seed: int = 0,
 ) -> Check:
     """Compare rows with replicates drawn from the mixture, or from draws of its posterior.
+
+    With `noise`, a share of the rows of each replicate is drawn from it.
 
     Each column is described by its Kolmogorov distance to the marginal distribution, its skewness,
     kurtosis and extremes. Each statistic is standardised by its mean and standard deviation over
@@ -73,11 +77,15 @@ def check(
         rows = rows[np.sort(generator.choice(len(rows), _MOST_ROWS, replace=False))]
     n = len(rows)
     mean, unit = mixture.mean(), np.sqrt(np.diagonal(mixture.covariance()))
-    observed = _statistics(rows, mixture, mean, unit)
+    observed = _statistics(rows, mixture, noise, mean, unit)
     replicates = np.empty((_REPLICATES, *observed.shape))
     for r in range(_REPLICATES):
         source = mixture if not draws else draws[r % len(draws)]
-        replicates[r] = _statistics(source.sample(n, rng=generator)[0], mixture, mean, unit)
+        m = 0 if noise is None else int(generator.binomial(n, noise.weight))
+        drawn = source.sample(n - m, rng=generator)[0]
+        if noise is not None:
+            drawn = np.concatenate((drawn, noise.sample(m, generator)))
+        replicates[r] = _statistics(drawn, mixture, noise, mean, unit)
     everything = np.concatenate([replicates, observed[np.newaxis]])
     centre, spread = everything.mean(axis=0), everything.std(axis=0)
     scores = np.abs(everything - centre) / np.where(spread > 0, spread, 1.0)
@@ -94,7 +102,7 @@ def check(
     )
 
 
-def _statistics(x: Array, mixture: Mixture, mean: Array, unit: Array) -> Array:
+def _statistics(x: Array, mixture: Mixture, noise: Noise | None, mean: Array, unit: Array) -> Array:
     """The five statistics of each column, (D, 5), extremes in units of the mixture's spread."""
     z = (x - mean) / unit
     ordered = np.sort(z, axis=0)
@@ -112,6 +120,10 @@ def _statistics(x: Array, mixture: Mixture, mean: Array, unit: Array) -> Array:
     for j in range(x.shape[1]):
         arguments = (ordered[:, j, np.newaxis] - centres[:, j]) / widths[:, j]
         below = ndtr(arguments) @ mixture.weights
+        if noise is not None:
+            sides = (np.array([noise.lower[j], noise.upper[j]]) - mean[j]) / unit[j]
+            uniform = np.clip((ordered[:, j] - sides[0]) / (sides[1] - sides[0]), 0.0, 1.0)
+            below = (1.0 - noise.weight) * below + noise.weight * uniform
         distances[j] = max((below - steps[:-1]).max(), (steps[1:] - below).max())
     return np.column_stack([distances, skewness, kurtosis, ordered[0], ordered[-1]])
 

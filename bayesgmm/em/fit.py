@@ -252,11 +252,16 @@ def _apart(
     """The components, with weights of sum 1, the noise with its weight, and outliers."""
     if settings.contaminated:
         return components(parameters), None, contamination(parameters)
+    return *apart(parameters, noise), None
+
+
+def apart(parameters: Parameters, noise: Noise | None) -> tuple[Parameters, Noise | None]:
+    """The components, with weights of sum 1, and the noise with what was left of 1."""
     if noise is None:
-        return parameters, None, None
+        return parameters, None
     total = float(parameters.weights.sum())
     weights = parameters.weights / total
-    return parameters._replace(weights=weights), replace(noise, weight=max(1.0 - total, 0.0)), None
+    return parameters._replace(weights=weights), replace(noise, weight=max(1.0 - total, 0.0))
 
 
 def _objective(

@@ -25,8 +25,8 @@ _FEWEST, _MOST = 4, 24
 _EXCHANGES = 6
 # Starts that do not depend on earlier runs, before some are derived from the best run.
 _FRESH = 7
-# The weight of noise in starts.
-_FIRST_NOISE = 0.05
+# The weight of noise in starts, which have none, and that below which they have none.
+_FIRST_NOISE, _FULL = 0.05, 1e-9
 # Multiplications that first runs may take together, of about 30 E-steps each.
 _WORK = 6e10
 
@@ -68,6 +68,13 @@ class Attempt:
         return self.degeneracy is None, self.value
 
 
+def with_room(rows: Rows, parameters: Parameters) -> Parameters:
+    """A start whose weights leave some to the noise, if rows have any."""
+    if rows.noise is None or parameters.weights.sum() <= 1.0 - _FULL:
+        return parameters
+    return parameters._replace(weights=(1.0 - _FIRST_NOISE) * parameters.weights)
+
+
 def attempt(
     rows: Rows,
     objective: Objective,
@@ -94,9 +101,7 @@ def _judged(run: Run, objective: Objective, ratio: float = np.inf) -> Degeneracy
 
 def with_outliers(start: Start, rows: Rows, objective: Objective) -> Start:
     """A start with noise, or with outliers of its components, where the model has them."""
-    parameters = start.parameters
-    if rows.noise is not None:
-        parameters = parameters._replace(weights=(1.0 - _FIRST_NOISE) * parameters.weights)
+    parameters = with_room(rows, start.parameters)
     if objective.contaminated:
         parameters = first_pairs(parameters)
     return start._replace(parameters=parameters)

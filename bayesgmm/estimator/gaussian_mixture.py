@@ -365,7 +365,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         (True, array([0.356, 0.644]))
         """
         self._check_parameters()
-        previous = self._parameters if self.warm_start and self.__sklearn_is_fitted__() else None
+        previous = self._solution() if self.warm_start and self.__sklearn_is_fitted__() else None
         return self._fit(X, sample_weight, previous, error_covariances, labels)
 
     def _fit(
@@ -406,6 +406,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             )
         self._rows: Data | None = data
         return self
+
+    def _solution(self) -> Parameters:
+        """The fitted parameters, their weights being shares of all rows, noise included."""
+        if self.noise_ is None or not self.noise_component:
+            return self._parameters
+        weights = (1.0 - self.noise_.weight) * self._parameters.weights
+        return self._parameters._replace(weights=weights)
 
     def _check_previous(self, previous: Parameters, settings: Settings, d: int) -> None:
         """Refuse to begin from the solution of another problem."""
@@ -629,8 +636,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         array([-3.26, -8.75])
         """
         data = self._check_same(X, error_covariances)._replace(labels=None)
-        if self.noise_ is None and self.contamination_ is None:
-            return membership(data, self.mixture_, densities_alone=True)[0]
+        if self.contamination_ is None:
+            return membership(data, self.mixture_, self.noise_, densities_alone=True)[0]
         return self._memberships(data)[0]
 
     def score(
@@ -694,6 +701,15 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
         With `noise_component`, that it is noise; with `contaminated`, an outlier of any component;
         0 otherwise. X and `error_covariances` are as in `score_samples`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> X = np.vstack((load_dataset("faithful").X, [[9.0, 10.0], [-2.0, 140.0]]))
+        >>> fit = GaussianMixture(2, noise_component=True, random_state=0).fit(X)
+        >>> fit.outlier_proba(X[[0, -1]]).round(2)
+        array([0., 1.])
         """
         data = self._check_same(X, error_covariances)
         return outlier_probabilities(data, self.mixture_, self.noise_, self.contamination_)
@@ -712,7 +728,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     ) -> Array:
         """Fill missing entries, by conditional means or by draws; see `Mixture.impute`.
 
-        X and `error_covariances` are as in `score_samples`.
+        X and `error_covariances` are as in `score_samples`. Missing entries are those of the
+        components, `mixture_`, also of rows that are probably noise.
 
         Examples
         --------
@@ -728,6 +745,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     def denoised(self, X: Any, error_covariances: ArrayLike) -> ConditionalMoments:
         """Mean and covariance of each row without its measurement error; `Mixture.denoised`.
 
+        They are those under the components, `mixture_`, also of rows that are probably noise.
+
         Examples
         --------
         >>> from bayesgmm import GaussianMixture, load_dataset
@@ -740,6 +759,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     def sample(self, n_samples: int = 1) -> tuple[Array, Integers]:
         """Draw rows and their components from the fitted mixture, grouped by component.
+
+        With `noise_component`, rows of noise come first, with label -1: uniform over the box. With
+        `contaminated`, some rows of a component are its outliers.
 
         Examples
         --------
@@ -758,9 +780,17 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 f"Invalid value for 'n_samples': {n_samples}. The sampling requires at least one "
                 "sample."
             )
-        x, labels = self.mixture_.sample(n_samples, rng=np.random.default_rng(self.random_state))
+        rng, outlying = np.random.default_rng(self.random_state), self.noise_
+        m = 0 if outlying is None else int(rng.binomial(n_samples, outlying.weight))
+        broad = self.contamination_
+        drawn_from = self.mixture_ if broad is None else broad.pairs(self.mixture_)
+        x, labels = drawn_from.sample(n_samples - m, rng=rng)
+        labels %= self.mixture_.n_components
         order = np.argsort(labels, kind="stable")
-        return x[order], labels[order]
+        x, labels = x[order], labels[order]
+        if outlying is None:
+            return x, labels
+        return np.concatenate((outlying.sample(m, rng), x)), np.append(np.repeat(-1, m), labels)
 
     def bic(
         self,
@@ -858,6 +888,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """The measurement errors of the fit if `x` (n, D) are its rows, as `Data` has them."""
         return self._of_fitted(x)[1]
 
+    def labels_of(self, x: Array) -> Integers | None:
+        """The known components of the fit if `x` (n, D) are its rows, -1 where unknown."""
+        return self._of_fitted(x)[2]
+
     def _of_fitted(self, x: Array) -> tuple[Array | None, Array | None, Integers | None]:
         """Row weights, errors and labels of the fit, if `x` are its rows."""
         if self._fitted is None or self._fitted[0] != _digest(x):
@@ -946,7 +980,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 data,
                 weights,
                 self.mixture_,
-                replace(self._settings(self._parameters, self._held), verbose=0, order_by=None),
+                self.noise_,
+                self.contamination_,
+                replace(self._settings(self._solution(), self._held), verbose=0, order_by=None),
                 method,
                 n_resamples=n_resamples,
                 rng=self.random_state if rng is None else rng,

@@ -20,10 +20,7 @@ def memberships(
     """
     if outliers is not None:
         return _in_pairs(data, mixture, outliers)
-    densities, probabilities = membership(data, mixture)
-    if noise is None:
-        return densities, probabilities
-    return noise.beside(data, densities, probabilities)
+    return membership(data, mixture, noise)
 
 
 def outlier_probabilities(

@@ -1,27 +1,24 @@
 """Plots of a mixture over its rows: densities, ellipses, uncertainty of classification."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from bayesgmm.arguments import check_axes, check_choice, check_names, check_probability
-from bayesgmm.arrays import Array, Integers
-from bayesgmm.data.validation import Data
-from bayesgmm.diagnostics.point_estimates import point_estimate
-from bayesgmm.errors import InputError, InvalidParameterError
-from bayesgmm.estimator.gaussian_mixture import GaussianMixture
-from bayesgmm.labels.consistent_draws import consistent_draws
+from bayesgmm.arrays import Array
+from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.feature_choice import feature_indices, separating_features
-from bayesgmm.mixture.fitted_mixture import with_errors_of
 from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.plots.mixture_content import Fit, Picture, pictured
 from bayesgmm.plots.plane_maps import draw_borders, draw_uncertainty, shade_words
 from bayesgmm.plots.style import (
     FAINT,
     INK,
+    NOISE,
+    NOISE_LINE,
     RULE,
     colour,
     dashes,
@@ -31,57 +28,17 @@ from bayesgmm.plots.style import (
     name_axes,
     new_axes,
 )
-from bayesgmm.posterior.draws import Posterior, rows_if_known, rows_of
-from bayesgmm.uncertainty.standard_errors import StandardErrors
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-type Fit = Mixture | GaussianMixture | StandardErrors | Posterior
 
 # Probabilities that contours enclose.
 _CONTOURS = (0.5, 0.8, 0.95)
-# Maximum numbers of rows, posterior draws, features in a grid of pairs, components in a legend.
-MOST_ROWS, _DRAWS, _FEATURES, _NAMED = 3000, 60, 5, 40
+# Maximum numbers of features in a grid of pairs, and of components in a legend.
+_FEATURES, _NAMED = 5, 40
 _GRID = 120
 _SMALLEST, _LARGEST = 8.0, 70.0
-
-
-class _Picture(NamedTuple):
-    """Content of a plot: a mixture, its posterior draws (if any), and rows (if any)."""
-
-    mixture: Mixture
-    draws: tuple[Mixture, ...]
-    rows: Array
-    # Each row's most probable component, and its uncertainty from 0 to 1 (equal probabilities).
-    labels: Integers
-    uncertainty: Array
-    n_rows: int
-    prob: float
-    # Points at which the most probable component changes, for a mixture of one feature.
-    boundaries: Array
-    kind: str
-    # False for some of the features: responsibilities follow from all.
-    whole: bool = True
-    # True for rows that are drawn with their measurement errors.
-    noisy: bool = False
-
-    def of(self, features: Sequence[int]) -> "_Picture":
-        """The content for some of the features."""
-        keep = list(features)
-        if keep == list(range(self.mixture.n_features)):
-            return self
-        return self._replace(
-            whole=False,
-            mixture=self.mixture.marginal(keep),
-            draws=tuple(each.marginal(keep) for each in self.draws),
-            rows=self.rows[:, keep],
-        )
-
-    def density(self, points: Array) -> Array:
-        """Density of the mixture, or its mean over the posterior draws."""
-        each = [np.exp(one.log_density(points)) for one in self.draws or (self.mixture,)]
-        return np.asarray(np.mean(each, axis=0))
 
 
 def plot_mixture(
@@ -109,6 +66,10 @@ def plot_mixture(
     points of one size. "uncertainty": shades, or for one feature a curve, for the probability of
     another component than the most probable one. Lines and shades are drawn for a mixture of two
     features, as those of more depend on all features.
+
+    Rows that are most probably noise are grey crosses, behind the others; with one feature they lie
+    on the axis, and a dotted line is the density of noise. Lines and shades count noise as one more
+    component, and contours leave it out.
 
     Parameters
     ----------
@@ -150,7 +111,7 @@ def plot_mixture(
     check_names("variables", variables)
     check_axes(ax)
     check_choice("kind", kind, ("density", "classification", "uncertainty"))
-    picture = _picture(fit, X, prob, variables)._replace(kind=kind)
+    picture = pictured(fit, X, prob, variables)._replace(kind=kind)
     kept = _kept_features(picture.mixture, features)
     labels = feature_labels(picture.mixture.feature_names, picture.mixture.n_features)
     names = [labels[j] for j in kept]
@@ -174,44 +135,6 @@ def plot_mixture(
     return ax
 
 
-# --- content --------------------------------------------------------------------------------------
-
-
-def _picture(fit: Fit, X: Any, prob: float, variables: Mapping[str, str] | None) -> _Picture:
-    draws: tuple[Mixture, ...] = ()
-    if isinstance(fit, xr.DataTree | xr.Dataset):
-        posterior = consistent_draws(fit, variables)
-        draws, mixture = tuple(posterior.mixtures(_DRAWS)), posterior.mean()
-        data = rows_if_known(fit, mixture.n_features, X)
-    else:
-        mixture, _ = point_estimate("fit", fit)
-        data = None
-        if X is not None:
-            data = with_errors_of(fit, rows_of(X, mixture.n_features, "the mixture has"))
-    if data is None:
-        data = Data(np.empty((0, mixture.n_features)), None)
-    n = len(data.X)
-    if n > MOST_ROWS:
-        data = data.take(np.sort(np.random.default_rng(0).choice(n, MOST_ROWS, replace=False)))
-    responsibilities = np.empty((0, mixture.n_components))
-    if n:
-        responsibilities = mixture.responsibilities(data._replace(feature_names=None))
-    # The uncertainty is largest if all components are equally probable.
-    worst = 1.0 - 1.0 / max(mixture.n_components, 2)
-    return _Picture(
-        mixture,
-        draws,
-        data.X,
-        responsibilities.argmax(axis=1),
-        (1.0 - responsibilities.max(axis=1)) / worst,
-        n,
-        prob,
-        mixture.boundaries().x if mixture.n_features == 1 else np.empty(0),
-        "density",
-        noisy=data.errors is not None,
-    )
-
-
 def _kept_features(mixture: Mixture, features: Iterable[int | str] | None) -> list[int]:
     if features is not None:
         return feature_indices(features, mixture.feature_names, mixture.n_features)
@@ -221,16 +144,16 @@ def _kept_features(mixture: Mixture, features: Iterable[int | str] | None) -> li
 # --- two features ---------------------------------------------------------------------------------
 
 
-def _draw_plane(ax: "Axes", picture: _Picture, names: Sequence[str]) -> None:
+def _draw_plane(ax: "Axes", picture: Picture, names: Sequence[str]) -> None:
     """Draw contours, ellipses and rows of two features."""
     mixture = picture.mixture
-    low, high = _limits(picture)
+    low, high = picture.limits()
     x, y = (np.linspace(low[j], high[j], _GRID) for j in range(2))
     if picture.kind == "density":
         _draw_contours(ax, picture, x, y)
     elif picture.whole:
         charted = draw_borders if picture.kind == "classification" else draw_uncertainty
-        charted(ax, mixture, x, y)
+        charted(ax, picture, x, y)
     _draw_rows(ax, picture)
     radius = float(np.sqrt(chi2.ppf(picture.prob, 2)))
     for k in range(mixture.n_components):
@@ -249,7 +172,7 @@ def _draw_plane(ax: "Axes", picture: _Picture, names: Sequence[str]) -> None:
     name_axes(ax, *names)
 
 
-def _draw_contours(ax: "Axes", picture: _Picture, x: Array, y: Array) -> None:
+def _draw_contours(ax: "Axes", picture: Picture, x: Array, y: Array) -> None:
     points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
     density = picture.density(points).reshape(_GRID, _GRID)
     # The density on the grid may miss a level that a narrow component exceeds.
@@ -259,11 +182,15 @@ def _draw_contours(ax: "Axes", picture: _Picture, x: Array, y: Array) -> None:
         ax.contour(x, y, density, levels=levels, colors=FAINT, linewidths=widths, zorder=1)
 
 
-def _draw_rows(ax: "Axes", picture: _Picture) -> None:
+def _draw_rows(ax: "Axes", picture: Picture) -> None:
     """Draw rows in the colours of their components, larger if more uncertain."""
     spread = 0.0 if picture.kind == "classification" else _LARGEST - _SMALLEST
     sizes = _SMALLEST + spread * picture.uncertainty
     alpha = float(np.clip(40.0 / np.sqrt(max(len(sizes), 1)), 0.25, 0.8))
+    noise = picture.labels < 0
+    if noise.any():
+        x, y = picture.rows[noise].T
+        ax.scatter(x, y, s=sizes[noise], color=FAINT, marker=NOISE, linewidths=0.9, zorder=1.5)
     for k in range(picture.mixture.n_components):
         mine = picture.labels == k
         x, y = picture.rows[mine].T
@@ -281,28 +208,12 @@ def _ellipse(mixture: Mixture, component: int, radius: float) -> Array:
     return np.asarray(mixture.means[component][:, np.newaxis] + factor @ circle)
 
 
-def _levels(picture: _Picture) -> Array:
+def _levels(picture: Picture) -> Array:
     """Levels of the contours: quantiles of the density at draws from itself."""
     mixtures = picture.draws or (picture.mixture,)
     size = -(-4000 // len(mixtures))
     points = np.vstack([each.sample(size, rng=t)[0] for t, each in enumerate(mixtures)])
     return np.asarray(np.unique(np.quantile(picture.density(points), 1.0 - np.array(_CONTOURS))))
-
-
-def _limits(picture: _Picture) -> tuple[Array, Array]:
-    """Smallest and largest coordinates of all rows and ellipses, with a margin."""
-    mixture = picture.mixture
-    heavy = mixture.weights > 0.01
-    reach = np.sqrt(chi2.ppf(picture.prob, 2) * mixture.variances[heavy])
-    low = np.fmin.reduce(np.vstack([mixture.means[heavy] - reach, picture.rows]))
-    high = np.fmax.reduce(np.vstack([mixture.means[heavy] + reach, picture.rows]))
-    with np.errstate(over="ignore"):
-        span = high - low
-    if not np.isfinite(span).all():
-        raise InputError("The range of the mixture overflows. Rescale the columns.")
-    # At a large offset the spacing of floating-point numbers may exceed this margin.
-    margin = np.maximum(0.05 * span, 8.0 * np.spacing(np.maximum(np.abs(low), np.abs(high))))
-    return low - margin, high + margin
 
 
 # --- one feature ----------------------------------------------------------------------------------
@@ -324,22 +235,36 @@ def _bin_edges(values: Array, span: float) -> list[float]:
     return sorted(set(np.linspace(least, largest, count + 1).tolist()))
 
 
-def _draw_line(ax: "Axes", picture: _Picture, name: str) -> None:
+def _draw_line(ax: "Axes", picture: Picture, name: str) -> None:
     """Draw the density and its components over a histogram."""
     mixture = picture.mixture
-    low, high = _limits(picture)
+    low, high = picture.limits()
     x = np.linspace(low[0], high[0], 400)
     if len(picture.rows):
         values = picture.rows[~np.isnan(picture.rows[:, 0]), 0]
         bins = _bin_edges(values, high[0] - low[0])
         ax.hist(values, bins=bins, density=True, color=RULE, edgecolor="white", zorder=1)
+    share = 1.0 - picture.noise_weight
+    total = share * picture.density(x[:, np.newaxis])
+    if picture.noise is not None:
+        level = picture.noise_weight * np.exp(picture.noise.log_density(x[:, np.newaxis]))
+        total += level
+        ax.plot(x, level, color=FAINT, ls=NOISE_LINE, lw=1.6, zorder=3)
+    outlying = picture.rows[picture.labels < 0, 0]
+    if len(outlying):
+        ax.plot(
+            outlying, np.full(len(outlying), 0.04), transform=ax.get_xaxis_transform(), color=FAINT,
+            marker=NOISE, ms=5, mew=0.9, ls="", zorder=3,
+        )  # fmt: skip
     # Broad and below the others, so as not to hide an isolated component.
-    ax.plot(x, picture.density(x[:, np.newaxis]), color=INK, lw=3.5, alpha=0.6, zorder=2)
+    ax.plot(x, total, color=INK, lw=3.5, alpha=0.6, zorder=2)
     for k in range(mixture.n_components):
         for draw in picture.draws:
             ax.plot(x, _component(draw, k, x), color=colour(k), alpha=0.15, lw=0.6, zorder=3)
-        ax.plot(x, _component(mixture, k, x), color=colour(k), ls=dashes(k), lw=1.6, zorder=4)
-    seen = _visible_boundaries(picture)
+        ax.plot(
+            x, share * _component(mixture, k, x), color=colour(k), ls=dashes(k), lw=1.6, zorder=4
+        )
+    seen = picture.visible_boundaries()
     ax.vlines(
         seen, 0.0, 1.0, transform=ax.get_xaxis_transform(), color=INK, lw=0.8, ls=(0, (4, 3)),
         zorder=3.5,
@@ -349,25 +274,20 @@ def _draw_line(ax: "Axes", picture: _Picture, name: str) -> None:
     name_axes(ax, name, "density")
 
 
-def _draw_probabilities(ax: "Axes", picture: _Picture, name: str) -> None:
+def _draw_probabilities(ax: "Axes", picture: Picture, name: str) -> None:
     """Draw the probability of each component, and of another than the most probable one."""
-    low, high = _limits(picture)
+    low, high = picture.limits()
     x = np.linspace(low[0], high[0], 400)
-    found = picture.mixture.responsibilities(x[:, np.newaxis])
+    found = picture.probabilities(x[:, np.newaxis])
     ax.fill_between(x, 1.0 - found.max(axis=1), color=FAINT, alpha=0.5, lw=0.0, zorder=1)
-    for k, probability in enumerate(found.T):
-        ax.plot(x, probability, color=colour(k), ls=dashes(k), lw=1.6, zorder=3)
+    for k in range(picture.mixture.n_components):
+        ax.plot(x, found[:, k], color=colour(k), ls=dashes(k), lw=1.6, zorder=3)
+    if picture.noise is not None:
+        ax.plot(x, found[:, -1], color=FAINT, ls=NOISE_LINE, lw=1.6, zorder=3)
     ax.vlines(picture.rows[:, 0], -0.05, -0.01, color=INK, lw=0.4, alpha=0.6)
     ax.set_xlim(low[0], high[0])
     ax.set_ylim(-0.06, 1.02)
     name_axes(ax, name, "probability")
-
-
-def _visible_boundaries(picture: _Picture) -> Array:
-    """The boundaries within the limits of the plot."""
-    low, high = _limits(picture)
-    x = picture.boundaries
-    return np.asarray(x[(x > low[0]) & (x < high[0])])
 
 
 def _component(mixture: Mixture, component: int, x: Array) -> Array:
@@ -377,7 +297,7 @@ def _component(mixture: Mixture, component: int, x: Array) -> Array:
 # --- many features --------------------------------------------------------------------------------
 
 
-def _draw_pairs(picture: _Picture, names: Sequence[str]) -> "NDArray[Any]":
+def _draw_pairs(picture: Picture, names: Sequence[str]) -> "NDArray[Any]":
     """Draw pairs of features below the diagonal, single features on it."""
     d = len(names)
     axes: NDArray[Any] = new_axes(d, d, figsize=(2.3 * d + 1.5, 2.1 * d))
@@ -406,12 +326,12 @@ def _draw_pairs(picture: _Picture, names: Sequence[str]) -> "NDArray[Any]":
     return axes
 
 
-def _legend(picture: _Picture, *, plane: bool) -> tuple[list[Any], str]:
+def _legend(picture: Picture, *, plane: bool) -> tuple[list[Any], str]:
     """Handles of the components, and a title that explains probabilities and sizes."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    drawn = len(picture.rows)
+    drawn, noisy = len(picture.rows), picture.noise_weight > 0.0
     handles: list[Any] = [
         Line2D(
             [], [], color=colour(k), ls=dashes(k), lw=1.8, ms=5,
@@ -423,22 +343,32 @@ def _legend(picture: _Picture, *, plane: bool) -> tuple[list[Any], str]:
     if further := picture.mixture.n_components - len(handles):
         handles.append(Line2D([], [], ls="", label=f"and {further} more"))
     lines = []
+    if noisy:
+        handles.append(_noise_handle(picture, plane=plane))
+        lines.append("weights of components: of the rows that are not noise")
     if plane:
         shares = ", ".join(f"{100 * each:g}" for each in _CONTOURS)
         lines.append(f"ellipse: {100 * picture.prob:g} % of a component")
         if picture.kind == "density":
-            lines.append(f"contours: {shares} % of the density")
+            lines.append(f"contours: {shares} % of the density" + ", without noise" * noisy)
         if picture.kind == "uncertainty" and picture.whole:
-            lines += ["shades: probability of another component", f"  ({shade_words()})"]
+            other = "another component" + " or noise" * noisy
+            lines += [f"shades: probability of {other}", f"  ({shade_words()})"]
         if drawn and picture.kind != "classification":
             lines.append("larger points: more uncertain")
     elif picture.kind == "uncertainty":
         handles.append(Patch(color=FAINT, alpha=0.5, lw=0.0, label="uncertainty"))
     else:
         handles.append(Line2D([], [], color=INK, lw=3.5, alpha=0.6, label="mixture"))
-        if len(_visible_boundaries(picture)):
+        if len(picture.visible_boundaries()):
             boundary = Line2D([], [], color=INK, lw=0.8, ls=(0, (4, 3)), label="boundary")
             handles.append(boundary)
+    return handles, "\n".join(lines + _what_is_drawn(picture))
+
+
+def _what_is_drawn(picture: Picture) -> list[str]:
+    """Lines of a legend on draws and rows."""
+    drawn, lines = len(picture.rows), []
     if picture.draws:
         lines.append(f"thin lines: {len(picture.draws)} draws")
     if drawn and picture.noisy:
@@ -447,4 +377,15 @@ def _legend(picture: _Picture, *, plane: bool) -> tuple[list[Any], str]:
         lines.append(f"{unseen:,} rows with missing entries are not drawn everywhere")
     if picture.n_rows > drawn:
         lines.append(f"{drawn:,} of {picture.n_rows:,} rows")
-    return handles, "\n".join(lines)
+    return lines
+
+
+def _noise_handle(picture: Picture, *, plane: bool) -> Any:
+    """The legend's entry of noise: crosses where rows are drawn, a line where its density is."""
+    from matplotlib.lines import Line2D
+
+    crosses = len(picture.rows) and (plane or picture.kind != "uncertainty")
+    return Line2D(
+        [], [], color=FAINT, marker=NOISE if crosses else "", ms=5, mew=0.9,
+        ls="" if plane else NOISE_LINE, label=f"noise, weight {picture.noise_weight:.2g}",
+    )  # fmt: skip

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesgmm.arrays import Array
-from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.plots.mixture_content import Picture
 from bayesgmm.plots.style import FAINT, INK
 
 if TYPE_CHECKING:
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 _SHADES = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 
 
-def draw_borders(ax: "Axes", mixture: Mixture, x: Array, y: Array) -> None:
+def draw_borders(ax: "Axes", picture: Picture, x: Array, y: Array) -> None:
     """Draw lines where the most probable component changes, on the grid of x and y."""
-    joint = mixture.log_joint(_points(x, y)).T.reshape(-1, len(y), len(x))
+    joint = picture.log_joint(_points(x, y)).T.reshape(-1, len(y), len(x))
     for k, own in enumerate(joint):
         others = np.delete(joint, k, axis=0)
         if len(others):
@@ -26,9 +26,9 @@ def draw_borders(ax: "Axes", mixture: Mixture, x: Array, y: Array) -> None:
                 ax.contour(x, y, lead, levels=[0.0], colors=INK, linewidths=0.7, zorder=1)
 
 
-def draw_uncertainty(ax: "Axes", mixture: Mixture, x: Array, y: Array) -> None:
+def draw_uncertainty(ax: "Axes", picture: Picture, x: Array, y: Array) -> None:
     """Shade points by the probability of another component than the most probable one."""
-    uncertain = 1.0 - mixture.responsibilities(_points(x, y)).max(axis=1)
+    uncertain = 1.0 - picture.probabilities(_points(x, y)).max(axis=1)
     shades = np.linspace(0.08, 0.75, len(_SHADES) - 1)
     # Opacities of one grey, so that the map suits light and dark pages.
     for low, high, opacity in zip(_SHADES[:-1], _SHADES[1:], shades, strict=True):

@@ -19,6 +19,8 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#
 # Five markers beside seven colours: the pair of the first thirty-five components is their own.
 _MARKERS = ("o", "s", "^", "D", "v")
 N_COLOURS = len(_COLOURS)
+# Marker and line style of noise, which is FAINT.
+NOISE, NOISE_LINE = "x", (0, (1.0, 1.5))
 INK = "#333333"
 FAINT = "#999999"
 RULE = "#dddddd"

@@ -59,6 +59,7 @@ def report(
     command: str | None = None,
     error_covariances: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
+    noise_component: bool = False,
 ) -> Report:
     """One page on a fit: its parameters, diagnostics, and an overall verdict.
 
@@ -92,6 +93,8 @@ def report(
     sample_weight : array-like of shape (n,), optional
         The number of times that each row counts in the fit of `n_components` that is made here.
         The weights of `em` and of the posterior are theirs.
+    noise_component : bool
+        With `n_components`: add a component of uniform noise, as `GaussianMixture` does.
 
     Returns
     -------
@@ -121,7 +124,9 @@ def report(
     """
     check_texts(title=title, source=source, command=command)
     data = check_data(X, allow_nan=True, error_covariances=error_covariances)
-    em, posterior = computed(data, n_components, em, posterior, sample_weight)
+    em, posterior = computed(
+        data, n_components, em, posterior, sample_weight, noise_component=noise_component
+    )
     inputs = gather(data, em, posterior, variables, truth, labels, selection, source, command)
     sections = [made(key, name, make, inputs) for key, name, make in _SECTIONS]
     summary = summarise(inputs, sections)

@@ -6,6 +6,7 @@ from typing import Any
 
 from bayesgmm.data.csv_files import csv_text
 from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.mixture.noise import Noise
 from bayesgmm.plots.style import short
 from bayesgmm.reporting.parts import Download, Shown, Table
 from bayesgmm.uncertainty.parameter_vectors import reported
@@ -73,15 +74,21 @@ def files_of(table: Table) -> list[tuple[str, Download]]:
     return [("CSV", as_csv(table)), ("LaTeX", as_latex(table))] if table.rows else []
 
 
-def mixture_files(mixture: Mixture, names: Sequence[str]) -> list[Download]:
+def mixture_files(
+    mixture: Mixture, names: Sequence[str], noise: Noise | None = None
+) -> list[Download]:
     """All parameters as CSV, under these names, and the mixture for `Mixture.from_json`."""
-    values = reported(mixture)[1]
+    values = reported(mixture)[1].tolist()
     if len(values) > _LARGEST:
         return []
-    table = csv_text(["parameter", "estimate"], [list(names), values])
+    given, words = list(names), "the mixture for Mixture.from_json (JSON)"
+    if noise is not None:
+        given, values = ["weight of noise", *given], [noise.weight, *values]
+        words = "the components, without the noise, for Mixture.from_json (JSON)"
+    table = csv_text(["parameter", "estimate"], [given, values])
     return [
         Download("all-parameters.csv", "all parameters (CSV)", table),
-        Download("mixture.json", "the mixture for Mixture.from_json (JSON)", mixture.to_json()),
+        Download("mixture.json", words, mixture.to_json()),
     ]
 
 

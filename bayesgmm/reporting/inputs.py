@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.arguments import check_kind
-from bayesgmm.arrays import Array, Booleans
+from bayesgmm.arrays import Array, Booleans, Integers
 from bayesgmm.data.coercion import column_names
 from bayesgmm.data.validation import Data
 from bayesgmm.diagnostics.point_estimates import point_estimate
@@ -24,6 +24,8 @@ from bayesgmm.mixture.fitted_mixture import (
     with_errors_of,
 )
 from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.mixture.noise import Noise
+from bayesgmm.plots.mixture_content import Described
 from bayesgmm.plots.style import short_names
 from bayesgmm.posterior.draws import Draws, as_stored, variable_names
 from bayesgmm.reporting.mixture_pictures import Drawing
@@ -107,10 +109,26 @@ class Inputs:
         return self.em is not None and self.em is self.selected
 
     @property
-    def named_mixture(self) -> Mixture:
-        """The same with the columns' short names, for figures."""
+    def noise(self) -> Noise | None:
+        """The component of noise beside the mixture, if the fit has one."""
+        return None if self.em is None else self.em.noise_
+
+    @property
+    def noise_weight(self) -> float:
+        """The share of noise among all rows; 0 without."""
+        return 0.0 if self.noise is None else self.noise.weight
+
+    @cached_property
+    def known(self) -> Integers | None:
+        """The components of the rows that were given to the fit, -1 where unknown."""
+        return None if self.em is None else self.em.labels_of(self.observed.X)
+
+    @property
+    def described(self) -> Described:
+        """The mixture with the columns' short names, and the rows' probabilities, for figures."""
         found = self.mixture
-        return Mixture(found.weights, found.means, found.covariances, self.labels_short)
+        named = Mixture(found.weights, found.means, found.covariances, self.labels_short)
+        return Described(named, self.memberships[1], self.noise_weight, self.noise)
 
     @cached_property
     def switching(self) -> LabelSwitching:
@@ -135,7 +153,7 @@ class Inputs:
             # In units beyond 1e75 the fourth powers of covariances overflow; only the standard
             # errors that depend on them are then unknown.
             with np.errstate(over="ignore", invalid="ignore"):
-                errors = point_estimate("em", self.em, self.observed)[1]
+                errors = point_estimate("em", self.em, self.observed, beside_noise=True)[1]
         except BayesGMMError as error:
             return None, f"Standard errors could not be computed: {error}"
         note = "Standard errors are from the observed information, valid if the model is correct."
@@ -148,15 +166,34 @@ class Inputs:
         return self.mixture if errors is None else errors
 
     def predictive_draws(self, features: Sequence[int]) -> list[Mixture] | None:
-        """Posterior draws for replicates, in some columns; None for the fitted mixture alone."""
-        if self.posterior is None:
+        """Posterior draws for replicates, in some columns; None for the fitted mixture alone.
+
+        A fit with noise is replicated itself: the posterior has none.
+        """
+        if self.posterior is None or self.noise is not None:
             return None
         return [each.marginal(list(features)) for each in self.draws.mixtures(_REPLICATED)]
 
     @cached_property
     def memberships(self) -> tuple[Array, Array]:
-        """Log densities and responsibilities of the rows."""
-        return membership(self.observed, self.mixture)
+        """Log densities of the rows, and probabilities of the components: 1 if it was known.
+
+        What these leave of 1 is the probability of noise.
+        """
+        return membership(self.observed._replace(labels=self.known), self.mixture, self.noise)
+
+    @cached_property
+    def outlying(self) -> Array:
+        """The probability that each row is noise, (n,)."""
+        return np.maximum(1.0 - self.memberships[1].sum(axis=1), 0.0) * (self.noise is not None)
+
+    @cached_property
+    def assigned(self) -> tuple[Integers, Array]:
+        """The most probable component of each row, -1 for noise, and its probability."""
+        probabilities = self.memberships[1]
+        labels, largest = probabilities.argmax(axis=1), probabilities.max(axis=1)
+        labels[self.outlying > largest] = -1
+        return labels, np.maximum(largest, self.outlying)
 
     @cached_property
     def criteria(self) -> Criteria:
@@ -191,7 +228,7 @@ def gather(
     check_kind("posterior", posterior, kinds, "an xarray DataTree or Dataset, or None")
     variable_names(variables)
     n, d = data.X.shape
-    mixtures = {} if em is None else {"em": fitted_mixture("em", em)}
+    mixtures = {} if em is None else {"em": point_estimate("em", em, beside_noise=True)[0]}
     mixtures |= {} if truth is None else {"truth": fitted_mixture("truth", truth)}
     for name, mixture in mixtures.items():
         if mixture.n_features != d:

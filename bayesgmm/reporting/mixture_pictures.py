@@ -7,7 +7,8 @@ import numpy as np
 from bayesgmm.data.validation import Data
 from bayesgmm.mixture.feature_choice import separating_features
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.plots.mixture_plots import MOST_ROWS, plot_mixture
+from bayesgmm.plots.mixture_content import MOST_ROWS, Described
+from bayesgmm.plots.mixture_plots import plot_mixture
 from bayesgmm.plots.plane_maps import shade_words
 from bayesgmm.reporting.parts import Figure, percent
 from bayesgmm.reporting.svg import RASTER_FROM, legend_below, panel, released, style, to_svg
@@ -25,6 +26,14 @@ _ROWS = 20_000
 _PLANE = (
     "Rows in the colour of their most probable component; larger points are more uncertain. An "
     "ellipse contains 90 % of a component; contours enclose 50, 80 and 95 % of the density."
+)
+_NOISE = (
+    " Grey crosses are rows that are most probably noise, which contours and the components' "
+    "weights leave out."
+)
+_NOISE_LINE = (
+    "The dotted line is noise; crosses are rows that are most probably noise, which the "
+    "components' weights leave out."
 )
 # Rows and contours have a smaller zorder, axes, ellipses and means a larger one.
 _ABOVE_ROWS = 2.4
@@ -59,75 +68,78 @@ class Drawing(NamedTuple):
         return cls(raster_from, features, dict(zip(("xlim", "ylim"), limits, strict=False)))
 
 
-def head_figure(rows: Data, mixture: Mixture, drawing: Drawing) -> Figure:
+def head_figure(rows: Data, fit: Described, drawing: Drawing) -> Figure:
     """Plot rows and mixture in one panel: in all columns, or the two that separate it best."""
-    d = mixture.n_features
+    d = fit.mixture.n_features
     if d == 1:
         return Figure(
-            _single(rows, mixture, 3.6, drawing),
+            _single(rows, fit, 3.6, drawing),
             "Histogram of the column with the density of the mixture and of each component.",
-            "Histogram and density (grey line). The area under a component is its weight.",
+            "Histogram and density (grey line). The area under a component is its "
+            + ("share of all rows. " + _NOISE_LINE if fit.noise_weight else "weight."),
         )
     if d == HEAD:
         return Figure(
-            _single(rows, mixture, 4.8, drawing),
+            _single(rows, fit, 4.8, drawing),
             "Scatter plot of the rows with density contours and an ellipse for each component.",
-            _plane(rows),
+            _plane(rows, fit),
         )
     whose = "of the selected model differ" if drawing.features else "differ"
     return Figure(
-        _single(rows, mixture, 4.4, drawing),
+        _single(rows, fit, 4.4, drawing),
         "Scatter plot of the rows in the two columns that separate the components best, with "
         "an ellipse for each component.",
-        f"The two of {d} columns in which the components {whose} most. {_plane(rows)}",
+        f"The two of {d} columns in which the components {whose} most. {_plane(rows, fit)}",
     )
 
 
-def uncertainty_figure(rows: Data, mixture: Mixture, drawing: Drawing) -> Figure:
+def uncertainty_figure(rows: Data, fit: Described, drawing: Drawing) -> Figure:
     """Plot the uncertainty of classification over one column, or the plane of two."""
-    curve = mixture.n_features == 1
+    curve = fit.mixture.n_features == 1
     return Figure(
-        _single(rows, mixture, 2.8 if curve else 4.4, drawing, kind="uncertainty"),
+        _single(rows, fit, 2.8 if curve else 4.4, drawing, kind="uncertainty"),
         f"{'Curves' if curve else 'A map'} of the uncertainty of classification.",
         "Probability of each component (lines), and of another than the most probable one (grey)."
+        + (" The dotted line is noise." if fit.noise_weight else "")
         if curve
         else "Darker shades: a larger probability of another component than the most probable "
-        f"one ({shade_words()}).",
+        f"one ({shade_words()})." + (" Noise counts as a component." if fit.noise_weight else ""),
     )
 
 
-def mixture_figure(rows: Data, mixture: Mixture) -> Figure:
+def mixture_figure(rows: Data, fit: Described) -> Figure:
     """Plot rows and mixture of more than two columns: pairs of up to six, or principal components.
 
     To be called in the page's style.
     """
-    d = mixture.n_features
+    d = fit.mixture.n_features
     if d <= _MOST_PAIRED:
         return Figure(
-            to_svg(_pairs(rows, mixture)),
+            to_svg(_pairs(rows, fit)),
             f"Scatter plots of all pairs of the {d} columns with the components' ellipses.",
-            f"{_plane(rows)} The diagonal shows single columns.",
+            f"{_plane(rows, fit)} The diagonal shows single columns.",
             True,
         )
-    turned, seen, share = _principal(rows, mixture)
+    turned, seen, share = _principal(rows, fit)
     return Figure(
         to_svg(_pairs(turned, seen)),
-        f"Scatter plots of the rows on the first {seen.n_features} principal components.",
-        f"The first {seen.n_features} principal components of {d} standardised columns, which "
-        f"explain {percent(share, 0).text} of the variance. {_plane(rows)}",
+        f"Scatter plots of the rows on the first {seen.mixture.n_features} principal components.",
+        f"The first {seen.mixture.n_features} principal components of {d} standardised columns, "
+        f"which explain {percent(share, 0).text} of the variance. {_plane(rows, fit)}",
         True,
     )
 
 
-def _plane(rows: Data) -> str:
+def _plane(rows: Data, fit: Described) -> str:
     """What a plane of two columns shows."""
     n = len(rows.X)
-    return _PLANE + (f" Drawn are {MOST_ROWS:,} of {n:,} rows." if n > MOST_ROWS else "")
+    noise = _NOISE if fit.noise_weight else ""
+    return _PLANE + noise + (f" Drawn are {MOST_ROWS:,} of {n:,} rows." if n > MOST_ROWS else "")
 
 
 def _single(
     rows: Data,
-    mixture: Mixture,
+    fit: Described,
     height: float,
     drawing: Drawing,
     kind: Literal["density", "uncertainty"] = "density",
@@ -135,8 +147,8 @@ def _single(
     """Plot rows and mixture in one panel; in a common frame, a longer legend adds to its height."""
     with style():
         figure, axes = panel(5.6, height)
-        features = drawing.features or separating_features(mixture, HEAD)
-        plot_mixture(mixture, rows, kind=kind, features=features, ax=axes)
+        features = drawing.features or separating_features(fit.mixture, HEAD)
+        plot_mixture(fit, rows, kind=kind, features=features, ax=axes)
         legend_below(figure, axes, most=_LEGIBLE)
         if drawing.limits is not None:
             axes.set(**drawing.limits)
@@ -146,12 +158,12 @@ def _single(
         return to_svg(figure)
 
 
-def _pairs(rows: Data, mixture: Mixture) -> "Canvas":
-    axes: Any = plot_mixture(mixture, rows, features=range(mixture.n_features))
+def _pairs(rows: Data, fit: Described) -> "Canvas":
+    axes: Any = plot_mixture(fit, rows, features=range(fit.mixture.n_features))
     figure: Canvas = axes[0, 0].figure
-    side = min(9.0, 2.1 * mixture.n_features)
+    side = min(9.0, 2.1 * fit.mixture.n_features)
     figure.set_size_inches(side, side)
-    if mixture.n_components > _LEGIBLE:
+    if fit.mixture.n_components > _LEGIBLE:
         for legend in list(figure.legends):
             legend.remove()
     _light(figure, len(rows.X))
@@ -166,12 +178,12 @@ def _light(figure: "Canvas", n: int, raster_from: int = RASTER_FROM) -> None:
             axes.set_rasterization_zorder(_ABOVE_ROWS)
 
 
-def _principal(rows: Data, mixture: Mixture) -> tuple[Data, Mixture, float]:
+def _principal(rows: Data, fit: Described) -> tuple[Data, Described, float]:
     """Rows and mixture on the first principal components of the standardised columns.
 
     Missing entries are filled with their conditional means.
     """
-    x = mixture.impute(rows.X) if rows.has_missing else rows.X
+    x = fit.mixture.impute(rows.X) if rows.has_missing else rows.X
     mean, unit = x.mean(axis=0), x.std(axis=0)
     z = (x - mean) / unit
     some = z[np.unique(np.linspace(0, len(z) - 1, min(len(z), _ROWS)).astype(np.int64))]
@@ -180,8 +192,9 @@ def _principal(rows: Data, mixture: Mixture) -> tuple[Data, Mixture, float]:
     # The sign of a principal component is arbitrary: its largest loading is made positive.
     largest = np.abs(axes).argmax(axis=1)
     axes = axes * np.sign(axes[np.arange(len(axes)), largest])[:, np.newaxis]
-    seen = mixture.transformed(1.0 / unit, -mean / unit).transformed(axes)
+    seen = fit.mixture.transformed(1.0 / unit, -mean / unit).transformed(axes)
     names = [f"principal component {i + 1}" for i in range(len(axes))]
     seen = Mixture(seen.weights, seen.means, seen.covariances, names)
     share = float(np.square(values[: len(axes)]).sum() / np.square(values).sum())
-    return Data(z @ axes.T, None), seen, share
+    # Noise over a box is not uniform along oblique axes.
+    return Data(z @ axes.T, None), fit._replace(mixture=seen, noise=None), share

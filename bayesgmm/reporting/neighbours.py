@@ -18,10 +18,11 @@ _CHEAP, _MOST = 1.5e7, 9
 def neighbours(inputs: Inputs) -> pd.DataFrame | None:
     """BIC for 1 to K + 3 components of the fit's structure, as `select_mixture` tabulates it.
 
-    None where it takes long, for fits that are not of maximum likelihood, and for other rows.
+    None where it takes long, for fits that are not of maximum likelihood, with known components,
+    and for other rows.
     """
     fit = inputs.em
-    if fit is None or fit.priors_ is not None or fit.reg_covar:
+    if fit is None or fit.priors_ is not None or fit.reg_covar or inputs.known is not None:
         return None
     if fit.weights_of(inputs.observed.X) is not None or not of_fitted_rows(fit, inputs.criteria):
         return None
@@ -36,7 +37,12 @@ def neighbours(inputs: Inputs) -> pd.DataFrame | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", BayesGMMWarning)  # the section says where the edge is
             found = select_mixture(
-                inputs.observed, range(1, most + 1), structure, rng=0, progressbar=False
+                inputs.observed,
+                range(1, most + 1),
+                structure,
+                noise_component=inputs.noise is not None,
+                rng=0,
+                progressbar=False,
             )
     except BayesGMMError:
         return None

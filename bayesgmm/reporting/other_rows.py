@@ -43,7 +43,7 @@ def _of_selection(inputs: Inputs) -> Iterator[str]:
         return
     best = inputs.selected
     if best is not None and best.n_features_in_ == inputs.n_features:
-        memberships = membership(inputs.observed, best.mixture_)
+        memberships = membership(inputs.observed, best.mixture_, best.noise_)
         found = criteria_of(best, inputs.observed.X, *memberships)
         same = of_fitted_rows(best, found)
     else:

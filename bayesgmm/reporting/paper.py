@@ -10,7 +10,7 @@ from bayesgmm.covariance.structures import as_structure
 from bayesgmm.errors import BayesGMMError
 from bayesgmm.estimator.fit_summary import agreed_starts
 from bayesgmm.reporting.inputs import Inputs
-from bayesgmm.reporting.parts import UnavailableError, count, fixed, listed, plural
+from bayesgmm.reporting.parts import UnavailableError, count, fixed, listed, percent, plural
 from bayesgmm.reporting.verdict_box import in_words
 from bayesgmm.verdicts.switching import RELABELLED
 
@@ -31,8 +31,13 @@ def _of_em(inputs: Inputs) -> Iterator[str]:
     kind = f"covariance structure {structure.code}: {structure.words}"
     way = "maximum likelihood" if fit.priors_ is None else "the posterior mode"
     agreed, made = agreed_starts(fit)
+    noise = ""
+    if fit.noise_ is not None:
+        share = percent(fit.noise_.weight).text
+        noise = f" and a component of uniform noise (weight {share})"
     yield (
-        f"A Gaussian mixture with {plural(k, 'component')}{f' ({kind})' if d > 1 else ''} was "
+        f"A Gaussian mixture with {plural(k, 'component')}{f' ({kind})' if d > 1 else ''}{noise} "
+        "was "
         f"fitted to {plural(len(inputs.observed.X), 'observation')} of {plural(d, 'variable')} by "
         f"{way} with the EM algorithm, using bayesgmm {version('bayesgmm')}. "
         f"{agreed} of {made} starts "
@@ -41,6 +46,9 @@ def _of_em(inputs: Inputs) -> Iterator[str]:
         f"{plural(fit.n_parameters_, 'free parameter')}, BIC "
         f"{fixed(inputs.criteria.bic, 2).text})."
     )
+    if inputs.known is not None:
+        given = plural(int((inputs.known >= 0).sum()), "observation")
+        yield f"The components of {given} were known to the fit."
     yield from held_sentences(fit)
 
 

@@ -111,6 +111,7 @@ def in_words(inputs: Inputs) -> tuple[str, tuple[tuple[int | None, str], ...]]:
     mixture = inputs.mixture
     k = mixture.n_components
     noun = "component" if k == 1 else "components"
+    noun += " and uniform noise" * (inputs.noise is not None)
     headline = f"{numeral(k).capitalize()} {noun} for {_rowsin_words(inputs)}"
     largest = np.argsort(-mixture.weights, kind="stable")[:_MOST_NAMED]
     features = shown_features(inputs, 3)
@@ -120,17 +121,25 @@ def in_words(inputs: Inputs) -> tuple[str, tuple[tuple[int | None, str], ...]]:
         places = listed(
             [f"{inputs.labels_short[j]} {_about(mixture.means[i, j], spread[j])}" for j in features]
         )
-        share = percent(mixture.weights[i], 0 if mixture.weights[i] >= 0.01 else 2).text
+        share = _share((1.0 - inputs.noise_weight) * mixture.weights[i])
         sentences.append((i, f"Component {i} ({share} of the rows): {places}"))
     if k > len(largest):
         sentences.append((None, f"{plural(k - len(largest), 'smaller component')}"))
+    if inputs.noise is not None:
+        found = plural(int((inputs.assigned[0] < 0).sum()), "row")
+        noise = f"Noise ({_share(inputs.noise_weight)} of the rows)"
+        sentences.append((None, f"{noise}: {found} most probably outside all components"))
     return headline, tuple(sentences)
+
+
+def _share(weight: float) -> str:
+    return percent(weight, 0 if weight >= 0.01 else 2).text
 
 
 def _picture(inputs: Inputs) -> Figure | None:
     """The mixture over the rows; None without either."""
     try:
-        return head_figure(inputs.observed, inputs.named_mixture, inputs.drawing)
+        return head_figure(inputs.observed, inputs.described, inputs.drawing)
     except (UnavailableError, BayesGMMError):
         return None  # the sections say why
 

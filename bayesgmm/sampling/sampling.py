@@ -326,6 +326,11 @@ def _model(
     check_reference("init", mixture, (k, data.X.shape[1]), data.feature_names)
     if isinstance(init, Mixture):
         return k, as_structure("full" if covariance_type is None else covariance_type), init
+    if init.labels_of(data.X) is not None:
+        raise InvalidParameterError(
+            "init was fitted with labels, but the posterior takes no component of a row as known. "
+            "Fit without labels."
+        )
     if init._held is not None:
         raise InvalidParameterError(
             f"init was fitted with {init._held.words} held, but no parameter of the posterior is. "

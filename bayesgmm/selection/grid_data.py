@@ -14,6 +14,7 @@ from bayesgmm.initialisation.hierarchical_clustering import Dendrogram, agglomer
 from bayesgmm.initialisation.starts import whitened
 from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.likelihood.scaling import Units, fit_units
+from bayesgmm.mixture.noise import Noise
 
 # Size of the sample that is searched in place of more rows: clustering is quadratic in the rows.
 _SAMPLE = 2000
@@ -56,6 +57,7 @@ class GridData:
         row_weights: Array | None,
         structures: Iterable[Structure],
         rng: np.random.Generator,
+        noise: Noise | None = None,
     ) -> "GridData":
         """Prepare rows for a search over these structures; `rng` draws the sample."""
         n, x = len(data.X), with_means(data.X, row_weights)
@@ -66,10 +68,10 @@ class GridData:
         rows = {by_column: each.to_fit(x) for by_column, each in units.items()}
 
         def passes(rows: dict[bool, Array], data: Data, weights: Array | None) -> dict[bool, Rows]:
-            if not data.partial:
+            if noise is None and not data.partial:
                 return {kind: Rows(each, weights, threads=1) for kind, each in rows.items()}
             return {
-                kind: Rows.of(data, weights, each.shift, each.scale, 1)
+                kind: Rows.of(data, weights, each.shift, each.scale, 1, noise)
                 for kind, each in units.items()
             }
 

@@ -19,9 +19,11 @@ from bayesgmm.core import native
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.data.validation import Data
 from bayesgmm.em.loop import Run, StopRule, maximise
+from bayesgmm.em.multistart import with_room
 from bayesgmm.em.spurious import relative_variances, why_spurious
 from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.likelihood.statistics import Parameters
+from bayesgmm.mixture.noise import Noise
 from bayesgmm.priors.held_parameters import held_parameters
 from bayesgmm.priors.objective import Objective
 from bayesgmm.selection.grid_data import GridData
@@ -51,7 +53,8 @@ class Candidate:
     n_components : int
     structure : Structure
     parameters : Parameters or None
-        None if no mixture was found.
+        None if no mixture was found. Beside noise, the weights are shares of all rows: noise has
+        what they leave of 1.
     log_likelihood : float
         Total, nats, in the user's units.
     converged : bool
@@ -106,6 +109,7 @@ def search_grid(
     equal_weights: bool,
     threads: int,
     advance: Callable[[float], None],
+    noise: Noise | None = None,
 ) -> tuple[list[Candidate], bool]:
     """Search every candidate model.
 
@@ -123,6 +127,8 @@ def search_grid(
         Hold all weights at 1 / K.
     advance : callable
         Called with the proportion of the work, approximately, that each fit was.
+    noise : Noise, optional
+        A component of noise in every model.
 
     Returns
     -------
@@ -139,7 +145,7 @@ def search_grid(
     for k, each in requested:
         largest[each] = max(k, largest.get(each, 0))
     keys = [(k, each) for k in range(1, max(wanted) + 1) for each in largest if k <= largest[each]]
-    data = GridData.of(rows, row_weights, largest, rng)
+    data = GridData.of(rows, row_weights, largest, rng, noise)
     partitions = {k: data.partitions(k) for k in {k for k, _ in keys}}
     n, n_sampled = (len(next(iter(each.values()))) for each in (data.rows, data.sample))
     refining = _REFINING * n / n_sampled * (n > n_sampled)
@@ -355,7 +361,8 @@ class _Search:
                 continue
             incumbent = best.run.objective if best and best.admissible and best.run else -np.inf
             rule = StopRule(remaining=_REMAINING, max_e_steps=_MOST_ITERATIONS, incumbent=incumbent)
-            run = maximise(rows, objective, _with_held(start, objective), rule)
+            adapted = with_room(rows, _with_held(start, objective))
+            run = maximise(rows, objective, adapted, rule)
             if not run.n_e_steps or run.objective <= incumbent + _BETTER:
                 continue
             found = self._candidate(structure, run)

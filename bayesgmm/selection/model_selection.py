@@ -4,35 +4,27 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bayesgmm.arguments import (
-    check_choice,
-    check_count,
-    check_kind,
-    check_members,
-    check_number,
-    check_rng,
-)
+from bayesgmm.arguments import check_choice, check_number, check_rng, check_switch
 from bayesgmm.arrays import Array, Indices
-from bayesgmm.covariance.structures import CovarianceType, Structure, as_structure
-from bayesgmm.data.degeneracy import check_full_rank, check_spread
+from bayesgmm.covariance.structures import CovarianceType, Structure
 from bayesgmm.data.validation import Data, check_data, check_sample_weight
 from bayesgmm.display import progress
+from bayesgmm.em.fit import apart
 from bayesgmm.errors import BayesGMMWarning, FitError, InputError, InvalidParameterError
 from bayesgmm.estimator.information_criteria import information_criteria
 from bayesgmm.likelihood.em_steps import n_threads
 from bayesgmm.likelihood.responsibilities import membership
-from bayesgmm.likelihood.scaling import about_one, check_common_unit
+from bayesgmm.likelihood.scaling import about_one
+from bayesgmm.mixture.noise import Noise
 from bayesgmm.selection.grid_search import Candidate, search_grid
+from bayesgmm.selection.possible_models import check_components, check_structures, impossible
 from bayesgmm.selection.selection_result import (
     CRITERIA,
-    DIAGONAL,
-    FULL,
     Criterion,
     Selection,
     fit_candidate,
@@ -58,6 +50,7 @@ def select_mixture(
     equal_weights: bool = False,
     sample_weight: ArrayLike | None = None,
     error_covariances: ArrayLike | None = None,
+    noise_component: bool = False,
     missing: str = "at random",
     rng: Any = None,
     progressbar: bool = True,
@@ -86,6 +79,9 @@ def select_mixture(
         The number of times that each row counts; 0 removes it.
     error_covariances : array-like, optional
         Measurement errors, as in `GaussianMixture.fit`.
+    noise_component : bool
+        Add a component of uniform noise to every model, as in `GaussianMixture`. It is not among
+        the `n_components`; its weight is one more parameter.
     missing : {"at random", "raise"}
         As in `GaussianMixture`.
     rng : int, Generator, SeedSequence or None
@@ -137,9 +133,15 @@ def select_mixture(
     check_choice("criterion", criterion, CRITERIA)
     bound = "a number of at least 1 (numpy.inf sets no bound)"
     ratio = check_number("eigenvalue_ratio", eigenvalue_ratio, bound, lambda r: r >= 1.0)
-    check_kind("equal_weights", equal_weights, bool | np.bool, "True or False")
+    equal_weights = check_switch("equal_weights", equal_weights)
     generator = check_rng(rng)
     check_choice("missing", missing, ("at random", "raise"))
+    noisy = check_switch("noise_component", noise_component)
+    if noisy and equal_weights:
+        raise InvalidParameterError(
+            "noise_component=True takes a share of each weight, and equal_weights holds weights. "
+            "Leave one of them out."
+        )
     data = check_data(X, allow_nan=missing != "raise", error_covariances=error_covariances)
     weights = check_sample_weight(sample_weight, len(data.X))
     if weights is not None:
@@ -147,17 +149,18 @@ def select_mixture(
     x = data.X
     ks = check_components(n_components)
     chosen = check_structures(covariance_type, x.shape[1])
+    noise = Noise.around(data) if noisy else None
     folds = _folds(len(x), generator) if criterion == "cv" else []
     with progress(progressbar) as bar:
         advance = partial(bar.advance, bar.add_task("Fitting the grid", total=1 + len(folds)))
         search = partial(
             fit_grid, ratio=ratio, equal_weights=equal_weights, rng=generator, advance=advance
         )
-        models, interrupted = search(data, weights, ks, chosen)
+        models, interrupted = search(data, weights, ks, chosen, noise=noise)
         if interrupted and (folds or not any(model.admissible for model in models)):
             raise KeyboardInterrupt
-        held_out = [_held_out(data, weights, test, ks, chosen, search) for test in folds]
-    records = [_record(model, data, weights, equal_weights) for model in models]
+        held_out = [_held_out(data, weights, test, ks, chosen, search, noisy) for test in folds]
+    records = [_record(model, data, weights, equal_weights, noise) for model in models]
     for i, record in enumerate(records):
         if criterion == "cv":
             record["cv_log_likelihood"] = sum(each[i] for each in held_out)
@@ -168,6 +171,7 @@ def select_mixture(
         selected = _best_model(models, table, criterion)
         try:
             settings = {"eigenvalue_ratio": ratio, "equal_weights": equal_weights}
+            settings["noise_component"] = noisy
             best = fit_candidate(X, models[selected], settings, sample_weight, error_covariances)
             break
         except FitError:
@@ -180,80 +184,6 @@ def select_mixture(
     return Selection(table, best, criterion, len(x), interrupted, found)
 
 
-def check_components(n_components: int | Iterable[int]) -> list[int]:
-    """Return the K of a grid in ascending order."""
-    words = "an integer or a sequence of integers, the K of the grid"
-    single = isinstance(n_components, Integral)
-    ks = [n_components] if single else check_members("n_components", n_components, words)
-    if not ks:
-        raise InvalidParameterError("n_components is empty. Give at least one K.")
-    return sorted({check_count("n_components", k) for k in ks})
-
-
-def check_structures(words: CovarianceType | Iterable[CovarianceType], d: int) -> list[Structure]:
-    """Return the structures of a grid for D features; "all" are fourteen, or E and V for one."""
-    if isinstance(words, str) and words == "all":
-        words = ("E", "V") if d == 1 else (*DIAGONAL, *FULL)
-    kinds = "'all', a covariance structure or a sequence of them"
-    members: list[Any] = (
-        [words]
-        if isinstance(words, str | Structure)
-        else check_members("covariance_type", words, kinds)
-    )
-    found = [as_structure(each, d) for each in members]
-    if not found:
-        raise InvalidParameterError("covariance_type is empty. Give at least one, or 'all'.")
-    return list(dict.fromkeys(found))
-
-
-def _impossible(
-    x: Array, names: tuple[str, ...] | None, ks: Sequence[int], chosen: Sequence[Structure]
-) -> dict[tuple[int, Structure], str]:
-    """The models that cannot be fitted to the data, each with the reason."""
-    n, d = x.shape
-    if n < 2:
-        raise InputError(f"X has {n} row, and one row has no variance. Give at least 2 rows.")
-    check_spread(x, names)
-    full = any(not each.diagonal for each in chosen)
-    dependent = _refusal(check_full_rank, x, names) if full and n > d else ""
-    unscalable = {each: _refusal(check_common_unit, x, None, each) for each in chosen}
-    distinct = len(np.unique(np.where(np.isnan(x), np.inf, x), axis=0))
-    notes: dict[tuple[int, Structure], str] = {}
-    for k in ks:
-        for each in chosen:
-            needed = _rows_needed(each, k, d)
-            if k > distinct:
-                notes[k, each] = f"X has only {distinct} distinct rows"
-            elif n < needed:
-                notes[k, each] = f"X has {n} rows: the structure needs at least {needed}"
-            elif dependent and not each.diagonal:
-                notes[k, each] = dependent
-            elif unscalable[each]:
-                notes[k, each] = unscalable[each]
-    return notes
-
-
-def _refusal(check: Callable[..., None], *arguments: Any) -> str:
-    """The error of a check of the data, as text; "" if there is none."""
-    try:
-        check(*arguments)
-    except InputError as error:
-        return str(error)
-    return ""
-
-
-def _rows_needed(structure: Structure, k: int, d: int) -> int:
-    """Minimum number of rows for covariances of full rank.
-
-    A component whose shape is not shared needs D + 1 rows of its own, or 2 if diagonal; otherwise
-    the components share the rows that the means leave.
-    """
-    own = structure.code[1:] in ("VV", "VI") or structure.code in ("VII", "V", "VVE", "EVE")
-    if own:
-        return k * (2 if structure.diagonal else d + 1)
-    return k + (1 if structure.diagonal else d)
-
-
 def fit_grid(
     data: Data,
     weights: Array | None,
@@ -264,12 +194,13 @@ def fit_grid(
     rng: np.random.Generator,
     advance: Callable[[float], None],
     equal_weights: bool = False,
+    noise: Noise | None = None,
 ) -> tuple[list[Candidate], bool]:
     """Models in the order of K, then of the structures, and whether Ctrl-C ended the search.
 
     Models that cannot be fitted to the rows have a note with the reason.
     """
-    notes = _impossible(data.X, data.feature_names, ks, chosen)
+    notes = impossible(data.X, data.feature_names, ks, chosen)
     wanted = {k: [each for each in chosen if (k, each) not in notes] for k in ks}
     scaled, unit = (None, 1.0) if weights is None else about_one(weights)
     fits, interrupted = search_grid(
@@ -281,6 +212,7 @@ def fit_grid(
         equal_weights=equal_weights,
         threads=n_threads(),
         advance=advance,
+        noise=noise,
     )
     found = {
         model.key: replace(model, log_likelihood=model.log_likelihood * unit) for model in fits
@@ -295,14 +227,15 @@ def fit_grid(
 
 
 def _record(
-    model: Candidate, data: Data, weights: Array | None, equal_weights: bool
+    model: Candidate, data: Data, weights: Array | None, equal_weights: bool, noise: Noise | None
 ) -> dict[str, Any]:
     """A model's row of the table."""
-    nu = model.structure.n_parameters(model.n_components, data.X.shape[1])
+    nu = model.structure.n_parameters(model.n_components, data.X.shape[1]) + (noise is not None)
     nu -= equal_weights * (model.n_components - 1)
     bic = aic = icl = np.nan
     if model.parameters is not None:
-        found = membership(data, model.parameters.mixture())
+        parameters, noise = apart(model.parameters, noise)
+        found = membership(data, parameters.mixture(), noise)
         _, _, bic, aic, icl = information_criteria(*found, weights, nu)
     return {
         "n_components": model.n_components,
@@ -333,13 +266,15 @@ def _held_out(
     ks: Sequence[int],
     chosen: Sequence[Structure],
     search: Callable[..., tuple[list[Candidate], bool]],
+    noisy: bool,
 ) -> list[float]:
     """Log-likelihood of the held-out rows under each model; NaN without an admissible fit."""
     rest = np.delete(np.arange(len(data.X)), test)
     train, held = data.take(rest), data.take(test)
     own = np.ones(len(test)) if weights is None else weights[test]
     of_train = None if weights is None else weights[rest]
-    models, interrupted = search(train, of_train, ks, chosen)
+    noise = Noise.around(train) if noisy else None
+    models, interrupted = search(train, of_train, ks, chosen, noise=noise)
     if interrupted:
         raise KeyboardInterrupt
     values = []
@@ -347,8 +282,8 @@ def _held_out(
         if model.parameters is None or not model.admissible:
             values.append(np.nan)
             continue
-        mixture = model.parameters.mixture()
-        densities, _ = membership(held, mixture, densities_alone=True)
+        parameters, fitted = apart(model.parameters, noise)
+        densities, _ = membership(held, parameters.mixture(), fitted, densities_alone=True)
         values.append(float(own @ densities))
     return values
 

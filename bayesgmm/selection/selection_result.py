@@ -46,7 +46,7 @@ class Selection(Result):
         cv_log_likelihood (held-out, nats, larger is better), converged, and note: the reason why
         there is no fit, or a degenerate one. A model with a note is never selected.
     best : GaussianMixture
-        The selected model, fitted to convergence.
+        The selected model, fitted to convergence; with `noise_component`, it has `noise_`.
     criterion : str
         "bic", "icl", "aic" or "cv".
     n_rows : int
@@ -118,7 +118,8 @@ class Selection(Result):
             note = among["note"].iloc[0].rstrip(".")
             raise FitError(f"The model has no admissible fit: {note}.")
         model, rows = self._models[k, ranked["covariance_type"].iloc[0]], kept_rows(best)
-        settings = {name: getattr(best, name) for name in ("eigenvalue_ratio", "equal_weights")}
+        kept = ("eigenvalue_ratio", "equal_weights", "noise_component")
+        settings = {name: getattr(best, name) for name in kept}
         return fit_candidate(rows, model, settings, best.weights_of(rows.X), None)
 
     def to_mclust(self) -> "pd.DataFrame":
@@ -149,11 +150,15 @@ class Selection(Result):
         first = ranked.iloc[0]
         structure = as_structure(first["covariance_type"])
         k = int(first["n_components"])
+        found = self.best.noise_
+        noise = "" if found is None else f" and uniform noise of weight {found.weight:.3g}"
         title = f"Selection of components and structure by {CRITERIA[self.criterion][1]}"
         return [
             f"{title}\nINTERRUPTED: not all models were fitted" if self.interrupted else title,
             shown,
-            f"Best: {structure.code} ({structure.words}) with {k} component" + "s" * (k > 1),
+            f"Best: {structure.code} ({structure.words}) with {k} component"
+            + "s" * (k > 1)
+            + noise,
             f"{len(ranked)} of {len(self.table)} models have an admissible fit; the notes of the "
             "table give the reasons for the others"
             if len(ranked) < len(self.table)

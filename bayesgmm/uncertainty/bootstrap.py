@@ -2,6 +2,7 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,11 @@ from bayesgmm.display import progress
 from bayesgmm.em.fit import Settings, fit_mixture
 from bayesgmm.em.spurious import Fault
 from bayesgmm.errors import BayesGMMError, FitError, InputError
+from bayesgmm.mixture.contamination import Contamination
 from bayesgmm.mixture.matching import match_components, matching_costs
 from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.mixture.noise import Noise
+from bayesgmm.uncertainty.outlier_information import named_values
 from bayesgmm.uncertainty.parameter_vectors import flatten, joint_units
 from bayesgmm.uncertainty.standard_errors import StandardErrors, assemble
 
@@ -26,6 +30,8 @@ def bootstrap_errors(
     data: Data,
     row_weights: Array | None,
     mixture: Mixture,
+    noise: Noise | None,
+    outliers: Contamination | None,
     settings: Settings,
     method: str,
     *,
@@ -69,7 +75,9 @@ def bootstrap_errors(
             both = made.means, made.covariances, mixture.means, mixture.covariances
             order = held.matched(matching_costs(*both))
         made = made.permuted(order)
-        return flatten(made.weights, made.means, made.covariances)
+        broad = found.contamination and found.contamination.permuted(order)
+        extras = [*named_values(found.noise, broad).values()]
+        return np.append(flatten(made.weights, made.means, made.covariances), extras)
 
     with ThreadPoolExecutor(n_jobs or os.cpu_count()) as pool, progress(progressbar) as bar:
         refits = pool.map(refit, seeds)
@@ -82,13 +90,19 @@ def bootstrap_errors(
             "its rows. Use fewer components, a structure that shares covariances, or a prior."
         )
     numbers = np.array(kept)
+    values = named_values(noise, outliers)
+    numbers, extras = np.split(numbers, [numbers.shape[1] - len(values)], axis=1)
+    replicates = dict(zip(values, extras.T, strict=True))
     notes = (f"{failed} of {n_resamples} refits collapsed and were left out.",) if failed else ()
     hidden = np.zeros(numbers.shape[1], dtype=np.bool_)
     joint = np.cov((numbers / joint_units(mixture)).T).reshape(numbers.shape[1], -1)
     # Of what is held, rounding is left.
     constant = (numbers == numbers[0]).all(axis=0)
     joint[constant | constant[:, np.newaxis]] = 0.0
-    return assemble(mixture, joint, hidden, method, notes, numbers)
+    made = assemble(mixture, joint, hidden, method, notes, numbers)
+    errors = {name: float(each.std(ddof=1)) for name, each in replicates.items()}
+    named = {name: (value, errors[name]) for name, value in values.items()}
+    return replace(made, extras=named, extra_replicates=replicates, noise=noise)
 
 
 def _draw(

@@ -64,16 +64,26 @@ def complete_information(
     return np.empty(0)
 
 
+def named_values(noise: Noise | None, outliers: Contamination | None) -> dict[str, float]:
+    """The weight of noise, or the proportions of outliers and their inflation, by name."""
+    if noise is not None:
+        return {"weight[noise]": noise.weight}
+    if outliers is None:
+        return {}
+    kinds = {"outliers": outliers.proportions, "inflation": outliers.inflation}
+    return {
+        f"{kind}[{c}]": float(each) for kind, own in kinds.items() for c, each in enumerate(own)
+    }
+
+
 def named_errors(
     spread: Array, noise: Noise | None, outliers: Contamination | None
 ) -> dict[str, tuple[float, float]]:
     """Estimate and standard error, by name, from the errors of the coordinates."""
-    if noise is not None:
-        return {"weight[noise]": (noise.weight, float(spread[0]))}
-    if outliers is None:
-        return {}
-    k = len(outliers.proportions)
-    own = np.concatenate((outliers.proportions, outliers.inflation))
-    spread = spread * np.append(np.ones(k), outliers.inflation)
-    names = [f"{kind}[{c}]" for kind in ("outliers", "inflation") for c in range(k)]
-    return {name: (float(a), float(b)) for name, a, b in zip(names, own, spread, strict=True)}
+    values = named_values(noise, outliers)
+    if outliers is not None:
+        spread = spread * np.append(np.ones(len(outliers.inflation)), outliers.inflation)
+    return {
+        name: (value, float(error))
+        for (name, value), error in zip(values.items(), spread, strict=False)
+    }

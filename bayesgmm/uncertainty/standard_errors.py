@@ -107,6 +107,9 @@ class StandardErrors(Result):
         Estimate and standard error of numbers beside those of the components, by name: the
         weight of noise ("weight[noise]"), or of each component k its proportion of outliers and
         their inflation ("outliers[k]", "inflation[k]").
+    extra_replicates : dict
+        The same numbers in each refit of a bootstrap, by name, (B,).
+    noise : Noise or None
 
     Examples
     --------
@@ -129,6 +132,8 @@ class StandardErrors(Result):
     notes: tuple[str, ...]
     replicates: Array | None = None
     extras: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    extra_replicates: Mapping[str, Array] = field(default_factory=dict)
+    noise: Noise | None = None
 
     @property
     def table(self) -> "pd.DataFrame":
@@ -165,8 +170,8 @@ class StandardErrors(Result):
         Returns
         -------
         DataFrame
-            Index: parameter; columns estimate, standard_error, lower, upper, and in `attrs` the
-            probability, kind and method.
+            Index: parameter, `extras` last; columns estimate, standard_error, lower, upper, and in
+            `attrs` the probability, kind and method.
 
         Examples
         --------
@@ -182,6 +187,7 @@ class StandardErrors(Result):
 
         prob = check_probability("prob", prob)
         check_choice("kind", kind, ("normal", "percentile"))
+        tails = (0.5 - 0.5 * prob, 0.5 + 0.5 * prob)
         names, values = reported(self.estimate)
         errors = reported_errors(self)
         if kind == "normal":
@@ -190,7 +196,6 @@ class StandardErrors(Result):
         elif kind == "percentile" and self.replicates is not None:
             shape = self.estimate.n_components, self.estimate.n_features
             refits = np.array([quantities(*unflatten(each, *shape)) for each in self.replicates])
-            tails = (0.5 - 0.5 * prob, 0.5 + 0.5 * prob)
             lower, upper = np.quantile(refits, tails, axis=0)
             lower, upper = (np.where(np.isnan(errors), np.nan, each) for each in (lower, upper))
         else:
@@ -202,8 +207,10 @@ class StandardErrors(Result):
         out = pd.DataFrame(columns, index=pd.Index(names, name="parameter"))
         reach = float(norm.ppf(0.5 + 0.5 * prob))
         for name, (value, error) in self.extras.items():
-            apart = reach * error if kind == "normal" else np.nan
-            out.loc[name] = value, error, value - apart, value + apart
+            ends = value - reach * error, value + reach * error
+            if kind == "percentile":
+                ends = tuple(np.quantile(self.extra_replicates[name], tails))
+            out.loc[name] = value, error, *ends
         out.attrs = {"prob": prob, "kind": kind, "method": self.method}
         return out
 
@@ -282,7 +289,7 @@ def curvature_errors(
     # What is hidden may be beyond float64.
     lines = errors_unit * np.where(hidden[:, np.newaxis], 0.0, lines)
     made = assemble(mixture, lines @ lines.T, hidden, method, tuple(notes))
-    return replace(made, extras=named_errors(spread, noise, outliers))
+    return replace(made, extras=named_errors(spread, noise, outliers), noise=noise)
 
 
 def _information(

@@ -21,3 +21,13 @@ def test_renumbered_components_agree_wholly():
     table = cross_table(["x"] * 3 + ["y"] * 2, np.array([1, 1, 1, 0, 0]), 2)
     assert table.agreement == 1.0
     assert table.adjusted_rand_index == 1.0
+
+
+def test_noise_is_a_column_that_no_group_is_matched_to():
+    labels = ["x", "x", "y", "y", "stray", "stray"]
+    table = cross_table(labels, np.array([0, 0, 1, 1, -1, -1]), 2)
+    assert table.columns == ("component 0", "component 1", "noise")
+    assert table.counts.tolist() == [[0, 0, 2], [2, 0, 0], [0, 2, 0]]
+    assert table.agreement == 4 / 6
+    assert table.adjusted_rand_index == 1.0
+    assert "noise" in str(table).splitlines()[0]

@@ -159,3 +159,13 @@ def test_rows_without_outliers_are_fitted_at_least_as_well():
 def test_other_settings_that_exclude_it(options):
     with pytest.raises(InvalidParameterError, match=next(iter(options))):
         fitted(FAITHFUL, **options)
+
+
+def test_a_sample_has_outliers():
+    x = np.random.default_rng(0).standard_t(3, (2000, 1))
+    fit = GaussianMixture(1, contaminated=True, random_state=0).fit(x)
+    drawn, labels = fit.sample(20_000)
+    assert set(labels) == {0}
+    p, eta = fit.contamination_.proportions[0], fit.contamination_.inflation[0]
+    variance = fit.covariances_[0, 0, 0] * (1.0 - p + p * eta)
+    assert drawn.var() == pytest.approx(variance, rel=0.1)

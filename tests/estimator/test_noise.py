@@ -2,26 +2,16 @@
 
 import numpy as np
 import pytest
+from noisy_rows import FAITHFUL, TWO, with_noise
 from numpy.testing import assert_allclose
 from scipy.optimize import minimize
 from sklearn.metrics import roc_auc_score
 
-from bayesgmm import GaussianMixture, load_dataset, structures
+from bayesgmm import GaussianMixture, structures
 from bayesgmm.errors import InputError
 from bayesgmm.mixture.mixture import Mixture
 
-FAITHFUL = load_dataset("faithful").X
 CODES = [each.code for each in structures()]
-TWO = GaussianMixture(2, random_state=0).fit(FAITHFUL).mixture_
-
-
-def with_noise(rng, n=1900, m=100):
-    """Rows of the two components of Old Faithful, then noise over thrice their range; and which."""
-    rng = np.random.default_rng(rng)
-    rows, _ = TWO.sample(n, rng=rng)
-    middle, reach = FAITHFUL.mean(axis=0), 1.5 * np.ptp(FAITHFUL, axis=0)
-    noise = rng.uniform(middle - reach, middle + reach, (m, 2))
-    return np.concatenate((rows, noise)), np.repeat([False, True], [n, m])
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -158,3 +148,45 @@ def test_rows_without_noise():
     assert fit.log_likelihood_ >= plain.log_likelihood_ - 1e-6
     assert (plain.outlier_proba(FAITHFUL) == 0.0).all()
     assert fit.summary()
+
+
+@pytest.mark.parametrize("method", ["bootstrap", "weighted-bootstrap"])
+def test_refits_give_the_error_of_the_weight_of_noise(method):
+    x, _ = with_noise(6, 570, 30)
+    fit = GaussianMixture(2, noise_component=True, random_state=0).fit(x)
+    found = fit.standard_errors(method=method, n_resamples=200, rng=0, progressbar=False)
+    # Four standard errors of a standard deviation of 200 numbers, and what the box adds.
+    assert found.extras["weight[noise]"][1] == pytest.approx(
+        fit.standard_errors().extras["weight[noise]"][1], rel=0.25
+    )
+    for kind in ("normal", "percentile"):
+        row = found.intervals(kind=kind).loc["weight[noise]"]
+        assert row["estimate"] == fit.noise_.weight
+        assert row["lower"] < fit.noise_.weight < row["upper"]
+    assert found.extra_replicates["weight[noise]"].shape == (200,)
+
+
+def test_a_warm_start_begins_at_the_noise():
+    x, _ = with_noise(6, 570, 30)
+    fit = GaussianMixture(2, noise_component=True, random_state=0, warm_start=True).fit(x)
+    before = fit.log_likelihood_
+    fit.fit(x)
+    assert fit.lower_bounds_[0] * len(x) == pytest.approx(before, abs=1e-6)
+    fit.set_params(noise_component=False).fit(x)
+    assert fit.noise_ is None
+
+
+def test_a_sample_has_noise():
+    x, _ = with_noise(6, 570, 30)
+    fit = GaussianMixture(2, noise_component=True, random_state=0).fit(x)
+    drawn, labels = fit.sample(10_000)
+    assert (np.diff(labels) >= 0).all()
+    # Four standard errors of a share of 10,000 rows.
+    share = fit.noise_.weight
+    assert (labels == -1).mean() == pytest.approx(share, abs=4 * np.sqrt(share / 10_000))
+    outlying = drawn[labels == -1]
+    assert ((fit.noise_.lower <= outlying) & (outlying <= fit.noise_.upper)).all()
+    spread = np.ptp(x, axis=0) / np.sqrt(12.0)
+    assert_allclose(outlying.std(axis=0), spread, rtol=0.15)
+    inside = drawn[labels == 0]
+    assert_allclose(inside.mean(axis=0), fit.means_[0], atol=0.1 * inside.std(axis=0).max())

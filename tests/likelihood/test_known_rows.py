@@ -84,7 +84,7 @@ def test_memberships_of_labelled_rows_beside_noise(kind):
     labels = np.where(data.labels < 0, -1, data.labels)
     joint = log_joint(theta, data, labels, np.arange(3), noise)
     density = logsumexp(joint, axis=1)
-    found = noise.beside(data, *membership(data, theta.mixture()))
+    found = membership(data, theta.mixture(), noise)
     np.testing.assert_allclose(found[0], density, rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(found[1], np.exp(joint - density[:, None])[:, :3], atol=1e-10)
 

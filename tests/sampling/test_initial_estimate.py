@@ -16,7 +16,7 @@ from bayesgmm import (
 )
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.data.validation import Data
-from bayesgmm.errors import DegeneracyWarning, FitError
+from bayesgmm.errors import DegeneracyWarning, FitError, InvalidParameterError
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.sampling.initial_estimate import as_penalty, estimate
 
@@ -109,3 +109,14 @@ def test_a_penalty_is_what_em_can_maximise():
     assert found.concentration == 1.0
     np.testing.assert_allclose(found.covariances.scale, resolved.covariances.scale.mean)
     assert found.mean_sd == resolved.mean_sd
+
+
+@pytest.mark.parametrize(
+    ("options", "fitted_with", "said"),
+    [({"noise_component": True}, {}, "noise"), ({}, {"labels": [0, 1] * 50}, "labels")],
+)
+def test_what_the_posterior_lacks_is_refused(options, fitted_with, said):
+    x = np.random.default_rng(0).normal(size=(100, 1)) + np.tile([0.0, 5.0], 50)[:, None]
+    fit = GaussianMixture(2, **options).fit(x, **fitted_with)
+    with pytest.raises(InvalidParameterError, match=said):
+        sample_posterior(x, init=fit)

@@ -49,6 +49,8 @@ DOCUMENT = [None, 5, 1.5, [], {}, "", "{}", b"\xff", "no/such/file"]
 PATH = [5, 1.5, [], {}, True, ""]
 ERRORS = ["a", 5, [], [[-1.0, 1.0]], [[1.0, NAN]], [[1.0, 2.0], [0.0, 1.0]], np.ones((7, 2)), {}]
 ROW_WEIGHTS = ["a", 5, [], [1.0], [[1.0]], [-1.0] * 60, [NAN] * 60, {}]
+ROW_LABELS = ["a", 5, [], [0], [[0]], [7] * 60, [-2] * 60, [0.5] * 60, [NAN] * 60, {}]
+SWITCH = ["a", 1, 0.0, None, [], {}, Unprintable()]
 FIXED = ["a", 5, [], True, {"zzz": [1.0]}, {"weights": "a"}, {"weights": [0.5]}, {"means": [[1.0]]}]
 FIXED += [{"weights": [2.0, NAN]}, {"weights": [-0.1, NAN]}, {"means": [[INF, 0.0], [0.0, 0.0]]}]
 FIXED += [{"covariances": 1.0}, {"covariances": [[[1.0, NAN], [0.0, 1.0]], np.eye(2)]}]
@@ -260,13 +262,16 @@ def table():
         "random_state": ["a", 1.5, -1, {}], "warm_start": ["a", None],
         "verbose": ["a", -1], "verbose_interval": count, "acceleration": ["zzz", 5, []],
         "priors": PRIORS[:-1], "eigenvalue_ratio": ["a", 0.5, NAN, [], 10**400],
-        "missing": ["zzz", 5, []],
+        "missing": ["zzz", 5, []], "noise_component": ["a", 2, None, []],
+        "contaminated": ["a", 2, None, []],
         "order_by": ["zzz", 5, [], True, bayesgmm.GaussianMixture(), t.line],
         "fixed": FIXED, "equal_weights": ["a", None, [], 2],
     }  # fmt: skip
     for method in ("fit", "fit_predict"):
         yield f"GaussianMixture.{method}", _method_of_a_fit(method), {"X": t.X}, weighted
-    for method in ("score_samples", "predict", "predict_proba"):
+    labelled = {"labels": ROW_LABELS}
+    yield "GaussianMixture.fit", _method_of_a_fit("fit"), {"X": t.X}, labelled
+    for method in ("score_samples", "predict", "predict_proba", "outlier_proba"):
         yield f"GaussianMixture.{method}", _method_of_a_fit(method), {"X": t.X}, rows
     for method in ("score", "bic", "aic", "icl"):
         yield f"GaussianMixture.{method}", owned("fit", method), {}, {
@@ -308,6 +313,7 @@ def table():
         "n_components": ["a", 2.0, NAN, None, True, 0, [], {}, [1, 2.0], ["2"], [0], [[1]]],
         "covariance_type": ["zzz", 3, None, [], {}, [3], ["full", "zzz"]],
         "criterion": WORD, "eigenvalue_ratio": ["a", 0.5, NAN, None, [], True], "rng": RNG,
+        "noise_component": SWITCH,
         "equal_weights": ["a", None, [], 1, {}],
     }  # fmt: skip
     sound = {"X": t.X, "y": t.fit.predict(t.X)}
@@ -471,6 +477,7 @@ def table():
         "result": results, "ax": AXES,
     }  # fmt: skip
     yield "report", bayesgmm.report, {"X": t.X}, {"n_components": THREADS}
+    yield "report", bayesgmm.report, {"X": t.X, "n_components": 2}, {"noise_component": SWITCH}
     yield "report", bayesgmm.report, {"X": t.X, "em": t.fit}, {
         "X": ROWS, "em": optional(MIXTURE), "posterior": optional(POSTERIOR[:5]),
         "variables": [each for each in VARIABLES if each != {"means": "zzz"}],

@@ -7,10 +7,11 @@ import numpy as np
 from bayesgmm.arrays import Array, Integers
 from bayesgmm.diagnostics.known_groups import CrossTable, cross_table
 from bayesgmm.errors import BayesGMMError
-from bayesgmm.plots.style import colour, short
+from bayesgmm.plots.style import FAINT, colour, short
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.mixture_pictures import HEAD, uncertainty_figure
 from bayesgmm.reporting.parts import (
+    Download,
     Figure,
     Row,
     Section,
@@ -24,6 +25,7 @@ from bayesgmm.reporting.parts import (
     plural,
     significant,
 )
+from bayesgmm.reporting.sections.outliers import outliers
 from bayesgmm.reporting.sections.parameters import shown_features
 from bayesgmm.reporting.svg import PAPER, panel, style, to_svg
 
@@ -40,26 +42,38 @@ def membership_section(inputs: Inputs) -> Section:
     """Classification of the rows by their most probable component."""
     responsibilities = inputs.memberships[1]
     k = responsibilities.shape[1]
-    labels = responsibilities.argmax(axis=1)
-    largest = responsibilities.max(axis=1)
+    labels, largest = inputs.assigned
     uncertain = int((largest < _CERTAIN).sum())
     mistaken = float((1.0 - largest).mean())
     rows = f"All rows but {uncertain:,} have" if uncertain else "Every row has"
+    beside = ", or noise," if inputs.noise is not None else ""
     sentences = [
-        f"{rows} a component of probability at least {percent(_CERTAIN, 0).text}. If the mixture "
-        f"is correct, the expected misclassification rate is {percent(mistaken, 2).text}."
+        f"{rows} a component{beside} of probability at least {percent(_CERTAIN, 0).text}. "
+        "If the mixture is correct, the expected misclassification rate is "
+        f"{percent(mistaken, 2).text}."
     ]
     state: State = "good" if mistaken < _MISTAKEN else "care"
-    tables = [_sizes(responsibilities, labels, largest)]
+    tables = [_sizes(inputs)]
+    downloads: list[Download] = []
     numbers: dict[str, Any] = {
         "n_uncertain": uncertain,
         "expected_misclassified": mistaken,
         "threshold": _CERTAIN,
     }
-    if k == 1:
+    if inputs.noise is not None:
+        found, outlying, downloads = outliers(inputs)
+        sentences.append(found)
+        tables += outlying
+        numbers["n_noise"] = int((labels < 0).sum())
+    if k == 1 and inputs.noise is None:
         sentences = ["All rows belong to the single component."]
     else:
         tables.append(_most_uncertain(inputs, responsibilities, largest))
+    if inputs.known is not None:
+        given = int((inputs.known >= 0).sum())
+        sentences.append(
+            f"Of {plural(given, 'row')} the component was known, and counts as certain."
+        )
     averaged = _averaged(inputs)
     if averaged is not None and k > 1:
         numbers["expected_misclassified_posterior"] = averaged
@@ -78,11 +92,14 @@ def membership_section(inputs: Inputs) -> Section:
         sentences.append(
             f"The component agrees with the known group, after matching, for "
             f"{percent(groups.agreement).text} of the rows (adjusted Rand index "
-            f"{fixed(groups.adjusted_rand_index, 3).text})."
+            f"{fixed(groups.adjusted_rand_index, 3).text})"
+            + ("; noise agrees with none." if groups.columns[-1] == "noise" else ".")
         )
-        tables.insert(1, _groups(groups, k))
+        tables.insert(1, _groups(groups))
     figures = _figures(inputs, labels, largest, groups)
-    return Section(state, " ".join(sentences), figures, tables, (), numbers)
+    return Section(
+        state, " ".join(sentences), figures, tables, (), numbers, downloads=tuple(downloads)
+    )
 
 
 def _known_groups(inputs: Inputs, components: Integers, k: int) -> CrossTable | None:
@@ -98,17 +115,23 @@ def _figures(
 ) -> list[Figure]:
     k = inputs.mixture.n_components
     figures = []
-    if k > 1 and inputs.n_features <= HEAD:
-        figures.append(uncertainty_figure(inputs.observed, inputs.named_mixture, inputs.drawing))
-    if k > 1:
+    several = k > 1 or inputs.noise is not None
+    if several and inputs.n_features <= HEAD:
+        figures.append(uncertainty_figure(inputs.observed, inputs.described, inputs.drawing))
+    if several:
         figures.append(_figure(labels, largest, k))
     if groups is not None:
-        figures.append(_groups_figure(groups, k))
+        figures.append(_groups_figure(groups))
     return figures
 
 
 def _averaged(inputs: Inputs) -> float | None:
-    """The expected misclassification rate of probabilities averaged over relabelled draws."""
+    """The expected misclassification rate of probabilities averaged over relabelled draws.
+
+    None for a fit with noise or known components, of which the posterior has none.
+    """
+    if inputs.noise is not None or inputs.known is not None:
+        return None
     try:
         labelling = inputs.switching.labelling
     except (BayesGMMError, UnavailableError):
@@ -118,13 +141,17 @@ def _averaged(inputs: Inputs) -> float | None:
     return float((1.0 - labelling.memberships.average(permutations).max(axis=1)).mean())
 
 
-def _sizes(responsibilities: Array, labels: Integers, largest: Array) -> Table:
+def _sizes(inputs: Inputs) -> Table:
+    labels, largest = inputs.assigned
+    expected_rows = dict(enumerate(inputs.memberships[1].sum(axis=0)))
+    if inputs.noise is not None:
+        expected_rows[-1] = inputs.outlying.sum()
     rows: list[Row] = []
-    for i, expected in enumerate(responsibilities.sum(axis=0)):
+    for i, expected in expected_rows.items():
         mine = largest[labels == i]
         rows.append(
             (
-                f"component {i}",
+                _named(i),
                 count(len(mine)),
                 fixed(float(expected), 1),
                 percent(float(mine.mean()) if len(mine) else float("nan")),
@@ -140,9 +167,16 @@ def _sizes(responsibilities: Array, labels: Integers, largest: Array) -> Table:
     )
 
 
+def _named(label: int) -> str:
+    return "noise" if label < 0 else f"component {label}"
+
+
 def _most_uncertain(inputs: Inputs, responsibilities: Array, largest: Array) -> Table:
     """The rows of greatest uncertainty, with their two most probable components."""
     features = shown_features(inputs, 4)
+    k = responsibilities.shape[1]
+    if inputs.noise is not None:
+        responsibilities = np.column_stack((responsibilities, inputs.outlying))
     rows: list[Row] = []
     for b in np.argsort(largest, kind="stable")[:_MOST_UNCERTAIN].tolist():
         first, second = np.argsort(-responsibilities[b], kind="stable")[:2].tolist()
@@ -150,9 +184,9 @@ def _most_uncertain(inputs: Inputs, responsibilities: Array, largest: Array) -> 
             (
                 Shown(b, f"row {b}"),
                 *(significant(inputs.observed.X[b, j], 5) for j in features),
-                count(first),
+                count(first) if first < k else "noise",
                 percent(responsibilities[b, first]),
-                count(second),
+                count(second) if second < k else "noise",
                 percent(responsibilities[b, second]),
             )
         )
@@ -165,7 +199,7 @@ def _most_uncertain(inputs: Inputs, responsibilities: Array, largest: Array) -> 
     )
 
 
-def _groups(table: CrossTable, k: int) -> Table:
+def _groups(table: CrossTable) -> Table:
     rows: list[Row] = [
         (group, *(count(each) for each in counts))
         for group, counts in zip(table.groups, table.counts, strict=True)
@@ -173,13 +207,13 @@ def _groups(table: CrossTable, k: int) -> Table:
     hidden = len(rows) > _MOST_GROUPS
     return Table(
         "Known groups and components",
-        ("group", *(f"component {i}" for i in range(k))),
+        ("group", *table.columns),
         rows[:_MOST_GROUPS],
         f"The first {_MOST_GROUPS} of {plural(len(table.groups), 'group')}." if hidden else "",
     )
 
 
-def _groups_figure(table: CrossTable, k: int) -> Figure:
+def _groups_figure(table: CrossTable) -> Figure:
     """The known groups, each divided into the components of its rows."""
     shown = table.counts[:_MOST_GROUPS]
     shares = shown / shown.sum(axis=1, keepdims=True)
@@ -187,12 +221,15 @@ def _groups_figure(table: CrossTable, k: int) -> Figure:
     places = np.arange(len(shown))
     with style():
         figure, axes = panel(5.6, 1.0 + 0.3 * len(shown))
-        for i in range(k):
-            axes.barh(places, shares[:, i], 0.7, left[:, i], color=colour(i), edgecolor=PAPER)
+        for i, name in enumerate(table.columns):
+            shade, mark = (
+                (FAINT, "\N{MULTIPLICATION SIGN}") if name == "noise" else (colour(i), str(i))
+            )
+            axes.barh(places, shares[:, i], 0.7, left[:, i], color=shade, edgecolor=PAPER)
             for at, share, start in zip(places, shares[:, i], left[:, i], strict=True):
                 if share > _LABELLED:
                     axes.text(
-                        start + share / 2, float(at), str(i), ha="center", va="center", fontsize=9,
+                        start + share / 2, float(at), mark, ha="center", va="center", fontsize=9,
                         bbox={"boxstyle": "circle,pad=0.15", "fc": PAPER, "ec": "none"},
                     )  # fmt: skip
         names = [short(each, 24) for each in table.groups[: len(shown)]]
@@ -203,7 +240,8 @@ def _groups_figure(table: CrossTable, k: int) -> Figure:
         return Figure(
             to_svg(figure),
             "Bars of the known groups, each divided into the most probable components of its rows.",
-            "Known groups, divided into the components of their rows; numbers are components.",
+            "Known groups, divided into the components of their rows; numbers are components"
+            + (", grey is noise." if table.columns[-1] == "noise" else "."),
         )
 
 
@@ -212,14 +250,14 @@ def _figure(labels: Integers, largest: Array, k: int) -> Figure:
     edges = np.linspace(min(0.5, np.floor(largest.min() * 20) / 20), 1.0, 21)
     with style():
         figure, axes = panel(5.6, 2.8)
-        heights = np.array([np.histogram(largest[labels == i], edges)[0] for i in range(k)])
         bottom = np.zeros(len(edges) - 1)
-        for i in range(k):
+        for i in [*range(k), *([-1] if (labels < 0).any() else [])]:
+            heights = np.histogram(largest[labels == i], edges)[0]
             axes.bar(
-                edges[:-1], heights[i], np.diff(edges) * 0.92, bottom=bottom, align="edge",
-                color=colour(i), linewidth=0, label=f"component {i}",
+                edges[:-1], heights, np.diff(edges) * 0.92, bottom=bottom, align="edge",
+                color=FAINT if i < 0 else colour(i), linewidth=0, label=_named(i),
             )  # fmt: skip
-            bottom = bottom + heights[i]
+            bottom = bottom + heights
         axes.set_yscale("symlog", linthresh=10)
         axes.set(
             xlabel="probability of the most probable component", ylabel="rows", xlim=(edges[0], 1)

@@ -52,6 +52,9 @@ def data_section(inputs: Inputs) -> Section:
         )
     if distinct < n:
         sentences.append(f"{distinct:,} of them are distinct.")
+    if inputs.known is not None:
+        given = int((inputs.known >= 0).sum())
+        sentences.append(f"The component of {plural(given, 'row')} was known to the fit.")
     if inputs.labels is not None:
         groups = len(set(inputs.labels))
         sentences.append(

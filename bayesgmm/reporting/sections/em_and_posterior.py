@@ -31,6 +31,12 @@ def engines_section(inputs: Inputs) -> Section:
     """Agreement of EM and the posterior."""
     if inputs.em is None:
         raise UnavailableError("no EM fit was given")
+    if inputs.posterior is None:
+        raise UnavailableError("no posterior was given")
+    if inputs.noise is not None:
+        raise UnavailableError("the fit has a component of noise, which the posterior lacks")
+    if inputs.known is not None:
+        raise UnavailableError("the fit has known components of rows, which the posterior lacks")
     found = compare_engines(
         inputs.em_estimate,
         inputs.switching.relabelled(),

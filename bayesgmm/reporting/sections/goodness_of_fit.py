@@ -34,7 +34,7 @@ def fit_section(inputs: Inputs) -> Section:
     if inputs.n_features <= HEAD:
         return section
     with style():
-        picture = mixture_figure(inputs.observed, inputs.named_mixture)
+        picture = mixture_figure(inputs.observed, inputs.described)
     return replace(section, figures=(picture, *section.figures))
 
 
@@ -50,10 +50,12 @@ def check_section(inputs: Inputs) -> Section:
     if (rows == rows[:1]).all(axis=0).any():
         raise UnavailableError(f"a column is constant in {plural(len(rows), 'complete row')}")
     features = shown_features(inputs)
+    draws = inputs.predictive_draws(features)
     found = check(
         np.ascontiguousarray(rows[:, features]),
         mixture.marginal(features),
-        draws=inputs.predictive_draws(features),
+        noise=inputs.noise and inputs.noise.marginal(features),
+        draws=draws,
     )
     state, verdict = _judge(inputs, features, found)
     numbers = {
@@ -61,7 +63,7 @@ def check_section(inputs: Inputs) -> Section:
         "n_rows_compared": found.n_rows,
         "n_replicates": found.n_replicates,
         "z": found.z,
-        "replicates_from": "posterior" if inputs.posterior is not None else "em",
+        "replicates_from": "em" if draws is None else "posterior",
     }
     return Section(
         state,
@@ -72,7 +74,9 @@ def check_section(inputs: Inputs) -> Section:
             f"Replicates are {found.n_replicates} samples of {plural(found.n_rows, 'row')} drawn "
             + (
                 "from the posterior predictive distribution. "
-                if inputs.posterior is not None
+                if draws is not None
+                else "from the fitted mixture and its noise. "
+                if inputs.noise is not None
                 else "from the fitted mixture. "
             )
             + "The p-value is that of the most extreme statistic, calibrated by the replicates; it "

@@ -13,6 +13,10 @@ from bayesgmm.reporting.paper import for_a_paper, held_sentences
 from bayesgmm.reporting.parts import Row, Section, Table
 
 _PACKAGES = ("bayesgmm", "numpy", "scipy", "scikit-learn", "pymc", "nutpie", "arviz")
+_NOISE = (
+    "Noise: Banfield & Raftery (1993), Biometrics 49, 803-821; Fraley & Raftery (2002), J. Am. "
+    "Stat. Assoc. 97, 611-631."
+)
 _CITATIONS = {
     "em": (
         "EM: Dempster, Laird & Rubin (1977), J. R. Stat. Soc. B 39, 1-38. Anderson acceleration: "
@@ -45,6 +49,9 @@ def methods_section(inputs: Inputs) -> Section:
         if inputs.em.priors is not None:
             estimate = "is the posterior mode under the given priors, computed by"
         sentences.append(f"The mixture {estimate} accelerated EM from several starts.")
+        if inputs.noise is not None:
+            sentences.append("Rows far from all components belong to a component of uniform noise.")
+            citations.append(_NOISE)
         sentences += held_sentences(inputs.em)
         citations += _CITATIONS["em"]
         rows += [(f"em: {name}", _setting(value)) for name, value in _settings(inputs.em).items()]
@@ -157,7 +164,11 @@ def _python(inputs: Inputs) -> str:
             lines.append("fixed = ...  # the held values")
             words.append("fixed=fixed")
         words += [f"{name}={_setting(value)}" for name, value in settings.items()]
-        lines.append(f"em = bg.GaussianMixture({', '.join(words)}).fit(X)")
+        rows = "X"
+        if inputs.known is not None:
+            lines.append("known = ...  # the component of each row, or -1")
+            rows += ", labels=known"
+        lines.append(f"em = bg.GaussianMixture({', '.join(words)}).fit({rows})")
         arguments.append("em=em")
     if inputs.posterior is not None:
         usable = inputs.em is not None and inputs.em._held is None

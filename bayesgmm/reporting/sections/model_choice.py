@@ -54,6 +54,16 @@ def choice_section(inputs: Inputs) -> Section:
     ):
         state = "care"
         sentences.append("The mixture in this report is not the selected model.")
+    beside = _noise_of(best, inputs.n_features)
+    if beside:
+        sentences.append("Every model has a component of noise.")
+    if inputs.em is not None and beside != (inputs.noise is not None):
+        state = "care"
+        sentences.append(
+            "The mixture in this report has a component of noise, the models of the grid have none."
+            if inputs.noise is not None
+            else "The mixture in this report has no component of noise."
+        )
     failed = len(table) - len(fitted)
     if failed:
         sentences.append(f"No admissible fit was found for {plural(failed, 'model')} of the grid.")
@@ -84,6 +94,13 @@ def standing_section(inputs: Inputs) -> Section:
     return Section(state, f"{sentence} {_by_icl(fitted, own.iloc[0])}")
 
 
+def _noise_of(row: Any, n_features: int) -> bool:
+    """True if a model of a grid has a weight of noise among its parameters."""
+    structure = as_structure(str(row["covariance_type"]), n_features)
+    own = structure.n_parameters(int(row["n_components"]), n_features)
+    return int(row["n_parameters"]) > own
+
+
 def _given(inputs: Inputs) -> Section:
     """K as it was given, beside others of the same structure where they cost little."""
     table = neighbours(inputs)
@@ -96,10 +113,11 @@ def _given(inputs: Inputs) -> Section:
     k = inputs.em.mixture_.n_components
     fitted = table[(table["note"] == "") & table["bic"].notna()]
     state, sentences = _judge_given(fitted, k, inputs.criteria)
+    beside = " and noise," if inputs.noise is not None else ""
     span = f"{table['n_components'].min()} to {table['n_components'].max()} components"
     return Section(
         state,
-        f"K and the structure were given. Of models with the same structure and {span}, "
+        f"K and the structure were given. Of models with the same structure{beside} and {span}, "
         + " ".join(sentences),
         (_figure(fitted),),
         (_table(fitted.sort_values("bic", kind="stable")),),

@@ -11,6 +11,7 @@ from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.mixture.bhattacharyya_distance import BARELY_DISTINGUISHABLE, bhattacharyya
 from bayesgmm.mixture.feature_choice import separating_features
 from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.mixture.noise import Noise
 from bayesgmm.plots.style import colour, dashes, marker
 from bayesgmm.reporting.downloads import mixture_files
 from bayesgmm.reporting.inputs import Inputs
@@ -65,7 +66,7 @@ def mixture_section(inputs: Inputs) -> Section:
         tables,
         notes,
         numbers,
-        downloads=mixture_files(mixture, page_names(inputs, mixture)),
+        downloads=mixture_files(mixture, page_names(inputs, mixture), inputs.noise),
         reason=reason,
     )
 
@@ -83,13 +84,16 @@ def _judge(inputs: Inputs, fit: GaussianMixture) -> tuple[State, list[str], dict
     # The digits of the fit's own, where it is that of these rows.
     same = of_fitted_rows(fit, criteria)
     value = fit.log_likelihood_ if same else criteria.log_likelihood
-    nearness, sizes = bhattacharyya(mixture), mixture.weights * fit.n_rows_
+    nearness = bhattacharyya(mixture)
+    sizes = (1.0 - inputs.noise_weight) * mixture.weights * fit.n_rows_
+    beside = "" if inputs.noise is None else ", and uniform noise"
     state, doubts = _doubts(nearness, sizes, d)
     sentences = [
         f"{numeral(k).capitalize()} {'component' if k == 1 else 'components'}, "
-        f"{structure.code} ({words}): log-likelihood {fixed(value, 4).text} nats "
+        f"{structure.code} ({words}){beside}: log-likelihood {fixed(value, 4).text} nats "
         f"with {plural(fit.n_parameters_, 'free parameter')}, BIC {fixed(criteria.bic, 2).text}, "
         f"ICL {fixed(criteria.icl, 2).text} (smaller is better).",
+        *_of_noise(inputs),
         *doubts,
     ]
     numbers = {
@@ -103,7 +107,34 @@ def _judge(inputs: Inputs, fit: GaussianMixture) -> tuple[State, list[str], dict
         "bhattacharyya": nearness,
         "effective_sizes": sizes,
     }
+    if inputs.noise is not None:
+        numbers["noise_weight"] = inputs.noise_weight
     return state, sentences, numbers
+
+
+def _of_noise(inputs: Inputs) -> list[str]:
+    """A sentence on the noise, if there is any."""
+    if inputs.noise is None:
+        return []
+    outlying = int((inputs.assigned[0] < 0).sum())
+    return [
+        f"Noise, uniform over the range of each column, has a weight of "
+        f"{percent(inputs.noise_weight, 1).text}: {plural(outlying, 'row')} "
+        f"{'is' if outlying == 1 else 'are'} more probably noise than of any component. "
+        "Weights of components are those among the rows that are not noise."
+    ]
+
+
+def _noise_table(inputs: Inputs, noise: Noise) -> Table:
+    """Weight of the noise, and the rows that it is expected to have."""
+    errors = inputs.standard_errors[0]
+    unknown = "weight[noise]", (noise.weight, None)
+    rows: list[Row] = [
+        ("weight", estimate(*({} if errors is None else errors.extras).get(*unknown))),
+        ("expected rows", fixed(float(inputs.outlying.sum()), 1)),
+    ]
+    note = "Noise is uniform over the box of the smallest and largest values of the fitted rows."
+    return Table("Noise", ("", "noise"), rows, note)
 
 
 def _doubts(nearness: Array, sizes: Array, n_features: int) -> tuple[State, list[str]]:
@@ -166,13 +197,15 @@ def _tables(inputs: Inputs, mixture: Mixture, features: list[int]) -> tuple[Tabl
             for i, j in itertools.combinations(features[:_MOST_CORRELATED], 2)
         ]
     caption = "Parameters" if errors is None else "Parameters, with standard errors in brackets"
-    parameters = Table(caption, heads, rows, note)
-    if mixture.n_features > 1 or mixture.n_components == 1:
-        return (parameters,)
-    return parameters, _landmarks(mixture, inputs.labels_short[0])
+    tables = [Table(caption, heads, rows, note)]
+    if inputs.noise is not None:
+        tables.append(_noise_table(inputs, inputs.noise))
+    if mixture.n_features == 1 and mixture.n_components > 1:
+        tables.append(_landmarks(mixture, inputs.labels_short[0], inputs.noise is not None))
+    return tuple(tables)
 
 
-def _landmarks(mixture: Mixture, name: str) -> Table:
+def _landmarks(mixture: Mixture, name: str, beside_noise: bool) -> Table:
     """Boundaries, modes and antimodes of a mixture of one column, from left to right."""
     decimals = decimals_for(float(np.sqrt(mixture.variances).min()), 3)
     found = mixture.boundaries()
@@ -197,7 +230,9 @@ def _landmarks(mixture: Mixture, name: str) -> Table:
         ("", name, "most probable below", "most probable above"),
         rows,
         "At a boundary two components are equally probable. Modes are local maxima of the density "
-        "of the mixture, antimodes local minima." + more,
+        "of the mixture, antimodes local minima."
+        + " Noise, uniform, does not move them, and is left out of the boundaries." * beside_noise
+        + more,
     )
 
 

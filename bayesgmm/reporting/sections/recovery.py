@@ -42,6 +42,8 @@ def recovery_section(inputs: Inputs) -> Section:
     table = found.table.set_axis(page_names(inputs, inputs.truth))
     known = table[np.isfinite(table["z"].to_numpy(dtype=np.float64))]
     state, sentences = _judge(known, kind)
+    if inputs.noise is not None:
+        sentences.append("Compared are the components, without the noise.")
     rows = [
         (
             short(str(name), 60),

@@ -1,0 +1,130 @@
+"""`--noise` and `--labels` on the command line."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+from noisy_rows import TWO, with_noise
+from numpy.testing import assert_allclose
+
+from bayesgmm import GaussianMixture
+
+X, IS_NOISE = with_noise(0, 300, 30)
+KNOWN = np.where(IS_NOISE | (np.arange(len(X)) % 3 > 0), -1, 1 - TWO.classify(X))
+
+
+@pytest.fixture
+def data(tmp_path):
+    path = tmp_path / "rows.csv"
+    lines = [
+        f"{a!r},{b!r},{k if k >= 0 else ''}" for (a, b), k in zip(X.tolist(), KNOWN, strict=True)
+    ]
+    path.write_text("\n".join(["eruptions,waiting,known", *lines]) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def fit():
+    return GaussianMixture(2, noise_component=True, random_state=0).fit(X)
+
+
+def test_fit_with_noise(bayesgmm_command, data, fit, tmp_path):
+    target = tmp_path / "memberships.csv"
+    run = bayesgmm_command(
+        "fit", data, "-k2", "--exclude", "known", "--noise", "--json", "--memberships", target
+    )
+    found = json.loads(run.stdout)
+    labels = fit.predict(X)
+    assert found["bic"] == pytest.approx(fit.bic())
+    assert found["noise"]["weight"] == pytest.approx(fit.noise_.weight)
+    assert found["noise"]["size"] == (labels == -1).sum()
+    assert found["sizes"] == [(labels == k).sum() for k in (0, 1)]
+    assert_allclose(found["noise"]["lower"], X.min(axis=0))
+    rows = list(csv.DictReader(io.StringIO(target.read_text())))
+    assert [int(row["component"]) for row in rows] == labels.tolist()
+    assert_allclose([float(row["outlier"]) for row in rows], fit.outlier_proba(X), atol=1e-9)
+    assert_allclose(
+        [float(row["probability_1"]) for row in rows], fit.predict_proba(X)[:, 1], atol=1e-9
+    )
+    largest = np.maximum(fit.predict_proba(X).max(axis=1), fit.outlier_proba(X))
+    assert_allclose([float(row["probability"]) for row in rows], largest, atol=1e-9)
+
+
+def test_a_summary_names_the_noise(bayesgmm_command, data):
+    run = bayesgmm_command("fit", data, "-k2", "--exclude", "known", "--noise")
+    assert "and uniform noise" in run.stdout
+    assert "weight[noise]" in run.stdout
+    assert "size[noise]" in run.stdout
+
+
+def test_without_noise_there_is_no_column_for_it(bayesgmm_command, data, tmp_path):
+    target = tmp_path / "memberships.csv"
+    run = bayesgmm_command(
+        "fit", data, "-k2", "--exclude", "known", "--json", "--memberships", target
+    )
+    assert json.loads(run.stdout)["noise"] is None
+    assert "outlier" not in target.read_text().splitlines()[0]
+
+
+def test_known_labels(bayesgmm_command, data, tmp_path):
+    target = tmp_path / "memberships.csv"
+    run = bayesgmm_command(
+        "fit", data, "-k2", "--labels", "known", "--noise", "--json", "--memberships", target
+    )
+    found = json.loads(run.stdout)
+    own = GaussianMixture(2, noise_component=True, random_state=0).fit(X, labels=KNOWN)
+    assert found["feature_names"] == ["eruptions", "waiting"]
+    assert found["log_likelihood"] == pytest.approx(own.log_likelihood_)
+    assert_allclose(found["means"], own.means_)
+    assert found["means"][0][0] > found["means"][1][0]
+    assert "known" in target.read_text().splitlines()[0]
+
+
+def test_a_label_that_is_not_a_component(bayesgmm_command, data):
+    run = bayesgmm_command("fit", data, "-k2", "--columns", "eruptions", "--labels", "waiting")
+    assert run.exit_code == 1
+    assert "row 0" in run.stderr
+
+
+def test_labels_and_an_order(bayesgmm_command, data):
+    run = bayesgmm_command("fit", data, "-k2", "--labels", "known", "--order-by", "weights")
+    assert run.exit_code == 2
+    assert "order_by" in run.stderr
+
+
+@pytest.mark.parametrize("command", ["fit", "select"])
+def test_a_file_holds_the_noise(bayesgmm_command, data, fit, tmp_path, command):
+    model, target = tmp_path / "model.json", tmp_path / "labelled.csv"
+    more = ("--structures", "VVV") if command == "select" else ()
+    arguments = (command, data, "-k2", "--exclude", "known", *more, "--noise", "-o", model)
+    assert bayesgmm_command(*arguments).exit_code == 0
+    assert bayesgmm_command("predict", model, data, "-o", target).exit_code == 0
+    rows = list(csv.DictReader(io.StringIO(target.read_text())))
+    assert [int(row["component"]) for row in rows] == fit.predict(X).tolist()
+    assert_allclose([float(row["outlier"]) for row in rows], fit.outlier_proba(X), atol=1e-5)
+    run = bayesgmm_command("simulate", model, "-n", 10)
+    assert run.exit_code == 1
+    assert "noise" in run.stderr
+
+
+def test_select_with_noise(bayesgmm_command, data):
+    arguments = ("select", data, "--exclude", "known", "-k3", "--structures", "VVV", "--noise")
+    found = json.loads(bayesgmm_command(*arguments, "--json").stdout)
+    assert found["best"]["n_components"] == 2
+    assert found["best"]["noise"]["weight"] == pytest.approx(0.09, abs=0.04)
+    assert "uniform noise" in bayesgmm_command(*arguments).stdout
+
+
+def test_report_with_noise_and_labels(bayesgmm_command, data, tmp_path):
+    target = tmp_path / "page.html"
+    run = bayesgmm_command("report", data, "-k2", "--noise", "--labels", "known", "-o", target)
+    assert "posterior was not sampled" in run.stderr
+    text = target.read_text()
+    assert "and uniform noise" in text
+    assert "Rows that are probably noise" in text
+    assert "was known to the fit" in text
+    run = bayesgmm_command("report", data, "--select", "--labels", "known", "-o", target)
+    assert run.exit_code == 2
+    assert "--labels" in run.stderr
