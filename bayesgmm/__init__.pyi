@@ -18,6 +18,7 @@ from .explorer.explore import explore as explore
 from .explorer.explorer_page import Explorer as Explorer
 from .labels.consistent_draws import responsibilities as responsibilities
 from .labels.relabelling import relabel as relabel
+from .mixture.contamination import Contamination as Contamination
 from .mixture.decision_boundaries import Boundaries as Boundaries
 from .mixture.highest_density_region import HighestDensityRegion as HighestDensityRegion
 from .mixture.mixture import Mixture as Mixture
@@ -67,6 +68,7 @@ __all__ = [
     "BootstrapLRT",
     "Boundaries",
     "ConditionalMoments",
+    "Contamination",
     "Dataset",
     "Degeneracy",
     "Explorer",

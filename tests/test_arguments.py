@@ -30,7 +30,7 @@ mpl.use("Agg")
 # with checked arrays.
 RESULTS = {
     "Agreement", "BootstrapLRT", "Boundaries", "Dataset", "Degeneracy", "Explorer", "Fault",
-    "HighestDensityRegion", "Noise",
+    "HighestDensityRegion", "Noise", "Contamination",
     "LabelSwitching", "Merging", "Recovery", "ConditionalMoments", "Report", "ResolvedPriors",
     "Score", "Selection", "Simulation", "StandardErrors", "Statistics", "Structure",
 }  # fmt: skip
@@ -42,7 +42,8 @@ UNCHECKED = {
     *(f"ResolvedPriors.{method}"
       for method in ("parts", "transformed", "best_order", "equal_for", "in_order", "with_order",
                      "without_order")),
-    *(f"Noise.{name}" for name, item in vars(bayesgmm.Noise).items()
+    *(f"{each.__name__}.{name}" for each in (bayesgmm.Noise, bayesgmm.Contamination)
+      for name, item in vars(each).items()
       if inspect.isfunction(getattr(item, "__func__", item))),
     "GaussianMixture.weights_of", "GaussianMixture.errors_of", "GaussianMixture.labels_of",
     "Degeneracy.permuted",

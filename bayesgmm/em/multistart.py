@@ -215,13 +215,15 @@ def explore(
                 maxima.append(value)
         k = len(start.parameters.weights)
         most = min(max(_WORK / (30.0 * m * k * (10 + d * d)), _FEWEST), _MOST)
-        if len(attempts) >= least and (_settled(attempts, len(maxima), k) or len(attempts) >= most):
+        last = len(attempts) >= most
+        if len(attempts) >= least and (last or _settled(attempts, len(maxima), k)):
             higher = _higher_by_exchange(rows, objective, attempts, sample, rng, fast)
-            if higher is None or len(attempts) >= most:
+            if higher is not None:
+                tried.append(start)
+                attempts.append(higher)
+                maxima.append(higher.value)
+            if higher is None or last:
                 break
-            tried.append(start)
-            attempts.append(higher)
-            maxima.append(higher.value)
     return attempts + _renumbered(rows, objective, attempts, fast)
 
 

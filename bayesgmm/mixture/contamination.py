@@ -22,6 +22,16 @@ class Contamination:
     References
     ----------
     Punzo, A. and McNicholas, P. D. (2016), Biometrical Journal 58, 1506-1537.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bayesgmm import GaussianMixture
+    >>> rng = np.random.default_rng(0)
+    >>> X = np.concatenate((rng.normal(0.0, 1.0, 950), rng.normal(0.0, 6.0, 50)))[:, None]
+    >>> fit = GaussianMixture(1, contaminated=True, random_state=0).fit(X)
+    >>> fit.contamination_.proportions.round(2), fit.contamination_.inflation.round(0)
+    (array([0.04]), array([45.]))
     """
 
     proportions: Array
