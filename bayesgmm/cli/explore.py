@@ -30,7 +30,7 @@ def explore(grid: Grid, title: str | None, seed: int, results: Results, **source
     \b
     Examples:
       bayesgmm explore faithful
-      bayesgmm explore measurements.csv -k 6 --structures EEE,VVV,VVI -o page.html
+      bayesgmm explore iris -k 6 --structures EEE,VVV,VVI -o page.html --force
     """
     from bayesgmm.display import stages
 

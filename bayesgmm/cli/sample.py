@@ -1,6 +1,7 @@
 """`bayesgmm sample`: draws from the posterior of a mixture, written as NetCDF."""
 
 import json
+import math
 from typing import Any
 
 import click
@@ -85,6 +86,22 @@ def sample(
         raise KeyboardInterrupt
 
 
+def _convergence(attributes: Any) -> str:
+    """The worst R-hat and effective sample size, and whether they are good enough."""
+    from bayesgmm.convergence.agreement import AGREE
+
+    rhat, ess = attributes["rhat"], attributes["ess"]
+    found = f"effective sample size at least {ess:.0f}"
+    if not math.isnan(rhat):
+        found = f"R-hat at most {rhat:.3f}, {found}"
+    if ess >= attributes["min_ess"] and not rhat > AGREE:
+        return f"Converged: {found}"
+    return (
+        f"NOT converged: {found}. Intervals are unreliable; bayesgmm report says which quantities "
+        "mix slowly, and a structure with fewer parameters or more --draws may help."
+    )
+
+
 def _divergences(posterior: Any) -> int | None:
     from bayesgmm.verdicts.sampler_statistics import read_transitions
 
@@ -119,6 +136,7 @@ def _summary(posterior: Any, comparison: "bayesgmm.Agreement") -> str:
         f"{title}\n{'=' * len(title)}",
         drawn,
         interrupted,
+        _convergence(attributes),
         comparison.verdict,
         "EM's estimate with its standard error, and the relabelled posterior:",
         table,

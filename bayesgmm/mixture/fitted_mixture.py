@@ -51,8 +51,9 @@ def fitted_mixture(name: str, value: Any, *, with_outliers: bool = False) -> Mix
     for of, what in (("noise_", "a component of noise"), ("contamination_", "outliers")):
         if getattr(value, of, None) is not None and not with_outliers:
             raise errors.InvalidParameterError(
-                f"{name} is a fit with {what}, and only Gaussian components are known here. Give "
-                f"{name}.mixture_, the mixture of the other rows."
+                f"{name} is a fit with {what}, and only Gaussian components are known here. Leave "
+                f"out the rows that it finds (outlier_proba), and give {name}.mixture_, the "
+                "mixture of the others."
             )
     mixture: Mixture = found
     return mixture

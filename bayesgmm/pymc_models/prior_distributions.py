@@ -161,7 +161,7 @@ class CovariancesRV(SettingsRV):
         """
         rng, size = normalize_rng_param(rng), normalize_size_param(size)
         family, start = settings["family"], settings["start"]
-        if settings["tied"]:
+        if settings.get("tied"):
             next_rng, drawn = _refused(start, rng)
         else:
             next_rng, drawn = _draw(family, len(start), start.shape[-1], rng)

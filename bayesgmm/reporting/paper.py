@@ -31,6 +31,9 @@ def _of_em(inputs: Inputs) -> Iterator[str]:
     kind = f"covariance structure {structure.code}: {structure.words}"
     way = "maximum likelihood" if fit.priors_ is None else "the posterior mode"
     agreed, made = agreed_starts(fit)
+    reached = f"{agreed} of {made} starts reached the reported maximum"
+    if inputs.searched:
+        reached = "K and the structure were selected from a grid of models"
     noise = ""
     if fit.noise_ is not None:
         share = percent(fit.noise_.weight).text
@@ -40,8 +43,7 @@ def _of_em(inputs: Inputs) -> Iterator[str]:
         "was "
         f"fitted to {plural(len(inputs.observed.X), 'observation')} of {plural(d, 'variable')} by "
         f"{way} with the EM algorithm, using bayesgmm {version('bayesgmm')}. "
-        f"{agreed} of {made} starts "
-        f"reached the reported maximum (log-likelihood "
+        f"{reached} (log-likelihood "
         f"{fixed(inputs.criteria.log_likelihood, 2).text}, "
         f"{plural(fit.n_parameters_, 'free parameter')}, BIC "
         f"{fixed(inputs.criteria.bic, 2).text})."

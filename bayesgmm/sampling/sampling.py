@@ -90,7 +90,8 @@ def sample_posterior(
         "full", "tied", "diag", "spherical", or mclust's code of any of the fourteen structures.
         None: that of `init` where this is a fit, else "full".
     priors : Priors, optional
-        None: the defaults of `Priors`, in the data's own units.
+        None: those of `init` where this is a fit that has priors, in all their numbers; else the
+        defaults of `Priors`, in the data's own units.
     draws : int, optional
         Draws that are kept of each chain. None: 1000, doubled until all relabelled parameters and
         label-invariant quantities of `label_switching` have `min_ess` effective draws and an R-hat
@@ -199,8 +200,10 @@ def sample_posterior(
     check_choice("missing", missing, ("at random", "raise"))
     data = check_data(X, allow_nan=missing != "raise", error_covariances=error_covariances)
     data = weighted_rows(init, with_errors_of(init, data), sample_weight)
-    priors = priors or Priors()
     n_components, structure, given = _model(n_components, covariance_type, init, data)
+    if priors is None:
+        of_fit = getattr(given, "priors_", None)
+        priors = Priors() if of_fit is None else Priors.from_resolved(of_fit)
     lengths = _lengths(draws, chains, n_components, data.X.shape[1])
     generator = _parent(rng)
     for_em, for_starts, for_chains, for_new_rows, for_modes = generator.spawn(5)

@@ -23,7 +23,7 @@ def case(d, kind, missing, diagonal=False):
     x, errors = rows_of(230, d, kind, missing, rng)
     labels = rng.integers(-1, 2, len(x))
     noise = Noise(SHARE, np.nanmin(x, axis=0), np.nanmax(x, axis=0))
-    return theta, Data(x, None, bool(np.isnan(x).any()), errors, labels), noise
+    return theta, Data(x, None, bool(np.isnan(x).any()), errors, labels=labels), noise
 
 
 def log_joint(theta, data, labels, classes, noise):

@@ -120,3 +120,17 @@ def test_what_the_posterior_lacks_is_refused(options, fitted_with, said):
     fit = GaussianMixture(2, **options).fit(x, **fitted_with)
     with pytest.raises(InvalidParameterError, match=said):
         sample_posterior(x, init=fit)
+
+
+@pytest.mark.parametrize("kind", ["own", "default"])
+def test_the_priors_of_a_fit_are_those_of_its_posterior(kind):
+    """They were the defaults, with the fit's in the attributes alone."""
+    x = load_dataset("faithful").X
+    own = Priors(concentration=[30.0, 5.0], mean_sd=[[2.0, 20.0], [2.0, 20.0]], hierarchical=False)
+    fit = GaussianMixture(2, priors=own if kind == "own" else "default", random_state=0).fit(x)
+    tree = sample_posterior(x, init=fit, **SHORT)
+    assert json.loads(tree.attrs["priors"]) == json.loads(json.dumps(fit.priors_.to_dict()))
+    given = sample_posterior(x, init=fit, priors=Priors(), **SHORT)
+    assert json.loads(given.attrs["priors"]) == json.loads(
+        json.dumps(Priors().for_data(x, 2, as_structure("full")).to_dict())
+    )

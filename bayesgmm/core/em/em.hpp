@@ -297,7 +297,8 @@ private:
             if (counts[c] + excess < least) least = counts[c] + excess, fewest = c;
         }
         if (!(least >= EPSILON * sums_.weight())) return fewest + 1;
-        scale(image_.weights().part(0, n_components_), 1.0 / (sums_.weight() + excess_total));
+        for (double &weight : image_.weights().part(0, n_components_))
+            weight /= sums_.weight() + excess_total;
         if (model_.held) share_rest(*model_.held, theta_.weights(), image_.weights());
         Numbers sizes = pseudo_counts_;
         Table steps(n_components_, d_);

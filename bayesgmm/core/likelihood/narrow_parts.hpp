@@ -122,15 +122,8 @@ private:
                 store(g, &moments(D + at(j, i), 0));
             });
         });
-        // A pair of pivots stays within float64 wherever their variances do.
         Vec logs = {};
-        unrolled<(D + 1) / 2>([&](auto pair) {
-            constexpr int one = 2 * pair(), other = one + 1;
-            if constexpr (other < D)
-                logs += log_positive(inverse[one] * inverse[other]);
-            else
-                logs += log_positive(inverse[one]);
-        });
+        unrolled<D>([&](auto i) { logs += log_positive(inverse[i]); });
         return log_weights_[c] - HALF_LOG_2_PI * number_ + 0.5 * (logs - squares);
     }
 
