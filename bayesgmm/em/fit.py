@@ -50,6 +50,9 @@ from bayesgmm.priors.priors import Priors
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 
 _EXACT = StopRule()
+# Estimated remaining gain (nats) of a contaminated fit: rounding of the inflations moves the steps
+# of pairs by more than the exact rule leaves.
+_OF_PAIRS = 1e-14
 _MOST_E_STEPS = 2**31 - 1
 # Limits of the sum of the weights, without and with a prior.
 _MOST_WEIGHT = 1e290
@@ -407,7 +410,8 @@ def _check_rows(x: Array, names: tuple[str, ...] | None, settings: Settings) -> 
 
 def _rule(settings: Settings) -> StopRule:
     e_steps = _EXACT.max_e_steps if settings.max_iter is None else settings.max_iter + 1
-    return StopRule(change=settings.tol, max_e_steps=min(e_steps, _MOST_E_STEPS))
+    remaining = _OF_PAIRS if settings.contaminated else _EXACT.remaining
+    return StopRule(remaining, settings.tol, min(e_steps, _MOST_E_STEPS))
 
 
 def _run_given(

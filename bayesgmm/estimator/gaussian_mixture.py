@@ -1044,6 +1044,14 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         InputError
             If a parameter is of a kind that a file cannot hold, such as a function or a generator
             of random numbers.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, load_dataset
+        >>> fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+        >>> again = GaussianMixture.from_json(fit.to_json())
+        >>> again.log_likelihood_ == fit.log_likelihood_
+        True
         """
         self._check_fitted()
         return save_estimator(self, results_of(self), VALUES, path)

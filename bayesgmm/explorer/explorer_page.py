@@ -30,6 +30,13 @@ class Explorer(Page):
     numbers : dict
         Every number shown, at full precision, and all sentences. None for what could not be
         computed.
+
+    Examples
+    --------
+    >>> from bayesgmm import explore, load_dataset
+    >>> page = explore(load_dataset("faithful").X, range(1, 4), "full", rng=0, progressbar=False)
+    >>> [(each["n_components"], each["covariance_type"]) for each in page.numbers["models"]]
+    [(1, 'VVV'), (2, 'VVV'), (3, 'VVV')]
     """
 
     def __str__(self) -> str:
