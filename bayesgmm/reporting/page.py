@@ -41,15 +41,6 @@ class Page(ABC):
     numbers : dict
         Every number shown, at full precision, and all sentences. None for what could not be
         computed.
-
-    Examples
-    --------
-    >>> from bayesgmm import load_dataset, report
-    >>> page = report(load_dataset("faithful").X, 2)
-    >>> page.numbers["verdict"].split(". ")[0]
-    'All checks passed'
-    >>> page.html[:15]
-    '<!DOCTYPE html>'
     """
 
     html: str

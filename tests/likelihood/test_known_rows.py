@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from differences import by_differences
 from random_rows import ERRORS, parameters, rows_of
 from scipy.special import logsumexp
 
@@ -113,15 +114,6 @@ def test_information_with_labels_and_noise(kind, weighted):
         densities = logsumexp(joint, axis=1)
         return densities.sum() if v is None else v @ densities
 
-    h = 1e-4
-    steps = h * np.eye(k * q + 1)
-    gradient = [(value(s) - value(-s)) / (2.0 * h) for s in steps]
+    gradient, hessian = by_differences(value, k * q + 1)
     np.testing.assert_allclose(found.gradient, gradient, rtol=1e-6, atol=1e-4)
-    hessian = np.array(
-        [
-            [(value(a + b) - value(a - b) - value(b - a) + value(-a - b)) / (4.0 * h * h)
-             for b in steps]
-            for a in steps
-        ]
-    )  # fmt: skip
     np.testing.assert_allclose(found.hessian, hessian, rtol=1e-4, atol=2e-4 * np.abs(hessian).max())

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from differences import by_differences
 from random_rows import ERRORS, parameters, rows_of
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
@@ -117,17 +118,8 @@ def test_information_is_the_derivative_of_the_score(kind, weighted):
         rows = Rows(x, v, errors=errors)
         return rows.e_step(weights, means, covariances).log_likelihood
 
-    h = 1e-4
-    steps = h * np.eye(k * q)
-    gradient = [(value(s) - value(-s)) / (2.0 * h) for s in steps]
+    gradient, hessian = by_differences(value, k * q)
     np.testing.assert_allclose(found.gradient, gradient, rtol=1e-6, atol=1e-5)
-    hessian = np.array(
-        [
-            [(value(a + b) - value(a - b) - value(b - a) + value(-a - b)) / (4.0 * h * h)
-             for b in steps]
-            for a in steps
-        ]
-    )  # fmt: skip
     np.testing.assert_allclose(found.hessian, hessian, rtol=1e-4, atol=2e-4 * np.abs(hessian).max())
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from differences import by_differences
 from random_rows import parameters, rows_of
 
 from bayesgmm.likelihood.information import information, symmetric_basis
@@ -41,15 +42,6 @@ def test_derivatives_of_contaminated_components(missing):
         pairs = own.pairs(Mixture(weights / total, means, covariances))
         return pairs.log_density(x).sum() + len(x) * np.log(total)
 
-    h = 1e-4
-    steps = h * np.eye(k * q + 2 * k)
-    gradient = [(value(s) - value(-s)) / (2.0 * h) for s in steps]
+    gradient, hessian = by_differences(value, k * q + 2 * k)
     np.testing.assert_allclose(found.gradient, gradient, rtol=1e-6, atol=1e-5)
-    hessian = np.array(
-        [
-            [(value(a + b) - value(a - b) - value(b - a) + value(-a - b)) / (4.0 * h * h)
-             for b in steps]
-            for a in steps
-        ]
-    )  # fmt: skip
     np.testing.assert_allclose(found.hessian, hessian, rtol=1e-4, atol=2e-4 * np.abs(hessian).max())
