@@ -57,7 +57,7 @@ def summarise(fit: "GaussianMixture", X: Any) -> str:
     }
     lines = [title, "=" * len(title), "", text_table([[*figures], [*figures.values()]], left=0)]
     lines += ["", "(BIC and ICL: smaller is better)", *_whose(fit, found)]
-    lines += [_outcome(fit), *_held_words(fit), *_overlapping(mixture), ""]
+    lines += [_outcome(fit), *_given(fit), *_overlapping(mixture), ""]
     names, numbers, notes = _parameters(fit, data, weights)
     noise = 1.0 - responsibilities.sum(axis=1)
     labels = responsibilities.argmax(axis=1)[noise <= responsibilities.max(axis=1)]
@@ -92,7 +92,7 @@ def cell_of(fit: "GaussianMixture") -> "list[str | pd.DataFrame]":
     names, numbers, notes = _parameters(fit, data, weights)
     table = pd.DataFrame(numbers, names, ["estimate", "s.e.", "from", "to (90 %)"])
     overlaps = _overlapping(fit.mixture_)
-    said = [_outcome(fit), *doubts, *_held_words(fit), *overlaps]
+    said = [_outcome(fit), *doubts, *_given(fit), *overlaps]
     return [title_of(fit), *said, criteria, table, *notes]
 
 
@@ -102,9 +102,21 @@ def _outcome(fit: "GaussianMixture") -> str:
     return f"{state} in {fit.n_iter_} iterations; {agreed} of {made} starts reached this maximum"
 
 
-def _held_words(fit: "GaussianMixture") -> list[str]:
-    """A line on the parameters that the fit held."""
-    return [] if fit._held is None else [f"held at given values: {fit._held.words}"]
+def _given(fit: "GaussianMixture") -> list[str]:
+    """Lines on what the fit was given beside the rows: priors, held parameters, known rows."""
+    lines = []
+    if fit.priors_ is not None:
+        lines.append(
+            f"mode of the posterior density under priors: {fit.priors_.words} (numbers: priors_); "
+            f"log posterior {fit.log_posterior_:.6f}"
+        )
+    if fit._held is not None:
+        lines.append(f"held at given values: {fit._held.words}")
+    labels = None if fit._fitted is None else fit._fitted[3]
+    if labels is not None:
+        known = int((labels >= 0).sum())
+        lines.append(f"components known beforehand: those of {known:,} of {len(labels):,} rows")
+    return lines
 
 
 def _are_held(fit: "GaussianMixture") -> Booleans:

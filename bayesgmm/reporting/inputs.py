@@ -1,5 +1,6 @@
 """The input of a report, checked once, and the quantities that several sections use."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +29,7 @@ from bayesgmm.mixture.noise import Noise
 from bayesgmm.plots.mixture_content import Described
 from bayesgmm.plots.style import short_names
 from bayesgmm.posterior.draws import Draws, as_stored, variable_names
+from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.reporting.mixture_pictures import Drawing
 from bayesgmm.reporting.parts import UnavailableError
 from bayesgmm.selection.selection_result import Selection
@@ -122,6 +124,23 @@ class Inputs:
     def known(self) -> Integers | None:
         """The components of the rows that were given to the fit, -1 where unknown."""
         return None if self.em is None else self.em.labels_of(self.observed.X)
+
+    @cached_property
+    def priors_of_posterior(self) -> ResolvedPriors | None:
+        """The priors that are recorded with a posterior that `sample_posterior` drew."""
+        if self.posterior is None or not {"sampler", "priors"} <= set(self.posterior.attrs):
+            return None
+        return ResolvedPriors.from_dict(json.loads(self.posterior.attrs["priors"]))
+
+    @property
+    def priors(self) -> dict[str, ResolvedPriors]:
+        """The priors by what they were used for: "EM", "the posterior", or "" if they are equal."""
+        of_em = None if self.em is None else self.em.priors_
+        given = {"EM": of_em, "the posterior": self.priors_of_posterior}
+        found = {name: each for name, each in given.items() if each is not None}
+        if len(found) == 2 and found["EM"] != found["the posterior"]:
+            return found
+        return {"": next(iter(found.values()))} if found else {}
 
     @property
     def described(self) -> Described:
