@@ -135,7 +135,8 @@ noise_option = click.option(
 known_option = click.option(
     "--labels",
     "known",
-    help="Column of known components, from 0, empty where unknown; not fitted as a column.",
+    help="Column of known components: numbers from 0, or names of groups in alphabetical order; "
+    "empty where unknown. Not fitted as a column.",
 )
 weights_option = click.option(
     "--weights", help="Column of the number of times that each row counts; not fitted."

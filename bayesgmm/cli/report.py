@@ -17,6 +17,7 @@ from bayesgmm.cli.options import (
     weights_option,
 )
 from bayesgmm.cli.output import NOT_THE_PAGE, Results, heard_warnings, printable, title_of
+from bayesgmm.display import plural
 
 _MOST_COMPONENTS = 9
 
@@ -123,7 +124,7 @@ def report(
                 err=True,
             )
         if sampled and not interrupted:
-            with stage(f"Sampling the posterior: {chains} chains"):
+            with stage(f"Sampling the posterior: {plural(chains, 'chain')}"):
                 posterior, interrupted = _sampled(rows.X, em, draws, chains, seed, watched)
         if interrupted:
             click.echo("Interrupted: the page is made from the results so far.", err=True)

@@ -17,6 +17,7 @@ from bayesgmm.cli.options import (
     weights_option,
 )
 from bayesgmm.cli.output import Results, heard_warnings, json_text
+from bayesgmm.display import plural
 
 
 @click.command()
@@ -58,7 +59,7 @@ def sample(
     with heard_warnings(results.quiet) as heard, stages(not results.quiet) as stage:
         with stage("Reading the rows"):
             rows = read_rows(quiet=results.quiet, **source)
-        with stage(f"Sampling the posterior: {chains} chains"):
+        with stage(f"Sampling the posterior: {plural(chains, 'chain')}"):
             posterior = bayesgmm.sample_posterior(
                 rows.X,
                 components,
@@ -120,13 +121,14 @@ def _summary(posterior: Any, comparison: "bayesgmm.Agreement") -> str:
     attributes, sizes = posterior.attrs, posterior["posterior"].sizes
     k = attributes["n_components"]
     title = (
-        f"Posterior of a Gaussian mixture: {attributes['covariance_type']} with {k} component"
-        + "s" * (k > 1)
+        f"Posterior of a Gaussian mixture: {attributes['covariance_type']} with "
+        f"{plural(k, 'component')}"
     )
+    divergences = _divergences(posterior)
+    diverged = "" if divergences is None else f"; {plural(divergences, 'divergence')}"
     drawn = (
-        f"{sizes['chain']} chain{'s' * (sizes['chain'] > 1)} of {sizes['draw']} draws by "
-        f"{attributes['sampler']} in {attributes['sampling_time']:.1f} s; "
-        f"{_divergences(posterior)} divergences"
+        f"{plural(sizes['chain'], 'chain')} of {plural(sizes['draw'], 'draw')} by "
+        f"{attributes['sampler']} in {attributes['sampling_time']:.1f} s{diverged}"
     )
     interrupted = "INTERRUPTED: fewer draws than requested" if attributes["interrupted"] else None
     columns = ["em", "standard_error", "posterior_mean", "posterior_sd"]

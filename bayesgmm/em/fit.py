@@ -14,6 +14,7 @@ from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.coercion import label
 from bayesgmm.data.degeneracy import check_enough_rows, check_full_rank, check_spread
 from bayesgmm.data.validation import Data
+from bayesgmm.display import plural
 from bayesgmm.em.completed_rows import completed, with_means
 from bayesgmm.em.component_order import check_reference, component_order
 from bayesgmm.em.loop import Run, StopRule
@@ -540,7 +541,7 @@ def _all_collapsed(
     return FitError(
         "\n".join(
             (
-                f"None of {len(attempts)} starts with {k} components led to a mixture:",
+                f"None of {len(attempts)} starts with {plural(k, 'component')} led to a mixture:",
                 *table,
                 *_coincidences(x, names, units),
                 f"Use {', or '.join(remedies)}." if remedies else "Use other rows or columns.",

@@ -7,7 +7,7 @@ from scipy.stats import norm
 
 from bayesgmm.arrays import Array, Booleans
 from bayesgmm.data.validation import Data
-from bayesgmm.display import text_table
+from bayesgmm.display import plural, text_table
 from bayesgmm.em.multistart import SAME_MAXIMUM
 from bayesgmm.errors import InputError
 from bayesgmm.estimator.fitted_rows import of_fitted_rows
@@ -62,9 +62,9 @@ def summarise(fit: "GaussianMixture", X: Any) -> str:
     noise = 1.0 - responsibilities.sum(axis=1)
     labels = responsibilities.argmax(axis=1)[noise <= responsibilities.max(axis=1)]
     sizes = np.bincount(labels, minlength=mixture.n_components)
-    rows = [[f"size[{k}]", f"{size:,} rows", "", "", ""] for k, size in enumerate(sizes)]
+    rows = [[f"size[{k}]", f"{plural(size, 'row')}", "", "", ""] for k, size in enumerate(sizes)]
     if fit.noise_ is not None:
-        rows.append(["size[noise]", f"{len(noise) - len(labels):,} rows", "", "", ""])
+        rows.append(["size[noise]", f"{plural(len(noise) - len(labels), 'row')}", "", "", ""])
     heads = ["", "estimate", "s.e.", "from", "to (90 %)"]
     cells = [[name, *map(_number, each)] for name, each in zip(names, numbers, strict=True)]
     for cell, held in zip(cells, _are_held(fit), strict=False):
@@ -99,7 +99,8 @@ def cell_of(fit: "GaussianMixture") -> "list[str | pd.DataFrame]":
 def _outcome(fit: "GaussianMixture") -> str:
     agreed, made = agreed_starts(fit)
     state = "converged" if fit.converged_ else f"NOT converged, {fit.remaining_:.1e} nats short"
-    return f"{state} in {fit.n_iter_} iterations; {agreed} of {made} starts reached this maximum"
+    after = plural(fit.n_iter_, "iteration")
+    return f"{state} in {after}; {agreed} of {made} starts reached this maximum"
 
 
 def _given(fit: "GaussianMixture") -> list[str]:
@@ -141,7 +142,7 @@ def title_of(fit: "GaussianMixture") -> str:
     noise = "" if fit.noise_ is None else " and uniform noise"
     noise += "" if fit.contamination_ is None else ", each with outliers"
     return (
-        f"Gaussian mixture fitted by EM: {letters} ({words}) with {k} component" + "s" * (k > 1)
+        f"Gaussian mixture fitted by EM: {letters} ({words}) with {plural(k, 'component')}"
     ) + noise
 
 

@@ -29,6 +29,7 @@ from bayesgmm.covariance.structures import (
     structure_words,
 )
 from bayesgmm.data.validation import Data, check_data, check_labels, check_sample_weight
+from bayesgmm.display import plural
 from bayesgmm.em.fit import Fit, Settings, fit_mixture
 from bayesgmm.errors import (
     ConvergenceWarning,
@@ -418,10 +419,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """Refuse to begin from the solution of another problem."""
         k, code = settings.n_components, settings.structure.code
         if previous.means.shape != (k, d) or self._structure.code != code:
-            held = f"{len(previous.means)} components of {previous.means.shape[1]} columns, "
+            size, columns = previous.means.shape
+            held = f"{plural(size, 'component')} of {plural(columns, 'column')}, "
             raise InvalidParameterError(
                 f"warm_start=True begins from the previous solution, but that has {held}"
-                f"{self._structure.name!r}, and {k} components of {d} columns, "
+                f"{self._structure.name!r}, and {plural(k, 'component')} of {plural(d, 'column')}, "
                 f"{settings.structure.name!r}, are requested. Set warm_start=False, or fit a new "
                 "estimator."
             )
@@ -549,7 +551,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             )
         elif not self.converged_ and self.max_iter != 0:
             warnings.warn(
-                f"EM did not converge in {self.n_iter_} iterations: about {self.remaining_:.2g} "
+                f"EM did not converge in {plural(self.n_iter_, 'iteration')}: about "
+                f"{self.remaining_:.2g} "
                 "nats of log-likelihood remain to be gained. Increase max_iter or tol.",
                 ConvergenceWarning,
                 stacklevel=4,

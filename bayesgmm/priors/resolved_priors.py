@@ -13,6 +13,7 @@ from scipy.special import gammaln
 from bayesgmm.arguments import check_count, shown
 from bayesgmm.arrays import Array, Indices
 from bayesgmm.covariance.structures import Structure, as_structure
+from bayesgmm.display import plural
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.fitted_mixture import MixtureLike, fitted_mixture
 from bayesgmm.mixture.mixture import Mixture
@@ -214,7 +215,7 @@ class ResolvedPriors:
         k, d = mixture.means.shape
         if (k, d) != (self.n_components, self.n_features):
             raise InvalidParameterError(
-                f"The priors are for {self.n_components} components of {self.n_features} "
+                f"The priors are for {plural(self.n_components, 'component')} of {self.n_features} "
                 f"features, but the mixture has {k} of {d}."
             )
         given = None if scale is None else self._checked_scale(scale)

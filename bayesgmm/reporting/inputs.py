@@ -14,6 +14,7 @@ from bayesgmm.arrays import Array, Booleans, Integers
 from bayesgmm.data.coercion import column_names
 from bayesgmm.data.validation import Data
 from bayesgmm.diagnostics.point_estimates import point_estimate
+from bayesgmm.display import plural
 from bayesgmm.errors import BayesGMMError, InputError, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.estimator.information_criteria import Criteria, information_criteria
@@ -251,7 +252,10 @@ def gather(
     mixtures |= {} if truth is None else {"truth": fitted_mixture("truth", truth)}
     for name, mixture in mixtures.items():
         if mixture.n_features != d:
-            raise InputError(f"X has {d} columns, but {name} has {mixture.n_features} features.")
+            raise InputError(
+                f"X has {plural(d, 'column')}, but {name} has "
+                f"{plural(mixture.n_features, 'feature')}."
+            )
     known = [data.feature_names, *(each.feature_names for each in mixtures.values())]
     names = next((each for each in known if each is not None), None)
     return Inputs(
@@ -285,7 +289,7 @@ def label_texts(labels: Any, n: int) -> tuple[str, ...] | None:
         )
     words = tuple(str(each) for each in labels)
     if len(words) != n:
-        raise InputError(f"X has {n} rows, but there are {len(words)} labels.")
+        raise InputError(f"X has {plural(n, 'row')}, but there are {len(words)} labels.")
     return words
 
 

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from bayesgmm.covariance.structures import as_structure
+from bayesgmm.display import plural
 from bayesgmm.errors import BayesGMMError
 from bayesgmm.estimator.fit_summary import agreed_starts
 from bayesgmm.reporting.inputs import Inputs
-from bayesgmm.reporting.parts import UnavailableError, count, fixed, percent, plural, significant
+from bayesgmm.reporting.parts import UnavailableError, count, fixed, percent, significant
 from bayesgmm.reporting.verdict_box import in_words
 from bayesgmm.verdicts.switching import RELABELLED
 

@@ -118,10 +118,14 @@ def legend_below(figure: "Canvas", axes: "Axes", columns: int = 2, most: int = 2
     if legend is None:
         return
     handles: Any = legend.legend_handles
+    title = legend.get_title().get_text()
     legend.remove()
     if len(handles) <= most:
         columns = min(columns, len(handles))
-        figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+        figure.legend(
+            handles=handles, loc="outside lower center", ncols=columns, title=title or None,
+            title_fontsize=9.0,
+        )  # fmt: skip
 
 
 def to_svg(figure: "Canvas") -> str:

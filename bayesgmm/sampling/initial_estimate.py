@@ -8,6 +8,7 @@ import numpy as np
 
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.data.validation import Data
+from bayesgmm.display import plural
 from bayesgmm.errors import DegeneracyWarning, FitError
 from bayesgmm.estimator.fit_summary import agreed_starts
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
@@ -103,7 +104,7 @@ def estimate(
         return Estimate(mixture, likelihood, penalty, note, _agreed(fit))
     _check_repeats(data, resolved)
     reason = (
-        f"Every start of EM with {n_components} components collapsed"
+        f"Every start of EM with {plural(n_components, 'component')} collapsed"
         if failure
         else f"The maximum-likelihood fit is degenerate: {degeneracy}"
     )

@@ -13,7 +13,7 @@ from bayesgmm.arguments import check_choice, check_number, check_rng, check_swit
 from bayesgmm.arrays import Array, Indices
 from bayesgmm.covariance.structures import CovarianceType, Structure
 from bayesgmm.data.validation import Data, check_data, check_sample_weight
-from bayesgmm.display import progress
+from bayesgmm.display import plural, progress
 from bayesgmm.em.fit import apart
 from bayesgmm.errors import BayesGMMWarning, FitError, InputError, InvalidParameterError
 from bayesgmm.estimator.information_criteria import information_criteria
@@ -255,7 +255,9 @@ def _record(
 def _folds(n: int, rng: np.random.Generator) -> list[Indices]:
     """Rows held out in each fold."""
     if n < 2 * _FOLDS:
-        raise InputError(f"X has {n} rows: cross-validation in {_FOLDS} folds needs {2 * _FOLDS}.")
+        raise InputError(
+            f"X has {plural(n, 'row')}: cross-validation in {_FOLDS} folds needs {2 * _FOLDS}."
+        )
     return [np.sort(each) for each in np.array_split(rng.permutation(n), _FOLDS)]
 
 
@@ -308,7 +310,8 @@ def _warn_at_edge(model: Candidate, ks: Sequence[int]) -> None:
     if len(ks) > 1 and model.n_components in (ks[0], ks[-1]) and model.n_components > 1:
         more = model.n_components == ks[-1]
         warnings.warn(
-            f"The selected model, {model.structure.code} with {model.n_components} components, "
+            f"The selected model, {model.structure.code} with "
+            f"{plural(model.n_components, 'component')}, "
             f"lies at the edge of the grid. Try {'more' if more else 'fewer'} components.",
             BayesGMMWarning,
             stacklevel=3,

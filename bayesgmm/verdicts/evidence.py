@@ -3,6 +3,7 @@
 import numpy as np
 
 from bayesgmm.convergence.agreement import ENOUGH, STAY, TOO_FEW, is_stuck
+from bayesgmm.display import plural
 from bayesgmm.verdicts.figures import SPARE, UNCLEAR, Check, Figures
 from bayesgmm.verdicts.mode_evidence import check_modes
 
@@ -144,7 +145,7 @@ def _components(f: Figures) -> Check:
         return Check(
             question, "unknown", np.nan, SPARE,
             "Redundancy of components is known for Gaussian mixtures only.",
-            f"Fit {_plural(f.n_components - 1, 'component')}, too, and compare the two predictions "
+            f"Fit {plural(f.n_components - 1, 'component')}, too, and compare the two predictions "
             "by cross-validation.",
         )  # fmt: skip
     share, criterion = f.redundant, "AIC"
@@ -165,7 +166,7 @@ def _components(f: Figures) -> Check:
         f"In {100 * share:.0f} % of the draws, two of the {f.n_components} components can be "
         f"merged, or one removed, at a loss of log-likelihood below the {criterion} penalty for "
         "one: a component is empty, or two describe the same cluster.",
-        f"Fit {_plural(f.n_components - 1, 'component')}, or compare numbers of components. "
+        f"Fit {plural(f.n_components - 1, 'component')}, or compare numbers of components. "
         f"Label-invariant quantities, such as the density, {_still_valid(f)}.",
         name,
     )  # fmt: skip
@@ -279,10 +280,6 @@ def _also_labels(f: Figures) -> str:
     if f.labellings > 1:
         return f" Labels also differ between chains ({f.labellings} labellings)."
     return ""
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def times(count: int) -> str:

@@ -3,8 +3,9 @@
 import numpy as np
 
 from bayesgmm.data.csv_files import csv_text
+from bayesgmm.display import plural
 from bayesgmm.reporting.inputs import Inputs
-from bayesgmm.reporting.parts import Download, Row, Shown, Table, percent, plural, significant
+from bayesgmm.reporting.parts import Download, Row, Shown, Table, percent, significant
 from bayesgmm.reporting.sections.parameters import shown_features
 
 # Rows in the table, and in its file.

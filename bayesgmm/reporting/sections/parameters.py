@@ -6,6 +6,7 @@ import numpy as np
 
 from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import as_structure
+from bayesgmm.display import plural
 from bayesgmm.estimator.fitted_rows import of_fitted_rows
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.mixture.bhattacharyya_distance import BARELY_DISTINGUISHABLE, bhattacharyya
@@ -29,7 +30,6 @@ from bayesgmm.reporting.parts import (
     fixed,
     numeral,
     percent,
-    plural,
     significant,
 )
 from bayesgmm.reporting.svg import MUTED, RULE, panel, panels, style, to_svg
