@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.stats import norm
 
 from bayesgmm.arrays import Array, Booleans
 from bayesgmm.data.validation import Data
@@ -14,6 +13,7 @@ from bayesgmm.estimator.fitted_rows import of_fitted_rows
 from bayesgmm.estimator.information_criteria import Criteria, information_criteria
 from bayesgmm.mixture.bhattacharyya_distance import BARELY_DISTINGUISHABLE, bhattacharyya
 from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.uncertainty.intervals import normal_intervals
 from bayesgmm.uncertainty.outlier_information import named_errors
 from bayesgmm.uncertainty.parameter_vectors import reported
 from bayesgmm.uncertainty.standard_errors import reported_errors
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 # Numbers of a mixture beyond which standard errors take seconds, and columns beyond which
 # correlations fill pages.
 _QUICK, _CORRELATED = 1500, 5
-# Standard errors on either side of a normal interval of probability 0.9.
-_NINETY = float(norm.ppf(0.95))
+# Of intervals.
+_PROBABILITY = 0.9
 
 
 def agreed_starts(fit: "GaussianMixture") -> tuple[int, int]:
@@ -183,8 +183,8 @@ def _parameters(
         more = np.array([*extras.values()])
         names, shown = [*extras, *names], shown + len(extras)
         estimates, spread = np.append(more[:, 0], estimates), np.append(more[:, 1], spread)
-    reach = _NINETY * spread
-    numbers = np.stack((estimates, spread, estimates - reach, estimates + reach), axis=1)
+    ends = normal_intervals(names, estimates, spread, _PROBABILITY)
+    numbers = np.stack((estimates, spread, *ends), axis=1)
     return names[:shown], numbers[:shown], notes
 
 
