@@ -12,7 +12,7 @@ from bayesgmm.errors import InputError
 from bayesgmm.estimator.fitted_rows import of_fitted_rows
 from bayesgmm.estimator.information_criteria import Criteria, information_criteria
 from bayesgmm.mixture.bhattacharyya_distance import BARELY_DISTINGUISHABLE, bhattacharyya
-from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.mixture.outlying import signs_of_outliers
 from bayesgmm.uncertainty.intervals import normal_intervals
 from bayesgmm.uncertainty.outlier_information import named_errors
 from bayesgmm.uncertainty.parameter_vectors import reported
@@ -57,7 +57,7 @@ def summarise(fit: "GaussianMixture", X: Any) -> str:
     }
     lines = [title, "=" * len(title), "", text_table([[*figures], [*figures.values()]], left=0)]
     lines += ["", "(BIC and ICL: smaller is better)", *_whose(fit, found)]
-    lines += [_outcome(fit), *_given(fit), *_overlapping(mixture), ""]
+    lines += [_outcome(fit), *_given(fit), *_doubts(fit, data), ""]
     names, numbers, notes = _parameters(fit, data, weights)
     noise = 1.0 - responsibilities.sum(axis=1)
     labels = responsibilities.argmax(axis=1)[noise <= responsibilities.max(axis=1)]
@@ -91,8 +91,7 @@ def cell_of(fit: "GaussianMixture") -> "list[str | pd.DataFrame]":
     )
     names, numbers, notes = _parameters(fit, data, weights)
     table = pd.DataFrame(numbers, names, ["estimate", "s.e.", "from", "to (90 %)"])
-    overlaps = _overlapping(fit.mixture_)
-    said = [_outcome(fit), *doubts, *_given(fit), *overlaps]
+    said = [_outcome(fit), *doubts, *_given(fit), *_doubts(fit, data)]
     return [title_of(fit), *said, criteria, table, *notes]
 
 
@@ -192,10 +191,12 @@ def _number(value: float) -> str:
     return "" if np.isnan(value) else f"{value:.7g}"
 
 
-def _overlapping(mixture: Mixture) -> list[str]:
-    """A line for each pair of barely distinguishable components."""
-    nearness = bhattacharyya(mixture)
-    return [
+def _doubts(fit: "GaussianMixture", data: Data) -> list[str]:
+    """A line for each pair of barely distinguishable components, and on signs of outliers."""
+    nearness = bhattacharyya(fit.mixture_)
+    plain = fit.noise_ is None and fit.contamination_ is None
+    outlying = signs_of_outliers(fit.mixture_, data) if plain else []
+    return outlying + [
         f"components {j} and {i} overlap (Bhattacharyya coefficient {nearness[i, j]:.2f}): "
         "one may be superfluous"
         for i in range(len(nearness))

@@ -13,6 +13,7 @@ from bayesgmm.mixture.bhattacharyya_distance import BARELY_DISTINGUISHABLE, bhat
 from bayesgmm.mixture.feature_choice import separating_features
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.mixture.noise import Noise
+from bayesgmm.mixture.outlying import signs_of_outliers
 from bayesgmm.plots.style import colour, dashes, marker
 from bayesgmm.reporting.downloads import mixture_files
 from bayesgmm.reporting.inputs import Inputs
@@ -88,6 +89,10 @@ def _judge(inputs: Inputs, fit: GaussianMixture) -> tuple[State, list[str], dict
     sizes = (1.0 - inputs.noise_weight) * mixture.weights * fit.n_rows_
     beside = "" if inputs.noise is None else ", and uniform noise"
     state, doubts = _doubts(nearness, sizes, d)
+    if inputs.noise is None and fit.contamination_ is None:
+        outlying = signs_of_outliers(mixture, inputs.observed)
+        state = "care" if outlying and state == "good" else state
+        doubts += outlying
     sentences = [
         f"{numeral(k).capitalize()} {'component' if k == 1 else 'components'}, "
         f"{structure.code} ({words}){beside}: log-likelihood {fixed(value, 4).text} nats "
