@@ -143,6 +143,13 @@ weights_option = click.option(
 )
 
 
+target_accept_option = click.option(
+    "--target-accept",
+    type=click.FloatRange(0.0, 1.0, min_open=True, max_open=True),
+    default=0.9,
+    show_default=True,
+    help="Acceptance rate of NUTS to aim at: higher where transitions diverge.",
+)
 equal_weights_option = click.option(
     "--equal-weights", is_flag=True, help="Hold the weights of all components equal."
 )

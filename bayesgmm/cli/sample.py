@@ -14,6 +14,7 @@ from bayesgmm.cli.options import (
     covariance_option,
     data_options,
     result_options,
+    target_accept_option,
     weights_option,
 )
 from bayesgmm.cli.output import Results, heard_warnings, json_text
@@ -32,6 +33,7 @@ from bayesgmm.display import plural
     "--tune", default=1000, what="Draws of each chain that tune the sampler and are discarded."
 )
 @count_option("--chains", default=4, what="Number of chains.")
+@target_accept_option
 @result_options("Seed of the starts and the chains.", "Also write the draws, as NetCDF.")
 def sample(
     components: int,
@@ -39,6 +41,7 @@ def sample(
     draws: int | None,
     tune: int,
     chains: int,
+    target_accept: float,
     seed: int,
     results: Results,
     **source: Any,
@@ -67,6 +70,7 @@ def sample(
                 draws=draws,
                 tune=tune,
                 chains=chains,
+                target_accept=target_accept,
                 sample_weight=rows.weights,
                 rng=seed,
                 progressbar=not results.quiet,
@@ -87,9 +91,10 @@ def sample(
         raise KeyboardInterrupt
 
 
-def _convergence(attributes: Any) -> str:
+def _convergence(attributes: Any, n_features: int) -> str:
     """The worst R-hat and effective sample size, and whether they are good enough."""
     from bayesgmm.convergence.agreement import AGREE
+    from bayesgmm.covariance.structures import as_structure
 
     rhat, ess = attributes["rhat"], attributes["ess"]
     found = f"effective sample size at least {ess:.0f}"
@@ -97,9 +102,15 @@ def _convergence(attributes: Any) -> str:
         found = f"R-hat at most {rhat:.3f}, {found}"
     if ess >= attributes["min_ess"] and not rhat > AGREE:
         return f"Converged: {found}"
+    structure = as_structure(attributes["covariance_type"])
+    ties = structure.shares_parts(attributes["n_components"], n_features)
+    other = (
+        f", or --covariance full: components of {structure.code} share parts of their covariances, "
+        "which mix slowly"
+    ) * ties
     return (
         f"NOT converged: {found}. Intervals are unreliable; bayesgmm report says which quantities "
-        "mix slowly, and a structure with fewer parameters or more --draws may help."
+        f"mix slowly. More --draws may help{other}."
     )
 
 
@@ -138,7 +149,7 @@ def _summary(posterior: Any, comparison: "bayesgmm.Agreement") -> str:
         f"{title}\n{'=' * len(title)}",
         drawn,
         interrupted,
-        _convergence(attributes),
+        _convergence(attributes, sizes["feature"]),
         comparison.verdict,
         "EM's estimate with its standard error, and the relabelled posterior:",
         table,

@@ -89,7 +89,7 @@ def _convergence(f: Figures) -> Check:
             question, "bad", worst.r_hat, worst.bound,
             f"The chains disagree on {form}: R-hat is {worst.r_hat:.3f} for {worst.quantity} "
             f"(bound {worst.bound:.3f}).{_also_labels(f)}",
-            _longer(worst.r_hat),
+            _longer(worst.r_hat) + _without_ties(f),
             name,
         )  # fmt: skip
     if f.ess < TOO_FEW:
@@ -97,7 +97,7 @@ def _convergence(f: Figures) -> Check:
             question, "bad", f.ess, TOO_FEW,
             f"The chains move too slowly to be compared: the least effective sample size is "
             f"{f.ess:.0f}, of {f.n_chains * f.n_draws} draws.",
-            "Draw longer chains.",
+            "Draw longer chains." + _without_ties(f),
             name,
         )  # fmt: skip
     finding = f"R-hat is at most {max(each.largest for _, each in excess):.3f}"
@@ -105,7 +105,8 @@ def _convergence(f: Figures) -> Check:
         return Check(
             question, "care", f.ess, ENOUGH,
             f"{finding}, but the least effective sample size is {f.ess:.0f}.",
-            f"Draw more: R-hat and quantiles are imprecise below {ENOUGH:.0f} effective draws.",
+            f"Draw more: R-hat and quantiles are imprecise below {ENOUGH:.0f} effective draws."
+            + _without_ties(f),
         )  # fmt: skip
     return Check(
         question, "good", worst.r_hat, worst.bound,
@@ -119,7 +120,7 @@ def _stuck(f: Figures, question: str) -> Check:
         question, "bad", stay, STAY,
         f"Chain {int(np.argmax(f.stay))} repeats one draw in {100 * stay:.0f} % of its iterations.",
         "Discard the chain only if you know why it stopped; otherwise sample again from other "
-        "starts, or with smaller steps (in NUTS, a higher target_accept).",
+        "starts, or with smaller steps (in NUTS, a higher target_accept or --target-accept).",
         "no convergence",
     )  # fmt: skip
 
@@ -134,6 +135,17 @@ def _longer(r_hat: float) -> str:
         "Do not average over these chains. Compare their log densities: chains that remain at "
         "different values are at different modes, and the number of chains at a mode does not "
         "estimate its probability. Draw longer chains."
+    )
+
+
+def _without_ties(f: Figures) -> str:
+    """Advice for structures whose coordinates mix slowly."""
+    if not f.ties:
+        return ""
+    return (
+        f" Components of {f.ties} share parts of their covariances, which mix slowly: draws of the "
+        "full structure (covariance_type='full', --covariance full) are mostly several times as "
+        "effective."
     )
 
 
@@ -220,8 +232,8 @@ def _divergences(f: Figures, question: str) -> Check | None:
     t, total, name = f.transitions, f.n_chains * f.n_draws, "divergent transitions"
     boundary = "weights and variances from 0" if f.gaussian else "parameters from their boundary"
     remedy = (
-        "Increase target_accept, for example to 0.95; if transitions still diverge, use fewer "
-        f"components or a prior that keeps {boundary}."
+        "Increase target_accept (--target-accept), for example to 0.95; if transitions still "
+        f"diverge, use fewer components or a prior that keeps {boundary}." + _without_ties(f)
     )
     if t.divergences:
         return Check(

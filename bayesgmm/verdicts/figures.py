@@ -84,6 +84,8 @@ class Figures:
         Proportion of draws whose second best labels fit nearly as well as the best.
     exchanged : float
         The largest proportion of draws in which two labels can be exchanged at little cost.
+    ties : str
+        The code of the structure if its components share parts of their covariances; else empty.
     """
 
     n_components: int
@@ -106,6 +108,7 @@ class Figures:
     switches: int
     ambiguous: float
     exchanged: float
+    ties: str = ""
 
     @property
     def gaussian(self) -> bool:
