@@ -112,7 +112,7 @@ def _posterior(inputs: Inputs) -> Iterator[str]:
         usual = em.priors_ if usable and em else None
         if usual is None:
             usual = Priors().for_data(
-                rows.X, given.n_components, structure, sample_weight=rows.weights
+                rows, given.n_components, structure, sample_weight=rows.weights
             )
         if given != usual:
             yield f"priors = {as_code(Priors.from_resolved(given))}"
