@@ -60,7 +60,7 @@ def choice_section(inputs: Inputs) -> Section:
         sentences.append("The mixture in this report is not the selected model.")
     beside = _noise_of(best, inputs.n_features)
     if beside:
-        sentences.append("Every model has a component of noise.")
+        sentences.append("Every model has a component of uniform noise.")
     if inputs.em is not None and beside != (inputs.noise is not None):
         state = "care"
         sentences.append(
