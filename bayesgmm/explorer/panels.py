@@ -116,7 +116,7 @@ def marked_curve(table: pd.DataFrame, panels: Sequence[Panel]) -> Figure:
                     markerfacecolor="none", markeredgewidth=1.8, zorder=6, gid=f"at-{each.key}",
                 )  # fmt: skip
         axes.set_xticks(sorted({each.n_components for each in panels}))
-        legend_below(figure, axes, columns=5)
+        legend_below(figure, axes, columns=5, titled=True)
         return Figure(
             to_svg(figure),
             "BIC against the number of components for "

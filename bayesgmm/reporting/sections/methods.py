@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bayesgmm.priors.documents import family_to_dict
+from bayesgmm.priors.priors import Priors
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.paper import for_a_paper, held_sentences
@@ -129,6 +130,8 @@ def _numbers(values: Any) -> str:
 
 def _setting(value: Any) -> str:
     code = as_code(value)
+    if isinstance(value, Priors):
+        return "in the table of priors"
     return code if code is not None and len(code) <= 80 else type(value).__name__
 
 

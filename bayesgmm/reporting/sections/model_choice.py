@@ -235,7 +235,7 @@ def _figure(fitted: pd.DataFrame) -> Figure:
     with style():
         figure, axes = panel(5.6, 4.2)
         plot_selection(fitted, ax=axes)
-        legend_below(figure, axes, columns=5)
+        legend_below(figure, axes, columns=5, titled=True)
         structures = fitted["covariance_type"].nunique()
         return Figure(
             to_svg(figure),
