@@ -86,6 +86,8 @@ class Figures:
         The largest proportion of draws in which two labels can be exchanged at little cost.
     ties : str
         The code of the structure if its components share parts of their covariances; else empty.
+    held : bool
+        True if parameters were held at given values.
     """
 
     n_components: int
@@ -109,6 +111,7 @@ class Figures:
     ambiguous: float
     exchanged: float
     ties: str = ""
+    held: bool = False
 
     @property
     def gaussian(self) -> bool:

@@ -349,6 +349,7 @@ def _figures(
         ambiguous=ambiguous,
         exchanged=float(labelling.exchanged.max()),
         ties=_ties(labelling),
+        held=draws is not None and draws.held,
     )
 
 
