@@ -170,10 +170,10 @@ class HeldParameters:
 def _words(kind: str, which: Booleans) -> str:
     """A kind of parameter of some components; "" if there are none."""
     these = [str(c) for c in np.flatnonzero(which)]
-    if len(these) == 1:
-        return f"the {kind} of component {these[0]}"
+    if len(these) < 2:
+        return f"the {kind} of component {these[0]}" if these else ""
     of = "all components" if len(these) == len(which) else f"components {listed(these)}"
-    return f"the {kind}s of {of}" if these else ""
+    return f"the {kind}s of {of}"
 
 
 def held_parameters(
