@@ -465,8 +465,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         sample_weight: ArrayLike | None = None,
         *,
         error_covariances: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
     ) -> Integers:
-        """Fit, and the component of each row.
+        """Fit, and the component of each row; arguments as in `fit`.
 
         Examples
         --------
@@ -475,7 +476,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         >>> groups[:6]
         array([1, 0, 1, 0, 1, 0])
         """
-        self.fit(X, y, sample_weight, error_covariances=error_covariances)
+        self.fit(X, y, sample_weight, error_covariances=error_covariances, labels=labels)
         return self.predict(X, error_covariances)
 
     @classmethod

@@ -89,3 +89,10 @@ def test_unknown_labels_alone_are_no_labels():
         for each in (None, np.full(400, -1))
     )
     assert one.equals(other)
+
+
+def test_fit_predict_takes_labels():
+    fit = GaussianMixture(3, random_state=0)
+    found = fit.fit_predict(X, labels=KNOWN)
+    assert fit.labels_of(X).tolist() == KNOWN.tolist()
+    assert found.tolist() == fit.predict(X).tolist()
