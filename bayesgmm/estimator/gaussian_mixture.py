@@ -54,7 +54,7 @@ from bayesgmm.estimator.saved_fit import (
     save_estimator,
 )
 from bayesgmm.estimator.words import ErrorMethod, Missing, Order, Picture, Start, Words
-from bayesgmm.likelihood.outliers import memberships, outlier_probabilities
+from bayesgmm.likelihood.outliers import memberships, outlier_probabilities, sample_rows
 from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.fitted_mixture import fitted_mixture
@@ -784,17 +784,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 f"Invalid value for 'n_samples': {n_samples}. The sampling requires at least one "
                 "sample."
             )
-        rng, outlying = np.random.default_rng(self.random_state), self.noise_
-        m = 0 if outlying is None else int(rng.binomial(n_samples, outlying.weight))
-        broad = self.contamination_
-        drawn_from = self.mixture_ if broad is None else broad.pairs(self.mixture_)
-        x, labels = drawn_from.sample(n_samples - m, rng=rng)
-        labels %= self.mixture_.n_components
+        rng = np.random.default_rng(self.random_state)
+        parts = self.mixture_, self.noise_, self.contamination_
+        x, labels = sample_rows(int(n_samples), *parts, rng)
         order = np.argsort(labels, kind="stable")
-        x, labels = x[order], labels[order]
-        if outlying is None:
-            return x, labels
-        return np.concatenate((outlying.sample(m, rng), x)), np.append(np.repeat(-1, m), labels)
+        return x[order], labels[order]
 
     def bic(
         self,

@@ -37,6 +37,8 @@ def component_values(draws: Draws, *, correlations: bool = True) -> Values:
         for j in range(i):
             correlation = draws.covariances[..., i, j] / sd[..., i] / sd[..., j]
             values[f"correlation of {names[j]} and {names[i]}"] = correlation
+    if draws.outliers is not None:
+        values["share of outliers"], values["inflation"] = draws.outliers
     return values
 
 

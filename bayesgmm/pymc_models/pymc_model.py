@@ -4,6 +4,7 @@ Priors, coordinates and likelihood are those of the core's ``log_posterior.hpp``
 the priors are those of `bayesgmm.priors.families`, applied to PyTensor's tensors.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,16 +15,16 @@ from pymc.logprob.transforms import Transform
 
 from bayesgmm.arguments import check_count, check_kind
 from bayesgmm.arrays import Array
-from bayesgmm.covariance.structures import Structure, as_structure
+from bayesgmm.covariance.structures import Structure
 from bayesgmm.data.degeneracy import check_enough_rows
 from bayesgmm.data.error_covariances import unpacked
-from bayesgmm.data.validation import Data, check_data
+from bayesgmm.data.validation import Data
 from bayesgmm.em.completed_rows import with_means
-from bayesgmm.em.component_order import check_reference
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
-from bayesgmm.mixture.fitted_mixture import fitted_mixture, weighted_rows, with_errors_of
+from bayesgmm.mixture.fitted_mixture import fitted_mixture
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.posterior.coordinates import Coordinates, coordinates
+from bayesgmm.posterior.coordinates import Coordinates
+from bayesgmm.posterior.model import Model, posterior_model
 from bayesgmm.posterior.tied_covariances import TiedChart
 from bayesgmm.priors.priors import Priors
 from bayesgmm.priors.resolved_priors import ResolvedPriors
@@ -50,6 +51,11 @@ def mixture_model(
     init: GaussianMixture | Mixture | None = None,
     error_covariances: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
+    fixed: Mapping[str, ArrayLike] | None = None,
+    equal_weights: bool = False,
+    noise_component: bool = False,
+    contaminated: bool = False,
 ) -> pm.Model:
     """The posterior that `sample_posterior` draws from, as a PyMC model.
 
@@ -73,6 +79,8 @@ def mixture_model(
     sample_weight : array-like of shape (n,), optional
         The number of times that each row counts. None: those of `init` where that is a fit to the
         same rows.
+    labels, fixed, equal_weights, noise_component, contaminated
+        As in `sample_posterior`.
 
     Returns
     -------
@@ -105,33 +113,43 @@ def mixture_model(
     check_kind("priors", priors, Priors | None, "a Priors or None")
     words = "a fitted GaussianMixture, a Mixture or None"
     check_kind("init", init, GaussianMixture | Mixture | None, words)
-    data = check_data(X, allow_nan=True, error_covariances=error_covariances)
-    data = weighted_rows(init, with_errors_of(init, data), sample_weight)
-    structure = as_structure(covariance_type)
-    check_enough_rows(data.X, n_components)
-    resolved = (priors or Priors()).for_data(
-        data, n_components, structure, sample_weight=data.weights
+    found = posterior_model(
+        X,
+        n_components,
+        covariance_type,
+        priors,
+        init,
+        error_covariances=error_covariances,
+        sample_weight=sample_weight,
+        labels=labels,
+        fixed=fixed,
+        equal_weights=equal_weights,
+        noise_component=noise_component,
+        contaminated=contaminated,
     )
-    d = data.X.shape[1]
-    near = None if init is None else fitted_mixture("init", init)
-    if near is not None:
-        check_reference("init", near, (n_components, d), data.feature_names)
-    filled = with_means(data.X, data.weights)
-    frame = coordinates(filled, n_components, structure, near, data.weights)
+    check_enough_rows(found.data.X, n_components)
+    near = None if init is None else fitted_mixture("init", init, with_outliers=True)
+    return model_of(found, near)
+
+
+def model_of(model: Model, near: Mixture | None) -> pm.Model:
+    """The posterior of a model as a PyMC model, in coordinates scaled by a mixture."""
+    data, priors, frame = model.data, model.resolved, model.coordinates(near)
+    k, d = model.n_components, data.X.shape[1]
     names = list(data.feature_names or (f"x{j}" for j in range(d)))
-    coords = {"component": np.arange(n_components), "feature": names, "feature_bis": names}
-    with pm.Model(coords=coords) as model:
-        observed = pm.Data("X", filled, dims=("row", "feature"))
+    coords = {"component": np.arange(k), "feature": names, "feature_bis": names}
+    with pm.Model(coords=coords) as built:
+        observed = pm.Data("X", with_means(data.X, data.weights), dims=("row", "feature"))
         # PyMC refuses NaN, which it would take as a request to draw the entries.
         observed.set_value(data.X)
-        if n_components == 1:
+        if k == 1:
             weights = pm.Deterministic("weights", pt.ones(1), dims="component")
         else:
-            weights = WeightsPrior("weights", resolved.concentration, dims="component")
-        means = _means(resolved, frame)
-        free = _free_covariances(resolved, frame)
+            weights = WeightsPrior("weights", priors.concentration, dims="component")
+        means = _means(priors, frame)
+        free = _free_covariances(priors, frame)
         _add_rows(weights, means, free, frame, observed, data)
-    return model
+    return built
 
 
 def free_covariances_name(frame: Coordinates) -> str:

@@ -17,7 +17,7 @@ from nutpie.compiled_pyfunc import from_pyfunc
 from bayesgmm.arrays import Array
 from bayesgmm.core import native
 from bayesgmm.display import is_notebook, is_watched, progress
-from bayesgmm.posterior.log_density import Problem
+from bayesgmm.posterior.log_density import Problem, parameter_shapes
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -26,6 +26,9 @@ DIMS = {
     "weights": ("component",),
     "means": ("component", "feature"),
     "covariances": ("component", "feature", "feature_bis"),
+    "noise_weight": (),
+    "outlier_share": ("component",),
+    "inflation": ("component",),
 }
 # The first draws, before the step size is adapted, take many times as long as later ones, and would
 # give a wrong estimate of the time that is left.
@@ -227,7 +230,7 @@ def _initial_values(problem: Problem, start: Array) -> dict[str, Array]:
     from bayesgmm.pymc_models.pymc_model import free_covariances_name
 
     frame = problem.coordinates
-    weights, means, covariances = problem.parameters(start)
+    weights, means, covariances = problem.parameters(start)[:3]
     free = covariances[: frame.groups]
     if frame.axes:
         free = np.diagonal(free, axis1=1, axis2=2)[:, : frame.axes]
@@ -247,12 +250,13 @@ def _compiled(problem: Problem, initial_point: Any) -> CompiledPyMCModel:
     """The posterior in the form in which nutpie holds compiled PyMC models: two C functions."""
     functions = native.addresses()
     k, d = problem.coordinates.n_components, problem.coordinates.n_features
-    shapes = {"weights": (k,), "means": (k, d), "covariances": (k, d, d)}
+    names = problem.coordinates.variables
+    shapes = dict(zip(names, parameter_shapes(problem.coordinates), strict=True))
     sizes = {"component": k, "feature": d, "feature_bis": d}
     ends = np.cumsum([int(np.prod(each)) for each in shapes.values()])
     slices = [slice(a, b) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
     return CompiledPyMCModel(
-        dims=DIMS,
+        dims={name: DIMS[name] for name in names},
         compiled_logp_func=_CFunction(functions["bayesgmm_log_posterior"]),
         compiled_expand_func=_CFunction(functions["bayesgmm_expand"]),
         initial_point_func=initial_point,
