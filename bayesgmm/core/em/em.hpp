@@ -216,6 +216,10 @@ private:
     // Make a combination of members of the structure a member; 0, or 1 + a bad component.
     Index project(MStepState &state) {
         const Vector weights = trial_.weights();
+        for (Index c = 0; c < n_components_ && model_.contaminated; ++c) {
+            const double weight = weights[c] + weights[c + n_components_];
+            contamination::split(trial_, c, weight, weights[c] / weight);
+        }
         for (Index c = 0; c < k_; ++c)
             if (!(weights[c] > 0.0)) return c + 1;
         if (has_noise_ && !(sum(weights) < 1.0)) return 1;
@@ -237,8 +241,6 @@ private:
                                              covariances);
         }
         for (Index c = 0; c < n_components_ && model_.contaminated && bad == 0; ++c) {
-            const double weight = weights[c] + weights[c + n_components_];
-            contamination::split(trial_, c, weight, weights[c] / weight);
             const auto second = trial_.covariances()[c + n_components_];
             if (!contamination::inflate(trial_, c, second)) bad = c + 1;
         }
