@@ -31,6 +31,7 @@ from bayesgmm.covariance.structures import (
 from bayesgmm.data.validation import Data, check_data, check_labels, check_sample_weight
 from bayesgmm.display import plural
 from bayesgmm.em.fit import Fit, Settings, fit_mixture
+from bayesgmm.em.pairs import paired
 from bayesgmm.errors import (
     ConvergenceWarning,
     DegeneracyWarning,
@@ -391,7 +392,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         held = held_parameters(self.fixed, self.equal_weights, k, d, structure)
         settings = self._settings(previous, held)
         if previous is not None and self.__sklearn_is_fitted__():
-            self._check_previous(previous, settings, d)
+            self._check_previous(settings, d)
         found = fit_mixture(data, weights, settings)
         keep_columns(self, X, data)
         self._held: HeldParameters | None = held
@@ -409,18 +410,19 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         return self
 
     def _solution(self) -> Parameters:
-        """The fitted parameters, their weights being shares of all rows, noise included."""
+        """The fitted parameters as EM runs on them: weights are shares of all rows, or pairs."""
+        if self.contamination_ is not None and self.contaminated:
+            return paired(self._parameters, self.contamination_)
         if self.noise_ is None or not self.noise_component:
             return self._parameters
         weights = (1.0 - self.noise_.weight) * self._parameters.weights
         return self._parameters._replace(weights=weights)
 
-    def _check_previous(self, previous: Parameters, settings: Settings, d: int) -> None:
+    def _check_previous(self, settings: Settings, d: int) -> None:
         """Refuse to begin from the solution of another problem."""
-        k, code = settings.n_components, settings.structure.code
-        if previous.means.shape != (k, d) or self._structure.code != code:
-            size, columns = previous.means.shape
-            held = f"{plural(size, 'component')} of {plural(columns, 'column')}, "
+        k, code, shape = settings.n_components, settings.structure.code, self.means_.shape
+        if shape != (k, d) or self._structure.code != code:
+            held = f"{plural(shape[0], 'component')} of {plural(shape[1], 'column')}, "
             raise InvalidParameterError(
                 f"warm_start=True begins from the previous solution, but that has {held}"
                 f"{self._structure.name!r}, and {plural(k, 'component')} of {plural(d, 'column')}, "
@@ -464,8 +466,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         sample_weight: ArrayLike | None = None,
         *,
         error_covariances: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
     ) -> Integers:
-        """Fit, and the component of each row.
+        """Fit, and the component of each row; arguments as in `fit`.
 
         Examples
         --------
@@ -474,7 +477,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         >>> groups[:6]
         array([1, 0, 1, 0, 1, 0])
         """
-        self.fit(X, y, sample_weight, error_covariances=error_covariances)
+        self.fit(X, y, sample_weight, error_covariances=error_covariances, labels=labels)
         return self.predict(X, error_covariances)
 
     @classmethod

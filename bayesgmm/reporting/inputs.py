@@ -18,7 +18,8 @@ from bayesgmm.display import plural
 from bayesgmm.errors import BayesGMMError, InputError, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.estimator.information_criteria import Criteria, information_criteria
-from bayesgmm.likelihood.responsibilities import membership
+from bayesgmm.likelihood.outliers import memberships, outlier_probabilities
+from bayesgmm.mixture.contamination import Contamination
 from bayesgmm.mixture.fitted_mixture import (
     MixtureLike,
     fitted_mixture,
@@ -121,6 +122,16 @@ class Inputs:
         """The share of noise among all rows; 0 without."""
         return 0.0 if self.noise is None else self.noise.weight
 
+    @property
+    def contamination(self) -> Contamination | None:
+        """The outliers of the components, if the fit has any."""
+        return None if self.em is None else self.em.contamination_
+
+    @property
+    def with_outliers(self) -> bool:
+        """True if the fit has noise, or outliers of its components."""
+        return self.noise is not None or self.contamination is not None
+
     @cached_property
     def known(self) -> Integers | None:
         """The components of the rows that were given to the fit, -1 where unknown."""
@@ -148,7 +159,14 @@ class Inputs:
         """The mixture with the columns' short names, and the rows' probabilities, for figures."""
         found = self.mixture
         named = Mixture(found.weights, found.means, found.covariances, self.labels_short)
-        return Described(named, self.memberships[1], self.noise_weight, self.noise)
+        return Described(
+            named,
+            self.memberships[1],
+            self.noise_weight,
+            self.noise,
+            self.contamination,
+            self.outlying,
+        )
 
     @cached_property
     def switching(self) -> LabelSwitching:
@@ -173,7 +191,7 @@ class Inputs:
             # In units beyond 1e75 the fourth powers of covariances overflow; only the standard
             # errors that depend on them are then unknown.
             with np.errstate(over="ignore", invalid="ignore"):
-                errors = point_estimate("em", self.em, self.observed, beside_noise=True)[1]
+                errors = point_estimate("em", self.em, self.observed, with_outliers=True)[1]
         except BayesGMMError as error:
             return None, f"Standard errors could not be computed: {error}"
         note = "Standard errors are from the observed information, valid if the model is correct."
@@ -188,9 +206,9 @@ class Inputs:
     def predictive_draws(self, features: Sequence[int]) -> list[Mixture] | None:
         """Posterior draws for replicates, in some columns; None for the fitted mixture alone.
 
-        A fit with noise is replicated itself: the posterior has none.
+        A fit with noise or outliers is replicated itself: the posterior has none.
         """
-        if self.posterior is None or self.noise is not None:
+        if self.posterior is None or self.with_outliers:
             return None
         return [each.marginal(list(features)) for each in self.draws.mixtures(_REPLICATED)]
 
@@ -200,11 +218,14 @@ class Inputs:
 
         What these leave of 1 is the probability of noise.
         """
-        return membership(self.observed._replace(labels=self.known), self.mixture, self.noise)
+        rows = self.observed._replace(labels=self.known)
+        return memberships(rows, self.mixture, self.noise, self.contamination)
 
     @cached_property
     def outlying(self) -> Array:
-        """The probability that each row is noise, (n,)."""
+        """The probability that each row is noise, or an outlier of its component, (n,)."""
+        if self.contamination is not None:
+            return outlier_probabilities(self.observed, self.mixture, None, self.contamination)
         return np.maximum(1.0 - self.memberships[1].sum(axis=1), 0.0) * (self.noise is not None)
 
     @cached_property
@@ -212,6 +233,8 @@ class Inputs:
         """The most probable component of each row, -1 for noise, and its probability."""
         probabilities = self.memberships[1]
         labels, largest = probabilities.argmax(axis=1), probabilities.max(axis=1)
+        if self.noise is None:
+            return labels, largest
         labels[self.outlying > largest] = -1
         return labels, np.maximum(largest, self.outlying)
 
@@ -248,7 +271,7 @@ def gather(
     check_kind("posterior", posterior, kinds, "an xarray DataTree or Dataset, or None")
     variable_names(variables)
     n, d = data.X.shape
-    mixtures = {} if em is None else {"em": point_estimate("em", em, beside_noise=True)[0]}
+    mixtures = {} if em is None else {"em": point_estimate("em", em, with_outliers=True)[0]}
     mixtures |= {} if truth is None else {"truth": fitted_mixture("truth", truth)}
     for name, mixture in mixtures.items():
         if mixture.n_features != d:

@@ -102,14 +102,13 @@ def _fit(inputs: Inputs) -> Iterator[str]:
 def _posterior(inputs: Inputs) -> Iterator[str]:
     """The lines that draw from the posterior, with its seed where it is recorded."""
     attributes, em = inputs.posterior.attrs, inputs.em
-    usable = em is not None and em._held is None
-    words = ["init=em" if usable else str(inputs.mixture.n_components)]
+    words = [str(inputs.mixture.n_components) if em is None else "init=em"]
     structure = attributes.get("covariance_type", "full")
-    if structure != (em._structure.name if usable and em else "full"):
+    if structure != ("full" if em is None else em._structure.name):
         words.append(f"covariance_type={structure!r}")
     given, rows = inputs.priors_of_posterior, inputs.observed
     if given is not None:
-        usual = em.priors_ if usable and em else None
+        usual = None if em is None else em.priors_
         if usual is None:
             usual = Priors().for_data(
                 rows, given.n_components, structure, sample_weight=rows.weights

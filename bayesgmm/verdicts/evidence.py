@@ -54,7 +54,7 @@ def _rows(f: Figures) -> Check:
     if f.held:
         return Check(
             question, "unknown", r.errors, _APART,
-            "Where parameters are held, the draws need not have the means and standard deviations "
+            "With held parameters, the draws need not have the means and standard deviations "
             f"of the rows; the {where} is {r.rows:.4g} in the rows and {r.draws:.4g} in the draws.",
             "Make sure that the rows are those of the fit, and that the held values are right.",
         )  # fmt: skip

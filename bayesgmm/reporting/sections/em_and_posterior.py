@@ -35,6 +35,8 @@ def engines_section(inputs: Inputs) -> Section:
         raise UnavailableError("no posterior was given")
     if inputs.noise is not None:
         raise UnavailableError("the fit has a component of noise, which the posterior lacks")
+    if inputs.contamination is not None:
+        raise UnavailableError("the fit has outliers of components, which the posterior lacks")
     if inputs.known is not None:
         raise UnavailableError("the fit has known components of rows, which the posterior lacks")
     found = compare_engines(
