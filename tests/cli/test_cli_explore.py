@@ -25,7 +25,7 @@ def test_it_writes_one_page_and_says_where(bayesgmm_command, tmp_path):
 def test_noise(bayesgmm_command, tmp_path):
     output = tmp_path / "page.html"
     run = bayesgmm_command("explore", "faithful", *FEW, "--noise", "-o", output)
-    assert "Every model has a component of uniform noise." in run.stdout
+    assert "Every model has a component of noise." in run.stdout
     assert "--noise" in output.read_text("utf-8")
 
 

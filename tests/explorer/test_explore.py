@@ -39,7 +39,7 @@ def test_every_model_is_fitted_at_the_maximum_of_the_search(page, faithful):
 def test_every_model_has_noise_on_request():
     X, is_noise = with_noise(0, 300, 30)
     page = explore(X, [2, 3], "EEE", noise_component=True, progressbar=False)
-    assert "Every model has a component of uniform noise." in page.numbers["choice"]["verdict"]
+    assert "Every model has a component of noise." in page.numbers["choice"]["verdict"]
     for model in models(page).values():
         weight = model["sections"]["mixture"]["numbers"]["noise_weight"]
         assert weight == pytest.approx(is_noise.mean(), abs=0.04)

@@ -105,7 +105,7 @@ def test_a_grid_and_a_fit_of_which_one_has_noise(fit):
     }
     own = report(ROWS, em=fit, selection=found[True])
     assert section(own, "data")["state"] is None
-    assert "Every model has a component of uniform noise" in section(own, "choice")["verdict"]
+    assert "Every model has a component of noise" in section(own, "choice")["verdict"]
     assert section(own, "choice")["state"] == "good"
     other = section(report(ROWS, em=fit, selection=found[False]), "choice")
     assert other["state"] == "care"

@@ -111,7 +111,7 @@ def _at_edge(best: Any, table: pd.DataFrame) -> str:
     )
 
 
-_NOISE, _OUTLIERS = "a component of uniform noise", "outliers of its components"
+_NOISE, _OUTLIERS = "a component of noise", "outliers of its components"
 
 
 def _beside(row: Any, n_features: int) -> str:
