@@ -95,7 +95,7 @@ def mixture_model(
         that share parts have a transform to coordinates of these, and cannot be drawn from the
         prior; nor can covariances of which some are held. Free weights and entries of means are
         variables of their own where others are held. Noise and outliers add ``noise_weight``, or
-        ``outlier_share`` and ``inflation`` (component).
+        ``outlier_proportion`` and ``inflation`` (component).
 
     Raises
     ------
