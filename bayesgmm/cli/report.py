@@ -126,13 +126,6 @@ def report(
                     random_state=seed,
                 ).fit(rows.X, sample_weight=rows.weights, labels=rows.known)
         posterior = None
-        if sampled and (noise or contaminated or rows.known is not None):
-            sampled = False
-            click.echo(
-                "Note: the posterior was not sampled: it has no noise and no outliers, and takes "
-                "no component of a row as known.",
-                err=True,
-            )
         if sampled and not interrupted:
             with stage(f"Sampling the posterior: {chains} chains"):
                 posterior, interrupted = _sampled(rows.X, em, draws, chains, seed, watched)

@@ -27,7 +27,7 @@ DIMS = {
     "means": ("component", "feature"),
     "covariances": ("component", "feature", "feature_bis"),
     "noise_weight": (),
-    "outlier_share": ("component",),
+    "outlier_proportion": ("component",),
     "inflation": ("component",),
 }
 # The first draws, before the step size is adapted, take many times as long as later ones, and would
@@ -209,7 +209,7 @@ def draw_by_pymc(model: Any, problem: Problem, starts: Array, plan: Plan, enough
                 chains=len(starts),
                 cores=1,
                 init="adapt_diag",
-                initvals=[_initial_values(problem, start) for start in starts],
+                initvals=[_initial_values(model, problem, start) for start in starts],
                 nuts_sampler="pymc",
                 nuts={"target_accept": plan.target_accept},
                 random_seed=plan.seed % 2**32,
@@ -225,17 +225,29 @@ def draw_by_pymc(model: Any, problem: Problem, starts: Array, plan: Plan, enough
     return Drawn(tree, stopped, late and length < plan.lengths[-1])
 
 
-def _initial_values(problem: Problem, start: Array) -> dict[str, Array]:
+def _initial_values(model: Any, problem: Problem, start: Array) -> dict[str, Array]:
     """A start under the names of `mixture_model`."""
     from bayesgmm.pymc_models.pymc_model import free_covariances_name
 
     frame = problem.coordinates
-    weights, means, covariances = problem.parameters(start)[:3]
+    weights, means, covariances, *outliers = problem.parameters(start)
     free = covariances[: frame.groups]
     if frame.axes:
         free = np.diagonal(free, axis1=1, axis2=2)[:, : frame.axes]
-    found = {"means": means, free_covariances_name(frame): free}
-    return found | ({"weights": weights} if frame.n_components > 1 else {})
+    found = {"means": means, free_covariances_name(frame): free, "weights": weights}
+    if frame.outliers.noise:
+        found["noise_weight"] = outliers[0]
+    if frame.outliers.contaminated:
+        found |= {
+            "twice_outlier_proportion": 2.0 * outliers[0],
+            "log_inflation": np.log(outliers[1]),
+        }
+    if frame.held is not None:
+        held = frame.held.parameters
+        shares = weights[np.isnan(held.weights)]
+        found["free_means"] = means[np.isnan(held.means)]
+        found["free_weights"] = shares / shares.sum()
+    return {each.name: found[each.name] for each in model.free_RVs}
 
 
 @contextmanager

@@ -224,7 +224,8 @@ private:
             if (!(weights[c] > 0.0)) return c + 1;
         if (has_noise_ && !(sum(weights) < 1.0)) return 1;
         // A combination of many steps sums to 1 but for their rounding, which n rows would multiply.
-        if (model_.held)
+        // Beside noise no weight is held, and the sum is that of noise's complement.
+        if (model_.held && !has_noise_)
             share_rest(*model_.held, theta_.weights(), weights);
         else if (!has_noise_)
             scale(weights, 1.0 / sum(weights));
@@ -301,7 +302,8 @@ private:
         if (!(least >= EPSILON * sums_.weight())) return fewest + 1;
         for (double &weight : image_.weights().part(0, n_components_))
             weight /= sums_.weight() + excess_total;
-        if (model_.held) share_rest(*model_.held, theta_.weights(), image_.weights());
+        if (model_.held && !has_noise_)
+            share_rest(*model_.held, theta_.weights(), image_.weights());
         Numbers sizes = pseudo_counts_;
         Table steps(n_components_, d_);
         accumulate(sizes, counts);
