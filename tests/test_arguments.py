@@ -31,7 +31,8 @@ mpl.use("Agg")
 RESULTS = {
     "Agreement", "BootstrapLRT", "Boundaries", "Dataset", "Degeneracy", "Explorer", "Fault",
     "HighestDensityRegion", "Noise", "Contamination",
-    "LabelSwitching", "Merging", "Recovery", "ConditionalMoments", "Report", "ResolvedPriors",
+    "LabelSwitching", "Merging", "Partition", "Recovery", "ConditionalMoments", "Report",
+    "ResolvedPriors",
     "Score", "Selection", "Simulation", "StandardErrors", "Statistics", "Structure",
 }  # fmt: skip
 UNCHECKED = {

@@ -102,6 +102,19 @@ def drawn_densities(
     densities_alone: bool,
     threads: int,
 ) -> tuple[int, Array, Array]: ...
+def drawn_allocations(
+    x: Array,
+    row_weights: Array | None,
+    shift: Array,
+    scale: Array,
+    errors: Array | None,
+    weights: Array,
+    means: Array,
+    covariances: Array,
+    hard: bool,
+    threads: int,
+    seed: int,
+) -> tuple[int, Labels]: ...
 def tally(allocations: Labels, q: Array, n_components: int) -> Array: ...
 def tally_permuted(allocations: Labels, labels: Labels) -> Array: ...
 def information_sums(
@@ -155,3 +168,6 @@ def merge_groups(
     means: Array, counts: Array, criterion: int, stand_in: float
 ) -> tuple[Labels, Array]: ...
 def assign_all(costs: Array) -> tuple[Labels, Array, Array]: ...
+def search_partition(
+    allocations: Labels, n_clusters: int, h: Array, start: Labels, attempts: int, seed: int
+) -> Labels: ...

@@ -8,6 +8,7 @@
 #include "clustering/agglomeration.hpp"
 #include "clustering/assignment.hpp"
 #include "clustering/kmeans.hpp"
+#include "clustering/partition_search.hpp"
 #include "clustering/partitions.hpp"
 #include "em/em.hpp"
 #include "em/relative_variances.hpp"
@@ -172,7 +173,6 @@ std::tuple<Numbers, Table> memberships_of(ConstMatrix x, ConstVector shift, cons
 }
 
 using Draws = View<const double, 4>;
-using Allocations = View<const std::int64_t, 2>;
 
 // Rows beside draws of weights (T, K), means (T, K, D) and covariances (T, K, D, D).
 DrawnRows drawn_rows(ConstMatrix x, const Weights &row_weights, ConstVector shift,
@@ -224,6 +224,17 @@ std::tuple<Index, Table, Tables> drawn_densities(ConstMatrix x, const Weights &r
     Tables responsibilities(densities_alone ? 0 : t, weights.shape[1], x.shape[0]);
     if (drawn.bad() == 0) drawn.each(densities, responsibilities);
     return {drawn.bad(), std::move(densities), std::move(responsibilities)};
+}
+
+std::tuple<Index, Owned<std::int64_t, 2>> drawn_allocations(
+    ConstMatrix x, const Weights &row_weights, ConstVector shift, ConstVector scale,
+    const Errors &errors, ConstMatrix weights, ConstMatrices means, Draws covariances, bool hard,
+    Index threads, std::uint64_t seed) {
+    DrawnRows drawn = drawn_rows(x, row_weights, shift, scale, errors, weights, means, covariances,
+                                 hard, threads);
+    Owned<std::int64_t, 2> out(weights.shape[0], x.shape[0]);
+    if (drawn.bad() == 0) drawn.allocate(seed, out);
+    return {drawn.bad(), std::move(out)};
 }
 
 constexpr const char *BELOW = "allocations must be from 0 to K - 1";
@@ -343,6 +354,20 @@ std::tuple<Owned<std::int64_t, 2>, Numbers, Numbers> assign_labels(ConstMatrices
     return {std::move(permutations), std::move(best), std::move(excess)};
 }
 
+// From `start` (n,), or from a random order of the rows where it is (0,).
+LabelNumbers search_partition(Allocations draws, Index clusters, ConstVector h, ConstLabels start,
+                              Index attempts, std::uint64_t seed) {
+    const Index n = draws.shape[1];
+    require(n > 0 && draws.shape[0] > 0, "allocations must be (T, n)");
+    require_below(clusters, draws.flat(), BELOW);
+    require(is_of(h, n + 1), "h must be (n + 1,)");
+    require(start.empty() || is_of(start, n), "start must be (n,) or (0,)");
+    require_below(n, start, "start must be from 0 to n - 1");
+    LabelNumbers labels(n);
+    PartitionSearch(draws, clusters, h, seed).run(start, attempts, labels);
+    return labels;
+}
+
 // A function of registers at each number of an array: for its tests.
 template <Vec (*F)(Vec)>
 Numbers of_each(ConstVector x) {
@@ -389,6 +414,8 @@ NB_MODULE(BAYESGMM_MODULE, m) {
              "permutations"_a);
     unlocked("drawn_densities", &drawn_densities, "x"_a, "row_weights"_a, "shift"_a, "scale"_a,
              "errors"_a, "weights"_a, "means"_a, "covariances"_a, "densities_alone"_a, "threads"_a);
+    unlocked("drawn_allocations", &drawn_allocations, "x"_a, "row_weights"_a, "shift"_a, "scale"_a,
+             "errors"_a, "weights"_a, "means"_a, "covariances"_a, "hard"_a, "threads"_a, "seed"_a);
     m.def("tally", &tally_rows, "allocations"_a, "q"_a, "n_components"_a);
     m.def("tally_permuted", &tally_labels, "allocations"_a, "labels"_a);
     unlocked("information_sums", &information_sums, "x"_a, "row_weights"_a, "shift"_a, "scale"_a,
@@ -412,6 +439,8 @@ NB_MODULE(BAYESGMM_MODULE, m) {
           "n_components"_a, "diagonal"_a);
     unlocked("merge_groups", &merge, "means"_a, "counts"_a, "criterion"_a, "stand_in"_a);
     unlocked("assign_all", &assign_labels, "costs"_a);
+    unlocked("search_partition", &search_partition, "allocations"_a, "n_clusters"_a, "h"_a,
+             "start"_a, "attempts"_a, "seed"_a);
 }
 
 }  // namespace bayesgmm

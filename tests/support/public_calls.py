@@ -102,6 +102,7 @@ def things():
         recovery=bayesgmm.recovery(fit, mixture),
         engines=bayesgmm.compare_engines(mixture, posterior),
         switching=bayesgmm.label_switching(posterior),
+        partition=bayesgmm.posterior_partition(posterior, rng=0),
         region=mixture.highest_density_region(0.5, n_draws=1000, rng=0),
         statistics=bayesgmm.likelihood.e_step(X, mixture),
     )
@@ -436,6 +437,10 @@ def table():
     yield "filled_components", bayesgmm.filled_components, posterior, {
         "posterior": POSTERIOR, "X": optional(ROWS), "variables": VARIABLES, "rng": RNG,
     }  # fmt: skip
+    yield "posterior_partition", bayesgmm.posterior_partition, posterior, {
+        "posterior": POSTERIOR, "X": optional(ROWS), "loss": WORD, "prob": PROBABILITY,
+        "allocations": TEXT, "variables": VARIABLES, "rng": RNG,
+    }  # fmt: skip
     yield "posterior_predictive", bayesgmm.posterior_predictive, posterior, {
         "posterior": POSTERIOR, "n_samples": THREADS, "rng": RNG, "variables": VARIABLES,
     }  # fmt: skip
@@ -469,6 +474,9 @@ def table():
     yield "plot_ambiguity", bayesgmm.plot_ambiguity, switching, {"result": results, "ax": AXES}
     yield "plot_label_switching", bayesgmm.plot_label_switching, switching, {
         "result": results, "parameter": WORD, "feature": FEATURE,
+    }  # fmt: skip
+    yield "plot_partition", bayesgmm.plot_partition, {"result": t.partition}, {
+        "result": results, "X": optional(ROWS), "features": optional(FEATURES),
     }  # fmt: skip
     yield "plot_engines", bayesgmm.plot_engines, {"result": t.engines}, {
         "result": results, "ax": AXES,
