@@ -18,6 +18,8 @@ from .explorer.explore import explore as explore
 from .explorer.explorer_page import Explorer as Explorer
 from .labels.consistent_draws import responsibilities as responsibilities
 from .labels.relabelling import relabel as relabel
+from .marginal_likelihood.model_evidence import Evidence as Evidence
+from .marginal_likelihood.model_evidence import evidence as evidence
 from .mixture.contamination import Contamination as Contamination
 from .mixture.decision_boundaries import Boundaries as Boundaries
 from .mixture.highest_density_region import HighestDensityRegion as HighestDensityRegion
@@ -74,6 +76,7 @@ __all__ = [
     "Contamination",
     "Dataset",
     "Degeneracy",
+    "Evidence",
     "Explorer",
     "Fault",
     "Gamma",
@@ -102,6 +105,7 @@ __all__ = [
     "co_clustering",
     "compare_engines",
     "errors",
+    "evidence",
     "explore",
     "filled_components",
     "label_switching",

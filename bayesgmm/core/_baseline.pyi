@@ -128,6 +128,7 @@ def information_sums(
     means: Array,
     covariances: Array,
 ) -> tuple[int, Array]: ...
+def log_sums_of_permanents(logs: Array) -> Array: ...
 def log_likelihood(
     kind: int,
     weights: Array,

@@ -15,6 +15,7 @@
 #include "instruction_sets.hpp"
 #include "likelihood/information.hpp"
 #include "likelihood/log_posterior.hpp"
+#include "likelihood/permanents.hpp"
 
 namespace bayesgmm {
 namespace {
@@ -280,6 +281,15 @@ std::tuple<Index, Numbers> information_sums(ConstMatrix x, const Weights &row_we
     return {0, std::move(out)};
 }
 
+Numbers sums_of_permanents(View<const double, 4> logs) {
+    const auto [m, k, columns, s] = logs.shape;
+    require(0 < k && k <= 20 && columns == k, "logs must be (M, K, K, S) with K at most 20");
+    require(s > 0 && s % LANES == 0, "S must be a multiple of the lanes");
+    Numbers out(m);
+    log_sums_of_permanents(logs, out);
+    return out;
+}
+
 // --- where EM begins, and assignment --------------------------------------------------------------
 
 LabelNumbers k_means_labels(ConstMatrix rows, ConstVector row_weights, ConstVector uniforms,
@@ -420,6 +430,7 @@ NB_MODULE(BAYESGMM_MODULE, m) {
     m.def("tally_permuted", &tally_labels, "allocations"_a, "labels"_a);
     unlocked("information_sums", &information_sums, "x"_a, "row_weights"_a, "shift"_a, "scale"_a,
              "errors"_a, "known"_a.none(), "weights"_a, "means"_a, "covariances"_a);
+    unlocked("log_sums_of_permanents", &sums_of_permanents, "logs"_a);
     unlocked("log_likelihood", &log_likelihood, "kind"_a, "weights"_a, "means"_a, "matrices"_a,
              "x"_a, "errors"_a, "row_weights"_a);
     m.def("log_densities", &log_densities, "kind"_a, "weights"_a, "means"_a, "matrices"_a, "x"_a,

@@ -60,8 +60,8 @@ class Partition(Result):
     >>> from bayesgmm import load_dataset, posterior_partition, sample_posterior
     >>> posterior = sample_posterior(load_dataset("faithful").X, 2, draws=200, rng=0)
     >>> found = posterior_partition(posterior, rng=1)
-    >>> found.n_clusters, found.table["rows"].tolist(), int(found.uncertain.sum())
-    (2, [175, 97], 2)
+    >>> found.n_clusters, found.table["rows"].tolist()
+    (2, [175, 97])
     """
 
     labels: Integers

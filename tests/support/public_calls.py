@@ -360,6 +360,14 @@ def table():
             {"n_clusters": 1},
             {"n_clusters": [*COUNT, 3]},
         )
+    yield "evidence", bayesgmm.evidence, {
+        "X": t.X[:20], "n_components": 1, "progressbar": False,
+    }, {
+        "X": [*ROWS[:-2], {}, [[NAN], [1.0]]],
+        "n_components": ["a", 2.0, NAN, None, True, 0, [], {}, [1, 2.0], ["2"], [0], [13]],
+        "covariance_type": [*STRUCTURE, "EEV"],
+        "priors": [*PRIORS, bayesgmm.Priors(covariances="lkj")], "rng": RNG,
+    }  # fmt: skip
     yield "bootstrap_lrt", bayesgmm.bootstrap_lrt, {
         "X": t.X, "n_resamples": 1, "progressbar": False,
     }, {
