@@ -135,6 +135,9 @@ def test_the_galaxies_have_the_published_evidence():
         value, se, *_ = found.table.loc[int(k)]
         assert se < 0.03
         assert abs(value - expected) < 0.02 + 3.0 * se
+    for k, expected in REFERENCE["second_importance_sampling"].items():
+        value, se, *_ = found.table.loc[int(k)]
+        assert abs(value - expected["value"]) < 4.0 * np.hypot(se, expected["se"])
     factor = found.log_bayes_factor(3, 2)
     assert factor.value == pytest.approx(8.445, abs=0.02 + 3.0 * factor.se)
 
