@@ -26,11 +26,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _SIZE, _NAMED = 12.0, 20
-_WORDS = {
-    "upper": "upper bound: fewest clusters",
-    "lower": "lower bound: most clusters",
-    "horizontal": "horizontal bound: farthest",
-}
 
 
 def plot_partition(
@@ -76,14 +71,14 @@ def plot_partition(
     kept = _kept_features(rows, names, result.labels, features)
     labels = [feature_labels(names, rows.shape[1])[j] for j in kept]
     axes: NDArray[Any] = new_axes(2, 2, figsize=(9.6, 7.2), sharex=True, sharey=True)
-    titles = [f"estimate: {result.loss}", *(_WORDS[each] for each in BOUNDS)]
+    titles = ["estimate", *(f"{each} bound" for each in BOUNDS)]
     parts = [result.labels, *(getattr(result, each) for each in BOUNDS)]
     draw = _draw_line if len(kept) == 1 else _draw_plane
     for ax, title, part in zip(axes.flat, titles, parts, strict=True):
         marked = result.uncertain if part is result.labels else np.zeros(len(part), dtype=bool)
         count = part.max() + 1
         draw(ax, rows[:, kept], _like(result.labels, part), marked)
-        ax.set_title(f"{title} ({count} cluster{'s' if count > 1 else ''})", fontsize="medium")
+        ax.set_title(f"{title}: {count} cluster{'s' if count > 1 else ''}", fontsize="medium")
         name_axes(ax, labels[0], labels[1] if len(kept) > 1 else "rows")
         ax.label_outer()
     _draw_legend(axes, result)

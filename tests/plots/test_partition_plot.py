@@ -54,7 +54,7 @@ def test_rows_have_the_colours_of_their_clusters_and_rings_where_uncertain(drawn
     legend = [each.get_text() for each in axes[0, 1].get_legend().get_texts()]
     assert legend[-1] == f"uncertain: {result.uncertain.sum()}"
     assert axes[1, 0].get_xlabel() == "f0"
-    assert "most clusters" in axes[1, 0].get_title()
+    assert axes[1, 0].get_title() == f"lower bound: {result.lower.max() + 1} clusters"
 
 
 def test_one_feature_is_a_stacked_histogram(drawn):

@@ -16,7 +16,7 @@ from bayesgmm.reporting.parts import (
     significant,
 )
 from bayesgmm.reporting.sections.parameters import shown_features
-from bayesgmm.reporting.svg import RASTER_FROM, released, style, to_svg
+from bayesgmm.reporting.svg import RASTER_FROM, legend_below, released, style, to_svg
 
 # Allocations that a page takes time for, and the fewest draws that make a partition.
 _ALLOCATIONS, _LEAST_DRAWS = 10_000_000, 100
@@ -35,7 +35,7 @@ def partition_section(inputs: Inputs) -> Section:
         return Section(None, reason)
     found = posterior_partition(
         inputs.posterior.isel(draw=slice(None, None, step)),
-        inputs.observed,
+        inputs.observed._replace(feature_names=inputs.labels_short),
         variables=inputs.variables,
         rng=_SEED,
     )
@@ -104,6 +104,7 @@ def _figure(inputs: Inputs, found: Partition) -> Figure:
         for ax in axes.flat:
             for points in ax.collections:
                 points.set_rasterized(axes.size * len(found.labels) > RASTER_FROM)
+        legend_below(figure, axes[0, 1], columns=3)
         return Figure(
             to_svg(released(figure)),
             "The rows in the colours of the clusters of the partition, and of three bounds of its "
