@@ -33,7 +33,9 @@ class Units:
 
     def to_fit(self, x: Array) -> Array:
         """Rows in the fit's units (a copy)."""
-        return np.ascontiguousarray((x - self.shift) * self.scale)
+        rows = np.ascontiguousarray(x - self.shift)
+        rows *= self.scale
+        return rows
 
     def log_likelihood(self, value: float, seen: Array) -> float:
         """A log-likelihood of rows that saw the columns so many times, in the user's units."""

@@ -11,7 +11,7 @@ from bayesgmm.arrays import Array, Integers
 from bayesgmm.data.validation import Data, check_data
 from bayesgmm.errors import InputError
 from bayesgmm.labels.memberships import Allocations
-from bayesgmm.likelihood.responsibilities_of_draws import DrawnRows, tally
+from bayesgmm.likelihood.responsibilities_of_draws import tally
 from bayesgmm.posterior.draws import (
     SAMPLE_DIMS,
     Posterior,
@@ -72,8 +72,8 @@ def drawn_partitions(
     rows = read_rows(posterior, draws.n_features, X)
     shape, k = draws.weights.shape[:2], draws.n_components
     _check_size(shape, len(rows.X), k)
-    drawn = DrawnRows(rows, *draws.stacked())
-    return DrawnPartitions(drawn.allocate(int(rng.integers(2**63))), k, shape, rows)
+    labels = draws.over(rows).allocate(int(rng.integers(2**63)))
+    return DrawnPartitions(labels, k + (draws.noise is not None), shape, rows)
 
 
 def _sampled(posterior: Posterior, X: Any, name: str) -> DrawnPartitions:

@@ -147,7 +147,8 @@ def posterior_partition(
         Posterior probability of the credible ball.
     allocations : str, optional
         Variable of the posterior with allocations, of axes (chain, draw, row). Without it, each row
-        is allocated in each draw at random, by its responsibilities under the draw.
+        is allocated in each draw at random, by its responsibilities under the draw; noise is one
+        more component.
     variables : mapping, optional
         Names of weights, means and covariances in the posterior, as for `relabel`.
     rng : anything that ``numpy.random.default_rng`` accepts

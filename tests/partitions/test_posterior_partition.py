@@ -149,6 +149,25 @@ def vars_of(mixture):
     }
 
 
+def test_noise_is_a_cluster_of_its_own_and_known_labels_count():
+    rng = np.random.default_rng(5)
+    x = rng.standard_normal((180, 2)) + np.repeat([[0.0, 0.0], [8.0, 0.0]], (100, 80), axis=0)
+    x = np.vstack((x, rng.uniform(-30.0, 40.0, (12, 2))))
+    options = {"draws": 60, "chains": 2, "progressbar": False, "rng": 1}
+    noisy = sample_posterior(x, 2, noise_component=True, **options)
+    found = posterior_partition(noisy, rng=1)
+    assert found.n_clusters == 3
+    assert len(set(found.labels[:100])) <= 2
+    assert (found.labels[-12:] == 2).sum() >= 10
+    labels = np.full(len(x), -1)
+    # Two rows that lie among those of the other component.
+    labels[:2], labels[100:102] = 1, 0
+    known = sample_posterior(x[:180], 2, labels=labels[:180], **options)
+    part = posterior_partition(known, rng=1)
+    assert (part.labels[:2] == np.bincount(part.labels[104:]).argmax()).all()
+    assert (part.labels[100:102] == np.bincount(part.labels[2:100]).argmax()).all()
+
+
 def test_weights_of_rows_do_not_count(faithful):
     weighted = sample_posterior(
         FAITHFUL, 2, draws=20, chains=1, rng=0, progressbar=False,
