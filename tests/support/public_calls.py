@@ -425,11 +425,16 @@ def table():
     }, {
         "name": [5, None, []], "weights": [*NUMBERS, 5], "means": [*NUMBERS, [1.0], [[]]],
         "covariances": [*NUMBERS, 5], "cholesky": [matrices], "precision_cholesky": [matrices],
-        "covariance_type": STRUCTURE, "observed": optional(ROWS),
+        "covariance_type": STRUCTURE, "observed": optional(ROWS), "labels": ROW_LABELS,
+        "noise_weight": ["a", [NAN], 5, 0.1],
+    }  # fmt: skip
+    known = {
+        "labels": ROW_LABELS, "noise_component": SWITCH, "contaminated": SWITCH,
+        "equal_weights": SWITCH, "fixed": [5, "a", {"zzz": [1.0]}, {"weights": [2.0, NAN]}],
     }  # fmt: skip
     yield "mixture_model", bayesgmm.mixture_model, {"X": t.X, "n_components": 2}, {
-        "X": ROWS, "n_components": COUNT, "covariance_type": STRUCTURE, "priors": PRIORS,
-        "init": optional(MIXTURE),
+        "X": ROWS, "n_components": COUNT, "covariance_type": optional(STRUCTURE),
+        "priors": PRIORS, "init": optional(MIXTURE), **known,
     }  # fmt: skip
     yield "sample_posterior", bayesgmm.sample_posterior, {
         "X": t.X, "n_components": 2, "draws": 4, "tune": 4, "chains": 1, "progressbar": False,
@@ -437,7 +442,7 @@ def table():
         "X": ROWS, "n_components": COUNT, "covariance_type": optional(STRUCTURE), "priors": PRIORS,
         "draws": optional(COUNT), "tune": COUNT, "chains": COUNT, "init": WORD,
         "nuts_sampler": WORD, "target_accept": PROBABILITY, "min_ess": NOT_NEGATIVE,
-        "max_time": NOT_NEGATIVE, "rng": RNG,
+        "max_time": NOT_NEGATIVE, "rng": RNG, **known,
     }  # fmt: skip
     for name in ("co_clustering", "log_likelihood", "responsibilities"):
         yield name, getattr(bayesgmm, name), posterior, {
