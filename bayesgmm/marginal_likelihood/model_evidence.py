@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesgmm.arguments import check_kind, check_rng
+from bayesgmm.arguments import check_count, check_kind, check_rng
 from bayesgmm.arrays import Array, Indices
 from bayesgmm.covariance.structures import CovarianceType, Structure, as_structure
 from bayesgmm.data.validation import Data, check_data
@@ -79,11 +79,11 @@ class Evidence(Result):
         InvalidParameterError
             If either is not in the table.
         """
-        for name, k in (("n_components", n_components), ("other", other)):
-            if k not in self.table.index.tolist():
-                raise InvalidParameterError(
-                    f"{name} must be one of {', '.join(map(str, self.table.index))}, not {k!r:.80}."
-                )
+        for name, value in (("n_components", n_components), ("other", other)):
+            k = check_count(name, value)
+            if k not in self.table.index:
+                known = ", ".join(map(str, self.table.index))
+                raise InvalidParameterError(f"{name} must be one of {known}, not {k}.")
         pair = self.table.loc[[n_components, other]]
         value, against = pair["log_evidence"]
         return Estimate(float(value - against), float(np.hypot(*pair["se"])))

@@ -102,6 +102,7 @@ def things():
         recovery=bayesgmm.recovery(fit, mixture),
         engines=bayesgmm.compare_engines(mixture, posterior),
         switching=bayesgmm.label_switching(posterior),
+        evidence=bayesgmm.evidence(X[:20], 1, rng=0, progressbar=False),
         partition=bayesgmm.posterior_partition(posterior, rng=0),
         region=mixture.highest_density_region(0.5, n_draws=1000, rng=0),
         statistics=bayesgmm.likelihood.e_step(X, mixture),
@@ -369,6 +370,10 @@ def table():
         "covariance_type": [*STRUCTURE, "EEV"],
         "priors": [*PRIORS, bayesgmm.Priors(covariances="lkj")], "rng": RNG,
     }  # fmt: skip
+    size = [*optional(COUNT), None, 7]
+    yield "Evidence.log_bayes_factor", owned("evidence", "log_bayes_factor"), {
+        "n_components": 1, "other": 1,
+    }, {"n_components": size, "other": size}  # fmt: skip
     yield "bootstrap_lrt", bayesgmm.bootstrap_lrt, {
         "X": t.X, "n_resamples": 1, "progressbar": False,
     }, {
