@@ -15,7 +15,7 @@ from bayesgmm.errors import FitError, InputError, SingularCovarianceError
 from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.selection.grid_search import Candidate
+from bayesgmm.selection.candidate import Candidate
 from bayesgmm.selection.model_selection import fit_grid
 from bayesgmm.selection.selection_result import fit_candidate
 

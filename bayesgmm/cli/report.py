@@ -130,13 +130,6 @@ def report(
                     random_state=seed,
                 ).fit(rows.X, sample_weight=rows.weights, labels=rows.known)
         posterior = None
-        if sampled and (noise or contaminated or rows.known is not None):
-            sampled = False
-            click.echo(
-                "Note: the posterior was not sampled: it has no noise and no outliers, and takes "
-                "no component of a row as known.",
-                err=True,
-            )
         if sampled and not interrupted:
             with stage(f"Sampling the posterior: {plural(chains, 'chain')}"):
                 plan = {"chains": chains, "target_accept": target_accept, "rng": seed}

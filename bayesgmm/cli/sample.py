@@ -10,9 +10,12 @@ import bayesgmm
 from bayesgmm.cli.input_rows import read_rows
 from bayesgmm.cli.options import (
     components_option,
+    contaminated_option,
     count_option,
     covariance_option,
     data_options,
+    known_option,
+    noise_option,
     result_options,
     target_accept_option,
     weights_option,
@@ -24,6 +27,9 @@ from bayesgmm.display import plural
 @click.command()
 @data_options
 @weights_option
+@known_option
+@noise_option
+@contaminated_option
 @components_option
 @covariance_option
 @count_option(
@@ -38,6 +44,8 @@ from bayesgmm.display import plural
 def sample(
     components: int,
     covariance: str,
+    noise: bool,
+    contaminated: bool,
     draws: int | None,
     tune: int,
     chains: int,
@@ -72,6 +80,9 @@ def sample(
                 chains=chains,
                 target_accept=target_accept,
                 sample_weight=rows.weights,
+                labels=rows.known,
+                noise_component=noise,
+                contaminated=contaminated,
                 rng=seed,
                 progressbar=not results.quiet,
             )

@@ -38,7 +38,8 @@ def component_values(draws: Draws, *, correlations: bool = True) -> Values:
             correlation = draws.covariances[..., i, j] / sd[..., i] / sd[..., j]
             values[f"correlation of {names[j]} and {names[i]}"] = correlation
     if draws.outliers is not None:
-        values["share of outliers"], values["inflation"] = draws.outliers
+        proportions, inflation = draws.outliers
+        values |= {"proportion of outliers": proportions, "log inflation": np.log(inflation)}
     return values
 
 

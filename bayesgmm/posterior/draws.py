@@ -20,6 +20,7 @@ from bayesgmm.mixture.contamination import Contamination
 from bayesgmm.mixture.feature_choice import feature_indices
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.mixture.noise import Noise
+from bayesgmm.priors.held_parameters import HeldParameters
 
 type Posterior = xr.DataTree | xr.Dataset
 
@@ -31,7 +32,7 @@ _SCALES = ("covariances", "variances", "standard_deviations")
 _EM = ("em_weights", "em_means", "em_covariances")
 # Fields of `Data`, and the variables of ``constant_data`` that hold them.
 _STORED = {"errors": "error_covariances", "weights": "sample_weight", "labels": "labels"}
-_PAIRS = ("outlier_share", "inflation")
+_PAIRS = ("outlier_proportion", "inflation")
 _OUTLIERS = {name: name for name in ("noise_weight", *_PAIRS)}
 _SUM_TOLERANCE = 1e-6
 # Largest ratio of distances to standard deviations, or of either to 1.
@@ -103,6 +104,17 @@ class Draws:
             np.ascontiguousarray(array.reshape(-1, *array.shape[2:])) for array in arrays
         )
         return weights, means, covariances
+
+    def mean_outliers(self) -> tuple[Noise | None, Contamination | None]:
+        """The noise and the outliers of the posterior means; of inflation the geometric one."""
+        noise, outliers = None, None
+        if self.noise is not None and self.noise_weight is not None:
+            noise = replace(self.noise, weight=float(self.noise_weight.mean()))
+        if self.outliers is not None:
+            proportions, inflation = self.outliers
+            middle = np.exp(np.log(inflation).mean(axis=(0, 1)))
+            outliers = Contamination(proportions.mean(axis=(0, 1)), middle)
+        return noise, outliers
 
     def gaussians(self) -> tuple[Array, Array, Array]:
         """The Gaussians of all draws: weights (T, G), means (T, G, D), covariances (T, G, D, D).
@@ -287,7 +299,7 @@ def _with_outliers(draws: Draws, posterior: Posterior) -> Draws:
     if "noise_weight" in group and "noise_lower" in constant:
         box = Noise(np.nan, constant["noise_lower"].values, constant["noise_upper"].values)
         draws = replace(draws, noise=box, noise_weight=_values(group, _OUTLIERS, "noise_weight"))
-    if "outlier_share" in group:
+    if "outlier_proportion" in group:
         share, inflation = (_values(group, _OUTLIERS, each) for each in _PAIRS)
         draws = replace(draws, outliers=(share, inflation))
     return draws
@@ -368,6 +380,31 @@ def read_estimate(posterior: Posterior) -> Mixture | None:
         return None
     weights, means, covariances = (group[name].values for name in _EM)
     return Mixture(weights, means, covariances, _feature_names(group["em_means"]))
+
+
+def estimated_outliers(posterior: Posterior) -> tuple[Noise | None, Contamination | None]:
+    """The noise and the outliers of EM's estimate that `sample_posterior` stores."""
+    if isinstance(posterior, xr.Dataset) or "constant_data" not in posterior.children:
+        return None, None
+    group = posterior["constant_data"].to_dataset()
+    noise = outliers = None
+    if "em_noise_weight" in group:
+        box = (group["noise_lower"].values, group["noise_upper"].values)
+        noise = Noise(float(group["em_noise_weight"]), *box)
+    if "em_outlier_proportion" in group:
+        outliers = Contamination(*(group[f"em_{name}"].values for name in _PAIRS))
+    return noise, outliers
+
+
+def held_values(posterior: Posterior) -> HeldParameters | None:
+    """The parameters that the posterior holds at given values."""
+    if isinstance(posterior, xr.Dataset) or "constant_data" not in posterior.children:
+        return None
+    group = posterior["constant_data"].to_dataset()
+    names = [f"held_{name}" for name in _DEFAULT]
+    if not set(names) <= set(group):
+        return None
+    return HeldParameters(*(group[name].values for name in names))
 
 
 def rows_of(X: Any, n_features: int, owner: str) -> Data:

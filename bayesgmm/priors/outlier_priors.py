@@ -28,7 +28,7 @@ class OutlierPriors:
     def variables(self) -> tuple[str, ...]:
         """Names of the variables of a posterior, beside weights, means and covariances."""
         noise = ("noise_weight",) if self.noise else ()
-        return noise + (("outlier_share", "inflation") if self.contaminated else ())
+        return noise + (("outlier_proportion", "inflation") if self.contaminated else ())
 
     @property
     def numbers(self) -> tuple[bool, bool, float, float, float, float]:

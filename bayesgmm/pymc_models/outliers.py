@@ -35,14 +35,14 @@ def noise_weight(outliers: OutlierPriors, priors: ResolvedPriors) -> Any:
 
 def outlier_parameters(outliers: OutlierPriors) -> tuple[Any, Any]:
     """The share of each component's outliers, and the inflation of their covariance."""
-    twice = pm.Beta("twice_outlier_share", *outliers.share, dims="component")
+    twice = pm.Beta("twice_outlier_proportion", *outliers.share, dims="component")
     logs = pm.Exponential(
         "log_inflation",
         outliers.rate,
         dims="component",
         default_transform=InflationTransform(),
     )
-    share = pm.Deterministic("outlier_share", 0.5 * twice, dims="component")
+    share = pm.Deterministic("outlier_proportion", 0.5 * twice, dims="component")
     return share, pm.Deterministic("inflation", pt.exp(logs), dims="component")
 
 

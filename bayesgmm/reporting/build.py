@@ -26,6 +26,7 @@ from bayesgmm.reporting.sections.labels import switching_section
 from bayesgmm.reporting.sections.methods import methods_section
 from bayesgmm.reporting.sections.model_choice import choice_section
 from bayesgmm.reporting.sections.parameters import mixture_section
+from bayesgmm.reporting.sections.partition import partition_section
 from bayesgmm.reporting.sections.posterior import posterior_section
 from bayesgmm.reporting.sections.recovery import recovery_section
 from bayesgmm.reporting.verdict_box import summarise
@@ -41,6 +42,7 @@ _SECTIONS: tuple[tuple[str, str, Callable[[Inputs], Section]], ...] = (
     ("recovery", "Recovery of the truth", recovery_section),
     ("fit", "Goodness of fit", fit_section),
     ("membership", "Classification", membership_section),
+    ("partition", "The partition", partition_section),
     ("methods", "Methods", methods_section),
 )
 

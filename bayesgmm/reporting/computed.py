@@ -28,8 +28,7 @@ def computed(
     Raises
     ------
     InvalidParameterError
-        If the fit is given twice, or missing for the posterior or for weights, noise or outliers,
-        or has noise or outliers, which the posterior lacks.
+        If the fit is given twice, or missing for the posterior or for weights, noise or outliers.
     """
     if sample_weight is not None and n_components is None:
         raise InvalidParameterError(
@@ -59,16 +58,6 @@ def computed(
     if em is None:
         raise InvalidParameterError(
             "posterior=True samples the posterior of a fit: give n_components, or em."
-        )
-    if getattr(em, "noise_", None) is not None:
-        raise InvalidParameterError(
-            "posterior=True samples a mixture without noise, but the fit has a component of noise. "
-            "Leave out posterior, or the noise."
-        )
-    if getattr(em, "contamination_", None) is not None:
-        raise InvalidParameterError(
-            "posterior=True samples a mixture without outliers, but the components of the fit have "
-            "some. Leave out posterior, or the outliers."
         )
     from bayesgmm.sampling.sampling import sample_posterior  # seconds that others do not need
 

@@ -114,8 +114,15 @@ class Inputs:
 
     @property
     def noise(self) -> Noise | None:
-        """The component of noise beside the mixture, if the fit has one."""
-        return None if self.em is None else self.em.noise_
+        """The component of noise beside the mixture, if there is one."""
+        return self._beside[0]
+
+    @cached_property
+    def _beside(self) -> tuple[Noise | None, Contamination | None]:
+        """Noise and outliers of EM's estimate, or else of the posterior mean."""
+        if self.em is not None:
+            return self.em.noise_, self.em.contamination_
+        return (None, None) if self.posterior is None else self.draws.mean_outliers()
 
     @property
     def noise_weight(self) -> float:
@@ -124,8 +131,8 @@ class Inputs:
 
     @property
     def contamination(self) -> Contamination | None:
-        """The outliers of the components, if the fit has any."""
-        return None if self.em is None else self.em.contamination_
+        """The outliers of the components, if there are any."""
+        return self._beside[1]
 
     @property
     def with_outliers(self) -> bool:
@@ -134,8 +141,12 @@ class Inputs:
 
     @cached_property
     def known(self) -> Integers | None:
-        """The components of the rows that were given to the fit, -1 where unknown."""
-        return None if self.em is None else self.em.labels_of(self.observed.X)
+        """The components of the rows that were known to the fit, -1 where unknown."""
+        if self.em is not None:
+            return self.em.labels_of(self.observed.X)
+        if self.posterior is None:
+            return None
+        return as_stored(self.posterior, self.observed).labels
 
     @cached_property
     def priors_of_posterior(self) -> ResolvedPriors | None:
@@ -203,14 +214,17 @@ class Inputs:
         errors = self.standard_errors[0]
         return self.mixture if errors is None else errors
 
-    def predictive_draws(self, features: Sequence[int]) -> list[Mixture] | None:
-        """Posterior draws for replicates, in some columns; None for the fitted mixture alone.
-
-        A fit with noise or outliers is replicated itself: the posterior has none.
-        """
-        if self.posterior is None or self.with_outliers:
+    def predictive_draws(
+        self, features: Sequence[int]
+    ) -> list[tuple[Mixture, Noise | None, Contamination | None]] | None:
+        """Posterior draws for replicates, in some columns; None for the fitted mixture alone."""
+        if self.posterior is None:
             return None
-        return [each.marginal(list(features)) for each in self.draws.mixtures(_REPLICATED)]
+        keep = list(features)
+        return [
+            (mixture.marginal(keep), noise and noise.marginal(keep), outliers)
+            for mixture, noise, outliers in self.draws.each(_REPLICATED)
+        ]
 
     @cached_property
     def memberships(self) -> tuple[Array, Array]:

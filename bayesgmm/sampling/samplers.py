@@ -27,7 +27,7 @@ DIMS = {
     "means": ("component", "feature"),
     "covariances": ("component", "feature", "feature_bis"),
     "noise_weight": (),
-    "outlier_share": ("component",),
+    "outlier_proportion": ("component",),
     "inflation": ("component",),
 }
 # The first draws, before the step size is adapted, take many times as long as later ones, and would
@@ -238,7 +238,10 @@ def _initial_values(model: Any, problem: Problem, start: Array) -> dict[str, Arr
     if frame.outliers.noise:
         found["noise_weight"] = outliers[0]
     if frame.outliers.contaminated:
-        found |= {"twice_outlier_share": 2.0 * outliers[0], "log_inflation": np.log(outliers[1])}
+        found |= {
+            "twice_outlier_proportion": 2.0 * outliers[0],
+            "log_inflation": np.log(outliers[1]),
+        }
     if frame.held is not None:
         held = frame.held.parameters
         shares = weights[np.isnan(held.weights)]

@@ -138,9 +138,9 @@ def sample_posterior(
         posterior has its weight, `noise_weight`; `weights` are those among the other rows. All
         weights together are Dirichlet, noise with the concentration 1.
     contaminated : bool
-        Outliers of each component, as in `GaussianMixture`. The posterior has their share o,
-        `outlier_share`, with 2 o ~ Beta(1, 4), and `inflation` eta of the covariance, with log eta
-        exponential of mean 2.
+        Outliers of each component, as in `GaussianMixture`. The posterior has their proportion o,
+        `outlier_proportion`, with 2 o ~ Beta(1, 4), and `inflation` eta of the covariance, with
+        log eta exponential of mean 2.
     missing : {"at random", "raise"}
         As in `GaussianMixture`.
     with_log_likelihood : bool, optional

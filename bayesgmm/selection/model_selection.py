@@ -22,7 +22,8 @@ from bayesgmm.likelihood.em_steps import n_threads
 from bayesgmm.likelihood.outliers import memberships
 from bayesgmm.likelihood.scaling import about_one
 from bayesgmm.mixture.noise import Noise
-from bayesgmm.selection.grid_search import Candidate, search_grid
+from bayesgmm.selection.candidate import Candidate
+from bayesgmm.selection.grid_search import search_grid
 from bayesgmm.selection.possible_models import check_components, check_structures, impossible
 from bayesgmm.selection.selection_result import (
     CRITERIA,

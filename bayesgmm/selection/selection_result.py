@@ -15,7 +15,7 @@ from bayesgmm.errors import FitError, InvalidParameterError
 from bayesgmm.estimator.fitted_rows import kept_rows
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.results import Result, as_text
-from bayesgmm.selection.grid_search import Candidate
+from bayesgmm.selection.candidate import Candidate
 
 if TYPE_CHECKING:
     import pandas as pd

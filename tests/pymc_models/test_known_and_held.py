@@ -44,7 +44,7 @@ KINDS = {
 # The block of the core's coordinates that a variable of a PyMC model has.
 BLOCKS = {
     "weights": 0, "free_weights": 0, "means": 1, "free_means": 1, "covariances": 2,
-    "shared_covariances": 2, "variances": 2, "noise_weight": 3, "twice_outlier_share": 4,
+    "shared_covariances": 2, "variances": 2, "noise_weight": 3, "twice_outlier_proportion": 4,
     "log_inflation": 5,
 }  # fmt: skip
 

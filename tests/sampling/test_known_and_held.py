@@ -144,7 +144,7 @@ def test_outliers_are_those_of_em():
     found = label_switching(posterior)
     assert found.state == "good", found.explanation
     moved = relabel(posterior)["posterior"]
-    share = moved["outlier_share"]
+    share = moved["outlier_proportion"]
     low, high = np.quantile(share.values, (0.01, 0.99), axis=(0, 1))
     assert ((low < fit.contamination_.proportions) & (fit.contamination_.proportions < high)).all()
     assert (share.values < 0.5).all()
@@ -152,7 +152,7 @@ def test_outliers_are_those_of_em():
     draw = posterior["posterior"].isel(chain=0, draw=3)
     parts = []
     for k in range(2):
-        o, eta = draw["outlier_share"].values[k], draw["inflation"].values[k]
+        o, eta = draw["outlier_proportion"].values[k], draw["inflation"].values[k]
         mean, sigma = draw["means"].values[k], draw["covariances"].values[k]
         core = stats.multivariate_normal(mean, sigma).pdf(x[11])
         own = (1 - o) * core + o * stats.multivariate_normal(mean, eta * sigma).pdf(x[11])
