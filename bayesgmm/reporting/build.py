@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bayesgmm.data.validation import check_data
+from bayesgmm.display import plural
 from bayesgmm.errors import BayesGMMError, BayesGMMWarning, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.mixture.fitted_mixture import MixtureLike
 from bayesgmm.reporting.computed import computed
 from bayesgmm.reporting.inputs import Inputs, gather
 from bayesgmm.reporting.page import Report, assemble
-from bayesgmm.reporting.parts import Section, UnavailableError, plural
+from bayesgmm.reporting.parts import Section, UnavailableError
 from bayesgmm.reporting.sections.classification import membership_section
 from bayesgmm.reporting.sections.data import data_section
 from bayesgmm.reporting.sections.em_and_posterior import engines_section

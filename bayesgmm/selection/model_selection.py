@@ -13,7 +13,7 @@ from bayesgmm.arguments import check_choice, check_number, check_rng, check_swit
 from bayesgmm.arrays import Array, Indices
 from bayesgmm.covariance.structures import CovarianceType, Structure
 from bayesgmm.data.validation import Data, check_data, check_labels, check_sample_weight
-from bayesgmm.display import progress
+from bayesgmm.display import plural, progress
 from bayesgmm.em.fit import apart
 from bayesgmm.em.pairs import check_alone
 from bayesgmm.errors import BayesGMMWarning, FitError, InputError, InvalidParameterError
@@ -300,7 +300,9 @@ def _folds(data: Data, rng: np.random.Generator) -> list[Indices]:
     """Rows held out in each fold; a known component has a fifth of its labelled rows in each."""
     n = len(data.X)
     if n < 2 * _FOLDS:
-        raise InputError(f"X has {n} rows: cross-validation in {_FOLDS} folds needs {2 * _FOLDS}.")
+        raise InputError(
+            f"X has {plural(n, 'row')}: cross-validation in {_FOLDS} folds needs {2 * _FOLDS}."
+        )
     order = rng.permutation(n)
     if data.labels is None:
         return [np.sort(each) for each in np.array_split(order, _FOLDS)]
@@ -358,7 +360,8 @@ def _warn_at_edge(model: Candidate, ks: Sequence[int]) -> None:
     if len(ks) > 1 and model.n_components in (ks[0], ks[-1]) and model.n_components > 1:
         more = model.n_components == ks[-1]
         warnings.warn(
-            f"The selected model, {model.structure.code} with {model.n_components} components, "
+            f"The selected model, {model.structure.code} with "
+            f"{plural(model.n_components, 'component')}, "
             f"lies at the edge of the grid. Try {'more' if more else 'fewer'} components.",
             BayesGMMWarning,
             stacklevel=3,

@@ -525,7 +525,7 @@ def table():
     }, {
         "X": ROWS, "n_components": ["a", 2.0, None, 0, []], "covariance_type": ["zzz", 3, []],
         "labels": [5, ["a"], "a"], "title": TEXT, "source": TEXT, "command": TEXT, "rng": RNG,
-        "sample_weight": ROW_WEIGHTS, "error_covariances": ERRORS,
+        "sample_weight": ROW_WEIGHTS, "error_covariances": ERRORS, "noise_component": SWITCH,
     }  # fmt: skip
     saved = {"path": [*PATH, None]}
     yield "Explorer.save", lambda **a: explorer().save(**a), {"path": "page.html"}, saved

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from bayesgmm.display import listed, plural
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.other_rows import other_rows
 from bayesgmm.reporting.parts import (
@@ -14,8 +15,6 @@ from bayesgmm.reporting.parts import (
     count,
     decimals_for,
     fixed,
-    listed,
-    plural,
     significant,
 )
 
