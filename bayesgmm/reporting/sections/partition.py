@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from bayesgmm.display import plural
 from bayesgmm.partitions.posterior_partition import BOUNDS, Partition, posterior_partition
 from bayesgmm.plots.partition_plot import plot_partition
 from bayesgmm.reporting.inputs import Inputs
@@ -12,7 +13,6 @@ from bayesgmm.reporting.parts import (
     Table,
     count,
     percent,
-    plural,
     significant,
 )
 from bayesgmm.reporting.sections.parameters import shown_features
