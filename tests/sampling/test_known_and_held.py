@@ -239,6 +239,20 @@ def test_what_contradicts_itself():
         sample_posterior(x, 2, fixed={"weights": [0.3, np.nan]}, priors=ordered)
 
 
+@pytest.mark.parametrize("covariance_type", ["full", "tied"])
+def test_nothing_is_left_to_draw(covariance_type):
+    """A single free weight is what the others leave of 1."""
+    covariances = [[[0.2, 0.7], [0.7, 35.0]]] * 2
+    means = [[2.0, 54.0], [4.3, 80.0]]
+    fixed = {"means": means, "covariances": covariances, "weights": [0.3, np.nan]}
+    with pytest.raises(InvalidParameterError, match="hold all parameters"):
+        sample_posterior(faithful(), 2, covariance_type=covariance_type, fixed=fixed)
+    beside = {"noise_component": True, "draws": 10, "tune": 10, "chains": 1}
+    del fixed["weights"]
+    posterior = sample_posterior(faithful(), 2, fixed=fixed, **beside, **QUIET)
+    assert posterior["posterior"]["noise_weight"].std() > 0.0
+
+
 @pytest.mark.parametrize("kind", ["labels", "noise_component", "contaminated", "fixed"])
 def test_a_posterior_is_written_and_read(kind, tmp_path):
     x = faithful()
