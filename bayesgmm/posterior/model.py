@@ -66,7 +66,8 @@ class Model:
             return None
         groups = np.zeros(self.n_components, dtype=np.int64) if held is None else held.groups
         if labels is not None:
-            known = np.unique(labels[labels >= 0])
+            counted = True if self.data.weights is None else self.data.weights > 0.0
+            known = np.unique(labels[(labels >= 0) & counted])
             groups = groups.astype(np.int64)
             groups[known] = len(groups) + known
         groups = np.unique(groups, return_inverse=True)[1].reshape(-1)

@@ -91,6 +91,16 @@ def test_components_without_labels_exchange_theirs():
     assert np.ptp(moved["posterior"]["means"].values[..., 0], axis=(0, 1)).max() < 2.0
 
 
+def test_labels_of_weight_zero_number_nothing():
+    """The posterior is then that without labels, whose components exchange theirs."""
+    x = faithful()
+    labels = some_labels(x)
+    weights = np.where(labels >= 0, 0.0, 1.0)
+    short = {"draws": 20, "tune": 200, "chains": 1, "sample_weight": weights, "labels": labels}
+    posterior = sample_posterior(x, 2, **short, **QUIET)
+    assert "component_group" not in posterior["constant_data"]
+
+
 def test_noise_is_that_of_em():
     x = with_noise(4)
     fit = GaussianMixture(2, noise_component=True, random_state=0).fit(x)
