@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from bayesgmm.arrays import Array, Booleans, Indices
 from bayesgmm.covariance.structures import Structure, as_structure
+from bayesgmm.data.coarse_columns import coarse_values
 from bayesgmm.data.coercion import label
 from bayesgmm.data.degeneracy import check_enough_rows, check_full_rank, check_spread
 from bayesgmm.data.validation import Data
@@ -476,6 +477,7 @@ def _run_portfolio(
     rows = few = _rows(data, weights, units, settings, noise)
     if not sample.whole:
         few = _rows(data.take(chosen), sample.weights, units, settings, noise)
+        few = replace(few, coarse=rows.coarse)
     attempts = explore(few, objective, starts, sample, rng, fewest=settings.n_init, fast=fast)
     for each in attempts:
         _say(each, units, settings)
@@ -495,6 +497,7 @@ def _rows(
 ) -> Rows:
     """Rows in the units of the fit, with the threads of its beginning."""
     rows = Rows.of(data, weights, units.shift, units.scale, n_threads(), noise)
+    rows = replace(rows, coarse=coarse_values(data.X))
     if settings.contaminated and data.labels is not None:
         # Both Gaussians of a pair are of its class.
         rows = replace(rows, classes=np.tile(np.arange(settings.n_components), 2))

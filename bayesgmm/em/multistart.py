@@ -132,7 +132,8 @@ def first_run(
     run = found.run
     if run is None:
         return found
-    if run.n_e_steps <= _FIRST.plain and objective.priors is None:
+    coarse = any(each is not None for each in rows.coarse)
+    if run.n_e_steps <= _FIRST.plain and objective.priors is None and not coarse:
         few = as_components(run) if objective.contaminated else run
         return replace(found, degeneracy=too_few_rows(few, objective))
     return replace(found, degeneracy=_judged(run, objective))

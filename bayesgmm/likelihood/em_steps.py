@@ -66,6 +66,8 @@ class Rows:
         noise is what the weights of the components leave of 1.
     threads : int, optional
         An upper limit; None for `n_threads`. Results do not depend on it, bit for bit.
+    coarse : tuple of (ndarray or None)
+        Distinct values of the columns that have few, as `coarse_values` finds them.
     """
 
     x: Array
@@ -77,6 +79,7 @@ class Rows:
     classes: Integers | None = None
     noise: Array | None = None
     threads: int | None = None
+    coarse: tuple[Array | None, ...] = ()
 
     @classmethod
     def of(

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from bayesgmm.arguments import check_choice, check_number, check_rng, check_switch
 from bayesgmm.arrays import Array, Indices
 from bayesgmm.covariance.structures import CovarianceType, Structure
+from bayesgmm.data.coarse_columns import copied_rows, unsuitable_columns
 from bayesgmm.data.validation import Data, check_data, check_sample_weight
 from bayesgmm.display import progress
 from bayesgmm.em.fit import apart
@@ -106,7 +107,8 @@ def select_mixture(
     Warns
     -----
     BayesGMMWarning
-        If the selected model lies at the edge of the grid.
+        If the selected model lies at the edge of the grid, or columns have few distinct values,
+        one value in many rows, or rows that are copies.
 
     Notes
     -----
@@ -149,6 +151,9 @@ def select_mixture(
     x = data.X
     ks = check_components(n_components)
     chosen = check_structures(covariance_type, x.shape[1])
+    if ks[-1] > 1 and data.errors is None:
+        for sentence in unsuitable_columns(x, data.feature_names) or copied_rows(x):
+            warnings.warn(sentence, BayesGMMWarning, stacklevel=2)
     noise = Noise.around(data) if noisy else None
     folds = _folds(len(x), generator) if criterion == "cv" else []
     with progress(progressbar) as bar:
