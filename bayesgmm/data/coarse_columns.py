@@ -115,22 +115,22 @@ def _on_heap(column: Array, where: str) -> list[str]:
         return []
     return [
         f"X has the value {values[top]:.6g} in {heap} of {len(seen)} rows in {where}, and no other "
-        f"value in more than {second} row{'s' * (second > 1)}. A component that narrows onto this value has an unbounded "
-        "likelihood. Fit the other rows alone, or leave the column out."
+        f"value in more than {second} row{'s' * (second > 1)}. A component that narrows onto this "
+        "value has an unbounded likelihood. Fit the other rows alone, or leave the column out."
     ]
 
 
 def copied_rows(X: Array) -> list[str]:
     """A sentence on rows that are copies of others, if they are many: a fit may weigh rows so.
 
-    Criteria do not: they take copies for independent rows.
+    Criteria do not: they take copies for independent rows. A single column that was rounded has
+    equal values without copies.
     """
     n, d = X.shape
-    if n < _FEWEST or any(len(np.unique(column)) > _DISTINCT * n for column in X.T):
+    if n < _FEWEST or d == 1 or any(len(np.unique(each)) > _DISTINCT * n for each in X.T):
         return []
     distinct = len(np.unique(X, axis=0))
-    # One column that was rounded, if not coarsely, has equal values without copies.
-    if distinct > _DISTINCT * n or (d == 1 and distinct < n / 3):
+    if distinct > _DISTINCT * n:
         return []
     return [
         f"Only {distinct} of {n} rows of X are distinct. A copy counts as an independent "

@@ -13,7 +13,12 @@ from bayesgmm.arrays import Array, Booleans, Indices
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.coarse_columns import coarse_values
 from bayesgmm.data.coercion import label
-from bayesgmm.data.degeneracy import check_enough_rows, check_full_rank, check_spread
+from bayesgmm.data.degeneracy import (
+    check_enough_rows,
+    check_full_rank,
+    check_spread,
+    nearly_dependent,
+)
 from bayesgmm.data.validation import Data
 from bayesgmm.em.completed_rows import completed, with_means
 from bayesgmm.em.component_order import check_reference, component_order
@@ -546,6 +551,7 @@ def _all_collapsed(
                 f"None of {len(attempts)} starts with {k} components led to a mixture:",
                 *table,
                 *_coincidences(x, names, units),
+                *([] if structure.diagonal else nearly_dependent(x, names)),
                 f"Use {', or '.join(remedies)}." if remedies else "Use other rows or columns.",
             )
         )

@@ -114,4 +114,7 @@ class GridData:
     @cached_property
     def metric(self) -> Array:
         """Lower Cholesky factor (D, D) of the sample's covariance; an affine-invariant metric."""
-        return np.linalg.cholesky(np.atleast_2d(np.cov(self.sample[True].T, bias=True)))
+        # By QR, since columns may depend on others up to the rounding of a covariance.
+        sample = self.sample[True]
+        upper = np.linalg.qr((sample - sample.mean(axis=0)) / np.sqrt(len(sample)), mode="r")
+        return np.asarray((upper * np.sign(upper.diagonal())[:, np.newaxis]).T)

@@ -13,6 +13,7 @@ from bayesgmm.arguments import check_choice, check_number, check_rng, check_swit
 from bayesgmm.arrays import Array, Indices
 from bayesgmm.covariance.structures import CovarianceType, Structure
 from bayesgmm.data.coarse_columns import copied_rows, unsuitable_columns
+from bayesgmm.data.degeneracy import nearly_dependent
 from bayesgmm.data.validation import Data, check_data, check_sample_weight
 from bayesgmm.display import progress
 from bayesgmm.em.fit import apart
@@ -151,9 +152,8 @@ def select_mixture(
     x = data.X
     ks = check_components(n_components)
     chosen = check_structures(covariance_type, x.shape[1])
-    if ks[-1] > 1 and data.errors is None:
-        for sentence in unsuitable_columns(x, data.feature_names) or copied_rows(x):
-            warnings.warn(sentence, BayesGMMWarning, stacklevel=2)
+    for sentence in _unsuitable(data, ks, chosen):
+        warnings.warn(sentence, BayesGMMWarning, stacklevel=2)
     noise = Noise.around(data) if noisy else None
     folds = _folds(len(x), generator) if criterion == "cv" else []
     with progress(progressbar) as bar:
@@ -187,6 +187,17 @@ def select_mixture(
     _warn_at_edge(models[selected], ks)
     found = {(m.n_components, m.structure.code): m for m in models if m.admissible}
     return Selection(table, best, criterion, len(x), interrupted, found)
+
+
+def _unsuitable(data: Data, ks: Sequence[int], chosen: Sequence[Structure]) -> list[str]:
+    """Sentences on columns and rows that mislead a choice among these models."""
+    x, names = data.X, data.feature_names
+    found = []
+    if ks[-1] > 1 and data.errors is None:
+        found = unsuitable_columns(x, names) or copied_rows(x)
+    if not all(each.diagonal for each in chosen):
+        found += nearly_dependent(x, names)
+    return found
 
 
 def fit_grid(
