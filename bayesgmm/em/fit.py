@@ -22,12 +22,12 @@ from bayesgmm.data.degeneracy import (
 from bayesgmm.data.validation import Data
 from bayesgmm.em.completed_rows import completed, with_means
 from bayesgmm.em.component_order import check_reference, component_order
+from bayesgmm.em.exploration import explore
 from bayesgmm.em.loop import Run, StopRule
 from bayesgmm.em.multistart import (
     Attempt,
     adapted,
     attempt,
-    explore,
     finish,
     with_held,
     with_outliers,
