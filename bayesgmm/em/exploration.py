@@ -8,6 +8,7 @@ until none of a few does. What counts of a start is this end of its climb.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import combinations, islice
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,6 +27,9 @@ _FEWEST, _MOST = 4, 24
 _MOVES, _AGAIN = 8, 8
 # Multiplications that first runs may take together.
 _WORK = 6e10
+# Climbs on all rows that must not lead higher, where starts were run on a sample, and the E-steps
+# that one takes at least.
+_ON_ALL, _LEAST_E_STEPS = 2, 100
 
 
 @dataclass(slots=True)
@@ -37,6 +41,7 @@ class _Exploration:
     sample: Sample
     rng: np.random.Generator
     fast: bool
+    ratio: float
     work: float = 0.0
     # Values from which moves were tried, and where they led.
     ends: list[tuple[float, Attempt]] = field(default_factory=list)
@@ -44,10 +49,9 @@ class _Exploration:
     def run(self, start: Start, incumbent: float = -np.inf) -> Attempt:
         """A first run from a start that is adapted to labels and held values."""
         start = adapted(start, self.sample, self.objective)
-        found = first_run(self.rows, self.objective, start, self.fast, incumbent)
+        found = first_run(self.rows, self.objective, start, self.fast, self.ratio, incumbent)
         if found.run is not None:
-            (n, d), k = self.rows.x.shape, len(start.parameters.weights)
-            self.work += float(found.run.n_e_steps) * n * k * (10 + d * d)
+            self.work += found.run.n_e_steps * _work(self.rows, len(start.parameters.weights))
         return found
 
     def climb(self, found: Attempt, *, again: bool = False) -> Attempt:
@@ -91,6 +95,14 @@ class _Exploration:
         return None
 
 
+class _Climb(NamedTuple):
+    """A start, the value of its first run, and the end of the moves from there."""
+
+    start: Start
+    first: float
+    end: Attempt
+
+
 def explore(
     rows: Rows,
     objective: Objective,
@@ -100,6 +112,7 @@ def explore(
     *,
     fewest: int | None,
     fast: bool,
+    ratio: float,
 ) -> list[Attempt]:
     """Climb from starts until more are unlikely to find a higher maximum.
 
@@ -110,30 +123,62 @@ def explore(
     at the highest end, with other splits, until some in a row end there. At last, held values are
     tried in other components.
     """
-    search = _Exploration(rows, objective, sample, rng, fast)
+    search = _Exploration(rows, objective, sample, rng, fast, ratio)
     attempts: list[Attempt] = []
-    tried: list[Start] = []
-    first: list[float] = []
+    climbs: list[_Climb] = []
     for start in starts:
-        twin = next((i for i, seen in enumerate(tried) if seen.same(start)), None)
-        if twin is None:
+        climb = next((each for each in climbs if each.start.same(start)), None)
+        if climb is None:
             found = search.run(start)
-            end = search.climb(found)
-            first.append(found.value)
-            found = end if end is found else replace(end, name=f"{start.name}, moves")
+            climb = _Climb(start, found.value, search.climb(found))
+            attempts.append(found)
+            if climb.end is not found:
+                attempts.append(replace(climb.end, name=f"{start.name}, moves"))
         else:
-            found = replace(attempts[twin], name=start.name)
-        tried.append(start)
-        attempts.append(found)
-        last = len(attempts) >= _MOST or (search.work >= _WORK and len(attempts) >= _FEWEST)
-        alike = max(first) - min(first) < SAME_MAXIMUM
-        alone = len(start.parameters.weights) == 1 and found.degeneracy is None
-        if len(attempts) >= (fewest or 1) and (alone or last or _settled(attempts, alike)):
+            attempts.append(replace(climb.end, name=start.name))
+        climbs.append(climb)
+        sound = [each for each in climbs if each.end.degeneracy is None]
+        first = [each.first for each in sound]
+        alike = bool(sound) and max(first) - min(first) < SAME_MAXIMUM
+        last = len(climbs) >= _MOST or (search.work >= _WORK and len(climbs) >= _FEWEST)
+        alone = bool(sound) and len(start.parameters.weights) == 1
+        enough = alone or last or _settled([each.end for each in sound], alike)
+        if len(climbs) >= (fewest or 1) and enough:
             break
     best = _highest(attempts)
     if best is not None and not alike:
         attempts += search.climb_again(best, max(_AGAIN, (fewest or 0) // 3))
-    return attempts + _renumbered(rows, objective, attempts, fast)
+    return attempts + _renumbered(rows, objective, attempts, fast, ratio)
+
+
+def climb_on_all(
+    rows: Rows,
+    objective: Objective,
+    found: Attempt,
+    sample: Sample,
+    rng: np.random.Generator,
+    *,
+    fast: bool,
+    ratio: float,
+) -> Attempt | None:
+    """The end of climbs on all rows, by moves that a sample proposes, if it is higher.
+
+    None also where they would take long.
+    """
+    if found.run is None or found.degeneracy is not None:
+        return None
+    k = len(found.run.parameters.weights)
+    if k == 1 or _LEAST_E_STEPS * _work(rows, k) > _WORK:
+        return None
+    search = _Exploration(rows, objective, sample, rng, fast, ratio)
+    higher = search.climb_again(found, _ON_ALL)
+    return higher[-1] if higher else None
+
+
+def _work(rows: Rows, k: int) -> float:
+    """Multiplications of an E-step."""
+    n, d = rows.x.shape
+    return float(n * k * (10 + d * d))
 
 
 def _highest(attempts: list[Attempt]) -> Attempt | None:
@@ -143,7 +188,7 @@ def _highest(attempts: list[Attempt]) -> Attempt | None:
 
 
 def _renumbered(
-    rows: Rows, objective: Objective, attempts: list[Attempt], fast: bool
+    rows: Rows, objective: Objective, attempts: list[Attempt], fast: bool, ratio: float
 ) -> list[Attempt]:
     """Attempts that lead ever higher, each from the last one with two components exchanged.
 
@@ -155,7 +200,7 @@ def _renumbered(
     while best is not None and best.run is not None:
         last, theta, best = best.value, best.run.parameters, None
         for start in _exchanged(theta, objective):
-            found = first_run(rows, objective, start, fast, last)
+            found = first_run(rows, objective, start, fast, ratio, last)
             if found.degeneracy is None and found.value > last + SAME_MAXIMUM:
                 higher.append(found)
                 best = found
@@ -182,16 +227,13 @@ def _without_outliers(run: Run, objective: Objective) -> Parameters:
     return parameters._replace(weights=parameters.weights / parameters.weights.sum())
 
 
-def _settled(attempts: list[Attempt], alike: bool) -> bool:
-    """True if these climbs let one expect no other ends; `alike` if first runs had one maximum."""
-    ends: list[float] = []
-    r = 0
-    for each in attempts:
-        if each.degeneracy is None:
-            r += 1
-            if not any(abs(each.value - end) < SAME_MAXIMUM for end in ends):
-                ends.append(each.value)
-    w = len(ends)
+def _settled(ends: list[Attempt], alike: bool) -> bool:
+    """True if these ends let one expect no others; `alike` if first runs had one maximum."""
+    distinct: list[float] = []
+    for each in ends:
+        if not any(abs(each.value - value) < SAME_MAXIMUM for value in distinct):
+            distinct.append(each.value)
+    r, w = len(ends), len(distinct)
     if w == 1 and alike and r >= _FEWEST:
         return True
     return r > w + 2 and w * (r - 1) / (r - w - 2) < w + 0.5

@@ -22,7 +22,7 @@ from bayesgmm.data.degeneracy import (
 from bayesgmm.data.validation import Data
 from bayesgmm.em.completed_rows import completed, with_means
 from bayesgmm.em.component_order import check_reference, component_order
-from bayesgmm.em.exploration import explore
+from bayesgmm.em.exploration import climb_on_all, explore
 from bayesgmm.em.loop import Run, StopRule
 from bayesgmm.em.multistart import (
     Attempt,
@@ -471,7 +471,7 @@ def _run_portfolio(
     """
     rng = np.random.default_rng(settings.random_state)
     k, fast = settings.n_components, settings.accelerate
-    chosen = _chosen(len(x), weights, sample_size(k, x.shape[1]), rng)
+    chosen = _chosen(len(x), weights, sample_size(settings.structure, k, x.shape[1]), rng)
     row_weights = np.ones(len(x)) if weights is None else weights
     labels = None if data.labels is None else data.labels[chosen]
     sample = Sample(units.to_fit(x[chosen]), row_weights[chosen], len(chosen) == len(x), labels)
@@ -483,18 +483,22 @@ def _run_portfolio(
     if not sample.whole:
         few = _rows(data.take(chosen), sample.weights, units, settings, noise)
         few = replace(few, coarse=rows.coarse)
-    attempts = explore(few, objective, starts, sample, rng, fewest=settings.n_init, fast=fast)
+    rule, ratio = _rule(settings), settings.eigenvalue_ratio
+    attempts = explore(
+        few, objective, starts, sample, rng, fewest=settings.n_init, fast=fast, ratio=ratio
+    )
     for each in attempts:
         _say(each, units, settings)
-    return finish(
-        rows,
-        objective,
-        attempts,
-        _rule(settings),
-        fast=fast,
-        whole=sample.whole,
-        ratio=settings.eigenvalue_ratio,
+    best, attempts = finish(
+        rows, objective, attempts, rule, fast=fast, whole=sample.whole, ratio=ratio
     )
+    if best is not None and not sample.whole:
+        higher = climb_on_all(rows, objective, best, sample, rng, fast=fast, ratio=ratio)
+        if higher is not None:
+            assert higher.run is not None
+            start = Start(higher.name, higher.run.parameters)
+            best = max(attempt(rows, objective, start, rule, fast, ratio), best, key=Attempt.merit)
+    return best, attempts
 
 
 def _rows(

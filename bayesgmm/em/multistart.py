@@ -7,7 +7,7 @@ import numpy as np
 
 from bayesgmm.em.loop import Run, StopRule, maximise
 from bayesgmm.em.pairs import as_components, first_pairs
-from bayesgmm.em.spurious import Degeneracy, Fault, too_few_rows, why_spurious
+from bayesgmm.em.spurious import Degeneracy, Fault, why_spurious
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.initialisation.starts import Sample, Start, by_known_labels
 from bayesgmm.likelihood.em_steps import Rows
@@ -103,12 +103,10 @@ def first_run(
     objective: Objective,
     start: Start,
     fast: bool,
+    ratio: float,
     incumbent: float = -np.inf,
 ) -> Attempt:
-    """A run that ends near its maximum; a short one is checked for too few rows alone.
-
-    It ends earlier where it falls behind the incumbent.
-    """
+    """A run that ends near its maximum, or earlier where it falls behind the incumbent."""
     rule = replace(_FIRST, incumbent=incumbent)
     # Known labels number the components; else priors may.
     numbered = rows.labels is not None
@@ -120,14 +118,9 @@ def first_run(
         again = _by_prior(start._replace(parameters=found.run.parameters), objective)
         if again is not None:
             found = attempt(rows, objective, again, rule, fast, judged=False)
-    run = found.run
-    if run is None:
+    if found.run is None:
         return found
-    coarse = any(each is not None for each in rows.coarse)
-    if run.n_e_steps <= _FIRST.plain and objective.priors is None and not coarse:
-        few = as_components(run) if objective.contaminated else run
-        return replace(found, degeneracy=too_few_rows(few, objective))
-    return replace(found, degeneracy=_judged(run, objective))
+    return replace(found, degeneracy=_judged(found.run, objective, ratio))
 
 
 def adapted(start: Start, sample: Sample, objective: Objective) -> Start:

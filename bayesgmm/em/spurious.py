@@ -116,7 +116,7 @@ def why_spurious(run: Run, objective: Objective, ratio: float = np.inf) -> Degen
         learns_scale = priors.covariances.hierarchical
         return reason or (_flat_by_chance(run, objective) if learns_scale else None)
     return (
-        too_few_rows(run, objective)
+        _too_few_rows(run, objective)
         or _eigenvalue_ratio_exceeded(run, objective, ratio)
         or _narrower_than_steps(run, objective)
         or _flat_by_chance(run, objective)
@@ -151,7 +151,7 @@ def _eigenvalue_ratio_exceeded(run: Run, objective: Objective, ratio: float) -> 
     return Degeneracy(Fault.EIGENVALUE_RATIO, k, figures)
 
 
-def too_few_rows(run: Run, objective: Objective) -> Degeneracy | None:
+def _too_few_rows(run: Run, objective: Objective) -> Degeneracy | None:
     """A component that collapsed, or has too few rows."""
     if run.collapsed is not None:
         return Degeneracy(Fault.COLLAPSED, run.collapsed)

@@ -10,13 +10,14 @@ from scipy.optimize import linear_sum_assignment
 
 from bayesgmm.arrays import Array, Indices, Integers
 from bayesgmm.core import native
+from bayesgmm.covariance.structures import Structure
 from bayesgmm.errors import SingularCovarianceError
 from bayesgmm.initialisation.hierarchical_clustering import Dendrogram, agglomerate
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.priors.objective import Objective
 
 # Rows of the sample on which starts are made and compared: enough for each component's covariance.
-_SAMPLE, _SAMPLE_PER_PARAMETER = 2048, 8
+_SAMPLE, _SAMPLE_PER_PARAMETER, _MOST_SAMPLED = 2048, 20, 20_000
 _LLOYD = 20
 # Dendrograms: rows at most, and pairs of rows times what a pair costs in D columns.
 _TREE_ROWS, _TREE_WORK = 1000, 4e7
@@ -54,9 +55,10 @@ class Start(NamedTuple):
         return np.array_equal(self.parameters.means, other.parameters.means)
 
 
-def sample_size(n_components: int, n_features: int) -> int:
+def sample_size(structure: Structure, n_components: int, n_features: int) -> int:
     """The number of rows that suffices to make and compare starts."""
-    return max(_SAMPLE, _SAMPLE_PER_PARAMETER * n_components * n_features)
+    free = structure.n_parameters(n_components, n_features)
+    return int(np.clip(_SAMPLE_PER_PARAMETER * free, _SAMPLE, _MOST_SAMPLED))
 
 
 def from_labels(

@@ -73,7 +73,8 @@ inline void begin_common_axes(ConstMatrices covariances, MStepState &state) {
 namespace m_step {
 
 inline constexpr int MOST_STEPS = 200;
-// Share of a component's largest variance below which another is the rounding of its composition.
+// Share of the largest variance of a component along an axis below which that of another is the
+// rounding of its scatter.
 inline constexpr double SINGULAR = 4.0 * EPSILON;
 
 // factor * matrix, symmetric to the last bit; the lower triangle is read.
@@ -90,18 +91,6 @@ inline void compose(ConstMatrix axes, ConstVector variances, Matrix out) {
         for (Index i = 0; i < variances.size(); ++i)
             add_scaled(row_of(out, i), variances[m] * axes(m, i), axes[m].part(0, i + 1));
     mirror(out);
-}
-
-// Covariances of variances (K, D) along the axes of each component: 0, or 1 + a singular component,
-// whose log-likelihood would be noise.
-template <class AxesOf>
-Index compose_all(AxesOf &&axes_of, ConstMatrix variances, Matrices out) {
-    for (Index k = 0; k < variances.shape[0]; ++k) {
-        const auto [least, most] = std::minmax_element(variances[k].begin(), variances[k].end());
-        if (!(*least > SINGULAR * *most)) return k + 1;
-        compose(axes_of(k), variances[k], out[k]);
-    }
-    return 0;
 }
 
 // VII and EII: tr W_k / (N_k D), or pooled.
@@ -161,7 +150,14 @@ inline Index with_common_axes(Letter volume, ConstVector counts, ConstMatrices s
     if (const Index bad = fit_common_axes(scatters, counts, volume == EQUAL, axes, effort, along))
         return bad;
     if (const Index bad = free_covariances<2>(volume, counts, along, variances)) return bad;
-    return compose_all([&](Index) { return ConstMatrix(axes); }, variances, out);
+    for (Index j = 0; j < d; ++j) {
+        double most = 0.0;
+        for (Index k = 0; k < K; ++k) most = std::max(most, variances(k, j));
+        for (Index k = 0; k < K; ++k)
+            if (!(variances(k, j) > SINGULAR * most)) return k + 1;
+    }
+    for (Index k = 0; k < K; ++k) compose(axes, variances[k], out[k]);
+    return 0;
 }
 
 // EEV and VEV: the eigenvalues of the scatters are the scatters of EEI and VEI.
@@ -174,9 +170,9 @@ inline Index with_own_axes(ConstVector counts, ConstMatrices scatters, Vector lo
         eigen_symmetric(scatters[k], values[k], axes[k]);
         if (!(values(k, 0) > 0.0)) return k + 1;
     }
-    if (const Index bad = same_but_volumes<2>(counts, values, log_volumes, effort, variances))
-        return bad;
-    return compose_all([&](Index k) { return ConstMatrix(axes[k]); }, variances, out);
+    const Index bad = same_but_volumes<2>(counts, values, log_volumes, effort, variances);
+    for (Index k = 0; k < K; ++k) compose(axes[k], variances[k], out[k]);
+    return bad;
 }
 
 }  // namespace m_step
