@@ -1,4 +1,4 @@
-"""The table of docs/outliers.md: each call takes noise as its line says."""
+"""The table of docs/outliers.md: each call takes noise and outliers as its line says."""
 
 import ast
 import re
@@ -16,55 +16,66 @@ from bayesgmm.errors import InvalidParameterError
 
 PAGE = Path(__file__).parents[1] / "docs" / "outliers.md"
 TABLE = re.search(r"<!-- calls -->\n(.*?)<!-- end -->", PAGE.read_text("utf-8"), re.DOTALL)[1]
-LINES = dict(
+LINES = [
     [cell.strip().strip("`") for cell in line.split("|")[1:-1]] for line in TABLE.splitlines()[2:]
-)
+]
+# Of each column: the argument, the words of a refusal, and those of a page.
+KINDS = {
+    "noise_component": ("a component of noise", "uniform noise"),
+    "contaminated": ("outliers", "with outliers"),
+}
+CASES = [
+    (call, kind, said) for call, *cells in LINES for kind, said in zip(KINDS, cells, strict=True)
+]
 
 
 @cache
-def names():
+def names(kind):
     x, _ = with_noise(0, 300, 20)
-    fit = GaussianMixture(2, noise_component=True, random_state=0).fit(x)
+    fit = GaussianMixture(2, random_state=0).set_params(**{kind: True}).fit(x)
     public = {name: getattr(bayesgmm, name) for name in bayesgmm.__all__}
     return {**public, "e_step": bayesgmm.likelihood.e_step, "X": x, "fit": fit, "mixture": TWO}
 
 
-def evaluate(call):
+def evaluate(call, kind):
     try:
-        return eval(call, dict(names()))
+        return eval(call, dict(names(kind)))
     finally:
         plt.close("all")
 
 
-def with_argument(call):
-    """The call with noise_component=True: of the estimator, not of its fit."""
+def with_argument(call, kind):
+    """The call with the argument: of the estimator, not of its fit."""
     if call.startswith("GaussianMixture("):
-        return call.replace("(2", "(2, noise_component=True", 1)
-    return f"{call[:-1]}, noise_component=True)"
+        return call.replace("(2", f"(2, {kind}=True", 1)
+    return f"{call[:-1]}, {kind}=True)"
 
 
 @pytest.mark.filterwarnings("ignore:The selected model")
-@pytest.mark.parametrize("call", LINES)
-def test_a_call_takes_noise_as_the_table_says(call):
-    said = LINES[call]
+@pytest.mark.parametrize(("call", "kind", "said"), CASES)
+def test_a_call_takes_noise_and_outliers_as_the_table_says(call, kind, said):
+    refusal, words = KINDS[kind]
     ast.parse(call)
     if said == "refused":
-        with pytest.raises(InvalidParameterError, match="component of noise"):
-            evaluate(call)
+        with pytest.raises(InvalidParameterError, match=f"a fit with {refusal}"):
+            evaluate(call, kind)
         return
-    found = evaluate(with_argument(call) if said == "yes" else call)
+    found = evaluate(with_argument(call, kind) if said == "yes" else call, kind)
     if said == "yes":
         fit = found.best if isinstance(found, Selection) else found
-        if isinstance(fit, GaussianMixture):
-            assert 0.0 < fit.noise_.weight < 0.2
+        if not isinstance(fit, GaussianMixture):
+            assert words in str(fit)
+        elif kind == "contaminated":
+            assert (fit.contamination_.inflation > 1.0).all()
         else:
-            assert "uniform noise" in str(fit)
+            assert 0.0 < fit.noise_.weight < 0.2
     else:
         assert said == "kept"
         assert not isinstance(found, float) or np.isfinite(found)
 
 
-def test_lines_without_noise_differ():
-    plain = GaussianMixture(2, random_state=0).fit(names()["X"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_lines_without_noise_or_outliers_differ(kind):
+    plain = GaussianMixture(2, random_state=0).fit(names(kind)["X"])
     for call in ("fit.score_samples(X)", "fit.bic()", "fit.icl()", "fit.predict(X)"):
-        assert not np.array_equal(evaluate(call), eval(call, {**names(), "fit": plain}))
+        assert not np.array_equal(evaluate(call, kind), eval(call, {**names(kind), "fit": plain}))

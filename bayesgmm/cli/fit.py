@@ -10,6 +10,7 @@ from bayesgmm.cli.input_rows import Rows, read_rows
 from bayesgmm.cli.memberships import memberships_csv
 from bayesgmm.cli.options import (
     components_option,
+    contaminated_option,
     covariance_option,
     data_options,
     equal_weights_option,
@@ -20,6 +21,7 @@ from bayesgmm.cli.options import (
 )
 from bayesgmm.cli.output import (
     Results,
+    contamination_fields,
     document,
     heard_warnings,
     json_text,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 @covariance_option
 @equal_weights_option
 @noise_option
+@contaminated_option
 @click.option(
     "--order-by",
     type=click.Choice(["means", "weights", "variances"]),
@@ -56,6 +59,7 @@ def fit(
     covariance: str,
     equal_weights: bool,
     noise: bool,
+    contaminated: bool,
     order_by: str | None,
     memberships: Path | None,
     seed: int,
@@ -89,6 +93,7 @@ def fit(
                 covariance_type=covariance,
                 equal_weights=equal_weights,
                 noise_component=noise,
+                contaminated=contaminated,
                 random_state=seed,
                 order_by=order_by or ("means" if rows.known is None else None),
             ).fit(rows.X, sample_weight=rows.weights, labels=rows.known)
@@ -123,7 +128,8 @@ def _fields(
     from bayesgmm.mixture.bhattacharyya_distance import bhattacharyya
 
     labels = model.predict(rows.X)
-    mixture, noise, structure = model.mixture_, model.noise_, as_structure(model.covariance_type)
+    mixture, noise, outliers = model.mixture_, model.noise_, model.contamination_
+    structure = as_structure(model.covariance_type)
     starts = model.starts_.to_dict("records")
     agreed, made = agreed_starts(model)
     groups = None
@@ -159,6 +165,7 @@ def _fields(
         "means": mixture.means.tolist(),
         "covariances": mixture.covariances.tolist(),
         "noise": noise and noise_fields(noise, int((labels < 0).sum())),
+        "contamination": outliers and contamination_fields(outliers),
         "bhattacharyya": bhattacharyya(mixture).tolist(),
         "starts_made": made,
         "starts_agreed": agreed,

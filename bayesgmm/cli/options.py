@@ -132,6 +132,11 @@ noise_option = click.option(
     is_flag=True,
     help="Add a component of uniform noise, for rows that belong to none of the others.",
 )
+contaminated_option = click.option(
+    "--contaminated",
+    is_flag=True,
+    help="Give each component outliers of its own: the same mean, a broader covariance.",
+)
 known_option = click.option(
     "--labels",
     "known",

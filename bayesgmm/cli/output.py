@@ -14,6 +14,7 @@ import click
 import bayesgmm
 
 if TYPE_CHECKING:
+    from bayesgmm.mixture.contamination import Contamination
     from bayesgmm.mixture.noise import Noise
 
 STANDARD_OUTPUT = Path("/dev/stdout")
@@ -85,11 +86,12 @@ def _finite(value: Any) -> Any:
 
 
 def document(model: "bayesgmm.GaussianMixture", kind: str = "") -> tuple[str, Callable[[], bytes]]:
-    """Return the name and content of a file for `predict`: the mixture, or the fit if it has noise.
+    """Return the name and content of a file for `predict`: the mixture, or the whole fit.
 
-    A mixture without the noise would give other probabilities.
+    A mixture without the noise or outliers of a fit would give other probabilities.
     """
-    what, source = ("mixture", model.mixture_) if model.noise_ is None else ("fit", model)
+    alone = model.noise_ is None and model.contamination_ is None
+    what, source = ("mixture", model.mixture_) if alone else ("fit", model)
     return f"The {kind}{what} was", lambda: source.to_json().encode() + b"\n"
 
 
@@ -98,6 +100,14 @@ def noise_fields(noise: "Noise", size: int | None = None) -> dict[str, Any]:
     rows = {} if size is None else {"size": size}
     box = {"lower": noise.lower.tolist(), "upper": noise.upper.tolist()}
     return {"weight": noise.weight, **rows, **box}
+
+
+def contamination_fields(outliers: "Contamination") -> dict[str, Any]:
+    """Return the proportions and inflation of the outliers of the components."""
+    return {
+        "proportions": outliers.proportions.tolist(),
+        "inflation": outliers.inflation.tolist(),
+    }
 
 
 @contextmanager

@@ -6,8 +6,9 @@ import click
 
 import bayesgmm
 from bayesgmm.cli.command_line import command_line
-from bayesgmm.cli.input_rows import Rows, read_mixture, read_rows
+from bayesgmm.cli.input_rows import read_mixture, read_rows
 from bayesgmm.cli.options import (
+    contaminated_option,
     count_option,
     covariance_option,
     data_options,
@@ -28,6 +29,7 @@ _MOST_COMPONENTS = 9
 @known_option
 @covariance_option
 @noise_option
+@contaminated_option
 @click.option(
     "--select",
     "chosen",
@@ -60,6 +62,7 @@ def report(
     components: int | None,
     covariance: str,
     noise: bool,
+    contaminated: bool,
     chosen: bool,
     sampled: bool,
     draws: int | None,
@@ -89,8 +92,6 @@ def report(
         raise click.UsageError(
             f"Give the number of components, as in -k 2, or choose it by --select:\n  {chosen_line}"
         )
-    if chosen and source["known"] is not None:
-        raise click.UsageError("--labels numbers the components of one fit. Give -k, not --select.")
     if truth == source["data"] == "-":
         raise click.UsageError("Standard input is read once: use - for DATA or --truth alone.")
     results = results.replacing_own_page()
@@ -103,7 +104,16 @@ def report(
         if chosen:
             grid = range(1, (components or _MOST_COMPONENTS) + 1)
             with stage("Choosing K and the structure"):
-                selection = _selected(rows, grid, noise, seed, watched)
+                selection = bayesgmm.select_mixture(
+                    rows.X,
+                    grid,
+                    labels=rows.known,
+                    noise_component=noise,
+                    contaminated=contaminated,
+                    sample_weight=rows.weights,
+                    rng=seed,
+                    progressbar=watched,
+                )
             em, interrupted = selection.best, selection.interrupted
         else:
             selection, interrupted = None, False
@@ -112,16 +122,10 @@ def report(
                     components or 1,
                     covariance_type=covariance,
                     noise_component=noise,
+                    contaminated=contaminated,
                     random_state=seed,
                 ).fit(rows.X, sample_weight=rows.weights, labels=rows.known)
         posterior = None
-        if sampled and (noise or rows.known is not None):
-            sampled = False
-            click.echo(
-                "Note: the posterior was not sampled: it has no noise, and takes no component of a "
-                "row as known.",
-                err=True,
-            )
         if sampled and not interrupted:
             with stage(f"Sampling the posterior: {chains} chains"):
                 posterior, interrupted = _sampled(rows.X, em, draws, chains, seed, watched)
@@ -143,19 +147,6 @@ def report(
     results.write(text, "The report was", page.html.encode)
     if interrupted:
         click.get_current_context().exit(130)
-
-
-def _selected(
-    rows: Rows, grid: range, noise: bool, seed: int, watched: bool
-) -> "bayesgmm.Selection":
-    return bayesgmm.select_mixture(
-        rows.X,
-        grid,
-        noise_component=noise,
-        sample_weight=rows.weights,
-        rng=seed,
-        progressbar=watched,
-    )
 
 
 def _sampled(

@@ -10,9 +10,12 @@ import bayesgmm
 from bayesgmm.cli.input_rows import read_rows
 from bayesgmm.cli.options import (
     components_option,
+    contaminated_option,
     count_option,
     covariance_option,
     data_options,
+    known_option,
+    noise_option,
     result_options,
     weights_option,
 )
@@ -22,6 +25,9 @@ from bayesgmm.cli.output import Results, heard_warnings, json_text
 @click.command()
 @data_options
 @weights_option
+@known_option
+@noise_option
+@contaminated_option
 @components_option
 @covariance_option
 @count_option(
@@ -35,6 +41,8 @@ from bayesgmm.cli.output import Results, heard_warnings, json_text
 def sample(
     components: int,
     covariance: str,
+    noise: bool,
+    contaminated: bool,
     draws: int | None,
     tune: int,
     chains: int,
@@ -67,6 +75,9 @@ def sample(
                 tune=tune,
                 chains=chains,
                 sample_weight=rows.weights,
+                labels=rows.known,
+                noise_component=noise,
+                contaminated=contaminated,
                 rng=seed,
                 progressbar=not results.quiet,
             )

@@ -8,15 +8,24 @@ import bayesgmm
 from bayesgmm.cli.input_rows import read_rows
 from bayesgmm.cli.options import (
     Grid,
+    contaminated_option,
     count_option,
     data_options,
     equal_weights_option,
     grid_options,
+    known_option,
     noise_option,
     result_options,
     weights_option,
 )
-from bayesgmm.cli.output import Results, document, heard_warnings, json_text, noise_fields
+from bayesgmm.cli.output import (
+    Results,
+    contamination_fields,
+    document,
+    heard_warnings,
+    json_text,
+    noise_fields,
+)
 
 if TYPE_CHECKING:
     from bayesgmm.selection.selection_result import Selection
@@ -25,7 +34,9 @@ if TYPE_CHECKING:
 @click.command()
 @data_options
 @weights_option
+@known_option
 @noise_option
+@contaminated_option
 @grid_options
 @click.option(
     "--criterion",
@@ -40,6 +51,7 @@ if TYPE_CHECKING:
 def select(
     grid: Grid,
     noise: bool,
+    contaminated: bool,
     criterion: str,
     equal_weights: bool,
     top: int,
@@ -70,7 +82,9 @@ def select(
                 criterion=criterion,
                 equal_weights=equal_weights,
                 sample_weight=rows.weights,
+                labels=rows.known,
                 noise_component=noise,
+                contaminated=contaminated,
                 rng=seed,
                 progressbar=not results.quiet,
             )
@@ -102,6 +116,7 @@ def _fields(found: "Selection", seed: int) -> dict[str, Any]:
             "means": best.mixture_.means.tolist(),
             "covariances": best.mixture_.covariances.tolist(),
             "noise": best.noise_ and noise_fields(best.noise_),
+            "contamination": best.contamination_ and contamination_fields(best.contamination_),
             "feature_names": best.mixture_.feature_names,
         },
     }

@@ -10,7 +10,6 @@ from bayesgmm.em.completed_rows import with_means
 from bayesgmm.errors import InputError
 from bayesgmm.labels.component_values import Values
 from bayesgmm.labels.memberships import Memberships
-from bayesgmm.likelihood.responsibilities_of_draws import DrawnRows
 from bayesgmm.posterior.draws import Draws
 
 # Points of the predictive density; pairs of neighbours are co-clustered.
@@ -59,11 +58,13 @@ def density_values(draws: Draws, rows: Data, *, known: bool = True) -> dict[str,
     dict from name to ndarray of shape (chain, draw)
         Of some rows at even ranks along the first principal axis.
     """
-    shape, stacked = draws.means.shape[:2], draws.stacked()
-    total = DrawnRows(rows, *stacked).contract(np.empty((len(rows.X), 0)))[1]
+    shape = draws.means.shape[:2]
+    total = draws.over(rows).contract(np.empty((len(rows.X), 0)))[1]
     found = {"log-likelihood" if known else "log density of simulated rows": total.reshape(shape)}
+    if draws.noise_weight is not None:
+        found["weight of noise"] = draws.noise_weight
     chosen = _spread_rows(with_means(rows.X, None))
-    densities, _ = DrawnRows(rows.take(chosen), *stacked).each()
+    densities, _ = draws.over(rows.take(chosen)).each()
     for i, row in enumerate(chosen):
         found[f"log density at {_noun(known)} {row}"] = densities[:, i].reshape(shape)
     return found
@@ -75,7 +76,7 @@ def togetherness(draws: Draws, rows: Data, *, known: bool = True) -> dict[str, A
     Parameters and rows are those of `density_values`.
     """
     chosen = _spread_rows(with_means(rows.X, None))
-    _, responsibilities = DrawnRows(rows.take(chosen), *draws.stacked()).each()
+    _, responsibilities = draws.over(rows.take(chosen)).each()
     together = (responsibilities[..., 1:] * responsibilities[..., :-1]).sum(axis=1)
     return {
         f"{_noun(known)}s {one} and {other} together": together[:, i].reshape(draws.means.shape[:2])

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 type Array = NDArray[numpy.float64]
 type Labels = NDArray[numpy.int64]
 type Booleans = NDArray[numpy.bool_]
+type Known = tuple[Labels, Labels, Array] | None
 
 def instruction_set() -> str: ...
 def best_instruction_set() -> str: ...
@@ -19,7 +20,7 @@ def e_step(
     shift: Array,
     scale: Array,
     errors: Array | None,
-    known: tuple[Labels, Labels, Array] | None,
+    known: Known,
     weights: Array,
     means: Array,
     covariances: Array,
@@ -31,7 +32,7 @@ def run_em(
     shift: Array,
     scale: Array,
     errors: Array | None,
-    known: tuple[Labels, Labels, Array] | None,
+    known: Known,
     letters: tuple[int, int, int],
     ridge: Array | None,
     prior: tuple[Array, Array, Array, int, int, int, Array, Array, Array] | None,
@@ -80,9 +81,8 @@ def drawn_tables(
     shift: Array,
     scale: Array,
     errors: Array | None,
-    weights: Array,
-    means: Array,
-    covariances: Array,
+    known: Known,
+    draws: tuple[Array, Array, Array, bool],
     hard: bool,
     threads: int,
     q: Array,
@@ -93,9 +93,8 @@ def drawn_average(
     shift: Array,
     scale: Array,
     errors: Array | None,
-    weights: Array,
-    means: Array,
-    covariances: Array,
+    known: Known,
+    draws: tuple[Array, Array, Array, bool],
     hard: bool,
     threads: int,
     permutations: Labels,
@@ -106,9 +105,8 @@ def drawn_densities(
     shift: Array,
     scale: Array,
     errors: Array | None,
-    weights: Array,
-    means: Array,
-    covariances: Array,
+    known: Known,
+    draws: tuple[Array, Array, Array, bool],
     densities_alone: bool,
     threads: int,
 ) -> tuple[int, Array, Array]: ...
@@ -120,7 +118,7 @@ def information_sums(
     shift: Array,
     scale: Array,
     errors: Array | None,
-    known: tuple[Labels, Labels, Array] | None,
+    known: Known,
     weights: Array,
     means: Array,
     covariances: Array,
@@ -143,10 +141,13 @@ def problem(
     shift: Array,
     scale: Array,
     errors: Array | None,
+    known: Known,
     prior: tuple[Array, Array, Array, int, int, int, Array, Array, Array],
     sharing: tuple[bool, bool, bool, bool, Array],
+    outliers: tuple[bool, bool, float, float, float, float],
     frame: Array,
     frame_inverse: Array,
+    free: tuple[Array, Array, Array],
     constant: float,
 ) -> Labels: ...
 def log_density(problem: Labels, u: Array) -> tuple[float, Array]: ...

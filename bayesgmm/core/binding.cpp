@@ -202,54 +202,56 @@ std::tuple<Numbers, Table> memberships_of(ConstMatrix x, ConstVector shift, cons
 using Draws = View<const double, 4>;
 using Allocations = View<const std::int64_t, 2>;
 
-// Rows beside draws of weights (T, K), means (T, K, D) and covariances (T, K, D, D).
+// Gaussians of draws: weights (T, G), means (T, G, D), covariances (T, G, D, D), and whether a
+// component is a pair of them.
+using DrawArguments = std::tuple<ConstMatrix, ConstMatrices, Draws, bool>;
+
 DrawnRows drawn_rows(ConstMatrix x, const Weights &row_weights, ConstVector shift,
-                     ConstVector scale, const Errors &errors, ConstMatrix weights,
-                     ConstMatrices means, Draws covariances, bool hard, Index threads) {
+                     ConstVector scale, const Errors &errors, const KnownArguments &known,
+                     const DrawArguments &draws, bool hard, Index threads) {
+    const auto &[weights, means, covariances, pairs] = draws;
     const auto [t, k, d] = means.shape;
     require(is_of(weights, t, k) && x.shape[1] == d && is_of(covariances, t, k, d, d),
             "draws must be weights (T, K), means (T, K, D) and covariances (T, K, D, D)");
-    return DrawnRows(rows_of(x, row_weights, shift, scale, errors), weights, means, covariances,
-                     hard, threads);
+    const Rows rows = rows_of(x, row_weights, shift, scale, errors, known);
+    require_classes(rows.known, k);
+    return DrawnRows(rows, weights, means, covariances, pairs, hard, threads);
 }
 
 std::tuple<Index, Tables, Numbers> drawn_tables(ConstMatrix x, const Weights &row_weights,
                                                 ConstVector shift, ConstVector scale,
-                                                const Errors &errors, ConstMatrix weights,
-                                                ConstMatrices means, Draws covariances, bool hard,
+                                                const Errors &errors, const KnownArguments &known,
+                                                const DrawArguments &draws, bool hard,
                                                 Index threads, ConstMatrix q) {
-    DrawnRows drawn = drawn_rows(x, row_weights, shift, scale, errors, weights, means, covariances,
-                                 hard, threads);
+    DrawnRows drawn = drawn_rows(x, row_weights, shift, scale, errors, known, draws, hard, threads);
     require(q.shape[0] == x.shape[0], "q must be (n, J)");
-    Tables tables(weights.shape[0], weights.shape[1], q.shape[1]);
-    Numbers log_likelihoods(weights.shape[0]);
+    Tables tables(drawn.n_draws(), drawn.k(), q.shape[1]);
+    Numbers log_likelihoods(drawn.n_draws());
     if (drawn.bad() == 0) drawn.contract(q, tables, log_likelihoods);
     return {drawn.bad(), std::move(tables), std::move(log_likelihoods)};
 }
 
 std::tuple<Index, Table> drawn_average(ConstMatrix x, const Weights &row_weights, ConstVector shift,
-                                       ConstVector scale, const Errors &errors, ConstMatrix weights,
-                                       ConstMatrices means, Draws covariances, bool hard,
-                                       Index threads, Allocations permutations) {
-    DrawnRows drawn = drawn_rows(x, row_weights, shift, scale, errors, weights, means, covariances,
-                                 hard, threads);
-    require(permutations.shape == weights.shape, "permutations must be (T, K)");
-    require_below(weights.shape[1], permutations.flat(), "not a permutation");
-    Table out(x.shape[0], weights.shape[1]);
+                                       ConstVector scale, const Errors &errors,
+                                       const KnownArguments &known, const DrawArguments &draws,
+                                       bool hard, Index threads, Allocations permutations) {
+    DrawnRows drawn = drawn_rows(x, row_weights, shift, scale, errors, known, draws, hard, threads);
+    require(is_of(permutations, drawn.n_draws(), drawn.k()), "permutations must be (T, K)");
+    require_below(drawn.k(), permutations.flat(), "not a permutation");
+    Table out(x.shape[0], drawn.k());
     if (drawn.bad() == 0) drawn.average(permutations, out);
     return {drawn.bad(), std::move(out)};
 }
 
 std::tuple<Index, Table, Tables> drawn_densities(ConstMatrix x, const Weights &row_weights,
                                                  ConstVector shift, ConstVector scale,
-                                                 const Errors &errors, ConstMatrix weights,
-                                                 ConstMatrices means, Draws covariances,
-                                                 bool densities_alone, Index threads) {
-    DrawnRows drawn = drawn_rows(x, row_weights, shift, scale, errors, weights, means, covariances,
-                                 false, threads);
-    const Index t = weights.shape[0];
-    Table densities(t, x.shape[0]);
-    Tables responsibilities(densities_alone ? 0 : t, weights.shape[1], x.shape[0]);
+                                                 const Errors &errors, const KnownArguments &known,
+                                                 const DrawArguments &draws, bool densities_alone,
+                                                 Index threads) {
+    DrawnRows drawn =
+        drawn_rows(x, row_weights, shift, scale, errors, known, draws, false, threads);
+    Table densities(drawn.n_draws(), x.shape[0]);
+    Tables responsibilities(densities_alone ? 0 : drawn.n_draws(), drawn.k(), x.shape[0]);
     if (drawn.bad() == 0) drawn.each(densities, responsibilities);
     return {drawn.bad(), std::move(densities), std::move(responsibilities)};
 }
@@ -413,12 +415,11 @@ NB_MODULE(BAYESGMM_MODULE, m) {
     unlocked("memberships", &memberships_of, "x"_a, "shift"_a, "errors"_a, "constants"_a, "means"_a,
              "factors"_a, "densities_alone"_a);
     unlocked("drawn_tables", &drawn_tables, "x"_a, "row_weights"_a, "shift"_a, "scale"_a,
-             "errors"_a, "weights"_a, "means"_a, "covariances"_a, "hard"_a, "threads"_a, "q"_a);
+             "errors"_a, "known"_a.none(), "draws"_a, "hard"_a, "threads"_a, "q"_a);
     unlocked("drawn_average", &drawn_average, "x"_a, "row_weights"_a, "shift"_a, "scale"_a,
-             "errors"_a, "weights"_a, "means"_a, "covariances"_a, "hard"_a, "threads"_a,
-             "permutations"_a);
+             "errors"_a, "known"_a.none(), "draws"_a, "hard"_a, "threads"_a, "permutations"_a);
     unlocked("drawn_densities", &drawn_densities, "x"_a, "row_weights"_a, "shift"_a, "scale"_a,
-             "errors"_a, "weights"_a, "means"_a, "covariances"_a, "densities_alone"_a, "threads"_a);
+             "errors"_a, "known"_a.none(), "draws"_a, "densities_alone"_a, "threads"_a);
     m.def("tally", &tally_rows, "allocations"_a, "q"_a, "n_components"_a);
     m.def("tally_permuted", &tally_labels, "allocations"_a, "labels"_a);
     unlocked("information_sums", &information_sums, "x"_a, "row_weights"_a, "shift"_a, "scale"_a,
@@ -427,8 +428,9 @@ NB_MODULE(BAYESGMM_MODULE, m) {
              "x"_a, "errors"_a, "row_weights"_a);
     m.def("log_densities", &log_densities, "kind"_a, "weights"_a, "means"_a, "matrices"_a, "x"_a,
           "errors"_a);
-    m.def("problem", &problem, "x"_a, "row_weights"_a, "shift"_a, "scale"_a, "errors"_a, "prior"_a,
-          "sharing"_a, "frame"_a, "frame_inverse"_a, "constant"_a);
+    m.def("problem", &problem, "x"_a, "row_weights"_a, "shift"_a, "scale"_a, "errors"_a,
+          "known"_a.none(), "prior"_a, "sharing"_a, "outliers"_a, "frame"_a, "frame_inverse"_a,
+          "free"_a, "constant"_a);
     m.def("log_density", &log_density, "problem"_a, "u"_a);
     m.def("addresses", &addresses);
     m.def("expand", &expanded, "problem"_a, "u"_a);

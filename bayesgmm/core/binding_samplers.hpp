@@ -52,17 +52,33 @@ Sharing sharing_of(const SharingArguments &arguments) {
     return {tied, {volume, shape, orientation}, reference};
 }
 
+// noise, pairs, noise_concentration, first, second, rate
+using OutlierArguments = std::tuple<bool, bool, double, double, double, double>;
+// held weights, origin, basis
+using FreeArguments = std::tuple<ConstVector, ConstVector, ConstMatrix>;
+
+Outliers outliers_of(const OutlierArguments &arguments) {
+    const auto [noise, pairs, concentration, first, second, rate] = arguments;
+    return {noise, pairs, concentration, first, second, rate};
+}
+
 // A posterior as the C functions take it. It points into the arrays, which must outlive it.
 LabelNumbers problem(ConstMatrix x, const Weights &row_weights, ConstVector shift,
-                     ConstVector scale, const Errors &errors, const PriorArguments &prior,
-                     const SharingArguments &sharing, const AnyInput &frame,
-                     const AnyInput &frame_inverse, double constant) {
+                     ConstVector scale, const Errors &errors, const KnownArguments &known,
+                     const PriorArguments &prior, const SharingArguments &sharing,
+                     const OutlierArguments &outliers, const AnyInput &frame,
+                     const AnyInput &frame_inverse, const FreeArguments &free, double constant) {
     static_assert(sizeof(Problem) % sizeof(std::int64_t) == 0);
-    const Problem made{rows_of(x, row_weights, shift, scale, errors),
+    const auto &[held_weights, origin, basis] = free;
+    const Problem made{rows_of(x, row_weights, shift, scale, errors, known),
                        prior_of(prior),
                        sharing_of(sharing),
+                       outliers_of(outliers),
                        flat(frame),
                        flat(frame_inverse),
+                       held_weights,
+                       origin,
+                       basis,
                        constant};
     require(made.consistent(), "sizes of rows, priors and frame do not agree");
     LabelNumbers bytes(sizeof(Problem) / sizeof(std::int64_t));
@@ -73,22 +89,22 @@ LabelNumbers problem(ConstMatrix x, const Weights &row_weights, ConstVector shif
 const Problem &problem_in(ConstLabels bytes, ConstVector u) {
     require(bytes.size() * sizeof(std::int64_t) == sizeof(Problem), "not a problem");
     const Problem &of = *reinterpret_cast<const Problem *>(bytes.data);
-    require(is_of(u, of.size()), "u must have as many coordinates as the problem");
+    require(is_of(u, of.n_free()), "u must have as many coordinates as the problem");
     return of;
 }
 
 std::tuple<double, Numbers> log_density(ConstLabels bytes, ConstVector u) {
     const Problem &of = problem_in(bytes, u);
     double value = 0.0;
-    Numbers gradient(of.size());
+    Numbers gradient(of.n_free());
     bayesgmm_log_posterior(u.size(), u.data, gradient.data(), &value, &of);
     return {value, std::move(gradient)};
 }
 
-// Weights, means and covariances at u, one after another.
+// The numbers of a mixture at u, as `bayesgmm_expand` gives them.
 Numbers expanded(ConstLabels bytes, ConstVector u) {
     const Problem &of = problem_in(bytes, u);
-    Numbers out(of.k() * (1 + of.d() + of.d() * of.d()));
+    Numbers out(expanded_size(of));
     bayesgmm_expand(u.size(), static_cast<std::uint64_t>(out.size()), u.data, out.data(), &of);
     return out;
 }

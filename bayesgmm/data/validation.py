@@ -50,6 +50,11 @@ class Data(NamedTuple):
         """The number of rows, or the sum of their weights."""
         return float(len(self.X) if self.weights is None else self.weights.sum())
 
+    @property
+    def n_known(self) -> int:
+        """The number of components that labels name; 0 without labels."""
+        return 0 if self.labels is None else int(self.labels.max()) + 1
+
     def take(self, chosen: Indices | Booleans) -> "Data":
         """Some of the rows."""
         errors = self.errors

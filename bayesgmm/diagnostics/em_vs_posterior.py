@@ -12,17 +12,29 @@ from bayesgmm.arguments import check_probability
 from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.data.validation import Data
-from bayesgmm.diagnostics.point_estimates import point_estimate
+from bayesgmm.diagnostics.point_estimates import outliers_of, point_estimate
 from bayesgmm.diagnostics.posterior_means import PosteriorSummary, summarised
 from bayesgmm.diagnostics.sampled_rows import other_rows
 from bayesgmm.errors import InputError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.labels.consistent_draws import consistent_draws
+from bayesgmm.likelihood.outliers import memberships
+from bayesgmm.mixture.contamination import Contamination
 from bayesgmm.mixture.matching import match_components
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.posterior.draws import Posterior, posterior_group, read_estimate, read_rows
+from bayesgmm.mixture.noise import Noise
+from bayesgmm.posterior.draws import (
+    Draws,
+    Posterior,
+    estimated_outliers,
+    held_values,
+    posterior_group,
+    read_estimate,
+    read_rows,
+)
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.results import Result
+from bayesgmm.uncertainty.outlier_information import named_values
 from bayesgmm.uncertainty.parameter_vectors import reported
 from bayesgmm.uncertainty.standard_errors import StandardErrors, curvature_errors, reported_errors
 
@@ -39,7 +51,8 @@ class Agreement(Result):
     Attributes
     ----------
     table : DataFrame
-        A row for each weight, mean, standard deviation and correlation, with EM's labels: em,
+        A row for each weight, mean, standard deviation and correlation, with EM's labels, and for
+        the weight of noise, or the outliers of components and the log of their inflation: em,
         standard_error, posterior_mean, posterior_sd, lower, upper, difference (posterior mean minus
         EM, in posterior standard deviations), contraction (1 minus the ratio of posterior to prior
         variance, for weights and means; NaN if the prior is not known). `attrs` give the
@@ -118,8 +131,12 @@ def compare_engines(
     EM and the posterior agree within one posterior standard deviation: ...
     """
     prob = check_probability("prob", prob)
-    mixture = _stored_estimate(posterior) if em is None else point_estimate("em", em)[0]
+    if em is None:
+        mixture, beside = _stored_estimate(posterior), estimated_outliers(posterior)
+    else:
+        mixture, beside = point_estimate("em", em, with_outliers=True)[0], outliers_of(em)
     draws = consistent_draws(posterior, variables)
+    _check_same_model(beside, draws)
     if (draws.n_components, draws.n_features) != mixture.means.shape:
         k, d = mixture.means.shape
         raise InputError(
@@ -129,21 +146,23 @@ def compare_engines(
     notes: list[str] = []
     rows = _rows(posterior, draws.n_features, X, notes)
     if em is None:
-        errors = _errors_of_stored(mixture, posterior_group(posterior).attrs, rows, notes)
+        errors = _errors_of_stored(mixture, beside, posterior, rows, notes)
     else:
-        errors = point_estimate("em", em, rows)[1]
+        errors = point_estimate("em", em, rows, with_outliers=True)[1]
     if errors is not None:
         notes.extend(errors.notes)
-    order = match_components(draws.mean(), mixture).order
+    order = np.arange(draws.n_components)
+    if draws.groups is None:
+        order = match_components(draws.mean(), mixture).order
     draws = draws.permuted(np.broadcast_to(order, draws.weights.shape))
-    table = _table(mixture, errors, summarised(draws, prob))
+    table = _table(mixture, beside, errors, summarised(draws, prob))
     table.attrs = {"prob": prob, "kind": "equal-tailed"}
     table["contraction"] = _contraction(posterior, table.posterior_sd.to_numpy(), notes)
     value = {"em": np.nan, "posterior_mean": np.nan}
     if rows is not None:
         value = {
-            "em": _log_likelihood(mixture, rows),
-            "posterior_mean": _log_likelihood(draws.mean(), rows),
+            "em": _log_likelihood(rows, mixture, *beside),
+            "posterior_mean": _log_likelihood(rows, draws.mean(), *draws.mean_outliers()),
         }
     return Agreement(table, value, _verdict(table), tuple(notes))
 
@@ -167,8 +186,23 @@ def _rows(posterior: Posterior, n_features: int, X: Any, notes: list[str]) -> Da
         return None
 
 
-def _log_likelihood(mixture: Mixture, rows: Data) -> float:
-    densities = mixture.log_density(rows)
+def _check_same_model(beside: tuple[Noise | None, Contamination | None], draws: Draws) -> None:
+    """Refuse a fit and a posterior of which one has noise, or outliers, alone."""
+    has = [each is not None for each in (*beside, draws.noise, draws.outliers)]
+    for word, of_fit, of_draws in zip(("noise", "outliers"), has[:2], has[2:], strict=True):
+        if of_fit != of_draws:
+            one, other = ("fit", "posterior") if of_fit else ("posterior", "fit")
+            raise InputError(
+                f"The {one} has {word}, but the {other} has none. Compare fits of one model."
+            )
+
+
+def _log_likelihood(
+    rows: Data, mixture: Mixture, noise: Noise | None, outliers: Contamination | None
+) -> float:
+    densities = mixture.log_density(rows._replace(labels=None))
+    if rows.labels is not None or noise is not None or outliers is not None:
+        densities = memberships(rows, mixture, noise, outliers)[0]
     if rows.weights is None:
         return float(densities.sum())
     present = rows.weights > 0.0
@@ -186,9 +220,14 @@ def _stored_estimate(posterior: Posterior) -> Mixture:
 
 
 def _errors_of_stored(
-    mixture: Mixture, attributes: Mapping[Any, Any], rows: Data | None, notes: list[str]
+    mixture: Mixture,
+    beside: tuple[Noise | None, Contamination | None],
+    posterior: Posterior,
+    rows: Data | None,
+    notes: list[str],
 ) -> StandardErrors | None:
     """Standard errors of that estimate under the structure and the priors stored with it."""
+    attributes, held = posterior_group(posterior).attrs, held_values(posterior)
     if "em_note" in attributes:
         notes.append(attributes["em_note"])
     if rows is None:
@@ -198,16 +237,27 @@ def _errors_of_stored(
     if "em_priors" in attributes:
         priors = ResolvedPriors.from_dict(json.loads(attributes["em_priors"]))
     try:
-        return curvature_errors(rows, rows.weights, mixture, structure, "information", priors)
+        return curvature_errors(
+            rows, rows.weights, mixture, structure, "information", priors, held, *beside
+        )
     except InputError as error:
         notes.append(f"No standard errors: {error}")
         return None
 
 
 def _table(
-    mixture: Mixture, errors: StandardErrors | None, posterior: PosteriorSummary
+    mixture: Mixture,
+    beside: tuple[Noise | None, Contamination | None],
+    errors: StandardErrors | None,
+    posterior: PosteriorSummary,
 ) -> pd.DataFrame:
     names, estimate = reported(mixture)
+    extras = _of_outliers(beside, errors)
+    names, estimate = [*names, *extras], np.append(estimate, [each for each, _ in extras.values()])
+    standard_errors = np.full(len(names), np.nan)
+    if errors is not None:
+        own = [error for _, error in extras.values()]
+        standard_errors = np.append(reported_errors(errors), own)
     mean, sd = posterior.mean, posterior.sd
     # The weight of a single component is 1 in every draw.
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -215,7 +265,7 @@ def _table(
     return pd.DataFrame(
         {
             "em": estimate,
-            "standard_error": np.nan if errors is None else reported_errors(errors),
+            "standard_error": standard_errors,
             "posterior_mean": mean,
             "posterior_sd": sd,
             "lower": posterior.lower,
@@ -224,6 +274,20 @@ def _table(
         },
         index=pd.Index(names, name="parameter"),
     )
+
+
+def _of_outliers(
+    beside: tuple[Noise | None, Contamination | None], errors: StandardErrors | None
+) -> dict[str, tuple[float, float]]:
+    """Estimates of noise and outliers and their standard errors; inflation by its logarithm."""
+    found = {}
+    for name, value in named_values(*beside).items():
+        error = np.nan if errors is None else errors.extras[name][1]
+        logs = name.startswith("inflation")
+        found[f"log {name}" if logs else name] = (
+            (float(np.log(value)), error / value) if logs else (value, error)
+        )
+    return found
 
 
 def _contraction(posterior: Posterior, sd: Array, notes: list[str]) -> Array:

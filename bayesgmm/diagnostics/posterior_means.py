@@ -19,8 +19,16 @@ class PosteriorSummary(NamedTuple):
 
 
 def summarised(draws: Draws, prob: float) -> PosteriorSummary:
-    """Summarise weights, means, standard deviations and correlations over all draws."""
+    """Summarise weights, means, standard deviations and correlations over all draws.
+
+    Then the weight of noise, or the proportions of outliers and the log of their inflation.
+    """
     values = quantities(*draws.stacked())
+    if draws.noise_weight is not None:
+        values = np.column_stack((values, draws.noise_weight.ravel()))
+    if draws.outliers is not None:
+        proportions, inflation = (each.reshape(-1, draws.n_components) for each in draws.outliers)
+        values = np.hstack((values, proportions, np.log(inflation)))
     lower, upper = np.quantile(values, (0.5 - 0.5 * prob, 0.5 + 0.5 * prob), axis=0)
     return PosteriorSummary(values.mean(axis=0), deviations(values), lower, upper)
 

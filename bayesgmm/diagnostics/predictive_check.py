@@ -7,6 +7,8 @@ import numpy as np
 from scipy.special import ndtr
 
 from bayesgmm.arrays import Array
+from bayesgmm.likelihood.outliers import sample_rows
+from bayesgmm.mixture.contamination import Contamination
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.mixture.noise import Noise
 
@@ -54,12 +56,13 @@ def check(
     mixture: Mixture,
     *,
     noise: Noise | None = None,
-    draws: Sequence[Mixture] | None = None,
+    draws: Sequence[tuple[Mixture, Noise | None, Contamination | None]] | None = None,
     seed: int = 0,
 ) -> Check:
     """Compare rows with replicates drawn from the mixture, or from draws of its posterior.
 
-    With `noise`, a share of the rows of each replicate is drawn from it.
+    With `noise`, a share of the rows of each replicate is drawn from it; draws of the posterior
+    come with their own noise and outliers.
 
     Each column is described by its Kolmogorov distance to the marginal distribution, its skewness,
     kurtosis and extremes. Each statistic is standardised by its mean and standard deviation over
@@ -80,11 +83,8 @@ def check(
     observed = _statistics(rows, mixture, noise, mean, unit)
     replicates = np.empty((_REPLICATES, *observed.shape))
     for r in range(_REPLICATES):
-        source = mixture if not draws else draws[r % len(draws)]
-        m = 0 if noise is None else int(generator.binomial(n, noise.weight))
-        drawn = source.sample(n - m, rng=generator)[0]
-        if noise is not None:
-            drawn = np.concatenate((drawn, noise.sample(m, generator)))
+        source = (mixture, noise, None) if not draws else draws[r % len(draws)]
+        drawn = sample_rows(n, *source, generator)[0]
         replicates[r] = _statistics(drawn, mixture, noise, mean, unit)
     everything = np.concatenate([replicates, observed[np.newaxis]])
     centre, spread = everything.mean(axis=0), everything.std(axis=0)

@@ -32,7 +32,7 @@ from bayesgmm.em.multistart import (
     with_held,
     with_outliers,
 )
-from bayesgmm.em.pairs import components, contamination
+from bayesgmm.em.pairs import check_alone, components, contamination, rows_of_pairs
 from bayesgmm.em.spurious import Degeneracy, Fault
 from bayesgmm.errors import FitError, InputError, InvalidParameterError
 from bayesgmm.initialisation.starts import (
@@ -77,7 +77,8 @@ class Settings:
     ----------
     structure : Structure
     previous : Parameters or None
-        The solution to begin from (warm start), in the user's units.
+        The solution to begin from (warm start), in the user's units. With noise, its weights are
+        shares of all rows; with outliers, it is pairs of Gaussians.
     accelerate : bool
     priors : Priors or None
         Prior distributions that penalise the likelihood.
@@ -236,7 +237,9 @@ def fit_mixture(data: Data, row_weights: Array | None, settings: Settings) -> Fi
         best, attempts = _run_portfolio(data, x, row_weights, units, objective, settings, noise)
     if best is None or best.run is None or best.collapsed:
         raise _all_collapsed(attempts, settings, x, names, units)
-    parameters, noise, outliers = _apart(units.to_user(best.run.parameters), noise, settings)
+    parameters, noise, outliers = apart(
+        units.to_user(best.run.parameters), noise, settings.contaminated
+    )
     if not np.isfinite(parameters.covariances).all():
         raise InputError("The covariances of the fit are beyond float64. Rescale the columns.")
     order = _order(parameters, settings, given_start or data.labels is not None, priors)
@@ -255,22 +258,18 @@ def fit_mixture(data: Data, row_weights: Array | None, settings: Settings) -> Fi
     )
 
 
-def _apart(
-    parameters: Parameters, noise: Noise | None, settings: Settings
+def apart(
+    parameters: Parameters, noise: Noise | None, contaminated: bool
 ) -> tuple[Parameters, Noise | None, Contamination | None]:
-    """The components, with weights of sum 1, the noise with its weight, and outliers."""
-    if settings.contaminated:
+    """The components of a run, with weights of sum 1; the noise with what was left; outliers."""
+    if contaminated:
         return components(parameters), None, contamination(parameters)
-    return *apart(parameters, noise), None
-
-
-def apart(parameters: Parameters, noise: Noise | None) -> tuple[Parameters, Noise | None]:
-    """The components, with weights of sum 1, and the noise with what was left of 1."""
     if noise is None:
-        return parameters, None
+        return parameters, None, None
     total = float(parameters.weights.sum())
     weights = parameters.weights / total
-    return parameters._replace(weights=weights), replace(noise, weight=max(1.0 - total, 0.0))
+    noise = replace(noise, weight=max(1.0 - total, 0.0))
+    return parameters._replace(weights=weights), noise, None
 
 
 def _objective(
@@ -287,13 +286,8 @@ def _objective(
     elif ridge:
         objective = Objective(settings.structure, ridge=(ridge,) * len(units.scale))
     if settings.contaminated:
-        others: dict[str, object] = {"priors": priors, "fixed or equal_weights": held}
-        others |= {"noise_component": True} if settings.noise else {}
-        for name, value in others.items():
-            if value is not None:
-                raise InvalidParameterError(
-                    f"contaminated=True cannot be combined with {name}. Leave one of them out."
-                )
+        others = {"priors": priors is not None, "fixed or equal_weights": held is not None}
+        check_alone({**others, "noise_component": settings.noise})
         return replace(objective, contaminated=True)
     if held is None:
         return objective
@@ -448,7 +442,8 @@ def _run_given(
     rule, ratio = _rule(settings), settings.eigenvalue_ratio
     for made in starts:
         start = with_held(made, objective) if numbered else adapted(made, sample, objective)
-        start = with_outliers(start, rows, objective)
+        if len(start.parameters.weights) == settings.n_components:
+            start = with_outliers(start, rows, objective)
         found = attempt(rows, objective, start, rule, settings.accelerate, ratio)
         attempts.append(found)
         _say(found, units, settings)
@@ -507,10 +502,7 @@ def _rows(
     """Rows in the units of the fit, with the threads of its beginning."""
     rows = Rows.of(data, weights, units.shift, units.scale, n_threads(), noise)
     rows = replace(rows, coarse=coarse_values(data.X))
-    if settings.contaminated and data.labels is not None:
-        # Both Gaussians of a pair are of its class.
-        rows = replace(rows, classes=np.tile(np.arange(settings.n_components), 2))
-    return rows
+    return rows_of_pairs(rows, settings.n_components) if settings.contaminated else rows
 
 
 def _chosen(n: int, weights: Array | None, size: int, rng: np.random.Generator) -> Indices:

@@ -1,11 +1,14 @@
 """Contaminated mixtures as EM runs on them: pairs of Gaussians k and k + K."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from bayesgmm.arrays import Array
 from bayesgmm.em.loop import Run
+from bayesgmm.errors import InvalidParameterError
+from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.contamination import Contamination
 
@@ -13,14 +16,38 @@ from bayesgmm.mixture.contamination import Contamination
 _PROPORTION, _INFLATION = 0.1, 10.0
 
 
+def check_alone(others: Mapping[str, bool]) -> None:
+    """Refuse arguments that contaminated=True cannot be combined with, if one is given."""
+    for name, given in others.items():
+        if given:
+            raise InvalidParameterError(
+                f"contaminated=True cannot be combined with {name}. Leave one of them out."
+            )
+
+
+def paired(parameters: Parameters, outliers: Contamination) -> Parameters:
+    """Components and their outliers as pairs."""
+    weights, means, covariances = parameters
+    proportions = outliers.proportions
+    broad = outliers.inflation.reshape(-1, *(1,) * (covariances.ndim - 1))
+    return Parameters(
+        np.concatenate(((1.0 - proportions) * weights, proportions * weights)),
+        np.concatenate((means, means)),
+        np.concatenate((covariances, broad * covariances)),
+    )
+
+
 def first_pairs(parameters: Parameters) -> Parameters:
     """Pairs for a start without outliers."""
-    weights, means, covariances = parameters
-    return Parameters(
-        np.concatenate(((1.0 - _PROPORTION) * weights, _PROPORTION * weights)),
-        np.concatenate((means, means)),
-        np.concatenate((covariances, _INFLATION * covariances)),
-    )
+    k = len(parameters.weights)
+    return paired(parameters, Contamination(np.full(k, _PROPORTION), np.full(k, _INFLATION)))
+
+
+def rows_of_pairs(rows: Rows, n_components: int) -> Rows:
+    """Rows for a run on pairs: both Gaussians of a pair are of the class of its component."""
+    if rows.labels is None:
+        return rows
+    return replace(rows, classes=np.tile(np.arange(n_components), 2))
 
 
 def components(pairs: Parameters) -> Parameters:
@@ -39,20 +66,28 @@ def contamination(pairs: Parameters) -> Contamination:
 
 
 def as_components(run: Run) -> Run:
-    """A run on pairs as a run on components: their parameters, and statistics of both of a pair."""
-    k, sums = len(run.parameters.weights) // 2, run.statistics
+    """A run on pairs as a run on components.
 
-    def added(each: Array) -> Array:
-        return np.asarray(each[:k] + each[k:])
+    Their parameters, and statistics of both of a pair; in second moments, as in the M-step of the
+    covariance of the first, outliers count by 1 / inflation.
+    """
+    k, sums = len(run.parameters.weights) // 2, run.statistics
+    inflation = contamination(run.parameters).inflation
+
+    def added(each: Array, unit: Array) -> Array:
+        return np.asarray(each[:k] + each[k:] / unit.reshape(-1, *(1,) * (each.ndim - 1)))
 
     statistics = replace(
         sums,
         centres=sums.centres[:k],
-        counts=added(sums.counts),
-        firsts=added(sums.firsts),
-        seconds=added(sums.seconds),
+        counts=added(sums.counts, np.ones(k)),
+        firsts=added(sums.firsts, inflation),
+        seconds=added(sums.seconds, inflation),
     )
-    collapsed = None if run.collapsed is None else run.collapsed % k
     return replace(
-        run, parameters=components(run.parameters), statistics=statistics, collapsed=collapsed
+        run,
+        parameters=components(run.parameters),
+        statistics=statistics,
+        rows=replace(run.rows, classes=None),
+        collapsed=None if run.collapsed is None else run.collapsed % k,
     )

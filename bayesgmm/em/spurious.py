@@ -235,7 +235,8 @@ def _seen_sharply(run: Run) -> Array:
     """
     rows, (weights, means, covariances) = run.rows, run.parameters
     variances = covariances if covariances.ndim == 2 else np.einsum("kii->ki", covariances)
-    total = weights @ (variances + np.square(means - weights @ means))
+    shares = _shares(weights)
+    total = shares @ (variances + np.square(means - shares @ means))
     sharp = (~np.isnan(rows.x)).astype(float)
     if rows.errors is not None:
         d = rows.x.shape[1]
@@ -263,5 +264,11 @@ def _shared(run: Run) -> bool:
 
 
 def relative_variances(run: Run) -> Array:
-    """Variances (K, D) of the components along their axes, where all rows together have 1."""
-    return native.relative_variances(*run.parameters)
+    """Variances (K, D) of the components along their axes, where they all together have 1."""
+    weights, means, covariances = run.parameters
+    return native.relative_variances(_shares(weights), means, covariances)
+
+
+def _shares(weights: Array) -> Array:
+    """Weights of sum 1: noise, if there is any, takes a part of those of a run."""
+    return weights / weights.sum()

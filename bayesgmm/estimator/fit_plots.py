@@ -29,6 +29,7 @@ def plot_fit(fit: "GaussianMixture", kind: Picture, rows: Data, **options: Any) 
         counts,
         fit.covariance_type,
         noise_component=fit.noise_ is not None,
+        contaminated=fit.contamination_ is not None,
         equal_weights=fit.equal_weights,
         rng=0,
         progressbar=False,

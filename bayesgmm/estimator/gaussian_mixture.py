@@ -31,6 +31,7 @@ from bayesgmm.covariance.structures import (
 from bayesgmm.data.coarse_columns import unsuitable_columns
 from bayesgmm.data.validation import Data, check_data, check_labels, check_sample_weight
 from bayesgmm.em.fit import Fit, Settings, fit_mixture
+from bayesgmm.em.pairs import paired
 from bayesgmm.errors import (
     BayesGMMWarning,
     ConvergenceWarning,
@@ -55,7 +56,7 @@ from bayesgmm.estimator.saved_fit import (
     save_estimator,
 )
 from bayesgmm.estimator.words import ErrorMethod, Missing, Order, Picture, Start, Words
-from bayesgmm.likelihood.outliers import memberships, outlier_probabilities
+from bayesgmm.likelihood.outliers import memberships, outlier_probabilities, sample_rows
 from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.fitted_mixture import fitted_mixture
@@ -395,7 +396,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         held = held_parameters(self.fixed, self.equal_weights, k, d, structure)
         settings = self._settings(previous, held)
         if previous is not None and self.__sklearn_is_fitted__():
-            self._check_previous(previous, settings, d)
+            self._check_previous(settings, d)
         found = fit_mixture(data, weights, settings)
         keep_columns(self, X, data)
         self._held: HeldParameters | None = held
@@ -423,17 +424,19 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         return unsuitable_columns(rows, data.feature_names)
 
     def _solution(self) -> Parameters:
-        """The fitted parameters, their weights being shares of all rows, noise included."""
+        """The fitted parameters as EM runs on them: weights are shares of all rows, or pairs."""
+        if self.contamination_ is not None and self.contaminated:
+            return paired(self._parameters, self.contamination_)
         if self.noise_ is None or not self.noise_component:
             return self._parameters
         weights = (1.0 - self.noise_.weight) * self._parameters.weights
         return self._parameters._replace(weights=weights)
 
-    def _check_previous(self, previous: Parameters, settings: Settings, d: int) -> None:
+    def _check_previous(self, settings: Settings, d: int) -> None:
         """Refuse to begin from the solution of another problem."""
-        k, code = settings.n_components, settings.structure.code
-        if previous.means.shape != (k, d) or self._structure.code != code:
-            held = f"{len(previous.means)} components of {previous.means.shape[1]} columns, "
+        k, code, shape = settings.n_components, settings.structure.code, self.means_.shape
+        if shape != (k, d) or self._structure.code != code:
+            held = f"{shape[0]} components of {shape[1]} columns, "
             raise InvalidParameterError(
                 f"warm_start=True begins from the previous solution, but that has {held}"
                 f"{self._structure.name!r}, and {k} components of {d} columns, "
@@ -477,8 +480,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         sample_weight: ArrayLike | None = None,
         *,
         error_covariances: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
     ) -> Integers:
-        """Fit, and the component of each row.
+        """Fit, and the component of each row; arguments as in `fit`.
 
         Examples
         --------
@@ -487,7 +491,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         >>> groups[:6]
         array([1, 0, 1, 0, 1, 0])
         """
-        self.fit(X, y, sample_weight, error_covariances=error_covariances)
+        self.fit(X, y, sample_weight, error_covariances=error_covariances, labels=labels)
         return self.predict(X, error_covariances)
 
     @classmethod
@@ -795,17 +799,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 f"Invalid value for 'n_samples': {n_samples}. The sampling requires at least one "
                 "sample."
             )
-        rng, outlying = np.random.default_rng(self.random_state), self.noise_
-        m = 0 if outlying is None else int(rng.binomial(n_samples, outlying.weight))
-        broad = self.contamination_
-        drawn_from = self.mixture_ if broad is None else broad.pairs(self.mixture_)
-        x, labels = drawn_from.sample(n_samples - m, rng=rng)
-        labels %= self.mixture_.n_components
+        rng = np.random.default_rng(self.random_state)
+        parts = self.mixture_, self.noise_, self.contamination_
+        x, labels = sample_rows(int(n_samples), *parts, rng)
         order = np.argsort(labels, kind="stable")
-        x, labels = x[order], labels[order]
-        if outlying is None:
-            return x, labels
-        return np.concatenate((outlying.sample(m, rng), x)), np.append(np.repeat(-1, m), labels)
+        return x[order], labels[order]
 
     def bic(
         self,

@@ -34,13 +34,15 @@ class Assignment(NamedTuple):
     settled: bool = True
 
 
-def assign(costs: Array) -> Assignment:
+def assign(costs: Array, groups: Indices | None = None) -> Assignment:
     """Find the permutation of least cost for each draw, and the excess cost of the second best.
 
     Parameters
     ----------
     costs : ndarray of shape (T, K, K)
         ``costs[t, j, k]`` is the cost of giving label j to component k of draw t.
+    groups : ndarray of shape (K,), optional
+        Label j is given only to components of the group of component j.
 
     Raises
     ------
@@ -58,7 +60,13 @@ def assign(costs: Array) -> Assignment:
             f"The labels of {bad.sum()} of {len(costs)} draws have costs that are not finite "
             f"(first: draw {int(np.argmax(bad))})."
         )
+    beyond = np.inf
+    if groups is not None:
+        k = costs.shape[1]
+        beyond = 1.0 + 2.0 * k * float(np.ptp(costs, axis=(1, 2)).max(initial=0.0))
+        costs = costs + beyond * (groups[:, np.newaxis] != groups)
     best = Assignment(*native.assign_all(np.ascontiguousarray(costs, dtype=np.float64)))
+    best.ambiguity[best.ambiguity >= 0.5 * beyond] = np.inf
     # Integer costs tie. A draw keeps its own labels if they are among the best.
     own = np.trace(costs, axis1=1, axis2=2) <= best.costs
     best.permutations[own] = np.arange(costs.shape[1])

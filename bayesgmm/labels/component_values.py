@@ -37,6 +37,9 @@ def component_values(draws: Draws, *, correlations: bool = True) -> Values:
         for j in range(i):
             correlation = draws.covariances[..., i, j] / sd[..., i] / sd[..., j]
             values[f"correlation of {names[j]} and {names[i]}"] = correlation
+    if draws.outliers is not None:
+        proportions, inflation = draws.outliers
+        values |= {"proportion of outliers": proportions, "log inflation": np.log(inflation)}
     return values
 
 

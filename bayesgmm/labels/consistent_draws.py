@@ -8,7 +8,6 @@ import xarray as xr
 
 from bayesgmm.errors import InputError
 from bayesgmm.labels.assignment import assign
-from bayesgmm.likelihood.responsibilities_of_draws import DrawnRows
 from bayesgmm.mixture.matching import matching_costs
 from bayesgmm.posterior.draws import Draws, Posterior, posterior_group, read_draws, read_rows
 
@@ -75,7 +74,7 @@ def responsibilities(
            [1., 0.]])
     """
     draws = consistent_draws(posterior, variables)
-    drawn = DrawnRows(read_rows(posterior, draws.n_features, X), *draws.stacked())
+    drawn = draws.over(read_rows(posterior, draws.n_features, X))
     own_labels = np.tile(np.arange(drawn.n_components), (drawn.n_draws, 1))
     coords = {"row": np.arange(drawn.n_rows), "component": np.arange(drawn.n_components)}
     return xr.DataArray(drawn.average(own_labels), coords, list(coords), name="responsibilities")
@@ -90,7 +89,7 @@ def _switched_share(draws: Draws) -> float:
     _, means, covariances = draws.stacked()
     pivot = draws.n_draws - 1
     costs = matching_costs(means[pivot], covariances[pivot], means, covariances)
-    best = assign(costs)
+    best = assign(costs, draws.groups)
     labels, counts = np.unique(best.permutations, axis=0, return_counts=True)
     modal = labels[counts.argmax()]
     own = np.take_along_axis(costs, np.broadcast_to(modal, best.permutations.shape)[..., None], 2)

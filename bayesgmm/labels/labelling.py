@@ -143,6 +143,8 @@ class Labelling:
         own = np.diagonal(moved, axis1=1, axis2=2)
         cost = own[:, :, np.newaxis] + own[:, np.newaxis, :] - moved - np.swapaxes(moved, 1, 2)
         cheap = cost < _AMBIGUOUS * self.memberships.total / k
+        if self.draws is not None and self.draws.groups is not None:
+            cheap &= self.draws.groups[:, np.newaxis] == self.draws.groups
         share: Array = (cheap & ~np.eye(k, dtype=bool)).mean(axis=0)
         return share
 
@@ -273,7 +275,7 @@ def _label_gaussian_mixture(posterior: Posterior, request: Request) -> Labelling
     problem = GaussianProblem(draws, stand_in or rows, known, pivot)  # type: ignore[arg-type]
     if request.method == "ordered":
         values = draws.parameter(request.by, request.feature)
-        best = methods.ordered(values.reshape(-1, draws.n_components))
+        best = methods.ordered(values.reshape(-1, draws.n_components), draws.groups)
         common = np.arange(draws.n_components)
     else:
         best = GAUSSIAN[request.method](problem)
@@ -378,6 +380,9 @@ def _reference(
 def _common_order(problem: GaussianProblem, method: str, permutations: Indices) -> Indices:
     """The permutation of all draws' labels that gives the reference's, or the means' order."""
     draws = problem.draws
+    if draws.groups is not None:
+        # Labels, or held values, number the components.
+        return np.arange(draws.n_components)
     moved = draws.permuted(permutations.reshape(draws.weights.shape))
     if problem.reference is None:
         means = moved.means.mean(axis=(0, 1))

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from bayesgmm.arrays import Array, Indices
 from bayesgmm.data.validation import Data
 from bayesgmm.errors import InputError
-from bayesgmm.likelihood.responsibilities_of_draws import DrawnRows, tally, tally_permuted
+from bayesgmm.likelihood.responsibilities_of_draws import tally, tally_permuted
 from bayesgmm.posterior.draws import Draws
 
 _SUM_TOLERANCE = 1e-6
@@ -146,7 +146,7 @@ class Responsibilities:
     """
 
     def __init__(self, draws: Draws, rows: Data, *, hard: bool = False) -> None:
-        self._rows = DrawnRows(rows, *draws.stacked(), hard=hard)
+        self._rows = draws.over(rows, hard=hard)
         self.shape = (self._rows.n_draws, self._rows.n_rows, self._rows.n_components)
         self.total = rows.total
 

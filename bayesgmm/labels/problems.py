@@ -40,6 +40,11 @@ class GaussianProblem:
     given: Allocations | Probabilities | None = None
     reference: Mixture | None = None
 
+    @property
+    def groups(self) -> Indices | None:
+        """Groups (K,) of components that can exchange their labels; None: all can."""
+        return self.draws.groups
+
     @cached_property
     def responsibilities(self) -> Responsibilities:
         """Memberships under the parameters of each draw."""
@@ -81,6 +86,7 @@ class Problem:
     """
 
     given: Allocations | Probabilities
+    groups = None
 
     @property
     def responsibilities(self) -> Memberships:
@@ -109,15 +115,19 @@ type AnyProblem = GaussianProblem | Problem
 
 def _start(problem: AnyProblem) -> Indices:
     """Initial labels of iterative methods: the pivot's, whatever the labels of the draws."""
-    return methods.ecr(problem.memberships, problem.pivot_labels).permutations
+    return _ecr(problem).permutations
+
+
+def _ecr(problem: AnyProblem) -> Assignment:
+    return methods.ecr(problem.memberships, problem.pivot_labels, problem.groups)
 
 
 def _iterative_1(p: AnyProblem) -> Assignment:
-    return methods.ecr_iterative(p.memberships, p.hard, _start(p))
+    return methods.ecr_iterative(p.memberships, p.hard, _start(p), p.groups)
 
 
 def _iterative_2(p: AnyProblem) -> Assignment:
-    return methods.ecr_iterative(p.memberships, p.responsibilities, _start(p))
+    return methods.ecr_iterative(p.memberships, p.responsibilities, _start(p), p.groups)
 
 
 def _pra(p: GaussianProblem) -> Assignment:
@@ -125,27 +135,27 @@ def _pra(p: GaussianProblem) -> Assignment:
     parameters = _parameters(*p.draws.stacked())
     pivot = p.pivot
     _, means, covariances = p.draws.stacked()
-    nearest = assign(
-        np.swapaxes(matching_costs(means, covariances, pivot.means, pivot.covariances), 1, 2)
-    )
+    costs = matching_costs(means, covariances, pivot.means, pivot.covariances)
+    nearest = assign(np.swapaxes(costs, 1, 2), p.groups)
     units = _units(np.take_along_axis(parameters, nearest.permutations[..., np.newaxis], axis=1))
-    return methods.pra(parameters / units, _parameters_of(pivot) / units)
+    return methods.pra(parameters / units, _parameters_of(pivot) / units, p.groups)
 
 
 def _pra_raw(p: GaussianProblem) -> Assignment:
-    return methods.pra(_parameters(*p.draws.stacked()), _parameters_of(p.pivot))
+    return methods.pra(_parameters(*p.draws.stacked()), _parameters_of(p.pivot), p.groups)
 
 
 def _data_based(p: GaussianProblem) -> Assignment:
-    return methods.data_based(p.memberships, with_means(p.rows.X, None), _start(p))
+    rows = with_means(p.rows.X, None)
+    return methods.data_based(p.memberships, rows, _start(p), p.groups)
 
 
 # Methods for draws of any mixture, from memberships alone.
 GENERAL: dict[str, Callable[[AnyProblem], Assignment]] = {
-    "ecr": lambda p: methods.ecr(p.memberships, p.pivot_labels),
+    "ecr": _ecr,
     "ecr-iterative-1": _iterative_1,
     "ecr-iterative-2": _iterative_2,
-    "stephens": lambda p: methods.stephens(p.responsibilities, _start(p)),
+    "stephens": lambda p: methods.stephens(p.responsibilities, _start(p), p.groups),
 }
 GAUSSIAN: dict[str, Callable[[GaussianProblem], Assignment]] = {
     **GENERAL,

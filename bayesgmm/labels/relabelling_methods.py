@@ -3,7 +3,8 @@
 The arguments are arrays or `Memberships`; the result has a permutation for each of T draws.
 Iterative methods alternate between a description of the labels, computed from all draws with their
 current labels, and the assignment of least cost of each draw to it. Their result is unique up to a
-permutation common to all draws.
+permutation common to all draws. Where `groups` (K,) are given, component k of a draw gets a label
+of its own group.
 """
 
 from collections.abc import Callable
@@ -22,7 +23,9 @@ _MAX_ROUNDS = 100
 _LEAST_PROBABILITY = 1e-6
 
 
-def ecr(memberships: Memberships, pivot: NDArray[np.integer]) -> Assignment:
+def ecr(
+    memberships: Memberships, pivot: NDArray[np.integer], groups: Indices | None = None
+) -> Assignment:
     """Equivalence classes representatives: the labels under which most rows agree with a pivot.
 
     The cost is the number of rows that disagree with the pivot, n - sum_j S_t,perm(j),j with
@@ -42,12 +45,15 @@ def ecr(memberships: Memberships, pivot: NDArray[np.integer]) -> Assignment:
     """
     _, n, k = memberships.shape
     tables = memberships.tables(_indicators(pivot, k))
-    best = assign(-np.swapaxes(tables, 1, 2))
+    best = assign(-np.swapaxes(tables, 1, 2), groups)
     return best._replace(costs=n + best.costs)
 
 
 def ecr_iterative(
-    memberships: Memberships, averaged: Memberships, start: Indices | None = None
+    memberships: Memberships,
+    averaged: Memberships,
+    start: Indices | None = None,
+    groups: Indices | None = None,
 ) -> Assignment:
     """ECR with a pivot of each row's most probable label over the draws with current labels.
 
@@ -63,12 +69,14 @@ def ecr_iterative(
 
     def round_(permutations: Indices) -> Assignment:
         pivot = averaged.average(permutations).argmax(axis=1)
-        return ecr(memberships, pivot)
+        return ecr(memberships, pivot, groups)
 
     return _iterate(round_, memberships.shape, start)
 
 
-def stephens(memberships: Memberships, start: Indices | None = None) -> Assignment:
+def stephens(
+    memberships: Memberships, start: Indices | None = None, groups: Indices | None = None
+) -> Assignment:
     """Labels that bring classification probabilities nearest to their mean, by KL divergence.
 
     With q the mean of the permuted probabilities, sum_i sum_j p_i,perm(j) log(p_i,perm(j) / q_ij)
@@ -83,12 +91,17 @@ def stephens(memberships: Memberships, start: Indices | None = None) -> Assignme
     def round_(permutations: Indices) -> Assignment:
         q = np.maximum(memberships.average(permutations), _LEAST_PROBABILITY)
         tables = memberships.tables(np.log(q))
-        return assign(-np.swapaxes(tables, 1, 2))
+        return assign(-np.swapaxes(tables, 1, 2), groups)
 
     return _iterate(round_, memberships.shape, start)
 
 
-def data_based(memberships: Memberships, rows: Array, start: Indices | None = None) -> Assignment:
+def data_based(
+    memberships: Memberships,
+    rows: Array,
+    start: Indices | None = None,
+    groups: Indices | None = None,
+) -> Assignment:
     """Labels that bring rows nearest to the mean of their label, in its standard deviations.
 
     The cost is sum_i p_i,perm(j) sum_g ((x_ig - m_jg) / s_jg)^2 with the mean m_j and the
@@ -122,12 +135,12 @@ def data_based(memberships: Memberships, rows: Array, start: Indices | None = No
             - 2.0 * np.einsum("tkg,jg->tjk", firsts, m / v)
             + np.einsum("tk,j->tjk", counts, (np.square(m) / v).sum(axis=1))
         )
-        return assign(costs)
+        return assign(costs, groups)
 
     return _iterate(round_, memberships.shape, start)
 
 
-def pra(parameters: Array, pivot: Array) -> Assignment:
+def pra(parameters: Array, pivot: Array, groups: Indices | None = None) -> Assignment:
     """Pivotal reordering: labels that bring the parameters nearest to a pivot's.
 
     The cost is sum_j |pivot_j - parameters_perm(j)|^2, least where the scalar product of the two is
@@ -144,10 +157,10 @@ def pra(parameters: Array, pivot: Array) -> Assignment:
     Marin, Mengersen & Robert (2005), Handbook of Statistics 25, 459-507, section 3.4.
     """
     apart = parameters[:, np.newaxis] - pivot[:, np.newaxis]
-    return assign(np.square(apart).sum(axis=-1))
+    return assign(np.square(apart).sum(axis=-1), groups)
 
 
-def ordered(values: Array) -> Assignment:
+def ordered(values: Array, groups: Indices | None = None) -> Assignment:
     """Labels in ascending order of one parameter.
 
     Parameters
@@ -161,7 +174,7 @@ def ordered(values: Array) -> Assignment:
         two neighbours, in the parameter's units.
     """
     k = values.shape[1]
-    return assign(-np.arange(k)[:, np.newaxis] * values[:, np.newaxis, :])
+    return assign(-np.arange(k)[:, np.newaxis] * values[:, np.newaxis, :], groups)
 
 
 def _indicators(pivot: NDArray[np.integer], n_components: int) -> Array:

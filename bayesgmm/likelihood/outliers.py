@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bayesgmm.arrays import Array
+from bayesgmm.arrays import Array, Integers
 from bayesgmm.data.validation import Data
 from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.mixture.contamination import Contamination
@@ -34,6 +34,23 @@ def outlier_probabilities(
     if noise is None:
         return np.zeros(len(data.X))
     return noise.probability(data.X, membership(data, mixture, densities_alone=True)[0])
+
+
+def sample_rows(
+    n: int,
+    mixture: Mixture,
+    noise: Noise | None,
+    outliers: Contamination | None,
+    rng: np.random.Generator,
+) -> tuple[Array, Integers]:
+    """Draw n rows and their components, (n, D) and (n,): first those of noise, -1."""
+    m = 0 if noise is None else int(rng.binomial(n, noise.weight))
+    drawn_from = mixture if outliers is None else outliers.pairs(mixture)
+    x, components = drawn_from.sample(n - m, rng=rng)
+    components %= mixture.n_components
+    if noise is None:
+        return x, components
+    return np.concatenate((noise.sample(m, rng), x)), np.append(np.repeat(-1, m), components)
 
 
 def _in_pairs(data: Data, mixture: Mixture, outliers: Contamination) -> tuple[Array, Array]:

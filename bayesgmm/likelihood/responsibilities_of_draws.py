@@ -22,6 +22,7 @@ from bayesgmm.data.validation import Data
 from bayesgmm.errors import InputError
 from bayesgmm.likelihood.em_steps import n_threads
 from bayesgmm.mixture.gaussian_densities import LOG_2
+from bayesgmm.mixture.noise import Noise
 
 
 def tally(allocations: Integers, q: Array, n_components: int) -> Array:
@@ -53,7 +54,13 @@ class DrawnRows:
     Parameters
     ----------
     rows : Data
+        A row of known label comes from its component.
     weights, means, covariances : ndarrays of shape (T, K), (T, K, D), (T, K, D, D)
+        With `noise`, its weight is what the weights leave of 1. With `pairs`, of 2 K Gaussians, of
+        which k and k + K are one component.
+    pairs : bool
+    noise : Noise, optional
+        The box of noise.
     hard : bool
         Replace each row's responsibilities by 1 for the largest and 0 for the others.
     threads : int, optional
@@ -72,6 +79,8 @@ class DrawnRows:
         means: Array,
         covariances: Array,
         *,
+        pairs: bool = False,
+        noise: Noise | None = None,
         hard: bool = False,
         threads: int | None = None,
     ) -> None:
@@ -96,19 +105,33 @@ class DrawnRows:
                 "float64: give the rows that were fitted, in the same units."
             )
         # A weight of 0 has a log of minus infinity, which the kernel's exp takes.
+        k = weights.shape[1] // 2 if pairs else weights.shape[1]
         self._arguments = (
             np.ascontiguousarray(x),
             rows.weights,
             shift,
             scale,
             rows.errors,
-            np.ascontiguousarray(weights),
-            moved,
-            scaled,
+            self._known(rows, noise, k, pairs),
+            (np.ascontiguousarray(weights), moved, scaled, pairs),
         )
         self._hard = hard
         self._threads = n_threads() if threads is None else threads
-        self.n_rows, self.n_draws, self.n_components = len(x), *weights.shape
+        self.n_rows, self.n_draws, self.n_components = len(x), len(weights), k
+
+    def _known(
+        self, rows: Data, noise: Noise | None, k: int, pairs: bool
+    ) -> tuple[Integers, Integers, Array] | None:
+        """Labels, the classes of Gaussians, and log densities of noise in the rows' units."""
+        if rows.labels is None and noise is None:
+            return None
+        none = np.empty(0, dtype=np.int64)
+        labels = none if rows.labels is None else rows.labels
+        classes = np.tile(np.arange(k), 2) if pairs and rows.labels is not None else none
+        background = np.empty(0)
+        if noise is not None:
+            background = noise.log_density(rows.X) - self._log_scales
+        return labels, classes, background
 
     def contract(self, q: Array) -> tuple[Array, Array]:
         """Sums over rows of responsibilities times q, and the log-likelihood of each draw.

@@ -34,7 +34,9 @@ class Units:
 
     def to_fit(self, x: Array) -> Array:
         """Rows in the fit's units (a copy)."""
-        return np.ascontiguousarray((x - self.shift) * self.scale)
+        rows = np.ascontiguousarray(x - self.shift)
+        rows *= self.scale
+        return rows
 
     def values(self, coarse: Sequence[Array | None]) -> tuple[Array | None, ...]:
         """Distinct values of columns, where they are few, in the fit's units."""

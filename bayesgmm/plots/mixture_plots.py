@@ -1,6 +1,6 @@
 """Plots of a mixture over its rows: densities, ellipses, uncertainty of classification."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from bayesgmm.arguments import check_axes, check_choice, check_names, check_probability
-from bayesgmm.arrays import Array
+from bayesgmm.arrays import Array, Booleans
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.feature_choice import feature_indices, separating_features
 from bayesgmm.mixture.mixture import Mixture
@@ -69,7 +69,9 @@ def plot_mixture(
 
     Rows that are most probably noise are grey crosses, behind the others; with one feature they lie
     on the axis, and a dotted line is the density of noise. Lines and shades count noise as one more
-    component, and contours leave it out.
+    component, and contours leave it out. Rows that are most probably outliers of their component
+    are crosses in its colour; contours and lines count them for it, and ellipses are of its other
+    rows.
 
     Parameters
     ----------
@@ -187,17 +189,25 @@ def _draw_rows(ax: "Axes", picture: Picture) -> None:
     spread = 0.0 if picture.kind == "classification" else _LARGEST - _SMALLEST
     sizes = _SMALLEST + spread * picture.uncertainty
     alpha = float(np.clip(40.0 / np.sqrt(max(len(sizes), 1)), 0.25, 0.8))
-    noise = picture.labels < 0
-    if noise.any():
-        x, y = picture.rows[noise].T
-        ax.scatter(x, y, s=sizes[noise], color=FAINT, marker=NOISE, linewidths=0.9, zorder=1.5)
+    for k, mine in _outlying(picture):
+        x, y = picture.rows[mine].T
+        ax.scatter(
+            x, y, s=sizes[mine], color=FAINT if k < 0 else colour(k), marker=NOISE,
+            linewidths=0.9, zorder=1.5,
+        )  # fmt: skip
     for k in range(picture.mixture.n_components):
-        mine = picture.labels == k
+        mine = (picture.labels == k) & ~picture.outlying
         x, y = picture.rows[mine].T
         ax.scatter(
             x, y, s=sizes[mine], color=colour(k), marker=marker(k), alpha=alpha, linewidths=0,
             zorder=2,
         )  # fmt: skip
+
+
+def _outlying(picture: Picture) -> Iterator[tuple[int, Booleans]]:
+    """The rows that are noise (-1), or outliers of each component, where there are any."""
+    for k in np.unique(picture.labels[picture.outlying]).tolist():
+        yield k, (picture.labels == k) & picture.outlying
 
 
 def _ellipse(mixture: Mixture, component: int, radius: float) -> Array:
@@ -210,7 +220,7 @@ def _ellipse(mixture: Mixture, component: int, radius: float) -> Array:
 
 def _levels(picture: Picture) -> Array:
     """Levels of the contours: quantiles of the density at draws from itself."""
-    mixtures = picture.draws or (picture.mixture,)
+    mixtures = picture.mixtures
     size = -(-4000 // len(mixtures))
     points = np.vstack([each.sample(size, rng=t)[0] for t, each in enumerate(mixtures)])
     return np.asarray(np.unique(np.quantile(picture.density(points), 1.0 - np.array(_CONTOURS))))
@@ -250,20 +260,23 @@ def _draw_line(ax: "Axes", picture: Picture, name: str) -> None:
         level = picture.noise_weight * np.exp(picture.noise.log_density(x[:, np.newaxis]))
         total += level
         ax.plot(x, level, color=FAINT, ls=NOISE_LINE, lw=1.6, zorder=3)
-    outlying = picture.rows[picture.labels < 0, 0]
-    if len(outlying):
+    for k, mine in _outlying(picture):
+        outlying = picture.rows[mine, 0]
         ax.plot(
-            outlying, np.full(len(outlying), 0.04), transform=ax.get_xaxis_transform(), color=FAINT,
-            marker=NOISE, ms=5, mew=0.9, ls="", zorder=3,
+            outlying, np.full(len(outlying), 0.04), transform=ax.get_xaxis_transform(),
+            color=FAINT if k < 0 else colour(k), marker=NOISE, ms=5, mew=0.9, ls="", zorder=3,
         )  # fmt: skip
     # Broad and below the others, so as not to hide an isolated component.
     ax.plot(x, total, color=INK, lw=3.5, alpha=0.6, zorder=2)
+    curves = share * np.exp(picture.log_components(x[:, np.newaxis]))
     for k in range(mixture.n_components):
         for draw in picture.draws:
             ax.plot(x, _component(draw, k, x), color=colour(k), alpha=0.15, lw=0.6, zorder=3)
-        ax.plot(
-            x, share * _component(mixture, k, x), color=colour(k), ls=dashes(k), lw=1.6, zorder=4
-        )
+        ax.plot(x, curves[:, k], color=colour(k), ls=dashes(k), lw=1.6, zorder=4)
+    if picture.contamination is not None:
+        outliers = np.exp(picture.log_outliers(x[:, np.newaxis]))
+        for k, density in enumerate(outliers.T):
+            ax.plot(x, density, color=colour(k), ls=NOISE_LINE, lw=1.6, zorder=3)
     seen = picture.visible_boundaries()
     ax.vlines(
         seen, 0.0, 1.0, transform=ax.get_xaxis_transform(), color=INK, lw=0.8, ls=(0, (4, 3)),
@@ -346,9 +359,13 @@ def _legend(picture: Picture, *, plane: bool) -> tuple[list[Any], str]:
     if noisy:
         handles.append(_noise_handle(picture, plane=plane))
         lines.append("weights of components: of the rows that are not noise")
+    contaminated = picture.contamination is not None
+    if contaminated:
+        handles.append(_outlier_handle(picture, plane=plane))
     if plane:
         shares = ", ".join(f"{100 * each:g}" for each in _CONTOURS)
-        lines.append(f"ellipse: {100 * picture.prob:g} % of a component")
+        ellipse = f"ellipse: {100 * picture.prob:g} % of a component"
+        lines.append(ellipse + ", without outliers" * contaminated)
         if picture.kind == "density":
             lines.append(f"contours: {shares} % of the density" + ", without noise" * noisy)
         if picture.kind == "uncertainty" and picture.whole:
@@ -382,10 +399,19 @@ def _what_is_drawn(picture: Picture) -> list[str]:
 
 def _noise_handle(picture: Picture, *, plane: bool) -> Any:
     """The legend's entry of noise: crosses where rows are drawn, a line where its density is."""
+    return _cross(picture, plane, FAINT, f"noise, weight {picture.noise_weight:.2g}")
+
+
+def _outlier_handle(picture: Picture, *, plane: bool) -> Any:
+    """The legend's entry of outliers of components, which have the components' colours."""
+    return _cross(picture, plane, INK, "outliers of a component, in its colour")
+
+
+def _cross(picture: Picture, plane: bool, color: str, label: str) -> Any:
     from matplotlib.lines import Line2D
 
     crosses = len(picture.rows) and (plane or picture.kind != "uncertainty")
     return Line2D(
-        [], [], color=FAINT, marker=NOISE if crosses else "", ms=5, mew=0.9,
-        ls="" if plane else NOISE_LINE, label=f"noise, weight {picture.noise_weight:.2g}",
+        [], [], color=color, marker=NOISE if crosses else "", ms=5, mew=0.9,
+        ls="" if plane else NOISE_LINE, label=label,
     )  # fmt: skip

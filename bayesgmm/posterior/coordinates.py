@@ -1,18 +1,28 @@
 """The unconstrained coordinates in which a posterior is sampled."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import log_softmax
+from scipy.special import log_softmax, logit
 
-from bayesgmm.arrays import Array
+from bayesgmm.arrays import Array, Indices
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.likelihood.scaling import fit_units, moments
 from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.posterior.held_coordinates import (
+    HeldCoordinates,
+    fixed,
+    free,
+    mean_part,
+    weights_part,
+)
 from bayesgmm.posterior.tied_covariances import TiedChart
+from bayesgmm.priors.held_parameters import HeldParameters
+from bayesgmm.priors.outlier_priors import NO_OUTLIERS, OutlierPriors
 
-# The least weight at which a chain starts: the coordinates of a weight of 0 are infinite.
-_LEAST_WEIGHT = 1e-6
+# The least weight at which a chain starts, and the least inflation less 1: the coordinates of 0 are
+# infinite.
+_LEAST_WEIGHT, _LEAST_INFLATION = 1e-6, 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +43,12 @@ class Coordinates:
         Free variances of a covariance: D, or 1 where all features share one; 0 for matrices.
     tied : TiedChart, optional
         The chart of covariances of which components share some parts, but not all.
+    outliers : OutlierPriors
+        What there is beside components.
+    held : HeldCoordinates, optional
+        The coordinates that are free, where parameters are held.
+    component_groups : ndarray of shape (K,), optional
+        Groups of components that labels and held values do not tell apart. None: all are one.
     """
 
     shift: Array
@@ -42,6 +58,9 @@ class Coordinates:
     groups: int
     axes: int
     tied: TiedChart | None = None
+    outliers: OutlierPriors = NO_OUTLIERS
+    held: HeldCoordinates | None = None
+    component_groups: Indices | None = None
 
     @property
     def n_features(self) -> int:
@@ -55,18 +74,33 @@ class Coordinates:
         return self.axes or d * (d + 1) // 2
 
     @property
-    def n_own(self) -> int:
+    def variables(self) -> tuple[str, ...]:
+        """Names of a posterior's variables, in the order of `of_parameters`."""
+        return ("weights", "means", "covariances", *self.outliers.variables)
+
+    @property
+    def n_own_shape(self) -> int:
         """Coordinates of a component's covariance that are its own."""
         if self.tied is not None:
             return self.tied.n_own
         return self.block if self.groups == self.n_components else 0
 
     @property
-    def n_shared(self) -> int:
+    def n_own(self) -> int:
+        """Coordinates of a component beside those of its weight and mean."""
+        return self.n_own_shape + 2 * self.outliers.contaminated
+
+    @property
+    def n_shared_shape(self) -> int:
         """Coordinates of covariances that all components share."""
         if self.tied is not None:
             return self.tied.n_shared
         return 0 if self.groups == self.n_components else self.block
+
+    @property
+    def n_shared(self) -> int:
+        """Coordinates that are of no component."""
+        return self.n_shared_shape + self.outliers.noise
 
     @property
     def n_own_angles(self) -> int:
@@ -77,7 +111,12 @@ class Coordinates:
 
     @property
     def size(self) -> int:
-        """The number of coordinates: K - 1 of weights, K D of means, and those of covariances."""
+        """The number of coordinates: K - 1 of weights, K D of means, and those of covariances.
+
+        Then those of noise and outliers; fewer where parameters are held.
+        """
+        if self.held is not None:
+            return self.held.size
         k, d = self.n_components, self.n_features
         return k - 1 + k * (d + self.n_own) + self.n_shared
 
@@ -86,19 +125,51 @@ class Coordinates:
         """The frame in the data's units, (D, D)."""
         return user_frame(self.frame, self.scale)
 
-    def of(self, mixture: Mixture) -> Array:
+    def of(self, mixture: Mixture, *outliers: Array) -> Array:
         """The coordinates of a mixture, projected onto the structure, (size,)."""
-        return self.of_parameters(mixture.weights, mixture.means, mixture.covariances)
+        return self.of_parameters(mixture.weights, mixture.means, mixture.covariances, *outliers)
 
-    def of_parameters(self, weights: Array, means: Array, covariances: Array) -> Array:
-        """Coordinates (..., size) of weights (..., K), means (..., K, D), covariances."""
-        logs = np.log(np.maximum(weights, _LEAST_WEIGHT))
+    def of_parameters(
+        self, weights: Array, means: Array, covariances: Array, *outliers: Array
+    ) -> Array:
+        """Coordinates (..., size) of parameters, projected onto the structure.
+
+        Parameters
+        ----------
+        weights, means, covariances : ndarrays of shape (..., K), (..., K, D), (..., K, D, D)
+        *outliers : ndarrays of shape (...) for the weight of noise, (..., K) for others
+            In the order of `variables`.
+        """
         frame, lead = self.user_frame, weights.shape[:-1]
-        centred = (logs - logs.mean(axis=-1, keepdims=True))[..., :-1]
+        centred = self._centred_logs(weights)[..., :-1]
         whitened_means = np.linalg.solve(frame, (means - self.shift).mT).mT
         own, shared = self._of_covariances(weights, covariances)
-        parts = (centred, whitened_means, own, shared)
-        return np.concatenate([each.reshape(*lead, -1) for each in parts], axis=-1)
+        parts = (centred, whitened_means, own, shared, *self._of_outliers(*outliers))
+        u = np.concatenate([each.reshape(*lead, -1) for each in parts], axis=-1)
+        return u if self.held is None else self.held.free(u)
+
+    def _centred_logs(self, weights: Array) -> Array:
+        """Log weights (..., K) with the mean 0 over those that are free, and 0 for held ones."""
+        logs = np.log(np.maximum(weights, _LEAST_WEIGHT))
+        if self.held is None:
+            return np.asarray(logs - logs.mean(axis=-1, keepdims=True))
+        here = np.isnan(self.held.parameters.weights)
+        some = logs[..., here]
+        centred = np.zeros_like(logs)
+        centred[..., here] = some - some.mean(axis=-1, keepdims=True) if here.any() else some
+        return centred
+
+    def _of_outliers(self, *outliers: Array) -> list[Array]:
+        """Coordinates of noise, and of each component's outliers."""
+        found, rest = [], list(outliers)
+        if self.outliers.noise:
+            found.append(logit(np.clip(rest.pop(0), _LEAST_WEIGHT, 1.0 - _LEAST_WEIGHT)))
+        if self.outliers.contaminated:
+            share, inflation = rest
+            twice = np.clip(2.0 * share, _LEAST_WEIGHT, 1.0 - _LEAST_WEIGHT)
+            more = np.log(np.maximum(inflation - 1.0, _LEAST_INFLATION))
+            found.append(np.stack((logit(twice), more), axis=-1))
+        return found
 
     def _of_covariances(self, weights: Array, covariances: Array) -> tuple[Array, Array]:
         """Coordinates of each covariance (..., K, n_own), and those that all share."""
@@ -127,24 +198,51 @@ class Coordinates:
     def blocks(self, u: Array) -> tuple[Array, Array]:
         """The coordinates of each component, (..., K, size), and those that all share.
 
-        A component has its centred log weight, D coordinates of its mean, and those of its
-        covariance that are its own.
+        A component has its centred log weight, D coordinates of its mean, those of its
+        covariance that are its own, and of its outliers. Linear up to a constant.
         """
+        if self.held is not None:
+            u = self.held.origin + u @ self.held.basis.T
         k, d = self.n_components, self.n_features
         lead, logs = u.shape[:-1], u[..., : k - 1]
         last = -logs.sum(axis=-1, keepdims=True)
         parts = [np.concatenate((logs, last), axis=-1)[..., np.newaxis]]
         end = k - 1 + k * d
         parts.append(u[..., k - 1 : end].reshape(*lead, k, d))
-        after = end + k * self.n_own
-        parts.append(u[..., end:after].reshape(*lead, k, self.n_own))
-        return np.concatenate(parts, axis=-1), u[..., after:]
+        after = end + k * self.n_own_shape
+        parts.append(u[..., end:after].reshape(*lead, k, self.n_own_shape))
+        rest = after + self.n_shared
+        parts.append(u[..., rest:].reshape(*lead, k, self.n_own - self.n_own_shape))
+        return np.concatenate(parts, axis=-1), u[..., after:rest]
 
     def of_blocks(self, components: Array, shared: Array) -> Array:
         """The inverse of `blocks`."""
+        u = self._joined(components, shared)
+        return u if self.held is None else self.held.free(u)
+
+    def deviations(self, components: Array, shared: Array) -> Array:
+        """Deviations (size,) of coordinates from those (K, size) of components, and shared ones."""
+        u = self._joined(components, shared)
+        return u if self.held is None else np.asarray(np.abs(self.held.inverse) @ u)
+
+    def _joined(self, components: Array, shared: Array) -> Array:
+        """Blocks as coordinates of which none is held."""
         d, lead = self.n_features, components.shape[:-2]
-        parts = (components[..., :-1, 0], components[..., 1 : d + 1], components[..., d + 1 :])
-        return np.concatenate([*(each.reshape(*lead, -1) for each in parts), shared], axis=-1)
+        ends = np.cumsum((1, d, self.n_own_shape))
+        logs, means, own, outliers = np.split(components, ends, axis=-1)
+        parts = (logs[..., :-1, :], means, own)
+        flat = [each.reshape(*lead, -1) for each in (*parts, outliers)]
+        return np.concatenate([*flat[:-1], shared, flat[-1]], axis=-1)
+
+    def shuffled(self, rng: np.random.Generator) -> Indices:
+        """A random order (K,) of the components within their groups."""
+        groups = self.component_groups
+        if groups is None:
+            return np.asarray(rng.permutation(self.n_components))
+        order = np.arange(self.n_components)
+        for group in np.unique(groups):
+            order[groups == group] = rng.permutation(np.flatnonzero(groups == group))
+        return order
 
     def near(
         self, components: Array, shared: Array, centre: Array, shared_centre: Array
@@ -163,14 +261,20 @@ class Coordinates:
         if self.tied is None:
             return components, shared
         d = 1 + self.n_features
-        own, shared = self.tied.near(components[..., d:], shared, centre[d:], shared_centre)
-        return np.concatenate((components[..., :d], own), axis=-1), shared
+        own, common = slice(d, d + self.n_own_shape), slice(self.n_shared_shape)
+        near, near_shared = self.tied.near(
+            components[..., own], shared[..., common], centre[own], shared_centre[common]
+        )
+        components, shared = components.copy(), shared.copy()
+        components[..., own], shared[..., common] = near, near_shared
+        return components, shared
 
     def log_jacobian(self, u: Array) -> float:
         """Log of |d(weights, means, covariances) / du| at u (size,), in the data's units.
 
         Weights are K - 1 of them. Where components share parts of their covariances, it is that of
-        the structure's volume (`TiedChart.log_measure`).
+        the structure's volume (`TiedChart.log_measure`). Without noise, outliers and held
+        parameters.
         """
         components, shared = self.blocks(u)
         d, k = self.n_features, self.n_components
@@ -197,6 +301,9 @@ def coordinates(
     structure: Structure,
     near: Mixture | None = None,
     row_weights: Array | None = None,
+    outliers: OutlierPriors = NO_OUTLIERS,
+    held: HeldParameters | None = None,
+    component_groups: Indices | None = None,
 ) -> Coordinates:
     """The coordinates for a posterior of these rows.
 
@@ -209,6 +316,9 @@ def coordinates(
         A mixture of high posterior density, whose pooled covariance within components makes the
         frame. None: the columns' standard deviations make it.
     row_weights : ndarray of shape (n,), optional
+    outliers : OutlierPriors
+    held : HeldParameters, optional
+    component_groups : ndarray of shape (K,), optional
     """
     d = x.shape[1]
     groups, axes = free_blocks(structure, n_components, d)
@@ -225,7 +335,41 @@ def coordinates(
     tied = None
     if structure.shares_parts(n_components, d):
         tied = _tied_chart(structure, n_components, user_frame(frame, units.scale), near)
-    return Coordinates(units.shift, units.scale, frame, n_components, groups, axes, tied)
+    found = Coordinates(
+        units.shift,
+        units.scale,
+        frame,
+        n_components,
+        groups,
+        axes,
+        tied,
+        outliers,
+        component_groups=component_groups,
+    )
+    return found if held is None else replace(found, held=_free_coordinates(found, held))
+
+
+def _free_coordinates(frame: Coordinates, held: HeldParameters) -> HeldCoordinates:
+    """The coordinates that held parameters leave free."""
+    k, d = frame.n_components, frame.n_features
+    parts = [weights_part(held.weights)]
+    parts += [mean_part(mean, frame.shift, frame.user_frame) for mean in held.means]
+    covariances = held.covariances
+    if covariances.ndim == 2:
+        covariances = covariances[:, :, np.newaxis] * np.eye(d)
+    known = ~np.isnan(covariances[:, 0, 0])
+    example = np.where(
+        known[:, np.newaxis, np.newaxis], covariances, frame.user_frame @ frame.user_frame.T
+    )
+    own, shared = frame._of_covariances(np.full(k, 1.0 / k), example)
+    parts += [
+        fixed(each) if here else free(len(each)) for each, here in zip(own, known, strict=True)
+    ]
+    parts.append(fixed(shared) if known.all() else free(len(shared)))
+    parts.append(
+        free(frame.n_shared - frame.n_shared_shape + k * (frame.n_own - frame.n_own_shape))
+    )
+    return HeldCoordinates.of(held, parts)
 
 
 def user_frame(frame: Array, scale: Array) -> Array:

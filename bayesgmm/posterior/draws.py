@@ -1,7 +1,7 @@
 """The reader of posteriors: draws of a mixture's parameters, by name, as arrays."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
@@ -14,8 +14,12 @@ from bayesgmm.arrays import Array, Indices
 from bayesgmm.data.coercion import label
 from bayesgmm.data.validation import Data, check_data
 from bayesgmm.errors import InputError, InputTypeError, InvalidParameterError
+from bayesgmm.likelihood.responsibilities_of_draws import DrawnRows
+from bayesgmm.mixture.contamination import Contamination
 from bayesgmm.mixture.feature_choice import feature_indices
 from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.mixture.noise import Noise
+from bayesgmm.priors.held_parameters import HeldParameters
 
 type Posterior = xr.DataTree | xr.Dataset
 
@@ -25,6 +29,10 @@ _DEFAULT = {"weights": "weights", "means": "means", "covariances": "covariances"
 # The words for a component's scale, of which a posterior has one.
 _SCALES = ("covariances", "variances", "standard_deviations")
 _EM = ("em_weights", "em_means", "em_covariances")
+# Fields of `Data`, and the variables of ``constant_data`` that hold them.
+_STORED = {"errors": "error_covariances", "weights": "sample_weight", "labels": "labels"}
+_PAIRS = ("outlier_proportion", "inflation")
+_OUTLIERS = {name: name for name in ("noise_weight", *_PAIRS)}
 _SUM_TOLERANCE = 1e-6
 # Largest ratio of distances to standard deviations, or of either to 1.
 _RANGE = 1e150
@@ -42,12 +50,26 @@ class Draws:
     covariances : ndarray of shape (chain, draw, K, D, D)
         In the data's units squared.
     feature_names : tuple of D str, or None
+    noise : Noise, optional
+        The box of noise; `weights` are then those among the other rows.
+    noise_weight : ndarray of shape (chain, draw), optional
+    outliers : tuple of two ndarrays of shape (chain, draw, K), optional
+        Of contaminated components: shares of outliers, and the inflation of their covariances.
+    groups : ndarray of shape (K,), optional
+        Numbers of groups: only components of one group can exchange their labels. None: all can.
+    held : bool
+        True if some parameters were held at given values.
     """
 
     weights: Array
     means: Array
     covariances: Array
     feature_names: tuple[str, ...] | None = None
+    noise: Noise | None = None
+    noise_weight: Array | None = None
+    outliers: tuple[Array, Array] | None = None
+    groups: Indices | None = None
+    held: bool = False
 
     @property
     def n_chains(self) -> int:
@@ -82,6 +104,78 @@ class Draws:
         )
         return weights, means, covariances
 
+    def mean_outliers(self) -> tuple[Noise | None, Contamination | None]:
+        """The noise and the outliers of the posterior means; of inflation the geometric one."""
+        noise, outliers = None, None
+        if self.noise is not None and self.noise_weight is not None:
+            noise = replace(self.noise, weight=float(self.noise_weight.mean()))
+        if self.outliers is not None:
+            proportions, inflation = self.outliers
+            middle = np.exp(np.log(inflation).mean(axis=(0, 1)))
+            outliers = Contamination(proportions.mean(axis=(0, 1)), middle)
+        return noise, outliers
+
+    def gaussians(self) -> tuple[Array, Array, Array]:
+        """The Gaussians of all draws: weights (T, G), means (T, G, D), covariances (T, G, D, D).
+
+        Components, G = K; or with outliers components, then the outliers of each, G = 2 K. What
+        weights leave of 1 is that of noise.
+        """
+        weights, means, covariances = self.stacked()
+        if self.noise_weight is not None:
+            weights = weights * (1.0 - self.noise_weight.reshape(-1, 1))
+        if self.outliers is not None:
+            share, inflation = (each.reshape(weights.shape) for each in self.outliers)
+            weights = np.concatenate(((1.0 - share) * weights, share * weights), axis=1)
+            means = np.concatenate((means, means), axis=1)
+            broad = inflation[..., np.newaxis, np.newaxis] * covariances
+            covariances = np.concatenate((covariances, broad), axis=1)
+        return weights, means, covariances
+
+    def moments(self, centre: Array, unit: Array) -> tuple[Array, Array]:
+        """Means (T, D) and variances (T, D) of (row - centre) / unit under each draw.
+
+        Of rows of components, noise and outliers.
+        """
+        weights, means, covariances = self.gaussians()
+        moved = (means - centre) / unit
+        variances = np.diagonal(covariances / unit[:, np.newaxis] / unit, axis1=2, axis2=3)
+        if self.noise is not None:
+            shape = (len(weights), 1, self.n_features)
+            middle = (0.5 * (self.noise.lower + self.noise.upper) - centre) / unit
+            uniform = np.square((self.noise.upper - self.noise.lower) / unit) / 12.0
+            left = 1.0 - weights.sum(axis=1, keepdims=True)
+            weights = np.concatenate((weights, left), axis=1)
+            moved = np.concatenate((moved, np.broadcast_to(middle, shape)), axis=1)
+            variances = np.concatenate((variances, np.broadcast_to(uniform, shape)), axis=1)
+        shares = weights[..., np.newaxis]
+        location = (shares * moved).sum(axis=1)
+        within = variances + np.square(moved - location[:, np.newaxis])
+        return location, (shares * within).sum(axis=1)
+
+    def over(self, rows: Data, *, hard: bool = False) -> DrawnRows:
+        """Rows under every draw, with noise and outliers."""
+        pairs = self.outliers is not None
+        return DrawnRows(rows, *self.gaussians(), pairs=pairs, noise=self.noise, hard=hard)
+
+    def of_draws(self, chosen: Indices) -> "Draws":
+        """Some of the draws of each chain."""
+        return self._of_each(lambda array: array[:, chosen])
+
+    def _of_each(
+        self, f: Callable[[Array], Array], of_noise: Callable[[Array], Array] | None = None
+    ) -> "Draws":
+        """The draws with a function applied to every array; another one to weights of noise."""
+        noise_weight = self.noise_weight
+        return replace(
+            self,
+            weights=f(self.weights),
+            means=f(self.means),
+            covariances=f(self.covariances),
+            noise_weight=None if noise_weight is None else (of_noise or f)(noise_weight),
+            outliers=self.outliers and (f(self.outliers[0]), f(self.outliers[1])),
+        )
+
     def mean(self) -> Mixture:
         """The mixture of the posterior means of weights, means and covariances."""
         weights, means, covariances = (array.mean(axis=0) for array in self.stacked())
@@ -89,10 +183,22 @@ class Draws:
 
     def mixtures(self, most: int | None = None) -> Iterator[Mixture]:
         """All draws as mixtures, chain by chain; or at most `most`, evenly spaced."""
+        return (mixture for mixture, _, _ in self.each(most))
+
+    def each(
+        self, most: int | None = None
+    ) -> Iterator[tuple[Mixture, Noise | None, Contamination | None]]:
+        """As `mixtures`, with the noise beside each, and the outliers of its components."""
         total = self.n_chains * self.n_draws
         size = total if most is None else min(most, total)
         for t in np.unique(np.linspace(0, total - 1, size).astype(np.int64)).tolist():
-            yield self.mixture(*divmod(t, self.n_draws))
+            at = divmod(t, self.n_draws)
+            noise = outliers = None
+            if self.noise is not None and self.noise_weight is not None:
+                noise = replace(self.noise, weight=float(self.noise_weight[at]))
+            if self.outliers is not None:
+                outliers = Contamination(self.outliers[0][at], self.outliers[1][at])
+            yield self.mixture(*at), noise, outliers
 
     def mixture(self, chain: int, draw: int) -> Mixture:
         """One draw as a Mixture."""
@@ -119,12 +225,12 @@ class Draws:
 
     def permuted(self, permutations: Indices) -> "Draws":
         """The draws whose component k is component ``permutations[chain, draw, k]`` of these."""
-        return Draws(
-            np.take_along_axis(self.weights, permutations, axis=2),
-            np.take_along_axis(self.means, permutations[..., np.newaxis], axis=2),
-            np.take_along_axis(self.covariances, permutations[..., np.newaxis, np.newaxis], axis=2),
-            self.feature_names,
-        )
+
+        def moved(array: Array) -> Array:
+            index = permutations.reshape(*permutations.shape, *(1,) * (array.ndim - 3))
+            return np.take_along_axis(array, index, axis=2)
+
+        return self._of_each(moved, lambda of_noise: of_noise)
 
 
 def read_draws(posterior: Posterior, variables: Mapping[str, str] | None = None) -> Draws:
@@ -176,6 +282,24 @@ def read_draws(posterior: Posterior, variables: Mapping[str, str] | None = None)
         )
     draws = Draws(weights, means, covariances, _feature_names(group[names["means"]]))
     _check(draws, names, word)
+    return _with_outliers(draws, posterior)
+
+
+def _with_outliers(draws: Draws, posterior: Posterior) -> Draws:
+    """The draws with noise, outliers and groups, where the tree is of `sample_posterior`."""
+    if not isinstance(posterior, xr.DataTree) or "constant_data" not in posterior.children:
+        return draws
+    group, constant = posterior_group(posterior), posterior["constant_data"].to_dataset()
+    if "held_weights" in constant:
+        draws = replace(draws, held=True)
+    if "component_group" in constant:
+        draws = replace(draws, groups=constant["component_group"].values)
+    if "noise_weight" in group and "noise_lower" in constant:
+        box = Noise(np.nan, constant["noise_lower"].values, constant["noise_upper"].values)
+        draws = replace(draws, noise=box, noise_weight=_values(group, _OUTLIERS, "noise_weight"))
+    if "outlier_proportion" in group:
+        share, inflation = (_values(group, _OUTLIERS, each) for each in _PAIRS)
+        draws = replace(draws, outliers=(share, inflation))
     return draws
 
 
@@ -200,34 +324,37 @@ def read_rows(posterior: Posterior, n_features: int, X: Any = None) -> Data:
             )
         (X,) = candidates.values()
         rows = rows_of(X, n_features, "the posterior's means have")
-        return Data(rows.X, rows.feature_names, rows.has_missing, *_stored(posterior))
+        return rows._replace(**_stored(posterior))
     return as_stored(posterior, rows_of(X, n_features, "the posterior's means have"))
 
 
 def as_stored(posterior: Any, rows: Data) -> Data:
-    """Rows with the posterior's errors and weights if they are the rows that it stores.
+    """Rows with the posterior's errors, weights and labels if they are the rows that it stores.
 
-    Errors or weights that the rows have are kept.
+    Those that the rows have are kept.
     """
-    errors, weights = _stored(posterior)
-    if (errors is not None or weights is not None) and has_rows(posterior):
+    stored = _stored(posterior)
+    if stored and has_rows(posterior):
         own = read_rows(posterior, rows.X.shape[1])
         if np.array_equal(own.X, rows.X, equal_nan=True):
-            rows = rows if rows.errors is not None else rows._replace(errors=errors)
-            rows = rows if rows.weights is not None else rows._replace(weights=weights)
+            absent = {name: each for name, each in stored.items() if getattr(rows, name) is None}
+            rows = rows._replace(**absent)
     return rows
 
 
-def _stored(posterior: Any) -> tuple[Array | None, Array | None]:
-    """Errors and weights of the fitted rows as `Data` has them, from ``constant_data``."""
+def _stored(posterior: Any) -> dict[str, Any]:
+    """Errors, weights and labels of the fitted rows as `Data` has them."""
     if not isinstance(posterior, xr.DataTree) or "constant_data" not in posterior.children:
-        return None, None
+        return {}
     group = posterior["constant_data"].to_dataset()
-    errors, weights = (
-        np.ascontiguousarray(group[name].values) if name in group else None
-        for name in ("error_covariances", "sample_weight")
-    )
-    return None if errors is None else errors.reshape(len(errors), -1), weights
+    found = {
+        name: np.ascontiguousarray(group[variable].values)
+        for name, variable in _STORED.items()
+        if variable in group
+    }
+    if "errors" in found:
+        found["errors"] = found["errors"].reshape(len(found["errors"]), -1)
+    return found
 
 
 def rows_if_known(posterior: Posterior, n_features: int, X: Any = None) -> Data | None:
@@ -251,6 +378,31 @@ def read_estimate(posterior: Posterior) -> Mixture | None:
         return None
     weights, means, covariances = (group[name].values for name in _EM)
     return Mixture(weights, means, covariances, _feature_names(group["em_means"]))
+
+
+def estimated_outliers(posterior: Posterior) -> tuple[Noise | None, Contamination | None]:
+    """The noise and the outliers of EM's estimate that `sample_posterior` stores."""
+    if isinstance(posterior, xr.Dataset) or "constant_data" not in posterior.children:
+        return None, None
+    group = posterior["constant_data"].to_dataset()
+    noise = outliers = None
+    if "em_noise_weight" in group:
+        box = (group["noise_lower"].values, group["noise_upper"].values)
+        noise = Noise(float(group["em_noise_weight"]), *box)
+    if "em_outlier_proportion" in group:
+        outliers = Contamination(*(group[f"em_{name}"].values for name in _PAIRS))
+    return noise, outliers
+
+
+def held_values(posterior: Posterior) -> HeldParameters | None:
+    """The parameters that the posterior holds at given values."""
+    if isinstance(posterior, xr.Dataset) or "constant_data" not in posterior.children:
+        return None
+    group = posterior["constant_data"].to_dataset()
+    names = [f"held_{name}" for name in _DEFAULT]
+    if not set(names) <= set(group):
+        return None
+    return HeldParameters(*(group[name].values for name in names))
 
 
 def rows_of(X: Any, n_features: int, owner: str) -> Data:

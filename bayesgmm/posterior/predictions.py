@@ -9,8 +9,7 @@ import xarray as xr
 from bayesgmm.arguments import check_count, check_rng
 from bayesgmm.arrays import Array
 from bayesgmm.errors import InputError
-from bayesgmm.likelihood.responsibilities import membership
-from bayesgmm.likelihood.responsibilities_of_draws import DrawnRows
+from bayesgmm.likelihood.outliers import memberships, sample_rows
 from bayesgmm.mixture.partial_rows import noise
 from bayesgmm.posterior.draws import SAMPLE_DIMS, Posterior, posterior_group, read_draws, read_rows
 
@@ -53,7 +52,7 @@ def log_likelihood(
     """
     draws = read_draws(posterior, variables)
     rows = read_rows(posterior, draws.n_features, X)
-    values = DrawnRows(rows, *draws.stacked()).densities()
+    values = draws.over(rows).densities()
     return _by_draw(posterior, values.reshape(draws.n_chains, draws.n_draws, -1), {})
 
 
@@ -97,8 +96,8 @@ def co_clustering(
             "a subset of the rows as X."
         )
     out = np.zeros((n, n))
-    for mixture in draws.mixtures():
-        r = membership(rows, mixture)[1]
+    for each in draws.each():
+        r = memberships(rows, *each)[1]
         out += r @ r.T
     out /= draws.n_chains * draws.n_draws
     np.fill_diagonal(out, 1.0)
@@ -149,7 +148,7 @@ def posterior_predictive(
     else:
         n, errors = check_count("n_samples", n_samples), None
     generator = check_rng(rng)
-    rows = np.array([each.sample(n, rng=generator)[0] for each in draws.mixtures()])
+    rows = np.array([sample_rows(n, *each, generator)[0] for each in draws.each()])
     if errors is not None:
         rows += [noise(errors, n, d, generator) for _ in rows]
     features = list(draws.feature_names or range(d))

@@ -13,11 +13,12 @@ from pytensor.graph.basic import Variable
 from pytensor.tensor.random.utils import normalize_size_param
 
 from bayesgmm.arguments import check_kind
-from bayesgmm.arrays import Array
+from bayesgmm.arrays import Array, Booleans
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.data.error_covariances import unpacked
-from bayesgmm.data.validation import check_data, check_sample_weight
+from bayesgmm.data.validation import check_data, check_labels, check_sample_weight
 from bayesgmm.errors import InputError, InvalidParameterError
+from bayesgmm.mixture.noise import Noise
 from bayesgmm.mixture.parameter_checks import as_floats
 from bayesgmm.mixture.partial_rows import roots_of
 from bayesgmm.pymc_models.prior_distributions import SettingsRV
@@ -36,6 +37,8 @@ def marginal_mixture(
     observed: Any = None,
     error_covariances: Any = None,
     sample_weight: Any = None,
+    labels: Any = None,
+    noise_weight: Any = None,
     **kwargs: Any,
 ) -> Any:
     """A Gaussian mixture with the components of rows summed out, as a variable of a PyMC model.
@@ -68,6 +71,11 @@ def marginal_mixture(
     sample_weight : array-like of shape (n,), optional
         The number of times that each observed row counts: the factor of its log density. Draws
         of rows do not depend on it.
+    labels : array-like of shape (n,), or booleans (n, K), optional
+        Known components of observed rows, -1 where unknown; or the components that each may have.
+        Draws of rows do not depend on them.
+    noise_weight : tensor of shape (), optional
+        The weight of noise beside the components, uniform over the box of the observed rows.
     **kwargs
         Passed to PyMC, such as ``dims``.
 
@@ -135,24 +143,22 @@ def marginal_mixture(
     k, d = weights.type.shape[-1], means.type.shape[1]
     _check_shape("means", means, (k, d))
     _check_shape(kind, matrices, (k, d, d)[: matrices.type.ndim])
-    errors = counts = None
-    more = {"error_covariances": error_covariances, "sample_weight": sample_weight}
+    settings: dict[str, Any] = {"kind": kind}
+    more = {
+        "error_covariances": error_covariances,
+        "sample_weight": sample_weight,
+        "labels": labels,
+        "noise_weight": noise_weight,
+    }
     if observed is None:
         _check_none(more, "observed rows")
     else:
-        observed, errors, counts = _checked_rows(observed, d, **more)
+        observed, settings = _checked_rows(observed, kind, weights, d, **more)
     if weights.type.ndim == 2:
         _check_batch(weights, means, observed)
+    beside = () if noise_weight is None else (_tensor("noise_weight", noise_weight, 0),)
     return MarginalMixture(
-        name,
-        weights,
-        means,
-        matrices,
-        kind=kind,
-        errors=errors,
-        counts=counts,
-        observed=observed,
-        **kwargs,
+        name, weights, means, matrices, *beside, observed=observed, **settings, **kwargs
     )
 
 
@@ -167,34 +173,41 @@ class MarginalMixtureRV(SettingsRV):
         weights: Any,
         means: Any,
         matrices: Any,
-        *,
+        *noise: Any,
         kind: str,
         errors: Any = None,
         counts: Any = None,
+        labels: Any = None,
+        box: Any = None,
         rng: Any = None,
         size: Any = None,
     ) -> Any:
-        """The variable: the component of each row, then its Gaussian."""
+        """The variable: the component of each row, then its Gaussian; some rows are noise."""
         rng, size = normalize_rng_param(rng), normalize_size_param(size)
         batch = weights.shape[:-1] if rv_size_is_none(size) else size
-        next_rng, labels = pt.random.categorical(weights, size=batch, rng=rng, return_next_rng=True)
-        shape = pt.concatenate([labels.shape, means.shape[1:]])
-        last_rng, noise = pt.random.normal(size=shape, rng=next_rng, return_next_rng=True)
+        next_rng, drawn = pt.random.categorical(weights, size=batch, rng=rng, return_next_rng=True)
+        shape = pt.concatenate([drawn.shape, means.shape[1:]])
+        last_rng, standard = pt.random.normal(size=shape, rng=next_rng, return_next_rng=True)
         factors, diagonal = _factors(kind, matrices), matrices.type.ndim == 2
         if diagonal:
-            rows = means[labels] + factors[labels] * noise
+            rows = means[drawn] + factors[drawn] * standard
         else:
-            rows = means[labels] + (factors[labels] @ noise[..., np.newaxis])[..., 0]
+            rows = means[drawn] + (factors[drawn] @ standard[..., np.newaxis])[..., 0]
         if errors is not None:
-            shape = pt.concatenate([labels.shape, means.shape[1:]])
-            last_rng, noise = pt.random.normal(size=shape, rng=last_rng, return_next_rng=True)
-            rows = rows + _noise(errors, noise)
+            shape = pt.concatenate([drawn.shape, means.shape[1:]])
+            last_rng, standard = pt.random.normal(size=shape, rng=last_rng, return_next_rng=True)
+            rows = rows + _noise(errors, standard)
+        if box is not None:
+            last_rng, rows = _with_noise(noise[0], box, rows, drawn.shape, last_rng)
         rows = pt.specify_shape(rows, (*(None,) * (rows.type.ndim - 1), means.type.shape[1]))
         sizes = "(k,d)" if diagonal else "(k,d,d)"
-        signature = f"[rng],[size],(k),(k,d),{sizes}->[rng],(d)"
-        inputs = [rng, size, weights, means, matrices]
+        more = ",()" * len(noise)
+        signature = f"[rng],[size],(k),(k,d),{sizes}{more}->[rng],(d)"
+        inputs = [rng, size, weights, means, matrices, *noise]
         made = cls(inputs, [last_rng, rows], extended_signature=signature)
-        made.settings = {"kind": kind, "errors": errors, "counts": counts}
+        made.settings = {
+            "kind": kind, "errors": errors, "counts": counts, "labels": labels, "box": box
+        }  # fmt: skip
         return made(*inputs)
 
 
@@ -205,20 +218,29 @@ class MarginalMixture(Distribution):  # type: ignore[misc]
     rv_op = MarginalMixtureRV.rv_op
 
     @classmethod
-    def dist(cls, weights: Any, means: Any, matrices: Any, **options: Any) -> Any:
-        """The variable; options are `kind`, and PyMC's own."""
-        return super().dist([weights, means, matrices], **options)
+    def dist(cls, weights: Any, means: Any, matrices: Any, *noise: Any, **options: Any) -> Any:
+        """The variable; options are the settings, and PyMC's own."""
+        return super().dist([weights, means, matrices, *noise], **options)
 
 
 @_logprob.register(MarginalMixtureRV)  # type: ignore[untyped-decorator]
 def _log_density(
-    op: Any, values: Any, rng: Any, size: Any, weights: Any, means: Any, matrices: Any, **_: Any
+    op: Any,
+    values: Any,
+    rng: Any,
+    size: Any,
+    weights: Any,
+    means: Any,
+    matrices: Any,
+    *noise: Any,
+    **_: Any,
 ) -> Any:
     (value,), density = values, MixtureLogDensity(op.settings["kind"])
     errors = op.settings["errors"]
     errors = np.empty((0, 0)) if errors is None else errors.reshape(len(errors), -1)
     rows = value[np.newaxis] if value.type.ndim == 1 else value
-    if weights.type.ndim == 1:
+    labels, box = op.settings["labels"], op.settings["box"]
+    if weights.type.ndim == 1 and labels is None:
         out = density(weights, means, matrices, rows, errors)
     else:
         # The density of each component is that of a mixture of it alone.
@@ -226,15 +248,63 @@ def _log_density(
             density(np.ones(1), means[k : k + 1], matrices[k : k + 1], rows, errors)
             for k in range(means.type.shape[0])
         ]
-        out = pt.logsumexp(pt.log(weights) + pt.stack(each, axis=1), axis=1)
+        joint = pt.log(weights) + pt.stack(each, axis=1)
+        if labels is not None:
+            joint = pt.where(labels, joint, -np.inf)
+        out = pt.logsumexp(joint, axis=1)
+    if box is not None:
+        out = _beside_noise(out, noise[0], box, rows, labels)
     if op.settings["counts"] is not None:
         out = op.settings["counts"] * out
     return out[0] if value.type.ndim == 1 else out
 
 
 @_support_point.register(MarginalMixtureRV)  # type: ignore[untyped-decorator]
-def _mean(op: Any, rv: Any, rng: Any, size: Any, weights: Any, means: Any, matrices: Any) -> Any:
+def _mean(
+    op: Any, rv: Any, rng: Any, size: Any, weights: Any, means: Any, matrices: Any, *_: Any
+) -> Any:
     return pt.broadcast_to(weights @ means, rv.shape)
+
+
+def _possible(labels: Any, n: int, n_components: int | None) -> Booleans | None:
+    """True (n, K) for the components that each row may have."""
+    array = None if labels is None else np.asarray(labels)
+    if array is None or n_components is None:
+        _check_none({"labels": labels}, "means of a static shape")
+        return None
+    if array.dtype != np.bool_:
+        found = check_labels(labels, n, n_components)
+        if found is None:
+            return None
+        array = (found[:, np.newaxis] < 0) | (found[:, np.newaxis] == np.arange(n_components))
+    if array.shape != (n, n_components) or not array.any(axis=1).all():
+        raise InputError(
+            f"labels that are booleans must be of shape ({n}, {n_components}), with a component "
+            "that is possible for each row."
+        )
+    return array
+
+
+def _beside_noise(
+    densities: Any, weight: Any, box: tuple[Array, Array], rows: Any, labels: Booleans | None
+) -> Any:
+    """Log densities of rows of a mixture, or of noise."""
+    lower, upper = box
+    uniform = -pt.sum(pt.where(pt.isnan(rows), 0.0, np.log(upper - lower)), axis=1)
+    of_mixture = pt.log1p(-weight) + densities
+    both = pt.logaddexp(of_mixture, pt.log(weight) + uniform)
+    return both if labels is None else pt.where(labels.all(axis=1), both, of_mixture)
+
+
+def _with_noise(
+    weight: Any, box: tuple[Array, Array], rows: Any, shape: Any, rng: Any
+) -> tuple[Any, Any]:
+    """The next state of `rng`, and rows of which some are replaced by uniform ones."""
+    lower, upper = box
+    rng, uniform = pt.random.uniform(size=rows.shape, rng=rng, return_next_rng=True)
+    rng, chance = pt.random.uniform(size=shape, rng=rng, return_next_rng=True)
+    far = lower + (upper - lower) * uniform
+    return rng, pt.where((chance < weight)[..., np.newaxis], far, rows)
 
 
 def _factors(kind: str, matrices: Any) -> Any:
@@ -318,28 +388,43 @@ def _check_none(arguments: dict[str, Any], needed: str) -> None:
 
 
 def _checked_rows(
-    observed: Any, n_features: int | None, error_covariances: Any, sample_weight: Any
-) -> tuple[Any, Array | None, Array | None]:
-    """Rows as PyMC takes them, their errors (variances or covariances) and their weights."""
-    values, errors, counts = observed, None, None
+    observed: Any,
+    kind: str,
+    weights: Any,
+    n_features: int | None,
+    **more: Any,
+) -> tuple[Any, dict[str, Any]]:
+    """Rows as PyMC takes them, and the settings of their distribution.
+
+    These are the kind of matrices, errors (variances or covariances), counts (weights of rows),
+    labels, and the box of noise.
+    """
+    values, settings = observed, dict[str, Any](kind=kind)
     if isinstance(observed, SharedVariable):
         values = observed.get_value(borrow=True)
     elif isinstance(observed, pt.TensorVariable):
         values = None
     if values is not None:
         data = check_data(
-            values, name="observed", allow_nan=True, error_covariances=error_covariances
+            values,
+            name="observed",
+            allow_nan=True,
+            error_covariances=more["error_covariances"],
         )
-        counts = check_sample_weight(sample_weight, len(data.X))
+        settings["counts"] = check_sample_weight(more["sample_weight"], len(data.X))
+        k = weights.type.shape[-1]
+        settings["labels"] = _possible(more["labels"], len(data.X), k)
         if data.errors is not None:
-            errors = unpacked(data.errors, data.X.shape[1])
+            settings["errors"] = unpacked(data.errors, data.X.shape[1])
+        if more["noise_weight"] is not None:
+            box = Noise.around(data)
+            settings["box"] = box.lower, box.upper
         if values is observed:
             # A constant: PyMC would draw what an array has as NaN.
             observed = pt.constant(data.X) if data.has_missing else data.X
     else:
-        more = {"error_covariances": error_covariances, "sample_weight": sample_weight}
         _check_none(more, "observed rows of known values")
     columns = pt.as_tensor(observed).type.shape[-1]
     if None not in (columns, n_features) and columns != n_features:
         raise InputError(f"observed has {columns} columns, but means have {n_features}.")
-    return observed, errors, counts
+    return observed, settings

@@ -155,13 +155,14 @@ class CovariancesRV(SettingsRV):
 
     @classmethod
     def rv_op(cls, *, rng: Any = None, size: Any = None, **settings: Any) -> Any:
-        """The variable; settings are `family`, `start` (a point to begin from) and `tied`.
+        """The variable; settings are `family`, `start` (a point to begin from) and `restricted`.
 
-        Covariances that are tied share parts: their prior is a restricted one, without draws.
+        Covariances that share parts, or of which some are held, have a restricted prior, without
+        draws.
         """
         rng, size = normalize_rng_param(rng), normalize_size_param(size)
         family, start = settings["family"], settings["start"]
-        if settings.get("tied"):
+        if settings.get("restricted"):
             next_rng, drawn = _refused(start, rng)
         else:
             next_rng, drawn = _draw(family, len(start), start.shape[-1], rng)
@@ -224,8 +225,9 @@ def _refused(start: Any, rng: Any) -> tuple[Any, Any]:
     """In place of draws, an error when they are evaluated."""
     next_rng, _ = pt.random.normal(rng=rng, return_next_rng=True)
     message = (
-        "The prior of covariances that share a part of volume, shape or orientation has no direct "
-        "draws. Sample a model without rows, or use a structure whose covariances are free."
+        "The prior of covariances that share a part of volume, shape or orientation, or of which "
+        "some are held, has no direct draws. Sample a model without rows, or use a structure whose "
+        "covariances are free."
     )
     return next_rng, CheckAndRaise(InvalidParameterError, message)(pt.constant(start), False)
 

@@ -4,6 +4,7 @@ Priors, coordinates and likelihood are those of the core's ``log_posterior.hpp``
 the priors are those of `bayesgmm.priors.families`, applied to PyTensor's tensors.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,21 +14,22 @@ from numpy.typing import ArrayLike
 from pymc.logprob.transforms import Transform
 
 from bayesgmm.arguments import check_count, check_kind
-from bayesgmm.arrays import Array
-from bayesgmm.covariance.structures import Structure, as_structure
+from bayesgmm.arrays import Array, Booleans, Integers
+from bayesgmm.covariance.structures import Structure
 from bayesgmm.data.degeneracy import check_enough_rows
 from bayesgmm.data.error_covariances import unpacked
-from bayesgmm.data.validation import Data, check_data
 from bayesgmm.em.completed_rows import with_means
-from bayesgmm.em.component_order import check_reference
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
-from bayesgmm.mixture.fitted_mixture import fitted_mixture, weighted_rows, with_errors_of
+from bayesgmm.mixture.fitted_mixture import fitted_mixture
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.posterior.coordinates import Coordinates, coordinates
+from bayesgmm.posterior.coordinates import Coordinates
+from bayesgmm.posterior.model import Model, posterior_model
 from bayesgmm.posterior.tied_covariances import TiedChart
 from bayesgmm.priors.priors import Priors
 from bayesgmm.priors.resolved_priors import ResolvedPriors
+from bayesgmm.pymc_models.held_parameters import held_means, held_transform, held_weights
 from bayesgmm.pymc_models.mixture_distribution import marginal_mixture
+from bayesgmm.pymc_models.outliers import noise_weight, outlier_parameters, pairs
 from bayesgmm.pymc_models.prior_distributions import (
     CovariancesPrior,
     MeansPrior,
@@ -50,6 +52,11 @@ def mixture_model(
     init: GaussianMixture | Mixture | None = None,
     error_covariances: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
+    fixed: Mapping[str, ArrayLike] | None = None,
+    equal_weights: bool = False,
+    noise_component: bool = False,
+    contaminated: bool = False,
 ) -> pm.Model:
     """The posterior that `sample_posterior` draws from, as a PyMC model.
 
@@ -73,6 +80,8 @@ def mixture_model(
     sample_weight : array-like of shape (n,), optional
         The number of times that each row counts. None: those of `init` where that is a fit to the
         same rows.
+    labels, fixed, equal_weights, noise_component, contaminated
+        As in `sample_posterior`.
 
     Returns
     -------
@@ -84,7 +93,9 @@ def mixture_model(
         ``covariances`` follows. It can be pickled, and sampled by all of PyMC's samplers (see
         `marginal_mixture`). Means that the priors order have an ordering transform. Covariances
         that share parts have a transform to coordinates of these, and cannot be drawn from the
-        prior.
+        prior; nor can covariances of which some are held. Free weights and entries of means are
+        variables of their own where others are held. Noise and outliers add ``noise_weight``, or
+        ``outlier_proportion`` and ``inflation`` (component).
 
     Raises
     ------
@@ -105,33 +116,44 @@ def mixture_model(
     check_kind("priors", priors, Priors | None, "a Priors or None")
     words = "a fitted GaussianMixture, a Mixture or None"
     check_kind("init", init, GaussianMixture | Mixture | None, words)
-    data = check_data(X, allow_nan=True, error_covariances=error_covariances)
-    data = weighted_rows(init, with_errors_of(init, data), sample_weight)
-    structure = as_structure(covariance_type)
-    check_enough_rows(data.X, n_components)
-    resolved = (priors or Priors()).for_data(
-        data, n_components, structure, sample_weight=data.weights
+    found = posterior_model(
+        X,
+        n_components,
+        covariance_type,
+        priors,
+        init,
+        error_covariances=error_covariances,
+        sample_weight=sample_weight,
+        labels=labels,
+        fixed=fixed,
+        equal_weights=equal_weights,
+        noise_component=noise_component,
+        contaminated=contaminated,
     )
-    d = data.X.shape[1]
-    near = None if init is None else fitted_mixture("init", init)
-    if near is not None:
-        check_reference("init", near, (n_components, d), data.feature_names)
-    filled = with_means(data.X, data.weights)
-    frame = coordinates(filled, n_components, structure, near, data.weights)
+    check_enough_rows(found.data.X, n_components)
+    near = None if init is None else fitted_mixture("init", init, with_outliers=True)
+    return model_of(found, near)
+
+
+def model_of(model: Model, near: Mixture | None) -> pm.Model:
+    """The posterior of a model as a PyMC model, in coordinates scaled by a mixture."""
+    data, priors, frame = model.data, model.resolved, model.coordinates(near)
+    k, d = model.n_components, data.X.shape[1]
     names = list(data.feature_names or (f"x{j}" for j in range(d)))
-    coords = {"component": np.arange(n_components), "feature": names, "feature_bis": names}
-    with pm.Model(coords=coords) as model:
-        observed = pm.Data("X", filled, dims=("row", "feature"))
+    coords = {"component": np.arange(k), "feature": names, "feature_bis": names}
+    with pm.Model(coords=coords) as built:
+        observed = pm.Data("X", with_means(data.X, data.weights), dims=("row", "feature"))
         # PyMC refuses NaN, which it would take as a request to draw the entries.
         observed.set_value(data.X)
-        if n_components == 1:
-            weights = pm.Deterministic("weights", pt.ones(1), dims="component")
+        if model.held is not None:
+            weights = held_weights(priors, model.held)
+            means = held_means(priors, model.held, frame)
         else:
-            weights = WeightsPrior("weights", resolved.concentration, dims="component")
-        means = _means(resolved, frame)
-        free = _free_covariances(resolved, frame)
-        _add_rows(weights, means, free, frame, observed, data)
-    return model
+            weights = _weights(priors)
+            means = _means(priors, frame)
+        covariances = _covariances(_free_covariances(priors, frame), frame)
+        _add_rows(model, weights, means, covariances, observed)
+    return built
 
 
 def free_covariances_name(frame: Coordinates) -> str:
@@ -153,6 +175,12 @@ def _free_covariances(priors: ResolvedPriors, frame: Coordinates) -> Any:
         transform = TiedTransform(frame.tied)
         if frame.tied.reference is not None:
             start = _start_along_axes(frame.tied, frame.user_frame)
+    if frame.held is not None:
+        held = held_transform(transform, frame, _of_coordinates(frame))
+        if held is None:
+            name, values = free_covariances_name(frame), _held_values(frame)
+            return pm.Deterministic(name, pt.as_tensor(values))
+        transform = held
     layout: dict[str, Any] = {"shape": start.shape}
     if not frame.axes and groups == frame.n_components:
         layout = {"dims": ("component", "feature", "feature_bis")}
@@ -160,7 +188,7 @@ def _free_covariances(priors: ResolvedPriors, frame: Coordinates) -> Any:
         free_covariances_name(frame),
         family=priors.covariances,
         start=start,
-        tied=frame.tied is not None,
+        restricted=frame.tied is not None or frame.held is not None,
         transform=transform,
         **layout,
     )
@@ -195,15 +223,39 @@ def _means(priors: ResolvedPriors, frame: Coordinates) -> Any:
     )
 
 
-def _add_rows(
-    weights: Any,
-    means: Any,
-    free: Any,
-    frame: Coordinates,
-    observed: Any,
-    data: Data,
-) -> None:
-    """The variable `covariances` where it is not free, and the observed rows."""
+def _of_coordinates(frame: Coordinates) -> tuple[int, ...]:
+    """The shape that the transform of free covariances takes their coordinates in."""
+    if frame.tied is not None:
+        return (frame.n_components * frame.n_own_shape + frame.n_shared_shape,)
+    return frame.groups, frame.block
+
+
+def _held_values(frame: Coordinates) -> Array:
+    """Free covariances (G, D, D), or variances (G, J), that are all held."""
+    assert frame.held is not None
+    values = frame.held.parameters.covariances
+    if frame.axes and values.ndim == 3:
+        values = np.diagonal(values, axis1=1, axis2=2)
+    values = values[: frame.groups]
+    return values[:, : frame.axes] if frame.axes else values
+
+
+def _possible_components(labels: Integers, model: Model) -> Booleans:
+    """True (n, K), or (n, 2 K) with outliers, for the components that each row may have."""
+    known = labels[:, np.newaxis]
+    possible = (known < 0) | (known == np.arange(model.n_components))
+    return np.tile(possible, 2) if model.outliers.contaminated else possible
+
+
+def _weights(priors: ResolvedPriors) -> Any:
+    """The variable of the weights; a component alone has the weight 1."""
+    if priors.n_components == 1:
+        return pm.Deterministic("weights", pt.ones(1), dims="component")
+    return WeightsPrior("weights", priors.concentration, dims="component")
+
+
+def _covariances(free: Any, frame: Coordinates) -> Any:
+    """Covariances (K, D, D), or variances (K, D); adds `covariances` if others are free."""
     k, d = frame.n_components, frame.n_features
     each = pt.repeat(free, k, axis=0) if frame.groups < k else free
     if frame.axes and frame.axes < d:
@@ -211,14 +263,28 @@ def _add_rows(
     if frame.axes or frame.groups < k:
         whole = each[:, :, np.newaxis] * pt.eye(d) if frame.axes else each
         pm.Deterministic("covariances", whole, dims=("component", "feature", "feature_bis"))
+    return each
+
+
+def _add_rows(model: Model, weights: Any, means: Any, covariances: Any, observed: Any) -> None:
+    """The observed rows, beside noise or with outliers."""
+    data, outliers = model.data, model.outliers
+    diagonal, noise = covariances.type.ndim == 2, None
+    if outliers.contaminated:
+        parameters = outlier_parameters(outliers)
+        weights, means, covariances = pairs(weights, means, covariances, *parameters)
+    if outliers.noise:
+        noise = noise_weight(outliers, model.resolved)
     marginal_mixture(
         "rows",
         weights,
         means,
-        covariances=each,
-        covariance_type="diag" if frame.axes else "full",
+        covariances=covariances,
+        covariance_type="diag" if diagonal else "full",
         observed=observed,
-        error_covariances=None if data.errors is None else unpacked(data.errors, d),
+        error_covariances=None if data.errors is None else unpacked(data.errors, data.X.shape[1]),
         sample_weight=data.weights,
+        labels=None if data.labels is None else _possible_components(data.labels, model),
+        noise_weight=noise,
         dims=("row", "feature"),
     )

@@ -60,6 +60,7 @@ def report(
     error_covariances: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     noise_component: bool = False,
+    contaminated: bool = False,
 ) -> Report:
     """One page on a fit: its parameters, diagnostics, and an overall verdict.
 
@@ -95,6 +96,8 @@ def report(
         The weights of `em` and of the posterior are theirs.
     noise_component : bool
         With `n_components`: add a component of uniform noise, as `GaussianMixture` does.
+    contaminated : bool
+        With `n_components`: give each component outliers of its own, as `GaussianMixture` does.
 
     Returns
     -------
@@ -125,7 +128,13 @@ def report(
     check_texts(title=title, source=source, command=command)
     data = check_data(X, allow_nan=True, error_covariances=error_covariances)
     em, posterior = computed(
-        data, n_components, em, posterior, sample_weight, noise_component=noise_component
+        data,
+        n_components,
+        em,
+        posterior,
+        sample_weight,
+        noise_component=noise_component,
+        contaminated=contaminated,
     )
     inputs = gather(data, em, posterior, variables, truth, labels, selection, source, command)
     sections = [made(key, name, make, inputs) for key, name, make in _SECTIONS]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bayesgmm.data.csv_files import csv_text
+from bayesgmm.mixture.contamination import Contamination
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.mixture.noise import Noise
 from bayesgmm.plots.style import short
@@ -75,7 +76,10 @@ def files_of(table: Table) -> list[tuple[str, Download]]:
 
 
 def mixture_files(
-    mixture: Mixture, names: Sequence[str], noise: Noise | None = None
+    mixture: Mixture,
+    names: Sequence[str],
+    noise: Noise | None = None,
+    outliers: Contamination | None = None,
 ) -> list[Download]:
     """All parameters as CSV, under these names, and the mixture for `Mixture.from_json`."""
     values = reported(mixture)[1].tolist()
@@ -85,6 +89,13 @@ def mixture_files(
     if noise is not None:
         given, values = ["weight of noise", *given], [noise.weight, *values]
         words = "the components, without the noise, for Mixture.from_json (JSON)"
+    if outliers is not None:
+        for kind in ("inflation", "proportions"):
+            own = getattr(outliers, kind).tolist()
+            what = f"{kind.removesuffix('s')} of outliers in component"
+            given = [*(f"{what} {k}" for k in range(len(own))), *given]
+            values = [*own, *values]
+        words = "the components, without their outliers, for Mixture.from_json (JSON)"
     table = csv_text(["parameter", "estimate"], [given, values])
     return [
         Download("all-parameters.csv", "all parameters (CSV)", table),

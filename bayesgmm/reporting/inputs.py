@@ -16,7 +16,8 @@ from bayesgmm.diagnostics.point_estimates import point_estimate
 from bayesgmm.errors import BayesGMMError, InputError, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.estimator.information_criteria import Criteria, information_criteria
-from bayesgmm.likelihood.responsibilities import membership
+from bayesgmm.likelihood.outliers import memberships, outlier_probabilities
+from bayesgmm.mixture.contamination import Contamination
 from bayesgmm.mixture.fitted_mixture import (
     MixtureLike,
     fitted_mixture,
@@ -110,25 +111,53 @@ class Inputs:
 
     @property
     def noise(self) -> Noise | None:
-        """The component of noise beside the mixture, if the fit has one."""
-        return None if self.em is None else self.em.noise_
+        """The component of noise beside the mixture, if there is one."""
+        return self._beside[0]
+
+    @cached_property
+    def _beside(self) -> tuple[Noise | None, Contamination | None]:
+        """Noise and outliers of EM's estimate, or else of the posterior mean."""
+        if self.em is not None:
+            return self.em.noise_, self.em.contamination_
+        return (None, None) if self.posterior is None else self.draws.mean_outliers()
 
     @property
     def noise_weight(self) -> float:
         """The share of noise among all rows; 0 without."""
         return 0.0 if self.noise is None else self.noise.weight
 
+    @property
+    def contamination(self) -> Contamination | None:
+        """The outliers of the components, if there are any."""
+        return self._beside[1]
+
+    @property
+    def with_outliers(self) -> bool:
+        """True if the fit has noise, or outliers of its components."""
+        return self.noise is not None or self.contamination is not None
+
     @cached_property
     def known(self) -> Integers | None:
-        """The components of the rows that were given to the fit, -1 where unknown."""
-        return None if self.em is None else self.em.labels_of(self.observed.X)
+        """The components of the rows that were known to the fit, -1 where unknown."""
+        if self.em is not None:
+            return self.em.labels_of(self.observed.X)
+        if self.posterior is None:
+            return None
+        return as_stored(self.posterior, self.observed).labels
 
     @property
     def described(self) -> Described:
         """The mixture with the columns' short names, and the rows' probabilities, for figures."""
         found = self.mixture
         named = Mixture(found.weights, found.means, found.covariances, self.labels_short)
-        return Described(named, self.memberships[1], self.noise_weight, self.noise)
+        return Described(
+            named,
+            self.memberships[1],
+            self.noise_weight,
+            self.noise,
+            self.contamination,
+            self.outlying,
+        )
 
     @cached_property
     def switching(self) -> LabelSwitching:
@@ -153,7 +182,7 @@ class Inputs:
             # In units beyond 1e75 the fourth powers of covariances overflow; only the standard
             # errors that depend on them are then unknown.
             with np.errstate(over="ignore", invalid="ignore"):
-                errors = point_estimate("em", self.em, self.observed, beside_noise=True)[1]
+                errors = point_estimate("em", self.em, self.observed, with_outliers=True)[1]
         except BayesGMMError as error:
             return None, f"Standard errors could not be computed: {error}"
         note = "Standard errors are from the observed information, valid if the model is correct."
@@ -165,14 +194,17 @@ class Inputs:
         errors = self.standard_errors[0]
         return self.mixture if errors is None else errors
 
-    def predictive_draws(self, features: Sequence[int]) -> list[Mixture] | None:
-        """Posterior draws for replicates, in some columns; None for the fitted mixture alone.
-
-        A fit with noise is replicated itself: the posterior has none.
-        """
-        if self.posterior is None or self.noise is not None:
+    def predictive_draws(
+        self, features: Sequence[int]
+    ) -> list[tuple[Mixture, Noise | None, Contamination | None]] | None:
+        """Posterior draws for replicates, in some columns; None for the fitted mixture alone."""
+        if self.posterior is None:
             return None
-        return [each.marginal(list(features)) for each in self.draws.mixtures(_REPLICATED)]
+        keep = list(features)
+        return [
+            (mixture.marginal(keep), noise and noise.marginal(keep), outliers)
+            for mixture, noise, outliers in self.draws.each(_REPLICATED)
+        ]
 
     @cached_property
     def memberships(self) -> tuple[Array, Array]:
@@ -180,11 +212,14 @@ class Inputs:
 
         What these leave of 1 is the probability of noise.
         """
-        return membership(self.observed._replace(labels=self.known), self.mixture, self.noise)
+        rows = self.observed._replace(labels=self.known)
+        return memberships(rows, self.mixture, self.noise, self.contamination)
 
     @cached_property
     def outlying(self) -> Array:
-        """The probability that each row is noise, (n,)."""
+        """The probability that each row is noise, or an outlier of its component, (n,)."""
+        if self.contamination is not None:
+            return outlier_probabilities(self.observed, self.mixture, None, self.contamination)
         return np.maximum(1.0 - self.memberships[1].sum(axis=1), 0.0) * (self.noise is not None)
 
     @cached_property
@@ -192,6 +227,8 @@ class Inputs:
         """The most probable component of each row, -1 for noise, and its probability."""
         probabilities = self.memberships[1]
         labels, largest = probabilities.argmax(axis=1), probabilities.max(axis=1)
+        if self.noise is None:
+            return labels, largest
         labels[self.outlying > largest] = -1
         return labels, np.maximum(largest, self.outlying)
 
@@ -228,7 +265,7 @@ def gather(
     check_kind("posterior", posterior, kinds, "an xarray DataTree or Dataset, or None")
     variable_names(variables)
     n, d = data.X.shape
-    mixtures = {} if em is None else {"em": point_estimate("em", em, beside_noise=True)[0]}
+    mixtures = {} if em is None else {"em": point_estimate("em", em, with_outliers=True)[0]}
     mixtures |= {} if truth is None else {"truth": fitted_mixture("truth", truth)}
     for name, mixture in mixtures.items():
         if mixture.n_features != d:

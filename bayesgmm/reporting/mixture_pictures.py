@@ -35,6 +35,14 @@ _NOISE_LINE = (
     "The dotted line is noise; crosses are rows that are most probably noise, which the "
     "components' weights leave out."
 )
+_OUTLIERS = (
+    " Crosses are rows that are most probably outliers of their component, which its ellipse "
+    "leaves out."
+)
+_OUTLIER_LINE = (
+    " Dotted lines are outliers, which their component includes; crosses are rows that are most "
+    "probably outliers."
+)
 # Rows and contours have a smaller zorder, axes, ellipses and means a larger one.
 _ABOVE_ROWS = 2.4
 # Margin of a common frame relative to the range of the rows, and inches of a line of its legend.
@@ -76,7 +84,8 @@ def head_figure(rows: Data, fit: Described, drawing: Drawing) -> Figure:
             _single(rows, fit, 3.6, drawing),
             "Histogram of the column with the density of the mixture and of each component.",
             "Histogram and density (grey line). The area under a component is its "
-            + ("share of all rows. " + _NOISE_LINE if fit.noise_weight else "weight."),
+            + ("share of all rows. " + _NOISE_LINE if fit.noise_weight else "weight.")
+            + _OUTLIER_LINE * (fit.contamination is not None),
         )
     if d == HEAD:
         return Figure(
@@ -133,7 +142,7 @@ def mixture_figure(rows: Data, fit: Described) -> Figure:
 def _plane(rows: Data, fit: Described) -> str:
     """What a plane of two columns shows."""
     n = len(rows.X)
-    noise = _NOISE if fit.noise_weight else ""
+    noise = _NOISE if fit.noise_weight else _OUTLIERS * (fit.contamination is not None)
     return _PLANE + noise + (f" Drawn are {MOST_ROWS:,} of {n:,} rows." if n > MOST_ROWS else "")
 
 

@@ -41,6 +41,7 @@ def neighbours(inputs: Inputs) -> pd.DataFrame | None:
                 range(1, most + 1),
                 structure,
                 noise_component=inputs.noise is not None,
+                contaminated=inputs.contamination is not None,
                 rng=0,
                 progressbar=False,
             )

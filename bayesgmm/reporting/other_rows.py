@@ -7,7 +7,7 @@ import pandas as pd
 
 from bayesgmm.diagnostics import sampled_rows
 from bayesgmm.estimator.fitted_rows import of_fitted_rows
-from bayesgmm.likelihood.responsibilities import membership
+from bayesgmm.likelihood.outliers import memberships
 from bayesgmm.reporting.inputs import Inputs, criteria_of
 from bayesgmm.reporting.parts import fixed, plural
 
@@ -43,8 +43,9 @@ def _of_selection(inputs: Inputs) -> Iterator[str]:
         return
     best = inputs.selected
     if best is not None and best.n_features_in_ == inputs.n_features:
-        memberships = membership(inputs.observed, best.mixture_, best.noise_)
-        found = criteria_of(best, inputs.observed.X, *memberships)
+        rows = inputs.observed._replace(labels=best.labels_of(inputs.observed.X))
+        probable = memberships(rows, best.mixture_, best.noise_, best.contamination_)
+        found = criteria_of(best, inputs.observed.X, *probable)
         same = of_fitted_rows(best, found)
     else:
         same = _n_rows(inputs.selection) in (None, len(inputs.observed.X))

@@ -38,6 +38,9 @@ def _of_em(inputs: Inputs) -> Iterator[str]:
     if fit.noise_ is not None:
         share = percent(fit.noise_.weight).text
         noise = f" and a component of uniform noise (weight {share})"
+    if fit.contamination_ is not None:
+        share = percent(float(fit.weights_ @ fit.contamination_.proportions)).text
+        noise = f", each contaminated with outliers of its own ({share} in all),"
     yield (
         f"A Gaussian mixture with {plural(k, 'component')}{f' ({kind})' if d > 1 else ''}{noise} "
         "was "

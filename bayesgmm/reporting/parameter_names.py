@@ -4,6 +4,7 @@ import itertools
 
 from bayesgmm.convergence.monitored import parameter_name
 from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.posterior.draws import Draws
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.uncertainty.parameter_vectors import reported
 
@@ -20,6 +21,17 @@ def page_names(inputs: Inputs, mixture: Mixture) -> list[str]:
     ]
 
 
+def beside_components(draws: Draws) -> dict[str, str]:
+    """Names of noise and outliers in `compare_engines`, and on the page."""
+    names = {"weight[noise]": "weight of noise"} if draws.noise is not None else {}
+    if draws.outliers is not None:
+        words = {"outliers": "proportion of outliers", "log inflation": "log inflation"}
+        for old, new in words.items():
+            for k in range(draws.n_components):
+                names[f"{old}[{k}]"] = of_component(new, k)
+    return names
+
+
 def of_component(word: str, component: int) -> str:
     """The name of a component's parameter."""
     return f"{word}, component {component}"
@@ -30,6 +42,7 @@ def spelled(inputs: Inputs, text: str) -> str:
     known = dict(zip(reported(inputs.mixture)[0], page_names(inputs, inputs.mixture), strict=True))
     if inputs.posterior is not None:
         draws = inputs.draws
+        known |= beside_components(draws)
         words = {"weight": "weight"}
         features = list(zip(draws.feature_words, inputs.labels_short, strict=True))
         for word, short in features:

@@ -112,6 +112,7 @@ def in_words(inputs: Inputs) -> tuple[str, tuple[tuple[int | None, str], ...]]:
     k = mixture.n_components
     noun = "component" if k == 1 else "components"
     noun += " and uniform noise" * (inputs.noise is not None)
+    noun += " with outliers" * (inputs.contamination is not None)
     headline = f"{numeral(k).capitalize()} {noun} for {_rowsin_words(inputs)}"
     largest = np.argsort(-mixture.weights, kind="stable")[:_MOST_NAMED]
     features = shown_features(inputs, 3)
@@ -129,6 +130,9 @@ def in_words(inputs: Inputs) -> tuple[str, tuple[tuple[int | None, str], ...]]:
         found = plural(int((inputs.assigned[0] < 0).sum()), "row")
         noise = f"Noise ({_share(inputs.noise_weight)} of the rows)"
         sentences.append((None, f"{noise}: {found} most probably outside all components"))
+    if inputs.contamination is not None:
+        found = plural(int((inputs.outlying > 0.5).sum()), "row")
+        sentences.append((None, f"Outliers: {found} most probably far from their own component"))
     return headline, tuple(sentences)
 
 

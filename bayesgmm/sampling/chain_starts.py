@@ -5,6 +5,7 @@ import numpy as np
 from bayesgmm.arrays import Array
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.coordinates import Coordinates
+from bayesgmm.posterior.log_density import Problem
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 
 # Starts are spread by this many standard deviations of a posterior of well separated components.
@@ -12,25 +13,27 @@ _OVERDISPERSION = 2.0
 
 
 def chain_starts(
-    near: list[Mixture],
-    n_rows: float,
+    near: list[tuple[Array, ...]],
     priors: ResolvedPriors,
-    coordinates: Coordinates,
+    problem: Problem,
     rng: np.random.Generator,
 ) -> Array:
     """Coordinates at which the chains begin, (chains, size).
 
-    Chain c begins near mixture c, its components in random order, moved by about two standard
-    deviations of the posterior. Where priors differ between components, the order is that of the
-    highest prior density: chains from others would stay at modes of little mass.
+    Chain c begins near the parameters c, its components in random order (within their groups),
+    moved by about two standard deviations of the posterior. Where priors differ between components,
+    the order is that of the highest prior density: chains from others would stay at modes of little
+    mass.
     """
+    coordinates, n_rows = problem.coordinates, problem.rows.total
     equal = priors.equal_for(range(priors.n_components))
     starts = np.empty((len(near), coordinates.size))
-    for chain, (centre, child) in enumerate(zip(near, rng.spawn(len(near)), strict=True)):
-        order = child.permutation(centre.n_components) if equal else priors.best_order(centre)
-        mixture = centre.permuted(order)
-        starts[chain] = coordinates.of(mixture)
-        starts[chain] += _spread(mixture, n_rows, coordinates) * child.standard_normal(
+    for chain, (parameters, child) in enumerate(zip(near, rng.spawn(len(near)), strict=True)):
+        centre = Mixture(*parameters[:3])
+        order = coordinates.shuffled(child) if equal else priors.best_order(centre)
+        moved = [each[order] if each.ndim else each for each in parameters]
+        starts[chain] = coordinates.of_parameters(*moved)
+        starts[chain] += _spread(Mixture(*moved[:3]), n_rows, coordinates) * child.standard_normal(
             coordinates.size
         )
     return starts
@@ -46,4 +49,4 @@ def _spread(mixture: Mixture, n_rows: float, coordinates: Coordinates) -> Array:
     factors = each / np.exp(np.log(sizes).mean(axis=1))
     own = np.repeat(np.minimum(factors, 0.5)[:, np.newaxis], coordinates.n_own, axis=1)
     shared = np.full(coordinates.n_shared, min(_OVERDISPERSION / np.sqrt(n_rows), 0.5))
-    return coordinates.of_blocks(np.column_stack((each, means, own)), shared)
+    return coordinates.deviations(np.column_stack((each, means, own)), shared)

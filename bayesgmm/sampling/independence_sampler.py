@@ -40,8 +40,8 @@ class IndependenceSampler:
         self.acceptance = float(np.exp(steps).mean())
         self.thinning = int(np.clip(1.0 / self.acceptance, 1, _MOST_PROPOSALS))
         self._u, self._ratio = points[current[:chains]], ratios[current[:chains]]
-        k = target.problem.coordinates.n_components
-        self._orders = np.array([rng.permutation(k) for _ in range(chains)])
+        frame = target.problem.coordinates
+        self._orders = np.array([frame.shuffled(rng) for _ in range(chains)])
         self._kept: list[Array] = []
         self._accepted: list[Array] = []
 
@@ -62,11 +62,12 @@ class IndependenceSampler:
         flat = u.reshape(-1, u.shape[-1])
         drawn = zip(*(problem.parameters(each) for each in flat), strict=True)
         group = {}
-        for (name, dims), values in zip(DIMS.items(), drawn, strict=True):
+        for name, values in zip(problem.coordinates.variables, drawn, strict=True):
             stacked = np.array(values).reshape(*shape, *np.shape(values[0]))
-            index = self._orders.reshape(len(u), 1, k, *(1,) * (stacked.ndim - 3))
-            ordered = np.take_along_axis(stacked, index, axis=2)
-            group[name] = ((*SAMPLE_DIMS, *dims), ordered)
+            if "component" in DIMS[name]:
+                index = self._orders.reshape(len(u), 1, k, *(1,) * (stacked.ndim - 3))
+                stacked = np.take_along_axis(stacked, index, axis=2)
+            group[name] = ((*SAMPLE_DIMS, *DIMS[name]), stacked)
         stats = {
             "logp": self._target.log_density(flat).reshape(shape),
             "acceptance_rate": np.concatenate(self._accepted, axis=1),

@@ -6,17 +6,23 @@ from typing import Any
 
 import numpy as np
 
-from bayesgmm.covariance.structures import Structure
+from bayesgmm.arrays import Array
 from bayesgmm.data.validation import Data
 from bayesgmm.errors import DegeneracyWarning, FitError
 from bayesgmm.estimator.fit_summary import agreed_starts
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
-from bayesgmm.likelihood.responsibilities import membership
+from bayesgmm.likelihood.outliers import memberships
+from bayesgmm.mixture.contamination import Contamination
 from bayesgmm.mixture.fitted_mixture import fitted_mixture
 from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.mixture.noise import Noise
+from bayesgmm.posterior.model import Model
 from bayesgmm.priors.families import LKJ
 from bayesgmm.priors.priors import Priors
 from bayesgmm.priors.resolved_priors import ResolvedPriors
+
+# Outliers at the start of chains near a mixture without them.
+_FEW, _BROAD = 0.05, 10.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +32,8 @@ class Estimate:
     Attributes
     ----------
     mixture : Mixture
+    outliers : tuple of ndarray
+        The weight of noise, or shares and inflation of outliers.
     log_likelihood : float
         Nats, of the rows.
     priors : ResolvedPriors or None
@@ -37,19 +45,21 @@ class Estimate:
     """
 
     mixture: Mixture
+    outliers: tuple[Array, ...]
     log_likelihood: float
     priors: ResolvedPriors | None = None
     note: str = ""
     agreed: bool = True
 
+    @property
+    def parameters(self) -> tuple[Array, ...]:
+        """In the order of `Coordinates.variables`."""
+        mixture = self.mixture
+        return mixture.weights, mixture.means, mixture.covariances, *self.outliers
+
 
 def estimate(
-    data: Data,
-    n_components: int,
-    structure: Structure,
-    priors: Priors,
-    rng: np.random.Generator,
-    init: GaussianMixture | Mixture | None = None,
+    model: Model, rng: np.random.Generator, init: GaussianMixture | Mixture | None = None
 ) -> Estimate:
     """The maximum of the likelihood, as EM finds it or as given; if degenerate, the posterior mode.
 
@@ -58,10 +68,7 @@ def estimate(
 
     Parameters
     ----------
-    data : Data
-    n_components : int
-    structure : Structure
-    priors : Priors
+    model : Model
     rng : Generator
     init : GaussianMixture or Mixture, optional
         In place of a fit of its own.
@@ -75,10 +82,10 @@ def estimate(
         or a learned scale where a row is repeated too often.
     """
     first, second = rng.spawn(2)
-    options: dict[str, Any] = {"covariance_type": structure}
+    data, resolved = model.data, None
     fit, failure, heard = init, None, []
     if fit is None:
-        fit = GaussianMixture(n_components, **options, random_state=first)
+        fit = as_fit(model, random_state=first)
         with warnings.catch_warnings(record=True) as heard:
             warnings.simplefilter("always")
             try:
@@ -86,24 +93,25 @@ def estimate(
             except FitError as error:
                 failure = error
     degeneracy = None if failure or isinstance(fit, Mixture) else fit.degeneracy_
-    resolved = None
     if failure or degeneracy:
-        resolved = priors.for_data(data, n_components, structure, sample_weight=data.weights)
+        resolved = model.resolved
     if resolved is None or isinstance(resolved.covariances, LKJ):
         if failure:
             raise failure
         for each in heard:
             warnings.warn(each.message, stacklevel=3)
-        mixture = fitted_mixture("init", fit)
-        densities = membership(data, mixture, densities_alone=True)[0]
+        mixture = fitted_mixture("init", fit, with_outliers=True)
+        outliers = _outliers(model, fit)
+        beside = _beside(model, outliers)
+        densities = memberships(data, mixture, *beside)[0]
         v = np.ones(len(densities)) if data.weights is None else data.weights
         likelihood = float(v[v > 0.0] @ densities[v > 0.0])
         penalty = None if isinstance(fit, Mixture) else fit.priors_
         note = "" if penalty is None else "The estimate is the posterior mode under init's priors."
-        return Estimate(mixture, likelihood, penalty, note, _agreed(fit))
+        return Estimate(mixture, outliers, likelihood, penalty, note, _agreed(fit))
     _check_repeats(data, resolved)
     reason = (
-        f"Every start of EM with {n_components} components collapsed"
+        f"Every start of EM with {model.n_components} components collapsed"
         if failure
         else f"The maximum-likelihood fit is degenerate: {degeneracy}"
     )
@@ -112,12 +120,57 @@ def estimate(
         "it reflects the priors."
     )
     warnings.warn(note, DegeneracyWarning, stacklevel=3)
-    fit = GaussianMixture(n_components, **options, priors=as_penalty(resolved), random_state=second)
+    fit = as_fit(model, priors=as_penalty(resolved), random_state=second)
     with warnings.catch_warnings():
         # The warning above covers components of few rows.
         warnings.simplefilter("ignore", DegeneracyWarning)
         fit.fit(data, sample_weight=data.weights)
-    return Estimate(fit.mixture_, fit.log_likelihood_, fit.priors_, note, _agreed(fit))
+    outliers = _outliers(model, fit)
+    return Estimate(fit.mixture_, outliers, fit.log_likelihood_, fit.priors_, note, _agreed(fit))
+
+
+def as_fit(model: Model, **options: Any) -> GaussianMixture:
+    """An estimator of the model by EM, not yet fitted.
+
+    EM knows no priors beside outliers of components; with priors it is one without outliers.
+    """
+    fixed = None
+    if model.held is not None:
+        weights, means, covariances = model.held.masks
+        values = {"weights": weights, "means": means, "covariances": covariances}
+        fixed = {name: getattr(model.held, name) for name, mask in values.items() if mask.any()}
+    return GaussianMixture(
+        model.n_components,
+        covariance_type=model.structure.code,
+        fixed=fixed,
+        noise_component=model.outliers.noise,
+        contaminated=model.outliers.contaminated and options.get("priors") is None,
+        **options,
+    )
+
+
+def parameters_of(model: Model, fit: GaussianMixture) -> tuple[Array, ...]:
+    """The parameters of a fit, in the order of `Coordinates.variables`."""
+    mixture = fit.mixture_
+    return mixture.weights, mixture.means, mixture.covariances, *_outliers(model, fit)
+
+
+def _outliers(model: Model, fit: GaussianMixture | Mixture) -> tuple[Array, ...]:
+    """Noise and outliers of a fit; of a mixture alone, a few."""
+    k, beside = model.n_components, model.outliers
+    if isinstance(fit, GaussianMixture) and fit.noise_ is not None:
+        return (np.array(fit.noise_.weight),)
+    if isinstance(fit, GaussianMixture) and fit.contamination_ is not None:
+        return fit.contamination_.proportions, fit.contamination_.inflation
+    if beside.noise:
+        return (np.array(_FEW),)
+    return (np.full(k, _FEW), np.full(k, _BROAD)) if beside.contaminated else ()
+
+
+def _beside(model: Model, outliers: tuple[Array, ...]) -> tuple[Noise | None, Contamination | None]:
+    if model.noise is not None:
+        return replace(model.noise, weight=float(outliers[0])), None
+    return None, Contamination(*outliers) if outliers else None
 
 
 def _agreed(fit: GaussianMixture | Mixture) -> bool:

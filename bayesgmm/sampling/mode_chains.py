@@ -11,7 +11,6 @@ import xarray as xr
 from bayesgmm.arrays import Array, Indices
 from bayesgmm.convergence.agreement import mcse
 from bayesgmm.errors import FitError
-from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.draws import SAMPLE_DIMS
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.sampling.chain_starts import chain_starts
@@ -113,7 +112,7 @@ def describe_modes(modes: list[Mode], target: Target, state: str, tree: xr.DataT
         The draws.
     """
     shares = _laplace_shares(modes)
-    parameters = [target.problem.parameters(each.u) for each in modes]
+    parameters = [target.problem.parameters(each.u)[:3] for each in modes]
     counts, masses, errors = np.zeros(len(modes), dtype=int), *np.full((2, len(modes)), np.nan)
     posterior, stats = (tree[name].to_dataset() for name in ("posterior", "sample_stats"))
     region = np.zeros(posterior["weights"].shape[:2], dtype=int)
@@ -151,15 +150,15 @@ def _laplace_shares(modes: list[Mode]) -> Array:
 def _starts(target: Target, of: Indices, priors: ResolvedPriors, rng: np.random.Generator) -> Array:
     """Starts of chains near the modes of the given numbers."""
     problem = target.problem
-    near = [Mixture(*problem.parameters(target.modes[m].u)) for m in of]
-    return chain_starts(near, problem.rows.total, priors, problem.coordinates, rng)
+    near = [problem.parameters(target.modes[m].u) for m in of]
+    return chain_starts(near, priors, problem, rng)
 
 
 def _located(drawn: Drawn, target: Target) -> Drawn:
     """The draws with their modes."""
     group = drawn.tree["posterior"].to_dataset()
-    names = ("weights", "means", "covariances")
-    u = target.problem.coordinates.of_parameters(*(group[name].values for name in names))
+    frame = target.problem.coordinates
+    u = frame.of_parameters(*(group[name].values for name in frame.variables))
     flat = u.reshape(-1, u.shape[-1])
     region = locate(flat, target.modes, target.problem.coordinates).region
     stats = drawn.tree["sample_stats"].to_dataset()
@@ -193,8 +192,8 @@ def _jump(
     """
     began = time.perf_counter()
     group = tree["posterior"].to_dataset()
-    names = ("weights", "means", "covariances")
-    u = target.problem.coordinates.of_parameters(*(group[name].values for name in names))
+    frame = target.problem.coordinates
+    u = frame.of_parameters(*(group[name].values for name in frame.variables))
     try:
         proposal = fit_proposal(target, u.reshape(-1, u.shape[-1]), priors, rng)
     except FitError:

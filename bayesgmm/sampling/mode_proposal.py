@@ -179,7 +179,7 @@ def _with_empty_component(
     frame = target.problem.coordinates
     chosen = u[rng.choice(len(u), size=_EMPTY_DRAWS)]
     drawn = [target.problem.parameters(each) for each in chosen]
-    weights, means, covariances = (np.array(each) for each in zip(*drawn, strict=True))
+    weights, means, covariances, *outliers = (np.array(each) for each in zip(*drawn, strict=True))
     t = np.arange(_EMPTY_DRAWS)
     first, second = np.triu_indices(frame.n_components, 1)
     distances = np.array(
@@ -198,4 +198,4 @@ def _with_empty_component(
     concentration = np.array(priors.concentration)[free]
     weights[t, free] = rng.standard_gamma(concentration) / target.problem.rows.total
     weights /= weights.sum(axis=1, keepdims=True)
-    return target.canonical(frame.of_parameters(weights, means, covariances))
+    return target.canonical(frame.of_parameters(weights, means, covariances, *outliers))

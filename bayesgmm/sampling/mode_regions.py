@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bayesgmm.arrays import Array, Booleans, Indices
-from bayesgmm.core import native
+from bayesgmm.labels.assignment import assign
 from bayesgmm.posterior.coordinates import Coordinates
 from bayesgmm.sampling.posterior_modes import Mode
 
@@ -62,8 +62,9 @@ def _matched(u: Array, mode: Mode, coordinates: Coordinates) -> tuple[Array, Boo
     k = coordinates.n_components
     components, shared = coordinates.blocks(u)
     centre, shared_centre = coordinates.blocks(mode.u)
-    # `blocks` is linear, so that its values at unit vectors are its matrix.
+    # `blocks` is linear up to a constant: its values at unit vectors are its matrix.
     maps, _ = coordinates.blocks(np.eye(len(mode.u)))
+    maps = maps - coordinates.blocks(np.zeros(len(mode.u)))[0]
     costs, turned = np.empty((len(u), k, k)), np.empty((k, *components.shape))
     for j in range(k):
         # Axes that components share are turned once.
@@ -72,15 +73,19 @@ def _matched(u: Array, mode: Mode, coordinates: Coordinates) -> tuple[Array, Boo
         turned[j] = near
         apart = (turned[j] - centre[j]).reshape(len(u) * k, -1)
         spread = maps[:, j].T @ mode.covariance @ maps[:, j]
-        costs[:, j] = _squares(apart, spread).reshape(len(u), k)
-    order = native.assign_all(costs)[0]
+        costs[:, j] = _squares(apart, spread, held=coordinates.held is not None).reshape(len(u), k)
+    order = assign(costs, coordinates.component_groups).permutations
     moved = turned[np.arange(k), np.arange(len(u))[:, np.newaxis], order]
     found = coordinates.of_blocks(moved, shared)
     own = (order == np.arange(k)).all(axis=1)
     return found, own & (np.abs(found - u) <= _ROUNDING * (1.0 + np.abs(u))).all(axis=1)
 
 
-def _squares(apart: Array, covariance: Array) -> Array:
-    """Squared Mahalanobis lengths of vectors (T, size), (T,)."""
+def _squares(apart: Array, covariance: Array, *, held: bool = False) -> Array:
+    """Squared Mahalanobis lengths of vectors (T, size), (T,); `held`: some do not vary."""
+    if held:
+        return np.asarray(
+            ((apart @ np.linalg.pinv(covariance, hermitian=True)) * apart).sum(axis=1)
+        )
     z = apart @ np.linalg.inv(np.linalg.cholesky(covariance)).T
     return np.asarray(np.square(z).sum(axis=1))

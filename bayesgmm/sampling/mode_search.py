@@ -8,17 +8,14 @@ from itertools import combinations
 import numpy as np
 
 from bayesgmm.arrays import Array
-from bayesgmm.covariance.structures import Structure
-from bayesgmm.data.validation import Data
 from bayesgmm.errors import DegeneracyWarning, FitError
-from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.mixture.bhattacharyya_distance import bhattacharyya_distances
 from bayesgmm.mixture.merged_components import merged
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.log_density import Problem
+from bayesgmm.posterior.model import Model
 from bayesgmm.priors.families import LKJ
-from bayesgmm.priors.priors import Priors
-from bayesgmm.priors.resolved_priors import ResolvedPriors
+from bayesgmm.sampling.initial_estimate import as_fit, parameters_of
 from bayesgmm.sampling.mode_regions import locate
 from bayesgmm.sampling.posterior_modes import Mode, climb, other_modes, same_mode
 
@@ -33,24 +30,28 @@ _MOVES = 12
 _HALVES = (((-0.8, 0.6), (0.8, 0.6)), ((0.0, 0.4), (0.0, 1.2)))
 
 
-def search_modes(problem: Problem, near: Mixture, starts: list[Mixture]) -> list[Mode]:
+def search_modes(
+    problem: Problem, near: tuple[Array, ...], starts: list[tuple[Array, ...]]
+) -> list[Mode]:
     """Modes of a posterior, the largest mass first.
 
     Parameters
     ----------
     problem : Problem
-    near : Mixture
-        The maximum of the likelihood. From the mode near it others are sought with one component
-        moved elsewhere.
-    starts : list of Mixture
+    near : tuple of ndarray
+        Parameters of the maximum of the likelihood, in the order of `Coordinates.variables`. From
+        the mode near it others are sought with one component moved elsewhere.
+    starts : list of tuple of ndarray
         Further starts.
     """
     frame = problem.coordinates
-    first = climb(problem, frame.of(near))
+    first = climb(problem, frame.of_parameters(*near))
     if first is None:
         return []
-    moves = _moves(Mixture(*problem.parameters(first.u)), problem.rows.total)
-    each = (frame.of(start) for start in [*starts, *moves])
+    parameters = problem.parameters(first.u)
+    moves = _moves(Mixture(*parameters[:3]), problem.rows.total)
+    moved = [(each.weights, each.means, each.covariances, *parameters[3:]) for each in moves]
+    each = (frame.of_parameters(*start) for start in [*starts, *moved])
     return _without_copies(problem, other_modes(problem, first, each, _EVALUATIONS))
 
 
@@ -68,29 +69,21 @@ def _without_copies(problem: Problem, modes: list[Mode]) -> list[Mode]:
     return kept
 
 
-def penalised_fits(
-    data: Data,
-    priors: Priors,
-    resolved: ResolvedPriors,
-    structure: Structure,
-    rng: np.random.Generator,
-) -> list[Mixture]:
+def penalised_fits(model: Model, rng: np.random.Generator) -> list[tuple[Array, ...]]:
     """Maxima that EM reaches from random starts under the priors; without them under LKJ priors."""
-    penalty = replace(priors, concentration=np.maximum(priors.concentration, 1.0))
+    penalty = replace(model.priors, concentration=np.maximum(model.priors.concentration, 1.0))
+    unpenalised = isinstance(model.resolved.covariances, LKJ)
     found = []
     for turn, child in enumerate(rng.spawn(_FITS)):
-        fit = GaussianMixture(
-            resolved.n_components,
-            covariance_type=structure.code,
-            init_params=_KINDS[turn % len(_KINDS)],
-            random_state=child,
-            priors=None if isinstance(resolved.covariances, LKJ) else penalty,
-        )
+        kind = _KINDS[turn % len(_KINDS)]
+        priors = None if unpenalised else penalty
+        fit = as_fit(model, init_params=kind, random_state=child, priors=priors)
         try:
             with warnings.catch_warnings():
                 # A degenerate maximum is not a useful start.
                 warnings.simplefilter("error", DegeneracyWarning)
-                found.append(fit.fit(data, sample_weight=data.weights).mixture_)
+                fit.fit(model.data, sample_weight=model.data.weights)
+                found.append(parameters_of(model, fit))
         except (DegeneracyWarning, FitError):
             continue
     return found

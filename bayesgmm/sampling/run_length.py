@@ -49,8 +49,10 @@ class Monitor:
         Their least bulk ESS.
     """
 
-    def __init__(self, min_ess: float, longest: int, data: Data, reference: Mixture) -> None:
-        self.min_ess, self.longest = min_ess, longest
+    def __init__(
+        self, min_ess: float, longest: int, data: Data, reference: Mixture, constants: xr.Dataset
+    ) -> None:
+        self.min_ess, self.longest, self._constants = min_ess, longest, constants
         self._request = Request(reference=reference, X=data)
         self._names = data.feature_names
         self._seen: xr.DataTree | None = None
@@ -75,6 +77,7 @@ class Monitor:
         groups = {name: tree[name].to_dataset() for name in ("posterior", "sample_stats")}
         if self._names:
             groups["posterior"] = groups["posterior"].assign_coords(feature=list(self._names))
+        groups["constant_data"] = self._constants
         labelling = label_draws(xr.DataTree.from_dict(groups), self._request)
         quantities = monitored(labelling)
         frame = statistics("", quantities.relabelled | quantities.invariant)

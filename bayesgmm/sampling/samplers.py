@@ -17,7 +17,7 @@ from nutpie.compiled_pyfunc import from_pyfunc
 from bayesgmm.arrays import Array
 from bayesgmm.core import native
 from bayesgmm.display import is_notebook, is_watched, progress
-from bayesgmm.posterior.log_density import Problem
+from bayesgmm.posterior.log_density import Problem, parameter_shapes
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -26,6 +26,9 @@ DIMS = {
     "weights": ("component",),
     "means": ("component", "feature"),
     "covariances": ("component", "feature", "feature_bis"),
+    "noise_weight": (),
+    "outlier_proportion": ("component",),
+    "inflation": ("component",),
 }
 # The first draws, before the step size is adapted, take many times as long as later ones, and would
 # give a wrong estimate of the time that is left.
@@ -206,7 +209,7 @@ def draw_by_pymc(model: Any, problem: Problem, starts: Array, plan: Plan, enough
                 chains=len(starts),
                 cores=1,
                 init="adapt_diag",
-                initvals=[_initial_values(problem, start) for start in starts],
+                initvals=[_initial_values(model, problem, start) for start in starts],
                 nuts_sampler="pymc",
                 nuts={"target_accept": plan.target_accept},
                 random_seed=plan.seed % 2**32,
@@ -222,17 +225,29 @@ def draw_by_pymc(model: Any, problem: Problem, starts: Array, plan: Plan, enough
     return Drawn(tree, stopped, late and length < plan.lengths[-1])
 
 
-def _initial_values(problem: Problem, start: Array) -> dict[str, Array]:
+def _initial_values(model: Any, problem: Problem, start: Array) -> dict[str, Array]:
     """A start under the names of `mixture_model`."""
     from bayesgmm.pymc_models.pymc_model import free_covariances_name
 
     frame = problem.coordinates
-    weights, means, covariances = problem.parameters(start)
+    weights, means, covariances, *outliers = problem.parameters(start)
     free = covariances[: frame.groups]
     if frame.axes:
         free = np.diagonal(free, axis1=1, axis2=2)[:, : frame.axes]
-    found = {"means": means, free_covariances_name(frame): free}
-    return found | ({"weights": weights} if frame.n_components > 1 else {})
+    found = {"means": means, free_covariances_name(frame): free, "weights": weights}
+    if frame.outliers.noise:
+        found["noise_weight"] = outliers[0]
+    if frame.outliers.contaminated:
+        found |= {
+            "twice_outlier_proportion": 2.0 * outliers[0],
+            "log_inflation": np.log(outliers[1]),
+        }
+    if frame.held is not None:
+        held = frame.held.parameters
+        shares = weights[np.isnan(held.weights)]
+        found["free_means"] = means[np.isnan(held.means)]
+        found["free_weights"] = shares / shares.sum()
+    return {each.name: found[each.name] for each in model.free_RVs}
 
 
 @contextmanager
@@ -247,12 +262,13 @@ def _compiled(problem: Problem, initial_point: Any) -> CompiledPyMCModel:
     """The posterior in the form in which nutpie holds compiled PyMC models: two C functions."""
     functions = native.addresses()
     k, d = problem.coordinates.n_components, problem.coordinates.n_features
-    shapes = {"weights": (k,), "means": (k, d), "covariances": (k, d, d)}
+    names = problem.coordinates.variables
+    shapes = dict(zip(names, parameter_shapes(problem.coordinates), strict=True))
     sizes = {"component": k, "feature": d, "feature_bis": d}
     ends = np.cumsum([int(np.prod(each)) for each in shapes.values()])
     slices = [slice(a, b) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
     return CompiledPyMCModel(
-        dims=DIMS,
+        dims={name: DIMS[name] for name in names},
         compiled_logp_func=_CFunction(functions["bayesgmm_log_posterior"]),
         compiled_expand_func=_CFunction(functions["bayesgmm_expand"]),
         initial_point_func=initial_point,

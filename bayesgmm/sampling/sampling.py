@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
@@ -23,17 +23,14 @@ from bayesgmm.arguments import (
 )
 from bayesgmm.arrays import Array
 from bayesgmm.convergence.agreement import ENOUGH
-from bayesgmm.covariance.structures import Structure, as_structure
+from bayesgmm.covariance.structures import Structure
 from bayesgmm.data.error_covariances import unpacked
-from bayesgmm.data.validation import Data, check_data
-from bayesgmm.em.completed_rows import with_means
-from bayesgmm.em.component_order import check_reference
+from bayesgmm.data.validation import Data
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
-from bayesgmm.mixture.fitted_mixture import fitted_mixture, weighted_rows, with_errors_of
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.posterior.coordinates import coordinates
 from bayesgmm.posterior.log_density import Problem, problem
+from bayesgmm.posterior.model import Model, posterior_model
 from bayesgmm.posterior.predictions import log_likelihood, posterior_predictive
 from bayesgmm.priors.priors import Priors
 from bayesgmm.priors.resolved_priors import ResolvedPriors
@@ -43,7 +40,7 @@ from bayesgmm.sampling.mode_chains import describe_modes, draw_over_modes, that_
 from bayesgmm.sampling.mode_proposal import Target
 from bayesgmm.sampling.mode_search import penalised_fits, search_modes
 from bayesgmm.sampling.run_length import Monitor
-from bayesgmm.sampling.samplers import Drawn, Enough, Plan, draw_by_nutpie, draw_by_pymc
+from bayesgmm.sampling.samplers import DIMS, Drawn, Enough, Plan, draw_by_nutpie, draw_by_pymc
 
 _INITS = ("em", "starts")
 _SAMPLERS = ("nutpie", "pymc")
@@ -72,6 +69,11 @@ def sample_posterior(
     max_time: float = 300.0,
     error_covariances: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
+    fixed: Mapping[str, ArrayLike] | None = None,
+    equal_weights: bool = False,
+    noise_component: bool = False,
+    contaminated: bool = False,
     missing: str = "at random",
     with_log_likelihood: bool | None = None,
     with_posterior_predictive: bool = False,
@@ -123,6 +125,22 @@ def sample_posterior(
     sample_weight : array-like of shape (n,), optional
         The number of times that each row counts: the power of its likelihood, so that an integer
         repeats the row. None: those of `init` where that is a fit to the same rows.
+    labels : array-like of shape (n,), optional
+        Known components of rows, -1 where unknown, as in `GaussianMixture.fit`; the posterior's
+        components are numbered by them. None: those of `init` where that is a fit to the same rows.
+    fixed : mapping, optional
+        Held weights, means and covariances, and `equal_weights`, as in `GaussianMixture`: the
+        posterior is that of the other parameters, given these. Held by `init` where that is a fit.
+    equal_weights : bool
+        All weights are 1 / K.
+    noise_component : bool
+        Noise beside the components, uniform over the box of the rows, as in `GaussianMixture`. The
+        posterior has its weight, `noise_weight`; `weights` are those among the other rows. All
+        weights together are Dirichlet, noise with the concentration 1.
+    contaminated : bool
+        Outliers of each component, as in `GaussianMixture`. The posterior has their proportion o,
+        `outlier_proportion`, with 2 o ~ Beta(1, 4), and `inflation` eta of the covariance, with
+        log eta exponential of mean 2.
     missing : {"at random", "raise"}
         As in `GaussianMixture`.
     with_log_likelihood : bool, optional
@@ -141,13 +159,15 @@ def sample_posterior(
     DataTree
         Groups posterior (weights, means, covariances, in the data's units), sample_stats,
         log_likelihood, observed_data (X), constant_data (EM's estimate: em_weights, em_means,
-        em_covariances; error_covariances and sample_weight where rows have them) and, on request,
-        posterior_predictive. Attributes: versions, seed, sampler, wall times, priors (JSON), and
-        why the run ended: `stopped` is "draws" (as many as were requested), "converged", "min_ess"
-        (a single chain, which cannot show that it converged), "max_draws", "too slow" (at this rate
-        the longest run would not have `min_ess` effective draws), "max_time" or "interrupted"
-        (Ctrl-C: what was drawn until then). `rhat` and `ess` are the largest R-hat and the least
-        bulk or tail ESS of the quantities of `label_switching`, `rhat_of` and `ess_of` their names.
+        em_covariances; error_covariances, sample_weight and labels where rows have them;
+        held_weights, held_means and held_covariances, NaN where free, where some are held) and, on
+        request, posterior_predictive. Attributes: versions, seed, sampler, wall times, priors
+        (JSON), and why the run ended: `stopped` is "draws" (as many as were requested),
+        "converged", "min_ess" (a single chain, which cannot show that it converged), "max_draws",
+        "too slow" (at this rate the longest run would not have `min_ess` effective draws),
+        "max_time" or "interrupted" (Ctrl-C: what was drawn until then). `rhat` and `ess` are the
+        largest R-hat and the least bulk or tail ESS of the quantities of `label_switching`,
+        `rhat_of` and `ess_of` their names.
         Where the likelihood has no maximum to be trusted (components on too few rows), EM's
         estimate is the maximum of the posterior density, and two more attributes say why (em_note)
         and under which priors (em_priors).
@@ -198,53 +218,65 @@ def sample_posterior(
     _check_arguments(priors, nuts_sampler, target_accept)
     _check_lengths({"tune": tune, "chains": chains}, {"min_ess": min_ess, "max_time": max_time})
     check_choice("missing", missing, ("at random", "raise"))
-    data = check_data(X, allow_nan=missing != "raise", error_covariances=error_covariances)
-    data = weighted_rows(init, with_errors_of(init, data), sample_weight)
-    n_components, structure, given = _model(n_components, covariance_type, init, data)
-    if priors is None:
-        of_fit = getattr(given, "priors_", None)
-        priors = Priors() if of_fit is None else Priors.from_resolved(of_fit)
-    lengths = _lengths(draws, chains, n_components, data.X.shape[1])
+    given = _given(init)
+    of_fit = getattr(given, "priors_", None)
+    if priors is None and of_fit is not None:
+        priors = Priors.from_resolved(of_fit)
+    model = posterior_model(
+        X,
+        n_components,
+        covariance_type,
+        priors,
+        given,
+        missing=missing,
+        error_covariances=error_covariances,
+        sample_weight=sample_weight,
+        labels=labels,
+        fixed=fixed,
+        equal_weights=equal_weights,
+        noise_component=noise_component,
+        contaminated=contaminated,
+    )
+    data, resolved = model.data, model.resolved
+    lengths = _lengths(draws, chains, model.n_components, data.X.shape[1])
     generator = _parent(rng)
     for_em, for_starts, for_chains, for_new_rows, for_modes = generator.spawn(5)
-    em = estimate(data, n_components, structure, priors, for_em, given)
-    resolved = priors.for_data(data, n_components, structure, sample_weight=data.weights)
-    filled = with_means(data.X, data.weights)
-    frame = coordinates(filled, n_components, structure, em.mixture, data.weights)
-    target = problem(data, resolved, frame)
+    em = estimate(model, for_em, given)
+    target = problem(data, resolved, model.coordinates(em.mixture), model.noise)
     modes = []
     # Modes are counted up to an exchange of components, which priors that differ do not allow.
-    if resolved.equal_for(range(n_components)):
+    if resolved.equal_for(range(model.n_components)):
         fits = []
         if init == "starts" or not em.agreed:
-            fits = penalised_fits(data, priors, resolved, structure, for_modes)
-        modes = search_modes(target, em.mixture, fits)
+            fits = penalised_fits(model, for_modes)
+        modes = search_modes(target, em.parameters, fits)
     seed = int(for_chains.integers(2**63))
     plan = Plan(lengths, tune, seed, target_accept, max_time, progressbar)
     sampling = time.perf_counter()
-    draw = partial(_sampler(nuts_sampler, data, structure, resolved, em.mixture), target)
+    draw = partial(_sampler(nuts_sampler, model, em.mixture), target)
     kept = _numbered(em, resolved)
-    monitor = Monitor(min_ess, lengths[-1], data, kept.mixture)
+    constants = _constants(model)
+    monitor = Monitor(min_ess, lengths[-1], data, kept.mixture, constants)
     several = Target(target, that_matter(modes))
     if len(several.modes) > 1:
         drawn, state = draw_over_modes(draw, several, resolved, plan, monitor, chains, for_modes)
     else:
-        near = [em.mixture] * chains
-        starts = chain_starts(near, data.total, resolved, target.coordinates, for_starts)
+        near = [em.parameters] * chains
+        starts = chain_starts(near, resolved, target, for_starts)
         drawn, state = draw(starts, plan, monitor.ends), "only"
     attributes = {
         **_versions(),
         "seed": _seed_of(generator),
         "sampler": nuts_sampler,
         "init": "given" if given else init,
-        "covariance_type": structure.name,
+        "covariance_type": model.structure.name,
         "priors": json.dumps(resolved.to_dict()),
         "tuning_steps": tune,
         "modes": state,
         "sampling_time": time.perf_counter() - sampling,
         **_ending(drawn, draws, monitor),
     }
-    tree = _tree(drawn, data, kept, resolved, attributes)
+    tree = _tree(drawn, model, kept, constants, attributes)
     if modes:
         tree["modes"] = xr.DataTree(describe_modes(modes, several, state, tree))
     _add_rows(tree, data, with_log_likelihood, with_posterior_predictive, for_new_rows)
@@ -279,18 +311,15 @@ def _parent(rng: Any) -> np.random.Generator:
 
 
 def _sampler(
-    name: str, data: Data, structure: Structure, priors: ResolvedPriors, estimate: Mixture
+    name: str, model: Model, estimate: Mixture
 ) -> Callable[[Problem, Array, Plan, Enough], Drawn]:
     """The sampler of a name; PyMC's own takes more than a second to import."""
     if name == "nutpie":
         return draw_by_nutpie
-    from bayesgmm.pymc_models.pymc_model import mixture_model
+    from bayesgmm.pymc_models.pymc_model import model_of
 
-    k, given = estimate.n_components, Priors.from_resolved(priors.without_order())
-    model = mixture_model(
-        data, k, covariance_type=structure, priors=given, init=estimate, sample_weight=data.weights
-    )
-    return partial(draw_by_pymc, model)
+    unordered = replace(model, priors=Priors.from_resolved(model.resolved.without_order()))
+    return partial(draw_by_pymc, model_of(unordered, estimate))
 
 
 def _ending(drawn: Drawn, draws: int | None, monitor: Monitor) -> dict[str, Any]:
@@ -309,44 +338,14 @@ def _ending(drawn: Drawn, draws: int | None, monitor: Monitor) -> dict[str, Any]
     return {"interrupted": interrupted, "stopped": stopped, "min_ess": monitor.min_ess, **worst}
 
 
-def _model(
-    n_components: int | None,
-    covariance_type: str | Structure | None,
-    init: str | GaussianMixture | Mixture,
-    data: Data,
-) -> tuple[int, Structure, GaussianMixture | Mixture | None]:
-    """The size and structure that are asked for, by name or by a fit; and that fit."""
+def _given(init: str | GaussianMixture | Mixture) -> GaussianMixture | Mixture | None:
+    """A fit or mixture in place of EM's own estimate."""
     words = "'em', 'starts', a fitted GaussianMixture or a Mixture"
     check_kind("init", init, str | GaussianMixture | Mixture, words)
     if isinstance(init, str):
         check_choice("init", init, _INITS)
-        structure = as_structure("full" if covariance_type is None else covariance_type)
-        return check_count("n_components", n_components), structure, None
-    mixture = fitted_mixture("init", init)
-    k = mixture.n_components
-    if n_components is not None:
-        k = check_count("n_components", n_components)
-    check_reference("init", mixture, (k, data.X.shape[1]), data.feature_names)
-    if isinstance(init, Mixture):
-        return k, as_structure("full" if covariance_type is None else covariance_type), init
-    if init.labels_of(data.X) is not None:
-        raise InvalidParameterError(
-            "init was fitted with labels, but the posterior takes no component of a row as known. "
-            "Fit without labels."
-        )
-    if init._held is not None:
-        raise InvalidParameterError(
-            f"init was fitted with {init._held.words} held, but no parameter of the posterior is. "
-            "Fit without fixed and equal_weights, or give init=fit.mixture_, a start alone."
-        )
-    structure = as_structure(init.covariance_type)
-    if covariance_type is not None and as_structure(covariance_type) != structure:
-        raise InvalidParameterError(
-            f"init was fitted with covariance_type={structure.name!r}, but "
-            f"covariance_type={as_structure(covariance_type).name!r} is asked for. Leave it out, "
-            "or refit."
-        )
-    return k, structure, init
+        return None
+    return init
 
 
 def _check_arguments(priors: Any, nuts_sampler: Any, target_accept: Any) -> None:
@@ -416,54 +415,71 @@ def _in_order(posterior: xr.Dataset, priors: ResolvedPriors) -> xr.Dataset:
     order = priors.in_order(posterior["means"].values)
     out = posterior.copy()
     for name, values in posterior.items():
+        if "component" not in values.dims:
+            continue
         index = order.reshape(*order.shape, *(1,) * (values.ndim - 3))
         out[name] = values.dims, np.take_along_axis(values.values, index, axis=2)
     return out
 
 
+def _constants(model: Model) -> xr.Dataset:
+    """What the posterior was conditioned on beside the rows: the group ``constant_data``."""
+    data, held = model.data, model.held
+    found: dict[str, Any] = {}
+    if data.errors is not None:
+        first = "row" if len(data.errors) > 1 else "all_rows"
+        errors = unpacked(data.errors, data.X.shape[1])
+        dims = (first, "feature", "feature_bis")[: errors.ndim]
+        found["error_covariances"] = dims, errors
+    if data.weights is not None:
+        found["sample_weight"] = ("row",), data.weights
+    if data.labels is not None:
+        found["labels"] = ("row",), data.labels
+    if model.groups is not None:
+        found["component_group"] = ("component",), model.groups
+    if model.noise is not None:
+        found["noise_lower"] = ("feature",), model.noise.lower
+        found["noise_upper"] = ("feature",), model.noise.upper
+    if held is not None:
+        values = (held.weights, held.means, held.covariances)
+        for (name, dims), each in zip(DIMS.items(), values, strict=False):
+            found[f"held_{name}"] = dims[: each.ndim], each
+    return xr.Dataset(found)
+
+
 def _tree(
-    drawn: Drawn, data: Data, em: Estimate, priors: ResolvedPriors, attributes: dict[str, Any]
+    drawn: Drawn, model: Model, em: Estimate, constants: xr.Dataset, attributes: dict[str, Any]
 ) -> xr.DataTree:
     """The groups of a posterior, under the data's own column names."""
+    data, mixture = model.data, em.mixture
     if em.priors is not None:
         attributes |= {"em_note": em.note, "em_priors": json.dumps(em.priors.to_dict())}
-    mixture = em.mixture
     k, d = mixture.means.shape
     names = list(data.feature_names or (f"x{j}" for j in range(d)))
     labels = {"component": np.arange(k), "feature": names, "feature_bis": names}
-    posterior = drawn.tree["posterior"].to_dataset()[["weights", "means", "covariances"]]
+    variables = ["weights", "means", "covariances", *model.outliers.variables]
+    posterior = drawn.tree["posterior"].to_dataset()[variables]
     stats = drawn.tree["sample_stats"].to_dataset()
     # NetCDF holds no None: the messages of divergences are text, or are not kept.
     stats = stats.drop_vars([each for each in stats.data_vars if stats[each].dtype == object])
-    posterior = _in_order(posterior, priors).assign_coords(labels)
+    posterior = _in_order(posterior, model.resolved).assign_coords(labels)
     attributes |= {"n_components": k}
     posterior.attrs = dict(attributes)
     stats.attrs = {**stats.attrs, "tuning_steps": attributes["tuning_steps"]}
     observed = xr.Dataset(
         {"X": (("row", "feature"), data.X)}, {"row": np.arange(len(data.X)), "feature": names}
     )
-    constant = xr.Dataset(
-        {
-            "em_weights": (("component",), mixture.weights),
-            "em_means": (("component", "feature"), mixture.means),
-            "em_covariances": (("component", "feature", "feature_bis"), mixture.covariances),
-            "em_log_likelihood": ((), em.log_likelihood),
-        },
-        labels,
-    )
-    if data.errors is not None:
-        first = "row" if len(data.errors) > 1 else "all_rows"
-        errors = unpacked(data.errors, d)
-        dims = (first, "feature", "feature_bis")[: errors.ndim]
-        constant["error_covariances"] = dims, errors
-    if data.weights is not None:
-        constant["sample_weight"] = ("row",), data.weights
+    estimates: dict[str, Any] = {
+        f"em_{name}": (DIMS[name], value)
+        for name, value in zip(variables, em.parameters, strict=True)
+    }
+    estimates["em_log_likelihood"] = (), em.log_likelihood
     return xr.DataTree.from_dict(
         {
             "/": xr.Dataset(attrs=dict(attributes)),
             "/posterior": posterior,
             "/sample_stats": stats,
             "/observed_data": observed,
-            "/constant_data": constant,
+            "/constant_data": constants.assign(estimates).assign_coords(labels),
         }
     )

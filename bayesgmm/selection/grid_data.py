@@ -12,7 +12,7 @@ from bayesgmm.data.coarse_columns import coarse_values
 from bayesgmm.data.validation import Data
 from bayesgmm.em.completed_rows import completed, with_means
 from bayesgmm.initialisation.hierarchical_clustering import Dendrogram, agglomerate
-from bayesgmm.initialisation.starts import whitened
+from bayesgmm.initialisation.starts import Sample, whitened
 from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.likelihood.scaling import Units, fit_units
 from bayesgmm.mixture.noise import Noise
@@ -38,6 +38,8 @@ class GridData:
         1 on average over all rows.
     sample, sample_passes : dict
         The rows to search; `rows` and `passes` themselves unless there are many.
+    sample_labels : ndarray, optional
+        Their known components, -1 where unknown.
     dendrograms : list of Dendrogram
     """
 
@@ -49,6 +51,7 @@ class GridData:
     sample: dict[bool, Array]
     sample_passes: dict[bool, Rows]
     sample_weights: Array
+    sample_labels: Integers | None
     dendrograms: list[Dendrogram]
 
     @classmethod
@@ -71,7 +74,7 @@ class GridData:
         coarse = coarse_values(data.X)
 
         def passes(rows: dict[bool, Array], data: Data, weights: Array | None) -> dict[bool, Rows]:
-            if noise is None and not data.partial:
+            if noise is None and not data.partial and data.labels is None:
                 return {
                     kind: Rows(each, weights, threads=1, coarse=units[kind].values(coarse))
                     for kind, each in rows.items()
@@ -84,13 +87,14 @@ class GridData:
 
         sample, all_passes = rows, passes(rows, data, row_weights)
         ones = np.ones(n) if row_weights is None else row_weights
-        sample_passes, sample_weights = all_passes, ones
+        sample_passes, sample_weights, sample_labels = all_passes, ones, data.labels
         if n > _SAMPLE:
             chosen = np.sort(rng.choice(n, _SAMPLE, replace=False))
             sample = {by_column: each[chosen] for by_column, each in rows.items()}
             sample_weights = ones[chosen]
             weights = None if row_weights is None else sample_weights
-            sample_passes = passes(sample, data.take(chosen), weights)
+            few = data.take(chosen)
+            sample_passes, sample_labels = passes(sample, few, weights), few.labels
         base = sample.get(True, sample.get(False))
         assert base is not None
         scaled, white = base / base.std(axis=0), whitened(base)
@@ -99,8 +103,22 @@ class GridData:
             views += [(sample[False], "EII"), (sample[False], "VII")]
         dendrograms = [agglomerate(*view) for view in views]
         return cls(
-            n, units, rows, all_passes, ones, sample, sample_passes, sample_weights, dendrograms
+            n,
+            units,
+            rows,
+            all_passes,
+            ones,
+            sample,
+            sample_passes,
+            sample_weights,
+            sample_labels,
+            dendrograms,
         )
+
+    def searched(self, by_column: bool) -> Sample:
+        """The rows to search, for starts."""
+        whole = self.sample is self.rows
+        return Sample(self.sample[by_column], self.sample_weights, whole, self.sample_labels)
 
     def partitions(self, k: int) -> list[Integers]:
         """Distinct partitions of the sample into K non-empty parts."""

@@ -5,12 +5,16 @@ is nested in, and K ± 1, see `split_merge`) and partitions of the rows. Sweeps 
 and up again; no mixture is tried twice as a start of the same model. The likelihood of a model is
 therefore never below that of a nested one. A model depends only on neighbours that precede it in
 the sweep, so that the result does not depend on the number of threads.
+
+With noise, outliers or known components, the best of the maxima that a single fit would find is a
+start, too: in models of too many components the others lead to lower ones in a tenth of the cases.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import chain
 
 import numpy as np
 
@@ -18,9 +22,18 @@ from bayesgmm.arrays import Array, Integers
 from bayesgmm.core import native
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.data.validation import Data
+from bayesgmm.em.exploration import explore
 from bayesgmm.em.loop import Run, StopRule, maximise
-from bayesgmm.em.multistart import with_room
+from bayesgmm.em.multistart import adapted, finish, with_outliers
+from bayesgmm.em.pairs import as_components, components, contamination, paired, rows_of_pairs
 from bayesgmm.em.spurious import relative_variances, why_spurious
+from bayesgmm.initialisation.starts import (
+    Sample,
+    Start,
+    Views,
+    from_known_labels,
+    portfolio,
+)
 from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.noise import Noise
@@ -54,7 +67,7 @@ class Candidate:
     structure : Structure
     parameters : Parameters or None
         None if no mixture was found. Beside noise, the weights are shares of all rows: noise has
-        what they leave of 1.
+        what they leave of 1. With outliers, pairs of Gaussians.
     log_likelihood : float
         Total, nats, in the user's units.
     converged : bool
@@ -110,6 +123,7 @@ def search_grid(
     threads: int,
     advance: Callable[[float], None],
     noise: Noise | None = None,
+    contaminated: bool = False,
 ) -> tuple[list[Candidate], bool]:
     """Search every candidate model.
 
@@ -120,7 +134,8 @@ def search_grid(
     row_weights : ndarray of shape (n,), optional
         Greater than 0, and 1 on average; log-likelihoods are of rows with these weights.
     wanted : mapping of int to sequence of Structure
-        The structures of each K; K is at most the number of distinct rows.
+        The structures of each K; K is at most the number of distinct rows, and at least that of
+        components with a known row.
     ratio : float
         Largest ratio of eigenvalues of an admissible mixture.
     equal_weights : bool
@@ -129,6 +144,8 @@ def search_grid(
         Called with the proportion of the work, approximately, that each fit was.
     noise : Noise, optional
         A component of noise in every model.
+    contaminated : bool
+        Outliers of each component in every model.
 
     Returns
     -------
@@ -144,13 +161,14 @@ def search_grid(
     largest: dict[Structure, int] = {}
     for k, each in requested:
         largest[each] = max(k, largest.get(each, 0))
-    keys = [(k, each) for k in range(1, max(wanted) + 1) for each in largest if k <= largest[each]]
+    steps = range(max(rows.n_known, 1), max(wanted) + 1)
+    keys = [(k, each) for k in steps for each in largest if k <= largest[each]]
     data = GridData.of(rows, row_weights, largest, rng, noise)
     partitions = {k: data.partitions(k) for k in {k for k, _ in keys}}
     n, n_sampled = (len(next(iter(each.values()))) for each in (data.rows, data.sample))
     refining = _REFINING * n / n_sampled * (n > n_sampled)
     work = (_FIRST_UP + _DOWN + _UP) * len(keys) + refining * len(requested)
-    of_all = ratio, equal_weights, lambda part: advance(part / work)
+    of_all = ratio, equal_weights, contaminated, lambda part: advance(part / work)
     search = _Search(data, data.sample, data.sample_passes, keys, *of_all)
     with ThreadPoolExecutor(threads) as pool:
         search.up(pool, partitions)
@@ -184,11 +202,13 @@ class _Search:
         keys: Sequence[Key],
         ratio: float,
         equal_weights: bool,
+        contaminated: bool,
         advance: Callable[[float], None],
     ) -> None:
         self.models: dict[Key, Candidate] = {}
         self.interrupted = False
-        self._ratio, self._equal_weights, self._advance = ratio, equal_weights, advance
+        self._ratio, self._equal_weights, self._contaminated = ratio, equal_weights, contaminated
+        self._advance = advance
         self._moments: dict[tuple[bool, int], list[tuple[Array, Array, Array]]] = {}
         self._data, self._rows, self._passes = data, rows, passes
         columns: dict[int, list[Structure]] = {}
@@ -218,6 +238,7 @@ class _Search:
             starts += [made for each in fewer for made in self._splits(structure, each)]
             if partitions is not None:
                 starts += self._from_partitions(structure, k, partitions[k])
+                starts += self._of_a_single_fit(structure, k)
             self._improve(key, starts)
 
         part = _UP if partitions is None else _FIRST_UP
@@ -233,7 +254,7 @@ class _Search:
             starts = [self._converted(structure, each) for each in larger]
             for each in more:
                 assert each.parameters is not None
-                starts += merges(structure, each.parameters, self._data.n_rows, _PAIRS)
+                starts += merges(structure, self._plain(each), self._data.n_rows, _PAIRS)
             self._improve(key, starts)
 
         order = self._order[::-1]
@@ -317,15 +338,51 @@ class _Search:
             ]
         return self._moments[by_column, k]
 
+    def _of_a_single_fit(self, structure: Structure, k: int) -> list[Parameters]:
+        """The best of the maxima that a fit of this model alone would find.
+
+        None for plain mixtures of rows of unknown components.
+        """
+        rows = self._rows_for(k, structure)
+        if rows.known is None and not self._contaminated:
+            return []
+        objective, sample = self._objective(k, structure), self._sample(structure)
+        rng = np.random.default_rng(0)
+        known = from_known_labels(sample, k, objective)
+        others = portfolio(Views(sample, rng), k, objective, rng)
+        starts = others if known is None else chain((known,), others)
+        made = explore(
+            rows, objective, starts, sample, rng, fewest=None, fast=True, ratio=self._ratio
+        )
+        rule = StopRule(remaining=_REMAINING, max_e_steps=_MOST_ITERATIONS)
+        best, _ = finish(rows, objective, made, rule, fast=True, whole=True, ratio=self._ratio)
+        return [] if best is None or best.run is None else [best.run.parameters]
+
+    def _sample(self, structure: Structure) -> Sample:
+        """The rows that are searched, for starts."""
+        return self._data.searched(structure.scales_by_column)
+
+    def _plain(self, model: Candidate) -> Parameters:
+        """The components of a model, without their outliers."""
+        assert model.parameters is not None
+        return components(model.parameters) if self._contaminated else model.parameters
+
     def _converted(self, structure: Structure, model: Candidate) -> Parameters | None:
-        """A model's mixture projected onto a structure, in the units of that structure.
+        """A model's mixture, with its outliers, projected onto a structure in its units."""
+        found = self._components_converted(structure, model)
+        if found is None or not self._contaminated:
+            return found
+        assert model.parameters is not None
+        return paired(found, contamination(model.parameters))
+
+    def _components_converted(self, structure: Structure, model: Candidate) -> Parameters | None:
+        """A model's components projected onto a structure, in the units of that structure.
 
         None if the units of the columns differ by more than the range of float64.
         """
-        assert model.parameters is not None
         units, here = self._data.units, model.structure
         ratio = units[structure.scales_by_column].scale / units[here.scales_by_column].scale
-        weights, means, covariances = model.parameters
+        weights, means, covariances = self._plain(model)
         with np.errstate(over="ignore", under="ignore"):
             if here.diagonal:
                 covariances = covariances * (ratio * ratio)
@@ -341,11 +398,11 @@ class _Search:
         return projected(structure, self._data.n_rows, weights, means * ratio, covariances)
 
     def _splits(self, structure: Structure, model: Candidate) -> Iterator[Parameters]:
-        assert model.parameters is not None
         assert model.run is not None
+        run = as_components(model.run) if self._contaminated else model.run
         whiten = structure.scales_by_column and not structure.diagonal
         metric = self._data.metric if whiten else None
-        return splits(structure, model.parameters, model.run.statistics, metric)
+        return splits(structure, run.parameters, run.statistics, metric)
 
     def _improve(self, key: Key, starts: Iterable[Parameters | None]) -> None:
         """Run EM from each start; keep the best admissible maximum, or else the best of all.
@@ -355,17 +412,16 @@ class _Search:
         """
         k, structure = key
         best, objective = self.models.get(key), self._objective(k, structure)
-        rows = self._passes[structure.scales_by_column]
+        rows = self._rows_for(k, structure)
         for start in starts:
             if start is None:
                 continue
             incumbent = best.run.objective if best and best.admissible and best.run else -np.inf
             rule = StopRule(remaining=_REMAINING, max_e_steps=_MOST_ITERATIONS, incumbent=incumbent)
-            adapted = with_room(rows, _with_held(start, objective))
-            run = maximise(rows, objective, adapted, rule)
+            run = maximise(rows, objective, self._begun(start, key, rows, objective), rule)
             if not run.n_e_steps or run.objective <= incumbent + _BETTER:
                 continue
-            found = self._candidate(structure, run)
+            found = self._candidate(key, run)
             if found.admissible or best is None or not best.admissible:
                 best = found if best is None else max(best, found, key=_rank)
         nested = [self.models[each] for each in self._nested[key]]
@@ -382,6 +438,14 @@ class _Search:
             k, structure, None, np.nan, False, "every start collapsed"
         )
 
+    def _begun(self, start: Parameters, key: Key, rows: Rows, objective: Objective) -> Parameters:
+        """A start as runs take it: numbered by labels, held values in it, noise or outliers."""
+        k, structure = key
+        if len(start.weights) > k:
+            return start  # pairs, which neighbours have
+        numbered = adapted(Start("", start), self._sample(structure), objective)
+        return with_outliers(numbered, rows, objective).parameters
+
     def _inherited(self, rows: Rows, structure: Structure, model: Candidate) -> Candidate | None:
         """The mixture of a nested model; None if it cannot be evaluated in these units."""
         start = self._converted(structure, model)
@@ -397,25 +461,21 @@ class _Search:
     def _objective(self, k: int, structure: Structure) -> Objective:
         d = self._data.units[structure.scales_by_column].scale.size
         held = held_parameters(None, self._equal_weights, k, d, structure)
-        return Objective(structure, held=held)
+        return Objective(structure, held=held, contaminated=self._contaminated)
 
-    def _candidate(self, structure: Structure, run: Run) -> Candidate:
+    def _rows_for(self, k: int, structure: Structure) -> Rows:
+        """The rows for runs of this model."""
+        rows = self._passes[structure.scales_by_column]
+        return rows_of_pairs(rows, k) if self._contaminated else rows
+
+    def _candidate(self, key: Key, run: Run) -> Candidate:
         """The candidate model of a run, with a note if it is degenerate or spurious."""
+        structure = key[1]
         units = self._data.units[structure.scales_by_column]
-        return Candidate(
-            len(run.parameters.weights),
-            structure,
-            run.parameters,
-            units.log_likelihood(run.log_likelihood, run.seen),
-            run.converged,
-            str(why_spurious(run, Objective(structure), self._ratio) or _singular(run) or ""),
-            run=run,
-        )
-
-
-def _with_held(start: Parameters, objective: Objective) -> Parameters:
-    """The start with held weights in it."""
-    return start if objective.held is None else Parameters(*objective.held.put_into(*start))
+        own = as_components(run) if self._contaminated else run
+        note = str(why_spurious(own, Objective(structure), self._ratio) or _singular(own) or "")
+        value = units.log_likelihood(run.log_likelihood, run.seen)
+        return Candidate(*key, run.parameters, value, run.converged, note, run=run)
 
 
 def _freedom(structure: Structure) -> int:

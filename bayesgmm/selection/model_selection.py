@@ -14,13 +14,14 @@ from bayesgmm.arrays import Array, Indices
 from bayesgmm.covariance.structures import CovarianceType, Structure
 from bayesgmm.data.coarse_columns import copied_rows, unsuitable_columns
 from bayesgmm.data.degeneracy import nearly_dependent
-from bayesgmm.data.validation import Data, check_data, check_sample_weight
+from bayesgmm.data.validation import Data, check_data, check_labels, check_sample_weight
 from bayesgmm.display import progress
 from bayesgmm.em.fit import apart
+from bayesgmm.em.pairs import check_alone
 from bayesgmm.errors import BayesGMMWarning, FitError, InputError, InvalidParameterError
 from bayesgmm.estimator.information_criteria import information_criteria
 from bayesgmm.likelihood.em_steps import n_threads
-from bayesgmm.likelihood.responsibilities import membership
+from bayesgmm.likelihood.outliers import memberships
 from bayesgmm.likelihood.scaling import about_one
 from bayesgmm.mixture.noise import Noise
 from bayesgmm.selection.grid_search import Candidate, search_grid
@@ -52,7 +53,9 @@ def select_mixture(
     equal_weights: bool = False,
     sample_weight: ArrayLike | None = None,
     error_covariances: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
     noise_component: bool = False,
+    contaminated: bool = False,
     missing: str = "at random",
     rng: Any = None,
     progressbar: bool = True,
@@ -81,9 +84,15 @@ def select_mixture(
         The number of times that each row counts; 0 removes it.
     error_covariances : array-like, optional
         Measurement errors, as in `GaussianMixture.fit`.
+    labels : array-like of shape (n,), optional
+        The known component of each row, or -1, as in `GaussianMixture.fit`. A model with fewer
+        components than they name is not fitted, with a note.
     noise_component : bool
         Add a component of uniform noise to every model, as in `GaussianMixture`. It is not among
         the `n_components`; its weight is one more parameter.
+    contaminated : bool
+        Give each component of every model outliers of its own, as in `GaussianMixture`: 2 K more
+        parameters.
     missing : {"at random", "raise"}
         As in `GaussianMixture`.
     rng : int, Generator, SeedSequence or None
@@ -113,6 +122,10 @@ def select_mixture(
 
     Notes
     -----
+    With `labels`, `noise_component` or `contaminated`, no model is less likely than the fit of
+    `GaussianMixture` with ``random_state=0``, whose starts are tried too; that takes several times
+    as long.
+
     Ctrl-C ends the search, and selects among the models that were fitted until then if there are
     any, except by cross-validation.
 
@@ -136,36 +149,40 @@ def select_mixture(
     check_choice("criterion", criterion, CRITERIA)
     bound = "a number of at least 1 (numpy.inf sets no bound)"
     ratio = check_number("eigenvalue_ratio", eigenvalue_ratio, bound, lambda r: r >= 1.0)
-    equal_weights = check_switch("equal_weights", equal_weights)
+    equal_weights, noisy, contaminated = _switches(equal_weights, noise_component, contaminated)
     generator = check_rng(rng)
     check_choice("missing", missing, ("at random", "raise"))
-    noisy = check_switch("noise_component", noise_component)
-    if noisy and equal_weights:
-        raise InvalidParameterError(
-            "noise_component=True takes a share of each weight, and equal_weights holds weights. "
-            "Leave one of them out."
-        )
     data = check_data(X, allow_nan=missing != "raise", error_covariances=error_covariances)
+    ks = check_components(n_components)
+    if labels is not None:
+        data = data._replace(labels=check_labels(labels, len(data.X), ks[-1]))
     weights = check_sample_weight(sample_weight, len(data.X))
     if weights is not None:
         data, weights = data.take(weights > 0.0), weights[weights > 0.0]
-    x = data.X
-    ks = check_components(n_components)
-    chosen = check_structures(covariance_type, x.shape[1])
+    chosen = check_structures(covariance_type, data.X.shape[1])
     for sentence in _unsuitable(data, ks, chosen):
         warnings.warn(sentence, BayesGMMWarning, stacklevel=2)
     noise = Noise.around(data) if noisy else None
-    folds = _folds(len(x), generator) if criterion == "cv" else []
+    folds = _folds(data, generator) if criterion == "cv" else []
     with progress(progressbar) as bar:
         advance = partial(bar.advance, bar.add_task("Fitting the grid", total=1 + len(folds)))
         search = partial(
-            fit_grid, ratio=ratio, equal_weights=equal_weights, rng=generator, advance=advance
+            fit_grid,
+            ratio=ratio,
+            equal_weights=equal_weights,
+            contaminated=contaminated,
+            rng=generator,
+            advance=advance,
         )
         models, interrupted = search(data, weights, ks, chosen, noise=noise)
         if interrupted and (folds or not any(model.admissible for model in models)):
             raise KeyboardInterrupt
-        held_out = [_held_out(data, weights, test, ks, chosen, search, noisy) for test in folds]
-    records = [_record(model, data, weights, equal_weights, noise) for model in models]
+        held_out = [
+            _held_out(data, weights, test, ks, chosen, search, noisy, contaminated)
+            for test in folds
+        ]
+    of_each = equal_weights, contaminated, noise
+    records = [_record(model, data, weights, *of_each) for model in models]
     for i, record in enumerate(records):
         if criterion == "cv":
             record["cv_log_likelihood"] = sum(each[i] for each in held_out)
@@ -176,17 +193,35 @@ def select_mixture(
         selected = _best_model(models, table, criterion)
         try:
             settings = {"eigenvalue_ratio": ratio, "equal_weights": equal_weights}
-            settings["noise_component"] = noisy
-            best = fit_candidate(X, models[selected], settings, sample_weight, error_covariances)
+            settings |= {"noise_component": noisy, "contaminated": contaminated}
+            given = sample_weight, error_covariances, labels
+            best = fit_candidate(X, models[selected], settings, *given)
             break
         except FitError:
             # Collapsed nearer to convergence than the search went: the next model is tried.
             note = "collapsed on the way to its maximum"
             models[selected] = replace(models[selected], note=note)
             table.loc[selected, "note"] = note
-    _warn_at_edge(models[selected], ks)
+    _warn_at_edge(models[selected], [k for k in ks if k >= data.n_known])
     found = {(m.n_components, m.structure.code): m for m in models if m.admissible}
-    return Selection(table, best, criterion, len(x), interrupted, found)
+    return Selection(table, best, criterion, len(data.X), interrupted, found)
+
+
+def _switches(
+    equal_weights: bool, noise_component: bool, contaminated: bool
+) -> tuple[bool, bool, bool]:
+    """The switches of a grid, checked; not all go together."""
+    equal_weights = check_switch("equal_weights", equal_weights)
+    noisy = check_switch("noise_component", noise_component)
+    contaminated = check_switch("contaminated", contaminated)
+    if contaminated:
+        check_alone({"noise_component": noisy, "equal_weights": equal_weights})
+    if noisy and equal_weights:
+        raise InvalidParameterError(
+            "noise_component=True takes a share of each weight, and equal_weights holds weights. "
+            "Leave one of them out."
+        )
+    return equal_weights, noisy, contaminated
 
 
 def _unsuitable(data: Data, ks: Sequence[int], chosen: Sequence[Structure]) -> list[str]:
@@ -211,12 +246,13 @@ def fit_grid(
     advance: Callable[[float], None],
     equal_weights: bool = False,
     noise: Noise | None = None,
+    contaminated: bool = False,
 ) -> tuple[list[Candidate], bool]:
     """Models in the order of K, then of the structures, and whether Ctrl-C ended the search.
 
     Models that cannot be fitted to the rows have a note with the reason.
     """
-    notes = impossible(data.X, data.feature_names, ks, chosen)
+    notes = impossible(data, ks, chosen)
     wanted = {k: [each for each in chosen if (k, each) not in notes] for k in ks}
     scaled, unit = (None, 1.0) if weights is None else about_one(weights)
     fits, interrupted = search_grid(
@@ -229,6 +265,7 @@ def fit_grid(
         threads=n_threads(),
         advance=advance,
         noise=noise,
+        contaminated=contaminated,
     )
     found = {
         model.key: replace(model, log_likelihood=model.log_likelihood * unit) for model in fits
@@ -243,18 +280,24 @@ def fit_grid(
 
 
 def _record(
-    model: Candidate, data: Data, weights: Array | None, equal_weights: bool, noise: Noise | None
+    model: Candidate,
+    data: Data,
+    weights: Array | None,
+    equal_weights: bool,
+    contaminated: bool,
+    noise: Noise | None,
 ) -> dict[str, Any]:
     """A model's row of the table."""
-    nu = model.structure.n_parameters(model.n_components, data.X.shape[1]) + (noise is not None)
-    nu -= equal_weights * (model.n_components - 1)
+    k = model.n_components
+    nu = model.structure.n_parameters(k, data.X.shape[1]) - equal_weights * (k - 1)
+    nu += (noise is not None) + 2 * k * contaminated
     bic = aic = icl = np.nan
     if model.parameters is not None:
-        parameters, noise = apart(model.parameters, noise)
-        found = membership(data, parameters.mixture(), noise)
+        parameters, noise, outliers = apart(model.parameters, noise, contaminated)
+        found = memberships(data, parameters.mixture(), noise, outliers)
         _, _, bic, aic, icl = information_criteria(*found, weights, nu)
     return {
-        "n_components": model.n_components,
+        "n_components": k,
         "covariance_type": model.structure.code,
         "log_likelihood": model.log_likelihood,
         "n_parameters": nu,
@@ -268,11 +311,16 @@ def _record(
     }
 
 
-def _folds(n: int, rng: np.random.Generator) -> list[Indices]:
-    """Rows held out in each fold."""
+def _folds(data: Data, rng: np.random.Generator) -> list[Indices]:
+    """Rows held out in each fold; a known component has a fifth of its labelled rows in each."""
+    n = len(data.X)
     if n < 2 * _FOLDS:
         raise InputError(f"X has {n} rows: cross-validation in {_FOLDS} folds needs {2 * _FOLDS}.")
-    return [np.sort(each) for each in np.array_split(rng.permutation(n), _FOLDS)]
+    order = rng.permutation(n)
+    if data.labels is None:
+        return [np.sort(each) for each in np.array_split(order, _FOLDS)]
+    order = order[np.argsort(data.labels[order], kind="stable")]
+    return [np.sort(order[first::_FOLDS]) for first in range(_FOLDS)]
 
 
 def _held_out(
@@ -283,6 +331,7 @@ def _held_out(
     chosen: Sequence[Structure],
     search: Callable[..., tuple[list[Candidate], bool]],
     noisy: bool,
+    contaminated: bool,
 ) -> list[float]:
     """Log-likelihood of the held-out rows under each model; NaN without an admissible fit."""
     rest = np.delete(np.arange(len(data.X)), test)
@@ -298,8 +347,8 @@ def _held_out(
         if model.parameters is None or not model.admissible:
             values.append(np.nan)
             continue
-        parameters, fitted = apart(model.parameters, noise)
-        densities, _ = membership(held, parameters.mixture(), fitted, densities_alone=True)
+        parameters, fitted, outliers = apart(model.parameters, noise, contaminated)
+        densities, _ = memberships(held, parameters.mixture(), fitted, outliers)
         values.append(float(own @ densities))
     return values
 

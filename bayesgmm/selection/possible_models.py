@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from bayesgmm.arguments import check_count, check_members
-from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import CovarianceType, Structure, as_structure
 from bayesgmm.data.degeneracy import check_full_rank, check_spread
+from bayesgmm.data.validation import Data
 from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.likelihood.scaling import check_common_unit
 from bayesgmm.selection.selection_result import DIAGONAL, FULL
@@ -42,9 +42,10 @@ def check_structures(words: CovarianceType | Iterable[CovarianceType], d: int) -
 
 
 def impossible(
-    x: Array, names: tuple[str, ...] | None, ks: Sequence[int], chosen: Sequence[Structure]
+    data: Data, ks: Sequence[int], chosen: Sequence[Structure]
 ) -> dict[tuple[int, Structure], str]:
     """The models that cannot be fitted to the data, each with the reason."""
+    x, names = data.X, data.feature_names
     n, d = x.shape
     if n < 2:
         raise InputError(f"X has {n} row, and one row has no variance. Give at least 2 rows.")
@@ -59,6 +60,8 @@ def impossible(
             needed = _rows_needed(each, k, d)
             if k > distinct:
                 notes[k, each] = f"X has only {distinct} distinct rows"
+            elif k < data.n_known:
+                notes[k, each] = f"labels name {data.n_known} components"
             elif n < needed:
                 notes[k, each] = f"X has {n} rows: the structure needs at least {needed}"
             elif dependent and not each.diagonal:

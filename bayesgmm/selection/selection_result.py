@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from bayesgmm.arguments import check_count
 from bayesgmm.covariance.structures import CovarianceType, as_structure
+from bayesgmm.data.validation import Data
 from bayesgmm.errors import FitError, InvalidParameterError
 from bayesgmm.estimator.fitted_rows import kept_rows
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
@@ -46,7 +47,8 @@ class Selection(Result):
         cv_log_likelihood (held-out, nats, larger is better), converged, and note: the reason why
         there is no fit, or a degenerate one. A model with a note is never selected.
     best : GaussianMixture
-        The selected model, fitted to convergence; with `noise_component`, it has `noise_`.
+        The selected model, fitted to convergence; with `noise_component` it has `noise_`, with
+        `contaminated` it has `contamination_`.
     criterion : str
         "bic", "icl", "aic" or "cv".
     n_rows : int
@@ -118,9 +120,9 @@ class Selection(Result):
             note = among["note"].iloc[0].rstrip(".")
             raise FitError(f"The model has no admissible fit: {note}.")
         model, rows = self._models[k, ranked["covariance_type"].iloc[0]], kept_rows(best)
-        kept = ("eigenvalue_ratio", "equal_weights", "noise_component")
+        kept = ("eigenvalue_ratio", "equal_weights", "noise_component", "contaminated")
         settings = {name: getattr(best, name) for name in kept}
-        return fit_candidate(rows, model, settings, best.weights_of(rows.X), None)
+        return fit_candidate(rows, model, settings, best.weights_of(rows.X))
 
     def to_mclust(self) -> "pd.DataFrame":
         """The criterion in mclust's layout and sign: a row for each K, larger is better.
@@ -152,6 +154,7 @@ class Selection(Result):
         k = int(first["n_components"])
         found = self.best.noise_
         noise = "" if found is None else f" and uniform noise of weight {found.weight:.3g}"
+        noise += ", each with outliers" * (self.best.contamination_ is not None)
         title = f"Selection of components and structure by {CRITERIA[self.criterion][1]}"
         return [
             f"{title}\nINTERRUPTED: not all models were fitted" if self.interrupted else title,
@@ -176,10 +179,15 @@ def fit_candidate(
     model: Candidate,
     settings: Mapping[str, Any],
     weights: ArrayLike | None,
-    errors: ArrayLike | None,
+    errors: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
 ) -> GaussianMixture:
-    """A model fitted to convergence, its components in the order of their means."""
-    assert model.parameters is not None
-    start = model.parameters.permuted(np.lexsort(model.parameters.means.T[::-1]))
-    fit = GaussianMixture(model.n_components, covariance_type=model.structure.name, **settings)
-    return fit._fit(X, weights, start, errors)
+    """A model fitted to convergence, its components in the order of means or of known labels."""
+    start, k = model.parameters, model.n_components
+    assert start is not None
+    if labels is None and not (isinstance(X, Data) and X.labels is not None):
+        order = np.lexsort(start.means[:k].T[::-1])
+        # With outliers, start is pairs: k and k + K.
+        start = start.permuted(np.concatenate([order + j for j in range(0, len(start.means), k)]))
+    fit = GaussianMixture(k, covariance_type=model.structure.name, **settings)
+    return fit._fit(X, weights, start, errors, labels)

@@ -102,7 +102,8 @@ def bootstrap_errors(
     made = assemble(mixture, joint, hidden, method, notes, numbers)
     errors = {name: float(each.std(ddof=1)) for name, each in replicates.items()}
     named = {name: (value, errors[name]) for name, value in values.items()}
-    return replace(made, extras=named, extra_replicates=replicates, noise=noise)
+    made = replace(made, noise=noise, contamination=outliers)
+    return replace(made, extras=named, extra_replicates=replicates)
 
 
 def _draw(

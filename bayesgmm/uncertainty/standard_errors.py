@@ -110,6 +110,7 @@ class StandardErrors(Result):
     extra_replicates : dict
         The same numbers in each refit of a bootstrap, by name, (B,).
     noise : Noise or None
+    contamination : Contamination or None
 
     Examples
     --------
@@ -134,6 +135,7 @@ class StandardErrors(Result):
     extras: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     extra_replicates: Mapping[str, Array] = field(default_factory=dict)
     noise: Noise | None = None
+    contamination: Contamination | None = None
 
     @property
     def table(self) -> "pd.DataFrame":
@@ -289,7 +291,8 @@ def curvature_errors(
     # What is hidden may be beyond float64.
     lines = errors_unit * np.where(hidden[:, np.newaxis], 0.0, lines)
     made = assemble(mixture, lines @ lines.T, hidden, method, tuple(notes))
-    return replace(made, extras=named_errors(spread, noise, outliers), noise=noise)
+    extras = named_errors(spread, noise, outliers)
+    return replace(made, extras=extras, noise=noise, contamination=outliers)
 
 
 def _information(

@@ -55,16 +55,11 @@ def discrepancy(draws: Draws, rows: Data) -> Discrepancy:
         some = draws.mixture(0, draws.n_draws - 1)
         found = conditional_moments(some, X, rows.errors)
         X, unseen = found.mean, v @ np.diagonal(found.covariance, axis1=1, axis2=2)
-    weights, means, covariances = draws.stacked()
-    shares = weights[..., np.newaxis]
     centre = v @ X
     unit = np.abs(X - centre).max(axis=0)
     unit = np.where(unit > 0.0, unit, np.abs(centre) + 1.0)
     z = (X - centre) / unit
-    moved = (means - centre) / unit
-    location = (shares * moved).sum(axis=1)
-    variances = np.diagonal(covariances / unit[:, np.newaxis] / unit, axis1=2, axis2=3)
-    total = (shares * (variances + np.square(moved - location[:, np.newaxis]))).sum(axis=1)
+    location, total = draws.moments(centre, unit)
     variances_of_rows = v @ np.square(z - v @ z)
     sd = np.sqrt(variances_of_rows + unseen / unit**2)
     drawn_sd = np.sqrt(np.median(total, axis=0))

@@ -50,6 +50,13 @@ def _rows(f: Figures) -> Check:
             question, "good", r.errors, _APART,
             "Means and standard deviations of the rows are those of the draws.",
         )  # fmt: skip
+    if f.held:
+        return Check(
+            question, "unknown", r.errors, _APART,
+            "With held parameters, the draws need not have the means and standard deviations "
+            f"of the rows; the {where} is {r.rows:.4g} in the rows and {r.draws:.4g} in the draws.",
+            "Make sure that the rows are those of the fit, and that the held values are right.",
+        )  # fmt: skip
     return Check(
         question, "bad", r.errors, _APART,
         f"The {where} is {r.rows:.4g} in the rows but {r.draws:.4g} in the draws, "

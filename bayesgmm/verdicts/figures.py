@@ -84,6 +84,8 @@ class Figures:
         Proportion of draws whose second best labels fit nearly as well as the best.
     exchanged : float
         The largest proportion of draws in which two labels can be exchanged at little cost.
+    held : bool
+        True if parameters were held at given values.
     """
 
     n_components: int
@@ -106,6 +108,7 @@ class Figures:
     switches: int
     ambiguous: float
     exchanged: float
+    held: bool = False
 
     @property
     def gaussian(self) -> bool:

@@ -7,7 +7,6 @@ import numpy as np
 from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.data.validation import Data
-from bayesgmm.likelihood.responsibilities_of_draws import DrawnRows
 from bayesgmm.mixture.merged_components import merged
 from bayesgmm.posterior.draws import Draws
 
@@ -93,15 +92,17 @@ def redundancy(
     affordable = int(_BUDGET / ((len(pairs) + k) * len(rows.X) * k)) // draws.n_chains
     count = min(draws.n_draws, max(min(affordable, _MOST_DRAWS), _LEAST_DRAWS))
     chosen = np.unique(np.linspace(0, draws.n_draws - 1, count).astype(np.int64))
-    some = Draws(draws.weights[:, chosen], draws.means[:, chosen], draws.covariances[:, chosen])
+    some = draws.of_draws(chosen)
+    # Known labels name components, of which there would be fewer.
+    rows, nothing = rows._replace(labels=None), np.empty((len(rows.X), 0))
     weights, means, covariances = some.stacked()
-    nothing = np.empty((len(rows.X), 0))
-    before = DrawnRows(rows, weights, means, covariances).contract(nothing)[1]
+    before = some.over(rows).contract(nothing)[1]
     after = np.full(len(weights), -np.inf)
-    fewer = [_merged(weights, means, covariances, i, j, form) for i, j in pairs]
-    fewer += [_without(weights, means, covariances, i) for i in range(k)]
-    for each in fewer:
-        after = np.maximum(after, DrawnRows(rows, *each).contract(nothing)[1])
+    fewer = [(j, i, _merged(weights, means, covariances, i, j, form)) for i, j in pairs]
+    fewer += [(i, i, _without(weights, means, covariances, i)) for i in range(k)]
+    for left_out, into, each in fewer:
+        drawn = _beside(some, each, left_out, into).over(rows)
+        after = np.maximum(after, drawn.contract(nothing)[1])
     losses = (before - after) * (size / rows.total)
     return Redundancy(losses.reshape(draws.n_chains, -1), parameters, size)
 
@@ -181,6 +182,36 @@ def _merged(
     else:
         covariances[:, i] = form.project(inner)
     return _without(weights, means, covariances, j)
+
+
+def _beside(
+    draws: Draws, parameters: tuple[Array, Array, Array], left_out: int, into: int
+) -> Draws:
+    """Draws with the parameters of one component fewer, and the noise and outliers of `draws`.
+
+    Component `left_out` is gone; its outliers are shared with those of component `into`.
+    """
+    shape = draws.weights.shape[:2]
+    weights, means, covariances = (each.reshape(*shape, *each.shape[1:]) for each in parameters)
+    outliers = None
+    if draws.outliers is not None:
+        kept, w = np.arange(draws.n_components) != left_out, draws.weights
+        both = w[..., [left_out, into]]
+        both = both / np.maximum(both.sum(axis=-1, keepdims=True), np.finfo(np.float64).tiny)
+        shared = []
+        for each in draws.outliers:
+            moved = each.copy()
+            moved[..., into] = (both * each[..., [left_out, into]]).sum(axis=-1)
+            shared.append(moved[..., kept])
+        outliers = shared[0], np.maximum(shared[1], 1.0)
+    return Draws(
+        weights,
+        means,
+        covariances,
+        noise=draws.noise,
+        noise_weight=draws.noise_weight,
+        outliers=outliers,
+    )
 
 
 def _without(

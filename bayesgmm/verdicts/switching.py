@@ -344,6 +344,7 @@ def _figures(
         switches=int(chains["switches"].sum()),
         ambiguous=ambiguous,
         exchanged=float(labelling.exchanged.max()),
+        held=draws is not None and draws.held,
     )
 
 

@@ -7,11 +7,15 @@ Run by
 Targets, on one thread: 16 patterns of missing entries (n = 1e5, D = 10, K = 5) in 3 times the time
 of whole rows, every row its own pattern in 12; a covariance of its own for each row (1e5, 3, 5) 100
 times faster than astroML's extreme deconvolution, here beside NumPy's batched linear algebra;
-879,516 rows of 51 columns, K = 8, with a variance for each entry in 60 s on two cores. Nothing is
-asserted of speed.
+879,516 rows of 51 columns, K = 8, with a variance for each entry in 60 s on two cores, in 4 GB
+beside rows and variances. Nothing is asserted of speed.
 """
 
+import subprocess
+import sys
+
 import numpy as np
+import pytest
 from scipy.special import logsumexp
 from timing import in_words, seconds
 
@@ -85,3 +89,62 @@ def test_variances_of_many_columns(capsys):
     scaled = seconds(lambda: rows.e_step(*theta)) * 879_516 / n
     with capsys.disabled():
         print(f"\n879,516 x 51, K = 8: {scaled:.1f} s an iteration on two cores (scaled up)")
+
+
+# Peak of the resident memory above what rows and errors take, in bytes, by Linux's own count.
+MEMORY = """
+import sys
+import numpy as np
+from bayesgmm import GaussianMixture
+
+n, d, k, patterns = (*map(int, sys.argv[1:]),)
+rng = np.random.default_rng(0)
+
+
+def kilobytes(what):
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith(what))
+
+
+def fit(x, errors):
+    GaussianMixture(k, means_init=means, tol=1e9, max_iter=1, random_state=0).fit(
+        x, error_covariances=errors
+    )
+
+
+x = rng.standard_normal((n, d))
+means = x[:k].copy()
+errors = rng.random((n, d))
+if patterns:
+    x[(rng.random((patterns, d)) < 0.1)[rng.integers(0, patterns, n)]] = np.nan
+fit(x[:500].copy(), errors[:500].copy())
+with open("/proc/self/clear_refs", "w") as file:
+    file.write("5")
+before = kilobytes("VmRSS")
+fit(x, errors)
+print(1024 * (kilobytes("VmHWM") - before))
+"""
+
+
+def peak(n, d, k, patterns):
+    """Bytes above rows and errors that a fit of one iteration takes, in a process of its own."""
+    line = [sys.executable, "-W", "ignore", "-c", MEMORY, *map(str, (n, d, k, patterns))]
+    return int(subprocess.run(line, check=True, capture_output=True, text=True).stdout)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads Linux's /proc")
+@pytest.mark.parametrize("patterns", [0, 16], ids=["whole rows", "16 patterns"])
+def test_memory_of_many_columns(capsys, patterns):
+    # Blocks of 65,536 rows take the same memory whatever n.
+    small, large = 85_000, 115_000
+    d, k = 51, 8
+    some, more = peak(small, d, k, patterns), peak(large, d, k, patterns)
+    slope = (more - some) / (large - small)
+    whole = more + slope * (879_516 - large)
+    with capsys.disabled():
+        print(
+            f"\n879,516 x 51, K = 8, {patterns or 'no'} patterns of missing entries: "
+            f"{whole / 1e9:.2f} GB beside the data ({slope:.0f} bytes a row, scaled up)",
+            end="",
+        )
+    assert whole < 4e9

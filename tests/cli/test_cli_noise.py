@@ -125,6 +125,16 @@ def test_report_with_noise_and_labels(bayesgmm_command, data, tmp_path):
     assert "and uniform noise" in text
     assert "Rows that are probably noise" in text
     assert "was known to the fit" in text
-    run = bayesgmm_command("report", data, "--select", "--labels", "known", "-o", target)
-    assert run.exit_code == 2
-    assert "--labels" in run.stderr
+
+
+def test_select_with_labels(bayesgmm_command, data, tmp_path):
+    chosen = ("--labels", "known", "--noise")
+    grid = ("-k3", "--structures", "VVV", "--json")
+    found = json.loads(bayesgmm_command("select", data, *chosen, *grid).stdout)
+    assert found["best"]["n_components"] == 2
+    assert found["best"]["means"][0][0] > found["best"]["means"][1][0]
+    assert found["models"][0]["note"] == "labels name 2 components"
+    target = tmp_path / "page.html"
+    run = bayesgmm_command("report", data, "--select", "-k2", *chosen, "-o", target)
+    assert run.exit_code == 0
+    assert "was known to the fit" in target.read_text()

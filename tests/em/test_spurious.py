@@ -1,9 +1,16 @@
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from bayesgmm import Degeneracy, Fault, GaussianMixture, load_dataset
+from bayesgmm.covariance.structures import as_structure
+from bayesgmm.em.loop import StopRule, maximise
+from bayesgmm.em.spurious import _seen_sharply, relative_variances
+from bayesgmm.likelihood.em_steps import Rows
+from bayesgmm.likelihood.statistics import Parameters
+from bayesgmm.priors.objective import Objective
 
 
 def fitted(k, x, **settings):
@@ -64,3 +71,22 @@ def test_labels_of_a_start_follow_the_fit():
     moved = fit.permuted([1, 0])
     assert moved.starts_["outcome"].tolist() == [str(moved.degeneracy_)]
     assert moved.degeneracy_.component == 1 - fit.degeneracy_.component
+
+
+def of_shares(run, share):
+    """The run as if noise had what the weights of the components leave of 1."""
+    return replace(run, parameters=run.parameters._replace(weights=share * run.parameters.weights))
+
+
+@pytest.mark.parametrize("code", ["VVI", "VVV"])
+def test_relative_variances_do_not_depend_on_the_weight_of_noise(code):
+    x = np.random.default_rng(5).normal(3.0, 1.0, (80, 2))
+    x[40:] *= 1e-3
+    start = Parameters(np.array([0.5, 0.5]), x[[0, 79]], np.ones((2, 2)))
+    if code == "VVV":
+        start = start._replace(covariances=np.tile(np.eye(2), (2, 1, 1)))
+    rows = Rows(x, errors=np.full((80, 2), 1e-8))
+    run = maximise(rows, Objective(as_structure(code)), start, StopRule(remaining=1e-6))
+    less = of_shares(run, 0.4)
+    np.testing.assert_allclose(relative_variances(less), relative_variances(run), rtol=1e-12)
+    np.testing.assert_allclose(_seen_sharply(less), _seen_sharply(run), rtol=1e-9)

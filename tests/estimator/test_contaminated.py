@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from noisy_rows import with_noise
 from numpy.testing import assert_allclose
 from scipy.optimize import minimize
 from scipy.stats import multivariate_normal
@@ -169,3 +170,14 @@ def test_a_sample_has_outliers():
     p, eta = fit.contamination_.proportions[0], fit.contamination_.inflation[0]
     variance = fit.covariances_[0, 0, 0] * (1.0 - p + p * eta)
     assert drawn.var() == pytest.approx(variance, rel=0.1)
+
+
+@pytest.mark.parametrize(("k", "code"), [(4, "VVI"), (5, "EEE"), (5, "VVV")])
+def test_components_without_outliers_do_not_keep_a_fit_from_converging(k, code):
+    # Proportions of 0 are at the edge of the parameters, where EM is slow.
+    for seed in (0, 3, 5):
+        x, _ = with_noise(seed, 380, 20)
+        fit = GaussianMixture(k, covariance_type=code, contaminated=True, random_state=0).fit(x)
+        assert fit.converged_
+        assert fit.n_iter_ < 2000
+        assert (fit.contamination_.proportions > 0.0).all()

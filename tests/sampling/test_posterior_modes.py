@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from problems import rows
+from problems import parameters_of, rows
 
 from bayesgmm import GaussianMixture, Priors, load_dataset
 from bayesgmm.covariance.structures import as_structure
@@ -60,7 +60,7 @@ def test_laplace_s_mass_is_near_that_of_importance_sampling():
 
 def test_every_mode_that_is_found_is_another():
     posterior, estimate = posed(load_dataset("galaxies").X, 3, priors=Priors.richardson_green())
-    modes = search_modes(posterior, estimate, [])
+    modes = search_modes(posterior, parameters_of(estimate), [])
     assert len(modes) > 1
     densities = np.array([each.log_density for each in modes])
     assert (
@@ -74,14 +74,14 @@ def test_every_mode_that_is_found_is_another():
 
 def test_one_component_has_one_mode():
     posterior, estimate = posed(rows(100, 2), 1)
-    assert len(search_modes(posterior, estimate, [])) == 1
+    assert len(search_modes(posterior, parameters_of(estimate), [])) == 1
 
 
 @pytest.mark.parametrize(("word", "d"), [("full", 1), ("full", 2), ("tied", 2), ("diag", 2)])
 def test_regions_do_not_depend_on_labels(word, d):
     posterior, estimate = posed(rows(150, d), 3, word)
     frame = posterior.coordinates
-    modes = search_modes(posterior, estimate, [])[:2]
+    modes = search_modes(posterior, parameters_of(estimate), [])[:2]
     rng = np.random.default_rng(0)
     u = modes[0].u + 0.5 * rng.standard_normal((200, frame.size))
     found = locate(u, modes, frame)

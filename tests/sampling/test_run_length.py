@@ -79,13 +79,13 @@ def test_a_chain_that_repeats_a_draw_has_not_converged():
     groups = {name: tree[name].to_dataset().copy() for name in ("posterior", "sample_stats")}
     drawn = xr.DataTree.from_dict(groups)
     data, reference = check_data(rows), read_estimate(tree)
-    assert Monitor(100.0, 500, data, reference)(drawn)
+    assert Monitor(100.0, 500, data, reference, xr.Dataset())(drawn)
     for name in ("weights", "means", "covariances"):
         values = groups["posterior"][name].values.copy()
         values[2, 100:140] = values[2, 100]
         groups["posterior"][name] = groups["posterior"][name].copy(data=values)
     stuck = xr.DataTree.from_dict(groups)
-    monitor = Monitor(100.0, 500, data, reference)
+    monitor = Monitor(100.0, 500, data, reference, xr.Dataset())
     assert not monitor(stuck)
     assert monitor.worst.ess >= 100
     assert label_switching(stuck, X=rows, reference=reference).verdict == "no convergence"

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
+from problems import parameters_of
 from scipy import stats
 
 from bayesgmm import (
@@ -78,7 +79,7 @@ def test_modes_are_those_of_mixtures_whatever_their_axes(code):
     fit = GaussianMixture(2, covariance_type=code, random_state=0).fit(x)
     frame = coordinates(x, 2, structure, fit.mixture_)
     target = problem(Data(x, None), Priors().for_data(x, 2, structure), frame)
-    modes = search_modes(target, fit.mixture_, [])
+    modes = search_modes(target, parameters_of(fit.mixture_), [])
     heights = np.array([each.log_density for each in modes])
     assert (heights > heights.max() - 5.0).sum() == 1
     # A mode under other labels is found again.

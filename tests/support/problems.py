@@ -90,3 +90,8 @@ def log_density_at_start(model):
 def as_mixture(target, u):
     weights, means, covariances = target.parameters(u)
     return Mixture(weights / weights.sum(), means, covariances)
+
+
+def parameters_of(mixture):
+    """Weights, means and covariances of a mixture."""
+    return mixture.weights, mixture.means, mixture.covariances

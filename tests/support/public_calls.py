@@ -270,7 +270,8 @@ def table():
     for method in ("fit", "fit_predict"):
         yield f"GaussianMixture.{method}", _method_of_a_fit(method), {"X": t.X}, weighted
     labelled = {"labels": ROW_LABELS}
-    yield "GaussianMixture.fit", _method_of_a_fit("fit"), {"X": t.X}, labelled
+    for method in ("fit", "fit_predict"):
+        yield f"GaussianMixture.{method}", _method_of_a_fit(method), {"X": t.X}, labelled
     for method in ("score_samples", "predict", "predict_proba", "outlier_proba"):
         yield f"GaussianMixture.{method}", _method_of_a_fit(method), {"X": t.X}, rows
     for method in ("score", "bic", "aic", "icl"):
@@ -313,7 +314,7 @@ def table():
         "n_components": ["a", 2.0, NAN, None, True, 0, [], {}, [1, 2.0], ["2"], [0], [[1]]],
         "covariance_type": ["zzz", 3, None, [], {}, [3], ["full", "zzz"]],
         "criterion": WORD, "eigenvalue_ratio": ["a", 0.5, NAN, None, [], True], "rng": RNG,
-        "noise_component": SWITCH,
+        "labels": ROW_LABELS, "noise_component": SWITCH, "contaminated": SWITCH,
         "equal_weights": ["a", None, [], 1, {}],
     }  # fmt: skip
     sound = {"X": t.X, "y": t.fit.predict(t.X)}
@@ -477,7 +478,9 @@ def table():
         "result": results, "ax": AXES,
     }  # fmt: skip
     yield "report", bayesgmm.report, {"X": t.X}, {"n_components": THREADS}
-    yield "report", bayesgmm.report, {"X": t.X, "n_components": 2}, {"noise_component": SWITCH}
+    yield "report", bayesgmm.report, {"X": t.X, "n_components": 2}, {
+        "noise_component": SWITCH, "contaminated": SWITCH,
+    }  # fmt: skip
     yield "report", bayesgmm.report, {"X": t.X, "em": t.fit}, {
         "X": ROWS, "em": optional(MIXTURE), "posterior": optional(POSTERIOR[:5]),
         "variables": [each for each in VARIABLES if each != {"means": "zzz"}],

@@ -16,7 +16,9 @@
 
 namespace bayesgmm::contamination {
 
-inline constexpr double LEAST_SHARE = 0.5;
+// Shares of the first. Without any outliers the second would have no weight to grow from, and
+// differences of logarithms of weights would not be numbers: one in 2^52 is as good as none.
+inline constexpr double LEAST_SHARE = 0.5, MOST_SHARE = 1.0 - EPSILON;
 
 template <int Axes>
 double inflation(Parameters<Axes> of, Index c) {
@@ -45,7 +47,7 @@ void tie(Parameters<Axes> at, Sums<Axes> pairs, Sums<Axes> out, Vector masses) {
 // Share the weight of a pair.
 template <int Axes>
 void split(Parameters<Axes> of, Index c, double weight, double share) {
-    share = std::max(share, LEAST_SHARE);
+    share = std::clamp(share, LEAST_SHARE, MOST_SHARE);
     of.weights()[c] = share * weight;
     of.weights()[c + of.k / 2] = (1.0 - share) * weight;
 }

@@ -226,11 +226,16 @@ private:
     // Make a combination of members of the structure a member; 0, or 1 + a bad component.
     Index project(MStepState &state) {
         const Vector weights = trial_.weights();
+        for (Index c = 0; c < n_components_ && model_.contaminated; ++c) {
+            const double weight = weights[c] + weights[c + n_components_];
+            contamination::split(trial_, c, weight, weights[c] / weight);
+        }
         for (Index c = 0; c < k_; ++c)
             if (!(weights[c] > 0.0)) return c + 1;
         if (has_noise_ && !(sum(weights) < 1.0)) return 1;
         // A combination of many steps sums to 1 but for their rounding, which n rows would multiply.
-        if (model_.held)
+        // Beside noise no weight is held, and the sum is that of noise's complement.
+        if (model_.held && !has_noise_)
             share_rest(*model_.held, theta_.weights(), weights);
         else if (!has_noise_)
             scale(weights, 1.0 / sum(weights));
@@ -246,8 +251,6 @@ private:
                                              covariances);
         }
         for (Index c = 0; c < n_components_ && model_.contaminated && bad == 0; ++c) {
-            const double weight = weights[c] + weights[c + n_components_];
-            contamination::split(trial_, c, weight, weights[c] / weight);
             const auto second = trial_.covariances()[c + n_components_];
             if (!contamination::inflate(trial_, c, second)) bad = c + 1;
         }
@@ -309,7 +312,8 @@ private:
         if (!(least >= EPSILON * sums_.weight())) return fewest + 1;
         for (double &weight : image_.weights().part(0, n_components_))
             weight /= sums_.weight() + excess_total;
-        if (model_.held) share_rest(*model_.held, theta_.weights(), image_.weights());
+        if (model_.held && !has_noise_)
+            share_rest(*model_.held, theta_.weights(), image_.weights());
         Numbers sizes = pseudo_counts_;
         Table steps(n_components_, d_);
         accumulate(sizes, counts);

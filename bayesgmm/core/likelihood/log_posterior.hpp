@@ -9,6 +9,10 @@
 //                    its rows, logs in the place of the diagonal; or, where components share parts
 //                    of their covariances, as in covariance_coordinates.hpp
 //
+// and further coordinates of noise and outliers (outlier_coordinates.hpp). Where parameters are held,
+// samplers move in fewer coordinates v, of which u is a linear function; held weights keep their
+// values, and the others share the rest.
+//
 // In the rows of P the log-likelihood is quadratic but for the logs of the diagonal: no curvature
 // that a sampler would have to follow, and in this frame hardly a correlation.
 //
@@ -20,6 +24,7 @@
 
 #include "likelihood/covariance_coordinates.hpp"
 #include "likelihood/gradient.hpp"
+#include "likelihood/outlier_coordinates.hpp"
 #include "likelihood/prior.hpp"
 
 namespace bayesgmm {
@@ -30,17 +35,24 @@ namespace bayesgmm {
 // in an array of its own and give samplers the address.
 struct Problem {
     Rows rows;
-    Prior prior;                       // in the units of the rows
-    Sharing sharing;                   // of covariances; none where groups are free
+    Prior prior;      // in the units of the rows
+    Sharing sharing;  // of covariances; none where groups are free
+    Outliers outliers;
     ConstVector frame, frame_inverse;  // A and A^-1: (D, D), or (D,) of variances
-    double constant;                   // what densities here leave out
+    ConstVector held_weights;          // (K,): NaN where free; none where all are
+    ConstVector origin;                // u = origin + basis v; none where u = v
+    ConstMatrix basis;
+    double constant;  // what densities here leave out
 
     Index k() const { return prior.concentration.size(); }
     Index d() const { return prior.d(); }
-    Index size() const { return k() - 1 + k() * d() + of_covariances(); }
+    Index size() const { return k() - 1 + k() * d() + of_covariances() + outliers.size(k()); }
+    // The number of coordinates v.
+    Index n_free() const { return origin.empty() ? size() : basis.shape[1]; }
     Index of_covariances() const {
         return sharing.tied ? sharing.size(k(), d(), block()) : prior.groups * block();
     }
+    Index n_gaussians() const { return outliers.pairs ? 2 * k() : k(); }
     // Coordinates of one free covariance.
     Index block() const { return prior.axes > 0 ? prior.axes : d() * (d() + 1) / 2; }
     // Whether all arrays have the sizes that K, D, groups and axes give them.
@@ -51,6 +63,10 @@ struct Problem {
                (!sharing.has_axes() ||
                 (sharing.tied && prior.axes == 0 && sharing.reference.size() == d() * d())) &&
                rows.shift.size() == d() && rows.scale.size() == d() && frame.size() == square &&
+               (held_weights.empty() || held_weights.size() == k()) &&
+               (origin.empty() || (origin.size() == size() && basis.shape[0] == size())) &&
+               (outliers.noise || rows.known.noise.empty()) &&
+               (rows.known.classes.empty() || rows.known.classes.size() == n_gaussians()) &&
                frame_inverse.size() == square;
     }
 };
@@ -62,12 +78,17 @@ struct Coordinates {
     View<T, 1> y;
     View<T, 2> m;  // (K, D)
     View<T, 1> covariances;
+    View<T, 1> noise;     // one, or none
+    View<T, 2> outliers;  // (K, 2), or none
 
     Coordinates(const Problem &of, View<T, 1> u) {
         const Index k = of.k(), d = of.d(), means = k - 1, end = means + k * d;
+        const Index rest = end + of.of_covariances(), pairs = rest + (of.outliers.noise ? 1 : 0);
         y = u.part(0, means);
         m = u.part(means, end).reshaped(k, d);
-        covariances = u.part(end, of.size());
+        covariances = u.part(end, rest);
+        noise = u.part(rest, pairs);
+        if (of.outliers.pairs) outliers = u.part(pairs, pairs + 2 * k).reshaped(k, 2);
     }
     // Of free covariances, (G, numbers of one).
     View<T, 2> q(const Problem &of) const {
@@ -87,17 +108,32 @@ View<const double, Axes - 1> frame_view(ConstVector frame, Index d) {
 
 // --- from coordinates to mixtures ----------------------------------------------------------------
 
+// True where a weight is held.
+inline bool is_held(ConstVector held_weights, Index i) {
+    return !held_weights.empty() && !std::isnan(held_weights[i]);
+}
+
+// What held weights leave to the others.
+inline double left_by(ConstVector held_weights) {
+    double left = 1.0;
+    for (Index i = 0; i < held_weights.size(); ++i)
+        if (is_held(held_weights, i)) left -= held_weights[i];
+    return left;
+}
+
 // Weights and their logs.
-inline void place_weights(ConstVector y, Vector logs, Vector weights) {
+inline void place_weights(ConstVector y, ConstVector held, Vector logs, Vector weights) {
     const Index k = logs.size();
     assign(logs.part(0, k - 1), y);
     logs[k - 1] = -sum(y);
-    const double largest = *std::max_element(logs.begin(), logs.end());
-    double total = 0.0;
-    for (const double each : logs) total += std::exp(each - largest);
-    const double log_total = largest + std::log(total);
+    double largest = -INFINITE, total = 0.0;
+    for (Index i = 0; i < k; ++i)
+        if (!is_held(held, i)) largest = std::max(largest, logs[i]);
+    for (Index i = 0; i < k; ++i)
+        if (!is_held(held, i)) total += std::exp(logs[i] - largest);
+    const double log_total = largest + std::log(total) - std::log(left_by(held));
     for (Index i = 0; i < k; ++i) {
-        logs[i] -= log_total;
+        logs[i] = is_held(held, i) ? std::log(held[i]) : logs[i] - log_total;
         weights[i] = std::exp(logs[i]);
     }
 }
@@ -129,7 +165,7 @@ void place(const Problem &problem, Coordinates<const double> at, Vector logs, Ve
     const Index d = problem.d(), groups = problem.prior.groups;
     const auto frame = frame_view<Axes>(problem.frame, d);
     const auto frame_inverse = frame_view<Axes>(problem.frame_inverse, d);
-    place_weights(at.y, logs, weights);
+    place_weights(at.y, problem.held_weights, logs, weights);
     for (Index c = 0; c < mixture.k(); ++c) {
         assign(mixture.means[c], at.m[c]);
         multiply(frame, mixture.means[c]);
@@ -145,16 +181,18 @@ void place(const Problem &problem, Coordinates<const double> at, Vector logs, Ve
 // --- parts of the density ------------------------------------------------------------------------
 
 // Dirichlet density and Jacobian of the weights; sets the gradient in y from the counts N.
-inline double add_weights(const Prior &prior, ConstVector counts, ConstVector logs,
-                          ConstVector weights, Vector d_y) {
+inline double add_weights(const Prior &prior, ConstVector held, ConstVector counts,
+                          ConstVector logs, ConstVector weights, Vector d_y) {
     const Index last = logs.size() - 1;
+    const double left = left_by(held);
     double value = 0.0, total = 0.0;
     for (Index i = 0; i <= last; ++i) {
         value += prior.concentration[i] * logs[i];
-        total += prior.concentration[i] + counts[i];
+        if (!is_held(held, i)) total += prior.concentration[i] + counts[i];
     }
     const auto slope = [&](Index i) {
-        return prior.concentration[i] + counts[i] - total * weights[i];
+        if (is_held(held, i)) return 0.0;
+        return prior.concentration[i] + counts[i] - total * weights[i] / left;
     };
     for (Index i = 0; i < last; ++i) d_y[i] = slope(i) - slope(last);
     return value;
@@ -299,6 +337,41 @@ double add_tied_powers(const Problem &problem, TiedCoordinates<const double> at,
     return value;
 }
 
+// The weight of noise and its count, to which the components' weights are relative.
+template <int Axes>
+double add_noise_weight(const Problem &problem, double s, Sums<Axes> sums, double &slope) {
+    const double concentration = sum(problem.prior.concentration), counts = sum(sums.counts());
+    return add_noise(problem.outliers, s, concentration, concentration + counts,
+                     sums.weight() - counts, slope);
+}
+
+// Complete a mixture, and give the weight of noise its share. False if it has none.
+template <int Axes>
+bool complete_beside(Coordinates<const double> at, ConstVector weights, Gaussians<Axes> &mixture) {
+    if (complete(weights, mixture) != 0) return false;
+    if (!at.noise.empty()) {
+        const Logistic noise(at.noise[0]);
+        mixture.log_noise_weight = noise.log_this;
+        for (double &each : mixture.constants.view()) each += noise.log_other;
+    }
+    return true;
+}
+
+// One pass over pairs of components and their outliers. The gradient in the coordinates of these is
+// set; the return value is their log prior density, NaN where there is no such mixture.
+template <int Axes>
+double pass_over_pairs(const Problem &problem, Coordinates<const double> at, ConstVector weights,
+                       const Gaussians<Axes> &mixture, Sums<Axes> sums, Matrix slope) {
+    const Index k = problem.k(), d = problem.d();
+    Gaussians<Axes> pairs(2 * k, d);
+    Numbers pair_weights(2 * k), all(Sums<Axes>::size(2 * k, d));
+    const Sums<Axes> of_pairs{all, 2 * k, d};
+    place_pairs(mixture, weights, at.outliers, pair_weights, pairs);
+    if (!complete_beside<Axes>(at, pair_weights, pairs)) return NOT_A_NUMBER;
+    Passes<Axes>(problem.rows, 2 * k, 1).run(pairs, of_pairs);
+    return fold_pairs(problem.outliers, at.outliers, pairs, of_pairs, sums, slope);
+}
+
 // Log posterior density at u with respect to u, nats; sets its gradient. NaN where float64 does not
 // reach.
 template <int Axes>
@@ -314,13 +387,20 @@ double log_posterior(const Problem &problem, ConstVector u, Vector gradient) {
     const Sums<Axes> sums{scratch.view().part(2 * k, 2 * k + n_sums), k, d};
     const auto d_factors = covariance_view<Axes>(sums.all.end(), k, d);
     place(problem, at, logs, weights, mixture);
-    if (complete(weights, mixture) != 0) {
+    if (!complete_beside<Axes>(at, weights, mixture)) {
         fill(gradient, NOT_A_NUMBER);
         return NOT_A_NUMBER;
     }
-    Passes<Axes>(problem.rows, k, 1).run(mixture, sums);
-    double value = sums.log_likelihood() + problem.constant;
-    value += add_weights(problem.prior, sums.counts(), logs, weights, slope.y);
+    double value = problem.constant;
+    if (problem.outliers.pairs)
+        value += pass_over_pairs(problem, at, weights, mixture, sums, slope.outliers);
+    else
+        Passes<Axes>(problem.rows, k, 1).run(mixture, sums);
+    value += sums.log_likelihood();
+    value +=
+        add_weights(problem.prior, problem.held_weights, sums.counts(), logs, weights, slope.y);
+    if (problem.outliers.noise)
+        value += add_noise_weight(problem, at.noise[0], sums, slope.noise[0]);
     const View<const double, Axes> factors = mixture.factors;
     means_gradient(sums, factors, slope.m);
     value += add_means(problem.prior, frame_view<Axes>(problem.frame, d), mixture.means, slope.m);
@@ -332,6 +412,34 @@ double log_posterior(const Problem &problem, ConstVector u, Vector gradient) {
     fill(slope.covariances, 0.0);
     return value +
            add_tied_powers(problem, at.tied(problem), factors, d_factors, slope.tied(problem));
+}
+
+// --- coordinates that are free -------------------------------------------------------------------
+
+// The coordinates u of v.
+inline Numbers all_coordinates(const Problem &problem, ConstVector v) {
+    Numbers u(problem.size());
+    if (problem.origin.empty()) {
+        assign(u, v);
+        return u;
+    }
+    assign(u, problem.origin);
+    for (Index i = 0; i < problem.size(); ++i) u[i] += inner_product(problem.basis[i], v);
+    return u;
+}
+
+// `log_posterior` and its gradient in v.
+inline double log_posterior_of_free(const Problem &problem, ConstVector v, Vector gradient) {
+    const auto density = [&](ConstVector u, Vector slope) {
+        return problem.prior.axes > 0 ? log_posterior<2>(problem, u, slope)
+                                      : log_posterior<3>(problem, u, slope);
+    };
+    if (problem.origin.empty()) return density(v, gradient);
+    Numbers slope(problem.size());
+    const double value = density(all_coordinates(problem, v), slope);
+    fill(gradient, 0.0);
+    for (Index i = 0; i < problem.size(); ++i) add_scaled(gradient, slope[i], problem.basis[i]);
+    return value;
 }
 
 // --- mixtures in the data's units ----------------------------------------------------------------
@@ -369,26 +477,38 @@ enum Status : std::int64_t { FOUND = 0, NOT_FINITE = 3, OUT_OF_MEMORY = -1 };
 extern "C" inline std::int64_t bayesgmm_log_posterior(std::uint64_t size, const double *u,
                                                       double *gradient, double *value,
                                                       const void *problem) noexcept try {
-    const Problem &of = *static_cast<const Problem *>(problem);
     const Index length = static_cast<Index>(size);
     const Vector slope{gradient, {length}};
-    *value = of.prior.axes > 0 ? log_posterior<2>(of, {u, {length}}, slope)
-                               : log_posterior<3>(of, {u, {length}}, slope);
+    *value = log_posterior_of_free(*static_cast<const Problem *>(problem), {u, {length}}, slope);
     return std::isfinite(*value) && all_finite(slope) ? FOUND : NOT_FINITE;
 } catch (const std::bad_alloc &) {
     return OUT_OF_MEMORY;
 }
 
-// `expand` at u (size,): weights, means and covariances one after another in `out` (expanded,).
+// Numbers of a mixture in `bayesgmm_expand`.
+inline Index expanded_size(const Problem &of) {
+    return of.k() * (1 + of.d() + of.d() * of.d()) + of.outliers.size(of.k());
+}
+
+// `expand` at u (size,): weights, means and covariances one after another in `out` (expanded,); then
+// the weight of noise, and shares and inflation of outliers, where there are such.
 extern "C" inline std::int64_t bayesgmm_expand(std::uint64_t size, std::uint64_t expanded,
                                                const double *u, double *out,
                                                const void *problem) noexcept try {
     const Problem &of = *static_cast<const Problem *>(problem);
     const Index k = of.k(), d = of.d();
-    const ConstVector at{u, {static_cast<Index>(size)}};
+    const Numbers at = all_coordinates(of, {u, {static_cast<Index>(size)}});
     const Vector all{out, {static_cast<Index>(expanded)}}, weights = all.part(0, k);
+    const Index end = k * (1 + d + d * d);
     const Matrix means = all.part(k, k + k * d).reshaped(k, d);
-    const Matrices covariances = all.part(k + k * d, all.size()).reshaped(k, d, d);
+    const Matrices covariances = all.part(k + k * d, end).reshaped(k, d, d);
+    const Coordinates<const double> beside(of, at);
+    if (of.outliers.noise) all[end] = Logistic(beside.noise[0]).of_this;
+    const Vector shares = all.part(end + (of.outliers.noise ? 1 : 0), all.size());
+    for (Index c = 0; c < k && of.outliers.pairs; ++c) {
+        shares[c] = share_of_outliers(beside.outliers(c, 0));
+        shares[c + k] = std::exp(log_inflation(beside.outliers(c, 1)));
+    }
     if (of.prior.axes > 0)
         expand<2>(of, at, weights, means, covariances);
     else

@@ -71,17 +71,23 @@ inline void tally_permuted(View<const std::int64_t, 2> allocations,
 // Rows beside every draw of a mixture.
 class DrawnRows {
 public:
-    // Weights (T, K), means (T, K, D) and covariances (T, K, D, D), in the rows' units.
+    // Weights (T, G), means (T, G, D) and covariances (T, G, D, D) of Gaussians, in the rows' units.
+    // Each is a component, or with `pairs` Gaussians k and k + G / 2 together are one.
     DrawnRows(const Rows &rows, ConstMatrix weights, ConstMatrices means,
-              View<const double, 4> covariances, bool hard, Index threads)
-        : rows_(rows), hard_(hard), k_(means.shape[1]), d_(means.shape[2]), threads_(threads) {
+              View<const double, 4> covariances, bool pairs, bool hard, Index threads)
+        : rows_(rows), pairs_(pairs), hard_(hard), gaussians_(means.shape[1]),
+          k_(pairs ? gaussians_ / 2 : gaussians_), d_(means.shape[2]), n_draws_(weights.shape[0]),
+          threads_(threads) {
         for (Index t = 0; t < weights.shape[0] && bad_ == 0; ++t) {
-            draws_.emplace_back(k_, d_);
+            draws_.emplace_back(gaussians_, d_);
             if (factor<3>(weights[t], means[t], covariances[t], draws_.back()) > 0) bad_ = t + 1;
         }
         if (rows.x.shape[0] * weights.shape[0] * k_ < WORTH_TWO) threads_ = 1;
     }
 
+    // The numbers of draws T and components K.
+    Index n_draws() const { return n_draws_; }
+    Index k() const { return k_; }
     // 0, or 1 + the first draw that has a covariance which is not positive definite.
     Index bad() const { return bad_; }
 
@@ -158,6 +164,7 @@ private:
         const Matrix joint = work.joint;
         log_joint_of_block(rows_, start, count, draws_[t], work);
         const double total = normalise(joint, count, {}, densities);
+        for (Index c = 0; c < k_ && pairs_; ++c) accumulate(joint[c], joint[c + k_]);
         if (!hard_) return total;
         for (Index b = 0; b < count; ++b) {
             Index largest = 0;
@@ -184,7 +191,7 @@ private:
     template <class F>
     void in_parts(Index count, const F &part) {
         const Index parts = threads_ == 1 ? 1 : std::min(PARTS * threads_, count);
-        const Workspace work(rows_.known.n_densities(k_), d_);
+        const Workspace work(rows_.known.n_densities(gaussians_), d_);
         std::vector<Workspace> works(static_cast<std::size_t>(threads_), work);
         Team team(threads_, parts);
         team.run([&](Index i, Index member) {
@@ -193,8 +200,8 @@ private:
     }
 
     const Rows rows_;
-    const bool hard_;
-    const Index k_, d_;
+    const bool pairs_, hard_;
+    const Index gaussians_, k_, d_, n_draws_;
     Index threads_, bad_ = 0;
     std::vector<Gaussians<3>> draws_;
 };

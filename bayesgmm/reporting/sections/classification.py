@@ -60,14 +60,17 @@ def membership_section(inputs: Inputs) -> Section:
         "expected_misclassified": mistaken,
         "threshold": _CERTAIN,
     }
-    if inputs.noise is not None:
+    if k == 1 and inputs.noise is None:
+        sentences = ["All rows belong to the single component."]
+    if inputs.with_outliers:
         found, outlying, downloads = outliers(inputs)
         sentences.append(found)
         tables += outlying
+    if inputs.noise is not None:
         numbers["n_noise"] = int((labels < 0).sum())
-    if k == 1 and inputs.noise is None:
-        sentences = ["All rows belong to the single component."]
-    else:
+    if inputs.contamination is not None:
+        numbers["n_outliers"] = int((inputs.outlying > 0.5).sum())
+    if k > 1 or inputs.noise is not None:
         tables.append(_most_uncertain(inputs, responsibilities, largest))
     if inputs.known is not None:
         given = int((inputs.known >= 0).sum())
@@ -128,9 +131,9 @@ def _figures(
 def _averaged(inputs: Inputs) -> float | None:
     """The expected misclassification rate of probabilities averaged over relabelled draws.
 
-    None for a fit with noise or known components, of which the posterior has none.
+    None for a fit with noise, outliers or known components, of which the posterior has none.
     """
-    if inputs.noise is not None or inputs.known is not None:
+    if inputs.with_outliers or inputs.known is not None:
         return None
     try:
         labelling = inputs.switching.labelling

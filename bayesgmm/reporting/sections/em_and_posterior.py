@@ -7,7 +7,7 @@ from bayesgmm.diagnostics.em_vs_posterior import compare_engines
 from bayesgmm.plots.interval_plots import plot_engines
 from bayesgmm.plots.style import short
 from bayesgmm.reporting.inputs import Inputs
-from bayesgmm.reporting.parameter_names import page_names, spelled
+from bayesgmm.reporting.parameter_names import beside_components, page_names, spelled
 from bayesgmm.reporting.parts import (
     PROBABILITY,
     Figure,
@@ -33,10 +33,6 @@ def engines_section(inputs: Inputs) -> Section:
         raise UnavailableError("no EM fit was given")
     if inputs.posterior is None:
         raise UnavailableError("no posterior was given")
-    if inputs.noise is not None:
-        raise UnavailableError("the fit has a component of noise, which the posterior lacks")
-    if inputs.known is not None:
-        raise UnavailableError("the fit has known components of rows, which the posterior lacks")
     found = compare_engines(
         inputs.em_estimate,
         inputs.switching.relabelled(),
@@ -44,7 +40,8 @@ def engines_section(inputs: Inputs) -> Section:
         prob=PROBABILITY,
         variables=inputs.variables,
     )
-    whole = found.table.set_axis(page_names(inputs, inputs.mixture))
+    names = [*page_names(inputs, inputs.mixture), *beside_components(inputs.draws).values()]
+    whole = found.table.set_axis(names)
     differences = whole["difference"].abs()
     if not np.isfinite(differences).any():
         raise UnavailableError("the posterior has too few draws for a standard deviation")

@@ -51,9 +51,12 @@ def check_section(inputs: Inputs) -> Section:
         raise UnavailableError(f"a column is constant in {plural(len(rows), 'complete row')}")
     features = shown_features(inputs)
     draws = inputs.predictive_draws(features)
+    replicated = mixture.marginal(features)
+    if inputs.contamination is not None:
+        replicated = inputs.contamination.pairs(replicated)
     found = check(
         np.ascontiguousarray(rows[:, features]),
-        mixture.marginal(features),
+        replicated,
         noise=inputs.noise and inputs.noise.marginal(features),
         draws=draws,
     )
@@ -77,6 +80,8 @@ def check_section(inputs: Inputs) -> Section:
                 if draws is not None
                 else "from the fitted mixture and its noise. "
                 if inputs.noise is not None
+                else "from the fitted mixture with its outliers. "
+                if inputs.contamination is not None
                 else "from the fitted mixture. "
             )
             + "The p-value is that of the most extreme statistic, calibrated by the replicates; it "

@@ -17,6 +17,7 @@ _NOISE = (
     "Noise: Banfield & Raftery (1993), Biometrics 49, 803-821; Fraley & Raftery (2002), J. Am. "
     "Stat. Assoc. 97, 611-631."
 )
+_OUTLIERS = "Outliers: Punzo & McNicholas (2016), Biometrical Journal 58, 1506-1537."
 _CITATIONS = {
     "em": (
         "EM: Dempster, Laird & Rubin (1977), J. R. Stat. Soc. B 39, 1-38. Anderson acceleration: "
@@ -52,6 +53,9 @@ def methods_section(inputs: Inputs) -> Section:
         if inputs.noise is not None:
             sentences.append("Rows far from all components belong to a component of uniform noise.")
             citations.append(_NOISE)
+        if inputs.contamination is not None:
+            sentences.append("Each component has outliers: the same mean, a broader covariance.")
+            citations.append(_OUTLIERS)
         sentences += held_sentences(inputs.em)
         citations += _CITATIONS["em"]
         rows += [(f"em: {name}", _setting(value)) for name, value in _settings(inputs.em).items()]

@@ -54,15 +54,15 @@ def choice_section(inputs: Inputs) -> Section:
     ):
         state = "care"
         sentences.append("The mixture in this report is not the selected model.")
-    beside = _noise_of(best, inputs.n_features)
-    if beside:
-        sentences.append("Every model has a component of noise.")
-    if inputs.em is not None and beside != (inputs.noise is not None):
+    of_grid, own = _beside(best, inputs.n_features), _beside_fit(inputs)
+    if of_grid:
+        sentences.append(f"Every model has {of_grid}.")
+    if inputs.em is not None and of_grid != own:
         state = "care"
         sentences.append(
-            "The mixture in this report has a component of noise, the models of the grid have none."
-            if inputs.noise is not None
-            else "The mixture in this report has no component of noise."
+            f"The mixture in this report has {own}, the models of the grid have none."
+            if own
+            else f"The mixture in this report has no {of_grid.removeprefix('a ')}."
         )
     failed = len(table) - len(fitted)
     if failed:
@@ -94,11 +94,19 @@ def standing_section(inputs: Inputs) -> Section:
     return Section(state, f"{sentence} {_by_icl(fitted, own.iloc[0])}")
 
 
-def _noise_of(row: Any, n_features: int) -> bool:
-    """True if a model of a grid has a weight of noise among its parameters."""
-    structure = as_structure(str(row["covariance_type"]), n_features)
-    own = structure.n_parameters(int(row["n_components"]), n_features)
-    return int(row["n_parameters"]) > own
+_NOISE, _OUTLIERS = "a component of noise", "outliers of its components"
+
+
+def _beside(row: Any, n_features: int) -> str:
+    """What a model of a grid has beside its components, by its number of parameters."""
+    structure, k = as_structure(str(row["covariance_type"]), n_features), int(row["n_components"])
+    more = int(row["n_parameters"]) - structure.n_parameters(k, n_features)
+    return _NOISE if more == 1 else _OUTLIERS if more == 2 * k else ""
+
+
+def _beside_fit(inputs: Inputs) -> str:
+    """What the fit has beside its components."""
+    return _NOISE if inputs.noise is not None else _OUTLIERS * (inputs.contamination is not None)
 
 
 def _given(inputs: Inputs) -> Section:
@@ -113,7 +121,8 @@ def _given(inputs: Inputs) -> Section:
     k = inputs.em.mixture_.n_components
     fitted = table[(table["note"] == "") & table["bic"].notna()]
     state, sentences = _judge_given(fitted, k, inputs.criteria)
-    beside = " and noise," if inputs.noise is not None else ""
+    beside = " and noise," * (inputs.noise is not None)
+    beside += " and outliers," * (inputs.contamination is not None)
     span = f"{table['n_components'].min()} to {table['n_components'].max()} components"
     return Section(
         state,

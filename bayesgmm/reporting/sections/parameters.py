@@ -9,6 +9,7 @@ from bayesgmm.covariance.structures import as_structure
 from bayesgmm.estimator.fitted_rows import of_fitted_rows
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.mixture.bhattacharyya_distance import BARELY_DISTINGUISHABLE, bhattacharyya
+from bayesgmm.mixture.contamination import Contamination
 from bayesgmm.mixture.feature_choice import separating_features
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.mixture.noise import Noise
@@ -66,7 +67,9 @@ def mixture_section(inputs: Inputs) -> Section:
         tables,
         notes,
         numbers,
-        downloads=mixture_files(mixture, page_names(inputs, mixture), inputs.noise),
+        downloads=mixture_files(
+            mixture, page_names(inputs, mixture), inputs.noise, inputs.contamination
+        ),
         reason=reason,
     )
 
@@ -86,7 +89,8 @@ def _judge(inputs: Inputs, fit: GaussianMixture) -> tuple[State, list[str], dict
     value = fit.log_likelihood_ if same else criteria.log_likelihood
     nearness = bhattacharyya(mixture)
     sizes = (1.0 - inputs.noise_weight) * mixture.weights * fit.n_rows_
-    beside = "" if inputs.noise is None else ", and uniform noise"
+    beside = ", and uniform noise" * (inputs.noise is not None)
+    beside += ", each with outliers" * (inputs.contamination is not None)
     state, doubts = _doubts(nearness, sizes, d)
     sentences = [
         f"{numeral(k).capitalize()} {'component' if k == 1 else 'components'}, "
@@ -94,6 +98,7 @@ def _judge(inputs: Inputs, fit: GaussianMixture) -> tuple[State, list[str], dict
         f"with {plural(fit.n_parameters_, 'free parameter')}, BIC {fixed(criteria.bic, 2).text}, "
         f"ICL {fixed(criteria.icl, 2).text} (smaller is better).",
         *_of_noise(inputs),
+        *_of_outliers(inputs),
         *doubts,
     ]
     numbers = {
@@ -109,6 +114,9 @@ def _judge(inputs: Inputs, fit: GaussianMixture) -> tuple[State, list[str], dict
     }
     if inputs.noise is not None:
         numbers["noise_weight"] = inputs.noise_weight
+    if inputs.contamination is not None:
+        numbers["outlier_proportions"] = inputs.contamination.proportions
+        numbers["inflation"] = inputs.contamination.inflation
     return state, sentences, numbers
 
 
@@ -123,6 +131,39 @@ def _of_noise(inputs: Inputs) -> list[str]:
         f"{'is' if outlying == 1 else 'are'} more probably noise than of any component. "
         "Weights of components are those among the rows that are not noise."
     ]
+
+
+def _of_outliers(inputs: Inputs) -> list[str]:
+    """A sentence on the outliers of the components, if there are any."""
+    if inputs.contamination is None:
+        return []
+    outlying = int((inputs.outlying > 0.5).sum())
+    share = float(inputs.mixture.weights @ inputs.contamination.proportions)
+    return [
+        f"Outliers have the mean of their component and a multiple of its covariance; their "
+        f"expected share is {percent(share, 1).text}: {plural(outlying, 'row')} "
+        f"{'is' if outlying == 1 else 'are'} more probably an outlier than not. Standard "
+        "deviations and correlations are those of the other rows."
+    ]
+
+
+def _outlier_table(inputs: Inputs, outliers: Contamination) -> Table:
+    """Proportions of outliers in the components, and their inflation."""
+    errors = inputs.standard_errors[0]
+    extras = {} if errors is None else errors.extras
+    chosen = range(min(inputs.mixture.n_components, _MOST_COMPONENTS))
+
+    def cells(name: str, values: Array) -> tuple[Shown, ...]:
+        return tuple(
+            estimate(*extras.get(f"{name}[{k}]", (float(values[k]), None))) for k in chosen
+        )
+
+    rows: list[Row] = [
+        ("proportion of outliers", *cells("outliers", outliers.proportions)),
+        ("inflation", *cells("inflation", outliers.inflation)),
+    ]
+    note = "Inflation: the covariance of outliers in units of that of the component's other rows."
+    return Table("Outliers", ("", *(f"component {k}" for k in chosen)), rows, note)
 
 
 def _noise_table(inputs: Inputs, noise: Noise) -> Table:
@@ -200,6 +241,8 @@ def _tables(inputs: Inputs, mixture: Mixture, features: list[int]) -> tuple[Tabl
     tables = [Table(caption, heads, rows, note)]
     if inputs.noise is not None:
         tables.append(_noise_table(inputs, inputs.noise))
+    if inputs.contamination is not None:
+        return *tables, _outlier_table(inputs, inputs.contamination)
     if mixture.n_features == 1 and mixture.n_components > 1:
         tables.append(_landmarks(mixture, inputs.labels_short[0], inputs.noise is not None))
     return tuple(tables)

@@ -44,6 +44,8 @@ def recovery_section(inputs: Inputs) -> Section:
     state, sentences = _judge(known, kind)
     if inputs.noise is not None:
         sentences.append("Compared are the components, without the noise.")
+    if inputs.contamination is not None:
+        sentences.append("Compared are the components, without their outliers.")
     rows = [
         (
             short(str(name), 60),

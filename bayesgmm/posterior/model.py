@@ -1,0 +1,160 @@
+"""The model of a posterior: rows with all that is known of them, structure, priors, held values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bayesgmm.arguments import check_count
+from bayesgmm.arrays import Indices
+from bayesgmm.covariance.structures import Structure, as_structure
+from bayesgmm.data.validation import Data, check_data, check_labels
+from bayesgmm.em.completed_rows import with_means
+from bayesgmm.em.component_order import check_reference
+from bayesgmm.errors import InvalidParameterError
+from bayesgmm.estimator.gaussian_mixture import GaussianMixture
+from bayesgmm.mixture.fitted_mixture import fitted_mixture, weighted_rows, with_errors_of
+from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.mixture.noise import Noise
+from bayesgmm.posterior.coordinates import Coordinates, coordinates
+from bayesgmm.priors.held_parameters import HeldParameters, held_parameters
+from bayesgmm.priors.outlier_priors import OutlierPriors
+from bayesgmm.priors.priors import Priors
+from bayesgmm.priors.resolved_priors import ResolvedPriors
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """What a posterior is the posterior of.
+
+    Attributes
+    ----------
+    data : Data
+        Rows with their errors, weights and labels.
+    n_components : int
+    structure : Structure
+    priors : Priors
+    held : HeldParameters or None
+    outliers : OutlierPriors
+    noise : Noise or None
+        The box of noise.
+    """
+
+    data: Data
+    n_components: int
+    structure: Structure
+    priors: Priors
+    held: HeldParameters | None
+    outliers: OutlierPriors
+    noise: Noise | None
+
+    @cached_property
+    def resolved(self) -> ResolvedPriors:
+        """The priors in all their numbers."""
+        size = self.n_components, self.structure
+        return self.priors.for_data(self.data, *size, sample_weight=self.data.weights)
+
+    @property
+    def groups(self) -> Indices | None:
+        """Groups (K,) of components that labels and held values do not tell apart; None: all."""
+        labels, held = self.data.labels, self.held
+        if labels is None and held is None:
+            return None
+        groups = np.zeros(self.n_components, dtype=np.int64) if held is None else held.groups
+        if labels is not None:
+            known = np.unique(labels[labels >= 0])
+            groups = groups.astype(np.int64)
+            groups[known] = len(groups) + known
+        groups = np.unique(groups, return_inverse=True)[1].reshape(-1)
+        return None if (groups == groups[0]).all() else np.asarray(groups, dtype=np.int64)
+
+    def coordinates(self, near: Mixture | None) -> Coordinates:
+        """Coordinates with a frame of the rows, or of a mixture of high density."""
+        filled = with_means(self.data.X, self.data.weights)
+        shape = self.n_components, self.structure, near, self.data.weights
+        return coordinates(filled, *shape, self.outliers, self.held, self.groups)
+
+
+def posterior_model(
+    X: Any,
+    n_components: int | None,
+    covariance_type: str | Structure | None,
+    priors: Priors | None,
+    init: GaussianMixture | Mixture | None,
+    *,
+    missing: str = "at random",
+    error_covariances: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
+    fixed: Mapping[str, ArrayLike] | None = None,
+    equal_weights: bool = False,
+    noise_component: bool = False,
+    contaminated: bool = False,
+) -> Model:
+    """The model of the arguments of `sample_posterior` and `mixture_model`.
+
+    What is not given is that of `init` where this is a fit: its size, structure, held parameters,
+    noise and outliers, and where X are its rows, their errors, weights and labels.
+
+    Raises
+    ------
+    InputError, InputTypeError
+        If X cannot be used.
+    InvalidParameterError
+        If arguments contradict one another, or the fit.
+    """
+    data = check_data(X, allow_nan=missing != "raise", error_covariances=error_covariances)
+    data = weighted_rows(init, with_errors_of(init, data), sample_weight)
+    k, structure = _size_and_structure(n_components, covariance_type, init, data)
+    found = check_labels(labels, len(data.X), k)
+    held = held_parameters(fixed, equal_weights, k, data.X.shape[1], structure)
+    noise, pairs = bool(noise_component), bool(contaminated)
+    if isinstance(init, GaussianMixture):
+        found = init.labels_of(data.X) if found is None else found
+        held = init._held if held is None else held
+        noise, pairs = noise or init.noise_ is not None, pairs or init.contamination_ is not None
+    if noise and pairs:
+        raise InvalidParameterError(
+            "noise_component and contaminated are two models of outliers. Use one of them."
+        )
+    data = data if found is None else data._replace(labels=found)
+    box = Noise.around(data) if noise else None
+    outliers = OutlierPriors(noise, pairs)
+    model = Model(data, k, structure, priors or Priors(), held, outliers, box)
+    if held is not None:
+        held.check_beside(None, False, model.resolved)
+    if found is not None and not model.resolved.exchangeable:
+        raise InvalidParameterError(
+            "labels number the components, and so do priors that differ between components or "
+            "order their means. Give priors that are equal for all components."
+        )
+    return model
+
+
+def _size_and_structure(
+    n_components: int | None,
+    covariance_type: str | Structure | None,
+    init: GaussianMixture | Mixture | None,
+    data: Data,
+) -> tuple[int, Structure]:
+    """The size and structure that are asked for, by name or by a fit."""
+    structure = as_structure("full" if covariance_type is None else covariance_type)
+    if init is None:
+        return check_count("n_components", n_components), structure
+    mixture = fitted_mixture("init", init, with_outliers=True)
+    k = mixture.n_components
+    if n_components is not None:
+        k = check_count("n_components", n_components)
+    check_reference("init", mixture, (k, data.X.shape[1]), data.feature_names)
+    if isinstance(init, Mixture):
+        return k, structure
+    of_fit = as_structure(init.covariance_type)
+    if covariance_type is not None and of_fit != structure:
+        raise InvalidParameterError(
+            f"init was fitted with covariance_type={of_fit.name!r}, but "
+            f"covariance_type={structure.name!r} is asked for. Leave it out, or refit."
+        )
+    return k, of_fit
