@@ -38,27 +38,27 @@ def coarse_values(X: Array) -> tuple[Array | None, ...]:
 
 
 def _coarse(column: Array) -> Array | None:
-    values, seen = _distinct(column), int((~np.isnan(column)).sum())
-    if values is None or len(values) < 2 or seen < _FEWEST:
+    seen = column[~np.isnan(column)]
+    values = _distinct(seen)
+    if values is None or len(values) < 2 or len(seen) < _FEWEST:
         return None
     apart = np.diff(values)
     values = values[np.append(True, apart > _ONE_VALUE * (values[-1] - values[0]))]
     gaps = np.diff(values)
     unit = np.abs(values).max()  # squares of what remains do not overflow
-    if np.median(gaps) / unit <= _COARSE * np.nanstd(column / unit):
+    if np.median(gaps) / unit <= _COARSE * (seen / unit).std():
         return None
     ratios = gaps / gaps.min()
     rounding = 4.0 * np.spacing(unit) / gaps.min()
     unequal = np.abs(ratios - np.rint(ratios)) > _EQUAL + rounding
-    return values if len(values) ** 2 <= seen or unequal.mean() <= _MOST_UNEQUAL else None
+    return values if len(values) ** 2 <= len(seen) or unequal.mean() <= _MOST_UNEQUAL else None
 
 
-def _distinct(column: Array) -> Array | None:
-    """Sorted distinct values; None if there are many. Rows are read until that is known."""
+def _distinct(seen: Array) -> Array | None:
+    """Sorted distinct values; None if there are many. Entries are read until that is known."""
     values, start, step = np.empty(0), 0, 4 * _MANY
-    while start < len(column):
-        block = column[start : start + step]
-        values = np.unique(np.concatenate((values, block[~np.isnan(block)])))
+    while start < len(seen):
+        values = np.unique(np.concatenate((values, seen[start : start + step])))
         if len(values) > _MANY:
             return None
         start, step = start + step, 4 * step
