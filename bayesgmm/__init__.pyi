@@ -18,17 +18,22 @@ from .explorer.explore import explore as explore
 from .explorer.explorer_page import Explorer as Explorer
 from .labels.consistent_draws import responsibilities as responsibilities
 from .labels.relabelling import relabel as relabel
+from .marginal_likelihood.model_evidence import Evidence as Evidence
+from .marginal_likelihood.model_evidence import evidence as evidence
 from .mixture.contamination import Contamination as Contamination
 from .mixture.decision_boundaries import Boundaries as Boundaries
 from .mixture.highest_density_region import HighestDensityRegion as HighestDensityRegion
 from .mixture.mixture import Mixture as Mixture
 from .mixture.noise import Noise as Noise
 from .mixture.regression import ConditionalMoments as ConditionalMoments
+from .partitions.posterior_partition import Partition as Partition
+from .partitions.posterior_partition import posterior_partition as posterior_partition
 from .plots.interval_plots import plot_engines as plot_engines
 from .plots.interval_plots import plot_recovery as plot_recovery
 from .plots.label_plots import plot_ambiguity as plot_ambiguity
 from .plots.label_plots import plot_label_switching as plot_label_switching
 from .plots.mixture_plots import plot_mixture as plot_mixture
+from .plots.partition_plot import plot_partition as plot_partition
 from .plots.selection_plot import plot_selection as plot_selection
 from .posterior.predictions import co_clustering as co_clustering
 from .posterior.predictions import log_likelihood as log_likelihood
@@ -71,6 +76,7 @@ __all__ = [
     "Contamination",
     "Dataset",
     "Degeneracy",
+    "Evidence",
     "Explorer",
     "Fault",
     "Gamma",
@@ -83,6 +89,7 @@ __all__ = [
     "Merging",
     "Mixture",
     "Noise",
+    "Partition",
     "Priors",
     "Recovery",
     "Report",
@@ -98,6 +105,7 @@ __all__ = [
     "co_clustering",
     "compare_engines",
     "errors",
+    "evidence",
     "explore",
     "filled_components",
     "label_switching",
@@ -112,8 +120,10 @@ __all__ = [
     "plot_engines",
     "plot_label_switching",
     "plot_mixture",
+    "plot_partition",
     "plot_recovery",
     "plot_selection",
+    "posterior_partition",
     "posterior_predictive",
     "random_mixture",
     "recovery",

@@ -1,8 +1,9 @@
-"""Progress on standard error, and tables of text: one form of each for all rooms."""
+"""Progress on standard error, tables of text, number of nouns: one form for all rooms."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, SupportsFloat
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
@@ -80,3 +81,17 @@ def text_table(rows: Sequence[Sequence[str]], left: int = 1) -> str:
         )
         for row in rows
     )
+
+
+def plural(count: "SupportsFloat", noun: str) -> str:
+    """Return "1 row", "2 rows", "2 classes", "2 entries"."""
+    count = float(count)
+    if count != 1.0:
+        noun = re.sub("(?<![aeo])y$", "ie", re.sub("s$", "se", noun)) + "s"
+    return f"{count:,.12g} {noun}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return "a", "a and b", "a, b and c"."""
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last

@@ -37,6 +37,7 @@ autosummary_imported_members = True
 autosummary_context = {"pictures": pictures}
 # Where file names do not distinguish case, Report and report would be one page.
 autosummary_filename_map = {
+    "bayesgmm.Evidence": "bayesgmm.Evidence-class",
     "bayesgmm.Recovery": "bayesgmm.Recovery-class",
     "bayesgmm.Report": "bayesgmm.Report-class",
     "bayesgmm.likelihood.Score": "bayesgmm.likelihood.Score-class",

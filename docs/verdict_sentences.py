@@ -52,6 +52,10 @@ CASES = {
     "chains at different places": {"density": _APART, "invariant": _APART},
     "a chain that does not move": {"stay": (0.0, 0.0, 0.6, 0.0)},
     "slow chains": {"invariant": replace(_AGREE, ess=60.0)},
+    "slow chains, and a structure that shares parts": {
+        "invariant": replace(_AGREE, ess=60.0),
+        "ties": "VVE",
+    },
     "few effective draws": {"invariant": replace(_AGREE, ess=257.0)},
     "a single chain": {
         "n_chains": 1,

@@ -29,9 +29,11 @@ mpl.use("Agg")
 # Public, but not in the table: results, which users do not construct, and methods that are called
 # with checked arrays.
 RESULTS = {
-    "Agreement", "BootstrapLRT", "Boundaries", "Dataset", "Degeneracy", "Explorer", "Fault",
+    "Agreement", "BootstrapLRT", "Boundaries", "Dataset", "Degeneracy", "Evidence", "Explorer",
+    "Fault",
     "HighestDensityRegion", "Noise", "Contamination",
-    "LabelSwitching", "Merging", "Recovery", "ConditionalMoments", "Report", "ResolvedPriors",
+    "LabelSwitching", "Merging", "Partition", "Recovery", "ConditionalMoments", "Report",
+    "ResolvedPriors",
     "Score", "Selection", "Simulation", "StandardErrors", "Statistics", "Structure",
 }  # fmt: skip
 UNCHECKED = {

@@ -1,9 +1,11 @@
 import io
 import re
+from pathlib import Path
 
 import pytest
 
-from bayesgmm.display import is_watched, progress, stages, text_table
+import bayesgmm
+from bayesgmm.display import is_watched, listed, plural, progress, stages, text_table
 
 
 def test_columns_of_text_are_aligned():
@@ -14,6 +16,35 @@ def test_columns_of_text_are_aligned():
         "x        -1.25  10",
     ]
     assert text_table([["n", "bic"], ["272", "1"]], left=0) == "  n  bic\n272    1"
+
+
+def test_number_of_a_noun():
+    nouns = ("row", "class", "entry", "distinct row", "survey", "boundary")
+    assert [plural(1, each) for each in nouns] == [f"1 {each}" for each in nouns]
+    assert ", ".join(plural(1234, each) for each in nouns) == (
+        "1,234 rows, 1,234 classes, 1,234 entries, 1,234 distinct rows, 1,234 surveys, "
+        "1,234 boundaries"
+    )
+    assert (plural(0, "row"), plural(2.5, "row"), plural(1.0, "row")) == (
+        "0 rows", "2.5 rows", "1 row",
+    )  # fmt: skip
+    assert [listed(each) for each in (["a"], ["a", "b"], ["a", "b", "c"])] == [
+        "a",
+        "a and b",
+        "a, b and c",
+    ]
+
+
+def test_the_number_of_a_noun_is_written_by_one_function():
+    by_hand = re.compile(r"""\{'s' \*|['"]s['"] \* |['"]s['"] if |else ['"]s['"]""")
+    found = [
+        f"{path.name}: {line.strip()}"
+        for path in Path(bayesgmm.__file__).parent.rglob("*.py")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if by_hand.search(line)
+    ]
+    # A column numbers the rows: that is a verb.
+    assert [each for each in found if "number{'s'" not in each] == []
 
 
 @pytest.mark.parametrize("wanted", [True, False])

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pymc as pm
 import pytest
+import xarray as xr
 from noisy_rows import TWO, with_noise
 
 import bayesgmm
-from bayesgmm import GaussianMixture, Selection
+from bayesgmm import GaussianMixture, Selection, relabel, sample_posterior
 from bayesgmm.errors import InvalidParameterError
 
 PAGE = Path(__file__).parents[1] / "docs" / "outliers.md"
@@ -24,6 +26,7 @@ KINDS = {
     "noise_component": ("a component of noise", "uniform noise"),
     "contaminated": ("outliers", "with outliers"),
 }
+VARIABLES = {"noise_component": "noise_weight", "contaminated": "outlier_proportion"}
 CASES = [
     (call, kind, said) for call, *cells in LINES for kind, said in zip(KINDS, cells, strict=True)
 ]
@@ -34,7 +37,13 @@ def names(kind):
     x, _ = with_noise(0, 300, 20)
     fit = GaussianMixture(2, random_state=0).set_params(**{kind: True}).fit(x)
     public = {name: getattr(bayesgmm, name) for name in bayesgmm.__all__}
-    return {**public, "e_step": bayesgmm.likelihood.e_step, "X": x, "fit": fit, "mixture": TWO}
+    named = {"e_step": bayesgmm.likelihood.e_step, "X": x, "fit": fit, "mixture": TWO}
+    return {**public, **named, "posterior": draws(x, fit)}
+
+
+def draws(x, fit):
+    sampled = sample_posterior(x, init=fit, draws=100, tune=500, progressbar=False, rng=0)
+    return relabel(sampled)
 
 
 def evaluate(call, kind):
@@ -63,7 +72,11 @@ def test_a_call_takes_noise_and_outliers_as_the_table_says(call, kind, said):
     found = evaluate(with_argument(call, kind) if said == "yes" else call, kind)
     if said == "yes":
         fit = found.best if isinstance(found, Selection) else found
-        if not isinstance(fit, GaussianMixture):
+        if isinstance(fit, xr.DataTree):
+            assert VARIABLES[kind] in fit["posterior"]
+        elif isinstance(fit, pm.Model):
+            assert VARIABLES[kind] in fit.named_vars
+        elif not isinstance(fit, GaussianMixture):
             assert words in str(fit)
         elif kind == "contaminated":
             assert (fit.contamination_.inflation > 1.0).all()

@@ -10,11 +10,12 @@ from scipy.special import logsumexp
 from bayesgmm.arrays import Array, Indices
 from bayesgmm.classification.labelled_em import ClassFit, LabelledRows, fit_classes
 from bayesgmm.covariance.structures import Structure, as_structure
+from bayesgmm.display import plural
 from bayesgmm.errors import FitError, InputError, SingularCovarianceError
 from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.selection.grid_search import Candidate
+from bayesgmm.selection.candidate import Candidate
 from bayesgmm.selection.model_selection import fit_grid
 from bayesgmm.selection.selection_result import fit_candidate
 
@@ -278,7 +279,7 @@ def _reason(error: Exception, rows: LabelledRows, model: ClassModel, names: Sequ
         return "the covariance within classes is singular"
     label = int(np.repeat(np.arange(rows.n_classes), model.sizes)[error.component])
     count = rows.of_class(label).weight
-    return f"the covariance of class {names[label]} ({count:g} rows) is singular"
+    return f"the covariance of class {names[label]} ({plural(count, 'row')}) is singular"
 
 
 class _Losses:
@@ -371,8 +372,8 @@ def _folds(rows: LabelledRows, grid: Grid) -> list[Indices]:
         own = np.flatnonzero(rows.labels == c)
         if len(own) < _FOLDS:
             raise InputError(
-                f"Class {name} has {len(own)} rows: cross-validation in {_FOLDS} folds needs at "
-                f"least {_FOLDS}. Use criterion='bic', or more rows of the class."
+                f"Class {name} has {plural(len(own), 'row')}: cross-validation in {_FOLDS} folds "
+                f"needs at least {_FOLDS}. Use criterion='bic', or more rows of the class."
             )
         places[grid.rng.permutation(own)] = (dealt + np.arange(len(own))) % _FOLDS
         dealt += len(own)

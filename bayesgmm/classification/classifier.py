@@ -20,7 +20,7 @@ from bayesgmm.classification.targets import check_seen, checked_prior, checked_t
 from bayesgmm.covariance.structures import CovarianceType
 from bayesgmm.data.degeneracy import check_spread
 from bayesgmm.data.validation import Data, check_data, check_sample_weight
-from bayesgmm.display import text_table
+from bayesgmm.display import plural, text_table
 from bayesgmm.errors import (
     ConvergenceWarning,
     InputError,
@@ -70,8 +70,9 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):
     class_prior : array-like of shape (C,), optional
         Proportions of the classes, in the order of `classes_`. None: those of the rows.
     unlabelled : object, optional
-        The value of y that stands for an unknown class, such as -1, "" or NaN. Such rows take part
-        in the fit through all classes (by EM). None: every class is known.
+        The value of y that stands for an unknown class, such as -1, "" or NaN, which is any
+        missing value (None, pandas.NA). Such rows take part in the fit through all classes (by
+        EM). None: every class is known.
     missing : {"at random", "raise"}, default="at random"
         The treatment of NaN in X, as in `GaussianMixture`.
     random_state : int, Generator, RandomState or None
@@ -367,7 +368,7 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):
             table,
         ]
         if unknown:
-            parts.append(f"{unknown:g} rows of unknown class took part in the fit.")
+            parts.append(f"{plural(unknown, 'row')} of unknown class took part in the fit.")
         out = [each for each in self._results.models if each.note]
         if out:
             parts.append(

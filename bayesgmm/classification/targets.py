@@ -13,6 +13,7 @@ from sklearn.utils.validation import column_or_1d
 from bayesgmm.arrays import Array, Integers
 from bayesgmm.data.coercion import label, to_floats
 from bayesgmm.data.validation import Data
+from bayesgmm.display import plural
 from bayesgmm.errors import InputError, InvalidParameterError
 
 
@@ -31,7 +32,7 @@ def checked_targets(y: Any, n: int) -> NDArray[Any]:
     except (ValueError, TypeError) as error:
         raise InputError(str(error)) from None
     if len(targets) != n:
-        raise InputError(f"y has {len(targets)} classes, but X has {n} rows.")
+        raise InputError(f"y has {plural(len(targets), 'class')}, but X has {plural(n, 'row')}.")
     return targets
 
 
@@ -43,11 +44,18 @@ def coded(targets: NDArray[Any], unlabelled: Any) -> tuple[NDArray[Any], Integer
         raise InputError(
             f"Every row of y is {unlabelled!r:.80}, of unknown class. Give rows of each class."
         )
+    missing = np.flatnonzero([_is_missing(each) for each in targets.tolist()] & ~unknown)
+    if missing.size:
+        where = f"row {missing[0]}" if missing.size == 1 else f"rows {listed_rows(missing)}"
+        raise InputError(
+            f"y has {targets[missing[0]]} in {where}, and so no class. Leave out such rows; or, if "
+            "they are to count as rows of unknown class, set "
+            "GaussianMixtureClassifier(unlabelled=float('nan'))."
+        )
     if known.dtype.kind == "f" and not np.isfinite(known).all():
         row = int(np.flatnonzero(~unknown)[~np.isfinite(known)][0])
         raise InputError(
-            f"y has {targets[row]} in row {row}. Classes are integers, booleans or strings; the "
-            "value of y for an unknown class is named by unlabelled."
+            f"y has {targets[row]} in row {row}. Classes are integers, booleans or strings."
         )
     if known.dtype == object:
         kinds = sorted({type(each).__name__ for each in known.tolist()})
@@ -65,12 +73,25 @@ def coded(targets: NDArray[Any], unlabelled: Any) -> tuple[NDArray[Any], Integer
 
 
 def _is_same(value: Any, unlabelled: Any) -> bool:
-    """True if an entry of y is the value for an unknown class, which may be NaN."""
+    """True if an entry of y is the value for an unknown class; NaN stands for all missing ones."""
     if unlabelled is None:
         return False
-    if isinstance(unlabelled, Real) and math.isnan(unlabelled):
-        return isinstance(value, Real) and math.isnan(value)
+    if _is_missing(unlabelled) or _is_missing(value):
+        return _is_missing(unlabelled) and _is_missing(value)
     return bool(value == unlabelled)
+
+
+def _is_missing(value: Any) -> bool:
+    """True for NaN, None, and pandas' NA and NaT."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, Real) and math.isnan(value)
+
+
+def listed_rows(rows: Integers) -> str:
+    """The numbers of the first five rows, and how many more there are."""
+    more = f" and {len(rows) - 5:,} more" if len(rows) > 5 else ""
+    return ", ".join(str(row) for row in rows[:5]) + more
 
 
 def check_seen(data: Data, labels: Integers, names: Sequence[str]) -> None:

@@ -8,7 +8,10 @@ from typing import Any
 
 import click
 
-from bayesgmm.cli.output import printable
+from bayesgmm.cli.output import STANDARD_OUTPUT, printable
+
+# Options that name files to write.
+_TARGETS = ("output", "memberships")
 
 
 def command_line(
@@ -17,6 +20,7 @@ def command_line(
     without: Collection[str] = (),
     extra: Collection[str] = (),
     context: click.Context | None = None,
+    again: bool = False,
 ) -> str:
     """Return the arguments that were given to the running command as one line.
 
@@ -30,6 +34,8 @@ def command_line(
         Words to add at the end.
     context : click.Context, optional
         None: the current one.
+    again : bool
+        For a line that is pasted after the running command has written its files: with --force.
     """
     context = context or click.get_current_context()
     name = name or str(context.info_name)
@@ -42,7 +48,17 @@ def command_line(
         given = context.get_parameter_source(key) is click.core.ParameterSource.COMMANDLINE
         if given and key in known and key in context.params:
             words += _words(parameter, context.params[key])
-    return " ".join(map(_quoted, [*words, *extra]))
+    words += extra
+    if again and not context.params.get("force") and any(map(_is_file_of, _TARGETS)):
+        words.append("--force")
+    return " ".join(map(_quoted, words))
+
+
+def _is_file_of(name: str) -> bool:
+    """Return whether an option that was given names a file to write."""
+    context = click.get_current_context()
+    given = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    return given and context.params[name] != STANDARD_OUTPUT
 
 
 def joined(names: Collection[str]) -> str:

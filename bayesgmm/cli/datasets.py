@@ -7,6 +7,7 @@ import click
 
 import bayesgmm
 from bayesgmm.cli.options import completion
+from bayesgmm.display import plural
 
 
 @click.command()
@@ -60,7 +61,9 @@ def _describe(name: str) -> dict[str, Any]:
 
 def _paragraph(described: dict[str, Any]) -> str:
     names = described["feature_names"]
-    lines = [f"{described['name']}: {described['n_rows']} rows, {len(names)} columns"]
+    lines = [
+        f"{described['name']}: {plural(described['n_rows'], 'row')}, {plural(len(names), 'column')}"
+    ]
     lines[0] += f" ({', '.join(names)})"
     if described["groups"]:
         lines.append(f"Known groups: {', '.join(described['groups'])}.")

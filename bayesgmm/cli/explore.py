@@ -7,19 +7,29 @@ import click
 import bayesgmm
 from bayesgmm.cli.command_line import command_line
 from bayesgmm.cli.input_rows import read_rows
-from bayesgmm.cli.options import Grid, data_options, grid_options, result_options, weights_option
+from bayesgmm.cli.options import (
+    Grid,
+    data_options,
+    grid_options,
+    noise_option,
+    result_options,
+    weights_option,
+)
 from bayesgmm.cli.output import NOT_THE_PAGE, Results, heard_warnings, printable, title_of
 
 
 @click.command()
 @data_options
 @weights_option
+@noise_option
 @grid_options
 @click.option("--title", help="Heading of the page.  [default: the data's name]")
 @result_options(
     "Seed of the search.", "The page to write.", default="explorer.html", show_default=True
 )
-def explore(grid: Grid, title: str | None, seed: int, results: Results, **source: Any) -> None:
+def explore(
+    grid: Grid, noise: bool, title: str | None, seed: int, results: Results, **source: Any
+) -> None:
     r"""Write one HTML page on which K, and the structure, can be stepped through.
 
     DATA is as for `report`. For each K the page shows the mixture over the rows, its BIC among
@@ -48,6 +58,7 @@ def explore(grid: Grid, title: str | None, seed: int, results: Results, **source
                 source=rows.name,
                 command=command_line(without=NOT_THE_PAGE),
                 sample_weight=rows.weights,
+                noise_component=noise,
                 rng=seed,
                 progressbar=not results.quiet,
             )

@@ -9,6 +9,7 @@ import click
 import bayesgmm
 from bayesgmm.cli.command_line import command_line, joined
 from bayesgmm.cli.output import printable
+from bayesgmm.display import plural
 
 if TYPE_CHECKING:
     from bayesgmm.arrays import Array, Indices
@@ -88,24 +89,48 @@ def read_rows(
     labels = chosen.labels
     rows = _checked(chosen, _variances(table, chosen, errors), allow_unseen=choice is not None)
     if dropped:
-        name += f" ({dropped} row{'s' * (dropped > 1)} with missing values left out)"
+        name += f" ({plural(dropped, 'row')} with missing values left out)"
         rows, labels = rows.take(kept), None if labels is None else [labels[i] for i in kept]
         rows = rows._replace(has_missing=False)
     elif rows.has_missing and not quiet:
         click.echo(f"Note: {_missing(rows)}", err=True)
     counts = None if weights is None else select(table, [weights], None, []).X[kept, 0]
-    components = None if known is None else _components(table, known)[kept]
+    components = None if known is None else _components(table, known, quiet=quiet)[kept]
     return Rows(name, rows, labels, label_column, table, kept, counts, components)
 
 
-def _components(table: "Table", column: str) -> "Array":
-    """Return the numbers of known components; -1 for empty cells."""
+def _components(table: "Table", column: str, *, quiet: bool) -> "Array":
+    """Return the numbers of known components; -1 for empty cells.
+
+    Groups of a column of text are numbered in alphabetical order, and a note says so.
+    """
     import numpy as np
 
-    from bayesgmm.data.tables import select
+    from bayesgmm.data.csv_columns import Notation
+    from bayesgmm.data.tables import Text, column_of
 
-    found = select(table, [column], None, []).X[:, 0]
-    return np.where(np.isnan(found), -1.0, found)
+    found = column_of(table, column)
+    if not isinstance(found, Text):
+        return np.where(np.isnan(found), -1.0, found)
+    read = Notation(
+        missing=frozenset(map(str.lower, click.get_current_context().params["na"] or ()))
+    )
+    numbers = [i for i, cell in enumerate(found.cells) if read.is_number(cell)]
+    if numbers:
+        raise bayesgmm.errors.InputTypeError(
+            f"--labels: the column {column!r} holds both text (row {found.row}, "
+            f"{found.cells[found.row]!r:.80}) and numbers (row {numbers[0]}). Give the numbers of "
+            "components, 0, 1, ..., or names of groups, and leave the cell empty where the "
+            "component is unknown; --na names another mark of unknown ones."
+        )
+    known = np.array([not read.is_missing(cell) for cell in found.cells])
+    groups, codes = np.unique(np.array(found.cells)[known], return_inverse=True)
+    out = np.full(len(known), -1.0)
+    out[known] = codes
+    if not quiet:
+        numbered = ", ".join(f"{k} {group}" for k, group in enumerate(groups))
+        click.echo(f"Note: components by --labels {column}: {numbered:.300}.", err=True)
+    return out
 
 
 def _kept(X: "Array", drop_missing: bool) -> "Indices":
@@ -133,8 +158,8 @@ def _variances(table: "Table", chosen: "ChosenColumns", errors: list[str] | None
         return None
     if len(errors) != chosen.X.shape[1]:
         raise bayesgmm.errors.InputError(
-            f"--errors names {len(errors)} columns, but {chosen.X.shape[1]} are fitted. Name the "
-            "column of the standard errors of each, in their order."
+            f"--errors names {plural(len(errors), 'column')}, but {chosen.X.shape[1]} are fitted. "
+            "Name the column of the standard errors of each, in their order."
         )
     found = select(table, errors, None, []).X
     negative = np.argwhere(found < 0.0)
@@ -166,10 +191,11 @@ def _missing(rows: "Data") -> str:
 
     missing = np.isnan(rows.X)
     n = int(missing.any(axis=1).sum())
+    verb = "is" if missing.sum() == 1 else "are"
     return (
-        f"{missing.sum():,} entries in {n:,} of {len(rows.X):,} rows are missing. Rows count as "
-        "far as they were seen, which is right if entries are missing at random. To leave these "
-        f"rows out:\n  {command_line(extra=['--drop-missing'])}"
+        f"{plural(int(missing.sum()), 'entry')} in {n:,} of {plural(len(rows.X), 'row')} {verb} "
+        "missing. Rows count as far as they were seen, which is right if entries are missing at "
+        f"random. To leave these rows out:\n  {command_line(extra=['--drop-missing'], again=True)}"
     )
 
 
@@ -231,18 +257,21 @@ def _select(
         raise type(error)(f"{error} For example:\n  {line}") from None
 
 
-def _without_columns(table: "Table", positions: Sequence[int], *extra: str) -> str:
+def _without_columns(
+    table: "Table", positions: Sequence[int], *extra: str, again: bool = False
+) -> str:
     """Return the command line that leaves out further columns, with extra words."""
     names = table.names or ("",) * len(table.columns)
-    return _with_more("exclude", [names[j] or str(j) for j in positions], *extra)
+    return _with_more("exclude", [names[j] or str(j) for j in positions], *extra, again=again)
 
 
-def _with_more(option: str, words: list[str], *extra: str) -> str:
+def _with_more(option: str, words: list[str], *extra: str, again: bool = False) -> str:
     """Return the command line with more words in the list of an option, and extra words."""
     if not words:
-        return command_line(extra=extra)
+        return command_line(extra=extra, again=again)
     given = click.get_current_context().params.get(option) or []
-    return command_line(without=[option], extra=[*extra, f"--{option}", joined([*given, *words])])
+    more = [*extra, f"--{option}", joined([*given, *words])]
+    return command_line(without=[option], extra=more, again=again)
 
 
 def _note_on_counters(table: "Table", chosen: Sequence[int]) -> list[str]:
@@ -256,7 +285,7 @@ def _note_on_counters(table: "Table", chosen: Sequence[int]) -> list[str]:
     names = ", ".join(label(table.names, j) for j in counters)
     return [
         f"{names} only number{'s' * (len(counters) == 1)} the rows. To leave out what is not a "
-        f"measurement:\n  {_without_columns(table, counters)}"
+        f"measurement:\n  {_without_columns(table, counters, again=True)}"
     ]
 
 
@@ -272,7 +301,7 @@ def _notes_on_marks(table: "Table", chosen: Sequence[int]) -> list[str]:
             places.setdefault(mark, []).append(label(table.names, j))
     return [
         f"the number {mark:g} in {', '.join(where)} often marks a missing value. To read it so:\n  "
-        + _with_more("na", [f"{mark:g}"])
+        + _with_more("na", [f"{mark:g}"], again=True)
         for mark, where in places.items()
     ]
 

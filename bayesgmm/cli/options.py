@@ -140,13 +140,21 @@ contaminated_option = click.option(
 known_option = click.option(
     "--labels",
     "known",
-    help="Column of known components, from 0, empty where unknown; not fitted as a column.",
+    help="Column of known components: numbers from 0, or names of groups in alphabetical order; "
+    "empty where unknown. Not fitted as a column.",
 )
 weights_option = click.option(
     "--weights", help="Column of the number of times that each row counts; not fitted."
 )
 
 
+target_accept_option = click.option(
+    "--target-accept",
+    type=click.FloatRange(0.0, 1.0, min_open=True, max_open=True),
+    default=0.9,
+    show_default=True,
+    help="Acceptance rate of NUTS to aim at: higher where transitions diverge.",
+)
 equal_weights_option = click.option(
     "--equal-weights", is_flag=True, help="Hold the weights of all components equal."
 )

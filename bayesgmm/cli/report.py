@@ -15,9 +15,11 @@ from bayesgmm.cli.options import (
     known_option,
     noise_option,
     result_options,
+    target_accept_option,
     weights_option,
 )
 from bayesgmm.cli.output import NOT_THE_PAGE, Results, heard_warnings, printable, title_of
+from bayesgmm.display import plural
 
 _MOST_COMPONENTS = 9
 
@@ -50,6 +52,7 @@ _MOST_COMPONENTS = 9
     least=4,
 )
 @count_option("--chains", default=4, what="Number of chains.")
+@target_accept_option
 @click.option("--truth", help="Mixture from which the rows were drawn: a file of `fit -o`.")
 @click.option("--title", help="Heading of the page.  [default: the data's name]")
 @result_options(
@@ -67,6 +70,7 @@ def report(
     sampled: bool,
     draws: int | None,
     chains: int,
+    target_accept: float,
     truth: str | None,
     title: str | None,
     seed: int,
@@ -127,8 +131,9 @@ def report(
                 ).fit(rows.X, sample_weight=rows.weights, labels=rows.known)
         posterior = None
         if sampled and not interrupted:
-            with stage(f"Sampling the posterior: {chains} chains"):
-                posterior, interrupted = _sampled(rows.X, em, draws, chains, seed, watched)
+            with stage(f"Sampling the posterior: {plural(chains, 'chain')}"):
+                plan = {"chains": chains, "target_accept": target_accept, "rng": seed}
+                posterior, interrupted = _sampled(rows.X, em, draws, plan, watched)
         if interrupted:
             click.echo("Interrupted: the page is made from the results so far.", err=True)
         with stage("Relabelling, diagnosing, drawing"):
@@ -153,15 +158,12 @@ def _sampled(
     X: Any,
     em: "bayesgmm.GaussianMixture",
     draws: int | None,
-    chains: int,
-    seed: int,
+    plan: dict[str, Any],
     watched: bool,
 ) -> tuple[Any, bool]:
     """Draw from the posterior; return the draws, if any, and whether Ctrl-C ended them."""
     try:
-        posterior = bayesgmm.sample_posterior(
-            X, init=em, draws=draws, chains=chains, rng=seed, progressbar=watched
-        )
+        posterior = bayesgmm.sample_posterior(X, init=em, draws=draws, progressbar=watched, **plan)
     except KeyboardInterrupt:  # before the first draw
         return None, True
     return posterior, bool(posterior.attrs["interrupted"])

@@ -17,9 +17,11 @@ from bayesgmm.cli.options import (
     known_option,
     noise_option,
     result_options,
+    target_accept_option,
     weights_option,
 )
 from bayesgmm.cli.output import Results, heard_warnings, json_text
+from bayesgmm.display import plural
 
 
 @click.command()
@@ -37,6 +39,7 @@ from bayesgmm.cli.output import Results, heard_warnings, json_text
     "--tune", default=1000, what="Draws of each chain that tune the sampler and are discarded."
 )
 @count_option("--chains", default=4, what="Number of chains.")
+@target_accept_option
 @result_options("Seed of the starts and the chains.", "Also write the draws, as NetCDF.")
 def sample(
     components: int,
@@ -46,6 +49,7 @@ def sample(
     draws: int | None,
     tune: int,
     chains: int,
+    target_accept: float,
     seed: int,
     results: Results,
     **source: Any,
@@ -66,7 +70,7 @@ def sample(
     with heard_warnings(results.quiet) as heard, stages(not results.quiet) as stage:
         with stage("Reading the rows"):
             rows = read_rows(quiet=results.quiet, **source)
-        with stage(f"Sampling the posterior: {chains} chains"):
+        with stage(f"Sampling the posterior: {plural(chains, 'chain')}"):
             posterior = bayesgmm.sample_posterior(
                 rows.X,
                 components,
@@ -74,6 +78,7 @@ def sample(
                 draws=draws,
                 tune=tune,
                 chains=chains,
+                target_accept=target_accept,
                 sample_weight=rows.weights,
                 labels=rows.known,
                 noise_component=noise,
@@ -97,9 +102,10 @@ def sample(
         raise KeyboardInterrupt
 
 
-def _convergence(attributes: Any) -> str:
+def _convergence(attributes: Any, n_features: int) -> str:
     """The worst R-hat and effective sample size, and whether they are good enough."""
     from bayesgmm.convergence.agreement import AGREE
+    from bayesgmm.covariance.structures import as_structure
 
     rhat, ess = attributes["rhat"], attributes["ess"]
     found = f"effective sample size at least {ess:.0f}"
@@ -107,9 +113,15 @@ def _convergence(attributes: Any) -> str:
         found = f"R-hat at most {rhat:.3f}, {found}"
     if ess >= attributes["min_ess"] and not rhat > AGREE:
         return f"Converged: {found}"
+    structure = as_structure(attributes["covariance_type"])
+    ties = structure.shares_parts(attributes["n_components"], n_features)
+    other = (
+        f", or --covariance full: components of {structure.code} share parts of their covariances, "
+        "which mix slowly"
+    ) * ties
     return (
         f"NOT converged: {found}. Intervals are unreliable; bayesgmm report says which quantities "
-        "mix slowly, and a structure with fewer parameters or more --draws may help."
+        f"mix slowly. More --draws may help{other}."
     )
 
 
@@ -131,13 +143,14 @@ def _summary(posterior: Any, comparison: "bayesgmm.Agreement") -> str:
     attributes, sizes = posterior.attrs, posterior["posterior"].sizes
     k = attributes["n_components"]
     title = (
-        f"Posterior of a Gaussian mixture: {attributes['covariance_type']} with {k} component"
-        + "s" * (k > 1)
+        f"Posterior of a Gaussian mixture: {attributes['covariance_type']} with "
+        f"{plural(k, 'component')}"
     )
+    divergences = _divergences(posterior)
+    diverged = "" if divergences is None else f"; {plural(divergences, 'divergence')}"
     drawn = (
-        f"{sizes['chain']} chain{'s' * (sizes['chain'] > 1)} of {sizes['draw']} draws by "
-        f"{attributes['sampler']} in {attributes['sampling_time']:.1f} s; "
-        f"{_divergences(posterior)} divergences"
+        f"{plural(sizes['chain'], 'chain')} of {plural(sizes['draw'], 'draw')} by "
+        f"{attributes['sampler']} in {attributes['sampling_time']:.1f} s{diverged}"
     )
     interrupted = "INTERRUPTED: fewer draws than requested" if attributes["interrupted"] else None
     columns = ["em", "standard_error", "posterior_mean", "posterior_sd"]
@@ -147,7 +160,7 @@ def _summary(posterior: Any, comparison: "bayesgmm.Agreement") -> str:
         f"{title}\n{'=' * len(title)}",
         drawn,
         interrupted,
-        _convergence(attributes),
+        _convergence(attributes, sizes["feature"]),
         comparison.verdict,
         "EM's estimate with its standard error, and the relabelled posterior:",
         table,

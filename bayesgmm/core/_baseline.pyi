@@ -110,6 +110,18 @@ def drawn_densities(
     densities_alone: bool,
     threads: int,
 ) -> tuple[int, Array, Array]: ...
+def drawn_allocations(
+    x: Array,
+    row_weights: Array | None,
+    shift: Array,
+    scale: Array,
+    errors: Array | None,
+    known: Known,
+    draws: tuple[Array, Array, Array, bool],
+    hard: bool,
+    threads: int,
+    seed: int,
+) -> tuple[int, Labels]: ...
 def tally(allocations: Labels, q: Array, n_components: int) -> Array: ...
 def tally_permuted(allocations: Labels, labels: Labels) -> Array: ...
 def information_sums(
@@ -123,6 +135,7 @@ def information_sums(
     means: Array,
     covariances: Array,
 ) -> tuple[int, Array]: ...
+def log_sums_of_permanents(logs: Array) -> Array: ...
 def log_likelihood(
     kind: int,
     weights: Array,
@@ -166,3 +179,6 @@ def merge_groups(
     means: Array, counts: Array, criterion: int, stand_in: float
 ) -> tuple[Labels, Array]: ...
 def assign_all(costs: Array) -> tuple[Labels, Array, Array]: ...
+def search_partition(
+    allocations: Labels, n_clusters: int, h: Array, start: Labels, attempts: int, seed: int
+) -> Labels: ...

@@ -8,6 +8,7 @@
 #include "clustering/agglomeration.hpp"
 #include "clustering/assignment.hpp"
 #include "clustering/kmeans.hpp"
+#include "clustering/partition_search.hpp"
 #include "clustering/partitions.hpp"
 #include "em/em.hpp"
 #include "em/moves.hpp"
@@ -15,6 +16,7 @@
 #include "instruction_sets.hpp"
 #include "likelihood/information.hpp"
 #include "likelihood/log_posterior.hpp"
+#include "likelihood/permanents.hpp"
 
 namespace bayesgmm {
 namespace {
@@ -200,7 +202,6 @@ std::tuple<Numbers, Table> memberships_of(ConstMatrix x, ConstVector shift, cons
 }
 
 using Draws = View<const double, 4>;
-using Allocations = View<const std::int64_t, 2>;
 
 // Gaussians of draws: weights (T, G), means (T, G, D), covariances (T, G, D, D), and whether a
 // component is a pair of them.
@@ -256,6 +257,16 @@ std::tuple<Index, Table, Tables> drawn_densities(ConstMatrix x, const Weights &r
     return {drawn.bad(), std::move(densities), std::move(responsibilities)};
 }
 
+std::tuple<Index, Owned<std::int64_t, 2>> drawn_allocations(
+    ConstMatrix x, const Weights &row_weights, ConstVector shift, ConstVector scale,
+    const Errors &errors, const KnownArguments &known, const DrawArguments &draws, bool hard,
+    Index threads, std::uint64_t seed) {
+    DrawnRows drawn = drawn_rows(x, row_weights, shift, scale, errors, known, draws, hard, threads);
+    Owned<std::int64_t, 2> out(drawn.n_draws(), x.shape[0]);
+    if (drawn.bad() == 0) drawn.allocate(seed, out);
+    return {drawn.bad(), std::move(out)};
+}
+
 constexpr const char *BELOW = "allocations must be from 0 to K - 1";
 
 Tables tally_rows(Allocations allocations, ConstMatrix q, Index k) {
@@ -297,6 +308,15 @@ std::tuple<Index, Numbers> information_sums(ConstMatrix x, const Weights &row_we
     Numbers out(sums.size());
     sums.run(out);
     return {0, std::move(out)};
+}
+
+Numbers sums_of_permanents(View<const double, 4> logs) {
+    const auto [m, k, columns, s] = logs.shape;
+    require(0 < k && k <= 20 && columns == k, "logs must be (M, K, K, S) with K at most 20");
+    require(s > 0 && s % LANES == 0, "S must be a multiple of the lanes");
+    Numbers out(m);
+    log_sums_of_permanents(logs, out);
+    return out;
 }
 
 // --- where EM begins, and assignment --------------------------------------------------------------
@@ -373,6 +393,20 @@ std::tuple<Owned<std::int64_t, 2>, Numbers, Numbers> assign_labels(ConstMatrices
     return {std::move(permutations), std::move(best), std::move(excess)};
 }
 
+// From `start` (n,), or from a random order of the rows where it is (0,).
+LabelNumbers search_partition(Allocations draws, Index clusters, ConstVector h, ConstLabels start,
+                              Index attempts, std::uint64_t seed) {
+    const Index n = draws.shape[1];
+    require(n > 0 && draws.shape[0] > 0, "allocations must be (T, n)");
+    require_below(clusters, draws.flat(), BELOW);
+    require(is_of(h, n + 1), "h must be (n + 1,)");
+    require(start.empty() || is_of(start, n), "start must be (n,) or (0,)");
+    require_below(n, start, "start must be from 0 to n - 1");
+    LabelNumbers labels(n);
+    PartitionSearch(draws, clusters, h, seed).run(start, attempts, labels);
+    return labels;
+}
+
 // A function of registers at each number of an array: for its tests.
 template <Vec (*F)(Vec)>
 Numbers of_each(ConstVector x) {
@@ -420,10 +454,13 @@ NB_MODULE(BAYESGMM_MODULE, m) {
              "errors"_a, "known"_a.none(), "draws"_a, "hard"_a, "threads"_a, "permutations"_a);
     unlocked("drawn_densities", &drawn_densities, "x"_a, "row_weights"_a, "shift"_a, "scale"_a,
              "errors"_a, "known"_a.none(), "draws"_a, "densities_alone"_a, "threads"_a);
+    unlocked("drawn_allocations", &drawn_allocations, "x"_a, "row_weights"_a, "shift"_a, "scale"_a,
+             "errors"_a, "known"_a.none(), "draws"_a, "hard"_a, "threads"_a, "seed"_a);
     m.def("tally", &tally_rows, "allocations"_a, "q"_a, "n_components"_a);
     m.def("tally_permuted", &tally_labels, "allocations"_a, "labels"_a);
     unlocked("information_sums", &information_sums, "x"_a, "row_weights"_a, "shift"_a, "scale"_a,
              "errors"_a, "known"_a.none(), "weights"_a, "means"_a, "covariances"_a);
+    unlocked("log_sums_of_permanents", &sums_of_permanents, "logs"_a);
     unlocked("log_likelihood", &log_likelihood, "kind"_a, "weights"_a, "means"_a, "matrices"_a,
              "x"_a, "errors"_a, "row_weights"_a);
     m.def("log_densities", &log_densities, "kind"_a, "weights"_a, "means"_a, "matrices"_a, "x"_a,
@@ -444,6 +481,8 @@ NB_MODULE(BAYESGMM_MODULE, m) {
           "n_components"_a, "diagonal"_a);
     unlocked("merge_groups", &merge, "means"_a, "counts"_a, "criterion"_a, "stand_in"_a);
     unlocked("assign_all", &assign_labels, "costs"_a);
+    unlocked("search_partition", &search_partition, "allocations"_a, "n_clusters"_a, "h"_a,
+             "start"_a, "attempts"_a, "seed"_a);
 }
 
 }  // namespace bayesgmm

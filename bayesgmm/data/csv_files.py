@@ -15,6 +15,7 @@ from bayesgmm.arrays import Indices
 from bayesgmm.data.coercion import column_names, unique_names
 from bayesgmm.data.csv_columns import Column, Notation, has_decimal_commas
 from bayesgmm.data.tables import Table, words
+from bayesgmm.display import plural
 from bayesgmm.errors import InputError
 
 # Tabs, semicolons and bars are rarer in numbers and words than commas are.
@@ -192,7 +193,7 @@ def _rows(records: Iterator[Record], width: int, name: str, first: str) -> Itera
         row = cells or [""]  # In a table of one column, a blank line is a missing cell.
         if len(row) != width:
             raise InputError(
-                f"Line {number} of {name} has {len(row)} cell{'s' * (len(row) != 1)}, but the "
+                f"Line {number} of {name} has {plural(len(row), 'cell')}, but the "
                 f"{first} has {width}."
             )
         yield row

@@ -9,6 +9,7 @@ from scipy.linalg import qr, solve_triangular
 
 from bayesgmm.arrays import Array, Booleans
 from bayesgmm.data.coercion import Names, label
+from bayesgmm.display import plural
 from bayesgmm.errors import InputError
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -25,8 +26,8 @@ def check_enough_rows(X: Array, n_components: int) -> None:
     n = len(X)
     if n_components > n:
         raise InputError(
-            f"X has {n} rows (n_samples={n}) but n_components={n_components}. "
-            f"Use at most {n} component{'s' * (n > 1)}."
+            f"X has {plural(n, 'row')} (n_samples={n}) but n_components={n_components}. "
+            f"Use at most {plural(n, 'component')}."
         )
     rows: set[bytes] = set()
     step = max(2 * n_components, 16)
@@ -40,8 +41,8 @@ def check_enough_rows(X: Array, n_components: int) -> None:
     if len(rows) < n_components:
         count = len(rows)
         raise InputError(
-            f"X has {count} distinct row{'s' * (count > 1)} but n_components={n_components}. "
-            f"Use at most {count} component{'s' * (count > 1)}."
+            f"X has {plural(count, 'distinct row')} but n_components={n_components}. "
+            f"Use at most {plural(count, 'component')}."
         )
 
 
@@ -93,8 +94,9 @@ def check_full_rank(X: Array, names: Names = None) -> None:
     n, d = X.shape
     if n <= d:
         raise InputError(
-            f"X has rank at most {n - 1} after centring, with {d} columns and n_samples={n}. Use "
-            f"at least {d + 1} rows, fewer columns, or a diagonal covariance."
+            f"X has rank at most {n - 1} after centring, with {plural(d, 'column')} and "
+            f"n_samples={n}. Use "
+            f"at least {plural(d + 1, 'row')}, fewer columns, or a diagonal covariance."
         )
     if d == 1:
         return
@@ -121,7 +123,7 @@ def _bad_spread(
         columns = ", ".join(label(names, int(j)) for j in np.flatnonzero(constant)[:8])
         count = int(constant.sum())
         return InputError(
-            f"X has rank {min(d - count, n - 1)} after centring, with {d} columns and "
+            f"X has rank {min(d - count, n - 1)} after centring, with {plural(d, 'column')} and "
             f"n_samples={n}: {columns} {'is' if count == 1 else 'are'} constant up to rounding (at "
             f"{least[np.argmax(constant)]:.6g}). Drop constant columns."
         )
@@ -197,7 +199,7 @@ def _check_dependence(X: Array, middle: Array, unit: Array, tolerance: float, na
     found = _relations(_triangle(X, middle, unit) / np.sqrt(n), tolerance, names)
     if found:
         raise InputError(
-            f"X has rank {d - len(found)} after centring, with {d} columns: "
+            f"X has rank {d - len(found)} after centring, with {plural(d, 'column')}: "
             f"{'; '.join(found[:4])}. Drop one column of each relation, or use a diagonal "
             "covariance."
         )

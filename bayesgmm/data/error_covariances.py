@@ -6,6 +6,7 @@ import numpy as np
 
 from bayesgmm.arrays import Array
 from bayesgmm.data.coercion import Names, label, to_floats
+from bayesgmm.display import plural
 from bayesgmm.errors import InputError
 
 # Rounding of correlations, at least, and in units of the precision of the array that is given.
@@ -57,7 +58,8 @@ def check_error_covariances(errors: Any, x: Array, names: Names = None) -> Array
     shapes = {(n, d), (1, d), (n, d, d), (1, d, d)} | ({(n,)} if d == 1 else set())
     if array.shape not in shapes:
         raise InputError(
-            f"error_covariances has the shape {array.shape}, but X has {n} rows of {d} columns. "
+            f"error_covariances has the shape {array.shape}, but X has {plural(n, 'row')} of "
+            f"{plural(d, 'column')}. "
             f"Give variances ({n}, {d}), covariances ({n}, {d}, {d}), or one covariance of all "
             f"rows, ({d}, {d})."
         )

@@ -125,6 +125,11 @@ def chosen_columns(
     return chosen
 
 
+def column_of(table: Table, name: str) -> Array | Text:
+    """Return a column by its name or position."""
+    return table.columns[_position(table, name)]
+
+
 def is_empty(column: Array | Text) -> bool:
     """Return whether all cells of a column are missing."""
     return not isinstance(column, Text) and bool(np.isnan(column).all())

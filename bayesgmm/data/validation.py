@@ -9,6 +9,7 @@ import numpy as np
 from bayesgmm.arrays import Array, Booleans, Indices, Integers
 from bayesgmm.data.coercion import Names, label, to_floats, unwritable
 from bayesgmm.data.error_covariances import check_error_covariances
+from bayesgmm.display import plural
 from bayesgmm.errors import InputError, InputTypeError
 
 _DOUBLE = np.dtype(np.float64)
@@ -118,7 +119,8 @@ def check_data(
         names = _as_names(feature_names)
         if len(names) != array.shape[1]:
             raise InputError(
-                f"feature_names has {len(names)} names but {name} has {array.shape[1]} columns."
+                f"feature_names has {plural(len(names), 'name')} but {name} has "
+                f"{plural(array.shape[1], 'column')}."
             )
     _check_names(names, name)
     _check_finite(array, names, allow_nan, name, allow_unseen)
@@ -166,7 +168,14 @@ def check_labels(labels: Any, n: int, n_components: int) -> Integers | None:
     """
     if labels is None:
         return None
-    array, _ = to_floats(labels, "labels")
+    try:
+        array, _ = to_floats(labels, "labels")
+    except InputTypeError as error:
+        raise InputTypeError(
+            f"{str(error).partition('. ')[0].rstrip('.')}. Give the numbers of components, from 0 "
+            f"to {n_components - 1}, and -1 where unknown: pandas.Categorical(labels).codes "
+            "numbers names of groups so, in alphabetical order."
+        ) from None
     if array.shape != (n,):
         raise InputError(
             f"labels must have shape ({n},), one component for each row (-1 where it is unknown), "
@@ -178,6 +187,8 @@ def check_labels(labels: Any, n: int, n_components: int) -> Integers | None:
         raise InputError(
             f"labels must be components from 0 to {n_components - 1}, or -1 where unknown, but row "
             f"{row} has {array[row]:.6g}."
+            + " Write -1 for a missing label."
+            * bool(np.isnan(array[row]))
         )
     found = array.astype(np.int64)
     return None if (found < 0).all() else found

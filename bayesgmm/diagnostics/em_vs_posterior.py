@@ -15,6 +15,7 @@ from bayesgmm.data.validation import Data
 from bayesgmm.diagnostics.point_estimates import outliers_of, point_estimate
 from bayesgmm.diagnostics.posterior_means import PosteriorSummary, summarised
 from bayesgmm.diagnostics.sampled_rows import other_rows
+from bayesgmm.display import plural
 from bayesgmm.errors import InputError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.labels.consistent_draws import consistent_draws
@@ -140,8 +141,8 @@ def compare_engines(
     if (draws.n_components, draws.n_features) != mixture.means.shape:
         k, d = mixture.means.shape
         raise InputError(
-            f"The fit has {k} components in {d} features, but the posterior has "
-            f"{draws.n_components} in {draws.n_features}. Compare fits of the same size."
+            f"The fit has {plural(k, 'component')} in {plural(d, 'feature')}, but the posterior "
+            f"has {draws.n_components} in {draws.n_features}. Compare fits of the same size."
         )
     notes: list[str] = []
     rows = _rows(posterior, draws.n_features, X, notes)
@@ -174,7 +175,8 @@ def _rows(posterior: Posterior, n_features: int, X: Any, notes: list[str]) -> Da
         sampled = other_rows(posterior, rows.X)
         if sampled is not None:
             raise InputError(
-                f"X are {len(rows.X)} other rows than the {sampled} for which the posterior was "
+                f"X are {plural(len(rows.X), 'other row')} than the {sampled} for which the "
+                "posterior was "
                 "sampled (its group 'observed_data'). Omit X, or sample the posterior of these "
                 "rows."
             )

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.stats import norm
 from sklearn.metrics import adjusted_rand_score
 
 from bayesgmm.arguments import check_probability, check_rng
@@ -23,6 +22,7 @@ from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.draws import Posterior
 from bayesgmm.results import Result
 from bayesgmm.simulation.simulate import Simulation
+from bayesgmm.uncertainty.intervals import normal_intervals
 from bayesgmm.uncertainty.parameter_vectors import reported
 from bayesgmm.uncertainty.standard_errors import StandardErrors, reported_errors
 
@@ -97,7 +97,8 @@ def recovery(
         With a simulation, the standard errors of a fitted estimator are computed from its rows,
         and labels are compared on them; otherwise on rows drawn from the truth.
     prob : float
-        Probability of the intervals: normal for estimates, equal-tailed for posteriors.
+        Probability of the intervals: normal for estimates, as in
+        `StandardErrors.intervals`, equal-tailed for posteriors.
     variables : mapping, optional
         Names of weights, means and covariances in the posterior, as for `relabel`.
     rng : anything that `numpy.random.default_rng` accepts
@@ -173,13 +174,13 @@ def _estimate(
             simulation.X, allow_nan=True, error_covariances=simulation.error_covariances
         )
         _, errors = point_estimate("fit", fit, rows)
-    values = reported(mixture)[1]
+    names, values = reported(mixture)
     if errors is None:
         unknown = np.full(len(values), np.nan)
         return _Estimate(mixture, unknown, unknown, unknown, "none", (reason or "",))
     spread = reported_errors(errors)
-    reach = norm.ppf(0.5 + 0.5 * prob) * spread
-    return _Estimate(mixture, spread, values - reach, values + reach, "normal", errors.notes)
+    lower, upper = normal_intervals(names, values, spread, prob)
+    return _Estimate(mixture, spread, lower, upper, "normal", errors.notes)
 
 
 def _why_no_errors(fit: Any, mixture: Mixture, simulation: Simulation | None) -> str | None:

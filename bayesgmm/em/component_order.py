@@ -3,6 +3,7 @@
 import numpy as np
 
 from bayesgmm.arrays import Array, Indices
+from bayesgmm.display import plural
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.matching import match_components
 from bayesgmm.mixture.mixture import Mixture
@@ -81,4 +82,4 @@ def check_reference(
 
 def _size(shape: tuple[int, ...]) -> str:
     k, d = shape
-    return f"{k} component{'s' * (k != 1)} of {d} feature{'s' * (d != 1)}"
+    return f"{plural(k, 'component')} of {plural(d, 'feature')}"

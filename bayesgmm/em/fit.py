@@ -20,6 +20,7 @@ from bayesgmm.data.degeneracy import (
     nearly_dependent,
 )
 from bayesgmm.data.validation import Data
+from bayesgmm.display import plural
 from bayesgmm.em.completed_rows import completed, with_means
 from bayesgmm.em.component_order import check_reference, component_order
 from bayesgmm.em.exploration import climb_on_all, explore
@@ -67,6 +68,8 @@ _FEWEST_ROWS, _MOST_ROWS = 1e-100, 2.0**53
 _FEW_ROWS = 1e-6
 # Columns of at most this number of distinct values are named if all starts collapse.
 _FEW_VALUES = 10
+# Rows are named as far out beyond this number of median deviations, if they are rare.
+_FAR, _RARE = 20.0, 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -544,10 +547,11 @@ def _all_collapsed(
     return FitError(
         "\n".join(
             (
-                f"None of {len(attempts)} starts with {k} components led to a mixture:",
+                f"None of {len(attempts)} starts with {plural(k, 'component')} led to a mixture:",
                 *table,
                 *_coincidences(x, names, units),
                 *([] if structure.diagonal else nearly_dependent(x, names)),
+                *([] if settings.noise else _far_rows(x)),
                 f"Use {', or '.join(remedies)}." if remedies else "Use other rows or columns.",
             )
         )
@@ -574,6 +578,21 @@ def _coincidences(x: Array, names: tuple[str, ...] | None, units: Units) -> list
             "has no variance there. Leave out what is a count or a label."
         )
     return lines
+
+
+def _far_rows(x: Array) -> list[str]:
+    """A sentence on few rows that lie far from all others, on which a component collapses."""
+    off = np.abs(x - np.nanmedian(x, axis=0))
+    spread = np.nanmedian(off, axis=0)
+    far = np.flatnonzero((off > _FAR * spread).any(axis=1)) if spread.all() else np.zeros(0, int)
+    if not 0 < len(far) <= _RARE * len(x):
+        return []
+    which = ", ".join(map(str, far[:5])) + (" and others" if len(far) > 5 else "")
+    where = f"Row {which} lies" if len(far) == 1 else f"Rows {which} lie"
+    return [
+        f"{where} far from all others; for outliers, noise_component=True (--noise) adds a "
+        "component."
+    ]
 
 
 def _record(found: Attempt, units: Units, weight_unit: float) -> StartRecord:

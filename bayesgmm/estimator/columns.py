@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from bayesgmm.data.validation import Data
+from bayesgmm.display import plural
 from bayesgmm.errors import InputError
 
 
@@ -60,7 +61,7 @@ def set_names_in(estimator: BaseEstimator, n: int, names: tuple[str, ...] | None
     estimator.n_features_in_ = n
     if names is not None:
         if len(names) != n:
-            raise InputError(f"There are {len(names)} names for {n} columns.")
+            raise InputError(f"There are {plural(len(names), 'name')} for {plural(n, 'column')}.")
         estimator.feature_names_in_ = np.array(names, dtype=object)
 
 

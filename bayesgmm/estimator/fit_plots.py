@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import bayesgmm
 from bayesgmm.data.validation import Data
+from bayesgmm.display import plural
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.estimator.words import Picture
 
@@ -21,7 +22,8 @@ def plot_fit(fit: "GaussianMixture", kind: Picture, rows: Data, **options: Any) 
     if fit.fixed and fit._held is not None:
         raise InvalidParameterError(
             "kind='selection' compares numbers of components, but fixed holds parameters of "
-            f"{fit.mixture_.n_components} components. Fit without fixed, or use another kind."
+            f"{plural(fit.mixture_.n_components, 'component')}. Fit without fixed, or use another "
+            "kind."
         )
     counts = range(1, fit.mixture_.n_components + MORE + 1)
     selection = bayesgmm.select_mixture(

@@ -3,17 +3,17 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.stats import norm
 
 from bayesgmm.arrays import Array, Booleans
 from bayesgmm.data.validation import Data
-from bayesgmm.display import text_table
+from bayesgmm.display import plural, text_table
 from bayesgmm.em.multistart import SAME_MAXIMUM
 from bayesgmm.errors import InputError
 from bayesgmm.estimator.fitted_rows import of_fitted_rows
 from bayesgmm.estimator.information_criteria import Criteria, information_criteria
 from bayesgmm.mixture.bhattacharyya_distance import BARELY_DISTINGUISHABLE, bhattacharyya
-from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.mixture.outlying import signs_of_outliers
+from bayesgmm.uncertainty.intervals import normal_intervals
 from bayesgmm.uncertainty.outlier_information import named_errors
 from bayesgmm.uncertainty.parameter_vectors import reported
 from bayesgmm.uncertainty.standard_errors import reported_errors
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 # Numbers of a mixture beyond which standard errors take seconds, and columns beyond which
 # correlations fill pages.
 _QUICK, _CORRELATED = 1500, 5
-# Standard errors on either side of a normal interval of probability 0.9.
-_NINETY = float(norm.ppf(0.95))
+# Of intervals.
+_PROBABILITY = 0.9
 
 
 def agreed_starts(fit: "GaussianMixture") -> tuple[int, int]:
@@ -57,14 +57,14 @@ def summarise(fit: "GaussianMixture", X: Any) -> str:
     }
     lines = [title, "=" * len(title), "", text_table([[*figures], [*figures.values()]], left=0)]
     lines += ["", "(BIC and ICL: smaller is better)", *_whose(fit, found)]
-    lines += [_outcome(fit), *_held_words(fit), *_overlapping(mixture), ""]
+    lines += [_outcome(fit), *_given(fit), *_doubts(fit, data), ""]
     names, numbers, notes = _parameters(fit, data, weights)
     noise = 1.0 - responsibilities.sum(axis=1)
     labels = responsibilities.argmax(axis=1)[noise <= responsibilities.max(axis=1)]
     sizes = np.bincount(labels, minlength=mixture.n_components)
-    rows = [[f"size[{k}]", f"{size:,} rows", "", "", ""] for k, size in enumerate(sizes)]
+    rows = [[f"size[{k}]", f"{plural(size, 'row')}", "", "", ""] for k, size in enumerate(sizes)]
     if fit.noise_ is not None:
-        rows.append(["size[noise]", f"{len(noise) - len(labels):,} rows", "", "", ""])
+        rows.append(["size[noise]", f"{plural(len(noise) - len(labels), 'row')}", "", "", ""])
     heads = ["", "estimate", "s.e.", "from", "to (90 %)"]
     cells = [[name, *map(_number, each)] for name, each in zip(names, numbers, strict=True)]
     for cell, held in zip(cells, _are_held(fit), strict=False):
@@ -91,20 +91,32 @@ def cell_of(fit: "GaussianMixture") -> "list[str | pd.DataFrame]":
     )
     names, numbers, notes = _parameters(fit, data, weights)
     table = pd.DataFrame(numbers, names, ["estimate", "s.e.", "from", "to (90 %)"])
-    overlaps = _overlapping(fit.mixture_)
-    said = [_outcome(fit), *doubts, *_held_words(fit), *overlaps]
+    said = [_outcome(fit), *doubts, *_given(fit), *_doubts(fit, data)]
     return [title_of(fit), *said, criteria, table, *notes]
 
 
 def _outcome(fit: "GaussianMixture") -> str:
     agreed, made = agreed_starts(fit)
     state = "converged" if fit.converged_ else f"NOT converged, {fit.remaining_:.1e} nats short"
-    return f"{state} in {fit.n_iter_} iterations; {agreed} of {made} starts reached this maximum"
+    after = plural(fit.n_iter_, "iteration")
+    return f"{state} in {after}; {agreed} of {made} starts reached this maximum"
 
 
-def _held_words(fit: "GaussianMixture") -> list[str]:
-    """A line on the parameters that the fit held."""
-    return [] if fit._held is None else [f"held at given values: {fit._held.words}"]
+def _given(fit: "GaussianMixture") -> list[str]:
+    """Lines on what the fit was given beside the rows: priors, held parameters, known rows."""
+    lines = []
+    if fit.priors_ is not None:
+        lines.append(
+            f"mode of the posterior density under priors: {fit.priors_.words} (numbers: priors_); "
+            f"log posterior {fit.log_posterior_:.6f}"
+        )
+    if fit._held is not None:
+        lines.append(f"held at given values: {fit._held.words}")
+    labels = None if fit._fitted is None else fit._fitted[3]
+    if labels is not None:
+        known = int((labels >= 0).sum())
+        lines.append(f"components known beforehand: those of {known:,} of {len(labels):,} rows")
+    return lines
 
 
 def _are_held(fit: "GaussianMixture") -> Booleans:
@@ -129,7 +141,7 @@ def title_of(fit: "GaussianMixture") -> str:
     noise = "" if fit.noise_ is None else " and uniform noise"
     noise += "" if fit.contamination_ is None else ", each with outliers"
     return (
-        f"Gaussian mixture fitted by EM: {letters} ({words}) with {k} component" + "s" * (k > 1)
+        f"Gaussian mixture fitted by EM: {letters} ({words}) with {plural(k, 'component')}"
     ) + noise
 
 
@@ -170,8 +182,8 @@ def _parameters(
         more = np.array([*extras.values()])
         names, shown = [*extras, *names], shown + len(extras)
         estimates, spread = np.append(more[:, 0], estimates), np.append(more[:, 1], spread)
-    reach = _NINETY * spread
-    numbers = np.stack((estimates, spread, estimates - reach, estimates + reach), axis=1)
+    ends = normal_intervals(names, estimates, spread, _PROBABILITY)
+    numbers = np.stack((estimates, spread, *ends), axis=1)
     return names[:shown], numbers[:shown], notes
 
 
@@ -179,10 +191,12 @@ def _number(value: float) -> str:
     return "" if np.isnan(value) else f"{value:.7g}"
 
 
-def _overlapping(mixture: Mixture) -> list[str]:
-    """A line for each pair of barely distinguishable components."""
-    nearness = bhattacharyya(mixture)
-    return [
+def _doubts(fit: "GaussianMixture", data: Data) -> list[str]:
+    """A line for each pair of barely distinguishable components, and on signs of outliers."""
+    nearness = bhattacharyya(fit.mixture_)
+    plain = fit.noise_ is None and fit.contamination_ is None
+    outlying = signs_of_outliers(fit.mixture_, data) if plain else []
+    return outlying + [
         f"components {j} and {i} overlap (Bhattacharyya coefficient {nearness[i, j]:.2f}): "
         "one may be superfluous"
         for i in range(len(nearness))

@@ -30,6 +30,7 @@ from bayesgmm.covariance.structures import (
 )
 from bayesgmm.data.coarse_columns import unsuitable_columns
 from bayesgmm.data.validation import Data, check_data, check_labels, check_sample_weight
+from bayesgmm.display import plural
 from bayesgmm.em.fit import Fit, Settings, fit_mixture
 from bayesgmm.em.pairs import paired
 from bayesgmm.errors import (
@@ -436,10 +437,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """Refuse to begin from the solution of another problem."""
         k, code, shape = settings.n_components, settings.structure.code, self.means_.shape
         if shape != (k, d) or self._structure.code != code:
-            held = f"{shape[0]} components of {shape[1]} columns, "
+            held = f"{plural(shape[0], 'component')} of {plural(shape[1], 'column')}, "
             raise InvalidParameterError(
                 f"warm_start=True begins from the previous solution, but that has {held}"
-                f"{self._structure.name!r}, and {k} components of {d} columns, "
+                f"{self._structure.name!r}, and {plural(k, 'component')} of {plural(d, 'column')}, "
                 f"{settings.structure.name!r}, are requested. Set warm_start=False, or fit a new "
                 "estimator."
             )
@@ -568,7 +569,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             )
         elif not self.converged_ and self.max_iter != 0:
             warnings.warn(
-                f"EM did not converge in {self.n_iter_} iterations: about {self.remaining_:.2g} "
+                f"EM did not converge in {plural(self.n_iter_, 'iteration')}: about "
+                f"{self.remaining_:.2g} "
                 "nats of log-likelihood remain to be gained. Increase max_iter or tol.",
                 ConvergenceWarning,
                 stacklevel=4,

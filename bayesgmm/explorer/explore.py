@@ -40,6 +40,7 @@ def explore(
     command: str | None = None,
     sample_weight: ArrayLike | None = None,
     error_covariances: ArrayLike | None = None,
+    noise_component: bool = False,
     rng: Any = 0,
     progressbar: bool = True,
 ) -> Explorer:
@@ -68,6 +69,8 @@ def explore(
         The number of times that each row counts.
     error_covariances : array-like, optional
         Measurement errors of the rows, as in `GaussianMixture.fit`.
+    noise_component : bool
+        Add a component of uniform noise to every model, as in `select_mixture`.
     rng : int, Generator, SeedSequence or None
         As in `select_mixture`. By default equal rows give equal pages.
     progressbar : bool
@@ -107,6 +110,7 @@ def explore(
         n_components,
         covariance_type,
         sample_weight=sample_weight,
+        noise_component=noise_component,
         rng=rng,
         progressbar=progressbar,
     )

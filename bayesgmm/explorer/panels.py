@@ -6,12 +6,13 @@ from typing import Any
 
 import pandas as pd
 
+from bayesgmm.display import listed, plural
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.plots.selection_plot import plot_selection
 from bayesgmm.plots.style import INK
 from bayesgmm.reporting.build import made
 from bayesgmm.reporting.inputs import Inputs
-from bayesgmm.reporting.parts import Figure, Section, fixed, listed, plural
+from bayesgmm.reporting.parts import Figure, Section, fixed
 from bayesgmm.reporting.sections.classification import membership_section
 from bayesgmm.reporting.sections.em_starts import starts_section
 from bayesgmm.reporting.sections.goodness_of_fit import check_section
@@ -115,7 +116,7 @@ def marked_curve(table: pd.DataFrame, panels: Sequence[Panel]) -> Figure:
                     markerfacecolor="none", markeredgewidth=1.8, zorder=6, gid=f"at-{each.key}",
                 )  # fmt: skip
         axes.set_xticks(sorted({each.n_components for each in panels}))
-        legend_below(figure, axes, columns=5)
+        legend_below(figure, axes, columns=5, titled=True)
         return Figure(
             to_svg(figure),
             "BIC against the number of components for "

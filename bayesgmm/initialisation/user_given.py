@@ -8,6 +8,7 @@ import numpy as np
 
 from bayesgmm.arrays import Array, Booleans
 from bayesgmm.covariance.structures import Structure
+from bayesgmm.display import plural
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.initialisation.starts import Start, from_responsibilities, without_rows
 from bayesgmm.likelihood.scaling import Units
@@ -125,8 +126,8 @@ def grouped(value: Any, n: int, k: int) -> Array:
         groups, codes = np.unique(array, return_inverse=True)
         if len(groups) != k:
             raise InvalidParameterError(
-                f"init_params holds labels of {len(groups)} groups, but n_components={k}. Give one "
-                "group for each component."
+                f"init_params holds labels of {plural(len(groups), 'group')}, but "
+                f"n_components={k}. Give one group for each component."
             )
         return np.asarray(codes == np.arange(k)[:, np.newaxis], dtype=np.float64)
     if array.shape != (n, k) or array.dtype.kind not in "iubf":

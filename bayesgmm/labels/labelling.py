@@ -11,6 +11,7 @@ import xarray as xr
 from bayesgmm.arguments import check_choice
 from bayesgmm.arrays import Array, Booleans, Indices
 from bayesgmm.data.validation import Data
+from bayesgmm.display import plural
 from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.labels import relabelling_methods as methods
@@ -371,7 +372,8 @@ def _reference(
     size, expected = mixture.means.shape, (draws.n_components, draws.n_features)
     if size != expected:
         raise InputError(
-            f"The reference has {size[0]} components in {size[1]} features, but the posterior "
+            f"The reference has {plural(size[0], 'component')} in {plural(size[1], 'feature')}, "
+            "but the posterior "
             f"has {expected[0]} in {expected[1]}. Give a reference of the same size."
         )
     return mixture, origin

@@ -176,9 +176,22 @@ class DrawnRows:
         densities, responsibilities = self._computed(native.drawn_densities, False, self._threads)
         return densities + self._log_scales, responsibilities
 
+    def allocate(self, seed: int) -> Integers:
+        """A component of each row in each draw (T, n), at random by its responsibilities.
+
+        K stands for noise. The result depends on the seed, not on the number of threads.
+        """
+        arguments = (self._hard, self._threads, seed)
+        bad, allocations = native.drawn_allocations(*self._arguments, *arguments)
+        self._check(bad)
+        return allocations
+
     def _computed(self, function: Callable[..., Any], *more: Any) -> list[Array]:
         arrays: list[Array]
         bad, *arrays = function(*self._arguments, *more)
+        self._check(bad)
+        return arrays
+
+    def _check(self, bad: int) -> None:
         if bad:
             raise InputError(f"A covariance of draw {bad - 1} is not positive definite.")
-        return arrays

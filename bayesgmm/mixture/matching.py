@@ -6,6 +6,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from bayesgmm.arrays import Array, Indices
+from bayesgmm.display import plural
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.bhattacharyya_distance import bhattacharyya_distances
 from bayesgmm.mixture.mixture import Mixture
@@ -58,7 +59,7 @@ def match_components(mixture: Mixture, reference: Mixture) -> Matching:
     """
     if mixture.n_features != reference.n_features:
         raise InvalidParameterError(
-            f"A mixture of {mixture.n_features} features cannot be matched to one of "
+            f"A mixture of {plural(mixture.n_features, 'feature')} cannot be matched to one of "
             f"{reference.n_features}."
         )
     costs = matching_costs(

@@ -15,6 +15,7 @@ from bayesgmm.arrays import Array, Integers
 from bayesgmm.data.coercion import column_names
 from bayesgmm.data.json_document import dump_document, load_document, read_text, write_document
 from bayesgmm.data.validation import Data, check_data
+from bayesgmm.display import plural
 from bayesgmm.errors import InputError, InvalidParameterError, ModelFormatError
 from bayesgmm.mixture import partial_rows
 from bayesgmm.mixture.decision_boundaries import Boundaries, boundaries
@@ -329,7 +330,8 @@ class Mixture:
         data = check_data(X, allow_nan=True, allow_unseen=True, error_covariances=error_covariances)
         if data.X.shape[1] != self.n_features:
             raise InputError(
-                f"X has {data.X.shape[1]} features, but the mixture has {self.n_features}."
+                f"X has {plural(data.X.shape[1], 'feature')}, but the mixture has "
+                f"{self.n_features}."
             )
         if None not in (self.feature_names, data.feature_names) and (
             self.feature_names != data.feature_names
@@ -564,7 +566,7 @@ class Mixture:
             if np.linalg.matrix_rank(matrix) < size:
                 raise InvalidParameterError(
                     f"A must have full row rank, but its rank is {np.linalg.matrix_rank(matrix)} "
-                    f"with {size} rows. Drop rows that depend on the others."
+                    f"with {plural(size, 'row')}. Drop rows that depend on the others."
                 )
             with np.errstate(over="ignore", invalid="ignore"):
                 means = self.means @ matrix.T + shift

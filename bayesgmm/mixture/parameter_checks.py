@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from bayesgmm.arrays import Array
 from bayesgmm.data.coercion import has_masked, rounded_integer, unwritable
+from bayesgmm.display import plural
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.gaussian_densities import equilibrate
 
@@ -93,8 +94,8 @@ def check_means(values: ArrayLike, n_components: int) -> Array:
         means = means[:, None]
     if means.ndim != 2 or len(means) != n_components or means.shape[1] == 0:
         raise InvalidParameterError(
-            f"means must have shape (K, D) = ({n_components}, D) to match {n_components} weights "
-            f"(or (K,) for one feature), not {np.shape(values)}."
+            f"means must have shape (K, D) = ({n_components}, D) to match "
+            f"{plural(n_components, 'weight')} (or (K,) for one feature), not {np.shape(values)}."
         )
     return means
 
@@ -181,8 +182,8 @@ def check_feature_names(names: Iterable[str] | None, n_features: int) -> tuple[s
     result = tuple(str(name) for name in result)
     if len(result) != n_features:
         raise InvalidParameterError(
-            f"feature_names must have one name for each of the {n_features} features, not "
-            f"{len(result)}."
+            f"feature_names must have one name for each of the {plural(n_features, 'feature')}, "
+            f"not {len(result)}."
         )
     if len(set(result)) < len(result):
         twice = next(name for name, count in Counter(result).items() if count > 1)

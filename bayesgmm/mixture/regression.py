@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesgmm.arrays import Array
+from bayesgmm.display import plural
 from bayesgmm.errors import InputError
 from bayesgmm.mixture.feature_choice import Feature, feature_indices
 from bayesgmm.results import Result
@@ -46,7 +47,7 @@ class ConditionalMoments(Result):
 
     def _paragraphs(self) -> list[str]:
         n, d = self.mean.shape
-        return [f"Conditional moments of {d} features at {n} rows"]
+        return [f"Conditional moments of {plural(d, 'feature')} at {plural(n, 'row')}"]
 
 
 # Numbers of rows x components x features that a block of rows may hold.
@@ -64,8 +65,8 @@ def regress(mixture: "Mixture", X: Any, given: Feature | Iterable[Feature]) -> C
     rest = [j for j in range(mixture.n_features) if j not in known]
     if not known or not rest:
         raise InputError(
-            f"given={given!r:.200} must leave at least one of the {mixture.n_features} features to "
-            "be predicted, and name at least one."
+            f"given={given!r:.200} must leave at least one of the "
+            f"{plural(mixture.n_features, 'feature')} to be predicted, and name at least one."
         )
     marginal = mixture.marginal(known)
     x = marginal.check_rows(X)

@@ -145,7 +145,7 @@ def plot_engines(result: Agreement | pd.DataFrame, *, ax: "Axes | None" = None) 
         label=f"posterior mean, {100 * prob:g} % equal-tailed interval",
     )  # fmt: skip
     _name_rows(ax, kept, len(table))
-    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, frameon=False, fontsize="small")
+    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), frameon=False, fontsize="small")
     ax.set_xlabel("difference from EM (posterior s.d.)")
     return ax
 

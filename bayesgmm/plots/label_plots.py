@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_axes, check_choice, check_kind
 from bayesgmm.arrays import Array, Booleans, Indices
+from bayesgmm.display import plural
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.feature_choice import feature_indices
 from bayesgmm.plots.style import FAINT, INK, colour, dashes, feature_labels, legend_beside, new_axes
@@ -88,7 +89,7 @@ def plot_label_switching(
         _draw_traces(ax, values)
         low, high = _bulk(values)
         outside = int(((values < low) | (values > high)).any(axis=-1).sum())
-        beyond = f" ({outside} draws outside the axis)" if outside else ""
+        beyond = f" ({plural(outside, 'draw')} outside the axis)" if outside else ""
         ax.set_title(title + beyond, loc="left", fontsize="medium")
         ax.set_ylim(low, high)
         name = "weight" if parameter == "weights" else f"{parameter[:-1]} of {names[j]}"

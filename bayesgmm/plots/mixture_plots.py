@@ -9,6 +9,7 @@ from scipy.stats import chi2
 
 from bayesgmm.arguments import check_axes, check_choice, check_names, check_probability
 from bayesgmm.arrays import Array, Booleans
+from bayesgmm.display import plural
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.feature_choice import feature_indices, separating_features
 from bayesgmm.mixture.mixture import Mixture
@@ -387,11 +388,11 @@ def _what_is_drawn(picture: Picture) -> list[str]:
     """Lines of a legend on draws and rows."""
     drawn, lines = len(picture.rows), []
     if picture.draws:
-        lines.append(f"thin lines: {len(picture.draws)} draws")
+        lines.append(f"thin lines: {plural(len(picture.draws), 'draw')}")
     if drawn and picture.noisy:
         lines.append("points: rows with their measurement errors")
     if drawn and (unseen := int(np.isnan(picture.rows).any(axis=1).sum())):
-        lines.append(f"{unseen:,} rows with missing entries are not drawn everywhere")
+        lines.append(f"{plural(unseen, 'row')} with missing entries are not drawn everywhere")
     if picture.n_rows > drawn:
         lines.append(f"{drawn:,} of {picture.n_rows:,} rows")
     return lines

@@ -8,22 +8,31 @@ import pandas as pd
 from bayesgmm.arguments import check_axes
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.errors import InputError
-from bayesgmm.plots.style import INK, PAPER, colour, legend_beside, new_axes, table_of
+from bayesgmm.plots.style import FAINT, INK, PAPER, colour, legend_beside, new_axes, table_of
 from bayesgmm.selection.selection_result import CRITERIA, Selection
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COLOURS = {"E": colour(0), "V": colour(1)}
-_MARKERS = {"II": "o", "EI": "s", "VI": "D", "EE": "^", "VE": "v", "EV": "P", "VV": "X", "": "o"}
+# Colour and marker by shape and orientation; equal volumes are solid lines with filled markers.
+_STYLES = {
+    "II": (FAINT, "o"),
+    "EI": (colour(4), "s"),
+    "VI": (colour(5), "D"),
+    "EE": (colour(0), "^"),
+    "VE": (colour(2), "v"),
+    "EV": (colour(3), "P"),
+    "VV": (colour(1), "X"),
+    "": (INK, "o"),
+}
 
 
 def plot_selection(selection: Selection | pd.DataFrame, *, ax: "Axes | None" = None) -> "Axes":
     """Plot the criterion of every admissible model against the number of components.
 
-    The colour and the line show whether volumes are equal or vary, the marker the shape and
-    orientation. The axis covers the better two thirds of the models; the others may lie
-    outside.
+    Colour and marker show shape and orientation; the line is solid where volumes are equal, and
+    dashed where they vary. The axis covers the better two thirds of the models. The legend lists
+    structures by their best value, and names last those that lie outside the axis.
 
     Parameters
     ----------
@@ -61,19 +70,19 @@ def plot_selection(selection: Selection | pd.DataFrame, *, ax: "Axes | None" = N
         index="n_components", columns="code", values=name, aggfunc="first"
     )
     # In mclust's order.
-    for code in [volume + rest for rest in _MARKERS for volume in _COLOURS]:
+    lines = {}
+    for code in [volume + rest for rest in _STYLES for volume in "EV"]:
         if code not in wide.columns:
             continue
-        equal = code[0] == "E"
-        ax.plot(
-            wide.index, wide[code], color=_COLOURS[code[0]], marker=_MARKERS[code[1:]],
-            linestyle="-" if equal else "--", linewidth=1.0, markersize=5.0,
-            markerfacecolor=_COLOURS[code[0]] if equal else PAPER, label=code,
+        (shade, mark), equal = _STYLES[code[1:]], code[0] == "E"
+        (lines[code],) = ax.plot(
+            wide.index, wide[code], color=shade, marker=mark, linestyle="-" if equal else "--",
+            linewidth=1.1, markersize=5.0, markerfacecolor=shade if equal else PAPER, label=code,
         )  # fmt: skip
     larger = criterion == "cv"
     best = admissible[name].idxmax() if larger else admissible[name].idxmin()
     k, value = admissible.loc[best, "n_components"], admissible.loc[best, name]
-    ax.plot(
+    (circle,) = ax.plot(
         k, value, marker="o", markersize=15.0, markerfacecolor="none", markeredgecolor=INK,
         linestyle="none", label=f"best: {codes[best]}, {k}",
     )  # fmt: skip
@@ -81,7 +90,13 @@ def plot_selection(selection: Selection | pd.DataFrame, *, ax: "Axes | None" = N
     ax.set_xlabel("number of components K")
     ax.set_ylabel(label)
     ax.set_xticks(list(wide.index))
-    legend_beside(ax)
+    values = (wide if larger else -wide).max().sort_values(ascending=False, kind="stable")
+    low, high = ax.get_ylim()
+    within = wide.columns[((wide >= low) & (wide <= high)).any()]
+    shown = [lines[code] for code in values.index if code in within]
+    outside = [code for code in lines if code not in within]
+    title = f"outside the axis: {', '.join(outside)}" if outside else None
+    legend_beside(ax, handles=[*shown, circle], title=title)
     return ax
 
 

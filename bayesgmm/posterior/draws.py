@@ -13,6 +13,7 @@ from bayesgmm.arguments import check_names
 from bayesgmm.arrays import Array, Indices
 from bayesgmm.data.coercion import label
 from bayesgmm.data.validation import Data, check_data
+from bayesgmm.display import plural
 from bayesgmm.errors import InputError, InputTypeError, InvalidParameterError
 from bayesgmm.likelihood.responsibilities_of_draws import DrawnRows
 from bayesgmm.mixture.contamination import Contamination
@@ -270,7 +271,7 @@ def read_draws(posterior: Posterior, variables: Mapping[str, str] | None = None)
     if means.ndim != 4 or means.shape[2] != weights.shape[2]:
         raise InputError(
             f"The variable {names['means']!r} must have the axes (chain, draw, component, feature) "
-            f"with {weights.shape[2]} components as {names['weights']!r} has, but has "
+            f"with {plural(weights.shape[2], 'component')} as {names['weights']!r} has, but has "
             f"{_axes(group, names['means'])}."
         )
     word = next(each for each in _SCALES if each in names)
@@ -278,7 +279,8 @@ def read_draws(posterior: Posterior, variables: Mapping[str, str] | None = None)
     if covariances is None:
         raise InputError(
             f"The variable {names[word]!r} has {_axes(group, names[word])}, which does not fit "
-            f"{word} of {means.shape[2]} components in {means.shape[3]} features."
+            f"{word} of {plural(means.shape[2], 'component')} in "
+            f"{plural(means.shape[3], 'feature')}."
         )
     draws = Draws(weights, means, covariances, _feature_names(group[names["means"]]))
     _check(draws, names, word)
@@ -419,7 +421,7 @@ def rows_of(X: Any, n_features: int, owner: str) -> Data:
         X = np.array(X)[:, np.newaxis]
     data = check_data(X, allow_nan=True, allow_unseen=True)
     if data.X.shape[1] != n_features:
-        raise InputError(f"X has {data.X.shape[1]} features, but {owner} {n_features}.")
+        raise InputError(f"X has {plural(data.X.shape[1], 'feature')}, but {owner} {n_features}.")
     return data
 
 
@@ -567,7 +569,8 @@ def _check(draws: Draws, names: Mapping[str, str], word: str) -> None:
         chain, draw, component = np.argwhere(flat)[0]
         raise InputError(
             f"The variable {names[word]!r} has a variance that is not positive in "
-            f"{flat.any(axis=-1).sum()} draws (first: chain {chain}, draw {draw}, component "
+            f"{plural(flat.any(axis=-1).sum(), 'draw')} (first: chain {chain}, draw {draw}, "
+            "component "
             f"{component}). State by variables={{...}} whether it holds covariances, variances or "
             "standard deviations."
         )

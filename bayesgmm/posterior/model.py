@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bayesgmm.arguments import check_count
+from bayesgmm.arguments import check_count, check_kind, check_switch
 from bayesgmm.arrays import Indices
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.validation import Data, check_data, check_labels
@@ -106,12 +106,15 @@ def posterior_model(
     InvalidParameterError
         If arguments contradict one another, or the fit.
     """
+    check_kind("fixed", fixed, Mapping | None, "a mapping of names to numbers, or None")
+    noise = check_switch("noise_component", noise_component)
+    pairs = check_switch("contaminated", contaminated)
+    equal_weights = check_switch("equal_weights", equal_weights)
     data = check_data(X, allow_nan=missing != "raise", error_covariances=error_covariances)
     data = weighted_rows(init, with_errors_of(init, data), sample_weight)
     k, structure = _size_and_structure(n_components, covariance_type, init, data)
     found = check_labels(labels, len(data.X), k)
     held = held_parameters(fixed, equal_weights, k, data.X.shape[1], structure)
-    noise, pairs = bool(noise_component), bool(contaminated)
     if isinstance(init, GaussianMixture):
         found = init.labels_of(data.X) if found is None else found
         held = init._held if held is None else held

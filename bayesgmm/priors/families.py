@@ -23,6 +23,7 @@ import numpy as np
 from scipy.special import gammaln, multigammaln
 
 from bayesgmm.arrays import Array
+from bayesgmm.display import plural
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.priors.column_scales import ColumnScales
 from bayesgmm.priors.number_checks import (
@@ -354,7 +355,7 @@ class InverseWishart(ConjugateFamily):
         df = min(nu, p or nu)
         if df <= d - 1:
             raise InvalidParameterError(
-                f"A prior of covariances of {d} features needs df > {d - 1}, not {df:g}."
+                f"A prior of covariances of {plural(d, 'feature')} needs df > {d - 1}, not {df:g}."
             )
         if own.shape[1:] != (d, d) or len(own) not in (1, count):
             raise misfit("scale", np.shape(out.mean_scale), (d, d), count)

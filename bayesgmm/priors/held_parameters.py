@@ -10,6 +10,7 @@ from scipy.optimize import linear_sum_assignment
 from bayesgmm.arguments import did_you_mean
 from bayesgmm.arrays import Array, Booleans, Indices
 from bayesgmm.covariance.structures import Structure
+from bayesgmm.display import listed
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.matching import matching_costs
 from bayesgmm.mixture.mixture import Mixture
@@ -68,7 +69,7 @@ class HeldParameters:
             *(f"entries of {each}" for each in [_words("mean", some)] if each),
             _words("covariance", covariances),
         ]
-        return _listed([each for each in parts if each])
+        return listed([each for each in parts if each])
 
     def n_parameters(self, structure: Structure) -> int:
         """Free parameters of the mixture."""
@@ -169,14 +170,10 @@ class HeldParameters:
 def _words(kind: str, which: Booleans) -> str:
     """A kind of parameter of some components; "" if there are none."""
     these = [str(c) for c in np.flatnonzero(which)]
-    if len(these) == 1:
-        return f"the {kind} of component {these[0]}"
-    of = "all components" if len(these) == len(which) else f"components {_listed(these)}"
-    return f"the {kind}s of {of}" if these else ""
-
-
-def _listed(words: list[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+    if len(these) < 2:
+        return f"the {kind} of component {these[0]}" if these else ""
+    of = "all components" if len(these) == len(which) else f"components {listed(these)}"
+    return f"the {kind}s of {of}"
 
 
 def held_parameters(

@@ -28,6 +28,7 @@ from numpy.typing import ArrayLike
 from bayesgmm.arguments import check_count, check_kind, check_members, shown
 from bayesgmm.covariance.structures import CovarianceType, Structure, as_structure
 from bayesgmm.data.validation import check_data, check_sample_weight
+from bayesgmm.display import plural
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.feature_choice import feature_indices
 from bayesgmm.priors.column_scales import ColumnScales
@@ -266,7 +267,7 @@ class Priors:
             if axes is None:
                 kind, use = "covariance matrices", "InverseWishart or LKJ"
             raise InvalidParameterError(
-                f"covariance_type={structure.name!r} of {d} features has {kind}, and "
+                f"covariance_type={structure.name!r} of {plural(d, 'feature')} has {kind}, and "
                 f"{type(family).__name__} is not a prior of those. Use {use}, or covariances=None."
             )
         count = n_covariances(structure, n_components, d)

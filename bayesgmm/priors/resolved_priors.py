@@ -1,5 +1,6 @@
 """Priors of a mixture with every number, for given data; their density and their documents."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,6 +13,7 @@ from scipy.special import gammaln
 from bayesgmm.arguments import check_count, shown
 from bayesgmm.arrays import Array, Indices
 from bayesgmm.covariance.structures import Structure, as_structure
+from bayesgmm.display import plural
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.fitted_mixture import MixtureLike, fitted_mixture
 from bayesgmm.mixture.mixture import Mixture
@@ -82,6 +84,18 @@ class ResolvedPriors:
     def exchangeable(self) -> bool:
         """True if all components have one prior, so that their labels say nothing."""
         return self.ordered is None and self.equal_for(range(self.n_components))
+
+    @property
+    def words(self) -> str:
+        """The distributions by name, for a sentence."""
+        name = re.sub("(?<=.)(?=Gamma|Wishart)", "-", type(self.covariances).__name__)
+        family = name.replace("Inverse", "inverse").replace("Gamma", "gamma")
+        concentration = sorted({f"{each:.4g}" for each in self.concentration}, key=float)
+        ordered = ", ordered in one column" if self.ordered is not None else ""
+        return (
+            f"Dirichlet (concentration {', '.join(concentration)}) for the weights, normal for the "
+            f"means{ordered} and {family} for the covariances"
+        )
 
     def equal_for(self, components: Iterable[int]) -> bool:
         """True if these components have one prior, but for the order of their means."""
@@ -201,7 +215,7 @@ class ResolvedPriors:
         k, d = mixture.means.shape
         if (k, d) != (self.n_components, self.n_features):
             raise InvalidParameterError(
-                f"The priors are for {self.n_components} components of {self.n_features} "
+                f"The priors are for {plural(self.n_components, 'component')} of {self.n_features} "
                 f"features, but the mixture has {k} of {d}."
             )
         given = None if scale is None else self._checked_scale(scale)

@@ -17,6 +17,7 @@ from bayesgmm.arrays import Array, Booleans
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.data.error_covariances import unpacked
 from bayesgmm.data.validation import check_data, check_labels, check_sample_weight
+from bayesgmm.display import plural
 from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.mixture.noise import Noise
 from bayesgmm.mixture.parameter_checks import as_floats
@@ -343,7 +344,7 @@ def _check_batch(weights: Any, means: Any, observed: Any) -> None:
     # Rows in pm.Data may change in number, and weights may follow them.
     n, found = pt.as_tensor(observed).type.shape[0], weights.type.shape[0]
     if None not in (n, found) and n != found:
-        raise InvalidParameterError(f"weights has {found} rows, but observed has {n}.")
+        raise InvalidParameterError(f"weights has {plural(found, 'row')}, but observed has {n}.")
 
 
 def _expanded(matrices: Any, weights: Any, means: Any, covariance_type: str) -> Any:
@@ -352,8 +353,8 @@ def _expanded(matrices: Any, weights: Any, means: Any, covariance_type: str) -> 
     ndim = (2 if structure.diagonal else 3) - structure.spherical - structure.shared
     if matrices.type.ndim != ndim:
         raise InvalidParameterError(
-            f"covariance_type={structure.name!r} takes matrices of {ndim} dimensions, not "
-            f"{matrices.type.ndim}."
+            f"covariance_type={structure.name!r} takes matrices of {plural(ndim, 'dimension')}, "
+            f"not {matrices.type.ndim}."
         )
     if structure.spherical:
         matrices = pt.repeat(matrices[..., np.newaxis], means.shape[1], axis=-1)
@@ -368,8 +369,8 @@ def _check_shape(name: str, tensor: Any, expected: tuple[int | None, ...]) -> No
     if any(None not in pair and (pair[0] != pair[1] or not pair[0]) for pair in pairs):
         k, d = expected[0], expected[-1]
         raise InvalidParameterError(
-            f"{name} has the shape {tensor.type.shape}, which does not fit {k} weights and means "
-            f"of {d} features."
+            f"{name} has the shape {tensor.type.shape}, which does not fit weights of "
+            f"length {k} and means of length {d}."
         )
 
 
@@ -426,5 +427,5 @@ def _checked_rows(
         _check_none(more, "observed rows of known values")
     columns = pt.as_tensor(observed).type.shape[-1]
     if None not in (columns, n_features) and columns != n_features:
-        raise InputError(f"observed has {columns} columns, but means have {n_features}.")
+        raise InputError(f"observed has {plural(columns, 'column')}, but means have {n_features}.")
     return observed, settings

@@ -47,7 +47,7 @@ def mixture_model(
     X: Any,
     n_components: int,
     *,
-    covariance_type: str | Structure = "full",
+    covariance_type: str | Structure | None = None,
     priors: Priors | None = None,
     init: GaussianMixture | Mixture | None = None,
     error_covariances: ArrayLike | None = None,
@@ -66,8 +66,9 @@ def mixture_model(
         NaN are missing at random, and summed out.
     n_components : int
         K.
-    covariance_type : str or Structure
+    covariance_type : str or Structure, optional
         "full", "tied", "diag", "spherical", or mclust's code of any of the fourteen structures.
+        None: that of `init` where this is a fit, else "full".
     priors : Priors, optional
         None: the defaults of `Priors`, in the data's own units. `Priors.from_resolved` makes them
         of the attribute ``priors`` of a posterior.

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bayesgmm.data.validation import check_data
+from bayesgmm.display import plural
 from bayesgmm.errors import BayesGMMError, BayesGMMWarning, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.mixture.fitted_mixture import MixtureLike
 from bayesgmm.reporting.computed import computed
 from bayesgmm.reporting.inputs import Inputs, gather
 from bayesgmm.reporting.page import Report, assemble
-from bayesgmm.reporting.parts import Section, UnavailableError, plural
+from bayesgmm.reporting.parts import Section, UnavailableError
 from bayesgmm.reporting.sections.classification import membership_section
 from bayesgmm.reporting.sections.data import data_section
 from bayesgmm.reporting.sections.em_and_posterior import engines_section
@@ -25,6 +26,7 @@ from bayesgmm.reporting.sections.labels import switching_section
 from bayesgmm.reporting.sections.methods import methods_section
 from bayesgmm.reporting.sections.model_choice import choice_section
 from bayesgmm.reporting.sections.parameters import mixture_section
+from bayesgmm.reporting.sections.partition import partition_section
 from bayesgmm.reporting.sections.posterior import posterior_section
 from bayesgmm.reporting.sections.recovery import recovery_section
 from bayesgmm.reporting.verdict_box import summarise
@@ -40,6 +42,7 @@ _SECTIONS: tuple[tuple[str, str, Callable[[Inputs], Section]], ...] = (
     ("recovery", "Recovery of the truth", recovery_section),
     ("fit", "Goodness of fit", fit_section),
     ("membership", "Classification", membership_section),
+    ("partition", "The partition", partition_section),
     ("methods", "Methods", methods_section),
 )
 

@@ -1,5 +1,6 @@
 """The input of a report, checked once, and the quantities that several sections use."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,7 @@ from bayesgmm.arrays import Array, Booleans, Integers
 from bayesgmm.data.coercion import column_names
 from bayesgmm.data.validation import Data
 from bayesgmm.diagnostics.point_estimates import point_estimate
+from bayesgmm.display import plural
 from bayesgmm.errors import BayesGMMError, InputError, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.estimator.information_criteria import Criteria, information_criteria
@@ -29,6 +31,7 @@ from bayesgmm.mixture.noise import Noise
 from bayesgmm.plots.mixture_content import Described
 from bayesgmm.plots.style import short_names
 from bayesgmm.posterior.draws import Draws, as_stored, variable_names
+from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.reporting.mixture_pictures import Drawing
 from bayesgmm.reporting.parts import UnavailableError
 from bayesgmm.selection.selection_result import Selection
@@ -144,6 +147,23 @@ class Inputs:
         if self.posterior is None:
             return None
         return as_stored(self.posterior, self.observed).labels
+
+    @cached_property
+    def priors_of_posterior(self) -> ResolvedPriors | None:
+        """The priors that are recorded with a posterior that `sample_posterior` drew."""
+        if self.posterior is None or not {"sampler", "priors"} <= set(self.posterior.attrs):
+            return None
+        return ResolvedPriors.from_dict(json.loads(self.posterior.attrs["priors"]))
+
+    @property
+    def priors(self) -> dict[str, ResolvedPriors]:
+        """The priors by what they were used for: "EM", "the posterior", or "" if they are equal."""
+        of_em = None if self.em is None else self.em.priors_
+        given = {"EM": of_em, "the posterior": self.priors_of_posterior}
+        found = {name: each for name, each in given.items() if each is not None}
+        if len(found) == 2 and found["EM"] != found["the posterior"]:
+            return found
+        return {"": next(iter(found.values()))} if found else {}
 
     @property
     def described(self) -> Described:
@@ -269,7 +289,10 @@ def gather(
     mixtures |= {} if truth is None else {"truth": fitted_mixture("truth", truth)}
     for name, mixture in mixtures.items():
         if mixture.n_features != d:
-            raise InputError(f"X has {d} columns, but {name} has {mixture.n_features} features.")
+            raise InputError(
+                f"X has {plural(d, 'column')}, but {name} has "
+                f"{plural(mixture.n_features, 'feature')}."
+            )
     known = [data.feature_names, *(each.feature_names for each in mixtures.values())]
     names = next((each for each in known if each is not None), None)
     return Inputs(
@@ -303,7 +326,7 @@ def label_texts(labels: Any, n: int) -> tuple[str, ...] | None:
         )
     words = tuple(str(each) for each in labels)
     if len(words) != n:
-        raise InputError(f"X has {n} rows, but there are {len(words)} labels.")
+        raise InputError(f"X has {plural(n, 'row')}, but there are {len(words)} labels.")
     return words
 
 

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from bayesgmm.diagnostics import sampled_rows
+from bayesgmm.display import plural
 from bayesgmm.estimator.fitted_rows import of_fitted_rows
 from bayesgmm.likelihood.outliers import memberships
 from bayesgmm.reporting.inputs import Inputs, criteria_of
-from bayesgmm.reporting.parts import fixed, plural
+from bayesgmm.reporting.parts import fixed
 
 
 def other_rows(inputs: Inputs) -> list[str]:

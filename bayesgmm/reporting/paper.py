@@ -1,16 +1,17 @@
 """Sentences on the model and its fit, ready for the methods section of a paper."""
 
-import json
-import re
 from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
+
 from bayesgmm.covariance.structures import as_structure
+from bayesgmm.display import plural
 from bayesgmm.errors import BayesGMMError
 from bayesgmm.estimator.fit_summary import agreed_starts
 from bayesgmm.reporting.inputs import Inputs
-from bayesgmm.reporting.parts import UnavailableError, count, fixed, listed, percent, plural
+from bayesgmm.reporting.parts import UnavailableError, count, fixed, percent, significant
 from bayesgmm.reporting.verdict_box import in_words
 from bayesgmm.verdicts.switching import RELABELLED
 
@@ -19,7 +20,8 @@ _MOST = 4
 
 def for_a_paper(inputs: Inputs) -> str:
     """The model, its fit, its posterior and its components in sentences."""
-    return " ".join([*_of_em(inputs), *_of_posterior(inputs), *_of_components(inputs)])
+    parts = _of_em, _of_rows, _of_posterior, _of_priors, _of_components
+    return " ".join(sentence for part in parts for sentence in part(inputs))
 
 
 def _of_em(inputs: Inputs) -> Iterator[str]:
@@ -29,7 +31,7 @@ def _of_em(inputs: Inputs) -> Iterator[str]:
     structure = as_structure(fit.covariance_type)
     k, d = fit.mixture_.means.shape
     kind = f"covariance structure {structure.code}: {structure.words}"
-    way = "maximum likelihood" if fit.priors_ is None else "the posterior mode"
+    way = "maximum likelihood" if fit.priors_ is None else "maximum posterior density"
     agreed, made = agreed_starts(fit)
     reached = f"{agreed} of {made} starts reached the reported maximum"
     if inputs.searched:
@@ -51,10 +53,30 @@ def _of_em(inputs: Inputs) -> Iterator[str]:
         f"{plural(fit.n_parameters_, 'free parameter')}, BIC "
         f"{fixed(inputs.criteria.bic, 2).text})."
     )
-    if inputs.known is not None:
-        given = plural(int((inputs.known >= 0).sum()), "observation")
-        yield f"The components of {given} were known to the fit."
     yield from held_sentences(fit)
+
+
+def _of_rows(inputs: Inputs) -> Iterator[str]:
+    """Missing entries, measurement errors and weights of the rows, and known components."""
+    rows = inputs.observed
+    missing = np.isnan(rows.X)
+    if missing.any():
+        cells, incomplete = int(missing.sum()), int(missing.any(axis=1).sum())
+        were = "was" if cells == 1 else "were"
+        yield (
+            f"{plural(cells, 'value')} in {plural(incomplete, 'observation')} {were} missing, and "
+            f"{were} taken as missing at random: the likelihood is that of the observed values."
+        )
+    if rows.errors is not None:
+        yield "The known errors of measurement of the observations were part of the likelihood."
+    if rows.weights is not None:
+        total = significant(float(rows.weights.sum())).text
+        yield f"Observations were weighted, with weights that add up to {total}."
+    if inputs.known is not None:
+        given = int((inputs.known >= 0).sum())
+        verb = "was" if given == 1 else "were"
+        whose = "The component" if given == 1 else "The components"
+        yield f"{whose} of {plural(given, 'observation')} {verb} known to the fit."
 
 
 def held_sentences(fit: Any) -> list[str]:
@@ -81,16 +103,13 @@ def _of_posterior(inputs: Inputs) -> Iterator[str]:
         f"{fixed(relabelled['r_hat'].max(), 3).text} and the bulk effective sample size at least "
         f"{count(relabelled['ess_bulk'].min()).text}."
     )
-    text = inputs.posterior.attrs.get("priors")
-    if text is not None:
-        fields = json.loads(text)
-        family = re.sub("^Inverse(.)", r"inverse-\1", fields["covariances"]["family"])
-        family = family.replace("-Gamma", "-gamma")
-        concentration = sorted({f"{each:.4g}" for each in fields["concentration"]})
+
+
+def _of_priors(inputs: Inputs) -> Iterator[str]:
+    for of, priors in inputs.priors.items():
         yield (
-            f"Priors were Dirichlet (concentration {listed(concentration)}) for the weights, "
-            f"normal for the means and {family} for the covariances; "
-            "their parameters are given in the table of priors."
+            f"Priors{f' of {of}' if of else ''} were {priors.words}; their parameters are given in "
+            "the table of priors."
         )
 
 

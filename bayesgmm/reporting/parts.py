@@ -260,14 +260,3 @@ _NUMERALS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight
 def numeral(value: int) -> str:
     """Return a small number as a word, a larger one in digits."""
     return _NUMERALS[value] if 0 <= value < len(_NUMERALS) else f"{value:,}"
-
-
-def plural(value: int, noun: str) -> str:
-    """Return "1 row", "2 rows"."""
-    return f"{value:,} {noun}{'' if value == 1 else 's'}"
-
-
-def listed(words: Sequence[str]) -> str:
-    """Return "a", "a and b", "a, b and c"."""
-    *first, last = words
-    return f"{', '.join(first)} and {last}" if first else last

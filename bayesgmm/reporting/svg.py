@@ -109,8 +109,12 @@ def released(figure: "Canvas") -> "Canvas":
     return figure
 
 
-def legend_below(figure: "Canvas", axes: "Axes", columns: int = 2, most: int = 20) -> None:
+def legend_below(
+    figure: "Canvas", axes: "Axes", columns: int = 2, most: int = 20, *, titled: bool = False
+) -> None:
     """Move the legend of the axes below the figure; remove it if it has more than `most` entries.
+
+    Its title, which a caption repeats, is kept if `titled`.
 
     The screen of a phone is too narrow for a legend beside the axes.
     """
@@ -118,10 +122,14 @@ def legend_below(figure: "Canvas", axes: "Axes", columns: int = 2, most: int = 2
     if legend is None:
         return
     handles: Any = legend.legend_handles
+    title = legend.get_title().get_text() if titled else ""
     legend.remove()
     if len(handles) <= most:
         columns = min(columns, len(handles))
-        figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+        figure.legend(
+            handles=handles, loc="outside lower center", ncols=columns, title=title or None,
+            title_fontsize=9.0,
+        )  # fmt: skip
 
 
 def to_svg(figure: "Canvas") -> str:

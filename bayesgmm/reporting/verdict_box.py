@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesgmm.display import listed, plural
 from bayesgmm.errors import BayesGMMError
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.mixture_pictures import head_figure
@@ -15,10 +16,8 @@ from bayesgmm.reporting.parts import (
     State,
     UnavailableError,
     fixed,
-    listed,
     numeral,
     percent,
-    plural,
     significant,
 )
 from bayesgmm.reporting.sections.parameters import shown_features

@@ -8,6 +8,7 @@ import numpy as np
 
 from bayesgmm.arrays import Array
 from bayesgmm.data.validation import Data
+from bayesgmm.display import plural
 from bayesgmm.errors import DegeneracyWarning, FitError
 from bayesgmm.estimator.fit_summary import agreed_starts
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
@@ -111,7 +112,7 @@ def estimate(
         return Estimate(mixture, outliers, likelihood, penalty, note, _agreed(fit))
     _check_repeats(data, resolved)
     reason = (
-        f"Every start of EM with {model.n_components} components collapsed"
+        f"Every start of EM with {plural(model.n_components, 'component')} collapsed"
         if failure
         else f"The maximum-likelihood fit is degenerate: {degeneracy}"
     )

@@ -9,6 +9,7 @@ from scipy.special import xlogy
 
 from bayesgmm.arguments import check_count
 from bayesgmm.arrays import Array, Integers
+from bayesgmm.display import plural
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.fitted_mixture import MixtureLike, fitted_mixture, observed_rows
 from bayesgmm.mixture.mixture import Mixture
@@ -61,8 +62,12 @@ class Merging(Result):
 
     def _paragraphs(self) -> "list[str | pd.DataFrame]":
         k, elbow = self.mixture.n_components, self.elbow
-        title = f"Clusters that combine {k} components, by the entropy of their memberships"
-        return [title, self.table] + ([] if elbow is None else [f"Elbow: {elbow} clusters"])
+        title = (
+            f"Clusters that combine {plural(k, 'component')}, by the entropy of their memberships"
+        )
+        return [title, self.table] + (
+            [] if elbow is None else [f"Elbow: {plural(elbow, 'cluster')}"]
+        )
 
     def clusters(self, n_clusters: int) -> Integers:
         """The cluster of each component, (K,), numbered in the order of their first components.

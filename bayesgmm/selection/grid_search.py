@@ -12,8 +12,7 @@ start, too: in models of too many components the others lead to lower ones in a 
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -39,10 +38,9 @@ from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.noise import Noise
 from bayesgmm.priors.held_parameters import held_parameters
 from bayesgmm.priors.objective import Objective
+from bayesgmm.selection.candidate import Candidate, Key, freedom, is_nested, parents, rank
 from bayesgmm.selection.grid_data import GridData
 from bayesgmm.selection.split_merge import merges, projected, splits
-
-type Key = tuple[int, Structure]
 
 # A run ends when the estimated remaining gain (nats) is below this, or after so many iterations.
 _REMAINING, _MOST_ITERATIONS = 1e-6, 500
@@ -55,61 +53,6 @@ _SINGULAR, _NEARLY_SINGULAR = 4.0 * float(np.finfo(np.float64).eps), 1e-8
 _FIRST_UP, _DOWN, _UP, _REFINING = 3.0, 2.0, 1.0, 1.5
 # Pairs of components that are merged to start the model with one component fewer.
 _PAIRS = 6
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Candidate:
-    """A candidate model: one K with one structure, and its best mixture.
-
-    Attributes
-    ----------
-    n_components : int
-    structure : Structure
-    parameters : Parameters or None
-        None if no mixture was found. Beside noise, the weights are shares of all rows: noise has
-        what they leave of 1. With outliers, pairs of Gaussians.
-    log_likelihood : float
-        Total, nats, in the user's units.
-    converged : bool
-    note : str
-        Reason why there is no mixture, or a degenerate one; "" otherwise.
-    inherited : bool
-        True if the mixture is that of a nested structure, as no admissible fit is more likely.
-    run : Run or None
-        The run of EM, in the units of the search.
-    """
-
-    n_components: int
-    structure: Structure
-    parameters: Parameters | None
-    log_likelihood: float
-    converged: bool
-    note: str
-    inherited: bool = False
-    run: Run | None = None
-
-    @property
-    def key(self) -> Key:
-        """Position in the grid."""
-        return self.n_components, self.structure
-
-    @property
-    def admissible(self) -> bool:
-        """True if the model may be selected."""
-        return self.parameters is not None and not self.note
-
-
-@cache
-def is_nested(small: Structure, large: Structure) -> bool:
-    """Return True if `small` is nested in `large`: I(dentity) < E(qual) < V(arying)."""
-    pairs = zip(small.code, large.code, strict=True)
-    return small != large and all("IEV".index(a) <= "IEV".index(b) for a, b in pairs)
-
-
-def parents(structure: Structure, among: Sequence[Structure]) -> list[Structure]:
-    """The maximal structures among those nested in this one."""
-    nested = [each for each in among if is_nested(each, structure)]
-    return [each for each in nested if not any(is_nested(each, other) for other in nested)]
 
 
 def search_grid(
@@ -220,7 +163,7 @@ class _Search:
             for each in nested:
                 self._containing[each].append(key)
         # Neighbours come first, and independent models are adjacent.
-        self._order = sorted(keys, key=lambda key: (key[0] + _freedom(key[1]), key[0]))
+        self._order = sorted(keys, key=lambda key: (key[0] + freedom(key[1]), key[0]))
         self._tried: dict[Key, set[Candidate]] = {key: set() for key in keys}
 
     def up(
@@ -423,7 +366,7 @@ class _Search:
                 continue
             found = self._candidate(key, run)
             if found.admissible or best is None or not best.admissible:
-                best = found if best is None else max(best, found, key=_rank)
+                best = found if best is None else max(best, found, key=rank)
         nested = [self.models[each] for each in self._nested[key]]
         likeliest = max(
             (each for each in nested if each.admissible),
@@ -478,11 +421,6 @@ class _Search:
         return Candidate(*key, run.parameters, value, run.converged, note, run=run)
 
 
-def _freedom(structure: Structure) -> int:
-    """A number that grows from each nested structure to a larger one."""
-    return sum("IEV".index(each) for each in structure.code)
-
-
 def _singular(run: Run) -> str | None:
     """A sentence on a component that is singular or about to be; None if there is none."""
     variances = relative_variances(run)
@@ -493,9 +431,3 @@ def _singular(run: Run) -> str | None:
     k = int(singular.argmax())
     size = run.statistics.counts[k]
     return f"component {k} is singular: its {size:.1f} rows coincide in some direction"
-
-
-def _rank(model: Candidate) -> tuple[bool, bool, float]:
-    """The key that ranks fits: admissible ones first, then those not collapsed, then likelihood."""
-    not_collapsed = model.run is not None and model.run.collapsed is None
-    return model.admissible, not_collapsed, model.log_likelihood

@@ -11,13 +11,16 @@ from bayesgmm.arguments import check_count, check_rng
 from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import CovarianceType, Structure, as_structure
 from bayesgmm.data.validation import Data, check_data, check_sample_weight
-from bayesgmm.display import progress
+from bayesgmm.display import plural, progress
 from bayesgmm.em.fit import Settings, fit_mixture
 from bayesgmm.errors import FitError, InputError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.mixture.partial_rows import noise
 from bayesgmm.results import Result
+
+# The level of the verdict, and numbers of replicates that are proposed.
+_LEVEL, _PROPOSED = 0.05, (99, 199, 499, 999, 1999, 4999, 9999)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -68,9 +71,20 @@ class BootstrapLRT(Result):
         k, p = self.n_components, self.p_value
         figures = f"(2 x log-likelihood ratio {self.statistic:.3f}, p = {p:.3g}"
         figures += f" +- {self.standard_error:.2g})"
-        near = abs(p - 0.05) < 2.0 * self.standard_error
+        made = int(np.isfinite(self.replicates).sum())
+        least = 1.0 / (made + 1)
+        near = abs(p - _LEVEL) < 2.0 * self.standard_error
+        unresolved = p == least >= _LEVEL
         doubt = " More replicates could change this: p is near .05." if near else ""
-        if p <= 0.05:
+        if near or unresolved:
+            doubt += f" Make {_enough(p, made)} (n_resamples)."
+        if unresolved:
+            words = (
+                f"The likelihood ratio of {k + 1} components to {k} exceeds that of "
+                f"{'the only replicate' if made == 1 else f'all {made} replicates'}, which give no "
+                f"p-value below {least:.3g}"
+            )
+        elif p <= _LEVEL:
             words = f"{k + 1} components fit significantly better than {k}"
         else:
             words = f"{k + 1} components do not fit significantly better than {k}"
@@ -180,10 +194,23 @@ def bootstrap_lrt(
         replicates = np.array(list(made))
     if np.isnan(replicates).all():
         raise FitError(
-            f"None of {n_resamples} data sets drawn from the fit with {n_components} components "
+            f"None of {n_resamples} data sets drawn from the fit with "
+            f"{plural(n_components, 'component')} "
             f"could be fitted with {n_components + 1}. Use a structure with fewer parameters."
         )
     return BootstrapLRT(n_components, structure.name, statistic, replicates, null)
+
+
+def _enough(p: float, made: int) -> int:
+    """Replicates, more than were made, that would part such a p-value from the level.
+
+    Two standard errors lie between them; where p is that of no exceedance, p falls with their
+    number.
+    """
+    if p > 1.0 / (made + 1):
+        apart = max(abs(p - _LEVEL), 1e-9)
+        made = max(made, int(4.0 * p * (1.0 - p) / apart**2))
+    return next((each for each in _PROPOSED if each > made), _PROPOSED[-1])
 
 
 def _repeated(data: Data, weights: Array | None) -> Data:

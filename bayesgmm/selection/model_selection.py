@@ -15,7 +15,7 @@ from bayesgmm.covariance.structures import CovarianceType, Structure
 from bayesgmm.data.coarse_columns import copied_rows, unsuitable_columns
 from bayesgmm.data.degeneracy import nearly_dependent
 from bayesgmm.data.validation import Data, check_data, check_labels, check_sample_weight
-from bayesgmm.display import progress
+from bayesgmm.display import plural, progress
 from bayesgmm.em.fit import apart
 from bayesgmm.em.pairs import check_alone
 from bayesgmm.errors import BayesGMMWarning, FitError, InputError, InvalidParameterError
@@ -24,7 +24,8 @@ from bayesgmm.likelihood.em_steps import n_threads
 from bayesgmm.likelihood.outliers import memberships
 from bayesgmm.likelihood.scaling import about_one
 from bayesgmm.mixture.noise import Noise
-from bayesgmm.selection.grid_search import Candidate, search_grid
+from bayesgmm.selection.candidate import Candidate
+from bayesgmm.selection.grid_search import search_grid
 from bayesgmm.selection.possible_models import check_components, check_structures, impossible
 from bayesgmm.selection.selection_result import (
     CRITERIA,
@@ -315,7 +316,9 @@ def _folds(data: Data, rng: np.random.Generator) -> list[Indices]:
     """Rows held out in each fold; a known component has a fifth of its labelled rows in each."""
     n = len(data.X)
     if n < 2 * _FOLDS:
-        raise InputError(f"X has {n} rows: cross-validation in {_FOLDS} folds needs {2 * _FOLDS}.")
+        raise InputError(
+            f"X has {plural(n, 'row')}: cross-validation in {_FOLDS} folds needs {2 * _FOLDS}."
+        )
     order = rng.permutation(n)
     if data.labels is None:
         return [np.sort(each) for each in np.array_split(order, _FOLDS)]
@@ -373,7 +376,8 @@ def _warn_at_edge(model: Candidate, ks: Sequence[int]) -> None:
     if len(ks) > 1 and model.n_components in (ks[0], ks[-1]) and model.n_components > 1:
         more = model.n_components == ks[-1]
         warnings.warn(
-            f"The selected model, {model.structure.code} with {model.n_components} components, "
+            f"The selected model, {model.structure.code} with "
+            f"{plural(model.n_components, 'component')}, "
             f"lies at the edge of the grid. Try {'more' if more else 'fewer'} components.",
             BayesGMMWarning,
             stacklevel=3,

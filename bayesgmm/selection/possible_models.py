@@ -10,6 +10,7 @@ from bayesgmm.arguments import check_count, check_members
 from bayesgmm.covariance.structures import CovarianceType, Structure, as_structure
 from bayesgmm.data.degeneracy import check_full_rank, check_spread
 from bayesgmm.data.validation import Data
+from bayesgmm.display import plural
 from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.likelihood.scaling import check_common_unit
 from bayesgmm.selection.selection_result import DIAGONAL, FULL
@@ -59,11 +60,11 @@ def impossible(
         for each in chosen:
             needed = _rows_needed(each, k, d)
             if k > distinct:
-                notes[k, each] = f"X has only {distinct} distinct rows"
+                notes[k, each] = f"X has only {plural(distinct, 'distinct row')}"
             elif k < data.n_known:
                 notes[k, each] = f"labels name {data.n_known} components"
             elif n < needed:
-                notes[k, each] = f"X has {n} rows: the structure needs at least {needed}"
+                notes[k, each] = f"X has {plural(n, 'row')}: the structure needs at least {needed}"
             elif dependent and not each.diagonal:
                 notes[k, each] = dependent
             elif unscalable[each]:

@@ -10,11 +10,12 @@ from numpy.typing import ArrayLike
 from bayesgmm.arguments import check_count
 from bayesgmm.covariance.structures import CovarianceType, as_structure
 from bayesgmm.data.validation import Data
+from bayesgmm.display import plural
 from bayesgmm.errors import FitError, InvalidParameterError
 from bayesgmm.estimator.fitted_rows import kept_rows
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.results import Result, as_text
-from bayesgmm.selection.grid_search import Candidate
+from bayesgmm.selection.candidate import Candidate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -159,13 +160,13 @@ class Selection(Result):
         return [
             f"{title}\nINTERRUPTED: not all models were fitted" if self.interrupted else title,
             shown,
-            f"Best: {structure.code} ({structure.words}) with {k} component"
-            + "s" * (k > 1)
-            + noise,
+            f"Best: {structure.code} ({structure.words}) with {plural(k, 'component')}" + noise,
             f"{len(ranked)} of {len(self.table)} models have an admissible fit; the notes of the "
             "table give the reasons for the others"
             if len(ranked) < len(self.table)
-            else f"All {len(ranked)} models have an admissible fit",
+            else f"All {len(ranked)} models have an admissible fit"
+            if len(ranked) > 1
+            else "The model has an admissible fit",
         ]
 
 

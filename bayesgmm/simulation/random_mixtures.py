@@ -8,6 +8,7 @@ from scipy.optimize import brentq
 from bayesgmm.arguments import check_count, check_number, check_rng
 from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import CovarianceType, as_structure
+from bayesgmm.display import plural
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.mixture import Mixture, Seed
 from bayesgmm.simulation.misclassification import Pairs
@@ -96,7 +97,8 @@ def random_mixture(
         if multiplier is not None:
             return Mixture(weights, means, covariances * multiplier)
     raise InvalidParameterError(
-        f"{name}={target:.6g} was not reached: in {_MOST_DRAWS} draws of {k} components in {d} "
+        f"{name}={target:.6g} was not reached: in {_MOST_DRAWS} draws of {plural(k, 'component')} "
+        f"in {d} "
         f"dimensions with covariance_type={structure.name!r}, it stays below {best:.6g} however "
         f"large the covariances are. Ask for a value in (0, {best:.4g}), or for a structure that "
         "shares more between components, such as 'tied'."

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from bayesgmm.arguments import check_count, check_number, check_rng
 from bayesgmm.arrays import Array, Integers
 from bayesgmm.data.error_covariances import check_error_covariances, unpacked
+from bayesgmm.display import plural
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.fitted_mixture import MixtureLike, fitted_mixture
 from bayesgmm.mixture.mixture import Mixture, Seed
@@ -45,7 +46,10 @@ class Simulation(Result):
 
     def _paragraphs(self) -> list[str]:
         n, d = self.X.shape
-        return [f"{n} rows of {d} features from {self.mixture.n_components} components"]
+        return [
+            f"{plural(n, 'row')} of {plural(d, 'feature')} from "
+            f"{plural(self.mixture.n_components, 'component')}"
+        ]
 
 
 def simulate(

@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from scipy.linalg import block_diag
-from scipy.stats import norm
 
 from bayesgmm.arguments import check_choice, check_probability
 from bayesgmm.arrays import Array, Booleans, Indices
@@ -42,6 +41,7 @@ from bayesgmm.mixture.noise import Noise
 from bayesgmm.priors.held_parameters import HeldParameters
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.results import Result
+from bayesgmm.uncertainty.intervals import normal_intervals
 from bayesgmm.uncertainty.outlier_information import (
     complete_information,
     named_errors,
@@ -148,8 +148,8 @@ class StandardErrors(Result):
         >>> fit.standard_errors().table.head(2).round(3)
                    estimate  standard_error  lower  upper
         parameter
-        weight[0]     0.356           0.029  0.308  0.404
-        weight[1]     0.644           0.029  0.596  0.692
+        weight[0]     0.356           0.029  0.310  0.405
+        weight[1]     0.644           0.029  0.595  0.690
         """
         return self.intervals()
 
@@ -166,8 +166,10 @@ class StandardErrors(Result):
         prob : float
             Probability of the intervals, between 0 and 1.
         kind : {"normal", "percentile"}
-            Estimate plus and minus a normal quantile of standard errors; or quantiles of the
-            refits of a bootstrap.
+            Estimate plus and minus a normal quantile of standard errors, on the scale of the logit
+            for proportions, of the logarithm for standard deviations and inflation less 1, and of
+            atanh for correlations, so that intervals keep to the parameters' ranges; or quantiles
+            of the refits of a bootstrap.
 
         Returns
         -------
@@ -182,8 +184,8 @@ class StandardErrors(Result):
         >>> fit.standard_errors().intervals(0.95).head(2).round(3)
                    estimate  standard_error  lower  upper
         parameter
-        weight[0]     0.356           0.029  0.299  0.413
-        weight[1]     0.644           0.029  0.587  0.701
+        weight[0]     0.356           0.029  0.301  0.415
+        weight[1]     0.644           0.029  0.585  0.699
         """
         import pandas as pd
 
@@ -193,8 +195,7 @@ class StandardErrors(Result):
         names, values = reported(self.estimate)
         errors = reported_errors(self)
         if kind == "normal":
-            reach = norm.ppf(0.5 + 0.5 * prob) * errors
-            lower, upper = values - reach, values + reach
+            lower, upper = normal_intervals(names, values, errors, prob)
         elif kind == "percentile" and self.replicates is not None:
             shape = self.estimate.n_components, self.estimate.n_features
             refits = np.array([quantities(*unflatten(each, *shape)) for each in self.replicates])
@@ -207,11 +208,13 @@ class StandardErrors(Result):
             )
         columns = {"estimate": values, "standard_error": errors, "lower": lower, "upper": upper}
         out = pd.DataFrame(columns, index=pd.Index(names, name="parameter"))
-        reach = float(norm.ppf(0.5 + 0.5 * prob))
         for name, (value, error) in self.extras.items():
-            ends = value - reach * error, value + reach * error
-            if kind == "percentile":
-                ends = tuple(np.quantile(self.extra_replicates[name], tails))
+            if kind == "normal":
+                ends = np.ravel(
+                    normal_intervals([name], np.array([value]), np.array([error]), prob)
+                )
+            else:
+                ends = np.quantile(self.extra_replicates[name], tails)
             out.loc[name] = value, error, *ends
         out.attrs = {"prob": prob, "kind": kind, "method": self.method}
         return out

@@ -3,6 +3,7 @@
 import numpy as np
 
 from bayesgmm.convergence.agreement import ENOUGH, STAY, TOO_FEW, is_stuck
+from bayesgmm.display import plural
 from bayesgmm.verdicts.figures import SPARE, UNCLEAR, Check, Figures
 from bayesgmm.verdicts.mode_evidence import check_modes
 
@@ -95,7 +96,7 @@ def _convergence(f: Figures) -> Check:
             question, "bad", worst.r_hat, worst.bound,
             f"The chains disagree on {form}: R-hat is {worst.r_hat:.3f} for {worst.quantity} "
             f"(bound {worst.bound:.3f}).{_also_labels(f)}",
-            _longer(worst.r_hat),
+            _longer(worst.r_hat) + _without_ties(f),
             name,
         )  # fmt: skip
     if f.ess < TOO_FEW:
@@ -103,7 +104,7 @@ def _convergence(f: Figures) -> Check:
             question, "bad", f.ess, TOO_FEW,
             f"The chains move too slowly to be compared: the least effective sample size is "
             f"{f.ess:.0f}, of {f.n_chains * f.n_draws} draws.",
-            "Draw longer chains.",
+            "Draw longer chains." + _without_ties(f),
             name,
         )  # fmt: skip
     finding = f"R-hat is at most {max(each.largest for _, each in excess):.3f}"
@@ -111,7 +112,8 @@ def _convergence(f: Figures) -> Check:
         return Check(
             question, "care", f.ess, ENOUGH,
             f"{finding}, but the least effective sample size is {f.ess:.0f}.",
-            f"Draw more: R-hat and quantiles are imprecise below {ENOUGH:.0f} effective draws.",
+            f"Draw more: R-hat and quantiles are imprecise below {ENOUGH:.0f} effective draws."
+            + _without_ties(f),
         )  # fmt: skip
     return Check(
         question, "good", worst.r_hat, worst.bound,
@@ -125,7 +127,7 @@ def _stuck(f: Figures, question: str) -> Check:
         question, "bad", stay, STAY,
         f"Chain {int(np.argmax(f.stay))} repeats one draw in {100 * stay:.0f} % of its iterations.",
         "Discard the chain only if you know why it stopped; otherwise sample again from other "
-        "starts, or with smaller steps (in NUTS, a higher target_accept).",
+        "starts, or with smaller steps (in NUTS, a higher target_accept or --target-accept).",
         "no convergence",
     )  # fmt: skip
 
@@ -143,6 +145,17 @@ def _longer(r_hat: float) -> str:
     )
 
 
+def _without_ties(f: Figures) -> str:
+    """Advice for structures whose coordinates mix slowly."""
+    if not f.ties:
+        return ""
+    return (
+        f" Components of {f.ties} share parts of their covariances, which mix slowly: draws of the "
+        "full structure (covariance_type='full', --covariance full) are mostly several times as "
+        "effective."
+    )
+
+
 def _components(f: Figures) -> Check:
     question, name = "no component is redundant", "overfitted or unidentified component"
     if f.n_components == 1:
@@ -151,7 +164,7 @@ def _components(f: Figures) -> Check:
         return Check(
             question, "unknown", np.nan, SPARE,
             "Redundancy of components is known for Gaussian mixtures only.",
-            f"Fit {_plural(f.n_components - 1, 'component')}, too, and compare the two predictions "
+            f"Fit {plural(f.n_components - 1, 'component')}, too, and compare the two predictions "
             "by cross-validation.",
         )  # fmt: skip
     share, criterion = f.redundant, "AIC"
@@ -172,7 +185,7 @@ def _components(f: Figures) -> Check:
         f"In {100 * share:.0f} % of the draws, two of the {f.n_components} components can be "
         f"merged, or one removed, at a loss of log-likelihood below the {criterion} penalty for "
         "one: a component is empty, or two describe the same cluster.",
-        f"Fit {_plural(f.n_components - 1, 'component')}, or compare numbers of components. "
+        f"Fit {plural(f.n_components - 1, 'component')}, or compare numbers of components. "
         f"Label-invariant quantities, such as the density, {_still_valid(f)}.",
         name,
     )  # fmt: skip
@@ -226,8 +239,8 @@ def _divergences(f: Figures, question: str) -> Check | None:
     t, total, name = f.transitions, f.n_chains * f.n_draws, "divergent transitions"
     boundary = "weights and variances from 0" if f.gaussian else "parameters from their boundary"
     remedy = (
-        "Increase target_accept, for example to 0.95; if transitions still diverge, use fewer "
-        f"components or a prior that keeps {boundary}."
+        "Increase target_accept (--target-accept), for example to 0.95; if transitions still "
+        f"diverge, use fewer components or a prior that keeps {boundary}." + _without_ties(f)
     )
     if t.divergences:
         return Check(
@@ -286,10 +299,6 @@ def _also_labels(f: Figures) -> str:
     if f.labellings > 1:
         return f" Labels also differ between chains ({f.labellings} labellings)."
     return ""
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def times(count: int) -> str:

@@ -84,6 +84,8 @@ class Figures:
         Proportion of draws whose second best labels fit nearly as well as the best.
     exchanged : float
         The largest proportion of draws in which two labels can be exchanged at little cost.
+    ties : str
+        The code of the structure if its components share parts of their covariances; else empty.
     held : bool
         True if parameters were held at given values.
     """
@@ -108,6 +110,7 @@ class Figures:
     switches: int
     ambiguous: float
     exchanged: float
+    ties: str = ""
     held: bool = False
 
     @property

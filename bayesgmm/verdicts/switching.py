@@ -19,7 +19,7 @@ from bayesgmm.convergence.agreement import (
     statistics,
 )
 from bayesgmm.convergence.monitored import Monitored, by_component, monitored
-from bayesgmm.covariance.structures import as_structure, structure_words
+from bayesgmm.covariance.structures import Structure, as_structure, structure_words
 from bayesgmm.labels.component_values import component_values
 from bayesgmm.labels.labelling import Labelling, Reference, Request, label_draws
 from bayesgmm.labels.stand_in_rows import equivalent_rows
@@ -286,9 +286,13 @@ def _redundancy(labelling: Labelling) -> Redundancy | None:
     if labelling.draws is None:
         return None
     size = None if labelling.rows is not None else equivalent_rows(labelling.draws)
+    return redundancy(labelling.draws, labelling.any_rows, size, _stated_structure(labelling))
+
+
+def _stated_structure(labelling: Labelling) -> Structure | None:
+    """The covariance structure that is recorded with the draws."""
     stated = posterior_group(labelling.posterior).attrs.get("covariance_type")
-    structure = as_structure(stated) if stated in structure_words() else None
-    return redundancy(labelling.draws, labelling.any_rows, size, structure)
+    return as_structure(stated) if stated in structure_words() else None
 
 
 def _notes(labelling: Labelling) -> list[str]:
@@ -344,8 +348,18 @@ def _figures(
         switches=int(chains["switches"].sum()),
         ambiguous=ambiguous,
         exchanged=float(labelling.exchanged.max()),
+        ties=_ties(labelling),
         held=draws is not None and draws.held,
     )
+
+
+def _ties(labelling: Labelling) -> str:
+    """The code of the structure, if its components share parts of their covariances."""
+    structure = _stated_structure(labelling)
+    if structure is None or labelling.draws is None:
+        return ""
+    _, _, k, d = labelling.draws.means.shape
+    return structure.code if structure.shares_parts(k, d) else ""
 
 
 def _chains(permutations: Indices, ambiguous: Booleans, spare: Redundancy | None) -> pd.DataFrame:

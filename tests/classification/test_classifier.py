@@ -301,6 +301,8 @@ def test_wrong_parameters(iris, arguments, words):
         (None, "requires y to be passed"),
         (np.zeros(3), "y has 3 classes, but X has 150 rows"),
         (np.r_[np.nan, np.zeros(149)], "y has nan in row 0"),
+        ([*["a"] * 148, None, None], r"y has None in rows 148, 149, .*unlabelled=float\('nan'\)"),
+        (np.r_[np.zeros(100), np.full(50, np.nan)], "in rows 100, 101, 102, 103, 104 and 45 more"),
         (np.linspace(0, 1, 150), "Unknown label type"),
         (np.full(150, "?"), "Every row of y is '\\?', of unknown class"),
         ([1, "a"] * 75, "classes of several types: int, str"),

@@ -69,7 +69,7 @@ def signed(**changes):
         ({"classes": {"array": {"dtype": "object", "shape": [0], "entries": []}}}, "array of"),
         ({"criterion": "zzz"}, "criterion must be one of"),
         ({"missing": 3}, "missing must be one of"),
-        ({"feature_names_in": {"tuple": ["a"]}}, "1 names for 4 columns"),
+        ({"feature_names_in": {"tuple": ["a"]}}, "1 name for 4 columns"),
     ],
 )
 def test_documents_with_other_values_are_refused(changes, message):

@@ -70,8 +70,8 @@ def test_select_with_outliers(bayesgmm_command, data):
 
 def test_report_with_outliers(bayesgmm_command, data, tmp_path):
     target = tmp_path / "page.html"
-    run = bayesgmm_command("report", data, "-k2", "--contaminated", "-o", target)
-    assert "posterior was not sampled" in run.stderr
+    alone = ("--contaminated", "--no-posterior", "-o", target)
+    assert bayesgmm_command("report", data, "-k2", *alone).exit_code == 0
     assert "Rows that are probably outliers" in target.read_text()
     chosen = ("--select", "--no-posterior", "--contaminated", "-o", target, "--force")
     assert bayesgmm_command("report", data, "-k2", *chosen).exit_code == 0

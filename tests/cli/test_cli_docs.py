@@ -34,6 +34,23 @@ def test_options_in_the_prose_exist():
     assert len(found) > 20
 
 
+def test_the_table_of_commands_and_options():
+    part = TEXT[TEXT.index("## Which command takes what") : TEXT.index("## Draws in a file")]
+    heads, _, *lines = [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in part.splitlines()
+        if line.startswith("|")
+    ]
+    assert len(lines) > 10
+    for words, *cells in lines:
+        options = re.findall("`(--[a-z-]+)`", words)
+        for head, cell in zip(heads[1:], cells, strict=True):
+            command = main.commands[head.strip("`")]
+            has = {each for parameter in command.params for each in parameter.opts}
+            for option in options:
+                assert (option in has) == (cell == "yes"), (head, option)
+
+
 def test_names_of_arguments_in_the_table_exist():
     found = re.findall(r"`(?:bayesgmm\.)?(\w+)\(([^`]*)\)`", TEXT[: TEXT.index("## All options")])
     checked = 0

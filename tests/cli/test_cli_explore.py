@@ -22,6 +22,13 @@ def test_it_writes_one_page_and_says_where(bayesgmm_command, tmp_path):
     assert "bayesgmm explore faithful -k 4 --structures EEE" in text
 
 
+def test_noise(bayesgmm_command, tmp_path):
+    output = tmp_path / "page.html"
+    run = bayesgmm_command("explore", "faithful", *FEW, "--noise", "-o", output)
+    assert "Every model has a component of noise." in run.stdout
+    assert "--noise" in output.read_text("utf-8")
+
+
 def test_json_holds_every_number_and_the_command_on_the_page_is_the_command(
     bayesgmm_command, tmp_path
 ):

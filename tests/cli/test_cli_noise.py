@@ -119,8 +119,8 @@ def test_select_with_noise(bayesgmm_command, data):
 
 def test_report_with_noise_and_labels(bayesgmm_command, data, tmp_path):
     target = tmp_path / "page.html"
-    run = bayesgmm_command("report", data, "-k2", "--noise", "--labels", "known", "-o", target)
-    assert "posterior was not sampled" in run.stderr
+    chosen = ("--noise", "--labels", "known", "--no-posterior", "-o", target)
+    assert bayesgmm_command("report", data, "-k2", *chosen).exit_code == 0
     text = target.read_text()
     assert "and uniform noise" in text
     assert "Rows that are probably noise" in text
@@ -135,6 +135,55 @@ def test_select_with_labels(bayesgmm_command, data, tmp_path):
     assert found["best"]["means"][0][0] > found["best"]["means"][1][0]
     assert found["models"][0]["note"] == "labels name 2 components"
     target = tmp_path / "page.html"
-    run = bayesgmm_command("report", data, "--select", "-k2", *chosen, "-o", target)
+    page = ("--no-posterior", "-o", target)
+    run = bayesgmm_command("report", data, "--select", "-k2", *chosen, *page)
     assert run.exit_code == 0
     assert "was known to the fit" in target.read_text()
+
+
+def write(path, words):
+    lines = [f"{a!r},{b!r},{word}" for (a, b), word in zip(X.tolist(), words, strict=True)]
+    path.write_text("\n".join(["eruptions,waiting,group", *lines]) + "\n")
+    return path
+
+
+def test_groups_by_name(bayesgmm_command, tmp_path):
+    """Component 0 is the first group in alphabetical order; empty cells are unknown."""
+    names = np.array(["late", "early", "unknown"])[np.where(KNOWN < 0, 2, 1 - KNOWN)]
+    own = GaussianMixture(2, random_state=0).fit(X, labels=KNOWN)
+    for unknown, more in (("", ()), ("NA", ()), ("unknown", ("--na", "Unknown"))):
+        data = write(tmp_path / "rows.csv", np.where(names == "unknown", unknown, names))
+        run = bayesgmm_command("fit", data, "-k2", "--labels", "group", "--json", *more)
+        assert json.loads(run.stdout)["log_likelihood"] == pytest.approx(own.log_likelihood_)
+        assert_allclose(json.loads(run.stdout)["means"], own.means_)
+        assert "Note: components by --labels group: 0 early, 1 late." in run.stderr
+    run = bayesgmm_command("fit", data, "-k2", "--labels", "group", "--na", "unknown")
+    known = (KNOWN >= 0).sum()
+    assert f"components known beforehand: those of {known:,} of {len(X):,} rows" in run.stdout
+    assert (
+        "Note"
+        not in bayesgmm_command(
+            "fit", data, "-k2", "--labels", "group", "--na", "unknown", "--quiet"
+        ).stderr
+    )
+
+
+def test_names_among_numbers(bayesgmm_command, tmp_path):
+    words = np.where(KNOWN < 0, "unknown", KNOWN.astype(str))
+    data = write(tmp_path / "rows.csv", words)
+    run = bayesgmm_command("fit", data, "-k2", "--labels", "group")
+    assert run.exit_code == 1
+    assert "holds both text" in run.stderr
+    assert "--na" in run.stderr
+    assert "--label-column" not in run.stderr
+    run = bayesgmm_command("fit", data, "-k2", "--labels", "group", "--na", "unknown", "--json")
+    own = GaussianMixture(2, random_state=0).fit(X, labels=KNOWN)
+    assert json.loads(run.stdout)["log_likelihood"] == pytest.approx(own.log_likelihood_)
+
+
+def test_more_groups_than_components(bayesgmm_command, tmp_path):
+    data = write(tmp_path / "rows.csv", [f"group {i % 3}" for i in range(len(X))])
+    run = bayesgmm_command("fit", data, "-k2", "--labels", "group")
+    assert run.exit_code == 1
+    assert "0 group 0, 1 group 1, 2 group 2" in run.stderr
+    assert "row 2 has 2" in run.stderr

@@ -1,6 +1,7 @@
 """Files as people have them: messages carry a command line, and that line works."""
 
 import json
+import re
 import shlex
 
 import numpy as np
@@ -153,7 +154,7 @@ def test_columns_of_standard_errors(bayesgmm_command, tmp_path):
     assert found["log_likelihood"] == pytest.approx(fit.log_likelihood_, rel=1e-12)
     assert found["bic"] == pytest.approx(fit.bic(), rel=1e-12)
     result = bayesgmm_command(*arguments, "a_error")
-    assert (result.exit_code, "--errors names 1 columns, but 3" in result.stderr) == (1, True)
+    assert (result.exit_code, "--errors names 1 column, but 3" in result.stderr) == (1, True)
 
 
 def test_a_column_of_weights(bayesgmm_command, tmp_path):
@@ -174,3 +175,25 @@ def test_a_column_of_weights(bayesgmm_command, tmp_path):
     assert one["bic"] == pytest.approx(best.bic(), abs=1e-4)
     result = bayesgmm_command("fit", path, "-k", 1, "--weights", "none")
     assert (result.exit_code, "none" in result.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("more", [(), ("--force",)])
+def test_a_proposed_line_can_be_pasted_after_its_command(bayesgmm_command, tmp_path, more):
+    """The command has written its file by then, and would refuse to replace it."""
+    path, model = tmp_path / "rows.csv", tmp_path / "model.json"
+    lines = [
+        f"{i},{x:.3f},{y:.3f}" for i, (x, y) in enumerate(np.random.default_rng(0).random((20, 2)))
+    ]
+    lines[4] = "4,,-999"
+    path.write_text("\n".join(["n,a,b", *lines]))
+    run = bayesgmm_command("fit", path, "-k", 1, "-o", model, *more)
+    assert run.exit_code == 0
+    assert "Note: 1 entry in 1 of 20 rows is missing. Rows count" in run.stderr
+    proposed = re.findall(r"^  bayesgmm (.*)$", run.stderr, re.M)
+    assert len(proposed) == 3
+    for line in proposed:
+        assert line.count("--force") == 1
+        assert bayesgmm_command(*shlex.split(line)).exit_code == 0
+    # Without a file there is nothing to replace.
+    assert "--force" not in bayesgmm_command("fit", path, "-k", 1).stderr
+    assert "--force" not in bayesgmm_command("fit", path, "-k", 1, "-o", "-").stderr

@@ -3,6 +3,8 @@ import json
 import pytest
 import xarray as xr
 
+import bayesgmm
+
 SHORT = ("--draws", 50, "--tune", 100, "--chains", 2)
 
 
@@ -82,3 +84,28 @@ def test_a_column_of_weights(bayesgmm_command, tmp_path):
         stored = found["constant_data"]["sample_weight"].values
         assert stored.tolist() == [i % 3 for i in range(60)]
         assert found["observed_data"]["X"].shape == (60, 1)
+
+
+def test_structures_that_share_parts_have_advice_of_their_own(bayesgmm_command):
+    run = bayesgmm_command(
+        "sample", "iris", "-k", 3, "--covariance", "VVE", "--draws", 60, "--tune", 200
+    )
+    assert "NOT converged" in run.stdout
+    assert "or --covariance full: components of VVE share parts of their covariances" in run.stdout
+    run = bayesgmm_command("sample", "faithful", "-k", 2, "--draws", 20, "--tune", 100)
+    assert "NOT converged" in run.stdout
+    assert "--covariance full" not in run.stdout
+
+
+@pytest.mark.parametrize("command", ["sample", "report"])
+def test_the_acceptance_rate_is_handed_on(bayesgmm_command, monkeypatch, command):
+    given = {}
+
+    def stop(*_, **settings):
+        given.update(settings)
+        raise bayesgmm.errors.InputError("far enough")
+
+    monkeypatch.setattr(bayesgmm, "sample_posterior", stop)
+    bayesgmm_command(command, "faithful", "-k", 2, "--target-accept", "0.95")
+    assert given["target_accept"] == 0.95
+    assert bayesgmm_command(command, "faithful", "-k", 2, "--target-accept", "1").exit_code == 2

@@ -68,16 +68,18 @@ def test_draws_are_shared_among_threads():
         np.tile(weights, (t, 1)),
         means + 0.1 * rng.standard_normal((t, 4, 3)),
         np.tile(covariances, (t, 1, 1, 1)),
+        False,
     )
-    units = (None, np.zeros(3), np.ones(3), None)
+    units = (None, np.zeros(3), np.ones(3), None, None)
     q = rng.random((len(x), 4))
     permutations = np.array([rng.permutation(4) for _ in range(t)])
     for threads in 2, 5:
         for one, other in [
-            (native.drawn_tables(x, *units, *draws, False, each, q) for each in (1, threads)),
-            (native.drawn_average(x, *units, *draws, True, each, permutations)
+            (native.drawn_tables(x, *units, draws, False, each, q) for each in (1, threads)),
+            (native.drawn_average(x, *units, draws, True, each, permutations)
              for each in (1, threads)),
-            (native.drawn_densities(x, *units, *draws, False, each) for each in (1, threads)),
+            (native.drawn_densities(x, *units, draws, False, each) for each in (1, threads)),
+            (native.drawn_allocations(x, *units, draws, False, each, 7) for each in (1, threads)),
         ]:  # fmt: skip
             for a, b in zip(one[1:], other[1:], strict=True):
                 np.testing.assert_array_equal(a, b)

@@ -359,7 +359,7 @@ def test_other_frames_with_repeated_names_decimals_and_gaps():
         ("a", InputTypeError, "sequence of str"),
         ({"a": 1}, InputTypeError, "sequence of str"),
         ([3], InputTypeError, "sequence of str"),
-        (["a", "b"], InputError, "2 names but X has 1 columns"),
+        (["a", "b"], InputError, "2 names but X has 1 column"),
     ],
 )
 def test_names_from_the_caller_that_are_none(names, kind, message):

@@ -70,7 +70,7 @@ def test_without_rows_and_with_another_size(sampled):
     assert found.table.standard_error.isna().all()
     assert np.isnan(found.log_likelihood["em"])
     assert "without the rows" in found.notes[0]
-    with pytest.raises(InputError, match="3 components in 1 features"):
+    with pytest.raises(InputError, match="3 components in 1 feature"):
         compare_engines(Mixture([0.2, 0.3, 0.5], [0.0, 1.0, 2.0], [1.0, 1.0, 1.0]), aligned)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from interrupts import interrupt_after
+from noisy_rows import with_noise
 
 import bayesgmm
 from bayesgmm import GaussianMixture, explore, select_mixture, simulate
@@ -33,6 +34,32 @@ def test_every_model_is_fitted_at_the_maximum_of_the_search(page, faithful):
         numbers = found[row.n_components, row.covariance_type]["sections"]["mixture"]["numbers"]
         assert numbers["bic"] == pytest.approx(row.bic, abs=1e-5)
         assert numbers["log_likelihood"] == pytest.approx(row.log_likelihood, abs=2e-6)
+
+
+def test_every_model_has_noise_on_request():
+    X, is_noise = with_noise(0, 300, 30)
+    page = explore(X, [2, 3], "EEE", noise_component=True, progressbar=False)
+    assert "Every model has a component of noise." in page.numbers["choice"]["verdict"]
+    for model in models(page).values():
+        weight = model["sections"]["mixture"]["numbers"]["noise_weight"]
+        assert weight == pytest.approx(is_noise.mean(), abs=0.04)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "sentence"),
+    [
+        (range(1, 4), None),
+        ([2], None),
+        ([1, 2], "K = 2 is the largest that was tried: more components may have a smaller BIC."),
+        ([2, 3], "K = 2 is the smallest that was tried: fewer components may have a smaller BIC."),
+    ],
+)
+def test_a_best_number_at_the_edge_of_the_grid_is_told(faithful, sizes, sentence):
+    choice = explore(faithful, sizes, "VVV", progressbar=False).numbers["choice"]
+    assert ("that was tried" in choice["verdict"]) == (sentence is not None)
+    if sentence is not None:
+        assert sentence in choice["verdict"]
+        assert choice["state"] == "care"
 
 
 def test_the_verdicts_are_those_of_a_report(page, faithful):

@@ -10,7 +10,7 @@ from tolerances import ASCENT, SAME_OPTIMUM
 from bayesgmm import GaussianMixture, bootstrap_lrt, select_mixture
 from bayesgmm.covariance.structures import as_structure, structures
 from bayesgmm.errors import BayesGMMError
-from bayesgmm.selection.grid_search import is_nested
+from bayesgmm.selection.candidate import is_nested
 
 CHOICES = st.sampled_from(
     [

@@ -242,7 +242,7 @@ def test_one_draw_and_one_component(galaxies):
 def test_what_cannot_be_relabelled_is_said(galaxies, fit):
     with pytest.raises(InvalidParameterError, match=r"'stephens'.*not 'kl'"):
         relabel(galaxies, method="kl")
-    with pytest.raises(InputError, match="reference has 2 components in 1 features, but the post"):
+    with pytest.raises(InputError, match="reference has 2 components in 1 feature, but the post"):
         relabel(galaxies, reference=bayesgmm.Mixture([0.5, 0.5], [0.0, 1.0], [1.0, 1.0]))
     with pytest.raises(NotFittedError):
         relabel(galaxies, reference=bayesgmm.GaussianMixture(3))

@@ -1,5 +1,7 @@
 """Intervals as they are drawn, against the tables that they are drawn from."""
 
+import io
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -133,3 +135,17 @@ def test_engines_without_standard_errors():
         plot_engines(table())
     with pytest.raises(InputError, match="posterior standard deviation"):
         plot_engines(engines().assign(posterior_sd=0.0))
+
+
+@pytest.mark.parametrize("size", [2, 6])
+@pytest.mark.parametrize("name", ["m", "correlation[0, a long name of a column, another]"])
+def test_a_plain_picture_shows_the_whole_legend(size, name):
+    index = pd.Index([f"{name} {i}" for i in range(size)], name="parameter")
+    for plot, frame in ((plot_engines, engines(size)), (plot_recovery, table(size))):
+        figure = plot(frame.set_index(index)).figure
+        figure.savefig(io.BytesIO(), format="png")
+        shown, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+        assert shown.xmin >= 0.0
+        assert shown.ymin >= 0.0
+        assert shown.xmax <= width
+        assert shown.ymax <= height

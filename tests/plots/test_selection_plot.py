@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 
-from bayesgmm import plot_selection
+from bayesgmm import plot_selection, structures
 from bayesgmm.errors import InputError, InvalidParameterError
 
 mpl.use("Agg")
@@ -43,6 +43,30 @@ def test_lines_are_the_admissible_values_in_mclust_s_order():
     assert best.get_ydata() == [admissible["bic"].min()]
     low, high = ax.get_ylim()
     assert low < admissible["bic"].min() < admissible["bic"].median() < high
+
+
+def test_fourteen_structures_can_be_told_apart():
+    codes = [each.code for each in structures()]
+    frame = pd.DataFrame(
+        [
+            {"n_components": k, "covariance_type": code, "bic": 10.0 * i + k, "note": ""}
+            for i, code in enumerate(codes)
+            for k in (1, 2)
+        ]
+    )
+    ax = plot_selection(frame)
+    *lines, _ = ax.get_lines()
+    looks = {(line.get_color(), line.get_marker(), line.get_linestyle()) for line in lines}
+    assert len(looks) == len(lines) == 14
+    assert len({line.get_color() for line in lines}) == 7
+    # The best first; those without a point on the axis have no entry of their own.
+    legend = ax.get_legend()
+    *named, best = [text.get_text() for text in legend.get_texts()]
+    assert best == f"best: {codes[0]}, 1"
+    assert named == codes[: len(named)]
+    outside = legend.get_title().get_text().removeprefix("outside the axis: ").split(", ")
+    assert sorted(outside) == sorted(codes[len(named) :])
+    assert 0 < len(outside) < 6
 
 
 def test_what_cannot_be_plotted_is_said():

@@ -32,6 +32,30 @@ def test_labels_are_undone_before_anything_is_summarised(made):
     assert sections["fit"]["numbers"]["replicates_from"] == "posterior"
 
 
+def test_the_partition_is_that_of_the_posterior(made):
+    section = made.numbers["sections"]["partition"]
+    assert section["verdict"].startswith("The draws as a whole support 2 clusters")
+    rows = {row[0]: row[1:] for row in section["tables"][0]["rows"]}
+    assert [rows[f"cluster {k}"][0] for k in range(2)] == [175, 97]
+    assert section["numbers"]["draws"] == 4000
+    assert [row[0] for row in section["tables"][1]["rows"]] == [
+        "fewest clusters", "most clusters", "farthest",
+    ]  # fmt: skip
+
+
+def test_the_partition_of_many_rows_is_that_of_fewer_draws(
+    faithful, faithful_em, posterior_of, monkeypatch
+):
+    room = "bayesgmm.reporting.sections.partition._ALLOCATIONS"
+    posterior = posterior_of(faithful_em, FAITHFUL_ROWS, draws=100)
+    monkeypatch.setattr(room, FAITHFUL_ROWS * 200)
+    thinned = report(faithful, em=faithful_em, posterior=posterior).numbers["sections"]
+    assert thinned["partition"]["numbers"]["draws"] == 200
+    monkeypatch.setattr(room, FAITHFUL_ROWS * 20)
+    none = report(faithful, em=faithful_em, posterior=posterior).numbers["sections"]["partition"]
+    assert "272 rows are too many" in none["verdict"]
+
+
 def test_the_engines_agree_where_the_posterior_is_around_em(made):
     section = made.numbers["sections"]["engines"]
     assert section["state"] == "good"

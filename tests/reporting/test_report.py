@@ -258,7 +258,7 @@ def test_a_mixture_that_cannot_make_the_rows_is_found_out():
 
 
 def test_what_does_not_belong_together_is_refused(faithful, faithful_em):
-    with pytest.raises(InputError, match="X has 1 columns, but em has 2"):
+    with pytest.raises(InputError, match="X has 1 column, but em has 2"):
         report(faithful[["waiting"]], em=faithful_em)
     with pytest.raises(InputError, match="272 rows, but there are 3 labels"):
         report(faithful, em=faithful_em, labels=[1, 2, 3])

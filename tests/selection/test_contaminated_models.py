@@ -8,7 +8,7 @@ from bayesgmm import GaussianMixture, select_mixture
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.contamination import Contamination
-from bayesgmm.selection.grid_search import is_nested
+from bayesgmm.selection.candidate import is_nested
 
 pytestmark = pytest.mark.filterwarnings("ignore:The selected model")
 

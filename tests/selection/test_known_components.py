@@ -1,5 +1,6 @@
 """Selection where the components of some rows are known."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -96,3 +97,10 @@ def test_fit_predict_takes_labels():
     found = fit.fit_predict(X, labels=KNOWN)
     assert fit.labels_of(X).tolist() == KNOWN.tolist()
     assert found.tolist() == fit.predict(X).tolist()
+
+
+def test_the_plot_of_a_selection_is_that_with_labels():
+    fit = GaussianMixture(3, covariance_type="tied", random_state=0).fit(X, labels=KNOWN)
+    values = np.concatenate([line.get_ydata() for line in fit.plot("selection").lines])
+    plt.close("all")
+    assert np.isclose(values, fit.bic(), atol=1e-3).any()

@@ -46,6 +46,27 @@ def test_p_value_and_its_error_count_replicates_that_are_at_least_as_large():
     assert "p is near .05" in near.verdict
 
 
+@pytest.mark.parametrize(
+    ("made", "exceeding", "sentence"),
+    [
+        (1, 0, "exceeds that of the only replicate, which give no p-value below 0.5 ("),
+        (9, 0, "exceeds that of all 9 replicates, which give no p-value below 0.1 ("),
+        (19, 0, "exceeds that of all 19 replicates, which give no p-value below 0.05 ("),
+        (39, 0, "2 components fit significantly better than 1 ("),
+        (999, 0, "2 components fit significantly better than 1 ("),
+        (9, 1, "2 components do not fit significantly better than 1 ("),
+        (199, 7, "2 components fit significantly better than 1 ("),
+    ],
+)
+def test_a_verdict_does_not_go_beyond_the_resolution(made, exceeding, sentence):
+    null = GaussianMixture(1).fit(FAITHFUL).mixture_
+    replicates = np.where(np.arange(made) < exceeding, 9.0, 1.0)
+    verdict = BootstrapLRT(1, "full", 5.0, replicates, null).verdict
+    assert sentence in verdict
+    more = {9: "Make 99 ", 19: "Make 99 ", 39: "Make 99 ", 199: "Make 1999 ", 1: "Make 99 "}
+    assert (more[made] in verdict) if made in more else "Make" not in verdict
+
+
 def test_progress_is_not_written_where_there_is_no_terminal(capfd):
     x = np.random.default_rng(0).standard_normal((40, 1))
     bootstrap_lrt(x, 1, n_resamples=2, rng=0, progressbar=True)

@@ -28,7 +28,7 @@ from bayesgmm.errors import (
     InputError,
     InvalidParameterError,
 )
-from bayesgmm.selection.grid_search import is_nested
+from bayesgmm.selection.candidate import is_nested
 
 # Where the best lies is not what most of these tests are about.
 pytestmark = pytest.mark.filterwarnings("ignore:The selected model")

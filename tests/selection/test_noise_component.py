@@ -7,7 +7,7 @@ from noisy_rows import with_noise
 from bayesgmm import GaussianMixture, select_mixture
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.errors import InvalidParameterError
-from bayesgmm.selection.grid_search import is_nested
+from bayesgmm.selection.candidate import is_nested
 
 pytestmark = pytest.mark.filterwarnings("ignore:The selected model")
 

@@ -102,6 +102,8 @@ def things():
         recovery=bayesgmm.recovery(fit, mixture),
         engines=bayesgmm.compare_engines(mixture, posterior),
         switching=bayesgmm.label_switching(posterior),
+        evidence=bayesgmm.evidence(X[:20], 1, rng=0, progressbar=False),
+        partition=bayesgmm.posterior_partition(posterior, rng=0),
         region=mixture.highest_density_region(0.5, n_draws=1000, rng=0),
         statistics=bayesgmm.likelihood.e_step(X, mixture),
     )
@@ -360,6 +362,18 @@ def table():
             {"n_clusters": 1},
             {"n_clusters": [*COUNT, 3]},
         )
+    yield "evidence", bayesgmm.evidence, {
+        "X": t.X[:20], "n_components": 1, "progressbar": False,
+    }, {
+        "X": [*ROWS[:-2], {}, [[NAN], [1.0]]],
+        "n_components": ["a", 2.0, NAN, None, True, 0, [], {}, [1, 2.0], ["2"], [0], [13]],
+        "covariance_type": [*STRUCTURE, "EEV"],
+        "priors": [*PRIORS, bayesgmm.Priors(covariances="lkj")], "rng": RNG,
+    }  # fmt: skip
+    size = [*optional(COUNT), None, 7]
+    yield "Evidence.log_bayes_factor", owned("evidence", "log_bayes_factor"), {
+        "n_components": 1, "other": 1,
+    }, {"n_components": size, "other": size}  # fmt: skip
     yield "bootstrap_lrt", bayesgmm.bootstrap_lrt, {
         "X": t.X, "n_resamples": 1, "progressbar": False,
     }, {
@@ -416,11 +430,16 @@ def table():
     }, {
         "name": [5, None, []], "weights": [*NUMBERS, 5], "means": [*NUMBERS, [1.0], [[]]],
         "covariances": [*NUMBERS, 5], "cholesky": [matrices], "precision_cholesky": [matrices],
-        "covariance_type": STRUCTURE, "observed": optional(ROWS),
+        "covariance_type": STRUCTURE, "observed": optional(ROWS), "labels": ROW_LABELS,
+        "noise_weight": ["a", [NAN], 5, 0.1],
+    }  # fmt: skip
+    known = {
+        "labels": ROW_LABELS, "noise_component": SWITCH, "contaminated": SWITCH,
+        "equal_weights": SWITCH, "fixed": [5, "a", {"zzz": [1.0]}, {"weights": [2.0, NAN]}],
     }  # fmt: skip
     yield "mixture_model", bayesgmm.mixture_model, {"X": t.X, "n_components": 2}, {
-        "X": ROWS, "n_components": COUNT, "covariance_type": STRUCTURE, "priors": PRIORS,
-        "init": optional(MIXTURE),
+        "X": ROWS, "n_components": COUNT, "covariance_type": optional(STRUCTURE),
+        "priors": PRIORS, "init": optional(MIXTURE), **known,
     }  # fmt: skip
     yield "sample_posterior", bayesgmm.sample_posterior, {
         "X": t.X, "n_components": 2, "draws": 4, "tune": 4, "chains": 1, "progressbar": False,
@@ -428,7 +447,7 @@ def table():
         "X": ROWS, "n_components": COUNT, "covariance_type": optional(STRUCTURE), "priors": PRIORS,
         "draws": optional(COUNT), "tune": COUNT, "chains": COUNT, "init": WORD,
         "nuts_sampler": WORD, "target_accept": PROBABILITY, "min_ess": NOT_NEGATIVE,
-        "max_time": NOT_NEGATIVE, "rng": RNG,
+        "max_time": NOT_NEGATIVE, "rng": RNG, **known,
     }  # fmt: skip
     for name in ("co_clustering", "log_likelihood", "responsibilities"):
         yield name, getattr(bayesgmm, name), posterior, {
@@ -436,6 +455,10 @@ def table():
         }  # fmt: skip
     yield "filled_components", bayesgmm.filled_components, posterior, {
         "posterior": POSTERIOR, "X": optional(ROWS), "variables": VARIABLES, "rng": RNG,
+    }  # fmt: skip
+    yield "posterior_partition", bayesgmm.posterior_partition, posterior, {
+        "posterior": POSTERIOR, "X": optional(ROWS), "loss": WORD, "prob": PROBABILITY,
+        "allocations": TEXT, "variables": VARIABLES, "rng": RNG,
     }  # fmt: skip
     yield "posterior_predictive", bayesgmm.posterior_predictive, posterior, {
         "posterior": POSTERIOR, "n_samples": THREADS, "rng": RNG, "variables": VARIABLES,
@@ -471,6 +494,9 @@ def table():
     yield "plot_label_switching", bayesgmm.plot_label_switching, switching, {
         "result": results, "parameter": WORD, "feature": FEATURE,
     }  # fmt: skip
+    yield "plot_partition", bayesgmm.plot_partition, {"result": t.partition}, {
+        "result": results, "X": optional(ROWS), "features": optional(FEATURES),
+    }  # fmt: skip
     yield "plot_engines", bayesgmm.plot_engines, {"result": t.engines}, {
         "result": results, "ax": AXES,
     }  # fmt: skip
@@ -499,7 +525,7 @@ def table():
     }, {
         "X": ROWS, "n_components": ["a", 2.0, None, 0, []], "covariance_type": ["zzz", 3, []],
         "labels": [5, ["a"], "a"], "title": TEXT, "source": TEXT, "command": TEXT, "rng": RNG,
-        "sample_weight": ROW_WEIGHTS, "error_covariances": ERRORS,
+        "sample_weight": ROW_WEIGHTS, "error_covariances": ERRORS, "noise_component": SWITCH,
     }  # fmt: skip
     saved = {"path": [*PATH, None]}
     yield "Explorer.save", lambda **a: explorer().save(**a), {"path": "page.html"}, saved

@@ -211,3 +211,29 @@ def test_modes_that_were_not_sampled_weigh():
     assert f"20.0 % of the mass: {PLACES[1]}." in found.explanation
     found = reach_verdict(replace(HEALTHY, modes=RecordedModes((0.9, 0.1), False, 0, 0.0)))
     assert (found.name, found.state) == ("several modes", "bad")
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        {"density": BAD, "invariant": BAD},
+        {"invariant": replace(GOOD, ess=60.0)},
+        {"invariant": replace(GOOD, ess=250.0)},
+        {"transitions": Transitions(9, 0.0, 1.0)},
+    ],
+)
+def test_ties_between_covariances_are_named_where_chains_are_slow(trouble):
+    plain, tied = (
+        reach_verdict(replace(HEALTHY, ties=ties, **trouble)).evidence for ties in ("", "VVE")
+    )
+    changed = [
+        (one.consequence, other.consequence)
+        for one, other in zip(plain, tied, strict=True)
+        if one != other
+    ]
+    assert len(changed) == 1
+    one, other = changed[0]
+    assert other.startswith(f"{one} Components of VVE share parts of their covariances")
+    assert "--covariance full" in other
+    sound = reach_verdict(replace(HEALTHY, ties="VVE")).evidence
+    assert "VVE" not in " ".join(each.consequence for each in sound)

@@ -187,11 +187,35 @@ inline void multiply(Matrix joint, Index b, Vec factor) {
     for (Index c = 0; c < joint.shape[0]; ++c) store(load(&joint(c, b)) * factor, &joint(c, b));
 }
 
+// sum_b v_b log(x_b) over a block: logarithms that are formed side by side, as one after another
+// they would wait for one another.
+struct WeightedLogs {
+    static constexpr Index AT_ONCE = 4;
+    alignas(64) double v[STRIDE + AT_ONCE * LANES], x[STRIDE + AT_ONCE * LANES];
+    Index size = 0;
+
+    void add(Vec weight, Vec each) {
+        store(weight, v + size);
+        store(each, x + size);
+        size += LANES;
+    }
+    Vec sum() {
+        const Index end = size;
+        for (Index i = 1; i < AT_ONCE; ++i) add(Vec{}, splat(1.0));
+        Vec sums[AT_ONCE] = {};
+        for (Index b = 0; b < end; b += AT_ONCE * LANES)
+            for (Index u = 0; u < AT_ONCE; ++u)
+                sums[u] += load(v + b + u * LANES) * log_positive(load(x + b + u * LANES));
+        return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    }
+};
+
 // Turn log joint densities (K, rows) into weighted responsibilities; the sum of v_b l_b.
 //
 // `weights` are those of the block, or none. `densities`, if there is room, is filled with l_b.
 inline double normalise(Matrix joint, Index count, ConstVector weights, Vector densities = {}) {
     Vec sum_of_logs = {}, product = splat(1.0), largest, total;
+    WeightedLogs weighted;
     Index factors = 0;
     for (Index b = 0; b < to_strips(count); b += LANES) {
         exponentiate(joint, b, largest, total);
@@ -208,11 +232,12 @@ inline double normalise(Matrix joint, Index count, ConstVector weights, Vector d
             multiply(joint, b, 1.0 / total);
         } else {
             const Vec v = row_weights(weights, b, count);
-            sum_of_logs += v * (largest + log_positive(total));
+            sum_of_logs += v * largest;
+            weighted.add(v, total);
             multiply(joint, b, v / total);
         }
     }
-    return sum_of_lanes(sum_of_logs + log_positive(product));
+    return sum_of_lanes(sum_of_logs + log_positive(product) + weighted.sum());
 }
 
 // --- sums of a block ------------------------------------------------------------------------------

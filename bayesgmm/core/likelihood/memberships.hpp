@@ -68,6 +68,14 @@ inline void tally_permuted(View<const std::int64_t, 2> allocations,
             out(i, labels(t, allocations(t, i))) += 1.0;
 }
 
+// A number between 0 and 1 for each index, of the generator SplitMix64 (Steele, Lea & Flood 2014).
+inline double uniform_at(std::uint64_t seed, std::uint64_t index) {
+    std::uint64_t z = seed + (index + 1) * 0x9e3779b97f4a7c15;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return static_cast<double>((z ^ (z >> 31)) >> 11) * 0x1p-53;
+}
+
 // Rows beside every draw of a mixture.
 class DrawnRows {
 public:
@@ -148,6 +156,25 @@ public:
                     for (Index c = 0; c < k_; ++c)
                         assign(responsibilities[t][c].part(start, start + count),
                                work.joint[c].part(0, count));
+                }
+            });
+        });
+    }
+
+    // A component (T, n) of each row in each draw, at random by its responsibilities; K for noise.
+    void allocate(std::uint64_t seed, View<std::int64_t, 2> out) {
+        const Index n = rows_.x.shape[0], highest = rows_.known.noise.empty() ? k_ - 1 : k_;
+        in_parts(static_cast<Index>(draws_.size()), [&](Index first, Index last, Workspace &work) {
+            each_block(rows_, 0, n, work, [&](Index start, Index count) {
+                for (Index t = first; t < last; ++t) {
+                    responsible(t, start, count, work);
+                    for (Index b = 0; b < count; ++b) {
+                        const Index i = start + b;
+                        double left = uniform_at(seed, static_cast<std::uint64_t>(t * n + i));
+                        Index c = 0;
+                        while (c < highest && (left -= work.joint(c, b)) >= 0.0) ++c;
+                        out(t, i) = c;
+                    }
                 }
             });
         });

@@ -6,6 +6,7 @@ import numpy as np
 
 from bayesgmm.arrays import Array, Integers
 from bayesgmm.diagnostics.known_groups import CrossTable, cross_table
+from bayesgmm.display import plural
 from bayesgmm.errors import BayesGMMError
 from bayesgmm.plots.style import FAINT, colour, short
 from bayesgmm.reporting.inputs import Inputs
@@ -22,7 +23,6 @@ from bayesgmm.reporting.parts import (
     count,
     fixed,
     percent,
-    plural,
     significant,
 )
 from bayesgmm.reporting.sections.outliers import outliers

@@ -3,6 +3,7 @@
 import numpy as np
 
 from bayesgmm.data.coarse_columns import copied_rows, unsuitable_columns
+from bayesgmm.display import listed, plural
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.other_rows import other_rows
 from bayesgmm.reporting.parts import (
@@ -15,8 +16,6 @@ from bayesgmm.reporting.parts import (
     count,
     decimals_for,
     fixed,
-    listed,
-    plural,
     significant,
 )
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from bayesgmm.diagnostics.em_vs_posterior import compare_engines
+from bayesgmm.display import plural
 from bayesgmm.plots.interval_plots import plot_engines
 from bayesgmm.plots.style import short
 from bayesgmm.reporting.inputs import Inputs
@@ -18,7 +19,6 @@ from bayesgmm.reporting.parts import (
     estimate,
     fixed,
     percent,
-    plural,
 )
 from bayesgmm.reporting.svg import legend_below, panel, style, to_svg
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesgmm.display import plural
 from bayesgmm.em.multistart import SAME_MAXIMUM
 from bayesgmm.estimator.fit_summary import agreed_starts
 from bayesgmm.reporting.inputs import Inputs
@@ -18,7 +19,6 @@ from bayesgmm.reporting.parts import (
     count,
     fixed,
     numeral,
-    plural,
     significant,
 )
 from bayesgmm.reporting.svg import INK, MUTED, panel, style, to_svg

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from bayesgmm.diagnostics.predictive_check import STATISTICS, Check, check
+from bayesgmm.display import plural
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.mixture_pictures import HEAD, mixture_figure
 from bayesgmm.reporting.parts import (
@@ -17,7 +18,6 @@ from bayesgmm.reporting.parts import (
     between,
     fixed,
     percent,
-    plural,
     significant,
 )
 from bayesgmm.reporting.sections.parameters import shown_features

@@ -1,6 +1,5 @@
 """Methods, settings and versions, and code that reproduces the page."""
 
-import json
 import platform
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -8,9 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from bayesgmm.priors.documents import family_to_dict
+from bayesgmm.priors.priors import Priors
+from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.paper import for_a_paper, held_sentences
 from bayesgmm.reporting.parts import Row, Section, Table
+from bayesgmm.reporting.python_code import as_code, python_code, settings_of
 
 _PACKAGES = ("bayesgmm", "numpy", "scipy", "scikit-learn", "pymc", "nutpie", "arviz")
 _NOISE = (
@@ -58,7 +61,7 @@ def methods_section(inputs: Inputs) -> Section:
             citations.append(_OUTLIERS)
         sentences += held_sentences(inputs.em)
         citations += _CITATIONS["em"]
-        rows += [(f"em: {name}", _setting(value)) for name, value in _settings(inputs.em).items()]
+        rows += [(f"em: {name}", _setting(value)) for name, value in settings_of(inputs.em).items()]
     if inputs.posterior is not None:
         sentences.append(
             "The posterior was sampled by NUTS, with allocations integrated out."
@@ -75,11 +78,11 @@ def methods_section(inputs: Inputs) -> Section:
         sentences.append("No model was fitted.")
     versions = [("Python", platform.python_version()), *((p, _version(p)) for p in _PACKAGES)]
     tables = [Table("Versions", ("package", "version"), versions)]
-    if inputs.posterior is not None and {"sampler", "priors"} <= set(inputs.posterior.attrs):
-        tables.insert(0, _priors(inputs))
+    priors = inputs.priors.items()
+    tables = [*(_priors(inputs, of, each) for of, each in priors), *tables]
     if rows:
         tables.insert(0, Table("Settings", ("setting", "value"), rows))
-    listings = [("Python code for this page", _python(inputs))]
+    listings = [("Python code for this page", python_code(inputs))]
     if inputs.em is not None or inputs.posterior is not None:
         listings.insert(0, ("For a paper", for_a_paper(inputs)))
     if inputs.command:
@@ -89,21 +92,21 @@ def methods_section(inputs: Inputs) -> Section:
     )
 
 
-def _priors(inputs: Inputs) -> Table:
-    """The priors in the units of the data, one row for each number or row of numbers."""
-    fields = json.loads(inputs.posterior.attrs["priors"])
+def _priors(inputs: Inputs, of: str, priors: ResolvedPriors) -> Table:
+    """Priors in the units of the data, one row for each number or row of numbers."""
     names = inputs.labels_short
-    rows: list[Row] = [("weights", f"Dirichlet({_numbers(fields['concentration'])})")]
-    location, sd = np.array(fields["mean_location"]), np.array(fields["mean_sd"])
+    rows: list[Row] = [("weights", f"Dirichlet({_numbers(priors.concentration)})")]
+    location, sd = np.array(priors.mean_location), np.array(priors.mean_sd)
     for j, name in enumerate(names):
         place, spread = _numbers(location[..., j]), _numbers(sd[..., j])
         rows.append((f"mean of {name}", f"normal, location {place}, standard deviation {spread}"))
-    rows += _flattened("covariances", fields["covariances"])
-    if fields["ordered"] is not None:
-        of = fields["ordered_components"]
-        rows.append(("order", f"means of {names[fields['ordered']]} ascending in components {of}"))
+    rows += _flattened("covariances", family_to_dict(priors.covariances))
+    if priors.ordered is not None:
+        components = list(priors.ordered_components)
+        words = f"means of {names[priors.ordered]} ascending in components {components}"
+        rows.append(("order", words))
     note = f"In the units of the data; columns in the order {', '.join(names)}."
-    return Table("Priors", ("", "prior"), rows, note)
+    return Table(f"Priors of {of}" if of else "Priors", ("", "prior"), rows, note)
 
 
 def _flattened(name: str, fields: Mapping[str, Any]) -> Iterator[Row]:
@@ -129,19 +132,11 @@ def _numbers(values: Any) -> str:
     return ", ".join(f"{each:.4g}" for each in np.atleast_1d(array))
 
 
-def _settings(em: Any) -> dict[str, Any]:
-    """The parameters that differ from their defaults, and the most important ones."""
-    default = type(em)()
-    return {
-        name: value
-        for name, value in em.get_params().items()
-        if name in {"n_components", "covariance_type", "random_state"}
-        or repr(value) != repr(getattr(default, name))
-    }
-
-
 def _setting(value: Any) -> str:
-    return repr(value) if len(repr(value)) <= 80 else f"{type(value).__name__}"
+    code = as_code(value)
+    if isinstance(value, Priors):
+        return "in the table of priors"
+    return code if code is not None and len(code) <= 80 else type(value).__name__
 
 
 def _attributes(inputs: Inputs) -> dict[str, Any]:
@@ -155,32 +150,3 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "not installed"
-
-
-def _python(inputs: Inputs) -> str:
-    lines = ["import bayesgmm as bg", "", "X = ...  # the rows"]
-    arguments = ["X"]
-    if inputs.em is not None:
-        settings = _settings(inputs.em)
-        k = settings.pop("n_components")
-        words = [str(k)]
-        if settings.pop("fixed", None):
-            lines.append("fixed = ...  # the held values")
-            words.append("fixed=fixed")
-        words += [f"{name}={_setting(value)}" for name, value in settings.items()]
-        rows = "X"
-        if inputs.known is not None:
-            lines.append("known = ...  # the component of each row, or -1")
-            rows += ", labels=known"
-        lines.append(f"em = bg.GaussianMixture({', '.join(words)}).fit({rows})")
-        arguments.append("em=em")
-    if inputs.posterior is not None:
-        usable = inputs.em is not None and inputs.em._held is None
-        model = "init=em" if usable else str(inputs.mixture.n_components)
-        lines.append(f"posterior = bg.sample_posterior(X, {model}, rng=...)")
-        arguments.append("posterior=posterior")
-    if inputs.truth is not None:
-        lines.append('truth = bg.Mixture.from_json("truth.json")')
-        arguments.append("truth=truth")
-    lines.append(f'bg.report({", ".join(arguments)}).save("report.html")')
-    return "\n".join(lines)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bayesgmm.covariance.structures import as_structure
+from bayesgmm.display import plural
 from bayesgmm.em.multistart import SAME_MAXIMUM
 from bayesgmm.estimator.information_criteria import Criteria
 from bayesgmm.plots.selection_plot import plot_selection
@@ -19,7 +20,6 @@ from bayesgmm.reporting.parts import (
     UnavailableError,
     count,
     fixed,
-    plural,
     significant,
 )
 from bayesgmm.reporting.svg import legend_below, panel, style, to_svg
@@ -47,6 +47,10 @@ def choice_section(inputs: Inputs) -> Section:
     ranked = fitted.sort_values("bic", kind="stable")
     best = ranked.iloc[0]
     state, sentences = _judge(ranked)
+    edge = _at_edge(best, table)
+    if edge:
+        state = "care"
+        sentences.append(edge)
     sentences.append(_by_icl(fitted, best))
     if inputs.em is not None and (
         inputs.em.n_components != best["n_components"]
@@ -94,6 +98,19 @@ def standing_section(inputs: Inputs) -> Section:
     return Section(state, f"{sentence} {_by_icl(fitted, own.iloc[0])}")
 
 
+def _at_edge(best: Any, table: pd.DataFrame) -> str:
+    """A sentence on the model of the smallest BIC, if its K is the least or largest of the grid."""
+    least, most = int(table["n_components"].min()), int(table["n_components"].max())
+    k = int(best["n_components"])
+    if least == most or k == 1 or least < k < most:
+        return ""
+    more = "more" if k == most else "fewer"
+    return (
+        f"K = {k} is the {'largest' if k == most else 'smallest'} that was tried: {more} "
+        f"components may have a smaller BIC. Try {more}."
+    )
+
+
 _NOISE, _OUTLIERS = "a component of noise", "outliers of its components"
 
 
@@ -121,13 +138,15 @@ def _given(inputs: Inputs) -> Section:
     k = inputs.em.mixture_.n_components
     fitted = table[(table["note"] == "") & table["bic"].notna()]
     state, sentences = _judge_given(fitted, k, inputs.criteria)
+    if not fitted.empty:
+        sentences.append(_at_edge(fitted.loc[fitted["bic"].idxmin()], table))
     beside = " and noise," * (inputs.noise is not None)
     beside += " and outliers," * (inputs.contamination is not None)
     span = f"{table['n_components'].min()} to {table['n_components'].max()} components"
     return Section(
         state,
         f"K and the structure were given. Of models with the same structure{beside} and {span}, "
-        + " ".join(sentences),
+        + " ".join(filter(None, sentences)),
         (_figure(fitted),),
         (_table(fitted.sort_values("bic", kind="stable")),),
         ("Other structures were not compared.", _EXPLAINED),
@@ -225,7 +244,7 @@ def _figure(fitted: pd.DataFrame) -> Figure:
     with style():
         figure, axes = panel(5.6, 4.2)
         plot_selection(fitted, ax=axes)
-        legend_below(figure, axes, columns=5)
+        legend_below(figure, axes, columns=5, titled=True)
         structures = fitted["covariance_type"].nunique()
         return Figure(
             to_svg(figure),

@@ -3,6 +3,7 @@
 import numpy as np
 
 from bayesgmm.data.csv_files import csv_text
+from bayesgmm.display import plural
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import (
     Download,
@@ -11,7 +12,6 @@ from bayesgmm.reporting.parts import (
     Table,
     count,
     percent,
-    plural,
     significant,
 )
 from bayesgmm.reporting.sections.parameters import shown_features

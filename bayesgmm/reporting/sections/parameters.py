@@ -6,6 +6,7 @@ import numpy as np
 
 from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import as_structure
+from bayesgmm.display import plural
 from bayesgmm.estimator.fitted_rows import of_fitted_rows
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.mixture.bhattacharyya_distance import BARELY_DISTINGUISHABLE, bhattacharyya
@@ -13,6 +14,7 @@ from bayesgmm.mixture.contamination import Contamination
 from bayesgmm.mixture.feature_choice import separating_features
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.mixture.noise import Noise
+from bayesgmm.mixture.outlying import signs_of_outliers
 from bayesgmm.plots.style import colour, dashes, marker
 from bayesgmm.reporting.downloads import mixture_files
 from bayesgmm.reporting.inputs import Inputs
@@ -30,7 +32,6 @@ from bayesgmm.reporting.parts import (
     fixed,
     numeral,
     percent,
-    plural,
     significant,
 )
 from bayesgmm.reporting.svg import MUTED, RULE, panel, panels, style, to_svg
@@ -92,6 +93,10 @@ def _judge(inputs: Inputs, fit: GaussianMixture) -> tuple[State, list[str], dict
     beside = ", and uniform noise" * (inputs.noise is not None)
     beside += ", each with outliers" * (inputs.contamination is not None)
     state, doubts = _doubts(nearness, sizes, d)
+    if inputs.noise is None and fit.contamination_ is None:
+        outlying = signs_of_outliers(mixture, inputs.observed)
+        state = "care" if outlying and state == "good" else state
+        doubts += outlying
     sentences = [
         f"{numeral(k).capitalize()} {'component' if k == 1 else 'components'}, "
         f"{structure.code} ({words}){beside}: log-likelihood {fixed(value, 4).text} nats "

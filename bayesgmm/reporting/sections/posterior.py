@@ -8,6 +8,7 @@ import numpy as np
 from bayesgmm.arrays import Array
 from bayesgmm.convergence.agreement import mcse
 from bayesgmm.convergence.monitored import parameter_name
+from bayesgmm.display import plural
 from bayesgmm.plots.style import colour
 from bayesgmm.posterior.draws import Draws
 from bayesgmm.reporting.chain_pictures import chains_figure
@@ -22,7 +23,6 @@ from bayesgmm.reporting.parts import (
     Table,
     count,
     fixed,
-    plural,
     significant,
 )
 from bayesgmm.reporting.sections.parameters import shown_features

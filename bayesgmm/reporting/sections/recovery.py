@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bayesgmm.diagnostics.truth_recovery import recovery
+from bayesgmm.display import plural
 from bayesgmm.plots.interval_plots import plot_recovery
 from bayesgmm.plots.style import short
 from bayesgmm.reporting.inputs import Inputs
@@ -19,7 +20,6 @@ from bayesgmm.reporting.parts import (
     Table,
     fixed,
     percent,
-    plural,
     significant,
 )
 from bayesgmm.reporting.svg import legend_below, panel, style, to_svg

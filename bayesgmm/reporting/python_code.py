@@ -1,0 +1,127 @@
+"""Python code that makes a page again."""
+
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from bayesgmm.covariance.structures import Structure
+from bayesgmm.priors.families import LKJ, Gamma, InverseGamma, InverseWishart, Wishart
+from bayesgmm.priors.priors import Priors
+from bayesgmm.reporting.inputs import Inputs
+
+# Settings with a line of their own, if they are longer than this.
+_SHORT = 40
+# Defaults of `sample_posterior`.
+_CHAINS, _TUNE = 4, 1000
+_COMMENTS = {"fixed": "the held values", "priors": "the priors"}
+
+
+def settings_of(em: Any) -> dict[str, Any]:
+    """The parameters that differ from their defaults, and the most important ones."""
+    default = type(em)()
+    return {
+        name: value
+        for name, value in em.get_params().items()
+        if name in {"n_components", "covariance_type", "random_state"}
+        or repr(value) != repr(getattr(default, name))
+    }
+
+
+def as_code(value: Any) -> str | None:
+    """An expression for a value, where there is one: numbers, words, lists of them, priors."""
+    match value:
+        case Structure():
+            code: str | None = repr(value.name)
+        case np.ndarray() | np.generic():
+            code = as_code(value.tolist())
+        case float() if not np.isfinite(value):
+            code = f'float("{value}")'
+        case None | bool() | int() | str() | float():
+            code = repr(value)
+        case list() | tuple():
+            each = [as_code(part) for part in value]
+            code = None if None in each else f"[{', '.join(map(str, each))}]"
+        case Priors() | Gamma() | Wishart() | InverseGamma() | InverseWishart() | LKJ():
+            given = [(f.name, getattr(value, f.name)) for f in fields(value)]
+            given = [
+                own for own, f in zip(given, fields(value), strict=True) if own[1] != f.default
+            ]
+            words = [f"{name}={as_code(part)}" for name, part in given]
+            code = f"bg.{type(value).__name__}({', '.join(words)})"
+        case _:
+            code = None
+    return code
+
+
+def python_code(inputs: Inputs) -> str:
+    """The code, with a line for each thing that the user has to fill in."""
+    lines = ["import bayesgmm as bg", "", "X = ...  # the rows"]
+    arguments = ["X"]
+    if inputs.em is not None:
+        lines += _fit(inputs)
+        arguments.append("em=em")
+    if inputs.posterior is not None:
+        lines += _posterior(inputs)
+        arguments.append("posterior=posterior")
+    if inputs.truth is not None:
+        lines.append('truth = bg.Mixture.from_json("truth.json")')
+        arguments.append("truth=truth")
+    lines.append(f'bg.report({", ".join(arguments)}).save("report.html")')
+    return "\n".join(lines)
+
+
+def _fit(inputs: Inputs) -> Iterator[str]:
+    """The lines that make the fit."""
+    em = inputs.em
+    assert em is not None
+    settings = settings_of(em)
+    words = [str(as_code(settings.pop("n_components")))]
+    for name, value in sorted(settings.items(), key=lambda each: each[0] != "fixed"):
+        code = None if name == "fixed" else as_code(value)
+        if code is None:
+            yield f"{name} = ...  # {_COMMENTS.get(name, 'as for the fit')}"
+        elif len(code) > _SHORT:
+            yield f"{name} = {code}"
+        short = code is not None and len(code) <= _SHORT
+        words.append(f"{name}={code if short else name}")
+    rows, beside = "X", inputs.observed
+    if inputs.known is not None:
+        yield "known = ...  # the component of each row, or -1"
+        rows += ", labels=known"
+    if em.weights_of(beside.X) is not None:
+        yield "weights = ...  # the number of times that each row counts"
+        rows += ", sample_weight=weights"
+    if em.errors_of(beside.X) is not None:
+        yield "errors = ...  # the error covariance of each row"
+        rows += ", error_covariances=errors"
+    yield f"em = bg.GaussianMixture({', '.join(words)}).fit({rows})"
+
+
+def _posterior(inputs: Inputs) -> Iterator[str]:
+    """The lines that draw from the posterior, with its seed where it is recorded."""
+    attributes, em = inputs.posterior.attrs, inputs.em
+    words = [str(inputs.mixture.n_components) if em is None else "init=em"]
+    structure = attributes.get("covariance_type", "full")
+    if structure != ("full" if em is None else em._structure.name):
+        words.append(f"covariance_type={structure!r}")
+    given, rows = inputs.priors_of_posterior, inputs.observed
+    if given is not None:
+        usual = None if em is None else em.priors_
+        if usual is None:
+            usual = Priors().for_data(
+                rows, given.n_components, structure, sample_weight=rows.weights
+            )
+        if given != usual:
+            yield f"priors = {as_code(Priors.from_resolved(given))}"
+            words.append("priors=priors")
+    if attributes.get("stopped") == "draws":
+        words.append(f"draws={inputs.draws.n_draws}")
+    if inputs.draws.n_chains != _CHAINS:
+        words.append(f"chains={inputs.draws.n_chains}")
+    if attributes.get("tuning_steps", _TUNE) != _TUNE:
+        words.append(f"tune={attributes['tuning_steps']}")
+    seed = str(attributes.get("seed", ""))
+    words.append(f"rng={seed if seed.isdigit() else '...'}")
+    yield f"posterior = bg.sample_posterior(X, {', '.join(words)})"

@@ -1,0 +1,114 @@
+"""The partition of the rows that the posterior supports as a whole."""
+
+from typing import Any
+
+from bayesgmm.display import plural
+from bayesgmm.partitions.posterior_partition import BOUNDS, Partition, posterior_partition
+from bayesgmm.plots.partition_plot import plot_partition
+from bayesgmm.reporting.inputs import Inputs
+from bayesgmm.reporting.parts import (
+    Figure,
+    Row,
+    Section,
+    Table,
+    count,
+    percent,
+    significant,
+)
+from bayesgmm.reporting.sections.parameters import shown_features
+from bayesgmm.reporting.svg import RASTER_FROM, legend_below, released, style, to_svg
+
+# Allocations that a page takes time for, and the fewest draws that make a partition.
+_ALLOCATIONS, _LEAST_DRAWS = 10_000_000, 100
+# Equal draws give equal pages.
+_SEED, _MOST_CLUSTERS = 0, 20
+
+
+def partition_section(inputs: Inputs) -> Section:
+    """The point estimate of the partition, its credible ball and its uncertain rows."""
+    if inputs.posterior is None:
+        return Section(None, "Not computed: no posterior was given.", asked=False)
+    draws, n = inputs.draws, len(inputs.observed.X)
+    step = max(-(-draws.n_chains * draws.n_draws * n // _ALLOCATIONS), 1)
+    if step > 1 and draws.n_chains * (draws.n_draws // step) < _LEAST_DRAWS:
+        reason = f"Not computed: {plural(n, 'row')} are too many. Use posterior_partition on some."
+        return Section(None, reason)
+    found = posterior_partition(
+        inputs.posterior.isel(draw=slice(None, None, step)),
+        inputs.observed._replace(feature_names=inputs.labels_short),
+        variables=inputs.variables,
+        rng=_SEED,
+    )
+    uncertain = int(found.uncertain.sum())
+    are = "is" if uncertain == 1 else "are"
+    sentences = [
+        f"The draws as a whole support {plural(found.n_clusters, 'cluster')}: the partition of "
+        "least expected variation of information.",
+        f"{plural(uncertain, 'row')} {are} in another cluster in more than a quarter of the draws."
+        if uncertain
+        else "Every row is with most of its cluster in at least three quarters of the draws.",
+    ]
+    numbers: dict[str, Any] = {
+        "n_clusters": found.n_clusters,
+        "n_uncertain": uncertain,
+        "expected_loss": found.expected_loss,
+        "radius": found.radius,
+        "prob": found.prob,
+        "draws": found.losses.size,
+    }
+    tables = (_clusters(found), _bounds(found))
+    return Section(None, " ".join(sentences), (_figure(inputs, found),), tables, numbers=numbers)
+
+
+def _clusters(found: Partition) -> Table:
+    rows: list[Row] = [
+        (
+            f"cluster {k}",
+            count(row["rows"]),
+            count(row["uncertain"]),
+            percent(row["membership"]),
+            percent(row["together"]),
+        )
+        for k, row in found.table.iloc[:_MOST_CLUSTERS].iterrows()
+    ]
+    hidden = found.n_clusters - len(rows)
+    note = (
+        "Membership: the mean proportion of draws in which a row is with most of its cluster. "
+        "Together: the mean probability that two of its rows share a cluster."
+    )
+    if hidden:
+        note += f" Not shown: {plural(hidden, 'smaller cluster')}."
+    heads = ("", "rows", "uncertain", "membership", "together")
+    return Table("Clusters of the partition", heads, rows, note)
+
+
+def _bounds(found: Partition) -> Table:
+    words = dict(zip(BOUNDS, ("fewest clusters", "most clusters", "farthest"), strict=True))
+    rows: list[Row] = [
+        (words[str(name)], significant(row["loss"]), count(row["clusters"]))
+        for name, row in found.bounds.iterrows()
+    ]
+    note = (
+        f"The ball holds {percent(found.prob, 0).text} of the draws: those within "
+        f"{found.radius:.4g} {found.unit} of the partition. Of these, the farthest are shown. The "
+        f"mean over all draws is {found.expected_loss:.4g} {found.unit}."
+    )
+    return Table("Bounds of the credible ball", ("", found.unit, "clusters"), rows, note)
+
+
+def _figure(inputs: Inputs, found: Partition) -> Figure:
+    with style():
+        axes = plot_partition(found, features=shown_features(inputs, 2))
+        figure = axes[0, 0].figure
+        figure.set_size_inches(7.6, 5.6)
+        for ax in axes.flat:
+            for points in ax.collections:
+                points.set_rasterized(axes.size * len(found.labels) > RASTER_FROM)
+        legend_below(figure, axes[0, 1], columns=3)
+        return Figure(
+            to_svg(released(figure)),
+            "The rows in the colours of the clusters of the partition, and of three bounds of its "
+            "credible ball.",
+            "The partition, with rings around uncertain rows, and the bounds of its credible ball.",
+            wide=True,
+        )
