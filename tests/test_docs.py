@@ -61,7 +61,8 @@ CHECKS = {"check_observed", "check_rows", "errors_of", "labels_of", "weights_of"
 
 
 @pytest.mark.parametrize("name", BLOCKS)
-def test_an_example_of_the_docs_runs_and_prints_what_it_says(name):
+def test_an_example_of_the_docs_runs_and_prints_what_it_says(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # some write files
     promised = re.findall(r"^print\(.*\)  # (.*)$", BLOCKS[name], re.MULTILINE)
     said = io.StringIO()
     with contextlib.redirect_stdout(said):

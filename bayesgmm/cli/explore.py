@@ -39,8 +39,8 @@ def explore(
 
     \b
     Examples:
-      bayesgmm explore faithful
-      bayesgmm explore iris -k 6 --structures EEE,VVV,VVI -o page.html --force
+      bayesgmm explore faithful -k 5
+      bayesgmm explore iris -k 4 --structures EEE,VVV -o page.html --force
     """
     from bayesgmm.display import stages
 

@@ -67,7 +67,8 @@ from bayesgmm.priors.held_parameters import HeldParameters, held_parameters
 from bayesgmm.priors.priors import Priors
 from bayesgmm.results import as_html
 from bayesgmm.uncertainty.bootstrap import bootstrap_errors
-from bayesgmm.uncertainty.standard_errors import StandardErrors, curvature_errors
+from bayesgmm.uncertainty.curvature import curvature_errors
+from bayesgmm.uncertainty.standard_errors import StandardErrors
 
 if TYPE_CHECKING:
     import pandas as pd

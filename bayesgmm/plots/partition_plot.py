@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from bayesgmm.arguments import check_kind
 from bayesgmm.arrays import Array, Booleans, Indices, Integers
 from bayesgmm.data.validation import check_data
+from bayesgmm.display import plural
 from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.mixture.feature_choice import feature_indices
 from bayesgmm.partitions.posterior_partition import BOUNDS, Partition
@@ -76,9 +77,8 @@ def plot_partition(
     draw = _draw_line if len(kept) == 1 else _draw_plane
     for ax, title, part in zip(axes.flat, titles, parts, strict=True):
         marked = result.uncertain if part is result.labels else np.zeros(len(part), dtype=bool)
-        count = part.max() + 1
         draw(ax, rows[:, kept], _like(result.labels, part), marked)
-        ax.set_title(f"{title}: {count} cluster{'s' if count > 1 else ''}", fontsize="medium")
+        ax.set_title(f"{title}: {plural(part.max() + 1, 'cluster')}", fontsize="medium")
         name_axes(ax, labels[0], labels[1] if len(kept) > 1 else "rows")
         ax.label_outer()
     _draw_legend(axes, result)
