@@ -139,7 +139,7 @@ def sample_posterior(
     contaminated : bool
         Outliers of each component, as in `GaussianMixture`. The posterior has their proportion o,
         `outlier_proportion`, with 2 o ~ Beta(1, 4), and `inflation` eta of the covariance, with
-        log eta exponential of mean 2.
+        log eta half-normal of scale 2.
     missing : {"at random", "raise"}
         As in `GaussianMixture`.
     with_log_likelihood : bool, optional
