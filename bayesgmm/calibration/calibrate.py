@@ -18,7 +18,7 @@ from bayesgmm.calibration.simulations import (
 from bayesgmm.calibration.uniformity import p_values
 from bayesgmm.covariance.structures import CovarianceType, as_structure
 from bayesgmm.display import listed, plural
-from bayesgmm.errors import InvalidParameterError
+from bayesgmm.errors import FitError, InvalidParameterError
 from bayesgmm.priors.priors import Priors
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.results import Result
@@ -38,8 +38,9 @@ class Calibration(Result):
     tree : DataTree
         Group prior_sbc: for each quantity the place of the true value among L draws in each
         simulation, (its rank + u) / (L + 1) with u uniform between 0 and 1, of dims (chain, draw):
-        the input of ``az.plot_ecdf_pit``. Group simulations: ``converged``, whether the run of the
-        sampler had 4 L effective draws and an R-hat of at most 1.01.
+        the input of ``az.plot_ecdf_pit``. Group simulations: ``fitted``, False where
+        `sample_posterior` refused the rows; ``converged``, whether its run had 4 L effective draws
+        and an R-hat of at most 1.01.
     priors : ResolvedPriors
         From which parameters are drawn, and under which they are sampled.
     n_rows : int
@@ -64,8 +65,8 @@ class Calibration(Result):
 
     @property
     def n_simulations(self) -> int:
-        """The number of simulations."""
-        return len(self._places)
+        """The number of simulations, with those whose rows could not be fitted."""
+        return int(self.tree["simulations"].sizes["draw"])
 
     @property
     def _places(self) -> pd.DataFrame:
@@ -110,19 +111,17 @@ class Calibration(Result):
     def verdict(self) -> str:
         """The outcome in a sentence, with its test."""
         table = self.table
-        many, least = plural(len(table), "quantity"), table["adjusted"].min()
-        of = f"of {plural(self.n_simulations, 'simulation')}"
+        many = plural(len(table), "quantity")
+        ranked = plural(len(self.ranks), "simulation")
         band = f"the simultaneous {100 * (1 - _LEVEL):g} % band of {many}"
         outside = list(table.index[~table["inside"]])
+        least = f"least adjusted p = {table['adjusted'].min():.2g}"
         if outside:
             return (
-                f"Not calibrated: {of} the ranks of {listed(outside)} are outside {band} (least "
-                f"adjusted p = {least:.2g})."
+                f"Not calibrated: of {ranked} the ranks of {listed(outside)} are outside {band} "
+                f"({least})."
             )
-        return (
-            f"Calibrated, as far as {plural(self.n_simulations, 'simulation')} can show: all ranks "
-            f"are inside {band} (least adjusted p = {least:.2g})."
-        )
+        return f"Calibrated, as far as {ranked} can show: all ranks are inside {band} ({least})."
 
     def extended(
         self, n_simulations: int, *, n_jobs: int | None = None, progressbar: bool = True
@@ -153,21 +152,24 @@ class Calibration(Result):
         design = Design(self.priors, self.n_rows, self.draws, self.seed)
         numbers = range(self.n_simulations, size)
         made = simulations(design, numbers, by_sample_posterior, n_jobs, progressbar)
-        more = _tree(made)
+        trees = self.tree, _tree(made)
         groups = {
-            name: xr.concat([each.to_dataset(), more[name].to_dataset()], "draw")
-            for name, each in self.tree.children.items()
+            name: xr.concat([tree[name].to_dataset() for tree in trees if len(tree[name])], "draw")
+            for name in self.tree.children
         }
         tree = xr.DataTree.from_dict(groups) if made else self.tree
         return Calibration(tree, self.priors, self.n_rows, self.draws, self.seed)
 
     def _paragraphs(self) -> list[str | pd.DataFrame]:
-        short = int((~self.tree["simulations"]["converged"]).sum())
+        of_all = self.tree["simulations"].to_dataset()
+        refused = int((~of_all["fitted"]).sum())
+        short = int((~of_all["converged"]).sum()) - refused
         of = f"{plural(self.priors.n_components, 'component')}, "
         of += f"{plural(self.priors.n_features, 'feature')}, {plural(self.n_rows, 'row')}"
         return [
             f"{plural(self.n_simulations, 'simulation')} ({of}), {plural(self.draws, 'draw')} of "
-            f"each posterior. {plural(short, 'run')} did not converge.",
+            f"each posterior. {plural(short, 'run')} did not converge. Left out, as their rows "
+            f"could not be fitted: {plural(refused, 'sample')}.",
             self.verdict,
             self.table,
         ]
@@ -224,6 +226,8 @@ def calibrate(
     InvalidParameterError
         If an argument is out of its range, priors do not fit the size, or the priors leave some
         components without a number and not others.
+    FitError
+        If no sample can be fitted.
 
     Notes
     -----
@@ -231,7 +235,8 @@ def calibrate(
     components in the order of their means in the first feature, or as numbered by priors that
     differ between components. The verdict is a test of level 1 % over all quantities together: each
     has its exact simultaneous band, with Bonferroni's correction for their number. Runs that did
-    not converge are counted and kept.
+    not converge are counted and kept. Samples that `sample_posterior` refuses are counted and left
+    out: a rule that looks at the rows alone leaves the ranks uniform.
 
     References
     ----------
@@ -262,15 +267,24 @@ def calibration(
 ) -> Calibration:
     """The calibration of any sampler."""
     tree = _tree(simulations(design, range(size), sampler, n_jobs, progressbar))
+    if not len(tree[_GROUP]):
+        raise FitError(
+            f"None of {plural(size, 'sample')} of {plural(design.n_rows, 'row')} could be fitted. "
+            "Use more rows or fewer components."
+        )
     return Calibration(tree, design.priors, design.n_rows, design.draws, design.seed)
 
 
 def _tree(made: list[Simulated]) -> xr.DataTree:
-    names = made[0].places if made else ()
-    places = {name: (("chain", "draw"), [[each.places[name] for each in made]]) for name in names}
-    converged = ("chain", "draw"), [[each.converged for each in made]]
-    groups = {_GROUP: xr.Dataset(places), "simulations": xr.Dataset({"converged": converged})}
-    return xr.DataTree.from_dict(groups)
+    dims = "chain", "draw"
+    ranked = [each.places for each in made if each.places]
+    names = ranked[0] if ranked else ()
+    places = {name: (dims, [[each[name] for each in ranked]]) for name in names}
+    flags = {
+        "fitted": (dims, [[each.places is not None for each in made]]),
+        "converged": (dims, [[each.converged for each in made]]),
+    }
+    return xr.DataTree.from_dict({_GROUP: xr.Dataset(places), "simulations": xr.Dataset(flags)})
 
 
 def _resolved(k: int, d: int, covariance_type: CovarianceType, priors: Priors) -> ResolvedPriors:

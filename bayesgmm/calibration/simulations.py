@@ -15,6 +15,7 @@ from bayesgmm.calibration.prior_draws import draw_mixture
 from bayesgmm.calibration.quantities import quantities
 from bayesgmm.data.validation import check_data
 from bayesgmm.display import progress
+from bayesgmm.errors import FitError
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.draws import Draws, read_draws
 from bayesgmm.priors.priors import Priors
@@ -56,13 +57,13 @@ class Simulated(NamedTuple):
 
     Attributes
     ----------
-    places : dict from name to float
+    places : dict from name to float, or None
         The place of each true value among the draws, uniform between 0 and 1 if the draws are from
-        the posterior.
+        the posterior. None if the rows could not be fitted.
     converged : bool
     """
 
-    places: dict[str, float]
+    places: dict[str, float] | None
     converged: bool
 
 
@@ -126,7 +127,10 @@ def _simulated(design: Design, number: int, sampler: Sampler) -> Simulated:
     with warnings.catch_warnings():
         # Samples of few rows, of which there are many, make fits degenerate, as they may.
         warnings.simplefilter("ignore")
-        found, converged = sampler(design, X, for_sampler)
+        try:
+            found, converged = sampler(design, X, for_sampler)
+        except FitError:
+            return Simulated(None, False)
     together = _with_draws(truth, found, design.draws)
     places = {}
     for name, (values,) in quantities(design.priors, check_data(X), together).items():
