@@ -39,10 +39,10 @@ from .posterior.predictions import co_clustering as co_clustering
 from .posterior.predictions import log_likelihood as log_likelihood
 from .posterior.predictions import posterior_predictive as posterior_predictive
 from .priors.families import LKJ as LKJ
-from .priors.families import Gamma as Gamma
 from .priors.families import InverseGamma as InverseGamma
 from .priors.families import InverseWishart as InverseWishart
-from .priors.families import Wishart as Wishart
+from .priors.hyperpriors import Gamma as Gamma
+from .priors.hyperpriors import Wishart as Wishart
 from .priors.priors import Priors as Priors
 from .priors.resolved_priors import ResolvedPriors as ResolvedPriors
 from .pymc_models.mixture_distribution import marginal_mixture as marginal_mixture

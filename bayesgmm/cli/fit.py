@@ -7,7 +7,7 @@ import click
 
 import bayesgmm
 from bayesgmm.cli.input_rows import Rows, read_rows
-from bayesgmm.cli.memberships import memberships_csv
+from bayesgmm.cli.membership_table import memberships_csv
 from bayesgmm.cli.options import (
     components_option,
     contaminated_option,

@@ -7,7 +7,7 @@ import click
 
 import bayesgmm
 from bayesgmm.cli.input_rows import read_model, read_rows
-from bayesgmm.cli.memberships import memberships_csv
+from bayesgmm.cli.membership_table import memberships_csv
 from bayesgmm.cli.options import force_option, output_option, quiet_option, reading_options
 from bayesgmm.cli.output import STANDARD_OUTPUT, write_file
 

@@ -49,6 +49,16 @@ def run_em(
     exact: bool,
     threads: int,
 ) -> tuple[Array, Array, Array, int, float, int, int]: ...
+def moves(
+    x: Array,
+    row_weights: Array,
+    letters: tuple[int, int, int],
+    weights: Array,
+    means: Array,
+    covariances: Array,
+    uniforms: Array,
+    least: float,
+) -> tuple[Array, Array, Array, Array, Array]: ...
 def moments(
     centres: Array, counts: Array, firsts: Array, seconds: Array
 ) -> tuple[Array, Array]: ...

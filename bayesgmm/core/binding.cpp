@@ -11,6 +11,7 @@
 #include "clustering/partition_search.hpp"
 #include "clustering/partitions.hpp"
 #include "em/em.hpp"
+#include "em/moves.hpp"
 #include "em/relative_variances.hpp"
 #include "instruction_sets.hpp"
 #include "likelihood/information.hpp"
@@ -100,6 +101,33 @@ EMResult run_em(ConstMatrix x, const Weights &row_weights, ConstVector shift, Co
         std::copy(em.trace.begin(), em.trace.end(), trace.data());
         return {std::move(theta), std::move(sums), std::move(trace), em.n_e_steps,
                 em.remaining,     outcome,         em.component()};
+    });
+}
+
+// Gains (K,), shares (2 K,), means (2 K, D) and covariances of splits; losses (K, K). Empty if a
+// covariance is singular.
+using MovesResult = std::tuple<Numbers, Numbers, Table, Numbers, Table>;
+
+MovesResult moves_of(ConstMatrix x, ConstVector row_weights, const Letters &letters,
+                     ConstVector weights, ConstMatrix means, const AnyInput &covariances,
+                     ConstMatrices uniforms, double least) {
+    const MixtureView mixture(weights, means, covariances, x.shape[1]);
+    const Index k = mixture.k, d = mixture.d;
+    require(uniforms.shape[0] == k && uniforms.shape[2] == 2, "uniforms must be (K, m, 2)");
+    Model model{structure_of(letters), {}, {}, {}, false};
+    require(mixture.is_dense() != model.structure.diagonal() || d == 1,
+            "the structure of the halves must be as dense as the covariances");
+    Numbers zeros(d), ones(d);
+    fill(ones, 1.0);
+    const Rows rows = rows_of(x, row_weights, zeros.view(), ones.view(), {});
+    return mixture.visit([&](auto axes, auto sigma) -> MovesResult {
+        Moves<axes> moves(rows, weights, means, sigma);
+        if (moves.is_singular()) return {Numbers(0), Numbers(0), Table(0, d), Numbers(0), Table()};
+        Splits<axes> found = moves.splits(model, uniforms, least);
+        Numbers flat(found.covariances.size());
+        assign(flat, found.covariances.flat());
+        return {std::move(found.gains), std::move(found.shares), std::move(found.means),
+                std::move(flat), moves.losses()};
     });
 }
 
@@ -412,6 +440,8 @@ NB_MODULE(BAYESGMM_MODULE, m) {
              "known"_a.none(), "letters"_a, "ridge"_a, "prior"_a, "held"_a, "contaminated"_a,
              "weights"_a, "means"_a, "covariances"_a, "remaining"_a, "change"_a, "max_e_steps"_a,
              "incumbent"_a, "plain"_a, "exact"_a, "threads"_a);
+    unlocked("moves", &moves_of, "x"_a, "row_weights"_a, "letters"_a, "weights"_a, "means"_a,
+             "covariances"_a, "uniforms"_a, "least"_a);
     m.def("moments", &moments, "centres"_a, "counts"_a, "firsts"_a, "seconds"_a);
     m.def("relative_variances", &relative_variances, "weights"_a, "means"_a, "covariances"_a);
     unlocked("maximise_covariances", &maximise, "letters"_a, "counts"_a, "scatters"_a, "near"_a,

@@ -153,26 +153,68 @@ def _clearly_independent(X: Array, middle: Array, unit: Array, tolerance: float)
     return bool(np.linalg.eigvalsh(covariance)[0] > 1e-10 + 100 * X.shape[1] * tolerance**2)
 
 
-def _check_dependence(X: Array, middle: Array, unit: Array, tolerance: float, names: Names) -> None:
+def nearly_dependent(X: Array, names: Names = None) -> list[str]:
+    """Sentences on columns that depend on others up to what float64 can hold of a covariance.
+
+    The variance of such a column given the others is at most 8 D ε of its own, which the rounding
+    of a covariance's factors may hide: full covariances are then singular, if not the rows.
+
+    Parameters
+    ----------
+    X : (n, D)
+        If not of full rank, or with NaN, nothing is found.
+    names : tuple of str, optional
+        Names of the columns in messages.
+    """
     n, d = X.shape
+    if d == 1 or n <= d or np.isnan(X).any():
+        return []
+    try:
+        check_full_rank(X)
+    except InputError:
+        return []
+    least, largest = X.min(axis=0), X.max(axis=0)
+    R = _triangle(X, 0.5 * (least + largest), 1.0 / (largest - least))
+    found = _relations(R / np.linalg.norm(R, axis=0), np.sqrt(8 * d * _EPS), names)
+    return [
+        f"In X {each} up to a billionth of the variance, so that full covariances are singular up "
+        "to rounding. Drop one of the columns, or use a diagonal covariance."
+        for each in found[:4]
+    ]
+
+
+def _triangle(X: Array, middle: Array, unit: Array) -> Array:
+    """The triangular factor (D, D) of the centred and scaled columns."""
+    d = X.shape[1]
     R = np.empty((0, d + 1))
     for block in _columns(X):
         Z = (block - middle[:, None]) * unit[:, None]
         # The column of ones absorbs the means.
         R = np.linalg.qr(np.vstack([R, np.vstack([np.ones(Z.shape[1]), Z]).T]), mode="r")
-    _, pivoted, order = qr(R[1:, 1:], mode="economic", pivoting=True)
-    residuals = np.abs(pivoted.diagonal()) / np.sqrt(n)
-    rank = int((residuals > tolerance).sum())
-    if rank == d:
-        return
+    return R[1:, 1:]
+
+
+def _check_dependence(X: Array, middle: Array, unit: Array, tolerance: float, names: Names) -> None:
+    n, d = X.shape
+    found = _relations(_triangle(X, middle, unit) / np.sqrt(n), tolerance, names)
+    if found:
+        raise InputError(
+            f"X has rank {d - len(found)} after centring, with {plural(d, 'column')}: "
+            f"{'; '.join(found[:4])}. Drop one column of each relation, or use a diagonal "
+            "covariance."
+        )
+
+
+def _relations(R: Array, tolerance: float, names: Names) -> list[str]:
+    """Sentences on the columns whose residual on the others, by QR of R (D, D), is too small."""
+    _, pivoted, order = qr(R, mode="economic", pivoting=True)
+    rank = int((np.abs(pivoted.diagonal()) > tolerance).sum())
+    if rank == len(order):
+        return []
     coefficients = solve_triangular(pivoted[:rank, :rank], pivoted[:rank, rank:])
     sentences = []
     for column, weights in zip(order[rank:], coefficients.T, strict=True):
         involved = np.sort(order[:rank][np.abs(weights) > 1e-6 * np.abs(weights).max()])
         others = ", ".join(label(names, int(j)) for j in involved[:8])
         sentences.append(f"{label(names, int(column))} depends linearly on {others}")
-    raise InputError(
-        f"X has rank {rank} after centring, with {plural(d, 'column')}: "
-        f"{'; '.join(sentences[:4])}. Drop one "
-        "column of each relation, or use a diagonal covariance."
-    )
+    return sentences

@@ -35,9 +35,10 @@ from bayesgmm.posterior.draws import (
 )
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.results import Result
+from bayesgmm.uncertainty.curvature import curvature_errors
 from bayesgmm.uncertainty.outlier_information import named_values
 from bayesgmm.uncertainty.parameter_vectors import reported
-from bayesgmm.uncertainty.standard_errors import StandardErrors, curvature_errors, reported_errors
+from bayesgmm.uncertainty.standard_errors import StandardErrors, reported_errors
 
 # Posterior standard deviations between estimate and posterior mean.
 _SAME, _NEAR = 0.25, 1.0

@@ -11,18 +11,24 @@ from numpy.typing import ArrayLike
 
 from bayesgmm.arrays import Array, Booleans, Indices
 from bayesgmm.covariance.structures import Structure, as_structure
+from bayesgmm.data.coarse_columns import coarse_values
 from bayesgmm.data.coercion import label
-from bayesgmm.data.degeneracy import check_enough_rows, check_full_rank, check_spread
+from bayesgmm.data.degeneracy import (
+    check_enough_rows,
+    check_full_rank,
+    check_spread,
+    nearly_dependent,
+)
 from bayesgmm.data.validation import Data
 from bayesgmm.display import plural
 from bayesgmm.em.completed_rows import completed, with_means
 from bayesgmm.em.component_order import check_reference, component_order
+from bayesgmm.em.exploration import climb_on_all, explore
 from bayesgmm.em.loop import Run, StopRule
 from bayesgmm.em.multistart import (
     Attempt,
     adapted,
     attempt,
-    explore,
     finish,
     with_held,
     with_outliers,
@@ -463,7 +469,7 @@ def _run_portfolio(
     """
     rng = np.random.default_rng(settings.random_state)
     k, fast = settings.n_components, settings.accelerate
-    chosen = _chosen(len(x), weights, sample_size(k, x.shape[1]), rng)
+    chosen = _chosen(len(x), weights, sample_size(settings.structure, k, x.shape[1]), rng)
     row_weights = np.ones(len(x)) if weights is None else weights
     labels = None if data.labels is None else data.labels[chosen]
     sample = Sample(units.to_fit(x[chosen]), row_weights[chosen], len(chosen) == len(x), labels)
@@ -474,18 +480,23 @@ def _run_portfolio(
     rows = few = _rows(data, weights, units, settings, noise)
     if not sample.whole:
         few = _rows(data.take(chosen), sample.weights, units, settings, noise)
-    attempts = explore(few, objective, starts, sample, rng, fewest=settings.n_init, fast=fast)
+        few = replace(few, coarse=rows.coarse)
+    rule, ratio = _rule(settings), settings.eigenvalue_ratio
+    attempts = explore(
+        few, objective, starts, sample, rng, fewest=settings.n_init, fast=fast, ratio=ratio
+    )
     for each in attempts:
         _say(each, units, settings)
-    return finish(
-        rows,
-        objective,
-        attempts,
-        _rule(settings),
-        fast=fast,
-        whole=sample.whole,
-        ratio=settings.eigenvalue_ratio,
+    best, attempts = finish(
+        rows, objective, attempts, rule, fast=fast, whole=sample.whole, ratio=ratio
     )
+    if best is not None and not sample.whole:
+        higher = climb_on_all(rows, objective, best, sample, rng, fast=fast, ratio=ratio)
+        if higher is not None:
+            assert higher.run is not None
+            start = Start(higher.name, higher.run.parameters)
+            best = max(attempt(rows, objective, start, rule, fast, ratio), best, key=Attempt.merit)
+    return best, attempts
 
 
 def _rows(
@@ -493,6 +504,7 @@ def _rows(
 ) -> Rows:
     """Rows in the units of the fit, with the threads of its beginning."""
     rows = Rows.of(data, weights, units.shift, units.scale, n_threads(), noise)
+    rows = replace(rows, coarse=coarse_values(data.X))
     return rows_of_pairs(rows, settings.n_components) if settings.contaminated else rows
 
 
@@ -538,6 +550,7 @@ def _all_collapsed(
                 f"None of {len(attempts)} starts with {plural(k, 'component')} led to a mixture:",
                 *table,
                 *_coincidences(x, names, units),
+                *([] if structure.diagonal else nearly_dependent(x, names)),
                 *([] if settings.noise else _far_rows(x)),
                 f"Use {', or '.join(remedies)}." if remedies else "Use other rows or columns.",
             )

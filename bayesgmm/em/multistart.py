@@ -1,17 +1,15 @@
-"""Multiple starts: first runs, the number of starts, and the choice of the maximum."""
+"""Attempts: runs from starts, judged, and the choice of the maximum among them."""
 
-from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import combinations
 
 import numpy as np
 
 from bayesgmm.em.loop import Run, StopRule, maximise
-from bayesgmm.em.pairs import as_components, components, first_pairs
-from bayesgmm.em.spurious import Degeneracy, Fault, too_few_rows, why_spurious
+from bayesgmm.em.pairs import as_components, first_pairs
+from bayesgmm.em.spurious import Degeneracy, Fault, why_spurious
 from bayesgmm.errors import InvalidParameterError
-from bayesgmm.initialisation.starts import Sample, Start, by_known_labels, split_and_merge
+from bayesgmm.initialisation.starts import Sample, Start, by_known_labels
 from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.priors.objective import Objective
@@ -20,15 +18,8 @@ from bayesgmm.priors.objective import Objective
 _FIRST = StopRule(remaining=1e-3, max_e_steps=300, plain=100)
 # Nats within which two runs have reached the same maximum, or differ by rounding alone.
 SAME_MAXIMUM, _ROUNDING = 1e-2, 1e-9
-_FEWEST, _MOST = 4, 24
-# Split-and-merge moves that must not lead higher before the search ends.
-_EXCHANGES = 6
-# Starts that do not depend on earlier runs, before some are derived from the best run.
-_FRESH = 7
 # The weight of noise in starts, which have none, and that below which they have none.
 _FIRST_NOISE, _FULL = 0.05, 1e-9
-# Multiplications that first runs may take together, of about 30 E-steps each.
-_WORK = 6e10
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +103,10 @@ def first_run(
     objective: Objective,
     start: Start,
     fast: bool,
+    ratio: float,
     incumbent: float = -np.inf,
 ) -> Attempt:
-    """A run that ends near its maximum; a short one is checked for too few rows alone.
-
-    It ends earlier where it falls behind the incumbent.
-    """
+    """A run that ends near its maximum, or earlier where it falls behind the incumbent."""
     rule = replace(_FIRST, incumbent=incumbent)
     # Known labels number the components; else priors may.
     numbered = rows.labels is not None
@@ -129,13 +118,9 @@ def first_run(
         again = _by_prior(start._replace(parameters=found.run.parameters), objective)
         if again is not None:
             found = attempt(rows, objective, again, rule, fast, judged=False)
-    run = found.run
-    if run is None:
+    if found.run is None:
         return found
-    if run.n_e_steps <= _FIRST.plain and objective.priors is None:
-        few = as_components(run) if objective.contaminated else run
-        return replace(found, degeneracy=too_few_rows(few, objective))
-    return replace(found, degeneracy=_judged(run, objective))
+    return replace(found, degeneracy=_judged(found.run, objective, ratio))
 
 
 def adapted(start: Start, sample: Sample, objective: Objective) -> Start:
@@ -174,155 +159,6 @@ def _by_prior(start: Start, objective: Objective) -> Start | None:
     if (order == np.arange(len(order))).all():
         return None
     return start._replace(parameters=start.parameters.permuted(order))
-
-
-def explore(
-    rows: Rows,
-    objective: Objective,
-    starts: Iterable[Start],
-    sample: Sample,
-    rng: np.random.Generator,
-    *,
-    fewest: int | None,
-    fast: bool,
-) -> list[Attempt]:
-    """Make first runs until more are unlikely to find a higher maximum.
-
-    If the first four agree, they suffice. Otherwise runs are made until fewer than w + 1/2 maxima
-    are expected in all, w (r - 1) / (r - w - 2) after r runs to w distinct maxima (Boender &
-    Rinnooy Kan 1987, Mathematical Programming 37, 59-80), or until there are 24 runs, fewer if one
-    takes long; in no case fewer than `fewest`. Runs may agree on a lower maximum to which all were
-    led: before they suffice, a few split-and-merge moves must not lead higher. One that does is
-    another attempt. At last, held values are tried in other components.
-    """
-    attempts: list[Attempt] = []
-    tried: list[Start] = []
-    maxima: list[float] = []
-    m, d = sample.rows.shape
-    least = fewest or 1
-    fresh = _with_exchanges(starts, attempts, sample, objective, rng)
-    for start in (adapted(each, sample, objective) for each in fresh):
-        twin = next((i for i, seen in enumerate(tried) if seen.same(start)), None)
-        if twin is None:
-            found = first_run(rows, objective, start, fast)
-        else:
-            found = replace(attempts[twin], name=start.name)
-        tried.append(start)
-        attempts.append(found)
-        if found.degeneracy is None:
-            value = found.value
-            if not any(abs(value - each) < SAME_MAXIMUM for each in maxima):
-                maxima.append(value)
-        k = len(start.parameters.weights)
-        most = min(max(_WORK / (30.0 * m * k * (10 + d * d)), _FEWEST), _MOST)
-        last = len(attempts) >= most
-        if len(attempts) >= least and (last or _settled(attempts, len(maxima), k)):
-            higher = _higher_by_exchange(rows, objective, attempts, sample, rng, fast)
-            if higher is not None:
-                tried.append(start)
-                attempts.append(higher)
-                maxima.append(higher.value)
-            if higher is None or last:
-                break
-    return attempts + _renumbered(rows, objective, attempts, fast)
-
-
-def _highest(attempts: list[Attempt]) -> Attempt | None:
-    """The admissible attempt of the highest value."""
-    sound = [each for each in attempts if each.degeneracy is None]
-    return max(sound, key=lambda each: each.value, default=None)
-
-
-def _higher_by_exchange(
-    rows: Rows,
-    objective: Objective,
-    attempts: list[Attempt],
-    sample: Sample,
-    rng: np.random.Generator,
-    fast: bool,
-) -> Attempt | None:
-    """The first of a few split-and-merge moves of the best attempt that leads higher."""
-    best = _highest(attempts)
-    if best is None or best.run is None:
-        return None
-    for _ in range(_EXCHANGES):
-        made = split_and_merge(sample, _without_outliers(best.run, objective), objective, rng)
-        if made is None:
-            continue
-        found = first_run(rows, objective, adapted(made, sample, objective), fast, best.value)
-        if found.degeneracy is None and found.value > best.value + SAME_MAXIMUM:
-            return found
-    return None
-
-
-def _renumbered(
-    rows: Rows, objective: Objective, attempts: list[Attempt], fast: bool
-) -> list[Attempt]:
-    """Attempts that lead ever higher, each from the last one with two components exchanged.
-
-    Held values stay in their place. The best matching of a start to them by distance need not be
-    the one of highest likelihood.
-    """
-    higher: list[Attempt] = []
-    best = _highest(attempts)
-    while best is not None and best.run is not None:
-        last, theta, best = best.value, best.run.parameters, None
-        for start in _exchanged(theta, objective):
-            found = first_run(rows, objective, start, fast, last)
-            if found.degeneracy is None and found.value > last + SAME_MAXIMUM:
-                higher.append(found)
-                best = found
-                break
-    return higher
-
-
-def _exchanged(parameters: Parameters, objective: Objective) -> Iterator[Start]:
-    """Each pair of components exchanged, but for what is held of them, where that differs."""
-    if objective.held is None:
-        return
-    groups = objective.held.groups
-    for j, i in combinations(range(len(groups)), 2):
-        if groups[j] != groups[i]:
-            order = np.arange(len(groups))
-            order[[j, i]] = i, j
-            start = Start("components exchanged", parameters.permuted(order))
-            yield with_held(start, objective)
-
-
-def _with_exchanges(
-    starts: Iterable[Start],
-    attempts: list[Attempt],
-    sample: Sample,
-    objective: Objective,
-    rng: np.random.Generator,
-) -> Iterator[Start]:
-    """Starts; from the eighth on, every other one is made of the best attempt so far."""
-    for start in starts:
-        yield start
-        sound = [each for each in attempts if each.degeneracy is None]
-        if len(attempts) <= _FRESH or not sound:
-            continue
-        most = max(each.value for each in sound)
-        # The first of those at the highest maximum, whatever their rounding.
-        best = next(each for each in sound if each.value >= most - SAME_MAXIMUM)
-        assert best.run is not None
-        made = split_and_merge(sample, _without_outliers(best.run, objective), objective, rng)
-        if made is not None:
-            yield made
-
-
-def _without_outliers(run: Run, objective: Objective) -> Parameters:
-    """The components of a run, with weights of sum 1."""
-    parameters = components(run.parameters) if objective.contaminated else run.parameters
-    return parameters._replace(weights=parameters.weights / parameters.weights.sum())
-
-
-def _settled(attempts: list[Attempt], w: int, n_components: int) -> bool:
-    """True if these runs, at `w` distinct maxima, let one expect no others."""
-    r = sum(each.degeneracy is None for each in attempts)
-    if n_components == 1 or (w == 1 and r >= _FEWEST):
-        return r > 0
-    return r > w + 2 and w * (r - 1) / (r - w - 2) < w + 0.5
 
 
 def finish(

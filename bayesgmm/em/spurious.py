@@ -9,6 +9,7 @@ from scipy.special import gammaln
 from bayesgmm.arrays import Array, Indices
 from bayesgmm.core import native
 from bayesgmm.covariance.structures import Structure
+from bayesgmm.data.coarse_columns import step_at
 from bayesgmm.em.loop import Run
 from bayesgmm.priors.objective import Objective
 
@@ -41,6 +42,12 @@ class Fault(Enum):
         "component {0} is too flat compared with the others: the ratio of eigenvalues is {1:.1e}, "
         "above {2:.1e} ({3:.1f} rows)",
         _FEWER,
+    )
+    STEPS = (
+        "component {0} is narrower in column {1:.0f} than its values are apart (standard deviation "
+        "given the other columns: {2:.2g} steps)",
+        "Leave out labels and counts, add uniform noise of one step's width to measurements that "
+        "were rounded, or use fewer components.",
     )
     CHANCE = (
         "component {0} is probably spurious: {1:.1f} rows this close to a plane are "
@@ -109,8 +116,9 @@ def why_spurious(run: Run, objective: Objective, ratio: float = np.inf) -> Degen
         learns_scale = priors.covariances.hierarchical
         return reason or (_flat_by_chance(run, objective) if learns_scale else None)
     return (
-        too_few_rows(run, objective)
+        _too_few_rows(run, objective)
         or _eigenvalue_ratio_exceeded(run, objective, ratio)
+        or _narrower_than_steps(run, objective)
         or _flat_by_chance(run, objective)
     )
 
@@ -143,7 +151,7 @@ def _eigenvalue_ratio_exceeded(run: Run, objective: Objective, ratio: float) -> 
     return Degeneracy(Fault.EIGENVALUE_RATIO, k, figures)
 
 
-def too_few_rows(run: Run, objective: Objective) -> Degeneracy | None:
+def _too_few_rows(run: Run, objective: Objective) -> Degeneracy | None:
     """A component that collapsed, or has too few rows."""
     if run.collapsed is not None:
         return Degeneracy(Fault.COLLAPSED, run.collapsed)
@@ -153,6 +161,35 @@ def too_few_rows(run: Run, objective: Objective) -> Degeneracy | None:
     k = int(free[counts[free].argmin()])
     if counts[k] < _defining(run, objective.structure):
         return Degeneracy(Fault.TOO_FEW_ROWS, k, (float(counts[k]),))
+    return None
+
+
+def _narrower_than_steps(run: Run, objective: Objective) -> Degeneracy | None:
+    """A component that lies between the values of a column that has few.
+
+    Rounding to values h apart adds h^2 / 12 to the variance given the other columns (Sheppard
+    1898). Where that is more than half of it, a component is a value, or a line of values, and not
+    a group of rows whose density is rounded. Variances of at least a quarter of the column's are
+    not in question.
+    """
+    rows, (weights, means, covariances) = run.rows, run.parameters
+    columns = [(j, values) for j, values in enumerate(rows.coarse) if values is not None]
+    free = _free(run, objective)
+    if not columns or len(weights) == 1 or objective.ridge or rows.errors is not None:
+        return None
+    variances = covariances
+    if covariances.ndim == 3:
+        variances = 1.0 / np.einsum("kii->ki", np.linalg.inv(covariances))
+        covariances = np.einsum("kii->ki", covariances)
+    total = weights @ (covariances + np.square(means - weights @ means)) / weights.sum()
+    for j, values in columns:
+        shift = 0.0 if rows.shift is None else rows.shift[j]
+        scale = 1.0 if rows.scale is None else rows.scale[j]
+        for k in free:
+            variance = variances[k, j]
+            step = step_at(values, means[k, j] / scale + shift) * scale
+            if variance < min(step * step / 6.0, 0.25 * total[j]):
+                return Degeneracy(Fault.STEPS, int(k), (j, float(np.sqrt(variance)) / step))
     return None
 
 

@@ -28,11 +28,13 @@ from bayesgmm.covariance.structures import (
     structure_word,
     structure_words,
 )
+from bayesgmm.data.coarse_columns import unsuitable_columns
 from bayesgmm.data.validation import Data, check_data, check_labels, check_sample_weight
 from bayesgmm.display import plural
 from bayesgmm.em.fit import Fit, Settings, fit_mixture
 from bayesgmm.em.pairs import paired
 from bayesgmm.errors import (
+    BayesGMMWarning,
     ConvergenceWarning,
     DegeneracyWarning,
     EstimatorParameterError,
@@ -65,7 +67,8 @@ from bayesgmm.priors.held_parameters import HeldParameters, held_parameters
 from bayesgmm.priors.priors import Priors
 from bayesgmm.results import as_html
 from bayesgmm.uncertainty.bootstrap import bootstrap_errors
-from bayesgmm.uncertainty.standard_errors import StandardErrors, curvature_errors
+from bayesgmm.uncertainty.curvature import curvature_errors
+from bayesgmm.uncertainty.standard_errors import StandardErrors
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -368,7 +371,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """
         self._check_parameters()
         previous = self._solution() if self.warm_start and self.__sklearn_is_fitted__() else None
-        return self._fit(X, sample_weight, previous, error_covariances, labels)
+        self._fit(X, sample_weight, previous, error_covariances, labels)
+        for sentence in self._unsuitable():
+            warnings.warn(sentence, BayesGMMWarning, stacklevel=2)
+        return self
 
     def _fit(
         self,
@@ -408,6 +414,16 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             )
         self._rows: Data | None = data
         return self
+
+    def _unsuitable(self) -> list[str]:
+        """Sentences on columns to whose values components may collapse, if nothing prevents it."""
+        data = self._rows
+        bounded = self.priors is not None or self.reg_covar or self.fixed is not None
+        if data is None or self.n_components == 1 or bounded or data.errors is not None:
+            return []
+        weights = None if self._fitted is None else self._fitted[1]
+        rows = data.X if weights is None else data.X[weights > 0.0]
+        return unsuitable_columns(rows, data.feature_names)
 
     def _solution(self) -> Parameters:
         """The fitted parameters as EM runs on them: weights are shares of all rows, or pairs."""

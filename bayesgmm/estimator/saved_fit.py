@@ -19,8 +19,9 @@ from bayesgmm.mixture.contamination import Contamination
 from bayesgmm.mixture.fitted_mixture import Fitted as FittedEstimator
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.mixture.noise import Noise
-from bayesgmm.priors.families import LKJ, Gamma, InverseGamma, InverseWishart, Wishart
+from bayesgmm.priors.families import LKJ, InverseGamma, InverseWishart
 from bayesgmm.priors.held_parameters import HeldParameters
+from bayesgmm.priors.hyperpriors import Gamma, Wishart
 from bayesgmm.priors.priors import Priors
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 

@@ -10,14 +10,14 @@ from scipy.optimize import linear_sum_assignment
 
 from bayesgmm.arrays import Array, Indices, Integers
 from bayesgmm.core import native
+from bayesgmm.covariance.structures import Structure
 from bayesgmm.errors import SingularCovarianceError
 from bayesgmm.initialisation.hierarchical_clustering import Dendrogram, agglomerate
 from bayesgmm.likelihood.statistics import Parameters
-from bayesgmm.mixture.merged_components import merged
 from bayesgmm.priors.objective import Objective
 
 # Rows of the sample on which starts are made and compared: enough for each component's covariance.
-_SAMPLE, _SAMPLE_PER_PARAMETER = 2048, 8
+_SAMPLE, _SAMPLE_PER_PARAMETER, _MOST_SAMPLED = 2048, 20, 20_000
 _LLOYD = 20
 # Dendrograms: rows at most, and pairs of rows times what a pair costs in D columns.
 _TREE_ROWS, _TREE_WORK = 1000, 4e7
@@ -55,9 +55,10 @@ class Start(NamedTuple):
         return np.array_equal(self.parameters.means, other.parameters.means)
 
 
-def sample_size(n_components: int, n_features: int) -> int:
+def sample_size(structure: Structure, n_components: int, n_features: int) -> int:
     """The number of rows that suffices to make and compare starts."""
-    return max(_SAMPLE, _SAMPLE_PER_PARAMETER * n_components * n_features)
+    free = structure.n_parameters(n_components, n_features)
+    return int(np.clip(_SAMPLE_PER_PARAMETER * free, _SAMPLE, _MOST_SAMPLED))
 
 
 def from_labels(
@@ -257,58 +258,6 @@ def by_known_labels(sample: Sample, start: Start) -> Start:
     costs = np.array([-joint[:, sample.labels[known] == j].sum(axis=1) for j in range(k)])
     _, order = linear_sum_assignment(costs)
     return start._replace(parameters=start.parameters.permuted(order))
-
-
-def split_and_merge(
-    sample: Sample, parameters: Parameters, objective: Objective, rng: np.random.Generator
-) -> Start | None:
-    """A mixture with two components merged and another one split; None for K < 3.
-
-    EM cannot move a component from where there is one too many to where one is missing (Ueda,
-    Nakano, Ghahramani & Hinton 2000, Neural Computation 12, 2109-2128). The component to split is
-    chosen by its size, and its rows are assigned to the nearer of two of them. Another component is
-    merged into the one nearest to most of its rows. The metrics are those of the components.
-    """
-    weights, means, covariances = parameters
-    k = len(weights)
-    if k < 3:
-        return None
-    joint = _log_joint(sample.rows, parameters)
-    labels = joint.argmax(axis=0)
-    counts = np.bincount(labels, sample.weights, k)
-    divided = int(rng.choice(k, p=counts / counts.sum()))
-    others = np.delete(np.arange(k), divided)
-    leaving = int(rng.choice(others))
-    rivals = np.setdiff1d(others, leaving)
-    mine = labels == leaving
-    nearest = rivals[joint[rivals][:, mine].argmax(axis=0)]
-    taking = int(np.bincount(nearest, minlength=k).argmax()) if mine.any() else int(rivals[0])
-    inside = np.flatnonzero(labels == divided)
-    if len(inside) < 2:
-        return None
-    z = _in_metric_of(covariances[divided], sample.rows[inside])
-    pair = rng.choice(len(inside), 2, replace=False)
-    second = np.square(z - z[pair[1]]).sum(axis=1) < np.square(z - z[pair[0]]).sum(axis=1)
-    if not second.any():
-        return None
-    weights, means, covariances = weights.copy(), means.copy(), covariances.copy()
-    pair = np.array([[taking], [leaving]])
-    made = merged(weights[pair], means[pair], covariances[pair])
-    weights[taking], means[taking], covariances[taking] = (each[0] for each in made)
-    halves = sample.weights[inside]
-    share = float(halves[second].sum() / halves.sum())
-    for m, part in ((divided, ~second), (leaving, second)):
-        means[m] = np.average(sample.rows[inside][part], axis=0, weights=halves[part])
-    covariances[leaving] = covariances[divided]
-    weights[leaving] = share * weights[divided]
-    weights[divided] *= 1.0 - share
-    counts = weights * sample.weights.sum()
-    scatters = counts.reshape(-1, *(1,) * (covariances.ndim - 1)) * covariances
-    try:
-        covariances = objective.covariances(counts, scatters)
-    except SingularCovarianceError:
-        return None
-    return Start("split and merge", Parameters(weights, means, covariances))
 
 
 def _in_metric_of(covariance: Array, rows: Array) -> Array:

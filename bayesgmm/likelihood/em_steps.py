@@ -66,6 +66,8 @@ class Rows:
         noise is what the weights of the components leave of 1.
     threads : int, optional
         An upper limit; None for `n_threads`. Results do not depend on it, bit for bit.
+    coarse : tuple of (ndarray or None)
+        Distinct values of the columns that have few, as `coarse_values` finds them.
     """
 
     x: Array
@@ -77,6 +79,7 @@ class Rows:
     classes: Integers | None = None
     noise: Array | None = None
     threads: int | None = None
+    coarse: tuple[Array | None, ...] = ()
 
     @classmethod
     def of(
@@ -268,9 +271,9 @@ def m_step(
     ...     statistics = e_step(X, mixture)
     ...     print(round(statistics.log_likelihood, 3))
     ...     mixture = m_step(statistics)
-    -1144.976
-    -1130.628
-    -1130.301
+    -1167.787
+    -1138.948
+    -1134.097
     """
     check_kind("statistics", statistics, Statistics, "the Statistics of a pass")
     start = None if mixture is None else fitted_mixture("mixture", mixture)

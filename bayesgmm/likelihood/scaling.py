@@ -1,5 +1,6 @@
 """The units in which a fit computes: shifted and scaled columns, and the way back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +37,13 @@ class Units:
         rows = np.ascontiguousarray(x - self.shift)
         rows *= self.scale
         return rows
+
+    def values(self, coarse: Sequence[Array | None]) -> tuple[Array | None, ...]:
+        """Distinct values of columns, where they are few, in the fit's units."""
+        return tuple(
+            None if each is None else (each - shift) * scale
+            for each, shift, scale in zip(coarse, self.shift, self.scale, strict=True)
+        )
 
     def log_likelihood(self, value: float, seen: Array) -> float:
         """A log-likelihood of rows that saw the columns so many times, in the user's units."""

@@ -36,7 +36,7 @@ from bayesgmm.mixture.regression import (
     conditional_means,
     regress,
 )
-from bayesgmm.mixture.scikit_learn import estimator_of, mixture_of
+from bayesgmm.mixture.scikit_learn_mixtures import estimator_of, mixture_of
 from bayesgmm.mixture.univariate import cdf, quantile
 from bayesgmm.results import as_html
 

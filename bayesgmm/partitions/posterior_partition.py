@@ -10,6 +10,7 @@ import pandas as pd
 from bayesgmm.arguments import check_probability, check_rng, check_text
 from bayesgmm.arrays import Array, Booleans, Integers
 from bayesgmm.data.validation import Data
+from bayesgmm.display import plural
 from bayesgmm.partitions.drawn_partitions import DrawnPartitions, drawn_partitions
 from bayesgmm.partitions.least_loss import in_order, least_expected_loss
 from bayesgmm.partitions.losses import Loss, loss_of
@@ -103,11 +104,10 @@ class Partition(Result):
         )
 
     def _paragraphs(self) -> list[str | pd.DataFrame]:
-        count = self.losses.size
-        clusters = "1 cluster" if self.n_clusters == 1 else f"{self.n_clusters} clusters"
+        rows, clusters = plural(len(self.labels), "row"), plural(self.n_clusters, "cluster")
         return [
-            f"Partition of {len(self.labels)} rows into {clusters}, of the least expected "
-            f"{self.loss} over {count} draws: {self.expected_loss:.4g} {self.unit}.",
+            f"Partition of {rows} into {clusters}, of the least expected {self.loss} over "
+            f"{plural(self.losses.size, 'draw')}: {self.expected_loss:.4g} {self.unit}.",
             self.table,
             f"{100 * self.prob:g} % credible ball: partitions within {self.radius:.4g} "
             f"{self.unit}. Its bounds with the fewest and the most clusters, and the farthest:",

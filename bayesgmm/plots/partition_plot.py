@@ -77,9 +77,8 @@ def plot_partition(
     draw = _draw_line if len(kept) == 1 else _draw_plane
     for ax, title, part in zip(axes.flat, titles, parts, strict=True):
         marked = result.uncertain if part is result.labels else np.zeros(len(part), dtype=bool)
-        count = part.max() + 1
         draw(ax, rows[:, kept], _like(result.labels, part), marked)
-        ax.set_title(f"{title}: {plural(count, 'cluster')}", fontsize="medium")
+        ax.set_title(f"{title}: {plural(part.max() + 1, 'cluster')}", fontsize="medium")
         name_axes(ax, labels[0], labels[1] if len(kept) > 1 else "rows")
         ax.label_outer()
     _draw_legend(axes, result)

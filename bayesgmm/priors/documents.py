@@ -3,7 +3,8 @@
 from typing import Any
 
 from bayesgmm.errors import InvalidParameterError
-from bayesgmm.priors.families import LKJ, Gamma, InverseGamma, InverseWishart, Wishart
+from bayesgmm.priors.families import LKJ, InverseGamma, InverseWishart
+from bayesgmm.priors.hyperpriors import Gamma, Wishart
 
 _FAMILIES: tuple[Any, ...] = (Gamma, Wishart, InverseGamma, InverseWishart, LKJ)
 

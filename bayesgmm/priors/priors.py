@@ -32,7 +32,8 @@ from bayesgmm.display import plural
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.feature_choice import feature_indices
 from bayesgmm.priors.column_scales import ColumnScales
-from bayesgmm.priors.families import LKJ, Family, Gamma, InverseGamma, InverseWishart
+from bayesgmm.priors.families import LKJ, Family, InverseGamma, InverseWishart
+from bayesgmm.priors.hyperpriors import Gamma
 from bayesgmm.priors.number_checks import frozen, vector, vector_of, vector_or_rows
 from bayesgmm.priors.resolved_priors import ResolvedPriors, n_covariances
 

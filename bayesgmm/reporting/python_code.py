@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from bayesgmm.covariance.structures import Structure
-from bayesgmm.priors.families import LKJ, Gamma, InverseGamma, InverseWishart, Wishart
+from bayesgmm.priors.families import LKJ, InverseGamma, InverseWishart
+from bayesgmm.priors.hyperpriors import Gamma, Wishart
 from bayesgmm.priors.priors import Priors
 from bayesgmm.reporting.inputs import Inputs
 

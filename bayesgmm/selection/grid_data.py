@@ -1,13 +1,14 @@
 """Data shared by all candidate models: scaled rows, and the clusterings that give partitions."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from bayesgmm.arrays import Array, Integers
 from bayesgmm.covariance.structures import Structure
+from bayesgmm.data.coarse_columns import coarse_values
 from bayesgmm.data.validation import Data
 from bayesgmm.em.completed_rows import completed, with_means
 from bayesgmm.initialisation.hierarchical_clustering import Dendrogram, agglomerate
@@ -70,13 +71,19 @@ class GridData:
             x = completed(data, row_weights, next(iter(units.values())), rng)
         rows = {by_column: each.to_fit(x) for by_column, each in units.items()}
 
+        coarse = coarse_values(data.X)
+
         def passes(rows: dict[bool, Array], data: Data, weights: Array | None) -> dict[bool, Rows]:
             if noise is None and not data.partial and data.labels is None:
-                return {kind: Rows(each, weights, threads=1) for kind, each in rows.items()}
-            return {
+                return {
+                    kind: Rows(each, weights, threads=1, coarse=units[kind].values(coarse))
+                    for kind, each in rows.items()
+                }
+            made = {
                 kind: Rows.of(data, weights, each.shift, each.scale, 1, noise)
                 for kind, each in units.items()
             }
+            return {kind: replace(each, coarse=coarse) for kind, each in made.items()}
 
         sample, all_passes = rows, passes(rows, data, row_weights)
         ones = np.ones(n) if row_weights is None else row_weights
@@ -125,4 +132,7 @@ class GridData:
     @cached_property
     def metric(self) -> Array:
         """Lower Cholesky factor (D, D) of the sample's covariance; an affine-invariant metric."""
-        return np.linalg.cholesky(np.atleast_2d(np.cov(self.sample[True].T, bias=True)))
+        # By QR, since columns may depend on others up to the rounding of a covariance.
+        sample = self.sample[True]
+        upper = np.linalg.qr((sample - sample.mean(axis=0)) / np.sqrt(len(sample)), mode="r")
+        return np.asarray((upper * np.sign(upper.diagonal())[:, np.newaxis]).T)

@@ -21,8 +21,9 @@ from bayesgmm.arrays import Array, Integers
 from bayesgmm.core import native
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.data.validation import Data
+from bayesgmm.em.exploration import explore
 from bayesgmm.em.loop import Run, StopRule, maximise
-from bayesgmm.em.multistart import adapted, explore, finish, with_outliers
+from bayesgmm.em.multistart import adapted, finish, with_outliers
 from bayesgmm.em.pairs import as_components, components, contamination, paired, rows_of_pairs
 from bayesgmm.em.spurious import relative_variances, why_spurious
 from bayesgmm.initialisation.starts import (
@@ -293,7 +294,9 @@ class _Search:
         known = from_known_labels(sample, k, objective)
         others = portfolio(Views(sample, rng), k, objective, rng)
         starts = others if known is None else chain((known,), others)
-        made = explore(rows, objective, starts, sample, rng, fewest=None, fast=True)
+        made = explore(
+            rows, objective, starts, sample, rng, fewest=None, fast=True, ratio=self._ratio
+        )
         rule = StopRule(remaining=_REMAINING, max_e_steps=_MOST_ITERATIONS)
         best, _ = finish(rows, objective, made, rule, fast=True, whole=True, ratio=self._ratio)
         return [] if best is None or best.run is None else [best.run.parameters]

@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike
 from bayesgmm.arguments import check_choice, check_number, check_rng, check_switch
 from bayesgmm.arrays import Array, Indices
 from bayesgmm.covariance.structures import CovarianceType, Structure
+from bayesgmm.data.coarse_columns import copied_rows, unsuitable_columns
+from bayesgmm.data.degeneracy import nearly_dependent
 from bayesgmm.data.validation import Data, check_data, check_labels, check_sample_weight
 from bayesgmm.display import plural, progress
 from bayesgmm.em.fit import apart
@@ -116,7 +118,8 @@ def select_mixture(
     Warns
     -----
     BayesGMMWarning
-        If the selected model lies at the edge of the grid.
+        If the selected model lies at the edge of the grid, or columns have few distinct values,
+        one value in many rows, or rows that are copies.
 
     Notes
     -----
@@ -158,6 +161,8 @@ def select_mixture(
     if weights is not None:
         data, weights = data.take(weights > 0.0), weights[weights > 0.0]
     chosen = check_structures(covariance_type, data.X.shape[1])
+    for sentence in _unsuitable(data, ks, chosen):
+        warnings.warn(sentence, BayesGMMWarning, stacklevel=2)
     noise = Noise.around(data) if noisy else None
     folds = _folds(data, generator) if criterion == "cv" else []
     with progress(progressbar) as bar:
@@ -218,6 +223,17 @@ def _switches(
             "Leave one of them out."
         )
     return equal_weights, noisy, contaminated
+
+
+def _unsuitable(data: Data, ks: Sequence[int], chosen: Sequence[Structure]) -> list[str]:
+    """Sentences on columns and rows that mislead a choice among these models."""
+    x, names = data.X, data.feature_names
+    found = []
+    if ks[-1] > 1 and data.errors is None:
+        found = unsuitable_columns(x, names) or copied_rows(x)
+    if not all(each.diagonal for each in chosen):
+        found += nearly_dependent(x, names)
+    return found
 
 
 def fit_grid(

@@ -1,4 +1,4 @@
-"""The time of an E-step on rows seen in part, or through noise, beside whole rows and NumPy.
+"""The time of an E-step on rows seen in part, through noise, or with weights, beside plain rows.
 
 Run by
 
@@ -44,6 +44,18 @@ def test_missing_entries(capsys):
     with capsys.disabled():
         for name, each in zip(("16 patterns", "own patterns"), others, strict=True):
             print(f"\n{name}: {each / whole:.1f} times whole rows ({in_words(each)})", end="")
+
+
+@pytest.mark.parametrize(("d", "k"), [(2, 3), (3, 5), (5, 3), (10, 5)])
+def test_row_weights(d, k, capsys):
+    """1.15 times the time without weights are asked for."""
+    rng = np.random.default_rng(0)
+    theta, x = parameters(k, d, rng), rng.standard_normal((100_000, d))
+    v = rng.uniform(0.5, 2.0, len(x))
+    rows = Rows(x, threads=1), Rows(x, v, threads=1)
+    whole, weighted = (seconds(lambda r=r: r.e_step(*theta)) for r in rows)
+    with capsys.disabled():
+        print(f"\n({d}, {k}): {weighted / whole:.2f} times the time without weights", end="")
 
 
 def by_numpy(x, errors, theta):

@@ -1,9 +1,17 @@
+import re
+
 import numpy as np
 import pytest
 
+from bayesgmm import GaussianMixture
 from bayesgmm.data import degeneracy as rank_module
-from bayesgmm.data.degeneracy import check_enough_rows, check_full_rank, check_spread
-from bayesgmm.errors import InputError
+from bayesgmm.data.degeneracy import (
+    check_enough_rows,
+    check_full_rank,
+    check_spread,
+    nearly_dependent,
+)
+from bayesgmm.errors import FitError, InputError
 
 NAMES = ("a", "b", "c", "d")
 
@@ -121,3 +129,19 @@ def test_missing_values_leave_constant_columns_to_be_found():
     X[6, 1] = np.nan
     with pytest.raises(InputError, match="column 1 is constant"):
         check_full_rank(X)
+
+
+@pytest.mark.parametrize("residual", [1e-8, 1e-9, 1e-12])
+def test_columns_that_no_covariance_matrix_tells_apart_are_named(residual):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(178, 4))
+    near = np.column_stack((X, 1e3 * X[:, 0] + 1e3 * residual * rng.normal(size=178)))
+    check_full_rank(near)
+    found = nearly_dependent(near)
+    assert len(found) == 1
+    assert re.match("In X column [04] depends linearly on column [04] up to", found[0])
+    assert nearly_dependent(X) == []
+    assert nearly_dependent(np.column_stack((X, X[:, 0] + 1e-6 * rng.normal(size=178)))) == []
+    for k in (1, 2):
+        with pytest.raises(FitError, match="depends linearly on"):
+            GaussianMixture(k).fit(near)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from bayesgmm import GaussianMixture, Mixture, load_dataset, random_mixture, simulate
+from bayesgmm import GaussianMixture, load_dataset, random_mixture, simulate
 from bayesgmm.covariance.structures import as_structure
-from bayesgmm.initialisation.starts import Sample, Views, from_labels, portfolio, split_and_merge
+from bayesgmm.initialisation.starts import Sample, Views, portfolio
 from bayesgmm.priors.objective import Objective
 
 
@@ -73,29 +73,6 @@ def test_trees_are_made_of_a_part_of_many_rows_chosen_by_the_seed():
     assert made.parameters.weights.sum() == pytest.approx(1.0, abs=1e-14)
     few = views_of(x[:30] @ np.ones((2, 40)) + np.random.default_rng(3).standard_normal((30, 40)))
     assert few.cut("VVV", "whitened", 31, Objective(as_structure("VVV"))) is None
-
-
-@pytest.mark.parametrize("code", ["VVV", "EEE", "VVI", "VII", "VEV"])
-def test_an_exchange_is_a_mixture_of_the_structure_with_two_components_elsewhere(code):
-    x, structure = load_dataset("iris").X, as_structure(code)
-    sample = Sample(x, np.ones(len(x)), whole=True)
-    labels = np.repeat(np.arange(5), 30)
-    theta = from_labels(sample, labels, 5, Objective(structure))
-    rng = np.random.default_rng(0)
-    for _ in range(20):
-        made = split_and_merge(sample, theta, Objective(structure), rng)
-        assert made is not None
-        weights, means, covariances = made.parameters
-        if structure.diagonal:
-            covariances = covariances[:, :, np.newaxis] * np.eye(4)
-        Mixture(weights, means, covariances)
-        stayed = (means[:, np.newaxis] == theta.means).all(axis=2).any(axis=1).sum()
-        assert stayed == 2
-        counts = len(x) * weights.reshape(-1, *(1,) * (made.parameters.covariances.ndim - 1))
-        member = structure.covariances(len(x) * weights, counts * made.parameters.covariances)
-        np.testing.assert_allclose(member, made.parameters.covariances, rtol=1e-6, atol=1e-9)
-    two = from_labels(sample, np.minimum(labels, 1), 2, Objective(structure))
-    assert split_and_merge(sample, two, Objective(structure), rng) is None
 
 
 def simulated(seed):

@@ -10,7 +10,8 @@ from scipy import integrate, stats
 from bayesgmm import load_dataset
 from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.priors.families import LKJ, Gamma, InverseGamma, InverseWishart, Wishart
+from bayesgmm.priors.families import LKJ, InverseGamma, InverseWishart
+from bayesgmm.priors.hyperpriors import Gamma, Wishart
 from bayesgmm.priors.priors import Priors
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 

@@ -10,6 +10,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The selected model:bayesgmm.erro
 FAITHFUL = load_dataset("faithful").X
 
 
+@pytest.mark.filterwarnings("ignore:Only 201 of 433 rows of X are distinct")
 @pytest.mark.parametrize("criterion", ["bic", "icl"])
 def test_weights_are_repetitions(criterion):
     v = np.random.default_rng(0).integers(0, 4, len(FAITHFUL))

@@ -21,8 +21,8 @@ from bayesgmm.covariance.structures import as_structure, structures
 from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.likelihood.information import information
 from bayesgmm.mixture.matching import match_components
+from bayesgmm.uncertainty.curvature import _in_chart
 from bayesgmm.uncertainty.prior_hessian import prior_derivatives
-from bayesgmm.uncertainty.standard_errors import _in_chart
 
 FAITHFUL = load_dataset("faithful").X
 STRUCTURES = [each for each in structures() if len(each.code) == 3]

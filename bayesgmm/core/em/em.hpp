@@ -127,6 +127,8 @@ private:
     // not reach it. No run is given up before the first look.
     static constexpr std::size_t FIRST_LOOK = 12, RECENT = 5;
     static constexpr double PATIENCE = 10.0;
+    // Steps in which the likelihood has gained no more than rounding: there is nothing to gain.
+    static constexpr std::size_t STANDSTILL = 100;
 
     // Where the iterations of an M-step begin that is to be no worse than theta: at theta's own
     // volumes and axes. Those that go on to their end find the volumes from nothing.
@@ -170,10 +172,18 @@ private:
         remaining = history_.remaining(enough);
     }
 
+    // Along a ridge that is level up to rounding parameters may move without end, as the axes of a
+    // component do in directions in which its rows do not vary.
+    bool stands_still() const {
+        if (trace.size() <= STANDSTILL) return false;
+        const double gained = trace.back() - trace[trace.size() - 1 - STANDSTILL];
+        return gained <= 8.0 * EPSILON * std::abs(trace.back());
+    }
+
     bool has_converged(const StopRule &rule) const {
         if (std::isnan(rule.change))
-            return remaining <= rule.remaining ||
-                   (rule.accelerates() && rule.remaining >= 0.0 && history_.has_stalled());
+            return remaining <= rule.remaining || (rule.accelerates() && rule.remaining >= 0.0 &&
+                                                   (history_.has_stalled() || stands_still()));
         const std::size_t n = trace.size();
         return n > 1 && std::abs(trace[n - 1] - trace[n - 2]) / sums_.weight() < rule.change;
     }

@@ -73,6 +73,9 @@ inline void begin_common_axes(ConstMatrices covariances, MStepState &state) {
 namespace m_step {
 
 inline constexpr int MOST_STEPS = 200;
+// Share of the largest variance of a component along an axis below which that of another is the
+// rounding of its scatter.
+inline constexpr double SINGULAR = 4.0 * EPSILON;
 
 // factor * matrix, symmetric to the last bit; the lower triangle is read.
 template <class Symmetric, class Out>
@@ -146,9 +149,15 @@ inline Index with_common_axes(Letter volume, ConstVector counts, ConstMatrices s
     Table along(K, d), variances(K, d);
     if (const Index bad = fit_common_axes(scatters, counts, volume == EQUAL, axes, effort, along))
         return bad;
-    const Index bad = free_covariances<2>(volume, counts, along, variances);
+    if (const Index bad = free_covariances<2>(volume, counts, along, variances)) return bad;
+    for (Index j = 0; j < d; ++j) {
+        double most = 0.0;
+        for (Index k = 0; k < K; ++k) most = std::max(most, variances(k, j));
+        for (Index k = 0; k < K; ++k)
+            if (!(variances(k, j) > SINGULAR * most)) return k + 1;
+    }
     for (Index k = 0; k < K; ++k) compose(axes, variances[k], out[k]);
-    return bad;
+    return 0;
 }
 
 // EEV and VEV: the eigenvalues of the scatters are the scatters of EEI and VEI.

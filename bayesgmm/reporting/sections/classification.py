@@ -25,8 +25,8 @@ from bayesgmm.reporting.parts import (
     percent,
     significant,
 )
-from bayesgmm.reporting.sections.outliers import outliers
 from bayesgmm.reporting.sections.parameters import shown_features
+from bayesgmm.reporting.sections.probable_outliers import outliers
 from bayesgmm.reporting.svg import PAPER, panel, style, to_svg
 
 _CERTAIN = 0.9

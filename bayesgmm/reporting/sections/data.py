@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from bayesgmm.data.coarse_columns import copied_rows, unsuitable_columns
 from bayesgmm.display import listed, plural
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.other_rows import other_rows
@@ -65,6 +66,10 @@ def data_section(inputs: Inputs) -> Section:
         sentences.append(
             "At no more than ten rows for each column, covariances are poorly determined."
         )
+    if inputs.observed.errors is None:
+        unsuitable = unsuitable_columns(X, inputs.names) or copied_rows(X)
+        state = "care" if unsuitable else state
+        sentences += unsuitable
     others = other_rows(inputs)
     if others:
         state = "care"
