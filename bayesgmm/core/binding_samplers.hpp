@@ -52,14 +52,14 @@ Sharing sharing_of(const SharingArguments &arguments) {
     return {tied, {volume, shape, orientation}, reference};
 }
 
-// noise, pairs, noise_concentration, first, second, rate
+// noise, pairs, noise_concentration, first, second, spread
 using OutlierArguments = std::tuple<bool, bool, double, double, double, double>;
 // held weights, origin, basis
 using FreeArguments = std::tuple<ConstVector, ConstVector, ConstMatrix>;
 
 Outliers outliers_of(const OutlierArguments &arguments) {
-    const auto [noise, pairs, concentration, first, second, rate] = arguments;
-    return {noise, pairs, concentration, first, second, rate};
+    const auto [noise, pairs, concentration, first, second, spread] = arguments;
+    return {noise, pairs, concentration, first, second, spread};
 }
 
 // A posterior as the C functions take it. It points into the arrays, which must outlive it.

@@ -118,8 +118,9 @@ def compare_engines(
     Raises
     ------
     InputError
-        If the posterior's labels switch, it has another size than the fit, X are other rows than
-        those of the posterior or of the fit, or `em` is None and the posterior does not include
+        If the posterior's labels switch, it has another size than the fit, one of them alone has
+        noise, outliers, known labels or held parameters, X are other rows than those of the
+        posterior or of the fit, or `em` is None and the posterior does not include
         EM's estimate.
 
     Examples
@@ -138,7 +139,6 @@ def compare_engines(
     else:
         mixture, beside = point_estimate("em", em, with_outliers=True)[0], outliers_of(em)
     draws = consistent_draws(posterior, variables)
-    _check_same_model(beside, draws)
     if (draws.n_components, draws.n_features) != mixture.means.shape:
         k, d = mixture.means.shape
         raise InputError(
@@ -147,6 +147,7 @@ def compare_engines(
         )
     notes: list[str] = []
     rows = _rows(posterior, draws.n_features, X, notes)
+    _check_same_model(em, beside, draws, rows)
     if em is None:
         errors = _errors_of_stored(mixture, beside, posterior, rows, notes)
     else:
@@ -189,10 +190,20 @@ def _rows(posterior: Posterior, n_features: int, X: Any, notes: list[str]) -> Da
         return None
 
 
-def _check_same_model(beside: tuple[Noise | None, Contamination | None], draws: Draws) -> None:
-    """Refuse a fit and a posterior of which one has noise, or outliers, alone."""
-    has = [each is not None for each in (*beside, draws.noise, draws.outliers)]
-    for word, of_fit, of_draws in zip(("noise", "outliers"), has[:2], has[2:], strict=True):
+def _check_same_model(
+    em: Any, beside: tuple[Noise | None, Contamination | None], draws: Draws, rows: Data | None
+) -> None:
+    """Refuse a fit and a posterior of which one alone has noise, outliers, labels, held values."""
+    noise, outliers = beside
+    has = {
+        "noise": (noise is not None, draws.noise is not None),
+        "outliers": (outliers is not None, draws.outliers is not None),
+    }
+    if isinstance(em, GaussianMixture):
+        has["held parameters"] = em._held is not None, draws.held
+        if rows is not None:
+            has["known labels"] = em.labels_of(rows.X) is not None, rows.labels is not None
+    for word, (of_fit, of_draws) in has.items():
         if of_fit != of_draws:
             one, other = ("fit", "posterior") if of_fit else ("posterior", "fit")
             raise InputError(

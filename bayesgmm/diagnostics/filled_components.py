@@ -8,7 +8,7 @@ import pandas as pd
 from arviz_stats.base.array import array_stats
 
 from bayesgmm.arguments import check_rng
-from bayesgmm.likelihood.responsibilities import membership
+from bayesgmm.likelihood.outliers import memberships
 from bayesgmm.posterior.draws import Posterior, read_draws, read_rows
 
 
@@ -24,8 +24,9 @@ def filled_components(
     For each draw the rows are allocated to components at random, with their posterior
     probabilities under the draw, and the components with a row are counted. The count does not
     depend on labels. A row of weight v is allocated v times (rounded, at least once), one of
-    weight 0 never. Under a sparse prior of the weights (a concentration well below 1) and more
-    components than the data need, it estimates the number of clusters.
+    weight 0 never; a row that is allocated to noise fills no component. Under a sparse prior of the
+    weights (a concentration well below 1) and more components than the data need, it estimates the
+    number of clusters.
 
     Parameters
     ----------
@@ -36,8 +37,8 @@ def filled_components(
     Returns
     -------
     DataFrame
-        Indexed by the number of components from 1 to K: ``probability``, and its Monte Carlo
-        standard error ``mcse`` (NaN where all draws agree).
+        Indexed by the number of components from 1 to K, with noise from 0: ``probability``, and its
+        Monte Carlo standard error ``mcse`` (NaN where all draws agree).
 
     Raises
     ------
@@ -63,15 +64,18 @@ def filled_components(
     v = np.ones(len(rows.X)) if rows.weights is None else rows.weights
     times = np.where(v > 0.0, np.maximum(np.rint(v), 1.0), 0.0).astype(np.int64)
     copies, counts = np.repeat(np.arange(len(v)), times), []
-    for mixture in draws.mixtures():
-        cumulative = np.cumsum(membership(rows, mixture)[1], axis=1)[copies]
-        places = generator.random((len(copies), 1)) * cumulative[:, -1:]
-        counts.append(len(np.unique((cumulative <= places).sum(axis=1))))
-    k = draws.n_components
+    k, noise = draws.n_components, draws.noise is not None
+    for each in draws.each():
+        cumulative = np.cumsum(memberships(rows, *each)[1], axis=1)[copies]
+        # What the components leave of 1 is the probability of noise, number k.
+        places = generator.random((len(copies), 1)) * (1.0 if noise else cumulative[:, -1:])
+        components = (cumulative <= places).sum(axis=1)
+        counts.append(len(np.unique(components[components < k])))
     filled = np.array(counts).reshape(draws.n_chains, draws.n_draws)
-    each = [(filled == number).astype(float) for number in range(1, k + 1)]
-    errors = [array_stats.mcse(one, method="mean") if np.ptp(one) else np.nan for one in each]
+    numbers = pd.RangeIndex(0 if noise else 1, k + 1, name="components")
+    shares = [(filled == number).astype(float) for number in numbers]
+    errors = [array_stats.mcse(one, method="mean") if np.ptp(one) else np.nan for one in shares]
     return pd.DataFrame(
-        {"probability": [one.mean() for one in each], "mcse": np.array(errors, dtype=float)},
-        index=pd.RangeIndex(1, k + 1, name="components"),
+        {"probability": [one.mean() for one in shares], "mcse": np.array(errors, dtype=float)},
+        index=numbers,
     )

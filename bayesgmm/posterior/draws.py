@@ -254,8 +254,8 @@ def read_draws(posterior: Posterior, variables: Mapping[str, str] | None = None)
     InputTypeError
         If `posterior` is neither a DataTree nor a Dataset.
     InputError
-        If a group, a variable or an axis is missing, if shapes are inconsistent, or if a draw does
-        not describe a mixture; the message says which draw.
+        If a group, a variable, an axis or the box of noise is missing, if shapes are inconsistent,
+        or if a draw does not describe a mixture; the message says which draw.
     """
     group = posterior_group(posterior)
     names = variable_names(variables)
@@ -288,21 +288,23 @@ def read_draws(posterior: Posterior, variables: Mapping[str, str] | None = None)
 
 
 def _with_outliers(draws: Draws, posterior: Posterior) -> Draws:
-    """The draws with noise, outliers and groups, where the tree is of `sample_posterior`."""
-    if not isinstance(posterior, xr.DataTree) or "constant_data" not in posterior.children:
-        return draws
-    group, constant = posterior_group(posterior), posterior["constant_data"].to_dataset()
-    if "held_weights" in constant:
-        draws = replace(draws, held=True)
-    if "component_group" in constant:
-        draws = replace(draws, groups=constant["component_group"].values)
-    if "noise_weight" in group and "noise_lower" in constant:
-        box = Noise(np.nan, constant["noise_lower"].values, constant["noise_upper"].values)
-        draws = replace(draws, noise=box, noise_weight=_values(group, _OUTLIERS, "noise_weight"))
+    """The draws with noise, outliers and groups, where they are named as by `sample_posterior`."""
+    group, constant = posterior_group(posterior), _constants(posterior)
     if "outlier_proportion" in group:
         share, inflation = (_values(group, _OUTLIERS, each) for each in _PAIRS)
         draws = replace(draws, outliers=(share, inflation))
-    return draws
+    if "noise_weight" in group:
+        if "noise_lower" not in constant:
+            raise InputError(
+                "The posterior has a weight of noise, 'noise_weight', but not the box of noise, "
+                "'noise_lower' and 'noise_upper' of the group 'constant_data'. Give the whole tree "
+                "of sample_posterior, or of draws of mixture_model, or add the two to that group."
+            )
+        box = Noise(np.nan, constant["noise_lower"].values, constant["noise_upper"].values)
+        draws = replace(draws, noise=box, noise_weight=_values(group, _OUTLIERS, "noise_weight"))
+    if "component_group" in constant:
+        draws = replace(draws, groups=constant["component_group"].values.astype(np.int64))
+    return replace(draws, held="held_weights" in constant)
 
 
 def read_rows(posterior: Posterior, n_features: int, X: Any = None) -> Data:
@@ -346,9 +348,7 @@ def as_stored(posterior: Any, rows: Data) -> Data:
 
 def _stored(posterior: Any) -> dict[str, Any]:
     """Errors, weights and labels of the fitted rows as `Data` has them."""
-    if not isinstance(posterior, xr.DataTree) or "constant_data" not in posterior.children:
-        return {}
-    group = posterior["constant_data"].to_dataset()
+    group = _constants(posterior)
     found = {
         name: np.ascontiguousarray(group[variable].values)
         for name, variable in _STORED.items()
@@ -356,7 +356,16 @@ def _stored(posterior: Any) -> dict[str, Any]:
     }
     if "errors" in found:
         found["errors"] = found["errors"].reshape(len(found["errors"]), -1)
+    if "labels" in found:
+        found["labels"] = found["labels"].astype(np.int64)
     return found
+
+
+def _constants(posterior: Any) -> xr.Dataset:
+    """The group ``constant_data``; without variables where there is none."""
+    if not isinstance(posterior, xr.DataTree) or "constant_data" not in posterior.children:
+        return xr.Dataset()
+    return posterior["constant_data"].to_dataset()
 
 
 def rows_if_known(posterior: Posterior, n_features: int, X: Any = None) -> Data | None:
@@ -373,9 +382,7 @@ def has_rows(posterior: Posterior, X: Any = None) -> bool:
 
 def read_estimate(posterior: Posterior) -> Mixture | None:
     """EM's estimate that `sample_posterior` stores in ``constant_data``; None if it is missing."""
-    if isinstance(posterior, xr.Dataset) or "constant_data" not in posterior.children:
-        return None
-    group = posterior["constant_data"].to_dataset()
+    group = _constants(posterior)
     if not all(name in group.data_vars for name in _EM):
         return None
     weights, means, covariances = (group[name].values for name in _EM)
@@ -384,9 +391,7 @@ def read_estimate(posterior: Posterior) -> Mixture | None:
 
 def estimated_outliers(posterior: Posterior) -> tuple[Noise | None, Contamination | None]:
     """The noise and the outliers of EM's estimate that `sample_posterior` stores."""
-    if isinstance(posterior, xr.Dataset) or "constant_data" not in posterior.children:
-        return None, None
-    group = posterior["constant_data"].to_dataset()
+    group = _constants(posterior)
     noise = outliers = None
     if "em_noise_weight" in group:
         box = (group["noise_lower"].values, group["noise_upper"].values)
@@ -398,9 +403,7 @@ def estimated_outliers(posterior: Posterior) -> tuple[Noise | None, Contaminatio
 
 def held_values(posterior: Posterior) -> HeldParameters | None:
     """The parameters that the posterior holds at given values."""
-    if isinstance(posterior, xr.Dataset) or "constant_data" not in posterior.children:
-        return None
-    group = posterior["constant_data"].to_dataset()
+    group = _constants(posterior)
     names = [f"held_{name}" for name in _DEFAULT]
     if not set(names) <= set(group):
         return None

@@ -103,7 +103,8 @@ def _of_outliers(outliers: OutlierPriors, priors: ResolvedPriors) -> float:
     if outliers.noise:
         constant -= betaln(outliers.noise_concentration, sum(priors.concentration))
     if outliers.contaminated:
-        constant += priors.n_components * (np.log(outliers.rate) - betaln(*outliers.share))
+        of_inflation = 0.5 * np.log(2.0 / np.pi) - np.log(outliers.spread)
+        constant += priors.n_components * (of_inflation - betaln(*outliers.share))
     return float(constant)
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bayesgmm.arguments import check_count, check_kind, check_switch
-from bayesgmm.arrays import Indices
+from bayesgmm.arrays import Array, Indices
 from bayesgmm.covariance.structures import Structure, as_structure
+from bayesgmm.data.error_covariances import unpacked
 from bayesgmm.data.validation import Data, check_data, check_labels
 from bayesgmm.em.completed_rows import with_means
 from bayesgmm.em.component_order import check_reference
@@ -65,7 +66,8 @@ class Model:
             return None
         groups = np.zeros(self.n_components, dtype=np.int64) if held is None else held.groups
         if labels is not None:
-            known = np.unique(labels[labels >= 0])
+            counted = True if self.data.weights is None else self.data.weights > 0.0
+            known = np.unique(labels[(labels >= 0) & counted])
             groups = groups.astype(np.int64)
             groups[known] = len(groups) + known
         groups = np.unique(groups, return_inverse=True)[1].reshape(-1)
@@ -76,6 +78,30 @@ class Model:
         filled = with_means(self.data.X, self.data.weights)
         shape = self.n_components, self.structure, near, self.data.weights
         return coordinates(filled, *shape, self.outliers, self.held, self.groups)
+
+    def constants(self) -> dict[str, tuple[tuple[str, ...], Array | Indices]]:
+        """Dims and values of what is known beside the rows: the group ``constant_data``."""
+        data, held = self.data, self.held
+        axes = ("component", "feature", "feature_bis")
+        found: dict[str, tuple[tuple[str, ...], Array | Indices]] = {}
+        if data.errors is not None:
+            first = "row" if len(data.errors) > 1 else "all_rows"
+            errors = unpacked(data.errors, data.X.shape[1])
+            found["error_covariances"] = (first, *axes[1 : errors.ndim]), errors
+        if data.weights is not None:
+            found["sample_weight"] = ("row",), data.weights
+        if data.labels is not None:
+            found["labels"] = ("row",), data.labels
+        if self.groups is not None:
+            found["component_group"] = axes[:1], self.groups
+        if self.noise is not None:
+            found["noise_lower"] = axes[1:2], self.noise.lower
+            found["noise_upper"] = axes[1:2], self.noise.upper
+        if held is not None:
+            for name in ("weights", "means", "covariances"):
+                values = getattr(held, name)
+                found[f"held_{name}"] = axes[: values.ndim], values
+        return found
 
 
 def posterior_model(

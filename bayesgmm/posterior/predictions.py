@@ -22,7 +22,8 @@ def log_likelihood(
 ) -> xr.DataArray:
     """Log density of each row under each draw, in nats.
 
-    Weights of rows do not enter; a weighted log-likelihood is their sum times the weights.
+    Weights of rows do not enter; a weighted log-likelihood is their sum times the weights. A fitted
+    row of known component has the density of that component, times its weight.
 
     Parameters
     ----------

@@ -289,7 +289,7 @@ def _check_sharing(held: Booleans, structure: Structure) -> None:
     shared = [part for letter, part in zip(structure.code, parts, strict=False) if letter == "E"]
     free = "spherical" if structure.spherical else "diag" if structure.diagonal else "full"
     raise InvalidParameterError(
-        f"Components of covariance_type={structure.name!r} share their {' and '.join(shared)}, so "
+        f"Components of covariance_type={structure.name!r} share their {listed(shared)}, so "
         f"that covariances are held for all of them or for none, but component "
         f"{int((~held).argmax())} is free and component {int(held.argmax())} is held. Hold all, or "
         f"use covariance_type={free!r}."

@@ -14,7 +14,7 @@ class OutlierPriors:
         concentration 1.
     contaminated : bool
         Outliers of each component: a share o in (0, 1/2), 2 o ~ Beta(1, 4), of mean .1, and an
-        inflation eta > 1 of the covariance, log eta ~ Exponential of mean 2, eta of median 4.
+        inflation eta > 1 of the covariance, log eta ~ half-normal of scale 2, eta of median 3.9.
     """
 
     noise: bool = False
@@ -22,7 +22,7 @@ class OutlierPriors:
 
     noise_concentration = 1.0
     share = (1.0, 4.0)
-    rate = 0.5
+    spread = 2.0
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -38,7 +38,7 @@ class OutlierPriors:
             self.contaminated,
             self.noise_concentration,
             *self.share,
-            self.rate,
+            self.spread,
         )
 
 

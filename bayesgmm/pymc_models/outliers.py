@@ -36,9 +36,9 @@ def noise_weight(outliers: OutlierPriors, priors: ResolvedPriors) -> Any:
 def outlier_parameters(outliers: OutlierPriors) -> tuple[Any, Any]:
     """The share of each component's outliers, and the inflation of their covariance."""
     twice = pm.Beta("twice_outlier_proportion", *outliers.share, dims="component")
-    logs = pm.Exponential(
+    logs = pm.HalfNormal(
         "log_inflation",
-        outliers.rate,
+        outliers.spread,
         dims="component",
         default_transform=InflationTransform(),
     )

@@ -96,7 +96,9 @@ def mixture_model(
         that share parts have a transform to coordinates of these, and cannot be drawn from the
         prior; nor can covariances of which some are held. Free weights and entries of means are
         variables of their own where others are held. Noise and outliers add ``noise_weight``, or
-        ``outlier_proportion`` and ``inflation`` (component).
+        ``outlier_proportion`` and ``inflation`` (component). What is known beside X (errors,
+        weights, labels, held values, the box of noise) is also kept as data, which draws by PyMC
+        have in their group ``constant_data``; the model does not follow a change of these.
 
     Raises
     ------
@@ -146,6 +148,7 @@ def model_of(model: Model, near: Mixture | None) -> pm.Model:
         observed = pm.Data("X", with_means(data.X, data.weights), dims=("row", "feature"))
         # PyMC refuses NaN, which it would take as a request to draw the entries.
         observed.set_value(data.X)
+        _record(model.constants(), coords)
         if model.held is not None:
             weights = held_weights(priors, model.held)
             means = held_means(priors, model.held, frame)
@@ -155,6 +158,17 @@ def model_of(model: Model, near: Mixture | None) -> pm.Model:
         covariances = _covariances(_free_covariances(priors, frame), frame)
         _add_rows(model, weights, means, covariances, observed)
     return built
+
+
+def _record(
+    constants: Mapping[str, tuple[tuple[str, ...], Any]], coords: Mapping[str, Any]
+) -> None:
+    """Data of the model that its draws keep beside them, in ``constant_data``."""
+    for name, (dims, values) in constants.items():
+        # Rows of X can be replaced by others, of another number.
+        known = dims if set(dims) <= set(coords) else None
+        kept = pm.Data(name, np.nan_to_num(values), dims=known)
+        kept.set_value(values.astype(kept.dtype))
 
 
 def free_covariances_name(frame: Coordinates) -> str:

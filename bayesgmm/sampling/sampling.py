@@ -24,7 +24,6 @@ from bayesgmm.arguments import (
 from bayesgmm.arrays import Array
 from bayesgmm.convergence.agreement import ENOUGH
 from bayesgmm.covariance.structures import Structure
-from bayesgmm.data.error_covariances import unpacked
 from bayesgmm.data.validation import Data
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
@@ -140,7 +139,7 @@ def sample_posterior(
     contaminated : bool
         Outliers of each component, as in `GaussianMixture`. The posterior has their proportion o,
         `outlier_proportion`, with 2 o ~ Beta(1, 4), and `inflation` eta of the covariance, with
-        log eta exponential of mean 2.
+        log eta half-normal of scale 2.
     missing : {"at random", "raise"}
         As in `GaussianMixture`.
     with_log_likelihood : bool, optional
@@ -188,7 +187,8 @@ def sample_posterior(
     InputError, InputTypeError
         If X cannot be used, in the words of `GaussianMixture.fit`.
     InvalidParameterError
-        If another argument is out of its range, or priors do not fit the data.
+        If another argument is out of its range, priors do not fit the data, or all parameters are
+        held.
     FitError
         If every start of EM collapsed, and the priors (LKJ) do not keep covariances from it.
 
@@ -237,6 +237,7 @@ def sample_posterior(
         noise_component=noise_component,
         contaminated=contaminated,
     )
+    _check_free(model)
     data, resolved = model.data, model.resolved
     lengths = _lengths(draws, chains, model.n_components, data.X.shape[1])
     generator = _parent(rng)
@@ -255,7 +256,7 @@ def sample_posterior(
     sampling = time.perf_counter()
     draw = partial(_sampler(nuts_sampler, model, em.mixture), target)
     kept = _numbered(em, resolved)
-    constants = _constants(model)
+    constants = xr.Dataset(model.constants())
     monitor = Monitor(min_ess, lengths[-1], data, kept.mixture, constants)
     several = Target(target, that_matter(modes))
     if len(several.modes) > 1:
@@ -300,6 +301,14 @@ def _add_rows(
     if with_posterior_predictive:
         new_rows = posterior_predictive(tree, rng=rng)
         tree["posterior_predictive"] = xr.DataTree(xr.Dataset({"X": new_rows}))
+
+
+def _check_free(model: Model) -> None:
+    if model.coordinates(None).size == 0:
+        raise InvalidParameterError(
+            "fixed and equal_weights hold all parameters, so that nothing is left to draw. Leave "
+            "one of them free, or use GaussianMixture, which has the likelihood of held values."
+        )
 
 
 def _parent(rng: Any) -> np.random.Generator:
@@ -420,31 +429,6 @@ def _in_order(posterior: xr.Dataset, priors: ResolvedPriors) -> xr.Dataset:
         index = order.reshape(*order.shape, *(1,) * (values.ndim - 3))
         out[name] = values.dims, np.take_along_axis(values.values, index, axis=2)
     return out
-
-
-def _constants(model: Model) -> xr.Dataset:
-    """What the posterior was conditioned on beside the rows: the group ``constant_data``."""
-    data, held = model.data, model.held
-    found: dict[str, Any] = {}
-    if data.errors is not None:
-        first = "row" if len(data.errors) > 1 else "all_rows"
-        errors = unpacked(data.errors, data.X.shape[1])
-        dims = (first, "feature", "feature_bis")[: errors.ndim]
-        found["error_covariances"] = dims, errors
-    if data.weights is not None:
-        found["sample_weight"] = ("row",), data.weights
-    if data.labels is not None:
-        found["labels"] = ("row",), data.labels
-    if model.groups is not None:
-        found["component_group"] = ("component",), model.groups
-    if model.noise is not None:
-        found["noise_lower"] = ("feature",), model.noise.lower
-        found["noise_upper"] = ("feature",), model.noise.upper
-    if held is not None:
-        values = (held.weights, held.means, held.covariances)
-        for (name, dims), each in zip(DIMS.items(), values, strict=False):
-            found[f"held_{name}"] = dims[: each.ndim], each
-    return xr.Dataset(found)
 
 
 def _tree(

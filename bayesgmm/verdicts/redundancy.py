@@ -84,7 +84,7 @@ def redundancy(
     form: _Form | _SharedParts = _form(draws.covariances)
     if structure is not None and structure.shares_parts(k, d):
         form = _SharedParts(structure)
-    parameters = 1 + d + form.parameters(k, d)
+    parameters = 1 + d + form.parameters(k, d) + 2 * (draws.outliers is not None)
     size = rows.total if n_rows is None else n_rows
     if k == 1:
         return Redundancy(np.full((draws.n_chains, 1), np.inf), parameters, size)

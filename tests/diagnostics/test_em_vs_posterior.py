@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesgmm import GaussianMixture, Mixture, Priors, relabel
+from bayesgmm import GaussianMixture, Mixture, Priors, relabel, sample_posterior
 from bayesgmm.diagnostics.em_vs_posterior import compare_engines
 from bayesgmm.errors import InputError, InvalidParameterError, NotFittedError
 
@@ -44,6 +44,26 @@ def test_other_labels_of_the_fit_do_not_matter(sampled):
     turned = compare_engines(fit.mixture_.permuted([1, 0]), aligned).table
     assert turned.loc["mean[0, x0]"].equals(plain.loc["mean[1, x0]"])
     assert plain.standard_error.isna().all()
+
+
+@pytest.mark.parametrize("kind", ["labels", "fixed"])
+def test_a_fit_and_a_posterior_of_two_models_are_refused(sampled, kind):
+    """Their differences are not those of the engines."""
+    data, plain, _ = sampled
+    labels = np.where(np.arange(len(data.X)) < 20, data.labels, -1)
+    if kind == "labels":
+        other = GaussianMixture(2, random_state=0).fit(data.X, labels=labels)
+    else:
+        held = {"means": [[0.0], [np.nan]]}
+        other = GaussianMixture(2, fixed=held, random_state=0).fit(data.X)
+    short = {"draws": 20, "tune": 200, "chains": 1, "progressbar": False, "rng": 1}
+    words = {"labels": "known labels", "fixed": "held parameters"}[kind]
+    posteriors = [relabel(sample_posterior(data.X, init=fit, **short)) for fit in (plain, other)]
+    with pytest.raises(InputError, match=f"The fit has {words}, but the posterior has none"):
+        compare_engines(other, posteriors[0])
+    with pytest.raises(InputError, match=f"The posterior has {words}, but the fit has none"):
+        compare_engines(plain, posteriors[1])
+    assert len(compare_engines(other, posteriors[1]).table) == 6
 
 
 def test_priors_give_contraction_and_engines_may_differ(sampled):

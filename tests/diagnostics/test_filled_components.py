@@ -47,6 +47,31 @@ def test_a_weight_of_zero_holds_nothing():
     assert found.probability[3] == 0.0
 
 
+def test_rows_of_noise_fill_no_component():
+    """Two rows at the one component, and a row that is noise with probability .5."""
+    tree = posterior(np.ones((4, 200, 1)), [0.0], [0.0, 0.0, 6.0])
+    density = np.exp(-18.0) / np.sqrt(2.0 * np.pi)
+    # The weights of noise at which its density at the row, 1 / 8 times it, is the component's.
+    weight = density / (density + 1.0 / 8.0)
+    tree["posterior"]["noise_weight"] = xr.Variable(("chain", "draw"), np.full((4, 200), weight))
+    box = {"noise_lower": ("feature", [-1.0]), "noise_upper": ("feature", [7.0])}
+    tree["constant_data"] = xr.DataTree(xr.Dataset(box))
+    assert filled_components(tree, rng=1).probability.tolist() == [0.0, 1.0]
+    alone = filled_components(tree, [6.0], rng=1)
+    assert alone.index.tolist() == [0, 1]
+    assert abs(alone.probability[0] - 0.5) < 5 * np.sqrt(0.25 / 800)
+
+
+def test_outliers_fill_their_component():
+    """A row far from both means belongs to the farther component, which has outliers."""
+    tree = posterior(np.full((2, 100, 2), 0.5), [0.0, 10.0], [0.0, 1.0, 4.5])
+    shares = {"outlier_proportion": [1e-12, 0.5], "inflation": [1.0 + 1e-12, 100.0]}
+    for name, each in shares.items():
+        values = np.tile(each, (2, 100, 1))
+        tree["posterior"][name] = xr.Variable(("chain", "draw", "component"), values)
+    assert filled_components(tree, rng=1).probability[2] > 0.95
+
+
 def gibbs(y, k, concentration, location, sd, shape, scale, sweeps, rng):
     """Filled components by the sampler of Malsiner-Walli et al. (2016), which allocates rows."""
     labels, variances = rng.integers(k, size=len(y)), np.ones(k)

@@ -182,3 +182,24 @@ def test_draws_too_wide_for_float64_are_named(mean, sd):
     values["covariances"] = np.broadcast_to(np.diag([1.0, sd**2]), (C, S, K, D, D))
     with pytest.raises(InputError, match=r"draws of column 1 .* Rescale"):
         read_draws(tree(values))
+
+
+def test_outliers_are_read_from_the_posterior_alone():
+    beside = {"outlier_proportion": np.full((C, S, K), 0.1), "inflation": np.full((C, S, K), 9.0)}
+    dims = DIMS | {name: ["component"] for name in beside}
+    found = read_draws(tree(arrays() | beside, dims=dims)["posterior"].to_dataset())
+    np.testing.assert_array_equal(found.outliers, list(beside.values()))
+
+
+def test_a_weight_of_noise_needs_the_box():
+    """Without it, the weights would be taken for those of all rows."""
+    posterior = tree(arrays() | {"noise_weight": np.full((C, S), 0.1)})
+    for each in (posterior, posterior["posterior"].to_dataset()):
+        with pytest.raises(InputError, match="Give the whole tree of sample_posterior"):
+            read_draws(each)
+    posterior["constant_data"] = xr.DataTree(
+        xr.Dataset({"noise_lower": ("feature", [0.0, 0.0]), "noise_upper": ("feature", [1.0, 4.0])})
+    )
+    found = read_draws(posterior)
+    assert (found.noise_weight == 0.1).all()
+    assert found.noise.upper.tolist() == [1.0, 4.0]

@@ -183,8 +183,8 @@ def test_priors_of_noise_and_outliers(beside):
         s, t = u[size:].reshape(K, 2).T
         twice, inflation = expit(s), 1.0 + np.exp(t)
         expected = stats.beta(1.0, 4.0).logpdf(twice) + np.log(twice * (1.0 - twice))
-        # log eta is exponential of mean 2; d log eta / dt = (eta - 1) / eta
-        expected += stats.expon(scale=2.0).logpdf(np.log(inflation)) + t - np.log(inflation)
+        # log eta is half-normal; d log eta / dt = (eta - 1) / eta
+        expected += stats.halfnorm(scale=2.0).logpdf(np.log(inflation)) + t - np.log(inflation)
         expected = expected.sum()
     assert found == pytest.approx(expected, abs=1e-9)
 

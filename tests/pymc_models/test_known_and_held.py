@@ -9,8 +9,10 @@ from bayesgmm import (
     GaussianMixture,
     Mixture,
     load_dataset,
+    log_likelihood,
     marginal_mixture,
     mixture_model,
+    responsibilities,
     sample_posterior,
     simulate,
 )
@@ -88,6 +90,35 @@ def test_the_density_is_that_of_the_compiled_posterior(kind, code):
     np.testing.assert_allclose(
         coordinates_of(model, own[0][1]), slope, rtol=1e-7, atol=1e-9 * abs(slope).max()
     )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_draws_keep_what_is_known_of_the_rows(kind):
+    """The data of the model that PyMC copies to the group constant_data."""
+    model = mixture_model(X, 2, error_covariances=np.eye(2), **KINDS[kind])
+    kept = {each.name: each.get_value() for each in model.data_vars if each.name != "X"}
+    known = posterior_model(X, 2, None, None, None, error_covariances=np.eye(2), **KINDS[kind])
+    expected = known.constants()
+    assert kept.keys() == expected.keys()
+    for name, (_, values) in expected.items():
+        np.testing.assert_array_equal(kept[name], values)
+
+
+def test_verbs_read_what_pymcs_draws_keep():
+    """The log-likelihood of rows with noise, labels and weights, by either constant_data."""
+    known = KINDS["noise and labels"]
+    posterior = sample_posterior(
+        X, 2, draws=5, tune=50, chains=1, progressbar=False, rng=1, **known
+    )
+    expected = log_likelihood(posterior), responsibilities(posterior)
+    of_pymc = pm.sample_prior_predictive(
+        1, mixture_model(X, 2, **known), ["weights"], 1, compile_kwargs={"mode": INTERPRETED}
+    )
+    posterior["constant_data"] = of_pymc["constant_data"]
+    for found, each in zip(
+        (log_likelihood(posterior), responsibilities(posterior)), expected, strict=True
+    ):
+        np.testing.assert_array_equal(found, each)
 
 
 def test_held_parameters_in_draws_from_the_prior():

@@ -91,6 +91,16 @@ def test_components_without_labels_exchange_theirs():
     assert np.ptp(moved["posterior"]["means"].values[..., 0], axis=(0, 1)).max() < 2.0
 
 
+def test_labels_of_weight_zero_number_nothing():
+    """The posterior is then that without labels, whose components exchange theirs."""
+    x = faithful()
+    labels = some_labels(x)
+    weights = np.where(labels >= 0, 0.0, 1.0)
+    short = {"draws": 20, "tune": 200, "chains": 1, "sample_weight": weights, "labels": labels}
+    posterior = sample_posterior(x, 2, **short, **QUIET)
+    assert "component_group" not in posterior["constant_data"]
+
+
 def test_noise_is_that_of_em():
     x = with_noise(4)
     fit = GaussianMixture(2, noise_component=True, random_state=0).fit(x)
@@ -237,6 +247,20 @@ def test_what_contradicts_itself():
         sample_posterior(x, 2, labels=some_labels(x), priors=ordered)
     with pytest.raises(InvalidParameterError, match="fixed numbers the components"):
         sample_posterior(x, 2, fixed={"weights": [0.3, np.nan]}, priors=ordered)
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied"])
+def test_nothing_is_left_to_draw(covariance_type):
+    """A single free weight is what the others leave of 1."""
+    covariances = [[[0.2, 0.7], [0.7, 35.0]]] * 2
+    means = [[2.0, 54.0], [4.3, 80.0]]
+    fixed = {"means": means, "covariances": covariances, "weights": [0.3, np.nan]}
+    with pytest.raises(InvalidParameterError, match="hold all parameters"):
+        sample_posterior(faithful(), 2, covariance_type=covariance_type, fixed=fixed)
+    beside = {"noise_component": True, "draws": 10, "tune": 10, "chains": 1}
+    del fixed["weights"]
+    posterior = sample_posterior(faithful(), 2, fixed=fixed, **beside, **QUIET)
+    assert posterior["posterior"]["noise_weight"].std() > 0.0
 
 
 @pytest.mark.parametrize("kind", ["labels", "noise_component", "contaminated", "fixed"])

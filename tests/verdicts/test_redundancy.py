@@ -1,5 +1,7 @@
 """Redundancy counts the parameters of the structure that the draws have."""
 
+from dataclasses import replace
+
 import known_posteriors
 import numpy as np
 import pytest
@@ -86,3 +88,11 @@ def test_components_that_share_parts_have_fewer_parameters(code):
         assert found.redundant.tolist() == [spare, spare]
     # Two equal components merged are the two components of the fit.
     np.testing.assert_allclose(found.losses, 0.0, atol=0.05)
+
+
+def test_outliers_are_parameters_of_their_component():
+    known = known_posteriors.make("none", 3, k=2, d=2, n=120, separation=3.0)
+    draws, X = read_draws(known.tree), Data(known.tree["observed_data"]["X"].values, None)
+    share, inflation = np.full(draws.weights.shape, 0.1), np.full(draws.weights.shape, 9.0)
+    contaminated = replace(draws, outliers=(share, inflation))
+    assert redundancy(contaminated, X).parameters == redundancy(draws, X).parameters + 2

@@ -5,7 +5,7 @@
 //                    with eta_k = 1 + exp(t_k)
 //
 // Priors: all weights Dirichlet, that of noise with a concentration of its own; 2 o_k beta, and
-// log eta_k exponential.
+// log eta_k half-normal.
 //
 // A component and its outliers are a pair of Gaussians, c and c + K. To the gradient in its weight,
 // mean and factor a pair is one component, with N = N_1 + N_2, A = A_1 + A_2 / eta and
@@ -21,7 +21,7 @@ struct Outliers {
     bool noise = false, pairs = false;
     double noise_concentration = 1.0;
     double first = 1.0, second = 1.0;  // the beta density of 2 o
-    double rate = 1.0;                 // the exponential density of log eta
+    double spread = 1.0;               // the half-normal density of log eta
 
     // Coordinates: the noise's, then two of each component.
     Index size(Index k) const { return (noise ? 1 : 0) + (pairs ? 2 * k : 0); }
@@ -105,9 +105,10 @@ double fold_pairs(const Outliers &prior, ConstMatrix at, const Gaussians<Axes> &
             row_of_product(factor, i, of_pairs.seconds()[c + k], product);
             trace += inner_product(product, row);
         }
-        value += -prior.rate * inflation + grown.log_this;
-        slope(c, 1) = grown.of_other +
-                      grown.of_this * (0.5 * (trace - static_cast<double>(d) * n2) - prior.rate);
+        const double z = inflation / prior.spread;
+        value += -0.5 * z * z + grown.log_this;
+        const double of_rows = 0.5 * (trace - static_cast<double>(d) * n2);
+        slope(c, 1) = grown.of_other + grown.of_this * (of_rows - z / prior.spread);
     }
     return value;
 }
