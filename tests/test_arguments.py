@@ -102,6 +102,15 @@ def test_wrong_arguments_are_refused_in_words(name):
     assert not wrong, "\n".join(wrong)
 
 
+def test_sound_arguments_are_taken(tmp_path, monkeypatch):
+    """Every public call works, of any versions of Python and of the dependencies."""
+    monkeypatch.chdir(tmp_path)
+    refused = {
+        line: repr(error) for line, call, sound, _ in calls() if (error := outcome(call, sound))
+    }
+    assert not refused
+
+
 def public_callables():
     """Every public function, class and method, with its signature."""
     room = bayesgmm.likelihood

@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -67,32 +68,62 @@ def test_the_main_job_writes_the_report_and_says_where(tmp_path, monkeypatch):
         assert words in page
 
 
-@pytest.mark.skipif(os.name != "posix", reason="lines for bash")
-@pytest.mark.parametrize(
-    ("page", "groups"),
-    [
-        ("README.md", "labelled.csv"),
-        ("docs/command_line.md", "labelled.csv"),
-        ("docs/first_minute.md", "groups.csv"),
-    ],
-)
-def test_the_commands_work_twice_in_a_row(tmp_path, page, groups):
-    lines = block("commands", (ROOT / page).read_text(encoding="utf-8"))
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    for _ in range(2):
-        result = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", lines],
-            cwd=tmp_path,
-            env={**os.environ, "PATH": path},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert result.returncode == 0, result.stderr
-        assert "Error" not in result.stderr
-    header, *rows = (tmp_path / groups).read_text().splitlines()
+PAGES = {
+    "README.md": "labelled.csv",
+    "docs/command_line.md": "labelled.csv",
+    "docs/first_minute.md": "groups.csv",
+}
+
+
+def commands_of(page):
+    return block("commands", (ROOT / page).read_text(encoding="utf-8"))
+
+
+def sound_groups(path):
+    header, *rows = path.read_text().splitlines()
     assert header.startswith("eruptions,waiting,component,probability,probability_0")
     assert len(rows) == 272
+
+
+@pytest.mark.parametrize(("page", "groups"), PAGES.items())
+def test_the_commands_work_twice_in_a_row(tmp_path, monkeypatch, page, groups):
+    """In this process, which has the imports of all of them behind it."""
+    from click.testing import CliRunner
+
+    from bayesgmm.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    for line in 2 * commands_of(page).splitlines():
+        name, *words = shlex.split(line, comments=True)
+        assert name == "bayesgmm"
+        *words, sign, path = words if ">" in words else (*words, "", "")
+        result = CliRunner().invoke(main, words)
+        assert result.exit_code == 0, result.stderr
+        assert "Error" not in result.stderr
+        if sign:
+            Path(path).write_text(result.stdout, encoding="utf-8")
+    sound_groups(tmp_path / groups)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="lines for bash")
+def test_a_shell_runs_the_commands(tmp_path):
+    """The quick ones of the README; the syntax of all."""
+    for page in PAGES:
+        subprocess.run(["bash", "-n", "-c", commands_of(page)], check=True)
+    lines = commands_of("README.md").splitlines()
+    quick = [line for line in lines if line.split()[1] in ("datasets", "fit", "predict")]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    result = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", "\n".join(quick)],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "Error" not in result.stderr
+    sound_groups(tmp_path / PAGES["README.md"])
 
 
 def test_links_lead_somewhere():

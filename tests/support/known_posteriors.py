@@ -304,8 +304,8 @@ CASES = (
 )
 
 
-def all_of_them(seeds, cases=CASES):
-    """Every posterior of the bench, for some seeds."""
+def all_of_them(seeds, cases=CASES, n_sampled=2):
+    """Every posterior of the bench, for some seeds; n_sampled from Gibbs for each kind and seed."""
     for kind in (*HEALTHY, *SPOILT):
         for case in cases:
             without = not case.get("rows", True)
@@ -319,7 +319,7 @@ def all_of_them(seeds, cases=CASES):
                 yield make(kind, seed, **case)
     for kind in SAMPLED:
         for seed in seeds:
-            yield from (sampled(kind, 2 * seed), sampled(kind, 2 * seed + 1))
+            yield from (sampled(kind, 2 * seed + i) for i in range(n_sampled))
 
 
 def recorded_table():
