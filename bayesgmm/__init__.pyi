@@ -1,5 +1,7 @@
 from . import errors as errors
 from . import likelihood as likelihood
+from .calibration.calibrate import Calibration as Calibration
+from .calibration.calibrate import calibrate as calibrate
 from .classification.classifier import GaussianMixtureClassifier as GaussianMixtureClassifier
 from .covariance.structures import Structure as Structure
 from .covariance.structures import structures as structures
@@ -72,6 +74,7 @@ __all__ = [
     "Agreement",
     "BootstrapLRT",
     "Boundaries",
+    "Calibration",
     "ConditionalMoments",
     "Contamination",
     "Dataset",
@@ -102,6 +105,7 @@ __all__ = [
     "__version__",
     "align",
     "bootstrap_lrt",
+    "calibrate",
     "co_clustering",
     "compare_engines",
     "errors",

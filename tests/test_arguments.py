@@ -29,8 +29,8 @@ mpl.use("Agg")
 # Public, but not in the table: results, which users do not construct, and methods that are called
 # with checked arrays.
 RESULTS = {
-    "Agreement", "BootstrapLRT", "Boundaries", "Dataset", "Degeneracy", "Evidence", "Explorer",
-    "Fault",
+    "Agreement", "BootstrapLRT", "Boundaries", "Calibration", "Dataset", "Degeneracy",
+    "Evidence", "Explorer", "Fault",
     "HighestDensityRegion", "Noise", "Contamination",
     "LabelSwitching", "Merging", "Partition", "Recovery", "ConditionalMoments", "Report",
     "ResolvedPriors",

@@ -103,6 +103,7 @@ def things():
         engines=bayesgmm.compare_engines(mixture, posterior),
         switching=bayesgmm.label_switching(posterior),
         evidence=bayesgmm.evidence(X[:20], 1, rng=0, progressbar=False),
+        calibration=bayesgmm.calibrate(1, 1, 5, n_simulations=1, n_jobs=1, progressbar=False),
         partition=bayesgmm.posterior_partition(posterior, rng=0),
         region=mixture.highest_density_region(0.5, n_draws=1000, rng=0),
         statistics=bayesgmm.likelihood.e_step(X, mixture),
@@ -369,6 +370,17 @@ def table():
         "n_components": ["a", 2.0, NAN, None, True, 0, [], {}, [1, 2.0], ["2"], [0], [13]],
         "covariance_type": [*STRUCTURE, "EEV"],
         "priors": [*PRIORS, bayesgmm.Priors(covariances="lkj")], "rng": RNG,
+    }  # fmt: skip
+    yield "calibrate", bayesgmm.calibrate, {
+        "n_components": 1, "n_features": 1, "n_rows": 5, "n_simulations": 1, "n_jobs": 1,
+        "progressbar": False,
+    }, {
+        "n_components": COUNT, "n_features": COUNT, "n_rows": COUNT, "n_simulations": COUNT,
+        "draws": COUNT, "n_jobs": optional(COUNT), "covariance_type": STRUCTURE,
+        "priors": PRIORS, "rng": RNG,
+    }  # fmt: skip
+    yield "Calibration.extended", owned("calibration", "extended"), {"n_simulations": 1}, {
+        "n_simulations": COUNT, "n_jobs": optional(COUNT),
     }  # fmt: skip
     size = [*optional(COUNT), None, 7]
     yield "Evidence.log_bayes_factor", owned("evidence", "log_bayes_factor"), {
