@@ -304,7 +304,8 @@ def _add_rows(
 
 
 def _check_free(model: Model) -> None:
-    if model.coordinates(None).size == 0:
+    held = model.held
+    if held and not held.n_parameters(model.structure) and not model.outliers.variables:
         raise InvalidParameterError(
             "fixed and equal_weights hold all parameters, so that nothing is left to draw. Leave "
             "one of them free, or use GaussianMixture, which has the likelihood of held values."
