@@ -2,13 +2,14 @@
 
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 
 from bayesgmm.arrays import Array
-from bayesgmm.errors import DegeneracyWarning, FitError
+from bayesgmm.errors import BayesGMMWarning, FitError
 from bayesgmm.mixture.bhattacharyya_distance import bhattacharyya_distances
 from bayesgmm.mixture.merged_components import merged
 from bayesgmm.mixture.mixture import Mixture
@@ -78,14 +79,12 @@ def penalised_fits(model: Model, rng: np.random.Generator) -> list[tuple[Array, 
         kind = _KINDS[turn % len(_KINDS)]
         priors = None if unpenalised else penalty
         fit = as_fit(model, init_params=kind, random_state=child, priors=priors)
-        try:
-            with warnings.catch_warnings():
-                # A degenerate maximum is not a useful start.
-                warnings.simplefilter("error", DegeneracyWarning)
-                fit.fit(model.data, sample_weight=model.data.weights)
+        with warnings.catch_warnings(), suppress(FitError):
+            warnings.simplefilter("ignore", BayesGMMWarning)
+            fit.fit(model.data, sample_weight=model.data.weights)
+            # A degenerate maximum is not a useful start.
+            if fit.degeneracy_ is None:
                 found.append(parameters_of(model, fit))
-        except (DegeneracyWarning, FitError):
-            continue
     return found
 
 
