@@ -17,7 +17,7 @@ from scipy.special import gammaln, multigammaln
 from bayesgmm.arrays import Array, Integers
 from bayesgmm.core import native
 from bayesgmm.likelihood.em_steps import n_threads
-from bayesgmm.marginal_likelihood.parameters import Model, Moments, Parameters, log_dets
+from bayesgmm.marginal_likelihood.many_mixtures import Model, Moments, Parameters, log_dets
 
 # Numbers of log densities that are formed at a time.
 _BLOCK = 2_000_000

@@ -11,7 +11,7 @@ from bayesgmm.marginal_likelihood.conditionals import (
     draw_inverses,
     of_covariances,
 )
-from bayesgmm.marginal_likelihood.parameters import Model, Parameters, moments_of
+from bayesgmm.marginal_likelihood.many_mixtures import Model, Parameters, moments_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,7 +18,7 @@ from bayesgmm.likelihood.scaling import fit_units
 from bayesgmm.marginal_likelihood.bridge import Estimate, bridge
 from bayesgmm.marginal_likelihood.conditionals import Proposal
 from bayesgmm.marginal_likelihood.gibbs_chains import Kept, random_starts, run
-from bayesgmm.marginal_likelihood.parameters import Model, Parameters
+from bayesgmm.marginal_likelihood.many_mixtures import Model, Parameters
 from bayesgmm.priors.families import LKJ
 from bayesgmm.priors.priors import Priors
 from bayesgmm.priors.resolved_priors import ResolvedPriors

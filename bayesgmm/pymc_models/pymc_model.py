@@ -27,15 +27,15 @@ from bayesgmm.posterior.model import Model, posterior_model
 from bayesgmm.posterior.tied_covariances import TiedChart
 from bayesgmm.priors.priors import Priors
 from bayesgmm.priors.resolved_priors import ResolvedPriors
-from bayesgmm.pymc_models.held_parameters import held_means, held_transform, held_weights
+from bayesgmm.pymc_models.held_variables import held_means, held_transform, held_weights
 from bayesgmm.pymc_models.mixture_distribution import marginal_mixture
-from bayesgmm.pymc_models.outliers import noise_weight, outlier_parameters, pairs
+from bayesgmm.pymc_models.outlier_variables import noise_weight, outlier_parameters, pairs
 from bayesgmm.pymc_models.prior_distributions import (
     CovariancesPrior,
     MeansPrior,
     WeightsPrior,
 )
-from bayesgmm.pymc_models.tied_covariances import TiedTransform
+from bayesgmm.pymc_models.tied_variables import TiedTransform
 from bayesgmm.pymc_models.transforms import (
     CovariancesTransform,
     MeansTransform,

@@ -8,7 +8,7 @@ from scipy.special import logsumexp
 from small_models import chains, model_of
 
 from bayesgmm.marginal_likelihood.conditionals import Proposal, draw_inverses
-from bayesgmm.marginal_likelihood.parameters import Parameters
+from bayesgmm.marginal_likelihood.many_mixtures import Parameters
 
 
 def of_labels(sets, at, s, t):

@@ -8,7 +8,7 @@ import numpy as np
 from bayesgmm import Priors, load_dataset
 from bayesgmm.data.validation import Data
 from bayesgmm.marginal_likelihood.gibbs_chains import random_starts, run
-from bayesgmm.marginal_likelihood.parameters import Model
+from bayesgmm.marginal_likelihood.many_mixtures import Model
 
 REFERENCE = json.loads(
     (Path(__file__).parent / "richardson_green_galaxies.json").read_text("utf-8")

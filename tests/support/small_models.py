@@ -5,7 +5,7 @@ import numpy as np
 from bayesgmm import Priors
 from bayesgmm.data.validation import Data
 from bayesgmm.marginal_likelihood.gibbs_chains import random_starts, run
-from bayesgmm.marginal_likelihood.parameters import Model
+from bayesgmm.marginal_likelihood.many_mixtures import Model
 
 # Structure, features, whether the scale of the covariances is learned.
 CASES = [
