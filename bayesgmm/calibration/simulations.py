@@ -17,7 +17,10 @@ from bayesgmm.data.validation import check_data
 from bayesgmm.display import progress
 from bayesgmm.errors import FitError
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.posterior.draws import Draws, read_draws
+from bayesgmm.posterior.draws import Draws
+from bayesgmm.posterior.reader import (
+    read_draws,
+)
 from bayesgmm.priors.priors import Priors
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.sampling.sampling import sample_posterior

@@ -14,7 +14,9 @@ from bayesgmm.convergence.invariants import (
 )
 from bayesgmm.labels.component_values import Values
 from bayesgmm.labels.labelling import Labelling
-from bayesgmm.posterior.draws import SAMPLE_DIMS
+from bayesgmm.posterior.reader import (
+    SAMPLE_DIMS,
+)
 
 # From a name to (chain, draw).
 type Quantities = dict[str, Array]

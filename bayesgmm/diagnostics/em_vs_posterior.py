@@ -24,8 +24,8 @@ from bayesgmm.mixture.contamination import Contamination
 from bayesgmm.mixture.matching import match_components
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.mixture.noise import Noise
-from bayesgmm.posterior.draws import (
-    Draws,
+from bayesgmm.posterior.draws import Draws
+from bayesgmm.posterior.reader import (
     Posterior,
     estimated_outliers,
     held_values,

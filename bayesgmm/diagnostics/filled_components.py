@@ -9,7 +9,11 @@ from arviz_stats.base.array import array_stats
 
 from bayesgmm.arguments import check_rng
 from bayesgmm.likelihood.outliers import memberships
-from bayesgmm.posterior.draws import Posterior, read_draws, read_rows
+from bayesgmm.posterior.reader import (
+    Posterior,
+    read_draws,
+    read_rows,
+)
 
 
 def filled_components(

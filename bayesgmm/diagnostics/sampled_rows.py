@@ -3,7 +3,11 @@
 import numpy as np
 
 from bayesgmm.arrays import Array
-from bayesgmm.posterior.draws import Posterior, has_rows, observed
+from bayesgmm.posterior.reader import (
+    Posterior,
+    has_rows,
+    observed,
+)
 
 
 def other_rows(posterior: Posterior, x: Array) -> int | None:

@@ -19,7 +19,9 @@ from bayesgmm.labels.consistent_draws import consistent_draws
 from bayesgmm.mixture.fitted_mixture import MixtureLike, fitted_mixture
 from bayesgmm.mixture.matching import match_components
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.posterior.draws import Posterior
+from bayesgmm.posterior.reader import (
+    Posterior,
+)
 from bayesgmm.results import Result
 from bayesgmm.simulation.simulate import Simulation
 from bayesgmm.uncertainty.intervals import normal_intervals

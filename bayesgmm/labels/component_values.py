@@ -6,7 +6,10 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.arrays import Array, Indices
-from bayesgmm.posterior.draws import SAMPLE_DIMS, Draws
+from bayesgmm.posterior.draws import Draws
+from bayesgmm.posterior.reader import (
+    SAMPLE_DIMS,
+)
 
 # From a name to (chain, draw, K).
 type Values = dict[str, Array]

@@ -9,7 +9,13 @@ import xarray as xr
 from bayesgmm.errors import InputError
 from bayesgmm.labels.assignment import assign
 from bayesgmm.mixture.matching import matching_costs
-from bayesgmm.posterior.draws import Draws, Posterior, posterior_group, read_draws, read_rows
+from bayesgmm.posterior.draws import Draws
+from bayesgmm.posterior.reader import (
+    Posterior,
+    posterior_group,
+    read_draws,
+    read_rows,
+)
 
 # Proportion of draws with another labelling than the most frequent one above which labels switch.
 _SWITCHED = 0.05

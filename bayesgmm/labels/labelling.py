@@ -28,9 +28,9 @@ from bayesgmm.labels.stand_in_rows import stand_in_rows
 from bayesgmm.mixture.fitted_mixture import fitted_mixture
 from bayesgmm.mixture.matching import match_components
 from bayesgmm.mixture.mixture import Mixture
-from bayesgmm.posterior.draws import (
+from bayesgmm.posterior.draws import Draws
+from bayesgmm.posterior.reader import (
     SAMPLE_DIMS,
-    Draws,
     Posterior,
     component_dims,
     posterior_group,

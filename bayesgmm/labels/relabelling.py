@@ -9,7 +9,9 @@ import xarray as xr
 from bayesgmm.arguments import check_text
 from bayesgmm.errors import ConvergenceWarning
 from bayesgmm.labels.labelling import Reference, Request, label_draws
-from bayesgmm.posterior.draws import Posterior
+from bayesgmm.posterior.reader import (
+    Posterior,
+)
 
 
 def relabel(

@@ -12,7 +12,7 @@ from bayesgmm.data.validation import Data, check_data
 from bayesgmm.errors import InputError
 from bayesgmm.labels.memberships import Allocations
 from bayesgmm.likelihood.responsibilities_of_draws import tally
-from bayesgmm.posterior.draws import (
+from bayesgmm.posterior.reader import (
     SAMPLE_DIMS,
     Posterior,
     has_rows,

@@ -14,7 +14,9 @@ from bayesgmm.display import plural
 from bayesgmm.partitions.drawn_partitions import DrawnPartitions, drawn_partitions
 from bayesgmm.partitions.least_loss import in_order, least_expected_loss
 from bayesgmm.partitions.losses import Loss, loss_of
-from bayesgmm.posterior.draws import Posterior
+from bayesgmm.posterior.reader import (
+    Posterior,
+)
 from bayesgmm.results import Result
 
 BOUNDS = ("upper", "lower", "horizontal")

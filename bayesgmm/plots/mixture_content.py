@@ -17,7 +17,11 @@ from bayesgmm.mixture.contamination import Contamination
 from bayesgmm.mixture.fitted_mixture import with_errors_of
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.mixture.noise import Noise
-from bayesgmm.posterior.draws import Posterior, rows_if_known, rows_of
+from bayesgmm.posterior.reader import (
+    Posterior,
+    rows_if_known,
+    rows_of,
+)
 from bayesgmm.uncertainty.standard_errors import StandardErrors
 
 # Maximum numbers of rows and of posterior draws.

@@ -11,7 +11,13 @@ from bayesgmm.arrays import Array
 from bayesgmm.errors import InputError
 from bayesgmm.likelihood.outliers import memberships, sample_rows
 from bayesgmm.mixture.partial_rows import noise
-from bayesgmm.posterior.draws import SAMPLE_DIMS, Posterior, posterior_group, read_draws, read_rows
+from bayesgmm.posterior.reader import (
+    SAMPLE_DIMS,
+    Posterior,
+    posterior_group,
+    read_draws,
+    read_rows,
+)
 
 # Pairs of rows whose co-clustering is kept: 1.6 GB.
 _MOST_PAIRS = 200_000_000

@@ -30,7 +30,11 @@ from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.mixture.noise import Noise
 from bayesgmm.plots.mixture_content import Described
 from bayesgmm.plots.style import short_names
-from bayesgmm.posterior.draws import Draws, as_stored, variable_names
+from bayesgmm.posterior.draws import Draws
+from bayesgmm.posterior.reader import (
+    as_stored,
+    variable_names,
+)
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.reporting.mixture_pictures import Drawing
 from bayesgmm.reporting.parts import UnavailableError

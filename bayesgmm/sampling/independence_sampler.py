@@ -4,7 +4,9 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.arrays import Array
-from bayesgmm.posterior.draws import SAMPLE_DIMS
+from bayesgmm.posterior.reader import (
+    SAMPLE_DIMS,
+)
 from bayesgmm.sampling.mode_proposal import StudentMixture, Target
 from bayesgmm.sampling.mode_regions import locate
 from bayesgmm.sampling.samplers import DIMS

@@ -11,7 +11,9 @@ import xarray as xr
 from bayesgmm.arrays import Array, Indices
 from bayesgmm.convergence.agreement import mcse
 from bayesgmm.errors import FitError
-from bayesgmm.posterior.draws import SAMPLE_DIMS
+from bayesgmm.posterior.reader import (
+    SAMPLE_DIMS,
+)
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.sampling.chain_starts import chain_starts
 from bayesgmm.sampling.independence_sampler import IndependenceSampler

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from bayesgmm.posterior.draws import Posterior
+from bayesgmm.posterior.reader import (
+    Posterior,
+)
 
 # A mode of a smaller share by Laplace's approximation may have no draw by chance.
 _RARE = 0.001

@@ -8,7 +8,10 @@ import numpy as np
 import xarray as xr
 from arviz_stats.base.array import array_stats
 
-from bayesgmm.posterior.draws import SAMPLE_DIMS, Posterior
+from bayesgmm.posterior.reader import (
+    SAMPLE_DIMS,
+    Posterior,
+)
 
 # Names of "the tree reached its greatest depth" in nutpie, PyMC and CmdStan's converters.
 _DEPTH = ("maxdepth_reached", "reached_max_treedepth", "reached_max_tree_depth")

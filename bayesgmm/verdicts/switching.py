@@ -23,7 +23,10 @@ from bayesgmm.covariance.structures import Structure, as_structure, structure_wo
 from bayesgmm.labels.component_values import component_values
 from bayesgmm.labels.labelling import Labelling, Reference, Request, label_draws
 from bayesgmm.labels.stand_in_rows import equivalent_rows
-from bayesgmm.posterior.draws import Posterior, posterior_group
+from bayesgmm.posterior.reader import (
+    Posterior,
+    posterior_group,
+)
 from bayesgmm.results import Result
 from bayesgmm.verdicts.described_rows import discrepancy
 from bayesgmm.verdicts.figures import RESULTS, Check, Figures, State

@@ -6,7 +6,9 @@ import xarray as xr
 
 from bayesgmm.convergence.monitored import monitored
 from bayesgmm.labels.labelling import Request, label_draws
-from bayesgmm.posterior.draws import read_draws
+from bayesgmm.posterior.reader import (
+    read_draws,
+)
 
 
 def quantities(tree):

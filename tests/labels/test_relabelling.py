@@ -10,7 +10,9 @@ from scipy.special import logsumexp
 import bayesgmm
 from bayesgmm.errors import InputError, InvalidParameterError, NotFittedError
 from bayesgmm.labels.relabelling import relabel
-from bayesgmm.posterior.draws import read_draws
+from bayesgmm.posterior.reader import (
+    read_draws,
+)
 
 METHODS = [
     "ecr",

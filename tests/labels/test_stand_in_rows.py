@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from bayesgmm.labels.stand_in_rows import equivalent_rows, stand_in_rows
-from bayesgmm.posterior.draws import read_draws
+from bayesgmm.posterior.reader import (
+    read_draws,
+)
 
 
 @pytest.mark.parametrize(("k", "d", "n"), [(2, 1, 100), (3, 2, 300), (4, 5, 2000)])

@@ -6,7 +6,11 @@ import pytest
 import xarray as xr
 
 from bayesgmm.errors import InputError, InputTypeError, InvalidParameterError
-from bayesgmm.posterior.draws import component_dims, read_draws, read_rows
+from bayesgmm.posterior.reader import (
+    component_dims,
+    read_draws,
+    read_rows,
+)
 
 C, S, K, D = 2, 5, 3, 2
 DIMS = {

@@ -22,7 +22,7 @@ ROOMS = (
     "diagnostics",
     "labels",
     "plots",
-    "posterior/draws.py",
+    "posterior/reader.py",
     "selection/model_selection.py",
     "selection/selection_result.py",
 )

@@ -18,7 +18,10 @@ from bayesgmm import (
 )
 from bayesgmm.errors import InputError
 from bayesgmm.likelihood.responsibilities_of_draws import DrawnRows
-from bayesgmm.posterior.draws import read_draws, read_rows
+from bayesgmm.posterior.reader import (
+    read_draws,
+    read_rows,
+)
 
 FAITHFUL = load_dataset("faithful").X
 COUNTS = np.random.default_rng(0).integers(0, 4, len(FAITHFUL))

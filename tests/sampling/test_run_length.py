@@ -6,7 +6,9 @@ import xarray as xr
 from bayesgmm import Priors, label_switching, load_dataset, sample_posterior
 from bayesgmm.convergence.agreement import AGREE, statistics
 from bayesgmm.data.validation import check_data
-from bayesgmm.posterior.draws import read_estimate
+from bayesgmm.posterior.reader import (
+    read_estimate,
+)
 from bayesgmm.sampling import run_length, sampling
 from bayesgmm.sampling.run_length import Monitor, worst
 

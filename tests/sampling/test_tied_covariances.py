@@ -24,8 +24,10 @@ from bayesgmm import (
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.data.validation import Data
 from bayesgmm.posterior.coordinates import coordinates
-from bayesgmm.posterior.draws import read_draws
 from bayesgmm.posterior.log_density import problem
+from bayesgmm.posterior.reader import (
+    read_draws,
+)
 from bayesgmm.sampling.mode_regions import locate
 from bayesgmm.sampling.mode_search import search_modes
 from bayesgmm.sampling.samplers import Plan, draw_by_nutpie

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from bayesgmm.data.validation import Data
-from bayesgmm.posterior.draws import read_draws
+from bayesgmm.posterior.reader import (
+    read_draws,
+)
 from bayesgmm.verdicts.described_rows import discrepancy
 
 

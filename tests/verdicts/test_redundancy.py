@@ -9,7 +9,10 @@ import pytest
 from bayesgmm import GaussianMixture, Mixture, label_switching, load_dataset
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.data.validation import Data
-from bayesgmm.posterior.draws import Draws, read_draws
+from bayesgmm.posterior.draws import Draws
+from bayesgmm.posterior.reader import (
+    read_draws,
+)
 from bayesgmm.verdicts.redundancy import redundancy
 
 FORMS = {"full": 1 + 10 + 55, "diag": 1 + 10 + 10, "spherical": 1 + 10 + 1, "tied": 1 + 10}

@@ -7,7 +7,9 @@ import xarray as xr
 import bayesgmm
 from bayesgmm import Mixture
 from bayesgmm.data.validation import Data
-from bayesgmm.posterior.draws import read_draws
+from bayesgmm.posterior.reader import (
+    read_draws,
+)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,9 @@ from bayesgmm.data.validation import Data
 from bayesgmm.errors import InputError
 from bayesgmm.labels import labelling
 from bayesgmm.labels.relabelling import relabel
-from bayesgmm.posterior.draws import read_draws
+from bayesgmm.posterior.reader import (
+    read_draws,
+)
 from bayesgmm.verdicts.redundancy import redundancy
 from bayesgmm.verdicts.switching import (
     INVARIANT,
