@@ -1,30 +1,26 @@
 """The fit of a mixture to data under checked settings."""
 
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from bayesgmm.arrays import Array, Booleans, Indices
-from bayesgmm.covariance.structures import Structure, as_structure
+from bayesgmm.covariance.structures import as_structure
 from bayesgmm.data.coarse_columns import coarse_values
 from bayesgmm.data.coercion import label
 from bayesgmm.data.degeneracy import (
     check_enough_rows,
     check_full_rank,
     check_spread,
-    nearly_dependent,
 )
 from bayesgmm.data.validation import Data
-from bayesgmm.display import plural
+from bayesgmm.em.collapsed_starts import all_collapsed
 from bayesgmm.em.completed_rows import completed, with_means
 from bayesgmm.em.component_order import check_reference, component_order
 from bayesgmm.em.exploration import climb_on_all, explore
-from bayesgmm.em.loop import Run, StopRule
+from bayesgmm.em.loop import StopRule
 from bayesgmm.em.multistart import (
     Attempt,
     adapted,
@@ -34,8 +30,9 @@ from bayesgmm.em.multistart import (
     with_outliers,
 )
 from bayesgmm.em.pairs import check_alone, components, contamination, rows_of_pairs
+from bayesgmm.em.settings import Fit, Settings, StartRecord
 from bayesgmm.em.spurious import Degeneracy, Fault
-from bayesgmm.errors import FitError, InputError, InvalidParameterError
+from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.initialisation.starts import (
     Sample,
     Start,
@@ -51,9 +48,7 @@ from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.contamination import Contamination
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.mixture.noise import Noise
-from bayesgmm.priors.held_parameters import HeldParameters
 from bayesgmm.priors.objective import Objective, check_penalty
-from bayesgmm.priors.priors import Priors
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 
 _EXACT = StopRule()
@@ -66,133 +61,6 @@ _MOST_WEIGHT = 1e290
 _FEWEST_ROWS, _MOST_ROWS = 1e-100, 2.0**53
 # Added to the diagonals, in units of the columns' variances, where rows are fewer than columns.
 _FEW_ROWS = 1e-6
-# Columns of at most this number of distinct values are named if all starts collapse.
-_FEW_VALUES = 10
-# Rows are named as far out beyond this number of median deviations, if they are rare.
-_FAR, _RARE = 20.0, 0.05
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Settings:
-    """The checked parameters of `GaussianMixture`, with the same names.
-
-    Attributes
-    ----------
-    structure : Structure
-    previous : Parameters or None
-        The solution to begin from (warm start), in the user's units. With noise, its weights are
-        shares of all rows; with outliers, it is pairs of Gaussians.
-    accelerate : bool
-    priors : Priors or None
-        Prior distributions that penalise the likelihood.
-    eigenvalue_ratio : float
-        Infinite for no bound.
-    order_by : str, Mixture or None
-        As `component_order` takes it; None for the means, or the order of a given start, or of
-        priors that differ between components.
-    noise : bool
-        True for a component of noise beside the Gaussian ones.
-    contaminated : bool
-        True for outliers of each component.
-    held : HeldParameters or None
-        Parameters that the fit does not change, in the user's units.
-    """
-
-    n_components: int
-    structure: Structure
-    tol: float | None = None
-    reg_covar: float | None = None
-    max_iter: int | None = None
-    n_init: int | None = None
-    init_params: Any = None
-    weights_init: ArrayLike | None = None
-    means_init: ArrayLike | None = None
-    precisions_init: ArrayLike | None = None
-    random_state: Any = None
-    previous: Parameters | None = None
-    accelerate: bool = True
-    verbose: int = 0
-    priors: Priors | None = None
-    eigenvalue_ratio: float = np.inf
-    order_by: str | Mixture | None = None
-    noise: bool = False
-    contaminated: bool = False
-    held: HeldParameters | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StartRecord:
-    """The result of one start.
-
-    Attributes
-    ----------
-    start : str
-        The method by which it was made.
-    log_likelihood : float
-        Nats, of `n_rows` rows; NaN where the run collapsed.
-    iterations : int
-    degeneracy : Degeneracy or None
-    converged : bool
-    n_rows : int
-        Of the data, or of the sample on which the run was made.
-    """
-
-    start: str
-    log_likelihood: float
-    iterations: int
-    degeneracy: Degeneracy | None
-    converged: bool
-    n_rows: int
-
-    @property
-    def outcome(self) -> str:
-        """The end of the run in words."""
-        return str(self.degeneracy or ("converged" if self.converged else "stopped"))
-
-    def permuted(self, order: Indices) -> "StartRecord":
-        """The same record of a fit whose component k was component ``order[k]``."""
-        if self.degeneracy is None:
-            return self
-        return replace(self, degeneracy=self.degeneracy.permuted(order))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Fit:
-    """The outcome of a fit.
-
-    Attributes
-    ----------
-    parameters : Parameters
-        In the user's units; components in the order of `Settings.order_by`. Weights sum to 1.
-    run : Run
-        The winning run, in the units of the fit and under labels of its own.
-    units : Units
-    degeneracy : Degeneracy or None
-        The reason for calling the fit degenerate, if it is.
-    starts : list of StartRecord
-    priors : ResolvedPriors or None
-        Prior distributions that penalised the likelihood, in the user's units.
-    weight_unit : float
-        The user's weight that is a row weight of 1 in the run.
-    noise : Noise or None
-    contamination : Contamination or None
-    """
-
-    parameters: Parameters
-    run: Run
-    units: Units
-    degeneracy: Degeneracy | None
-    starts: list[StartRecord]
-    priors: ResolvedPriors | None = None
-    weight_unit: float = 1.0
-    noise: Noise | None = None
-    contamination: Contamination | None = None
-
-    @property
-    def log_likelihood(self) -> float:
-        """Total, nats, in the user's units of columns and weights."""
-        run = self.run
-        return self.units.log_likelihood(run.log_likelihood, run.seen) * self.weight_unit
 
 
 def fit_mixture(data: Data, row_weights: Array | None, settings: Settings) -> Fit:
@@ -239,7 +107,7 @@ def fit_mixture(data: Data, row_weights: Array | None, settings: Settings) -> Fi
     else:
         best, attempts = _run_portfolio(data, x, row_weights, units, objective, settings, noise)
     if best is None or best.run is None or best.collapsed:
-        raise _all_collapsed(attempts, settings, x, names, units)
+        raise all_collapsed(attempts, settings, x, names, units)
     parameters, noise, outliers = apart(
         units.to_user(best.run.parameters), noise, settings.contaminated
     )
@@ -520,79 +388,6 @@ def _say(found: Attempt, units: Units, settings: Settings) -> None:
     if settings.verbose:
         record = _record(found, units, 1.0)
         print(f"{record.start}: {record.log_likelihood:.6f} nats, {record.outcome}")
-
-
-def _all_collapsed(
-    attempts: list[Attempt],
-    settings: Settings,
-    x: Array,
-    names: tuple[str, ...] | None,
-    units: Units,
-) -> FitError:
-    k, structure = settings.n_components, settings.structure
-    outcomes = Counter(
-        str(each.degeneracy or "collapsed on the way to its maximum") for each in attempts
-    )
-    table = [f"  {count} x {reason}" for reason, count in outcomes.most_common(4)]
-    if len(outcomes) > len(table):
-        table.append(f"  and {len(outcomes) - len(table)} other outcomes")
-    remedies = ["fewer components, as select_mixture finds them"] if k > 1 else []
-    if settings.priors is None:
-        remedies.append("priors='default', which keeps every covariance from collapsing")
-        if not settings.reg_covar:
-            remedies.append("reg_covar > 0")
-    if "V" in structure.code and k > 1:
-        shared = "E" if x.shape[1] == 1 else "EEI" if structure.diagonal else "tied"
-        remedies.append(f"covariances that components share (covariance_type={shared!r})")
-    return FitError(
-        "\n".join(
-            (
-                f"None of {len(attempts)} starts with {plural(k, 'component')} led to a mixture:",
-                *table,
-                *_coincidences(x, names, units),
-                *([] if structure.diagonal else nearly_dependent(x, names)),
-                *([] if settings.noise else _far_rows(x)),
-                f"Use {', or '.join(remedies)}." if remedies else "Use other rows or columns.",
-            )
-        )
-    )
-
-
-def _coincidences(x: Array, names: tuple[str, ...] | None, units: Units) -> list[str]:
-    """Properties of the rows by which components collapse: equal rows, columns of few values."""
-    lines = []
-    distinct = len(np.unique(x, axis=0))
-    if distinct < 0.9 * len(x):
-        lines.append(f"Only {distinct} of {len(x)} rows are distinct.")
-    seen = len(np.unique(units.to_fit(x), axis=0))
-    if seen < 0.9 * distinct:
-        lines.append(
-            f"Beside the farthest values only {seen} of {distinct} rows differ by more than "
-            "rounding. Remove outliers."
-        )
-    few = [j for j in range(x.shape[1]) if len(np.unique(x[:, j])) <= _FEW_VALUES]
-    if few and len(x) > 2 * _FEW_VALUES:
-        listed = ", ".join(label(names, j) for j in few[:6])
-        lines.append(
-            f"Few distinct values ({_FEW_VALUES} at most) in {listed}: a component on one of them "
-            "has no variance there. Leave out what is a count or a label."
-        )
-    return lines
-
-
-def _far_rows(x: Array) -> list[str]:
-    """A sentence on few rows that lie far from all others, on which a component collapses."""
-    off = np.abs(x - np.nanmedian(x, axis=0))
-    spread = np.nanmedian(off, axis=0)
-    far = np.flatnonzero((off > _FAR * spread).any(axis=1)) if spread.all() else np.zeros(0, int)
-    if not 0 < len(far) <= _RARE * len(x):
-        return []
-    which = ", ".join(map(str, far[:5])) + (" and others" if len(far) > 5 else "")
-    where = f"Row {which} lies" if len(far) == 1 else f"Rows {which} lie"
-    return [
-        f"{where} far from all others; for outliers, noise_component=True (--noise) adds a "
-        "component."
-    ]
 
 
 def _record(found: Attempt, units: Units, weight_unit: float) -> StartRecord:

@@ -31,8 +31,12 @@ from bayesgmm.covariance.structures import (
 from bayesgmm.data.coarse_columns import unsuitable_columns
 from bayesgmm.data.validation import Data, check_data, check_labels, check_sample_weight
 from bayesgmm.display import plural
-from bayesgmm.em.fit import Fit, Settings, fit_mixture
+from bayesgmm.em.fit import fit_mixture
 from bayesgmm.em.pairs import paired
+from bayesgmm.em.settings import (
+    Fit,
+    Settings,
+)
 from bayesgmm.errors import (
     BayesGMMWarning,
     ConvergenceWarning,

@@ -9,7 +9,9 @@ from sklearn.base import BaseEstimator
 from bayesgmm.arrays import Array, Integers
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.data.json_document import dump_document, load_document, read_text, write_document
-from bayesgmm.em.fit import StartRecord
+from bayesgmm.em.settings import (
+    StartRecord,
+)
 from bayesgmm.em.spurious import Degeneracy, Fault
 from bayesgmm.errors import ModelFormatError
 from bayesgmm.estimator.columns import names_in, set_names_in

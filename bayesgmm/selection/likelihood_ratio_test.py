@@ -12,7 +12,10 @@ from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import CovarianceType, Structure, as_structure
 from bayesgmm.data.validation import Data, check_data, check_sample_weight
 from bayesgmm.display import plural, progress
-from bayesgmm.em.fit import Settings, fit_mixture
+from bayesgmm.em.fit import fit_mixture
+from bayesgmm.em.settings import (
+    Settings,
+)
 from bayesgmm.errors import FitError, InputError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.mixture.mixture import Mixture

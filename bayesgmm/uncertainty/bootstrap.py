@@ -11,7 +11,10 @@ from bayesgmm.arguments import check_count, check_rng
 from bayesgmm.arrays import Array
 from bayesgmm.data.validation import Data
 from bayesgmm.display import progress
-from bayesgmm.em.fit import Settings, fit_mixture
+from bayesgmm.em.fit import fit_mixture
+from bayesgmm.em.settings import (
+    Settings,
+)
 from bayesgmm.em.spurious import Fault
 from bayesgmm.errors import BayesGMMError, FitError, InputError
 from bayesgmm.mixture.contamination import Contamination
