@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -24,13 +23,11 @@ from bayesgmm.arguments import (
 from bayesgmm.arrays import Array
 from bayesgmm.convergence.agreement import ENOUGH
 from bayesgmm.covariance.structures import Structure
-from bayesgmm.data.validation import Data
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.log_density import Problem, problem
 from bayesgmm.posterior.model import Model, posterior_model
-from bayesgmm.posterior.predictions import log_likelihood, posterior_predictive
 from bayesgmm.priors.priors import Priors
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.sampling.chain_starts import chain_starts
@@ -38,14 +35,12 @@ from bayesgmm.sampling.initial_estimate import Estimate, estimate
 from bayesgmm.sampling.mode_chains import describe_modes, draw_over_modes, that_matter
 from bayesgmm.sampling.mode_proposal import Target
 from bayesgmm.sampling.mode_search import penalised_fits, search_modes
+from bayesgmm.sampling.posterior_tree import add_rows, posterior_tree, versions
 from bayesgmm.sampling.run_length import Monitor
-from bayesgmm.sampling.samplers import DIMS, Drawn, Enough, Plan, draw_by_nutpie, draw_by_pymc
+from bayesgmm.sampling.samplers import Drawn, Enough, Plan, draw_by_nutpie, draw_by_pymc
 
 _INITS = ("em", "starts")
 _SAMPLERS = ("nutpie", "pymc")
-_SCHEMA_VERSION = 1
-# Numbers of the per-row log-likelihood that are kept without being asked for: 512 MB.
-_KEPT = 2**26
 # Bytes of memory where the system does not say how much it has.
 _NO_MORE = 2**36
 # Draws of a chain without `draws`, at the least; how often they are doubled, and their memory.
@@ -266,7 +261,7 @@ def sample_posterior(
         starts = chain_starts(near, resolved, target, for_starts)
         drawn, state = draw(starts, plan, monitor.ends), "only"
     attributes = {
-        **_versions(),
+        **versions(),
         "seed": _seed_of(generator),
         "sampler": nuts_sampler,
         "init": "given" if given else init,
@@ -277,30 +272,12 @@ def sample_posterior(
         "sampling_time": time.perf_counter() - sampling,
         **_ending(drawn, draws, monitor),
     }
-    tree = _tree(drawn, model, kept, constants, attributes)
+    tree = posterior_tree(drawn, model, kept, constants, attributes)
     if modes:
         tree["modes"] = xr.DataTree(describe_modes(modes, several, state, tree))
-    _add_rows(tree, data, with_log_likelihood, with_posterior_predictive, for_new_rows)
+    add_rows(tree, data, with_log_likelihood, with_posterior_predictive, for_new_rows)
     tree.attrs["wall_time"] = time.perf_counter() - began
     return tree
-
-
-def _add_rows(
-    tree: xr.DataTree,
-    data: Data,
-    with_log_likelihood: bool | None,
-    with_posterior_predictive: bool,
-    rng: np.random.Generator,
-) -> None:
-    """Add the groups that have a number for each row and draw."""
-    if with_log_likelihood is None:
-        sizes = tree["posterior"].sizes
-        with_log_likelihood = sizes["chain"] * sizes["draw"] * len(data.X) <= _KEPT
-    if with_log_likelihood:
-        tree["log_likelihood"] = xr.DataTree(xr.Dataset({"X": log_likelihood(tree, data)}))
-    if with_posterior_predictive:
-        new_rows = posterior_predictive(tree, rng=rng)
-        tree["posterior_predictive"] = xr.DataTree(xr.Dataset({"X": new_rows}))
 
 
 def _check_free(model: Model) -> None:
@@ -391,16 +368,6 @@ def _lengths(draws: int | None, chains: int, n_components: int, n_features: int)
     return least, *(each for each in longer if each * size <= _MOST_MEMORY)
 
 
-def _versions() -> dict[str, str]:
-    names = ("bayesgmm", "pymc", "nutpie", "numpy")
-    return {
-        "inference_library": "bayesgmm",
-        "inference_library_version": version("bayesgmm"),
-        "versions": json.dumps({each: version(each) for each in names}),
-        "schema_version": str(_SCHEMA_VERSION),
-    }
-
-
 def _seed_of(generator: np.random.Generator) -> str:
     """The entropy that makes the same generator again, if it is known."""
     entropy = getattr(generator.bit_generator.seed_seq, "entropy", None)
@@ -412,59 +379,3 @@ def _numbered(em: Estimate, priors: ResolvedPriors) -> Estimate:
     if priors.exchangeable:
         return em
     return replace(em, mixture=em.mixture.permuted(priors.best_order(em.mixture)))
-
-
-def _in_order(posterior: xr.Dataset, priors: ResolvedPriors) -> xr.Dataset:
-    """The draws with their components in the order that the priors give the means.
-
-    Where the ordered components have one prior, the posterior under the order is the distribution
-    of the sorted draws (Stephens 2000, section 3).
-    """
-    if priors.ordered is None:
-        return posterior
-    order = priors.in_order(posterior["means"].values)
-    out = posterior.copy()
-    for name, values in posterior.items():
-        if "component" not in values.dims:
-            continue
-        index = order.reshape(*order.shape, *(1,) * (values.ndim - 3))
-        out[name] = values.dims, np.take_along_axis(values.values, index, axis=2)
-    return out
-
-
-def _tree(
-    drawn: Drawn, model: Model, em: Estimate, constants: xr.Dataset, attributes: dict[str, Any]
-) -> xr.DataTree:
-    """The groups of a posterior, under the data's own column names."""
-    data, mixture = model.data, em.mixture
-    if em.priors is not None:
-        attributes |= {"em_note": em.note, "em_priors": json.dumps(em.priors.to_dict())}
-    k, d = mixture.means.shape
-    names = list(data.feature_names or (f"x{j}" for j in range(d)))
-    labels = {"component": np.arange(k), "feature": names, "feature_bis": names}
-    variables = ["weights", "means", "covariances", *model.outliers.variables]
-    posterior = drawn.tree["posterior"].to_dataset()[variables]
-    stats = drawn.tree["sample_stats"].to_dataset()
-    # NetCDF holds no None: the messages of divergences are text, or are not kept.
-    stats = stats.drop_vars([each for each in stats.data_vars if stats[each].dtype == object])
-    posterior = _in_order(posterior, model.resolved).assign_coords(labels)
-    attributes |= {"n_components": k}
-    posterior.attrs = dict(attributes)
-    stats.attrs = {**stats.attrs, "tuning_steps": attributes["tuning_steps"]}
-    observed = xr.Dataset(
-        {"X": (("row", "feature"), data.X)}, {"row": np.arange(len(data.X)), "feature": names}
-    )
-    estimates: dict[str, Any] = {
-        f"em_{name}": (DIMS[name], value)
-        for name, value in zip(variables, em.parameters, strict=True)
-    }
-    estimates["em_log_likelihood"] = (), em.log_likelihood
-    return xr.DataTree.from_dict(
-        {
-            "/": xr.Dataset(attrs=dict(attributes)),
-            "/posterior": posterior,
-            "/sample_stats": stats,
-            "/observed_data": observed,
-            "/constant_data": constants.assign(estimates).assign_coords(labels),
-        }
-    )
