@@ -28,6 +28,7 @@ from bayesgmm.cli.output import (
     noise_fields,
     write_file,
 )
+from bayesgmm.display import plural
 
 if TYPE_CHECKING:
     from bayesgmm.diagnostics.known_groups import CrossTable
@@ -108,7 +109,8 @@ def fit(
         text = f"Data: {rows.name}\n\n{model.summary(rows.X)}"
         if table is not None:
             text += (
-                f"\n\nKnown groups and components: {table.agreement:.2%} of rows agree, adjusted "
+                f"\n\nKnown groups and components: {table.agreement:.2%} of "
+                f"{plural(table.n_rows, 'row')} of known group agree, adjusted "
                 f"Rand index {table.adjusted_rand_index:.4f}\n{table}"
             )
     results.write(text, *document(model))

@@ -21,6 +21,8 @@ class CrossTable:
         In alphabetical order.
     columns : tuple of str
         "component 0", ..., and "noise" if some of the rows are noise.
+    n_rows : int
+        Rows whose group is known; the others do not count.
     counts : ndarray of shape (groups, columns)
     agreement : float
         Proportion of rows in the component matched to their group, with the one-to-one matching
@@ -32,6 +34,7 @@ class CrossTable:
 
     groups: tuple[str, ...]
     columns: tuple[str, ...]
+    n_rows: int
     counts: Integers
     agreement: float
     adjusted_rand_index: float
@@ -42,18 +45,31 @@ class CrossTable:
         return text_table([heads, *([group[:40], *map(str, row)] for group, row in counts)])
 
 
-def cross_table(labels: Sequence[str], components: Integers, n_components: int) -> CrossTable:
+def cross_table(
+    labels: Sequence[str], components: Integers, n_components: int
+) -> CrossTable | None:
     """Count rows by known label and by component.
 
     Parameters
     ----------
     labels : sequence of n str
+        "" where the group is not known.
     components : ndarray of shape (n,)
         Integers in 0..K-1, or -1 for noise, which matches no group.
     n_components : int
         K.
+
+    Returns
+    -------
+    CrossTable, or None
+        None if no group is known.
     """
-    groups, codes = np.unique(np.asarray(labels, dtype=np.str_), return_inverse=True)
+    words = np.asarray(labels, dtype=np.str_)
+    known = words != ""
+    words, components = words[known], components[known]
+    if not len(words):
+        return None
+    groups, codes = np.unique(words, return_inverse=True)
     columns = [f"component {k}" for k in range(n_components)]
     columns += ["noise"] if (components < 0).any() else []
     counts = np.zeros((len(groups), len(columns)), dtype=np.int64)
@@ -63,6 +79,7 @@ def cross_table(labels: Sequence[str], components: Integers, n_components: int) 
     return CrossTable(
         tuple(groups.tolist()),
         tuple(columns),
+        len(words),
         counts,
         float(matched / len(codes)),
         float(adjusted_rand_score(codes, components)),

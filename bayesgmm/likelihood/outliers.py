@@ -30,7 +30,8 @@ def outlier_probabilities(
     data = data._replace(labels=None)
     if outliers is not None:
         _, found = membership(data, outliers.pairs(mixture))
-        return np.asarray(found[:, mixture.n_components :].sum(axis=1))
+        # Rounding may take a sum above 1.
+        return np.minimum(found[:, mixture.n_components :].sum(axis=1), 1.0)
     if noise is None:
         return np.zeros(len(data.X))
     return noise.probability(data.X, membership(data, mixture, densities_alone=True)[0])

@@ -321,14 +321,17 @@ def _as_fitted(data: Data, em: GaussianMixture | None, posterior: Any) -> Data:
 
 
 def label_texts(labels: Any, n: int) -> tuple[str, ...] | None:
-    """Labels as text, one for each row."""
+    """Labels as text, one for each row; missing ones are empty."""
     if labels is None:
         return None
     if isinstance(labels, str) or not np.iterable(labels):
         raise InvalidParameterError(
             f"labels must be a sequence with a label for each row, not a {type(labels).__name__}."
         )
-    words = tuple(str(each) for each in labels)
+    import pandas as pd
+
+    given = pd.Series(list(labels), dtype=object)
+    words = tuple("" if gone else str(each) for each, gone in zip(given, given.isna(), strict=True))
     if len(words) != n:
         raise InputError(f"X has {plural(n, 'row')}, but there are {len(words)} labels.")
     return words

@@ -42,6 +42,7 @@ from bayesgmm.uncertainty.outlier_information import (
     complete_information,
     named_errors,
     of_components,
+    without_outliers,
 )
 from bayesgmm.uncertainty.parameter_vectors import (
     joint_units,
@@ -139,6 +140,10 @@ def curvature_errors(
         notes.append(reason)
     # What is hidden may be beyond float64.
     lines = errors_unit * np.where(hidden[:, np.newaxis], 0.0, lines)
+    notes += [
+        f"Component {c} has no outliers, so that nothing is known of their inflation."
+        for c in without_outliers(outliers)
+    ]
     made = assemble(mixture, lines @ lines.T, hidden, method, tuple(notes))
     extras = named_errors(spread, noise, outliers)
     return replace(made, extras=extras, noise=noise, contamination=outliers)

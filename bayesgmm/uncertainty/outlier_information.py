@@ -9,6 +9,9 @@ from bayesgmm.likelihood.information import Information
 from bayesgmm.mixture.contamination import Contamination
 from bayesgmm.mixture.noise import Noise
 
+# A proportion of outliers below this is rounding.
+_NONE = 1e-10
+
 
 def of_components(found: Information, outliers: Contamination) -> Information:
     """The information of pairs of Gaussians as that of contaminated components.
@@ -64,13 +67,24 @@ def complete_information(
     return np.empty(0)
 
 
+def without_outliers(outliers: Contamination | None) -> list[int]:
+    """Components whose proportion of outliers is at its bound, 0 up to rounding."""
+    if outliers is None:
+        return []
+    return [int(c) for c in np.flatnonzero(outliers.proportions < _NONE)]
+
+
 def named_values(noise: Noise | None, outliers: Contamination | None) -> dict[str, float]:
     """The weight of noise, or the proportions of outliers and their inflation, by name."""
     if noise is not None:
         return {"weight[noise]": noise.weight}
     if outliers is None:
         return {}
-    kinds = {"outliers": outliers.proportions, "inflation": outliers.inflation}
+    none = outliers.proportions < _NONE
+    kinds = {
+        "outliers": np.where(none, 0.0, outliers.proportions),
+        "inflation": np.where(none, np.nan, outliers.inflation),
+    }
     return {
         f"{kind}[{c}]": float(each) for kind, own in kinds.items() for c, each in enumerate(own)
     }
@@ -79,9 +93,16 @@ def named_values(noise: Noise | None, outliers: Contamination | None) -> dict[st
 def named_errors(
     spread: Array, noise: Noise | None, outliers: Contamination | None
 ) -> dict[str, tuple[float, float]]:
-    """Estimate and standard error, by name, from the errors of the coordinates."""
+    """Estimate and standard error, by name, from the errors of the coordinates.
+
+    Of a component without outliers nothing is known of their inflation, and the proportion is at
+    its bound: NaN.
+    """
     values = named_values(noise, outliers)
     if outliers is not None:
+        spread = spread.copy()
+        for c in without_outliers(outliers):
+            spread[[c, c + len(outliers.inflation)]] = np.nan
         spread = spread * np.append(np.ones(len(outliers.inflation)), outliers.inflation)
     return {
         name: (value, float(error))

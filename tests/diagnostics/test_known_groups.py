@@ -31,3 +31,11 @@ def test_noise_is_a_column_that_no_group_is_matched_to():
     assert table.agreement == 4 / 6
     assert table.adjusted_rand_index == 1.0
     assert "noise" in str(table).splitlines()[0]
+
+
+def test_rows_of_unknown_group_do_not_count():
+    """Empty names were a group of their own, and 42 % of the rows agreed where all do."""
+    components = np.array([0, 0, 1, 1, 0, 1])
+    found = cross_table(["a", "a", "b", "", "", "b"], components, 2)
+    assert (found.groups, found.n_rows, found.agreement) == (("a", "b"), 4, 1.0)
+    assert cross_table(["", ""], components[:2], 2) is None

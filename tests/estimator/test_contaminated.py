@@ -181,3 +181,21 @@ def test_components_without_outliers_do_not_keep_a_fit_from_converging(k, code):
         assert fit.converged_
         assert fit.n_iter_ < 2000
         assert (fit.contamination_.proportions > 0.0).all()
+
+
+def test_a_component_without_outliers_has_no_inflation():
+    """Its proportion of 2e-16 and an inflation of 59 (566,359,000) were printed as estimates."""
+    rng = np.random.default_rng(0)
+    x = np.vstack((rng.uniform(-1.7, 1.7, (200, 2)), rng.standard_normal((200, 2)) + 9.0))
+    x[200:210] += rng.normal(0.0, 8.0, (10, 2))
+    fit = GaussianMixture(2, contaminated=True, random_state=0).fit(x)
+    none = int(fit.contamination_.proportions.argmin())
+    assert fit.contamination_.proportions[none] < 1e-10
+    found = fit.standard_errors()
+    assert found.extras[f"outliers[{none}]"][0] == 0.0
+    assert np.isnan(
+        [*found.extras[f"inflation[{none}]"], found.extras[f"outliers[{none}]"][1]]
+    ).all()
+    assert any(f"Component {none} has no outliers" in note for note in found.notes)
+    assert np.isfinite([*found.extras[f"inflation[{1 - none}]"]]).all()
+    assert fit.outlier_proba(x).max() <= 1.0

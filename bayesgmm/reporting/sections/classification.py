@@ -94,7 +94,7 @@ def membership_section(inputs: Inputs) -> Section:
         }
         sentences.append(
             f"The component agrees with the known group, after matching, for "
-            f"{percent(groups.agreement).text} of the rows (adjusted Rand index "
+            f"{percent(groups.agreement).text} of {_rows_of(groups, inputs)} (adjusted Rand index "
             f"{fixed(groups.adjusted_rand_index, 3).text})"
             + ("; noise agrees with none." if groups.columns[-1] == "noise" else ".")
         )
@@ -105,12 +105,15 @@ def membership_section(inputs: Inputs) -> Section:
     )
 
 
+def _rows_of(groups: CrossTable, inputs: Inputs) -> str:
+    if groups.n_rows == len(inputs.observed.X):
+        return "the rows"
+    return f"the {plural(groups.n_rows, 'row')} whose group is known"
+
+
 def _known_groups(inputs: Inputs, components: Integers, k: int) -> CrossTable | None:
-    """The known groups of the complete rows by component."""
-    if inputs.labels is None:
-        return None
-    known = inputs.labels
-    return cross_table(known, components, k)
+    """The known groups by component."""
+    return None if inputs.labels is None else cross_table(inputs.labels, components, k)
 
 
 def _figures(
@@ -131,17 +134,17 @@ def _figures(
 def _averaged(inputs: Inputs) -> float | None:
     """The expected misclassification rate of probabilities averaged over relabelled draws.
 
-    None for a fit with noise, outliers or known components, of which the posterior has none.
+    Noise is one of the classes.
     """
-    if inputs.with_outliers or inputs.known is not None:
-        return None
     try:
         labelling = inputs.switching.labelling
     except (BayesGMMError, UnavailableError):
         # The posterior's own section says why.
         return None
     permutations = labelling.permutations.reshape(-1, labelling.n_components)
-    return float((1.0 - labelling.memberships.average(permutations).max(axis=1)).mean())
+    averaged = labelling.memberships.average(permutations)
+    rest = 1.0 - averaged.sum(axis=1)
+    return float((1.0 - np.maximum(averaged.max(axis=1), rest)).mean())
 
 
 def _sizes(inputs: Inputs) -> Table:

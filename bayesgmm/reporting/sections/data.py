@@ -56,7 +56,7 @@ def data_section(inputs: Inputs) -> Section:
         given = int((inputs.known >= 0).sum())
         sentences.append(f"The component of {plural(given, 'row')} was known to the fit.")
     if inputs.labels is not None:
-        groups = len(set(inputs.labels))
+        groups = len(set(inputs.labels) - {""})
         sentences.append(
             f"A column of {plural(groups, 'known group')} is compared with the components, and was "
             "not fitted."

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bayesgmm.priors.documents import family_to_dict
+from bayesgmm.priors.outlier_priors import OutlierPriors
 from bayesgmm.priors.priors import Priors
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.reporting.inputs import Inputs
@@ -105,8 +106,25 @@ def _priors(inputs: Inputs, of: str, priors: ResolvedPriors) -> Table:
         components = list(priors.ordered_components)
         words = f"means of {names[priors.ordered]} ascending in components {components}"
         rows.append(("order", words))
+    if of != "EM" and inputs.posterior is not None:
+        rows += _of_outliers(inputs)
     note = f"In the units of the data; columns in the order {', '.join(names)}."
     return Table(f"Priors of {of}" if of else "Priors", ("", "prior"), rows, note)
+
+
+def _of_outliers(inputs: Inputs) -> list[Row]:
+    """The priors of noise and outliers in a posterior."""
+    beside, found = OutlierPriors(), list[Row]()
+    first, second = (f"{each:g}" for each in beside.share)
+    if inputs.draws.noise is not None:
+        concentration = f"{beside.noise_concentration:g}"
+        found.append(
+            ("noise", f"weight: Dirichlet with the others', concentration {concentration}")
+        )
+    if inputs.draws.outliers is not None:
+        found.append(("proportion of outliers", f"twice of it: beta({first}, {second})"))
+        found.append(("inflation", f"its logarithm: half-normal, scale {beside.spread:g}"))
+    return found
 
 
 def _flattened(name: str, fields: Mapping[str, Any]) -> Iterator[Row]:
