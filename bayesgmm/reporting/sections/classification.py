@@ -134,12 +134,18 @@ def _figures(
 def _averaged(inputs: Inputs) -> float | None:
     """The expected misclassification rate of probabilities averaged over relabelled draws.
 
-    Noise is one of the classes.
+    Noise is one of the classes. None where the fit has noise, outliers or known components of rows
+    and the posterior has none, or the other way round.
     """
     try:
         labelling = inputs.switching.labelling
     except (BayesGMMError, UnavailableError):
         # The posterior's own section says why.
+        return None
+    draws, rows = labelling.draws, labelling.rows
+    of_draws = draws and (draws.noise, draws.outliers, rows and rows.labels)
+    of_fit = inputs.noise, inputs.contamination, inputs.known
+    if of_draws and any((a is None) != (b is None) for a, b in zip(of_draws, of_fit, strict=True)):
         return None
     permutations = labelling.permutations.reshape(-1, labelling.n_components)
     averaged = labelling.memberships.average(permutations)
