@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesgmm.arrays import Array
 from bayesgmm.data.coercion import Names, label
+from bayesgmm.display import plural
 
 # Columns of more distinct values are continuous: their steps are small beside any component.
 _MANY = 1000
@@ -93,7 +94,7 @@ def unsuitable_columns(X: Array, names: Names = None) -> list[str]:
 def _on_steps(coarse: Mapping[int, Array], names: Names) -> str:
     listed = ", ".join(label(names, j) for j in [*coarse][:_MOST_NAMED])
     more = len(coarse) - _MOST_NAMED
-    listed += f" and {more} other{'s' * (more > 1)}" if more > 0 else ""
+    listed += f" and {plural(more, 'other')}" if more > 0 else ""
     sizes = [len(values) for values in coarse.values()]
     number = f"{min(sizes)}" + f" to {max(sizes)}" * (max(sizes) > min(sizes))
     return (
@@ -115,7 +116,7 @@ def _on_heap(column: Array, where: str) -> list[str]:
         return []
     return [
         f"X has the value {values[top]:.6g} in {heap} of {len(seen)} rows in {where}, and no other "
-        f"value in more than {second} row{'s' * (second > 1)}. A component that narrows onto this "
+        f"value in more than {plural(second, 'row')}. A component that narrows onto this "
         "value has an unbounded likelihood. Fit the other rows alone, or leave the column out."
     ]
 

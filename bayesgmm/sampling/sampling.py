@@ -233,11 +233,12 @@ def sample_posterior(
         contaminated=contaminated,
     )
     _check_free(model)
-    data, resolved = model.data, model.resolved
+    data = model.data
     lengths = _lengths(draws, chains, model.n_components, data.X.shape[1])
     generator = _parent(rng)
     for_em, for_starts, for_chains, for_new_rows, for_modes = generator.spawn(5)
     em = estimate(model, for_em, given)
+    resolved = model.resolved
     target = problem(data, resolved, model.coordinates(em.mixture), model.noise)
     modes = []
     # Modes are counted up to an exchange of components, which priors that differ do not allow.

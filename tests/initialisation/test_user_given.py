@@ -49,7 +49,7 @@ def test_a_callable_gets_rows_and_a_seed():
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (np.zeros(150, int), "1 groups, but n_components=3"),
+        (np.zeros(150, int), "1 group, but n_components=3"),
         (np.arange(149) % 3, r"shape \(150,\)"),
         (np.full((150, 3), 0.5), "150 of 150 rows do not"),
         (np.full((150, 3), np.nan), "150 of 150 rows do not"),

@@ -112,5 +112,5 @@ def test_weights_that_do_not_fit_the_rows_are_refused():
             marginal_mixture("b", WEIGHTS, unknown, covariances=COVARIANCES, observed=X)
         with pytest.raises(InvalidParameterError, match="weights must have 1 or 2 dimensions"):
             marginal_mixture("c", WEIGHTS[None], MEANS, covariances=COVARIANCES, observed=X)
-        with pytest.raises(InvalidParameterError, match="does not fit 2 weights"):
+        with pytest.raises(InvalidParameterError, match="does not fit weights of length 2"):
             marginal_mixture("d", WEIGHTS[:, :2], MEANS, covariances=COVARIANCES, observed=X)

@@ -57,7 +57,15 @@ def test_modes_between_which_chains_do_not_cross(enzyme):
     assert enzyme.attrs["modes"] == "joined"
     assert enzyme.attrs["stopped"] == "converged"
     assert enzyme.attrs["ess"] >= 400
-    assert_same_means(enzyme, ENZYME)
+
+
+def test_draws_of_joined_modes_have_the_means_of_a_reference():
+    """Of a fixed length: runs that end when their errors look small have errors too small."""
+    fixed = sample_posterior(
+        enzyme_shaped(), 3, priors=PRIORS, draws=8000, rng=1, progressbar=False
+    )
+    assert fixed.attrs["modes"] == "joined"
+    assert_same_means(fixed, ENZYME)
 
 
 def test_the_account_of_the_modes(enzyme, tmp_path):
@@ -185,6 +193,9 @@ def test_jumping_chains_draw_from_their_target():
 
     class Coordinates:
         n_components = 1
+
+        def shuffled(self, rng):
+            return rng.permutation(1)
 
     class Posed:
         coordinates = Coordinates()
