@@ -203,7 +203,7 @@ def select_mixture(
             note = "collapsed on the way to its maximum"
             models[selected] = replace(models[selected], note=note)
             table.loc[selected, "note"] = note
-    _warn_at_edge(models[selected], [k for k in ks if k >= data.n_known])
+    _warn_at_edge(models[selected], [k for k in ks if k >= data.n_known], data.n_known)
     found = {(m.n_components, m.structure.code): m for m in models if m.admissible}
     return Selection(table, best, criterion, len(data.X), interrupted, found)
 
@@ -372,9 +372,10 @@ def _best_model(models: Sequence[Candidate], table: "pd.DataFrame", criterion: s
     return int(np.argmin(np.where(admissible, values, np.inf)))
 
 
-def _warn_at_edge(model: Candidate, ks: Sequence[int]) -> None:
-    if len(ks) > 1 and model.n_components in (ks[0], ks[-1]) and model.n_components > 1:
-        more = model.n_components == ks[-1]
+def _warn_at_edge(model: Candidate, ks: Sequence[int], least: int) -> None:
+    """Warn of a model at an end of the grid, but for the fewest components that labels allow."""
+    more = model.n_components == ks[-1]
+    if len(ks) > 1 and (more or ks[0] == model.n_components > max(least, 1)):
         warnings.warn(
             f"The selected model, {model.structure.code} with "
             f"{plural(model.n_components, 'component')}, "
