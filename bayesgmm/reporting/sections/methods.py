@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bayesgmm.priors.documents import family_to_dict
+from bayesgmm.priors.families import InverseGamma, InverseWishart
 from bayesgmm.priors.outlier_priors import OutlierPriors
 from bayesgmm.priors.priors import Priors
 from bayesgmm.priors.resolved_priors import ResolvedPriors
@@ -93,6 +94,20 @@ def methods_section(inputs: Inputs) -> Section:
     )
 
 
+# What the numbers of a family mean.
+_MEANS: dict[type, str] = {
+    InverseWishart: (
+        " A covariance with an inverse Wishart prior has the mean "
+        "scale / (degrees of freedom - D - 1);"
+        " a scale with a Wishart prior has the mean degrees of freedom x scale."
+    ),
+    InverseGamma: (
+        " A variance with an inverse gamma prior has the mean scale / (shape - 1); a scale with a "
+        "gamma prior has the mean shape / rate."
+    ),
+}
+
+
 def _priors(inputs: Inputs, of: str, priors: ResolvedPriors) -> Table:
     """Priors in the units of the data, one row for each number or row of numbers."""
     names = inputs.labels_short
@@ -109,6 +124,7 @@ def _priors(inputs: Inputs, of: str, priors: ResolvedPriors) -> Table:
     if of != "EM" and inputs.posterior is not None:
         rows += _of_outliers(inputs)
     note = f"In the units of the data; columns in the order {', '.join(names)}."
+    note += _MEANS.get(type(priors.covariances), "")
     return Table(f"Priors of {of}" if of else "Priors", ("", "prior"), rows, note)
 
 
