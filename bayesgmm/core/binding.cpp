@@ -120,36 +120,57 @@ auto with_moves(ConstMatrix x, ConstVector row_weights, ConstVector weights, Con
 
 // Gains (m,), weights (m,), means (m, D) and covariances of components that could join; none if a
 // covariance of the mixture is singular.
-std::tuple<Numbers, Numbers, Table, Numbers> births_of(
-    ConstMatrix x, ConstVector row_weights, const Letters &letters, ConstVector weights,
-    ConstMatrix means, const AnyInput &covariances, ConstMatrix uniforms, double least) {
-    require(uniforms.shape[1] > 3, "uniforms must be (m, 3 + rows)");
-    return with_moves(
-        x, row_weights, weights, means, covariances,
-        [&](auto &moves, auto axes) -> std::tuple<Numbers, Numbers, Table, Numbers> {
-            if (moves.is_singular()) return {Numbers(0), Numbers(0), Table(0, x.shape[1]), Numbers(0)};
-            Births<axes> found = moves.births(structure_of(letters), uniforms, least);
-            Numbers flat(found.covariances.size());
-            assign(flat, found.covariances.flat());
-            return {std::move(found.gains), std::move(found.weights), std::move(found.means),
-                    std::move(flat)};
-        });
+std::tuple<Numbers, Numbers, Table, Numbers> births_of(ConstMatrix x, ConstVector row_weights,
+                                                       const Letters &letters, ConstVector weights,
+                                                       ConstMatrix means,
+                                                       const AnyInput &covariances,
+                                                       ConstMatrix uniforms, double least) {
+    require(uniforms.shape[1] > 4, "uniforms must be (m, 4 + rows)");
+    return with_moves(x, row_weights, weights, means, covariances,
+                      [&](auto &moves, auto axes) -> std::tuple<Numbers, Numbers, Table, Numbers> {
+                          if (moves.is_singular())
+                              return {Numbers(0), Numbers(0), Table(0, x.shape[1]), Numbers(0)};
+                          Births<axes> found = moves.births(structure_of(letters), uniforms, least);
+                          Numbers flat(found.covariances.size());
+                          assign(flat, found.covariances.flat());
+                          return {std::move(found.gains), std::move(found.weights),
+                                  std::move(found.means), std::move(flat)};
+                      });
 }
 
-// Changes of the log-likelihood (m, K, K) where one joins, and two become one or one leaves.
+// Gains (K,), shares (2 K,), means (2 K, D) and covariances of splits.
+std::tuple<Numbers, Numbers, Table, Numbers> splits_of(ConstMatrix x, ConstVector row_weights,
+                                                       const Letters &letters, ConstVector weights,
+                                                       ConstMatrix means,
+                                                       const AnyInput &covariances,
+                                                       ConstMatrices uniforms, double least) {
+    require(uniforms.shape[0] == weights.size() && uniforms.shape[2] == 2,
+            "uniforms must be (K, m, 2)");
+    Model model{structure_of(letters), {}, {}, {}, false};
+    return with_moves(x, row_weights, weights, means, covariances,
+                      [&](auto &moves, auto axes) -> std::tuple<Numbers, Numbers, Table, Numbers> {
+                          Splits<axes> found = moves.splits(model, uniforms, least);
+                          Numbers flat(found.covariances.size());
+                          assign(flat, found.covariances.flat());
+                          return {std::move(found.gains), std::move(found.shares),
+                                  std::move(found.means), std::move(flat)};
+                      });
+}
+
+// Changes of the log-likelihood (m + 1, K, K) where one joins, and two become one or one leaves.
 Tables exchanges_of(ConstMatrix x, ConstVector row_weights, ConstVector weights, ConstMatrix means,
                     const AnyInput &covariances, ConstVector born_weights, ConstMatrix born_means,
                     const AnyInput &born_covariances) {
-    const MixtureView born(born_weights, born_means, born_covariances, x.shape[1]);
-    return with_moves(x, row_weights, weights, means, covariances,
-                      [&](auto &moves, auto axes) -> Tables {
-                          Births<axes> found(born.k, born.d);
-                          assign(found.weights, born_weights);
-                          assign(found.means.flat(), born_means.flat());
-                          assign(found.covariances.flat(),
-                                 covariances_in<axes>(born_covariances, born.k, born.d).flat());
-                          return moves.exchanges(found);
-                      });
+    const Index m = born_weights.size(), d = x.shape[1];
+    require(is_of(born_means, m, d), "weights must be (m,) and means (m, D)");
+    return with_moves(
+        x, row_weights, weights, means, covariances, [&](auto &moves, auto axes) -> Tables {
+            Births<axes> found(m, d);
+            assign(found.weights, born_weights);
+            assign(found.means.flat(), born_means.flat());
+            assign(found.covariances.flat(), covariances_in<axes>(born_covariances, m, d).flat());
+            return moves.exchanges(found);
+        });
 }
 
 std::tuple<Index, Numbers> maximise(const Letters &letters, ConstVector counts,
@@ -462,6 +483,8 @@ NB_MODULE(BAYESGMM_MODULE, m) {
              "weights"_a, "means"_a, "covariances"_a, "remaining"_a, "change"_a, "max_e_steps"_a,
              "incumbent"_a, "plain"_a, "exact"_a, "threads"_a);
     unlocked("births", &births_of, "x"_a, "row_weights"_a, "letters"_a, "weights"_a, "means"_a,
+             "covariances"_a, "uniforms"_a, "least"_a);
+    unlocked("splits", &splits_of, "x"_a, "row_weights"_a, "letters"_a, "weights"_a, "means"_a,
              "covariances"_a, "uniforms"_a, "least"_a);
     unlocked("exchanges", &exchanges_of, "x"_a, "row_weights"_a, "weights"_a, "means"_a,
              "covariances"_a, "born_weights"_a, "born_means"_a, "born_covariances"_a);

@@ -9,7 +9,9 @@
 //   q_b = a exp(log g(x_b) - l_b); EM of a and g alone, from a few rows, finds such components;
 // * if then components i and j become one, m, of the same moments, the change is
 //   sum_b v_b log((1 - a) (1 - r_ib - r_jb + exp(l_mb - l_b)) + q_b) in all;
-// * if component i leaves, sum_b v_b log(((1 - a) (1 - r_ib) + q_b) / (1 - (1 - a) w_i)).
+// * if component i leaves, sum_b v_b log(((1 - a) (1 - r_ib) + q_b) / (1 - (1 - a) w_i));
+// * a split of component k gains what two components gain over it on the rows, weighted by
+//   v_b r_kb, in a few steps of EM.
 #pragma once
 
 #include <numeric>
@@ -29,6 +31,20 @@ struct Births {
 
     Births(Index n, Index d)
         : gains(n), weights(n), means(n, d), covariances(covariance_shape<Axes>(n, d)) {}
+};
+
+// Two components in place of one: its gain, -infinity if it cannot be split, and of each half the
+// share of the weight, the mean and the covariance. The latter are of components 2k and 2k + 1.
+template <int Axes>
+struct Splits {
+    Numbers gains, shares;
+    Table means;
+    Owned<double, Axes> covariances;
+
+    Splits(Index k, Index d)
+        : gains(k), shares(2 * k), means(2 * k, d), covariances(covariance_shape<Axes>(2 * k, d)) {
+        fill(gains, -INFINITE);
+    }
 };
 
 template <int Axes>
@@ -58,8 +74,8 @@ public:
     // Whether the mixture has a singular covariance, and no moves.
     bool is_singular() const { return bad_ > 0; }
 
-    // Components that join the mixture, from few rows of one component each: rows from anywhere in
-    // it, or those around one. Uniforms (m, 3 + rows) in [0, 1) choose them. Every few steps the half
+    // Components that join the mixture, from rows of one component each, which uniforms (m, 4 + rows)
+    // in [0, 1) choose. Every few steps the half
     // of less gain is given up; the others come first, by their gain. None has fewer rows than
     // `least`. `structure` is that of the mixture: where all share a covariance, it stays.
     Births<Axes> births(const Structure &structure, ConstMatrix uniforms, double least) {
@@ -85,12 +101,13 @@ public:
     }
 
     // The change in log-likelihood where one of m components joins, and components i > j become one
-    // or i = j leaves, (m, K, K).
+    // or i = j leaves, (m + 1, K, K); the last is that where none joins.
     Tables exchanges(const Births<Axes> &born) {
         const Index m = born.gains.size();
-        Tables out(m, k_, k_);
+        Tables out(m + 1, k_, k_);
         fill(out.flat(), -INFINITE);
-        Table joining(m, width_);
+        if (is_singular()) return out;
+        Table joining(m + 1, width_);
         for (Index c = 0; c < m; ++c) {
             if (!factored(born.weights[c], born.means[c], born.covariances[c])) return out;
             ratios_of_one(joining[c]);
@@ -109,8 +126,8 @@ public:
                     if (i != j) rest += load(&together.view()[b]) - load(&shares_(j, b));
                     store(greater(rest, splat(0.0)), &left[b]);
                 }
-                for (Index c = 0; c < m; ++c) {
-                    const double stays = 1.0 - born.weights[c];
+                for (Index c = 0; c <= m; ++c) {
+                    const double stays = c < m ? 1.0 - born.weights[c] : 1.0;
                     double value = change(stays, left, joining[c]);
                     if (i == j) value -= total_ * std::log(1.0 - stays * weights_[i]);
                     out(c, i, j) = value;
@@ -120,11 +137,39 @@ public:
         return out;
     }
 
+    // The best of some splits of each component in the structure of `model`; uniforms (K, m, 2) in
+    // [0, 1) choose the pairs of rows, far apart in the component's metric, from which they begin.
+    // No half has fewer rows than `least`.
+    Splits<Axes> splits(const Model &model, ConstMatrices uniforms, double least) {
+        Splits<Axes> out(k_, d_);
+        for (Index k = 0; k < k_ && !is_singular(); ++k) {
+            std::vector<Index> inside;
+            double total = 0.0, before = 0.0;
+            for (Index b = 0; b < n_; ++b) {
+                if (shares_(k, b) < NONE) continue;
+                const double own = row_weights_[b] * shares_(k, b);
+                total += own;
+                before += own * (joint_(k, b) - std::log(weights_[k]));
+                inside.push_back(b);
+            }
+            if (total < 2.0 * least) continue;
+            for (Index m = 0; m < uniforms.shape[1]; ++m)
+                split(k, inside, model, uniforms[k][m], before, least, out);
+        }
+        return out;
+    }
+
 private:
     // Steps of EM of a component alone between two cuts of the field, and their number.
     static constexpr int STEPS = 2, ROUNDS = 4;
     // The part of the covariance of a component that is added to those of a few of its rows.
     static constexpr double OWN = 0.02;
+    // A row takes part in a split from this responsibility on. Splits end at this estimated gain, or
+    // after so many E-steps.
+    static constexpr double NONE = 1e-3, ENOUGH = 1e-2;
+    static constexpr Index MOST_E_STEPS = 20;
+    // Responsibility from which a row lies in a component.
+    static constexpr double INSIDE = 0.01;
     // Log of a ratio of densities beyond which no row counts for more.
     static constexpr double MOST = 600.0;
 
@@ -183,26 +228,21 @@ private:
         return std::min<Index>(found - cumulated.begin(), n_ - 1);
     }
 
-    // A component of few rows of one component, or of none where that has too few itself.
+    // A component of rows around one of a component, of a number between `least` and half of it whose
+    // logarithm is uniform: of all, or of a few among twice as many. None where that has too few.
     void begin(Index c, ConstVector uniforms, ConstMatrix cumulated, double least,
                Births<Axes> &all) {
-        const Index k =
-            std::min(static_cast<Index>(uniforms[0] * static_cast<double>(k_)), k_ - 1);
+        const Index k = std::min(static_cast<Index>(uniforms[0] * static_cast<double>(k_)), k_ - 1);
         const double size = cumulated(k, n_ - 1);
         all.gains[c] = -INFINITE;
         if (size < 2.0 * least) return;
-        std::vector<Index> chosen;
+        const bool few = uniforms[1] < 0.5;
+        const double wanted = least * std::pow(0.5 * size / least, uniforms[2]);
+        const Index centre = row_at(uniforms[3], cumulated[k]);
+        std::vector<Index> chosen = around(k, centre, few ? 2.0 * wanted : wanted);
         Numbers own(n_);
-        if (uniforms[1] < 0.5) {
-            for (const double each : uniforms.part(3, uniforms.size())) {
-                chosen.push_back(row_at(each, cumulated[k]));
-                own[chosen.back()] = 1.0;
-            }
-        } else {
-            const double wanted = least + uniforms[2] * (0.5 * size - least);
-            chosen = around(k, row_at(uniforms[3], cumulated[k]), wanted);
-            for (const Index b : chosen) own[b] = row_weights_[b] * shares_(k, b);
-        }
+        for (const Index b : chosen) own[b] = row_weights_[b] * shares_(k, b);
+        if (few) chosen = some(chosen, own, uniforms.part(4, uniforms.size()));
         const Vector mean = all.means[c];
         const auto covariance = all.covariances[c];
         double weight = 0.0;
@@ -223,25 +263,45 @@ private:
         all.gains[c] = 0.0;
     }
 
+    // Rows drawn by their weights, one for each uniform, which then count once each time.
+    static std::vector<Index> some(const std::vector<Index> &rows, Numbers &own,
+                                   ConstVector uniforms) {
+        std::vector<double> cumulated;
+        double reached = 0.0;
+        for (const Index b : rows) {
+            cumulated.push_back(reached += own[b]);
+            own[b] = 0.0;
+        }
+        std::vector<Index> out;
+        for (const double each : uniforms) {
+            const auto found = std::upper_bound(cumulated.begin(), cumulated.end(), each * reached);
+            const auto last = static_cast<std::ptrdiff_t>(rows.size()) - 1;
+            const Index b = rows[std::min(found - cumulated.begin(), last)];
+            if (own[b] == 0.0) out.push_back(b);
+            own[b] += 1.0;
+        }
+        return out;
+    }
+
     // Rows of component k around one, in its metric: as many as have so much weight in it.
     std::vector<Index> around(Index k, Index centre, double wanted) {
-        std::vector<Index> rows(n_);
-        std::iota(rows.begin(), rows.end(), 0);
-        Numbers far(n_), z(d_);
+        std::vector<std::pair<double, Index>> near;
+        Numbers z(d_);
         for (Index b = 0; b < n_; ++b) {
+            if (shares_(k, b) < INSIDE) continue;
             for (Index j = 0; j < d_; ++j) z[j] = work_.xt(j, b) - work_.xt(j, centre);
             multiply(mixture_.factors[k], z);
-            far[b] = dot(z, z);
+            near.emplace_back(dot(z, z), b);
         }
-        std::stable_sort(rows.begin(), rows.end(), [&](Index a, Index b) { return far[a] < far[b]; });
+        std::sort(near.begin(), near.end());
+        std::vector<Index> out;
         double reached = 0.0;
-        Index count = 0;
-        while (count < n_ && reached < wanted) {
-            reached += row_weights_[rows[count]] * shares_(k, rows[count]);
-            ++count;
+        for (const auto &[far, b] : near) {
+            out.push_back(b);
+            reached += row_weights_[b] * shares_(k, b);
+            if (reached >= wanted) break;
         }
-        rows.resize(count);
-        return rows;
+        return out;
     }
 
     // A step of EM of one component alone, in which its gain is known as it was before.
@@ -301,6 +361,82 @@ private:
             assign(out.covariances[i].flat(), all.covariances[order[i]].flat());
         }
         return out;
+    }
+
+    // The first place where the running sum of weights exceeds a share of the whole.
+    static Index at(double share, ConstVector weights) {
+        const double target = share * sum(weights);
+        double reached = 0.0;
+        for (Index b = 0; b < weights.size(); ++b) {
+            reached += weights[b];
+            if (reached > target) return b;
+        }
+        return weights.size() - 1;
+    }
+
+    // Put the split of component k that begins at one pair of rows in the place of a worse one.
+    void split(Index k, const std::vector<Index> &inside, const Model &model, ConstVector uniforms,
+               double before, double least, Splits<Axes> &out) {
+        const Index m = static_cast<Index>(inside.size());
+        Table x(m, d_), z(m, d_);
+        Numbers own(m), zeros(d_), ones(d_), theta(Parameters<Axes>::size(2, d_));
+        fill(ones, 1.0);
+        for (Index b = 0; b < m; ++b) {
+            own[b] = row_weights_[inside[b]] * shares_(k, inside[b]);
+            for (Index j = 0; j < d_; ++j) {
+                x(b, j) = rows_.x(inside[b], j);
+                z(b, j) = x(b, j) - means_(k, j);
+            }
+            multiply(mixture_.factors[k], z[b]);
+        }
+        const Parameters<Axes> halves{theta, 2, d_};
+        if (!halve(x, z, own, uniforms, model.structure, halves)) return;
+        Numbers sums(Sums<Axes>::size(2, d_));
+        EM<Axes> em({x, own, zeros, ones}, model, halves, {sums, 2, d_}, 1);
+        const StopRule rule{ENOUGH, NOT_A_NUMBER, MOST_E_STEPS, -INFINITE, MOST_E_STEPS, false};
+        if (em.run(rule, [] { return false; }) == COLLAPSED) return;
+        const ConstVector counts = Sums<Axes>{sums, 2, d_}.counts();
+        const double gain = em.trace.back() - before;
+        if (!(std::min(counts[0], counts[1]) > least) || !(gain > out.gains[k])) return;
+        out.gains[k] = gain;
+        assign(out.shares.part(2 * k, 2 * k + 2), halves.weights());
+        assign(out.means.part(2 * k, 2 * k + 2).flat(), halves.means().flat());
+        assign(out.covariances.part(2 * k, 2 * k + 2).flat(), halves.covariances().flat());
+    }
+
+    // Two components of one covariance: rows nearer to one or to the other of two. False if one has
+    // no rows.
+    bool halve(ConstMatrix x, ConstMatrix z, ConstVector own, ConstVector uniforms,
+               const Structure &structure, Parameters<Axes> out) {
+        const Index m = x.shape[0];
+        Numbers from_first(m), weighted(m);
+        LabelNumbers labels(m);
+        const auto square = [&](Index a, Index b) {
+            double s = 0.0;
+            for (Index j = 0; j < d_; ++j) s += (z(a, j) - z(b, j)) * (z(a, j) - z(b, j));
+            return s;
+        };
+        const Index first = at(uniforms[0], own);
+        for (Index b = 0; b < m; ++b) {
+            from_first[b] = square(b, first);
+            weighted[b] = own[b] * from_first[b];
+        }
+        const Index second = at(uniforms[1], weighted);
+        for (Index b = 0; b < m; ++b) labels[b] = square(b, second) < from_first[b];
+        Numbers counts(2);
+        Table pooled(Axes == 2 ? 1 : d_, d_);
+        if (!partition_start(x, own, labels, counts, out.means(), pooled)) return false;
+        const double total = counts[0] + counts[1];
+        scale(pooled.flat(), 1.0 / total);
+        if (structure.shape == IDENTITY) {
+            const double mean = sum(pooled.flat()) / static_cast<double>(d_);
+            fill(pooled.flat(), mean);
+        }
+        for (Index c = 0; c < 2; ++c) {
+            out.weights()[c] = counts[c] / total;
+            assign(out.covariances()[c].flat(), pooled.flat());
+        }
+        return true;
     }
 
     const Index n_, k_, d_, width_;
