@@ -1,8 +1,10 @@
 """Exploration: starts, and moves from where they lead, until higher maxima are unlikely.
 
-A start is run to near its maximum. From there moves leave a component out and split another one
-(`em/moves.py`), those of most gain by estimate first; the first that leads higher is followed,
-until none of a few does. What counts of a start is this end of its climb.
+Starts are run to near their maxima. From there moves put a component elsewhere (`em/moves.py`),
+those of most gain by estimate first; where one leads higher, moves from the new maximum follow.
+Moves are made in rounds of a few that were not tried before, most often from the highest maximum.
+After r rounds in vain the next one leads higher with a probability of about 1 / (r + 2) (Laplace's
+rule of succession); eight leave a tenth.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,10 +22,15 @@ from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.priors.objective import Objective
 
-_FEWEST, _MOST = 4, 16
+# Starts that suffice where they lead to one maximum, and others.
+_FEWEST, _MOST = 4, 12
 # Moves that are tried at a time; times in a row that they must not lead higher from the highest
 # maximum, and how many fewer from each next one.
-_MOVES, _IN_VAIN, _FEWER = 3, 12, 3
+_MOVES, _IN_VAIN, _FEWER = 4, 8, 2
+# Components that are tried at a time, and at first where all starts lead to one maximum.
+_TRIED, _FIRST_TRIED = 64, 16
+# Splits, which differ less from one time to the next, are tried every so many times.
+_SPLIT = 3
 # Multiplications that first runs may take together.
 _WORK = 6e10
 # Climbs on all rows that must not lead higher, where starts were run on a sample, and the E-steps
@@ -66,8 +73,8 @@ class _Exploration:
             end = ends[turn]
             if end.in_vain + turn * fewer >= times:
                 break
+            reached = self._higher(end, _FIRST_TRIED if alone and not end.made else _TRIED)
             end.in_vain += 1
-            reached = self._higher(end)
             if reached is not None:
                 higher.append(reached)
                 known = any(abs(each.maximum.value - reached.value) < SAME_MAXIMUM for each in ends)
@@ -76,12 +83,20 @@ class _Exploration:
                 break
         return higher
 
-    def _higher(self, end: "_End") -> Attempt | None:
+    def _higher(self, end: "_End", tried: int) -> Attempt | None:
         """The first of a few moves from a maximum that leads higher."""
         best = end.maximum
         assert best.run is not None
         theta = _without_outliers(best.run, self.objective)
-        moves = ranked_moves(self.sample, theta, self.objective, self.rng, end.made)
+        moves = ranked_moves(
+            self.sample,
+            theta,
+            self.objective,
+            self.rng,
+            end.made,
+            tried=tried,
+            with_splits=end.in_vain % _SPLIT == 0,
+        )
         for start in islice(moves, _MOVES):
             found = self.run(start, best.value)
             if found.degeneracy is None and found.value > best.value + SAME_MAXIMUM:
@@ -109,14 +124,12 @@ def explore(
     fast: bool,
     ratio: float,
 ) -> list[Attempt]:
-    """Climb from starts until more are unlikely to find a higher maximum.
+    """First runs from starts, and moves from several of their maxima, until these fail.
 
-    If the first four runs end at one maximum, and no move leads higher, they suffice. Otherwise
-    starts are made until fewer than w + 1/2 ends are expected in all, w (r - 1) / (r - w - 2) after
-    r climbs to w distinct ends (Boender & Rinnooy Kan 1987, Mathematical Programming 37, 59-80), or
-    until there are 24, fewer if they take long; in no case fewer than `fewest`. Then climbs begin
-    at the highest end, with other splits, until some in a row end there. At last, held values are
-    tried in other components.
+    If the first four runs end at one maximum, and no move is promising, they suffice. Otherwise
+    there are twelve starts, fewer if they take long; in no case fewer than `fewest`. Rounds of
+    moves from the highest maximum must fail eight times in a row, or `fewest` times if that is
+    more, from the next ones less often. At last, held values are tried in other components.
     """
     search = _Exploration(rows, objective, sample, rng, fast, ratio)
     made: list[tuple[Start, Attempt]] = []

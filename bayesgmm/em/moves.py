@@ -2,8 +2,8 @@
 
 EM cannot move a component from where there is one too many to where one is missing (Ueda, Nakano,
 Ghahramani & Hinton 2000, Neural Computation 12, 2109-2128). The core finds components that could
-join, from a few rows each, and splits of the present ones, and estimates what each move gains; those
-of most gain come first.
+join, from a few rows each (Verbeek, Vlassis & Krose 2003, Neural Computation 15, 469-485), and
+splits of the present ones, and estimates what each move gains; those of most gain come first.
 """
 
 from collections.abc import Iterator
@@ -21,20 +21,20 @@ from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.merged_components import merged
 from bayesgmm.priors.objective import Objective
 
-# Components that are tried, and those that may join; gains that differ by less (nats) are of one.
-_TRIED, _BORN, _SAME = 64, 6, 0.1
+# Components that may join; gains that differ by less (nats) are of one.
+_BORN, _SAME = 6, 0.1
 # Pairs of rows from which a component is split; the best split counts.
 _PAIRS = 3
-# The least estimated change of the log-likelihood (nats) of a move that is tried. EM gains more than
-# that afterwards in one success of twenty.
+# The least estimated change of the log-likelihood (nats) of a move that is tried. In one success of
+# twenty EM gains more than that afterwards.
 _LEAST_CHANGE = -20.0
 
 
 class Move(NamedTuple):
     """A component joins, or component `split` becomes two; `ends` become one, or i = j leaves.
 
-    `change` is that of the log-likelihood, by estimate, of which `gain` is the first step's; `joins`
-    are the components that join, of the weights that they will have: one, or two halves.
+    `change` is that of the log-likelihood, by estimate, and `gain` that of its first half alone;
+    `joins` are the components that join, of the weights that they will have: one, or two halves.
     """
 
     change: float
@@ -55,16 +55,22 @@ def ranked_moves(
     objective: Objective,
     rng: np.random.Generator,
     made: list[Move],
+    *,
+    tried: int = 64,
+    with_splits: bool = True,
 ) -> Iterator[Start]:
     """Mixtures with a component more in one place and one less in another; none for K = 1.
 
-    Moves that were `made` before are left out; new ones are added.
+    Moves that were `made` before are left out; new ones are added. `tried` is the number of
+    components among which those that may join are sought.
     """
     if len(parameters.weights) == 1:
         return
-    born = _births(sample, parameters, objective, rng)
+    born = _births(sample, parameters, objective, rng, tried)
     changes = native.exchanges(sample.rows, sample.weights, *parameters, *born.joins)
-    moves = [*born.moves(changes[:-1]), *_splits(sample, parameters, objective, rng, changes[-1])]
+    moves = list(born.moves(changes[:-1]))
+    if with_splits:
+        moves += _splits(sample, parameters, objective, rng, changes[-1])
     for move in sorted(moves, key=lambda move: -move.change):
         if any(move.same(other) for other in made):
             continue
@@ -88,7 +94,11 @@ class _Births(NamedTuple):
 
 
 def _births(
-    sample: Sample, parameters: Parameters, objective: Objective, rng: np.random.Generator
+    sample: Sample,
+    parameters: Parameters,
+    objective: Objective,
+    rng: np.random.Generator,
+    tried: int,
 ) -> _Births:
     """Different components of most gain that could join, and none that chance brings about.
 
@@ -101,7 +111,7 @@ def _births(
         sample.weights,
         structure.letters,
         *parameters,
-        rng.random((_TRIED, 5 + least)),
+        rng.random((tried, 5 + least)),
         float(least),
     )
     covariances = covariances.reshape(len(gains), *parameters.covariances.shape[1:])

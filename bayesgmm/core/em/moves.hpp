@@ -108,9 +108,10 @@ public:
         fill(out.flat(), -INFINITE);
         if (is_singular()) return out;
         Table joining(m + 1, width_);
+        std::vector<bool> usable(m + 1, true);
         for (Index c = 0; c < m; ++c) {
-            if (!factored(born.weights[c], born.means[c], born.covariances[c])) return out;
-            ratios_of_one(joining[c]);
+            usable[c] = factored(born.weights[c], born.means[c], born.covariances[c]);
+            if (usable[c]) ratios_of_one(joining[c]);
         }
         Numbers mean(d_), left(width_), together(width_);
         auto covariance = zeros_like(covariances_[0]);
@@ -127,6 +128,7 @@ public:
                     store(greater(rest, splat(0.0)), &left[b]);
                 }
                 for (Index c = 0; c <= m; ++c) {
+                    if (!usable[c]) continue;
                     const double stays = c < m ? 1.0 - born.weights[c] : 1.0;
                     double value = change(stays, left, joining[c]);
                     if (i == j) value -= total_ * std::log(1.0 - stays * weights_[i]);
@@ -355,10 +357,12 @@ private:
     Births<Axes> ordered(Births<Axes> &all, const std::vector<Index> &order) {
         Births<Axes> out(static_cast<Index>(order.size()), d_);
         for (Index i = 0; i < out.gains.size(); ++i) {
-            out.gains[i] = all.gains[order[i]];
-            out.weights[i] = all.weights[order[i]];
-            assign(out.means[i], all.means[order[i]]);
-            assign(out.covariances[i].flat(), all.covariances[order[i]].flat());
+            const Index c = order[i];
+            const bool usable = factored(all.weights[c], all.means[c], all.covariances[c]);
+            out.gains[i] = usable ? all.gains[c] : -INFINITE;
+            out.weights[i] = all.weights[c];
+            assign(out.means[i], all.means[c]);
+            assign(out.covariances[i].flat(), all.covariances[c].flat());
         }
         return out;
     }
