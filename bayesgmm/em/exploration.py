@@ -31,7 +31,7 @@ _MOVES, _IN_VAIN, _FEWER = 4, 8, 2
 _TRIED, _FIRST_TRIED = 64, 16
 # Splits, which differ less from one time to the next, are tried every so many times.
 _SPLIT = 3
-# Multiplications that first runs may take together.
+# Multiplications that the runs of a climb may take together; starts may take half of them.
 _WORK = 6e10
 # Climbs on all rows that must not lead higher, where starts were run on a sample, and the E-steps
 # that one takes at least.
@@ -48,7 +48,7 @@ class _Exploration:
     rng: np.random.Generator
     fast: bool
     ratio: float
-    work: float = 0.0
+    work: float = 0.0  # of starts, or of the climb
 
     def run(self, start: Start, incumbent: float = -np.inf) -> Attempt:
         """A first run from a start that is adapted to labels and held values."""
@@ -67,6 +67,7 @@ class _Exploration:
         ends = [_End(each) for each in found]
         alone = len(ends) == 1
         higher: list[Attempt] = []
+        self.work = 0.0
         while self.work < _WORK:
             ends.sort(key=lambda end: -end.maximum.value)
             turn = min(range(len(ends)), key=lambda i: ends[i].in_vain + i * fewer)
@@ -140,7 +141,7 @@ def explore(
         ends = _distinct([each for _, each in made if each.degeneracy is None])
         alone = bool(ends) and len(start.parameters.weights) == 1
         enough = alone or (len(made) >= _FEWEST and len(ends) == 1)
-        last = len(made) >= _MOST or (search.work >= _WORK and len(made) >= _FEWEST)
+        last = len(made) >= _MOST or (search.work >= _WORK / 2.0 and len(made) >= _FEWEST)
         if (enough or last) and len(made) >= (fewest or 1):
             break
     attempts = [found for _, found in made]
