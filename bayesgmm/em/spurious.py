@@ -232,7 +232,8 @@ def flat_by_chance(spread: Array, rows: Array, total: float, defining: float) ->
     with np.errstate(divide="ignore", invalid="ignore"):
         chance = more - expected + more * np.log(np.maximum(expected, 1e-300) / more)
     chance = np.where(expected < more, chance, 0.0)
-    return (spread.min(axis=1) < _FLAT) & (ellipsoids + chance > np.log(0.01))
+    common: Booleans = ellipsoids + chance > np.log(0.01)
+    return (spread.min(axis=1) < _FLAT) & common
 
 
 def _seen_sharply(run: Run) -> Array:
