@@ -22,8 +22,8 @@ from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.priors.objective import Objective
 
-# Starts that suffice where they lead to one maximum, and others.
-_FEWEST, _MOST = 4, 12
+# Starts that suffice where they lead to one maximum, where to several, and to none.
+_FEWEST, _MOST, _HOPELESS = 4, 12, 24
 # Moves that are tried at a time; times in a row that they must not lead higher from the highest
 # maximum, and how many fewer from each next one.
 _MOVES, _IN_VAIN, _FEWER = 4, 8, 2
@@ -128,9 +128,10 @@ def explore(
     """First runs from starts, and moves from several of their maxima, until these fail.
 
     If the first four runs end at one maximum, and no move is promising, they suffice. Otherwise
-    there are twelve starts, fewer if they take long; in no case fewer than `fewest`. Rounds of
-    moves from the highest maximum must fail eight times in a row, or `fewest` times if that is
-    more, from the next ones less often. At last, held values are tried in other components.
+    there are twelve starts, more if all degenerate, fewer if they take long; in no case fewer than
+    `fewest`. Rounds of moves from the highest maximum must fail eight times in a row, or `fewest`
+    times if that is more, from the next ones less often. At last, held values are tried in other
+    components.
     """
     search = _Exploration(rows, objective, sample, rng, fast, ratio)
     made: list[tuple[Start, Attempt]] = []
@@ -141,7 +142,8 @@ def explore(
         ends = _distinct([each for _, each in made if each.degeneracy is None])
         alone = bool(ends) and len(start.parameters.weights) == 1
         enough = alone or (len(made) >= _FEWEST and len(ends) == 1)
-        last = len(made) >= _MOST or (search.work >= _WORK / 2.0 and len(made) >= _FEWEST)
+        most = _MOST if ends else _HOPELESS
+        last = len(made) >= most or (search.work >= _WORK / 2.0 and len(made) >= _FEWEST)
         if (enough or last) and len(made) >= (fewest or 1):
             break
     attempts = [found for _, found in made]
