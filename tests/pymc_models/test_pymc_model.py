@@ -110,7 +110,7 @@ def test_draws_from_the_prior_have_its_density(case):
     model = model_of(case, k=1)
     family = priors_of(case, 1).for_data(rows(150, d), 1, word).covariances
     name = next(each.name for each in model.free_RVs if "mean" not in each.name)
-    draws = pm.draw(model[name], 2000, random_seed=3, mode=INTERPRETED)
+    draws = pm.draw(model[name], 1000, random_seed=3, mode=INTERPRETED)
     h = 1e-4
     up, down = (np.array([family.log_density(np.exp(t) * each) for each in draws]) for t in (h, -h))
     slopes = (up - down) / (2 * h)
