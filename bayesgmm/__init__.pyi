@@ -24,6 +24,8 @@ from .labels.consistent_draws import responsibilities as responsibilities
 from .labels.relabelling import relabel as relabel
 from .marginal_likelihood.model_evidence import Evidence as Evidence
 from .marginal_likelihood.model_evidence import evidence as evidence
+from .marginal_likelihood.prior_sensitivity import PriorSensitivity as PriorSensitivity
+from .marginal_likelihood.prior_sensitivity import prior_sensitivity as prior_sensitivity
 from .mixture.contamination import Contamination as Contamination
 from .mixture.decision_boundaries import Boundaries as Boundaries
 from .mixture.highest_density_region import HighestDensityRegion as HighestDensityRegion
@@ -96,6 +98,7 @@ __all__ = [
     "Mixture",
     "Noise",
     "Partition",
+    "PriorSensitivity",
     "Priors",
     "Recovery",
     "RecoveryStudy",
@@ -134,6 +137,7 @@ __all__ = [
     "plot_selection",
     "posterior_partition",
     "posterior_predictive",
+    "prior_sensitivity",
     "random_mixture",
     "recovery",
     "recovery_study",

@@ -33,7 +33,7 @@ RESULTS = {
     "Evidence", "Explorer", "Fault",
     "HighestDensityRegion", "Noise", "Contamination",
     "LabelSwitching", "Merging", "Partition", "Recovery", "RecoveryStudy", "ConditionalMoments",
-    "Report", "ResolvedPriors",
+    "PriorSensitivity", "Report", "ResolvedPriors",
     "Score", "Selection", "Simulation", "StandardErrors", "Statistics", "Structure",
 }  # fmt: skip
 UNCHECKED = {

@@ -374,6 +374,14 @@ def table():
         "covariance_type": [*STRUCTURE, "EEV"],
         "priors": [*PRIORS, bayesgmm.Priors(covariances="lkj")], "rng": RNG,
     }  # fmt: skip
+    yield "prior_sensitivity", bayesgmm.prior_sensitivity, {
+        "X": t.X[:20], "n_components": 1, "priors": {"a": bayesgmm.Priors()}, "progressbar": False,
+    }, {
+        "X": [*ROWS[:-2], {}, [[NAN], [1.0]]],
+        "n_components": ["a", 2.0, NAN, None, True, 0, [], {}, [1, 2.0], ["2"], [0], [13]],
+        "covariance_type": [*STRUCTURE, "EEV"],
+        "priors": [*PRIORS, {"a": 5}, {"a": bayesgmm.Priors(covariances="lkj")}], "rng": RNG,
+    }  # fmt: skip
     yield "calibrate", bayesgmm.calibrate, {
         "n_components": 1, "n_features": 1, "n_rows": 5, "n_simulations": 1, "n_jobs": 1,
         "progressbar": False,
