@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bayesgmm.arrays import Array, Indices
+from bayesgmm.convergence.agreement import AGREE, ENOUGH
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.data.validation import check_data
 from bayesgmm.diagnostics.truth_recovery import Estimate, estimated, positions
@@ -59,6 +60,8 @@ class StudyDesign:
         Of the intervals.
     priors : Priors or None
         Of the posterior.
+    draws : int or None
+        Of each chain.
     seed : int
     """
 
@@ -71,6 +74,7 @@ class StudyDesign:
     n_samples: int
     prob: float
     priors: Priors | None
+    draws: int | None
     seed: int
 
     @property
@@ -162,6 +166,7 @@ def _by_posterior(
         cell.n_components,
         covariance_type=cell.covariance_type,
         priors=design.priors,
+        draws=design.draws,
         max_time=np.inf,
         with_log_likelihood=False,
         rng=rng,
@@ -170,7 +175,8 @@ def _by_posterior(
     if tree.attrs["interrupted"]:
         raise KeyboardInterrupt
     found = estimated(relabel(tree), drawn, design.prob)
-    return _Fit(found, tree.attrs["stopped"] == "converged", np.nan)
+    converged = tree.attrs["ess"] >= ENOUGH and tree.attrs["rhat"] <= AGREE
+    return _Fit(found, converged, np.nan)
 
 
 _ENGINES: dict[str, Callable[..., _Fit]] = {"em": _by_em, "posterior": _by_posterior}

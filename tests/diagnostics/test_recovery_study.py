@@ -36,6 +36,7 @@ DESIGN = StudyDesign(
     n_samples=2,
     prob=0.9,
     priors=None,
+    draws=1000,
     seed=1,
 )
 SETTINGS = {"n_mixtures": 2, "n_samples": 2, "rng": 1, "progressbar": False}
