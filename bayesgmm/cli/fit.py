@@ -102,7 +102,8 @@ def fit(
     if rows.labels is not None:
         from bayesgmm.diagnostics.known_groups import cross_table
 
-        table = cross_table(rows.labels, model.predict(rows.X), components)
+        words = model.mixture_.component_words
+        table = cross_table(rows.labels, model.predict(rows.X), components, words)
     if results.as_json:
         text = json_text("fit", rows.name, _fields(model, rows, table, seed), heard)
     else:

@@ -95,12 +95,17 @@ def read_rows(
     elif rows.has_missing and not quiet:
         click.echo(f"Note: {_missing(rows)}", err=True)
     counts = None if weights is None else select(table, [weights], None, []).X[kept, 0]
-    components = None if known is None else _components(table, known, quiet=quiet)[kept]
+    components = None
+    if known is not None:
+        components, groups = _components(table, known, quiet=quiet)
+        components, rows = components[kept], rows._replace(group_names=groups)
     return Rows(name, rows, labels, label_column, table, kept, counts, components)
 
 
-def _components(table: "Table", column: str, *, quiet: bool) -> "Array":
-    """Return the numbers of known components; -1 for empty cells.
+def _components(
+    table: "Table", column: str, *, quiet: bool
+) -> tuple["Array", tuple[str, ...] | None]:
+    """Return the numbers of known components, -1 for empty cells, and the names of groups.
 
     Groups of a column of text are numbered in alphabetical order, and a note says so.
     """
@@ -111,7 +116,7 @@ def _components(table: "Table", column: str, *, quiet: bool) -> "Array":
 
     found = column_of(table, column)
     if not isinstance(found, Text):
-        return np.where(np.isnan(found), -1.0, found)
+        return np.where(np.isnan(found), -1.0, found), None
     read = Notation(
         missing=frozenset(map(str.lower, click.get_current_context().params["na"] or ()))
     )
@@ -124,13 +129,27 @@ def _components(table: "Table", column: str, *, quiet: bool) -> "Array":
             "component is unknown; --na names another mark of unknown ones."
         )
     known = np.array([not read.is_missing(cell) for cell in found.cells])
-    groups, codes = np.unique(np.array(found.cells)[known], return_inverse=True)
+    names, codes = np.unique(np.array(found.cells)[known], return_inverse=True)
+    groups = tuple(names.tolist())
+    _check_number_of_groups(column, groups)
     out = np.full(len(known), -1.0)
     out[known] = codes
     if not quiet:
         numbered = ", ".join(f"{k} {group}" for k, group in enumerate(groups))
         click.echo(f"Note: components by --labels {column}: {numbered:.300}.", err=True)
-    return out
+    return out, groups
+
+
+def _check_number_of_groups(column: str, groups: tuple[str, ...]) -> None:
+    """Refuse more groups than components."""
+    k = click.get_current_context().params.get("components")
+    if k is not None and len(groups) > k:
+        raise click.UsageError(
+            f"--labels {column} names {plural(len(groups), 'group')} ({', '.join(groups):.300}), "
+            f"more than the {plural(k, 'component')} of -k. Give -k {len(groups)} or more, or "
+            "empty the cells of groups that are not components. To compare the groups with the "
+            f"components instead, give --label-column {column}."
+        )
 
 
 def _kept(X: "Array", drop_missing: bool) -> "Indices":

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from typing import Any
 
 import click
@@ -88,6 +89,8 @@ def sample(
             )
         with stage("Relabelling"):
             comparison = bayesgmm.compare_engines(None, bayesgmm.relabel(posterior))
+        groups = rows.X.group_names
+        comparison.table.index = comparison.table.index.map(lambda name: _with_group(name, groups))
     if results.as_json:
         fields = {str(name): _nested(value) for name, value in posterior.attrs.items()}
         fields["divergences"] = _divergences(posterior)
@@ -100,6 +103,14 @@ def sample(
     results.write(text, "The draws were", lambda: bytes(posterior.to_netcdf()))
     if posterior.attrs["interrupted"]:
         raise KeyboardInterrupt
+
+
+def _with_group(name: str, groups: tuple[str, ...] | None) -> str:
+    """The name of a parameter, with that of its component's group if there is one."""
+    found = re.fullmatch(r"(.*?\[)(\d+)(.*)", name)
+    if groups is None or found is None or int(found[2]) >= len(groups):
+        return name
+    return f"{found[1]}{groups[int(found[2])]}{found[3]}"
 
 
 def _convergence(attributes: Any, n_features: int) -> str:

@@ -32,6 +32,8 @@ class Data(NamedTuple):
         The number of times that each row counts in a posterior. Fits keep theirs beside the rows.
     labels : (n,), optional
         The component of each row, -1 where it is unknown.
+    group_names : tuple of str, optional
+        Names of the components 0, 1, ... that labels number.
     """
 
     X: Array
@@ -40,6 +42,7 @@ class Data(NamedTuple):
     errors: Array | None = None
     weights: Array | None = None
     labels: Integers | None = None
+    group_names: tuple[str, ...] | None = None
 
     @property
     def partial(self) -> bool:

@@ -37,7 +37,7 @@ from bayesgmm.posterior.reader import (
 )
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.reporting.mixture_pictures import Drawing
-from bayesgmm.reporting.parts import UnavailableError
+from bayesgmm.reporting.parts import Shown, UnavailableError, count
 from bayesgmm.selection.selection_result import Selection
 from bayesgmm.uncertainty.standard_errors import StandardErrors
 from bayesgmm.verdicts.switching import LabelSwitching, label_switching
@@ -96,6 +96,21 @@ class Inputs:
     def labels_short(self) -> tuple[str, ...]:
         """The columns' names for figures and tables."""
         return tuple(short_names(self.names))
+
+    @property
+    def component_words(self) -> tuple[str, ...]:
+        """The names of the components, as their groups are labelled, or else their numbers."""
+        return self.mixture.component_words
+
+    @property
+    def component_cells(self) -> tuple[str | Shown, ...]:
+        """The components as cells of tables: numbers, where they have no names."""
+        names = self.mixture.component_names
+        return names or tuple(count(k) for k in range(self.mixture.n_components))
+
+    def named(self, component: int) -> str:
+        """A component by its name or number; -1 is noise."""
+        return "noise" if component < 0 else f"component {self.component_words[component]}"
 
     @cached_property
     def complete(self) -> Booleans:
@@ -173,7 +188,8 @@ class Inputs:
     def described(self) -> Described:
         """The mixture with the columns' short names, and the rows' probabilities, for figures."""
         found = self.mixture
-        named = Mixture(found.weights, found.means, found.covariances, self.labels_short)
+        arrays = found.weights, found.means, found.covariances
+        named = Mixture(*arrays, self.labels_short, found.component_names)
         return Described(
             named,
             self.memberships[1],

@@ -45,7 +45,7 @@ FAVOURS = {
 OTHER_ANSWERS = (
     "The probability of each K under stated priors is that of bayesgmm.evidence(X), and the number "
     "of clusters in a posterior that of bayesgmm.posterior_partition(posterior). The documentation "
-    'them on the page "Is this K right?".'
+    'compares them on the page "Is this K right?".'
 )
 # Differences of BIC above which Kass & Raftery (1995) call evidence positive and strong.
 POSITIVE, STRONG = 2.0, 6.0

@@ -150,6 +150,7 @@ def table():
     }, {
         "weights": NUMBERS, "means": NUMBERS, "covariances": NUMBERS,
         "feature_names": ["a", 5, [5], ["a", "b"], {}, np.array("a")],
+        "component_names": ["a", 5, [5], ["a"], {}, np.array("a")],
     }  # fmt: skip
     for method in (
         "log_joint",

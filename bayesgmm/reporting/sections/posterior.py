@@ -53,7 +53,11 @@ def posterior_section(inputs: Inputs) -> Section:
     cut = inputs.switching.cut
     parameters = list(_parameters(inputs, draws, shown_features(inputs, 6)))
     rows = [
-        _row(of_component(name, k) + ("†" if k in cut else ""), values, relabelled.loc[key])
+        _row(
+            of_component(name, inputs.component_words[k]) + ("†" if k in cut else ""),
+            values,
+            relabelled.loc[key],
+        )
         for name, k, key, values in parameters[:_MOST_ROWS]
     ]
     hidden = len(parameters) - len(rows)

@@ -10,7 +10,6 @@ from bayesgmm.reporting.parts import (
     Row,
     Shown,
     Table,
-    count,
     percent,
     significant,
 )
@@ -36,7 +35,7 @@ def outliers(inputs: Inputs) -> tuple[str, list[Table], list[Download]]:
         (
             Shown(b, f"row {b}"),
             *(significant(inputs.observed.X[b, j], 5) for j in features),
-            *(() if noisy else (count(int(labels[b])),)),
+            *(() if noisy else (inputs.component_cells[labels[b]],)),
             percent(probabilities[b], 2),
         )
         for b in found[:_MOST].tolist()
