@@ -1,6 +1,6 @@
 """Input of the commands: rows of data, and mixtures."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -79,11 +79,12 @@ def read_rows(
     if columns is None and choice is not None:
         columns = choice(table)
     if not quiet:
+        _echo_notes(table.notes)
+    chosen = _select(table, columns, label_column, exclude, counted=not named)
+    if not quiet:
         positions = chosen_columns(table, columns, label_column, exclude)
         counters = [] if named else _note_on_counters(table, positions)
-        for note in [*table.notes, *counters, *_notes_on_marks(table, positions)]:
-            click.echo(f"Note: {note}", err=True)
-    chosen = _select(table, columns, label_column, exclude)
+        _echo_notes([*counters, *_notes_on_marks(table, positions)])
     kept = _kept(chosen.X, drop_missing)
     dropped = len(chosen.X) - len(kept)
     labels = chosen.labels
@@ -100,6 +101,11 @@ def read_rows(
         components, groups = _components(table, known, quiet=quiet)
         components, rows = components[kept], rows._replace(group_names=groups)
     return Rows(name, rows, labels, label_column, table, kept, counts, components)
+
+
+def _echo_notes(notes: Iterable[str]) -> None:
+    for note in notes:
+        click.echo(f"Note: {note}", err=True)
 
 
 def _components(
@@ -245,35 +251,47 @@ def _source(
 
 
 def _select(
-    table: "Table", columns: list[str] | None, label_column: str | None, exclude: Sequence[str]
+    table: "Table",
+    columns: list[str] | None,
+    label_column: str | None,
+    exclude: Sequence[str],
+    *,
+    counted: bool,
 ) -> "ChosenColumns":
-    """Return the columns to fit; an error has the command line that avoids it."""
+    """Return the columns to fit; an error has the command line that avoids it.
+
+    If `counted`, the line leaves out columns that number the rows, too.
+    """
     from bayesgmm.data.coercion import label
     from bayesgmm.data.csv_columns import has_decimal_commas
-    from bayesgmm.data.tables import Text, chosen_columns, is_empty, select
+    from bayesgmm.data.tables import Text, chosen_columns, is_empty, row_counters, select
 
     chosen = chosen_columns(table, columns, label_column, exclude)
     texts = {j: each for j in chosen if isinstance(each := table.columns[j], Text)}
     unusable = [j for j in chosen if j in texts or is_empty(table.columns[j])]
     delimiter, decimal = table.marks
+    rest = [j for j in chosen if j not in unusable]
+    counters = row_counters(table, rest) if counted else []
+    counters = counters if len(counters) < len(rest) else []
+    also = _are_counters(table, counters)
     commas = [j for j, each in texts.items() if has_decimal_commas(each.cells, delimiter)]
     if commas and decimal == ".":
         first = texts[commas[0]]
         names = ", ".join(label(table.names, j) for j in commas)
         others = [j for j in unusable if j not in commas]
-        rest = ", ".join(label(table.names, j) for j in others)
+        without = ", ".join(label(table.names, j) for j in others)
         raise bayesgmm.errors.InputTypeError(
             f"Numbers with a decimal comma in {names:.2000} (first: {first.cells[first.row]!r})"
-            f"{f', and no numbers in {rest:.2000}' if others else ''}. Read them so:\n  "
-            + _without_columns(table, others, "--decimal", ",")
+            f"{f', and no numbers in {without:.2000}' if others else ''}.{also} Read them so:\n  "
+            + _without_columns(table, [*others, *counters], "--decimal", ",")
         )
     try:
         return select(table, columns, label_column, exclude)
     except bayesgmm.errors.BayesGMMError as error:
         if not 0 < len(unusable) < len(chosen):
             raise
-        line = _without_columns(table, unusable)
-        raise type(error)(f"{error} For example:\n  {line}") from None
+        line = _without_columns(table, [*unusable, *counters])
+        raise type(error)(f"{error}{also} For example:\n  {line}") from None
 
 
 def _without_columns(
@@ -295,17 +313,23 @@ def _with_more(option: str, words: list[str], *extra: str, again: bool = False) 
 
 def _note_on_counters(table: "Table", chosen: Sequence[int]) -> list[str]:
     """Return a sentence on columns that may not be measurements, if there are any."""
-    from bayesgmm.data.coercion import label
     from bayesgmm.data.tables import row_counters
 
     counters = row_counters(table, chosen)
     if not 0 < len(counters) < len(chosen):
         return []
-    names = ", ".join(label(table.names, j) for j in counters)
     return [
-        f"{names} only number{'s' * (len(counters) == 1)} the rows. To leave out what is not a "
-        f"measurement:\n  {_without_columns(table, counters, again=True)}"
+        f"{_are_counters(table, counters).lstrip()} To leave out what is not a measurement:\n  "
+        + _without_columns(table, counters, again=True)
     ]
+
+
+def _are_counters(table: "Table", columns: Sequence[int]) -> str:
+    """A sentence on columns that number the rows; "" without any."""
+    from bayesgmm.data.coercion import label
+
+    names = ", ".join(label(table.names, j) for j in columns)
+    return f" {names} only number{'s' * (len(columns) == 1)} the rows." if columns else ""
 
 
 def _notes_on_marks(table: "Table", chosen: Sequence[int]) -> list[str]:

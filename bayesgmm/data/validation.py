@@ -267,7 +267,11 @@ def _describe_unusable(array: Array, names: Names, allow_nan: bool, name: str) -
             first = (start + int(rows[0]), int(np.argmax(bad[rows[0]])))
     counts = [f"{n_nan} NaN"] * (n_nan > 0) + [f"{n_infinite} infinite"] * (n_infinite > 0)
     row, column = first or (0, 0)
+    complete = (
+        " Complete rows are needed: leave the others out, as by X[~numpy.isnan(X).any(axis=1)], or "
+        "dropna() of a data frame."
+    )
     return (
         f"Input {name} contains {' and '.join(counts)} in {n_rows} of {len(array)} rows "
-        f"(first: row {row}, {label(names, column)})."
+        f"(first: row {row}, {label(names, column)})." + complete * (n_nan > 0 and name == "X")
     )

@@ -32,6 +32,7 @@ from bayesgmm.plots.mixture_content import Described
 from bayesgmm.plots.style import short_names
 from bayesgmm.posterior.draws import Draws
 from bayesgmm.posterior.reader import (
+    KINDS,
     as_stored,
     variable_names,
 )
@@ -302,7 +303,7 @@ def gather(
     """Check the arguments of `report`, and raise its errors."""
     check_kind("em", em, GaussianMixture | None, "a GaussianMixture or None")
     kinds = xr.DataTree | xr.Dataset | None
-    check_kind("posterior", posterior, kinds, "an xarray DataTree or Dataset, or None")
+    check_kind("posterior", posterior, kinds, f"{KINDS}, or None")
     variable_names(variables)
     n, d = data.X.shape
     mixtures = {} if em is None else {"em": point_estimate("em", em, with_outliers=True)[0]}
