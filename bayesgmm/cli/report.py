@@ -1,5 +1,6 @@
 """`bayesgmm report`: fit, posterior, relabelling and diagnostics on one page."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -14,6 +15,8 @@ from bayesgmm.cli.options import (
     data_options,
     known_option,
     noise_option,
+    priors_option,
+    read_priors,
     result_options,
     target_accept_option,
     weights_option,
@@ -52,6 +55,7 @@ _MOST_COMPONENTS = 9
     least=4,
 )
 @count_option("--chains", default=4, what="Number of chains.")
+@priors_option
 @target_accept_option
 @click.option("--truth", help="Mixture from which the rows were drawn: a file of `fit -o`.")
 @click.option("--title", help="Heading of the page.  [default: the data's name]")
@@ -70,6 +74,7 @@ def report(
     sampled: bool,
     draws: int | None,
     chains: int,
+    priors: Path | None,
     target_accept: float,
     truth: str | None,
     title: str | None,
@@ -96,9 +101,11 @@ def report(
         raise click.UsageError(
             f"Give the number of components, as in -k 2, or choose it by --select:\n  {chosen_line}"
         )
+    if priors is not None and not sampled:
+        raise click.UsageError("--priors are those of the posterior: leave out --no-posterior.")
     if truth == source["data"] == "-":
         raise click.UsageError("Standard input is read once: use - for DATA or --truth alone.")
-    results = results.replacing_own_page()
+    given, results = read_priors(priors), results.replacing_own_page()
     results.check_target()
     known = None if truth is None else read_mixture(truth)
     watched = not results.quiet
@@ -132,7 +139,8 @@ def report(
         posterior = None
         if sampled and not interrupted:
             with stage(f"Sampling the posterior: {plural(chains, 'chain')}"):
-                plan = {"chains": chains, "target_accept": target_accept, "rng": seed}
+                plan: dict[str, Any] = {"chains": chains, "target_accept": target_accept, "rng": seed}
+                plan |= {"priors": given}
                 posterior, interrupted = _sampled(rows.X, em, draws, plan, watched)
         if interrupted:
             click.echo("Interrupted: the page is made from the results so far.", err=True)
