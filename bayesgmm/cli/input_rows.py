@@ -89,6 +89,7 @@ def read_rows(
     dropped = len(chosen.X) - len(kept)
     labels = chosen.labels
     rows = _checked(chosen, _variances(table, chosen, errors), allow_unseen=choice is not None)
+    rows = rows._replace(row_names=_row_names(table, exclude))
     if dropped:
         name += f" ({plural(dropped, 'row')} with missing values left out)"
         rows, labels = rows.take(kept), None if labels is None else [labels[i] for i in kept]
@@ -101,6 +102,24 @@ def read_rows(
         components, groups = _components(table, known, quiet=quiet)
         components, rows = components[kept], rows._replace(group_names=groups)
     return Rows(name, rows, labels, label_column, table, kept, counts, components)
+
+
+def _row_names(table: "Table", exclude: Sequence[str]) -> list[object] | None:
+    """Return the first column left out that has a value of its own for each row; None without."""
+    import numpy as np
+
+    from bayesgmm.data.tables import Text, column_of
+
+    for name in exclude:
+        column = column_of(table, name)
+        if isinstance(column, Text):
+            values: list[object] = list(column.cells)
+        else:
+            whole = not np.isnan(column).any() and (column == np.floor(column)).all()
+            values = column.astype(np.int64).tolist() if whole else []
+        if values and len(set(values)) == len(values):
+            return values
+    return None
 
 
 def _echo_notes(notes: Iterable[str]) -> None:

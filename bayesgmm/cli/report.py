@@ -139,7 +139,11 @@ def report(
         posterior = None
         if sampled and not interrupted:
             with stage(f"Sampling the posterior: {plural(chains, 'chain')}"):
-                plan: dict[str, Any] = {"chains": chains, "target_accept": target_accept, "rng": seed}
+                plan: dict[str, Any] = {
+                    "chains": chains,
+                    "target_accept": target_accept,
+                    "rng": seed,
+                }
                 plan |= {"priors": given}
                 posterior, interrupted = _sampled(rows.X, em, draws, plan, watched)
         if interrupted:

@@ -113,6 +113,18 @@ class Inputs:
         """A component by its name or number; -1 is noise."""
         return "noise" if component < 0 else f"component {self.component_words[component]}"
 
+    def row(self, b: int) -> Shown:
+        """A row by its name, or else its number."""
+        names = self.observed.row_names
+        return Shown(b, f"row {b}" if names is None else str(names[b]))
+
+    @property
+    def rows_named(self) -> str:
+        """A sentence on how tables name rows."""
+        if self.observed.row_names is None:
+            return "Rows are numbered from 0."
+        return "Rows have the names of their index, or of their column of names."
+
     @cached_property
     def complete(self) -> Booleans:
         """True for rows without missing entries, (n,)."""

@@ -72,3 +72,16 @@ def test_more_groups_than_components_are_named(bayesgmm_command, iris, command):
     assert found.exit_code == 2
     assert "3 groups (setosa, versicolor, virginica), more than the 2 components" in found.stderr
     assert "-k 3" in found.stderr
+
+
+def test_rows_have_the_names_of_a_column_that_is_left_out(bayesgmm_command, iris, tmp_path):
+    lines = iris.read_text().splitlines()
+    iris.write_text(
+        "\n".join([f"{line},plant{'' if i == 0 else i}" for i, line in enumerate(lines)])
+    )
+    page = tmp_path / "page.html"
+    excluded = "--exclude", "species,plant", "--no-posterior"
+    assert bayesgmm_command("report", iris, "-k", 3, *excluded, "-o", page).exit_code == 0
+    uncertain = page.read_text().partition("The most uncertain rows")[2].partition("</table>")[0]
+    assert '<th scope="row">plant' in uncertain
+    assert '<th scope="row">row ' not in uncertain

@@ -16,7 +16,6 @@ from bayesgmm.reporting.parts import (
     Figure,
     Row,
     Section,
-    Shown,
     State,
     Table,
     UnavailableError,
@@ -176,10 +175,17 @@ def _sizes(inputs: Inputs) -> Table:
         )
     return Table(
         "Sizes",
-        ("", "rows", "expected rows", "mean probability", f"below {_CERTAIN:.0%}"),
+        (
+            "",
+            "rows",
+            "expected rows",
+            "mean probability",
+            f"rows below {percent(_CERTAIN, 0).text}",
+        ),
         rows,
         "Rows are counted in their most probable component; expected rows are sums of "
-        "probabilities.",
+        f"probabilities. Rows below {percent(_CERTAIN, 0).text} have no component of at least that "
+        "probability.",
     )
 
 
@@ -194,7 +200,7 @@ def _most_uncertain(inputs: Inputs, responsibilities: Array, largest: Array) -> 
         first, second = np.argsort(-responsibilities[b], kind="stable")[:2].tolist()
         rows.append(
             (
-                Shown(b, f"row {b}"),
+                inputs.row(b),
                 *(significant(inputs.observed.X[b, j], 5) for j in features),
                 words[first],
                 percent(responsibilities[b, first]),
@@ -207,7 +213,7 @@ def _most_uncertain(inputs: Inputs, responsibilities: Array, largest: Array) -> 
         "The most uncertain rows",
         ("", *heads, "component", "probability", "second", "its probability"),
         rows,
-        "Rows are numbered from 0.",
+        inputs.rows_named,
     )
 
 
