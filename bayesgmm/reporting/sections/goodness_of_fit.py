@@ -106,7 +106,7 @@ def _judge(inputs: Inputs, features: list[int], found: Check) -> tuple[State, st
     closer = (
         " The mixture is closer to the data than to replicates, since its parameters were "
         "estimated from the data."
-    ) * (statistic == 0 and z < 0)
+    ) * bool(statistic == 0 and z < 0)
     if found.p_value >= _DOUBTFUL:
         return "good", (
             f"Replicates drawn from the mixture are consistent with the data (p = {text}): the "
