@@ -7,7 +7,8 @@ Run by
 Targets, on one thread: 16 patterns of missing entries (n = 1e5, D = 10, K = 5) in 3 times the time
 of whole rows, every row its own pattern in 12; a covariance of its own for each row (1e5, 3, 5) 100
 times faster than astroML's extreme deconvolution (`pip install astroML`, left out where it is
-missing), beside NumPy's batched linear algebra in addition; 879,516 rows of 51 columns, K = 8, with a variance for each entry in 60 s on two cores, in 4 GB
+missing), beside NumPy's batched linear algebra in addition; 879,516 rows of 51 columns, K = 8, with
+a variance for each entry in 60 s on two cores, in 4 GB
 beside rows and variances. Nothing is asserted of speed.
 """
 
