@@ -19,6 +19,9 @@ def test_bic_is_compared_for_1_to_k_plus_3_components(faithful_em, faithful_page
     assert grid[2] == pytest.approx(faithful_em.bic(), abs=1e-4)
     assert section["state"] == "good"
     assert "BIC is smallest for the given K" in section["verdict"]
+    assert "ICL, which favours well-separated clusters, selects the same" in section["verdict"]
+    assert "--select" in section["notes"][0]
+    assert "evidence(X)" in section["notes"][-1]
 
 
 def test_another_k_of_smaller_bic_is_told(faithful):

@@ -5,6 +5,7 @@ import re
 from html.parser import HTMLParser
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import bayesgmm
@@ -291,3 +292,10 @@ def test_one_column_has_a_table_of_boundaries_and_modes(faithful_page):
     assert len(faithful_page.numbers["sections"]["mixture"]["tables"]) == 1
     one = GaussianMixture(1).fit(galaxies)
     assert len(report(galaxies, em=one).numbers["sections"]["mixture"]["tables"]) == 1
+
+
+def test_tables_name_rows_by_the_index_of_a_data_frame(faithful):
+    named = pd.DataFrame(faithful.to_numpy(), [f"eruption {i}" for i in range(len(faithful))])
+    for rows, text in ((named, ">eruption "), (faithful, ">row ")):
+        html = report(rows, 2).html.partition("The most uncertain rows")[2].partition("</table>")[0]
+        assert html.count(f'<th scope="row"{text}') == 10
