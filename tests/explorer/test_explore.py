@@ -193,7 +193,7 @@ def test_known_groups_are_compared():
         explore(iris.X, 3, labels=["a"])
 
 
-@pytest.mark.parametrize(("d", "sizes"), [(2, range(1, 10)), (10, [8, 9])])
+@pytest.mark.parametrize(("d", "sizes"), [(2, [8, 9]), (10, [8, 9])])
 def test_ten_thousand_rows_make_a_page_below_5_mb(d, sizes):
     mixture = bayesgmm.random_mixture(4, d, average_overlap=0.02, rng=1)
     page = explore(simulate(mixture, 10_000, rng=2).X, sizes, "EEE", progressbar=False)
