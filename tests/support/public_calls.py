@@ -398,7 +398,8 @@ def table():
         "n_samples": 1, "n_jobs": 1, "progressbar": False,
     }, {
         "n_components": ["a", 2.0, NAN, None, True, 1, [], {}, [2, 2.5], ["2"], [1]],
-        "n_features": COUNT, "draws": optional(COUNT), "n_mixtures": COUNT, "n_samples": COUNT, "n_jobs": optional(COUNT),
+        "n_features": COUNT, "draws": optional(COUNT), "n_mixtures": COUNT,
+        "n_samples": COUNT, "n_jobs": optional(COUNT),
         "n_rows": ["a", 2.0, NAN, None, True, 0, [], {}, [50, 2.5], ["2"], [0]],
         "overlap": ["a", NAN, None, True, 0.0, 1, [], {}, [0.1, 2.0], ["0.1"]],
         "covariance_type": ["zzz", "", 3, None, [], {}, ["zzz"], np.array(["a", "b"])],
