@@ -52,7 +52,7 @@ def richardson_green() -> str:
     file = TESTS / "marginal_likelihood" / "richardson_green_galaxies.json"
     reference = json.loads(file.read_text("utf-8"))
     published = np.array(_PUBLISHED)
-    long = np.array([reference["galaxies"]["p_k"][str(k)] for k in range(1, 9)])
+    long = np.array([reference["p_k"][str(k)] for k in range(1, 9)])
     X, priors = bayesgmm.load_dataset("galaxies").X, bayesgmm.Priors.richardson_green()
     found = bayesgmm.evidence(X, range(1, 9), priors=priors, rng=1, progressbar=False).table
     lines = ["| k | published (1997) | Nmix, four million sweeps | ours | standard error |",
