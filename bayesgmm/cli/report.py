@@ -1,5 +1,6 @@
 """`bayesgmm report`: fit, posterior, relabelling and diagnostics on one page."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -14,6 +15,8 @@ from bayesgmm.cli.options import (
     data_options,
     known_option,
     noise_option,
+    priors_option,
+    read_priors,
     result_options,
     target_accept_option,
     weights_option,
@@ -61,6 +64,7 @@ _FURTHER, _MOST_OF_EVIDENCE = 2, 12
     least=4,
 )
 @count_option("--chains", default=4, what="Number of chains.")
+@priors_option
 @target_accept_option
 @click.option("--truth", help="Mixture from which the rows were drawn: a file of `fit -o`.")
 @click.option("--title", help="Heading of the page.  [default: the data's name]")
@@ -80,6 +84,7 @@ def report(
     weighed: bool,
     draws: int | None,
     chains: int,
+    priors: Path | None,
     target_accept: float,
     truth: str | None,
     title: str | None,
@@ -106,11 +111,13 @@ def report(
         raise click.UsageError(
             f"Give the number of components, as in -k 2, or choose it by --select:\n  {chosen_line}"
         )
+    if priors is not None and not sampled:
+        raise click.UsageError("--priors are those of the posterior: leave out --no-posterior.")
     if truth == source["data"] == "-":
         raise click.UsageError("Standard input is read once: use - for DATA or --truth alone.")
     if weighed and (noise or contaminated):
         raise click.UsageError("--evidence is for components alone, not --noise or --contaminated.")
-    results = results.replacing_own_page()
+    given, results = read_priors(priors), results.replacing_own_page()
     results.check_target()
     known = None if truth is None else read_mixture(truth)
     watched = not results.quiet
@@ -144,12 +151,17 @@ def report(
         posterior = None
         if sampled and not interrupted:
             with stage(f"Sampling the posterior: {plural(chains, 'chain')}"):
-                plan = {"chains": chains, "target_accept": target_accept, "rng": seed}
+                plan: dict[str, Any] = {
+                    "chains": chains,
+                    "target_accept": target_accept,
+                    "rng": seed,
+                }
+                plan |= {"priors": given}
                 posterior, interrupted = _sampled(rows.X, em, draws, plan, watched)
         found = None
         if weighed and not interrupted:
             with stage("Integrating over the parameters of each K"):
-                found, interrupted = _weighed(rows, em, seed, watched)
+                found, interrupted = _weighed(rows, em, given, seed, watched)
         if interrupted:
             click.echo("Interrupted: the page is made from the results so far.", err=True)
         with stage("Relabelling, diagnosing, drawing"):
@@ -187,7 +199,7 @@ def _sampled(
 
 
 def _weighed(
-    rows: Rows, em: "bayesgmm.GaussianMixture", seed: int, watched: bool
+    rows: Rows, em: "bayesgmm.GaussianMixture", priors: Any, seed: int, watched: bool
 ) -> tuple[Any, bool]:
     """The evidence, if any, and whether Ctrl-C ended it; a refusal is a note."""
     if rows.weights is not None or rows.known is not None:
@@ -197,7 +209,7 @@ def _weighed(
     try:
         structure = em.covariance_type
         found = bayesgmm.evidence(
-            rows.X, ks, covariance_type=structure, rng=seed, progressbar=watched
+            rows.X, ks, covariance_type=structure, priors=priors, rng=seed, progressbar=watched
         )
     except (InputError, InvalidParameterError) as error:
         click.echo(f"No evidence: {error}", err=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bayesgmm.data.validation import check_data
+from bayesgmm.data.validation import check_data, index_of
 from bayesgmm.display import plural
 from bayesgmm.errors import BayesGMMError, BayesGMMWarning, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
@@ -74,7 +74,7 @@ def report(
     Parameters
     ----------
     X : array-like or data frame of shape (n, D)
-        The fitted rows; NaN are missing.
+        The fitted rows; NaN are missing. Tables name rows by the index of a data frame.
     n_components : int, optional
         K of a mixture with full covariances that is fitted here, in place of `em`.
     em : GaussianMixture, optional
@@ -136,6 +136,7 @@ def report(
     """
     check_texts(title=title, source=source, command=command)
     data = check_data(X, allow_nan=True, error_covariances=error_covariances)
+    data = data._replace(row_names=data.row_names or index_of(X))
     em, posterior = computed(
         data,
         n_components,

@@ -229,3 +229,15 @@ def test_the_summary_has_units_and_both_tables(faithful):
     for words in ("272 rows into 2 clusters", "variation of information", "bits", "horizontal"):
         assert words in text
     assert "<table" in posterior_partition(faithful, loss="binder", rng=1)._repr_html_()
+
+
+def test_clusters_name_the_components_of_the_estimate(faithful):
+    """The larger cluster comes first; the component of small means is the first one."""
+    found = posterior_partition(faithful, rng=1)
+    assert found.table["rows"].tolist() == [175, 97]
+    assert found.components == (1, 0)
+    assert [found.named(k) for k in (0, 1)] == ["1", "0"]
+    assert posterior_partition(faithful["posterior"].to_dataset(), FAITHFUL, rng=1).components == (
+        0,
+        1,
+    )

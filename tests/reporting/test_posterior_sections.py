@@ -201,6 +201,7 @@ def test_the_choice_is_said_and_compared_with_the_fit(faithful, faithful_em):
     assert section["verdict"].startswith("BIC selects EEE with 3 components (2,314.3")
     assert section["state"] == "care"
     assert "not the selected model" in section["verdict"]
+    assert "evidence(X)" in section["notes"][-1]
     assert section["numbers"]["n_failed"] == 1
     assert section["numbers"]["grid"][-1]["bic"] is None
 

@@ -153,6 +153,7 @@ def table():
     }, {
         "weights": NUMBERS, "means": NUMBERS, "covariances": NUMBERS,
         "feature_names": ["a", 5, [5], ["a", "b"], {}, np.array("a")],
+        "component_names": ["a", 5, [5], ["a"], {}, np.array("a")],
     }  # fmt: skip
     for method in (
         "log_joint",
@@ -398,8 +399,8 @@ def table():
         "n_samples": 1, "n_jobs": 1, "progressbar": False,
     }, {
         "n_components": ["a", 2.0, NAN, None, True, 1, [], {}, [2, 2.5], ["2"], [1]],
-        "n_features": COUNT, "draws": optional(COUNT), "n_mixtures": COUNT,
-        "n_samples": COUNT, "n_jobs": optional(COUNT),
+        "n_features": COUNT, "draws": optional(COUNT), "n_mixtures": COUNT, "n_samples": COUNT,
+        "n_jobs": optional(COUNT),
         "n_rows": ["a", 2.0, NAN, None, True, 0, [], {}, [50, 2.5], ["2"], [0]],
         "overlap": ["a", NAN, None, True, 0.0, 1, [], {}, [0.1, 2.0], ["0.1"]],
         "covariance_type": ["zzz", "", 3, None, [], {}, ["zzz"], np.array(["a", "b"])],
@@ -433,6 +434,9 @@ def table():
         {"resolved": t.priors},
         {"resolved": ["a", "{}", "[]", 5, None, {}, []]},
     )
+    yield "Priors.from_json", bayesgmm.Priors.from_json, {"text": "{}"}, {
+        "text": ["a", "[]", '{"covariances": {}}', '{"mean_sd": [0]}', 5, None, {}],
+    }  # fmt: skip
     yield "Priors.richardson_green", bayesgmm.Priors.richardson_green, {}, {}
     yield "Priors.for_data", bayesgmm.Priors().for_data, {"X": t.X, "n_components": 2}, {
         "X": ROWS, "n_components": COUNT, "covariance_type": STRUCTURE,
