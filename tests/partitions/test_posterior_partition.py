@@ -241,3 +241,10 @@ def test_clusters_name_the_components_of_the_estimate(faithful):
         0,
         1,
     )
+
+
+def test_features_have_the_names_of_the_posterior():
+    frame = load_dataset("faithful").frame
+    posterior = sample_posterior(frame, 2, draws=20, tune=20, chains=1, rng=0, progressbar=False)
+    found = posterior_partition(posterior, rng=1)
+    assert found.feature_names == ("eruptions (min)", "waiting (min)")
