@@ -19,6 +19,7 @@ from bayesgmm.errors import BayesGMMError, InputError, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.estimator.information_criteria import Criteria, information_criteria
 from bayesgmm.likelihood.outliers import memberships, outlier_probabilities
+from bayesgmm.marginal_likelihood.model_evidence import Evidence
 from bayesgmm.mixture.contamination import Contamination
 from bayesgmm.mixture.fitted_mixture import (
     MixtureLike,
@@ -69,6 +70,7 @@ class Inputs:
         As for `report`; None if not given. Labels are text, and the selection is its table.
     selected : GaussianMixture or None
         The best model of a selection that was given whole.
+    evidence : Evidence or None
     command : str or None
         The command line that produces the same page.
     drawing : Drawing
@@ -85,6 +87,7 @@ class Inputs:
     labels: tuple[str, ...] | None
     selection: "pd.DataFrame | None"
     selected: GaussianMixture | None
+    evidence: Evidence | None
     command: str | None
     drawing: Drawing
 
@@ -311,11 +314,13 @@ def gather(
     selection: Any,
     source: str | None,
     command: str | None,
+    evidence: Evidence | None = None,
 ) -> Inputs:
     """Check the arguments of `report`, and raise its errors."""
     check_kind("em", em, GaussianMixture | None, "a GaussianMixture or None")
     kinds = xr.DataTree | xr.Dataset | None
     check_kind("posterior", posterior, kinds, f"{KINDS}, or None")
+    check_kind("evidence", evidence, Evidence | None, "an Evidence, the result of evidence(X)")
     variable_names(variables)
     n, d = data.X.shape
     mixtures = {} if em is None else {"em": point_estimate("em", em, with_outliers=True)[0]}
@@ -339,6 +344,7 @@ def gather(
         labels=label_texts(labels, n),
         selection=_selection(selection),
         selected=selection.best if isinstance(selection, Selection) else None,
+        evidence=evidence,
         command=command,
         drawing=Drawing(),
     )
