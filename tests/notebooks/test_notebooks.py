@@ -85,7 +85,7 @@ def test_results_in_prose_come_from_the_run(path):
     notebook = nbformat.read(path, as_version=4)
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     constants = (each for each in ast.walk(ast.parse(code)) if isinstance(each, ast.Constant))
-    (facts,) = (facts for name, facts in FACTS.items() if name in path.stem)
+    (facts,) = (facts for name, facts in FACTS.items() if path.stem[3:].startswith(name))
     known = facts | {each.value for each in constants if type(each.value) in (int, float)}
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
