@@ -43,8 +43,9 @@ FAVOURS = {
 }
 # What speaks on the number of components beside the criteria.
 OTHER_ANSWERS = (
-    "The probability of each K under stated priors is that of bayesgmm.evidence(X), and the number "
-    "of clusters in a posterior that of bayesgmm.posterior_partition(posterior). The documentation "
+    "The probability of each K under stated priors is that of bayesgmm.evidence(X) and bayesgmm "
+    "report --evidence, the number of clusters in a posterior that of "
+    "bayesgmm.posterior_partition(posterior). The documentation "
     'compares them on the page "Is this K right?".'
 )
 # Differences of BIC above which Kass & Raftery (1995) call evidence positive and strong.

@@ -66,7 +66,7 @@ def engines_section(inputs: Inputs) -> Section:
 def _table(table: pd.DataFrame, total: int) -> Table:
     rows = [
         (
-            short(str(name), 60),
+            short(str(name), 120),
             estimate(row["em"], row["standard_error"]),
             estimate(row["posterior_mean"], row["posterior_sd"]),
             fixed(row["difference"], 2),

@@ -173,6 +173,8 @@ def _figure(parameters: list[tuple[str, int, str, Array]]) -> Figure:
     """Histograms of weights and means over all draws, a colour for each component."""
     groups: dict[str, list[Array]] = {}
     for name, _, _, values in parameters:
+        if name.startswith("correlation"):
+            continue
         groups.setdefault(name, []).append(values.ravel())
     names = list(groups)[:_PANELS]
     with style():
