@@ -89,11 +89,13 @@ class Partition(Result):
     components: tuple[int, ...]
     component_names: tuple[str, ...] | None = None
 
-    def named(self, cluster: int) -> str:
-        """A cluster by the component with which it shares most rows."""
-        k = self.components[cluster]
+    @property
+    def cluster_names(self) -> tuple[str, ...]:
+        """Each cluster by the component with which it shares most rows."""
         names = self.component_names or ()
-        return "noise" if k < 0 else names[k] if k < len(names) else str(k)
+        return tuple(
+            "noise" if k < 0 else names[k] if k < len(names) else str(k) for k in self.components
+        )
 
     @property
     def by_component(self) -> list[int]:

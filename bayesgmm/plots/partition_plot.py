@@ -128,7 +128,7 @@ def _kept_features(
     """One or two features: those asked for, or of the largest variance between clusters."""
     if features is not None:
         kept = feature_indices(features, names, x.shape[1])
-        if len(kept) > 2:
+        if len(kept) not in (1, 2):
             raise InvalidParameterError(f"features must be one or two of them, not {len(kept)}.")
         return kept
     if x.shape[1] <= 2:
@@ -196,7 +196,7 @@ def _draw_legend(axes: "NDArray[Any]", result: Partition) -> None:
     handles = []
     for j in result.by_component[:_NAMED]:
         shade, mark = _look(result.components[j])
-        text = f"{result.named(j)}: {plural(sizes[j], 'row')}"
+        text = f"{result.cluster_names[j]}: {plural(sizes[j], 'row')}"
         handles.append(Line2D([], [], color=shade, marker=mark, ls="", ms=5, label=text))
     if len(sizes) > _NAMED:
         handles.append(Line2D([], [], ls="", label=f"{len(sizes) - _NAMED} others"))

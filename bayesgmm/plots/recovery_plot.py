@@ -154,9 +154,10 @@ def _add_references(axes: "NDArray[Any]", found: xr.Dataset) -> None:
     bias.axhline(0.0, color=RULE, lw=1.2, zorder=1)
     rmse.set_yscale("log")
     coverage.axhline(100.0 * found.attrs.get("prob", np.nan), color=FAINT, lw=1.2, zorder=1)
-    coverage.set_ylim(top=101.0)
-    for ax in rates:
-        ax.set_ylim(bottom=0.0)
+    for ax in (coverage, *rates):
+        low, high = ax.get_ylim()
+        # Shares; bars may reach beyond.
+        ax.set_ylim(max(low, 0.0) if ax is coverage else 0.0, min(high, 101.0))
 
 
 def _draw_legend(axes: "NDArray[Any]", found: xr.Dataset) -> None:

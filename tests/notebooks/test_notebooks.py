@@ -31,6 +31,7 @@ FACTS = {
     },
     "the_posterior": {len(load_dataset("faithful").X), 0.7},  # and the bound of Pareto k
     "label_switching": {len(load_dataset("galaxies").X), 1.01},  # and the bound of R-hat
+    "where_to_trust": set(),
     "choosing_k": {len(load_dataset("faithful").X), 1 / 40},  # and the smallest p of 39 replicates
 }
 NUMBER = r"(?<![\w.])(\d+\.?\d*(?:e-?\d+)?|\.\d+)( %)?(?!\w)"

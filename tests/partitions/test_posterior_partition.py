@@ -236,7 +236,7 @@ def test_clusters_name_the_components_of_the_estimate(faithful):
     found = posterior_partition(faithful, rng=1)
     assert found.table["rows"].tolist() == [175, 97]
     assert found.components == (1, 0)
-    assert [found.named(k) for k in (0, 1)] == ["1", "0"]
+    assert found.cluster_names == ("1", "0")
     assert posterior_partition(faithful["posterior"].to_dataset(), FAITHFUL, rng=1).components == (
         0,
         1,

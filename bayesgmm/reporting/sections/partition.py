@@ -69,7 +69,7 @@ def partition_section(inputs: Inputs) -> Section:
 def _clusters(found: Partition) -> Table:
     rows: list[Row] = [
         (
-            f"cluster {found.named(k)}",
+            f"cluster {found.cluster_names[k]}",
             count(row["rows"]),
             count(row["uncertain"]),
             percent(row["membership"]),
