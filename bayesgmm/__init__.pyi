@@ -10,6 +10,8 @@ from .datasets.load import load_dataset as load_dataset
 from .diagnostics.em_vs_posterior import Agreement as Agreement
 from .diagnostics.em_vs_posterior import compare_engines as compare_engines
 from .diagnostics.filled_components import filled_components as filled_components
+from .diagnostics.recovery_study import RecoveryStudy as RecoveryStudy
+from .diagnostics.recovery_study import recovery_study as recovery_study
 from .diagnostics.truth_recovery import Recovery as Recovery
 from .diagnostics.truth_recovery import recovery as recovery
 from .em.spurious import Degeneracy as Degeneracy
@@ -22,6 +24,8 @@ from .labels.consistent_draws import responsibilities as responsibilities
 from .labels.relabelling import relabel as relabel
 from .marginal_likelihood.model_evidence import Evidence as Evidence
 from .marginal_likelihood.model_evidence import evidence as evidence
+from .marginal_likelihood.prior_sensitivity import PriorSensitivity as PriorSensitivity
+from .marginal_likelihood.prior_sensitivity import prior_sensitivity as prior_sensitivity
 from .mixture.contamination import Contamination as Contamination
 from .mixture.decision_boundaries import Boundaries as Boundaries
 from .mixture.highest_density_region import HighestDensityRegion as HighestDensityRegion
@@ -36,6 +40,7 @@ from .plots.label_plots import plot_ambiguity as plot_ambiguity
 from .plots.label_plots import plot_label_switching as plot_label_switching
 from .plots.mixture_plots import plot_mixture as plot_mixture
 from .plots.partition_plot import plot_partition as plot_partition
+from .plots.recovery_plot import plot_recovery_study as plot_recovery_study
 from .plots.selection_plot import plot_selection as plot_selection
 from .posterior.predictions import co_clustering as co_clustering
 from .posterior.predictions import log_likelihood as log_likelihood
@@ -93,8 +98,10 @@ __all__ = [
     "Mixture",
     "Noise",
     "Partition",
+    "PriorSensitivity",
     "Priors",
     "Recovery",
+    "RecoveryStudy",
     "Report",
     "ResolvedPriors",
     "Selection",
@@ -126,11 +133,14 @@ __all__ = [
     "plot_mixture",
     "plot_partition",
     "plot_recovery",
+    "plot_recovery_study",
     "plot_selection",
     "posterior_partition",
     "posterior_predictive",
+    "prior_sensitivity",
     "random_mixture",
     "recovery",
+    "recovery_study",
     "relabel",
     "report",
     "responsibilities",

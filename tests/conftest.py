@@ -4,9 +4,15 @@ import gibbs
 import numpy as np
 import pandas as pd
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 import bayesgmm
 from bayesgmm import Mixture
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Keep the tests of a file in one process, which then makes what they share once."""
+    return LoadFileScheduling(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -1,28 +1,23 @@
 """Simulations: a mixture from the prior, rows from it, its place among draws of their posterior."""
 
-import os
-import warnings
 from collections.abc import Callable, Iterable
-from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
-import joblib
 import numpy as np
 
 from bayesgmm.arrays import Array
 from bayesgmm.calibration.prior_draws import draw_mixture
 from bayesgmm.calibration.quantities import quantities
 from bayesgmm.data.validation import check_data
-from bayesgmm.display import progress
 from bayesgmm.errors import FitError
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.draws import Draws
-from bayesgmm.posterior.reader import (
-    read_draws,
-)
+from bayesgmm.posterior.reader import read_draws
 from bayesgmm.priors.priors import Priors
 from bayesgmm.priors.resolved_priors import ResolvedPriors
+from bayesgmm.replications import replicated
 from bayesgmm.sampling.sampling import sample_posterior
 
 # Effective draws of a run for each draw that is kept of it.
@@ -101,39 +96,20 @@ def simulations(
     progressbar: bool,
 ) -> list[Simulated]:
     """The simulations of some numbers; after Ctrl-C those before the first unfinished one."""
-    done: list[Simulated] = []
-    # Processes: the filters of warnings, which fits change, belong to all threads of one.
-    parallel = joblib.Parallel(n_jobs or os.cpu_count(), return_as="generator")
-    tasks = [joblib.delayed(_simulated)(design, number, sampler) for number in numbers]
-    with (
-        warnings.catch_warnings(),
-        progress(progressbar) as bar,
-        closing(parallel(tasks)) as results,
-    ):
-        # joblib replaces workers whose memory has grown, and says so.
-        warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
-        try:
-            for each in bar.track(results, total=len(tasks), description="Calibrating"):
-                done.append(each)
-        except KeyboardInterrupt:
-            if not done:
-                raise
-    return done
+    simulate = partial(_simulated, design, sampler)
+    return replicated(simulate, numbers, n_jobs, progressbar, "Calibrating")
 
 
-def _simulated(design: Design, number: int, sampler: Sampler) -> Simulated:
+def _simulated(design: Design, sampler: Sampler, number: int) -> Simulated:
     """The simulation of a number."""
     seed = np.random.SeedSequence(design.seed, spawn_key=(number,))
     for_truth, for_rows, for_sampler, for_ties = np.random.default_rng(seed).spawn(4)
     truth = draw_mixture(design.priors, for_truth)
     X = truth.sample(design.n_rows, for_rows)[0]
-    with warnings.catch_warnings():
-        # Samples of few rows, of which there are many, make fits degenerate, as they may.
-        warnings.simplefilter("ignore")
-        try:
-            found, converged = sampler(design, X, for_sampler)
-        except FitError:
-            return Simulated(None, False)
+    try:
+        found, converged = sampler(design, X, for_sampler)
+    except FitError:
+        return Simulated(None, False)
     together = _with_draws(truth, found, design.draws)
     places = {}
     for name, (values,) in quantities(design.priors, check_data(X), together).items():

@@ -12,6 +12,7 @@ import click
 # Slow imports are made where they are used, so that help and usage errors come at once.
 import bayesgmm
 from bayesgmm.cli.options import DEBUG
+from bayesgmm.cli.output import in_options
 
 _OUTPUT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
@@ -74,9 +75,9 @@ def _is_of_output(error: Exception) -> bool:
 
 def _as_sentence(error: Exception) -> click.ClickException:
     if isinstance(error, bayesgmm.errors.InvalidParameterError):
-        return click.UsageError(str(error))
+        return click.UsageError(in_options(str(error)))
     if isinstance(error, bayesgmm.errors.BayesGMMError):
-        return click.ClickException(str(error))
+        return click.ClickException(in_options(str(error)))
     if isinstance(error, OSError):
         if _is_of_output(error):
             return click.ClickException(

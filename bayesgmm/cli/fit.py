@@ -16,6 +16,8 @@ from bayesgmm.cli.options import (
     equal_weights_option,
     known_option,
     noise_option,
+    priors_option,
+    read_priors,
     result_options,
     weights_option,
 )
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 @equal_weights_option
 @noise_option
 @contaminated_option
+@priors_option
 @click.option(
     "--order-by",
     type=click.Choice(["means", "weights", "variances"]),
@@ -61,6 +64,7 @@ def fit(
     equal_weights: bool,
     noise: bool,
     contaminated: bool,
+    priors: Path | None,
     order_by: str | None,
     memberships: Path | None,
     seed: int,
@@ -82,6 +86,7 @@ def fit(
     from bayesgmm.data.file_access import check_target
     from bayesgmm.display import stages
 
+    given = read_priors(priors)
     results.check_target()
     if memberships is not None:
         check_target(memberships, force=results.force)
@@ -95,6 +100,7 @@ def fit(
                 equal_weights=equal_weights,
                 noise_component=noise,
                 contaminated=contaminated,
+                priors=given,
                 random_state=seed,
                 order_by=order_by or ("means" if rows.known is None else None),
             ).fit(rows.X, sample_weight=rows.weights, labels=rows.known)
@@ -102,7 +108,8 @@ def fit(
     if rows.labels is not None:
         from bayesgmm.diagnostics.known_groups import cross_table
 
-        table = cross_table(rows.labels, model.predict(rows.X), components)
+        words = model.mixture_.component_words
+        table = cross_table(rows.labels, model.predict(rows.X), components, words)
     if results.as_json:
         text = json_text("fit", rows.name, _fields(model, rows, table, seed), heard)
     else:

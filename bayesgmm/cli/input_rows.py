@@ -1,6 +1,6 @@
 """Input of the commands: rows of data, and mixtures."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -79,15 +79,17 @@ def read_rows(
     if columns is None and choice is not None:
         columns = choice(table)
     if not quiet:
+        _echo_notes(table.notes)
+    chosen = _select(table, columns, label_column, exclude, counted=not named)
+    if not quiet:
         positions = chosen_columns(table, columns, label_column, exclude)
         counters = [] if named else _note_on_counters(table, positions)
-        for note in [*table.notes, *counters, *_notes_on_marks(table, positions)]:
-            click.echo(f"Note: {note}", err=True)
-    chosen = _select(table, columns, label_column, exclude)
+        _echo_notes([*counters, *_notes_on_marks(table, positions)])
     kept = _kept(chosen.X, drop_missing)
     dropped = len(chosen.X) - len(kept)
     labels = chosen.labels
     rows = _checked(chosen, _variances(table, chosen, errors), allow_unseen=choice is not None)
+    rows = rows._replace(row_names=_row_names(table, exclude))
     if dropped:
         name += f" ({plural(dropped, 'row')} with missing values left out)"
         rows, labels = rows.take(kept), None if labels is None else [labels[i] for i in kept]
@@ -95,12 +97,40 @@ def read_rows(
     elif rows.has_missing and not quiet:
         click.echo(f"Note: {_missing(rows)}", err=True)
     counts = None if weights is None else select(table, [weights], None, []).X[kept, 0]
-    components = None if known is None else _components(table, known, quiet=quiet)[kept]
+    components = None
+    if known is not None:
+        components, groups = _components(table, known, quiet=quiet)
+        components, rows = components[kept], rows._replace(group_names=groups)
     return Rows(name, rows, labels, label_column, table, kept, counts, components)
 
 
-def _components(table: "Table", column: str, *, quiet: bool) -> "Array":
-    """Return the numbers of known components; -1 for empty cells.
+def _row_names(table: "Table", exclude: Sequence[str]) -> list[object] | None:
+    """Return the first column left out that has a value of its own for each row; None without."""
+    import numpy as np
+
+    from bayesgmm.data.tables import Text, column_of
+
+    for name in exclude:
+        column = column_of(table, name)
+        if isinstance(column, Text):
+            values: list[object] = list(column.cells)
+        else:
+            whole = not np.isnan(column).any() and (column == np.floor(column)).all()
+            values = column.astype(np.int64).tolist() if whole else []
+        if values and len(set(values)) == len(values):
+            return values
+    return None
+
+
+def _echo_notes(notes: Iterable[str]) -> None:
+    for note in notes:
+        click.echo(f"Note: {note}", err=True)
+
+
+def _components(
+    table: "Table", column: str, *, quiet: bool
+) -> tuple["Array", tuple[str, ...] | None]:
+    """Return the numbers of known components, -1 for empty cells, and the names of groups.
 
     Groups of a column of text are numbered in alphabetical order, and a note says so.
     """
@@ -111,7 +141,7 @@ def _components(table: "Table", column: str, *, quiet: bool) -> "Array":
 
     found = column_of(table, column)
     if not isinstance(found, Text):
-        return np.where(np.isnan(found), -1.0, found)
+        return np.where(np.isnan(found), -1.0, found), None
     read = Notation(
         missing=frozenset(map(str.lower, click.get_current_context().params["na"] or ()))
     )
@@ -124,13 +154,27 @@ def _components(table: "Table", column: str, *, quiet: bool) -> "Array":
             "component is unknown; --na names another mark of unknown ones."
         )
     known = np.array([not read.is_missing(cell) for cell in found.cells])
-    groups, codes = np.unique(np.array(found.cells)[known], return_inverse=True)
+    names, codes = np.unique(np.array(found.cells)[known], return_inverse=True)
+    groups = tuple(names.tolist())
+    _check_number_of_groups(column, groups)
     out = np.full(len(known), -1.0)
     out[known] = codes
     if not quiet:
         numbered = ", ".join(f"{k} {group}" for k, group in enumerate(groups))
         click.echo(f"Note: components by --labels {column}: {numbered:.300}.", err=True)
-    return out
+    return out, groups
+
+
+def _check_number_of_groups(column: str, groups: tuple[str, ...]) -> None:
+    """Refuse more groups than components."""
+    k = click.get_current_context().params.get("components")
+    if k is not None and len(groups) > k:
+        raise click.UsageError(
+            f"--labels {column} names {plural(len(groups), 'group')} ({', '.join(groups):.300}), "
+            f"more than the {plural(k, 'component')} of -k. Give -k {len(groups)} or more, or "
+            "empty the cells of groups that are not components. To compare the groups with the "
+            f"components instead, give --label-column {column}."
+        )
 
 
 def _kept(X: "Array", drop_missing: bool) -> "Indices":
@@ -226,35 +270,47 @@ def _source(
 
 
 def _select(
-    table: "Table", columns: list[str] | None, label_column: str | None, exclude: Sequence[str]
+    table: "Table",
+    columns: list[str] | None,
+    label_column: str | None,
+    exclude: Sequence[str],
+    *,
+    counted: bool,
 ) -> "ChosenColumns":
-    """Return the columns to fit; an error has the command line that avoids it."""
+    """Return the columns to fit; an error has the command line that avoids it.
+
+    If `counted`, the line leaves out columns that number the rows, too.
+    """
     from bayesgmm.data.coercion import label
     from bayesgmm.data.csv_columns import has_decimal_commas
-    from bayesgmm.data.tables import Text, chosen_columns, is_empty, select
+    from bayesgmm.data.tables import Text, chosen_columns, is_empty, row_counters, select
 
     chosen = chosen_columns(table, columns, label_column, exclude)
     texts = {j: each for j in chosen if isinstance(each := table.columns[j], Text)}
     unusable = [j for j in chosen if j in texts or is_empty(table.columns[j])]
     delimiter, decimal = table.marks
+    rest = [j for j in chosen if j not in unusable]
+    counters = row_counters(table, rest) if counted else []
+    counters = counters if len(counters) < len(rest) else []
+    also = _are_counters(table, counters)
     commas = [j for j, each in texts.items() if has_decimal_commas(each.cells, delimiter)]
     if commas and decimal == ".":
         first = texts[commas[0]]
         names = ", ".join(label(table.names, j) for j in commas)
         others = [j for j in unusable if j not in commas]
-        rest = ", ".join(label(table.names, j) for j in others)
+        without = ", ".join(label(table.names, j) for j in others)
         raise bayesgmm.errors.InputTypeError(
             f"Numbers with a decimal comma in {names:.2000} (first: {first.cells[first.row]!r})"
-            f"{f', and no numbers in {rest:.2000}' if others else ''}. Read them so:\n  "
-            + _without_columns(table, others, "--decimal", ",")
+            f"{f', and no numbers in {without:.2000}' if others else ''}.{also} Read them so:\n  "
+            + _without_columns(table, [*others, *counters], "--decimal", ",")
         )
     try:
         return select(table, columns, label_column, exclude)
     except bayesgmm.errors.BayesGMMError as error:
         if not 0 < len(unusable) < len(chosen):
             raise
-        line = _without_columns(table, unusable)
-        raise type(error)(f"{error} For example:\n  {line}") from None
+        line = _without_columns(table, [*unusable, *counters])
+        raise type(error)(f"{error}{also} For example:\n  {line}") from None
 
 
 def _without_columns(
@@ -276,17 +332,23 @@ def _with_more(option: str, words: list[str], *extra: str, again: bool = False) 
 
 def _note_on_counters(table: "Table", chosen: Sequence[int]) -> list[str]:
     """Return a sentence on columns that may not be measurements, if there are any."""
-    from bayesgmm.data.coercion import label
     from bayesgmm.data.tables import row_counters
 
     counters = row_counters(table, chosen)
     if not 0 < len(counters) < len(chosen):
         return []
-    names = ", ".join(label(table.names, j) for j in counters)
     return [
-        f"{names} only number{'s' * (len(counters) == 1)} the rows. To leave out what is not a "
-        f"measurement:\n  {_without_columns(table, counters, again=True)}"
+        f"{_are_counters(table, counters).lstrip()} To leave out what is not a measurement:\n  "
+        + _without_columns(table, counters, again=True)
     ]
+
+
+def _are_counters(table: "Table", columns: Sequence[int]) -> str:
+    """A sentence on columns that number the rows; "" without any."""
+    from bayesgmm.data.coercion import label
+
+    names = ", ".join(label(table.names, j) for j in columns)
+    return f" {names} only number{'s' * (len(columns) == 1)} the rows." if columns else ""
 
 
 def _notes_on_marks(table: "Table", chosen: Sequence[int]) -> list[str]:

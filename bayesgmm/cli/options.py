@@ -60,6 +60,18 @@ def _components(ctx: click.Context, _parameter: click.Parameter, value: int | No
     return value
 
 
+def read_priors(path: Path | None) -> "bayesgmm.Priors | None":
+    """Return the priors in a file that `--priors` names."""
+    if path is None:
+        return None
+    try:
+        return bayesgmm.Priors.from_json(path.read_text("utf-8"))
+    except OSError as error:
+        raise click.BadParameter(f"{path}: {error.strerror}.", param_hint="--priors") from None
+    except (bayesgmm.errors.InvalidParameterError, UnicodeDecodeError) as error:
+        raise click.BadParameter(f"{path}: {error}", param_hint="--priors") from None
+
+
 def completion(module: str, function: str, *, files: bool) -> Callable[..., list[CompletionItem]]:
     """Return a function that completes the names that a function of the package lists.
 
@@ -148,6 +160,12 @@ weights_option = click.option(
 )
 
 
+priors_option = click.option(
+    "--priors",
+    type=click.Path(path_type=Path),
+    help='JSON file of priors, as {"concentration": 1, "mean_sd": [2, 30]}; `sample --json` prints '
+    "all of them.",
+)
 target_accept_option = click.option(
     "--target-accept",
     type=click.FloatRange(0.0, 1.0, min_open=True, max_open=True),

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -122,12 +123,39 @@ def heard_warnings(quiet: bool) -> Iterator[list[str]]:
             if not issubclass(category, bayesgmm.errors.BayesGMMWarning):
                 plain(message, category, *rest, **more)
                 return
-            heard.append(str(message))
+            heard.append(in_options(str(message)))
             if not quiet:
-                click.echo(f"Warning: {message}", err=True)
+                click.echo(f"Warning: {heard[-1]}", err=True)
 
         warnings.showwarning = show
         yield heard
+
+
+# Arguments as messages name them, and the options that set them; patterns of regular expressions.
+_OPTIONS = {
+    r"noise_component=True": "--noise",
+    r"noise_component": "--noise",
+    r"contaminated=True": "--contaminated",
+    r"equal_weights=True": "--equal-weights",
+    r"equal_weights": "--equal-weights",
+    r"n_components=(\d+)": r"-k \1",
+    r"n_components": "-k",
+    r"covariance_type": "--covariance",
+    r"sample_weight": "--weights",
+    r"error_covariances": "--errors",
+    r"order_by": "--order-by",
+    r"target_accept": "--target-accept",
+    r"labels(?= must| name)": "--labels",
+}
+
+
+def in_options(message: str) -> str:
+    """A message of the package with the options of commands for its arguments."""
+    for argument, option in _OPTIONS.items():
+        # An option that follows in brackets is not repeated.
+        follows = rf"(?: \({re.escape(option)}\))?" if "\\" not in option else ""
+        message = re.sub(rf"(?<![\w.-]){argument}(?!\w){follows}", option, message)
+    return message
 
 
 def printable(word: str | os.PathLike[str]) -> str:

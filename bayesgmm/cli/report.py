@@ -1,12 +1,13 @@
 """`bayesgmm report`: fit, posterior, relabelling and diagnostics on one page."""
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 import bayesgmm
 from bayesgmm.cli.command_line import command_line
-from bayesgmm.cli.input_rows import read_mixture, read_rows
+from bayesgmm.cli.input_rows import Rows, read_mixture, read_rows
 from bayesgmm.cli.options import (
     contaminated_option,
     count_option,
@@ -14,14 +15,19 @@ from bayesgmm.cli.options import (
     data_options,
     known_option,
     noise_option,
+    priors_option,
+    read_priors,
     result_options,
     target_accept_option,
     weights_option,
 )
 from bayesgmm.cli.output import NOT_THE_PAGE, Results, heard_warnings, printable, title_of
 from bayesgmm.display import plural
+from bayesgmm.errors import InputError, InvalidParameterError
 
 _MOST_COMPONENTS = 9
+# Components beyond those of the page of which the evidence is computed, and their largest number.
+_FURTHER, _MOST_OF_EVIDENCE = 2, 12
 
 
 @click.command()
@@ -45,6 +51,12 @@ _MOST_COMPONENTS = 9
     show_default=True,
     help="Sample the posterior too, or not.",
 )
+@click.option(
+    "--evidence",
+    "weighed",
+    is_flag=True,
+    help="Compute how probable each K is, up to two more than that of the page; at most 12.",
+)
 @count_option(
     "--draws",
     default=None,
@@ -52,6 +64,7 @@ _MOST_COMPONENTS = 9
     least=4,
 )
 @count_option("--chains", default=4, what="Number of chains.")
+@priors_option
 @target_accept_option
 @click.option("--truth", help="Mixture from which the rows were drawn: a file of `fit -o`.")
 @click.option("--title", help="Heading of the page.  [default: the data's name]")
@@ -68,8 +81,10 @@ def report(
     contaminated: bool,
     chosen: bool,
     sampled: bool,
+    weighed: bool,
     draws: int | None,
     chains: int,
+    priors: Path | None,
     target_accept: float,
     truth: str | None,
     title: str | None,
@@ -96,9 +111,15 @@ def report(
         raise click.UsageError(
             f"Give the number of components, as in -k 2, or choose it by --select:\n  {chosen_line}"
         )
+    if priors is not None and not (sampled or weighed):
+        raise click.UsageError(
+            "--priors are those of the posterior and of --evidence: leave out --no-posterior."
+        )
     if truth == source["data"] == "-":
         raise click.UsageError("Standard input is read once: use - for DATA or --truth alone.")
-    results = results.replacing_own_page()
+    if weighed and (noise or contaminated):
+        raise click.UsageError("--evidence is for components alone, not --noise or --contaminated.")
+    given, results = read_priors(priors), results.replacing_own_page()
     results.check_target()
     known = None if truth is None else read_mixture(truth)
     watched = not results.quiet
@@ -132,8 +153,17 @@ def report(
         posterior = None
         if sampled and not interrupted:
             with stage(f"Sampling the posterior: {plural(chains, 'chain')}"):
-                plan = {"chains": chains, "target_accept": target_accept, "rng": seed}
+                plan: dict[str, Any] = {
+                    "chains": chains,
+                    "target_accept": target_accept,
+                    "rng": seed,
+                }
+                plan |= {"priors": given}
                 posterior, interrupted = _sampled(rows.X, em, draws, plan, watched)
+        found = None
+        if weighed and not interrupted:
+            with stage("Integrating over the parameters of each K"):
+                found, interrupted = _weighed(rows, em, given, seed, watched)
         if interrupted:
             click.echo("Interrupted: the page is made from the results so far.", err=True)
         with stage("Relabelling, diagnosing, drawing"):
@@ -144,6 +174,7 @@ def report(
                 truth=known,
                 labels=rows.labels,
                 selection=selection,
+                evidence=found,
                 title=printable(title or title_of(source["data"])),
                 source=rows.name + "; interrupted before the end" * interrupted,
                 command=command_line(without=NOT_THE_PAGE),
@@ -167,3 +198,24 @@ def _sampled(
     except KeyboardInterrupt:  # before the first draw
         return None, True
     return posterior, bool(posterior.attrs["interrupted"])
+
+
+def _weighed(
+    rows: Rows, em: "bayesgmm.GaussianMixture", priors: Any, seed: int, watched: bool
+) -> tuple[Any, bool]:
+    """The evidence, if any, and whether Ctrl-C ended it; a refusal is a note."""
+    if rows.weights is not None or rows.known is not None:
+        click.echo("No evidence: it is for rows without weights and known labels.", err=True)
+        return None, False
+    ks = range(1, min(em.n_components + _FURTHER, _MOST_OF_EVIDENCE) + 1)
+    try:
+        structure = em.covariance_type
+        found = bayesgmm.evidence(
+            rows.X, ks, covariance_type=structure, priors=priors, rng=seed, progressbar=watched
+        )
+    except (InputError, InvalidParameterError) as error:
+        click.echo(f"No evidence: {error}", err=True)
+        return None, False
+    except KeyboardInterrupt:
+        return None, True
+    return found, False

@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+from pathlib import Path
 from typing import Any
 
 import click
@@ -14,8 +16,11 @@ from bayesgmm.cli.options import (
     count_option,
     covariance_option,
     data_options,
+    equal_weights_option,
     known_option,
     noise_option,
+    priors_option,
+    read_priors,
     result_options,
     target_accept_option,
     weights_option,
@@ -32,6 +37,8 @@ from bayesgmm.display import plural
 @contaminated_option
 @components_option
 @covariance_option
+@equal_weights_option
+@priors_option
 @count_option(
     "--draws", default=None, what="Draws kept of each chain.  [default: as convergence needs]"
 )
@@ -46,6 +53,8 @@ def sample(
     covariance: str,
     noise: bool,
     contaminated: bool,
+    equal_weights: bool,
+    priors: Path | None,
     draws: int | None,
     tune: int,
     chains: int,
@@ -66,6 +75,7 @@ def sample(
     """
     from bayesgmm.display import stages
 
+    given = read_priors(priors)
     results.check_target()
     with heard_warnings(results.quiet) as heard, stages(not results.quiet) as stage:
         with stage("Reading the rows"):
@@ -83,11 +93,15 @@ def sample(
                 labels=rows.known,
                 noise_component=noise,
                 contaminated=contaminated,
+                equal_weights=equal_weights,
+                priors=given,
                 rng=seed,
                 progressbar=not results.quiet,
             )
         with stage("Relabelling"):
             comparison = bayesgmm.compare_engines(None, bayesgmm.relabel(posterior))
+        groups = rows.X.group_names
+        comparison.table.index = comparison.table.index.map(lambda name: _with_group(name, groups))
     if results.as_json:
         fields = {str(name): _nested(value) for name, value in posterior.attrs.items()}
         fields["divergences"] = _divergences(posterior)
@@ -100,6 +114,14 @@ def sample(
     results.write(text, "The draws were", lambda: bytes(posterior.to_netcdf()))
     if posterior.attrs["interrupted"]:
         raise KeyboardInterrupt
+
+
+def _with_group(name: str, groups: tuple[str, ...] | None) -> str:
+    """The name of a parameter, with that of its component's group if there is one."""
+    found = re.fullmatch(r"(.*?\[)(\d+)(.*)", name)
+    if groups is None or found is None or int(found[2]) >= len(groups):
+        return name
+    return f"{found[1]}{groups[int(found[2])]}{found[3]}"
 
 
 def _convergence(attributes: Any, n_features: int) -> str:
@@ -131,6 +153,23 @@ def _divergences(posterior: Any) -> int | None:
     return read_transitions(posterior).all_divergences
 
 
+def _priors(document: str) -> str:
+    """The priors in words, with the numbers of weights and means."""
+    import numpy as np
+
+    from bayesgmm.priors.resolved_priors import ResolvedPriors
+
+    priors = ResolvedPriors.from_dict(json.loads(document))
+    location, sd = (
+        ", ".join(dict.fromkeys(f"{each:.4g}" for each in np.ravel(values)))
+        for values in (priors.mean_location, priors.mean_sd)
+    )
+    return (
+        f"Priors: {priors.words}; location of the means {location}, standard deviation {sd}. All "
+        "numbers: --json, under priors. Others: --priors FILE."
+    )
+
+
 def _nested(value: Any) -> Any:
     """Return an attribute's value; NetCDF has no nested ones, and keeps them as JSON texts."""
     return json.loads(value) if isinstance(value, str) and value[:1] == "{" else value
@@ -160,6 +199,7 @@ def _summary(posterior: Any, comparison: "bayesgmm.Agreement") -> str:
         f"{title}\n{'=' * len(title)}",
         drawn,
         interrupted,
+        _priors(attributes["priors"]),
         _convergence(attributes, sizes["feature"]),
         comparison.verdict,
         "EM's estimate with its standard error, and the relabelled posterior:",

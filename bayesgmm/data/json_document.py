@@ -103,8 +103,16 @@ def parse_document(text: str) -> dict[str, Any]:
     return document
 
 
-def load_document(text: str, schema: str, version: int, fields: set[str]) -> dict[str, Any]:
+def load_document(
+    text: str,
+    schema: str,
+    version: int,
+    fields: set[str],
+    optional: frozenset[str] = frozenset(),
+) -> dict[str, Any]:
     """Return the fields of a document after checking its schema, version, names and checksum.
+
+    Those that are optional may be missing.
 
     Raises
     ------
@@ -124,6 +132,7 @@ def load_document(text: str, schema: str, version: int, fields: set[str]) -> dic
             f"The model has version {found}, and this release reads up to {version}. Update "
             "bayesgmm to read it."
         )
+    fields = fields | (optional & document.keys())
     names = fields | set(_ENVELOPE)
     if document.keys() != names:
         odd = sorted(document.keys() ^ names)

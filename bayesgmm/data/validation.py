@@ -32,6 +32,10 @@ class Data(NamedTuple):
         The number of times that each row counts in a posterior. Fits keep theirs beside the rows.
     labels : (n,), optional
         The component of each row, -1 where it is unknown.
+    group_names : tuple of str, optional
+        Names of the components 0, 1, ... that labels number.
+    row_names : sequence of n values, optional
+        By which tables name rows, in place of their numbers from 0.
     """
 
     X: Array
@@ -40,6 +44,8 @@ class Data(NamedTuple):
     errors: Array | None = None
     weights: Array | None = None
     labels: Integers | None = None
+    group_names: tuple[str, ...] | None = None
+    row_names: Sequence[object] | None = None
 
     @property
     def partial(self) -> bool:
@@ -63,7 +69,12 @@ class Data(NamedTuple):
             errors = errors[chosen]
         weights = None if self.weights is None else self.weights[chosen]
         labels = None if self.labels is None else self.labels[chosen]
-        return self._replace(X=self.X[chosen], errors=errors, weights=weights, labels=labels)
+        names = self.row_names
+        if names is not None:
+            names = [names[i] for i in np.arange(len(self.X))[chosen].tolist()]
+        return self._replace(
+            X=self.X[chosen], errors=errors, weights=weights, labels=labels, row_names=names
+        )
 
 
 def check_data(
@@ -126,6 +137,15 @@ def check_data(
     _check_finite(array, names, allow_nan, name, allow_unseen)
     errors = check_error_covariances(error_covariances, array, names)
     return Data(array, names, allow_nan and bool(np.isnan(array).any()), errors)
+
+
+def index_of(X: Any) -> list[object] | None:
+    """The index of a data frame, if it names the rows: if it does not only number them from 0."""
+    index: Any = getattr(X, "index", None)
+    if not hasattr(X, "columns") or not getattr(index, "is_unique", False):
+        return None
+    names: list[object] = index.tolist()
+    return None if names == list(range(len(names))) else names
 
 
 def check_sample_weight(weights: Any, n: int) -> Array | None:
@@ -264,7 +284,11 @@ def _describe_unusable(array: Array, names: Names, allow_nan: bool, name: str) -
             first = (start + int(rows[0]), int(np.argmax(bad[rows[0]])))
     counts = [f"{n_nan} NaN"] * (n_nan > 0) + [f"{n_infinite} infinite"] * (n_infinite > 0)
     row, column = first or (0, 0)
+    complete = (
+        " Complete rows are needed: leave the others out, as by X[~numpy.isnan(X).any(axis=1)], or "
+        "dropna() of a data frame."
+    )
     return (
         f"Input {name} contains {' and '.join(counts)} in {n_rows} of {len(array)} rows "
-        f"(first: row {row}, {label(names, column)})."
+        f"(first: row {row}, {label(names, column)})." + complete * (n_nan > 0 and name == "X")
     )

@@ -3,7 +3,7 @@
 import csv
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from bayesgmm.arguments import unknown_name
 from bayesgmm.arrays import Array
 from bayesgmm.errors import InputError
 from bayesgmm.results import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -23,6 +26,8 @@ class Dataset(Result):
     X : (n, D)
         Float64, read-only.
     feature_names : tuple of str
+    units : tuple of str
+        Of the features.
     labels : (n,) array of str, or None
         The group that each row is known to come from.
     source : str
@@ -34,12 +39,23 @@ class Dataset(Result):
     >>> iris = load_dataset("iris")
     >>> iris.X.shape, iris.feature_names[0], str(iris.labels[0])
     ((150, 4), 'sepal_length', 'setosa')
+    >>> iris.frame.columns[0]
+    'sepal_length (cm)'
     """
 
     X: Array
     feature_names: tuple[str, ...]
+    units: tuple[str, ...]
     labels: NDArray[np.str_] | None
     source: str
+
+    @property
+    def frame(self) -> "pd.DataFrame":
+        """The rows as a data frame, whose columns are named with their units, for plots."""
+        import pandas as pd
+
+        named = zip(self.feature_names, self.units, strict=True)
+        return pd.DataFrame(self.X, columns=[f"{name} ({unit})" for name, unit in named])
 
     def _paragraphs(self) -> list[str]:
         columns = ", ".join(self.feature_names)
@@ -64,6 +80,7 @@ _SOURCES = {
         "179-188; as in R's datasets."
     ),
 }
+_UNITS = {"faithful": ("min",) * 2, "galaxies": ("1000 km/s",), "iris": ("cm",) * 4}
 _LABEL_COLUMNS = {"iris": "species"}
 
 
@@ -98,6 +115,7 @@ def load_dataset(name: Literal["faithful", "galaxies", "iris"] | str) -> Dataset
     return Dataset(
         X,
         tuple(columns),
+        _UNITS[name],
         None if labels is None else np.array(labels, dtype=np.str_),
         _SOURCES[name],
     )

@@ -46,7 +46,10 @@ class CrossTable:
 
 
 def cross_table(
-    labels: Sequence[str], components: Integers, n_components: int
+    labels: Sequence[str],
+    components: Integers,
+    n_components: int,
+    names: Sequence[str] | None = None,
 ) -> CrossTable | None:
     """Count rows by known label and by component.
 
@@ -58,6 +61,8 @@ def cross_table(
         Integers in 0..K-1, or -1 for noise, which matches no group.
     n_components : int
         K.
+    names : sequence of K str, optional
+        Of the components. None: their numbers.
 
     Returns
     -------
@@ -70,7 +75,7 @@ def cross_table(
     if not len(words):
         return None
     groups, codes = np.unique(words, return_inverse=True)
-    columns = [f"component {k}" for k in range(n_components)]
+    columns = [f"component {name}" for name in names or range(n_components)]
     columns += ["noise"] if (components < 0).any() else []
     counts = np.zeros((len(groups), len(columns)), dtype=np.int64)
     np.add.at(counts, (codes, components), 1)

@@ -36,6 +36,8 @@ class Check:
         Limits of the central 95 % of the replicates.
     z : (D, 5)
         Observed minus mean of the replicates, in their standard deviations.
+    low_z, high_z : (D, 5)
+        The limits in the same units.
     p_value : float
         Proportion of the replicates, including the rows, whose largest |z| is at least that of
         the rows.
@@ -46,6 +48,8 @@ class Check:
     low: Array
     high: Array
     z: Array
+    low_z: Array
+    high_z: Array
     p_value: float
     n_rows: int
     n_replicates: int
@@ -88,14 +92,17 @@ def check(
         replicates[r] = _statistics(drawn, mixture, noise, mean, unit)
     everything = np.concatenate([replicates, observed[np.newaxis]])
     centre, spread = everything.mean(axis=0), everything.std(axis=0)
-    scores = np.abs(everything - centre) / np.where(spread > 0, spread, 1.0)
+    spread = np.where(spread > 0, spread, 1.0)
+    scores = np.abs(everything - centre) / spread
     largest = scores.reshape(len(everything), -1).max(axis=1)
     low, high = np.quantile(replicates, [0.025, 0.975], axis=0)
     return Check(
         observed=_in_units(observed, mean, unit),
         low=_in_units(low, mean, unit),
         high=_in_units(high, mean, unit),
-        z=(observed - centre) / np.where(spread > 0, spread, 1.0),
+        z=(observed - centre) / spread,
+        low_z=(low - centre) / spread,
+        high_z=(high - centre) / spread,
         p_value=float(np.mean(largest >= largest[-1])),
         n_rows=n,
         n_replicates=_REPLICATES,

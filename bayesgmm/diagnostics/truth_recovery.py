@@ -134,7 +134,7 @@ def recovery(
     prob, generator = check_probability("prob", prob), check_rng(rng)
     simulation = truth if isinstance(truth, Simulation) else None
     true = fitted_mixture("truth", simulation.mixture if simulation else truth)
-    estimate = _estimate(fit, simulation, prob, variables)
+    estimate = estimated(fit, simulation, prob, variables)
     matching = match_components(estimate.mixture, true)
     notes = [*estimate.notes]
     if matching.unmatched:
@@ -151,7 +151,7 @@ def recovery(
 
 
 @dataclass(frozen=True, eq=False)
-class _Estimate:
+class Estimate:
     """A mixture, with the spread and interval of each of its reported quantities."""
 
     mixture: Mixture
@@ -162,13 +162,17 @@ class _Estimate:
     notes: tuple[str, ...] = ()
 
 
-def _estimate(
-    fit: Any, simulation: Simulation | None, prob: float, variables: Mapping[str, str] | None
-) -> _Estimate:
+def estimated(
+    fit: Any,
+    simulation: Simulation | None,
+    prob: float,
+    variables: Mapping[str, str] | None = None,
+) -> Estimate:
+    """The estimate of a fit of any kind, with standard errors from the simulation's rows."""
     if isinstance(fit, xr.DataTree | xr.Dataset):
         draws = consistent_draws(fit, variables)
         _, sd, lower, upper = summarised(draws, prob)
-        return _Estimate(draws.mean(), sd, lower, upper, "quantile")
+        return Estimate(draws.mean(), sd, lower, upper, "quantile")
     mixture, errors = point_estimate("fit", fit)
     reason = None if errors is not None else _why_no_errors(fit, mixture, simulation)
     if errors is None and reason is None and simulation is not None:
@@ -179,10 +183,10 @@ def _estimate(
     names, values = reported(mixture)
     if errors is None:
         unknown = np.full(len(values), np.nan)
-        return _Estimate(mixture, unknown, unknown, unknown, "none", (reason or "",))
+        return Estimate(mixture, unknown, unknown, unknown, "none", (reason or "",))
     spread = reported_errors(errors)
     lower, upper = normal_intervals(names, values, spread, prob)
-    return _Estimate(mixture, spread, lower, upper, "normal", errors.notes)
+    return Estimate(mixture, spread, lower, upper, "normal", errors.notes)
 
 
 def _why_no_errors(fit: Any, mixture: Mixture, simulation: Simulation | None) -> str | None:
@@ -198,10 +202,10 @@ def _why_no_errors(fit: Any, mixture: Mixture, simulation: Simulation | None) ->
     return None
 
 
-def _table(found: _Estimate, true: Mixture, order: Indices) -> pd.DataFrame:
+def _table(found: Estimate, true: Mixture, order: Indices) -> pd.DataFrame:
     names, truth = reported(true)
     estimate = reported(found.mixture)[1]
-    at = _positions(found.mixture, order)
+    at = positions(found.mixture, order)
     columns = {"truth": truth}
     for name, values in (
         ("estimate", estimate),
@@ -219,7 +223,7 @@ def _table(found: _Estimate, true: Mixture, order: Indices) -> pd.DataFrame:
     return table
 
 
-def _positions(mixture: Mixture, order: Indices) -> Indices:
+def positions(mixture: Mixture, order: Indices) -> Indices:
     """Index of each reported quantity of the truth among those of the fit; -1 for none."""
     k, d = mixture.means.shape
     at, start = [], 0

@@ -62,7 +62,8 @@ def summarise(fit: "GaussianMixture", X: Any) -> str:
     noise = 1.0 - responsibilities.sum(axis=1)
     labels = responsibilities.argmax(axis=1)[noise <= responsibilities.max(axis=1)]
     sizes = np.bincount(labels, minlength=mixture.n_components)
-    rows = [[f"size[{k}]", f"{plural(size, 'row')}", "", "", ""] for k, size in enumerate(sizes)]
+    words = zip(mixture.component_words, sizes, strict=True)
+    rows = [[f"size[{k}]", f"{plural(size, 'row')}", "", "", ""] for k, size in words]
     if fit.noise_ is not None:
         rows.append(["size[noise]", f"{plural(len(noise) - len(labels), 'row')}", "", "", ""])
     heads = ["", "estimate", "s.e.", "from", "to (90 %)"]
@@ -193,12 +194,12 @@ def _number(value: float) -> str:
 
 def _doubts(fit: "GaussianMixture", data: Data) -> list[str]:
     """A line for each pair of barely distinguishable components, and on signs of outliers."""
-    nearness = bhattacharyya(fit.mixture_)
+    nearness, words = bhattacharyya(fit.mixture_), fit.mixture_.component_words
     plain = fit.noise_ is None and fit.contamination_ is None
     outlying = signs_of_outliers(fit.mixture_, data) if plain else []
     return outlying + [
-        f"components {j} and {i} overlap (Bhattacharyya coefficient {nearness[i, j]:.2f}): "
-        "one may be superfluous"
+        f"components {words[j]} and {words[i]} overlap (Bhattacharyya coefficient "
+        f"{nearness[i, j]:.2f}): one may be superfluous"
         for i in range(len(nearness))
         for j in range(i)
         if nearness[i, j] > BARELY_DISTINGUISHABLE

@@ -406,7 +406,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         found = fit_mixture(data, weights, settings)
         keep_columns(self, X, data)
         self._held: HeldParameters | None = held
-        self._store(found, structure, data.feature_names)
+        self._store(found, structure, data)
         self._fitted: Fitted | None = None
         extras = weights, data.errors, data.labels
         if any(each is not None for each in extras):
@@ -529,11 +529,15 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 message += did_you_mean(self.covariance_type, structure_words(), 0.0)
             raise EstimatorParameterError(message) from None
 
-    def _store(self, found: Fit, structure: Structure, names: tuple[str, ...] | None) -> None:
+    def _store(self, found: Fit, structure: Structure, data: Data) -> None:
         """Set every fitted attribute at once: an interrupted fit leaves the previous one."""
         run = found.run
         weight = run.statistics.weight * found.weight_unit
-        mixture = found.parameters.mixture(names)
+        groups = None
+        if data.group_names is not None and data.labels is not None:
+            others = range(len(data.group_names), self.n_components)
+            groups = (*data.group_names, *map(str, others))
+        mixture = found.parameters.mixture(data.feature_names, groups)
         self._structure = structure
         self._records = found.starts
         self._store_mixture(found.parameters, mixture)

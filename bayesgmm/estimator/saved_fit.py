@@ -66,6 +66,7 @@ class FitResults:
     degeneracy: Degeneracy | None
     starts: list[StartRecord]
     row_extras: tuple[bytes, Array | None, Array | None, Integers | None] | None
+    component_names: tuple[str, ...] | None = None
 
 
 # The classes of parameters and results; a document names no others.
@@ -170,6 +171,7 @@ def results_of(fit: "GaussianMixture") -> FitResults:
         degeneracy=fit.degeneracy_,
         starts=fit._records,
         row_extras=fit._fitted,
+        component_names=fit.mixture_.component_names,
     )
 
 
@@ -182,7 +184,8 @@ def restore(fit: "GaussianMixture", results: FitResults) -> None:
         If they contradict one another.
     """
     try:
-        mixture = results.parameters.mixture(results.feature_names)
+        names = results.feature_names, results.component_names
+        mixture = results.parameters.mixture(*names)
         fit._structure = as_structure(results.structure, mixture.n_features)
         if fit._structure.diagonal != (results.parameters.covariances.ndim == 2):
             raise ValueError("the covariances are not those of its structure")

@@ -22,12 +22,16 @@ class Parameters(NamedTuple):
         """The parameters whose component k is this one's component ``order[k]``."""
         return Parameters(*(np.ascontiguousarray(each[order]) for each in self))
 
-    def mixture(self, feature_names: tuple[str, ...] | None = None) -> Mixture:
+    def mixture(
+        self,
+        feature_names: tuple[str, ...] | None = None,
+        component_names: tuple[str, ...] | None = None,
+    ) -> Mixture:
         """The mixture of the parameters, with diagonal covariances written out."""
         weights, means, covariances = self
         if covariances.ndim == 2:
             covariances = covariances[:, :, np.newaxis] * np.eye(means.shape[1])
-        return Mixture(weights, means, covariances, feature_names)
+        return Mixture(weights, means, covariances, feature_names, component_names)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

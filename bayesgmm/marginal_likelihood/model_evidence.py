@@ -96,6 +96,14 @@ class Evidence(Result):
             f"most probable number of components is {best} (probability {share:.3g} among those "
             "compared).",
             self.table.assign(log_evidence=self.table["log_evidence"].map("{:.3f}".format)),
+            "The probabilities are those of K given the rows, under the priors of the attribute "
+            f"priors (concentration {self.priors.concentration:g}, standard deviation of the means "
+            f"{', '.join(f'{each:.4g}' for each in np.ravel(self.priors.mean_sd))}), which are the "
+            "same for each K, and equal prior probabilities of each K. Other priors or covariance "
+            "structures give others.",
+            "BIC and ICL, of single estimates (select_mixture), may select another K: BIC favours "
+            "the mixture that approximates the density best, ICL well-separated clusters. The "
+            'documentation compares them on the page "Is this K right?".',
             "Components that hold rows:",
             self.filled,
         ]

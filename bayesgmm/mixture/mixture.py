@@ -26,8 +26,8 @@ from bayesgmm.mixture.modes import modes
 from bayesgmm.mixture.parameter_checks import (
     as_floats,
     check_covariances,
-    check_feature_names,
     check_means,
+    check_names,
     check_weights,
 )
 from bayesgmm.mixture.regression import (
@@ -64,6 +64,8 @@ class Mixture:
         averaged away. For one feature also variances of shape (K,).
     feature_names : sequence of str, optional
         D different names.
+    component_names : sequence of str, optional
+        K different names, such as those of known groups.
 
     Raises
     ------
@@ -85,6 +87,7 @@ class Mixture:
     means: Array
     covariances: Array
     feature_names: tuple[str, ...] | None = None
+    component_names: tuple[str, ...] | None = None
 
     def __init__(
         self,
@@ -92,6 +95,7 @@ class Mixture:
         means: ArrayLike,
         covariances: ArrayLike,
         feature_names: Iterable[str] | None = None,
+        component_names: Iterable[str] | None = None,
     ) -> None:
         checked_weights = check_weights(weights)
         checked_means = check_means(means, len(checked_weights))
@@ -103,8 +107,9 @@ class Mixture:
         for name, array in arrays.items():
             array.flags.writeable = False
             object.__setattr__(self, name, array)
-        names = check_feature_names(feature_names, checked_means.shape[1])
-        object.__setattr__(self, "feature_names", names)
+        k, d = checked_means.shape
+        for noun, given, size in (("feature", feature_names, d), ("component", component_names, k)):
+            object.__setattr__(self, f"{noun}_names", check_names(given, size, noun))
 
     @property
     def n_components(self) -> int:
@@ -115,6 +120,11 @@ class Mixture:
     def n_features(self) -> int:
         """The number of features, D."""
         return int(self.means.shape[1])
+
+    @property
+    def component_words(self) -> tuple[str, ...]:
+        """The names of the components, or else their numbers from 0, as text."""
+        return self.component_names or tuple(map(str, range(self.n_components)))
 
     @property
     def variances(self) -> Array:
@@ -405,6 +415,7 @@ class Mixture:
             self.means[indices],
             self.covariances[indices],
             self.feature_names,
+            self.component_names and [self.component_names[k] for k in indices],
         )
 
     def marginal(self, features: Feature | Iterable[Feature]) -> "Mixture":
@@ -433,6 +444,7 @@ class Mixture:
             self.means[:, kept],
             self.covariances[:, kept][:, :, kept],
             None if self.feature_names is None else [self.feature_names[j] for j in kept],
+            self.component_names,
         )
 
     def conditional(self, given: Mapping[Feature, float]) -> "Mixture":
@@ -480,7 +492,8 @@ class Mixture:
         with np.errstate(over="ignore", invalid="ignore"):
             means = conditional_means(reordered, values[None])[:, 0]
         names = None if reordered.feature_names is None else reordered.feature_names[m:]
-        return Mixture(weights, means, conditional_covariances(reordered, m), names)
+        covariances = conditional_covariances(reordered, m)
+        return Mixture(weights, means, covariances, names, self.component_names)
 
     def regress(self, X: Any, given: Feature | Iterable[Feature]) -> ConditionalMoments:
         """Predict the other features from rows of the given ones.
@@ -572,7 +585,8 @@ class Mixture:
                 means = self.means @ matrix.T + shift
                 covariances = matrix @ self.covariances @ matrix.T
                 covariances = 0.5 * covariances + 0.5 * np.swapaxes(covariances, 1, 2)
-        return Mixture(self.weights, means, covariances, self.feature_names if diagonal else None)
+        names = self.feature_names if diagonal else None
+        return Mixture(self.weights, means, covariances, names, self.component_names)
 
     # One feature, and regions
 
@@ -782,6 +796,8 @@ class Mixture:
             "means": self.means.tolist(),
             "covariances": self.covariances.tolist(),
         }
+        if self.component_names is not None:
+            fields["component_names"] = self.component_names
         text = dump_document(_SCHEMA, _VERSION, fields)
         if path is not None:
             write_document(path, text)
@@ -799,7 +815,8 @@ class Mixture:
             If ``source`` is a ``Path`` and there is no such file.
         """
         names = {"weights", "means", "covariances", "feature_names"}
-        fields = load_document(read_text(source), _SCHEMA, _VERSION, names)
+        optional = frozenset({"component_names"})
+        fields = load_document(read_text(source), _SCHEMA, _VERSION, names, optional)
         try:
             return cls(**fields)
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
@@ -834,13 +851,15 @@ class Mixture:
 
     def __reduce__(self) -> tuple[type["Mixture"], tuple[Any, ...]]:
         # Through the constructor: pickled arrays would come back writeable.
-        return Mixture, (self.weights, self.means, self.covariances, self.feature_names)
+        arrays = self.weights, self.means, self.covariances
+        return Mixture, (*arrays, self.feature_names, self.component_names)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Mixture):
             return NotImplemented
         return (
             self.feature_names == other.feature_names
+            and self.component_names == other.component_names
             and np.array_equal(self.weights, other.weights)
             and np.array_equal(self.means, other.means)
             and np.array_equal(self.covariances, other.covariances)
@@ -848,7 +867,9 @@ class Mixture:
 
     def __hash__(self) -> int:
         arrays = (self.weights, self.means, self.covariances)
-        return hash((*(array.tobytes() for array in arrays), self.feature_names))
+        return hash(
+            (*(array.tobytes() for array in arrays), self.feature_names, self.component_names)
+        )
 
     def __repr__(self) -> str:
         weights = ", ".join(f"{weight:.3g}" for weight in self.weights[:6])
@@ -866,5 +887,5 @@ class Mixture:
         columns = {"weight": self.weights}
         columns |= {f"mean of {name}": self.means[:, j] for j, name in enumerate(names)}
         columns |= {f"sd of {name}": self.variances[:, j] ** 0.5 for j, name in enumerate(names)}
-        table = pd.DataFrame(columns).rename_axis("component")
+        table = pd.DataFrame(columns, index=[*self.component_words]).rename_axis("component")
         return as_html([f"Mixture of {self.n_components} Gaussians", table])

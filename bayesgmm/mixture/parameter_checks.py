@@ -167,31 +167,31 @@ def _cholesky_fails(matrix: Array) -> bool:
     return False
 
 
-def check_feature_names(names: Iterable[str] | None, n_features: int) -> tuple[str, ...] | None:
-    """Feature names as a tuple of D different strings that files can hold, or None."""
+def check_names(names: Iterable[str] | None, size: int, noun: str) -> tuple[str, ...] | None:
+    """Names of features or components as a tuple of different strings that files can hold."""
     if names is None:
         return None
     no_sequence = isinstance(names, str | bytes | Mapping | Set) or not isinstance(names, Iterable)
     if no_sequence or getattr(names, "ndim", 1) == 0:
         raise InvalidParameterError(
-            f"feature_names must be a sequence of names, not {names!r:.200}."
+            f"{noun}_names must be a sequence of names, not {names!r:.200}."
         )
     result = tuple(names)
     if not all(isinstance(name, str) for name in result):
-        raise InvalidParameterError(f"feature_names must be strings, not {result!r:.200}.")
+        raise InvalidParameterError(f"{noun}_names must be strings, not {result!r:.200}.")
     result = tuple(str(name) for name in result)
-    if len(result) != n_features:
+    if len(result) != size:
         raise InvalidParameterError(
-            f"feature_names must have one name for each of the {plural(n_features, 'feature')}, "
+            f"{noun}_names must have one name for each of the {plural(size, noun)}, "
             f"not {len(result)}."
         )
     if len(set(result)) < len(result):
         twice = next(name for name, count in Counter(result).items() if count > 1)
-        raise InvalidParameterError(f"feature_names must differ, but {twice!r:.80} occurs twice.")
+        raise InvalidParameterError(f"{noun}_names must differ, but {twice!r:.80} occurs twice.")
     j = unwritable(result)
     if j is not None:
         raise InvalidParameterError(
-            f"The name of feature {j}, {result[j]!r:.80}, has a NUL character or half of a "
+            f"The name of {noun} {j}, {result[j]!r:.80}, has a NUL character or half of a "
             "surrogate pair, which files of results cannot hold. Rename it."
         )
     return result

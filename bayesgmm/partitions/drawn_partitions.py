@@ -73,6 +73,7 @@ def drawn_partitions(
     shape, k = draws.weights.shape[:2], draws.n_components
     _check_size(shape, len(rows.X), k)
     labels = draws.over(rows).allocate(int(rng.integers(2**63)))
+    rows = rows._replace(feature_names=rows.feature_names or draws.feature_names)
     return DrawnPartitions(labels, k + (draws.noise is not None), shape, rows)
 
 

@@ -11,12 +11,12 @@ from bayesgmm.arguments import check_probability, check_rng, check_text
 from bayesgmm.arrays import Array, Booleans, Integers
 from bayesgmm.data.validation import Data
 from bayesgmm.display import plural
+from bayesgmm.likelihood.outliers import memberships
 from bayesgmm.partitions.drawn_partitions import DrawnPartitions, drawn_partitions
 from bayesgmm.partitions.least_loss import in_order, least_expected_loss
 from bayesgmm.partitions.losses import Loss, loss_of
-from bayesgmm.posterior.reader import (
-    Posterior,
-)
+from bayesgmm.partitions.matched_clusters import components_of
+from bayesgmm.posterior.reader import Posterior, estimated_outliers, read_estimate
 from bayesgmm.results import Result
 
 BOUNDS = ("upper", "lower", "horizontal")
@@ -57,6 +57,11 @@ class Partition(Result):
     X : ndarray of shape (n, D) or None
         The rows, if they are known.
     feature_names : tuple of D str, or None
+    components : tuple of int
+        For each cluster, the component of EM's estimate in the posterior with which it shares most
+        rows, by whose number and colour plots show it: -1 for noise, and numbers from K on for
+        clusters that share most rows with none. Without an estimate, the clusters themselves.
+    component_names : tuple of K str, or None
 
     Examples
     --------
@@ -81,6 +86,23 @@ class Partition(Result):
     rows: pd.DataFrame
     X: Array | None
     feature_names: tuple[str, ...] | None
+    components: tuple[int, ...]
+    component_names: tuple[str, ...] | None = None
+
+    @property
+    def cluster_names(self) -> tuple[str, ...]:
+        """Each cluster by the component with which it shares most rows."""
+        names = self.component_names or ()
+        return tuple(
+            "noise" if k < 0 else names[k] if k < len(names) else str(k) for k in self.components
+        )
+
+    @property
+    def by_component(self) -> list[int]:
+        """The clusters in the order of their components, noise last."""
+        return sorted(
+            range(len(self.components)), key=lambda k: (self.components[k] < 0, self.components[k])
+        )
 
     @property
     def n_clusters(self) -> int:
@@ -206,7 +228,21 @@ def posterior_partition(
         *_credible_ball(drawn, chosen, losses, tables, prob),
         _rows(drawn, labels, tables),
         *_known(drawn.rows),
+        _components(posterior, drawn.rows, labels),
     )
+
+
+def _components(posterior: Posterior, rows: Data | None, labels: Integers) -> tuple[int, ...]:
+    """The components of EM's estimate in a posterior to which clusters correspond."""
+    mixture = None if rows is None else read_estimate(posterior)
+    if rows is None or mixture is None or mixture.n_features != rows.X.shape[1]:
+        return tuple(range(labels.max() + 1))
+    noise, outliers = estimated_outliers(posterior)
+    unnamed = rows._replace(feature_names=None, labels=None)
+    probabilities = memberships(unnamed, mixture, noise, outliers)[1]
+    components = probabilities.argmax(axis=1)
+    components[1.0 - probabilities.sum(axis=1) > probabilities.max(axis=1)] = -1
+    return components_of(labels, components, mixture.n_components)
 
 
 def _known(rows: Data | None) -> tuple[Array | None, tuple[str, ...] | None]:

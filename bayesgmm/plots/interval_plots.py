@@ -1,5 +1,6 @@
 """Plots of estimates with intervals, in units that make all parameters comparable."""
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -158,10 +159,15 @@ def _farthest(table: pd.DataFrame, off: "pd.Series[float]") -> pd.DataFrame:
     return table[table.index.isin(farthest)]
 
 
+def _broken(name: object) -> str:
+    """A parameter's name, broken into lines where it is long."""
+    return "\n".join(textwrap.wrap(short(str(name), 120), 40))
+
+
 def _name_rows(ax: "Axes", table: pd.DataFrame, total: int) -> None:
     """Write the parameters' names down the axis, literally, and their number if they are fewer."""
     ax.set_yticks(
-        range(len(table))[::-1], [short(str(name), 60) for name in table.index], fontsize="small"
+        range(len(table))[::-1], [_broken(name) for name in table.index], fontsize="small"
     )
     for tick in ax.get_yticklabels():
         tick.set_parse_math(False)

@@ -83,7 +83,7 @@ def plot_label_switching(
     )
     for ax, draws, title in (
         (axes[0], before, "as sampled"),
-        (axes[1], labelling.relabelled, f"relabelled by {labelling.method}"),
+        (axes[1], labelling.relabelled, "relabelled"),
     ):
         values = draws.parameter(parameter, feature)
         _draw_traces(ax, values)

@@ -345,12 +345,13 @@ def _legend(picture: Picture, *, plane: bool) -> tuple[list[Any], str]:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
+    words = picture.mixture.component_words
     drawn, noisy = len(picture.rows), picture.noise_weight > 0.0
     handles: list[Any] = [
         Line2D(
             [], [], color=colour(k), ls=dashes(k), lw=1.8, ms=5,
             marker=marker(k) if plane and drawn else "",
-            label=f"component {k}, weight {weight:.2g}",
+            label=f"component {words[k]}, weight {weight:.2g}",
         )
         for k, weight in enumerate(picture.mixture.weights[:_NAMED])
     ]  # fmt: skip

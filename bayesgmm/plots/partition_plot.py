@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 from bayesgmm.arguments import check_kind
 from bayesgmm.arrays import Array, Booleans, Indices, Integers
 from bayesgmm.data.validation import check_data
-from bayesgmm.display import plural
+from bayesgmm.display import listed, plural
 from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.mixture.feature_choice import feature_indices
+from bayesgmm.partitions.matched_clusters import matched
 from bayesgmm.partitions.posterior_partition import BOUNDS, Partition
 from bayesgmm.plots.style import (
+    FAINT,
     INK,
     colour,
     feature_labels,
@@ -34,10 +36,12 @@ def plot_partition(
 ) -> "NDArray[Any]":
     """Plot the partition of a posterior over the rows, beside the bounds of its credible ball.
 
-    Rows have the colour and marker of their cluster; rings mark uncertain rows. Clusters of the
-    bounds have the colour of the cluster of the estimate with which they share most rows, if
+    Rows have the colour, the marker and the name of the component with which their cluster shares
+    most rows (`Partition.components`), as in `plot_mixture`; rings mark uncertain rows. Clusters of
+    the bounds have the colour of the cluster of the estimate with which they share most rows, if
     that is not another's, and otherwise a colour that the estimate lacks. With one feature the
-    panels are stacked histograms, and rings on the axis mark uncertain rows.
+    panels are stacked histograms, and rings on the axis mark uncertain rows. Bounds that are the
+    same partition share a panel.
 
     Parameters
     ----------
@@ -51,7 +55,7 @@ def plot_partition(
 
     Returns
     -------
-    ndarray of 4 matplotlib Axes, of shape (2, 2)
+    ndarray of matplotlib Axes, of shape (2, 2), or (1, P) for less than four panels
         The estimate, and the upper, lower and horizontal bounds.
 
     Raises
@@ -71,18 +75,38 @@ def plot_partition(
     rows, names = _rows(result, X)
     kept = _kept_features(rows, names, result.labels, features)
     labels = [feature_labels(names, rows.shape[1])[j] for j in kept]
-    axes: NDArray[Any] = new_axes(2, 2, figsize=(9.6, 7.2), sharex=True, sharey=True)
-    titles = ["estimate", *(f"{each} bound" for each in BOUNDS)]
-    parts = [result.labels, *(getattr(result, each) for each in BOUNDS)]
+    panels = _panels(result)
+    shape = (2, 2) if len(panels) == 4 else (1, len(panels))
+    size = (4.8 * shape[1], 3.6 * shape[0])
+    axes: NDArray[Any] = new_axes(*shape, figsize=size, sharex=True, sharey=True, squeeze=False)
     draw = _draw_line if len(kept) == 1 else _draw_plane
-    for ax, title, part in zip(axes.flat, titles, parts, strict=True):
+    for ax, (title, part) in zip(axes.flat, panels.items(), strict=True):
         marked = result.uncertain if part is result.labels else np.zeros(len(part), dtype=bool)
-        draw(ax, rows[:, kept], _like(result.labels, part), marked)
-        ax.set_title(f"{title}: {plural(part.max() + 1, 'cluster')}", fontsize="medium")
+        draw(ax, rows[:, kept], _places(result)[_like(result.labels, part)], marked)
+        ax.set_title(f"{title}:\n{plural(part.max() + 1, 'cluster')}", fontsize="medium")
         name_axes(ax, labels[0], labels[1] if len(kept) > 1 else "rows")
         ax.label_outer()
     _draw_legend(axes, result)
     return axes
+
+
+def _panels(result: Partition) -> dict[str, Integers]:
+    """The estimate and the bounds by their titles; equal bounds have one."""
+    equal: dict[bytes, list[str]] = {}
+    for name in BOUNDS:
+        equal.setdefault(getattr(result, name).tobytes(), []).append(name)
+    titles = {
+        f"{listed(names)} bound{'s' * (len(names) > 1)}": names[0] for names in equal.values()
+    }
+    bounds = {title: getattr(result, name) for title, name in titles.items()}
+    return {"estimate": result.labels, **bounds}
+
+
+def _places(result: Partition) -> Integers:
+    """The numbers by which clusters have colours: those of the estimate, and further ones."""
+    own = [*result.components]
+    further = max(own, default=0) + 1
+    return np.array([*own, *range(max(further, 0), further + len(result.labels))])
 
 
 def _rows(result: Partition, X: Any) -> tuple[Array, tuple[str, ...] | None]:
@@ -104,7 +128,7 @@ def _kept_features(
     """One or two features: those asked for, or of the largest variance between clusters."""
     if features is not None:
         kept = feature_indices(features, names, x.shape[1])
-        if len(kept) > 2:
+        if len(kept) not in (1, 2):
             raise InvalidParameterError(f"features must be one or two of them, not {len(kept)}.")
         return kept
     if x.shape[1] <= 2:
@@ -124,26 +148,24 @@ def _like(labels: Integers, other: Integers) -> Indices:
 
     Larger overlaps come first; clusters that are left have labels beyond those of the first.
     """
-    counts = np.zeros((other.max() + 1, labels.max() + 1))
-    np.add.at(counts, (other, labels), 1.0)
-    names = np.full(len(counts), -1)
-    for _ in range(min(counts.shape)):
-        j, k = np.unravel_index(counts.argmax(), counts.shape)
-        if counts[j, k] == 0.0:
-            break
-        names[j], counts[j], counts[:, k] = k, 0.0, 0.0
+    names = matched(labels, other)
     left = names < 0
-    names[left] = counts.shape[1] + np.arange(left.sum())
+    names[left] = labels.max() + 1 + np.arange(left.sum())
     return np.asarray(names[other], dtype=np.intp)
+
+
+def _look(k: int) -> tuple[str, Any]:
+    """The colour and the marker of a component, -1 for noise."""
+    return (FAINT, "x") if k < 0 else (colour(k), marker(k))
 
 
 def _draw_plane(ax: "Axes", rows: Array, labels: Indices, marked: Booleans) -> None:
     alpha = float(np.clip(40.0 / np.sqrt(len(rows)), 0.25, 0.8))
     for k in np.unique(labels).tolist():
         x, y = rows[labels == k].T
-        ax.scatter(
-            x, y, s=_SIZE, color=colour(k), marker=marker(k), alpha=alpha, linewidths=0, zorder=2
-        )
+        width = 0.8 if k < 0 else 0.0
+        shade, mark = _look(k)
+        ax.scatter(x, y, s=_SIZE, color=shade, marker=mark, alpha=alpha, linewidths=width, zorder=2)
     x, y = rows[marked].T
     ax.scatter(x, y, s=4.0 * _SIZE, facecolors="none", edgecolors=INK, linewidths=0.6, zorder=3)
 
@@ -156,7 +178,7 @@ def _draw_line(ax: "Axes", rows: Array, labels: Indices, marked: Booleans) -> No
     for k in np.unique(labels).tolist():
         heights = np.histogram(x[seen & (labels == k)], edges)[0]
         ax.bar(
-            edges[:-1], heights, np.diff(edges), bottom, align="edge", color=colour(k),
+            edges[:-1], heights, np.diff(edges), bottom, align="edge", color=_look(k)[0],
             edgecolor="white", linewidth=0.4, zorder=2,
         )  # fmt: skip
         bottom += heights
@@ -171,10 +193,11 @@ def _draw_legend(axes: "NDArray[Any]", result: Partition) -> None:
     from matplotlib.lines import Line2D
 
     sizes = result.table["rows"].tolist()
-    handles = [
-        Line2D([], [], color=colour(k), marker=marker(k), ls="", ms=5, label=f"{k}: {size} rows")
-        for k, size in enumerate(sizes[:_NAMED])
-    ]
+    handles = []
+    for j in result.by_component[:_NAMED]:
+        shade, mark = _look(result.components[j])
+        text = f"{result.cluster_names[j]}: {plural(sizes[j], 'row')}"
+        handles.append(Line2D([], [], color=shade, marker=mark, ls="", ms=5, label=text))
     if len(sizes) > _NAMED:
         handles.append(Line2D([], [], ls="", label=f"{len(sizes) - _NAMED} others"))
     count = int(result.uncertain.sum())
@@ -184,4 +207,5 @@ def _draw_legend(axes: "NDArray[Any]", result: Partition) -> None:
             label=f"uncertain: {count}",
         )
     )  # fmt: skip
-    legend_beside(axes[0, 1], handles=handles, title="clusters of the estimate")
+    title = "clusters, by the component\nof most of their rows"
+    legend_beside(axes[0, -1], handles=handles, title=title)

@@ -21,6 +21,8 @@ from bayesgmm.mixture.noise import Noise
 from bayesgmm.posterior.draws import Draws
 from bayesgmm.priors.held_parameters import HeldParameters
 
+# What a posterior must be, in words.
+KINDS = "an xarray DataTree or Dataset (xarray.open_datatree(path) reads a file)"
 type Posterior = xr.DataTree | xr.Dataset
 
 
@@ -263,7 +265,7 @@ def posterior_group(posterior: Posterior) -> xr.Dataset:
         return posterior
     if not isinstance(posterior, xr.DataTree):
         raise InputTypeError(
-            f"posterior must be an xarray DataTree or Dataset, not {type(posterior).__name__}. "
+            f"posterior must be {KINDS}, not {type(posterior).__name__}. "
             "arviz.convert_to_datatree converts most other forms."
         )
     if "posterior" not in posterior.children:

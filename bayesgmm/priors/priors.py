@@ -20,6 +20,7 @@ section 3: constraints on the order of means.
 
 import json
 from dataclasses import dataclass
+from dataclasses import fields as dataclass_fields
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from bayesgmm.display import plural
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.feature_choice import feature_indices
 from bayesgmm.priors.column_scales import ColumnScales
+from bayesgmm.priors.documents import family_from_dict
 from bayesgmm.priors.families import LKJ, Family, InverseGamma, InverseWishart
 from bayesgmm.priors.hyperpriors import Gamma
 from bayesgmm.priors.number_checks import frozen, vector, vector_of, vector_or_rows
@@ -200,6 +202,41 @@ class Priors:
             ordered=resolved.ordered,
             ordered_components=resolved.ordered_components or None,
         )
+
+    @classmethod
+    def from_json(cls, text: str) -> "Priors":
+        """Priors from a JSON object with some of their fields, or with all of resolved ones.
+
+        A prior of covariances is the object ``{"family": "InverseWishart", "df": ..., ...}``, as
+        in the attribute ``priors`` of a posterior.
+
+        Raises
+        ------
+        InvalidParameterError
+            If the text is not such an object, or a field is unknown or out of its range.
+
+        Examples
+        --------
+        >>> from bayesgmm import Priors
+        >>> Priors.from_json('{"concentration": 1.0, "mean_sd": [2.0, 30.0]}').mean_sd
+        (2.0, 30.0)
+        """
+        try:
+            fields = json.loads(text)
+        except (ValueError, TypeError) as error:
+            raise InvalidParameterError(f"The priors are not JSON: {error}.") from None
+        known = {each.name for each in dataclass_fields(cls)}
+        if isinstance(fields, dict) and fields.keys() - known == {"covariance_type"}:
+            return cls.from_resolved(text)
+        if not isinstance(fields, dict) or not fields.keys() <= known:
+            raise InvalidParameterError(
+                f"Priors are an object with some of the fields {', '.join(sorted(known))}, not "
+                f"{fields!r:.200}."
+            )
+        family = fields.get("covariances")
+        if isinstance(family, dict):
+            fields["covariances"] = family_from_dict(family)
+        return cls(**fields)
 
     def for_data(
         self,

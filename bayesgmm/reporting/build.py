@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bayesgmm.data.validation import check_data
+from bayesgmm.data.validation import check_data, index_of
 from bayesgmm.display import plural
 from bayesgmm.errors import BayesGMMError, BayesGMMWarning, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
+from bayesgmm.marginal_likelihood.model_evidence import Evidence
 from bayesgmm.mixture.fitted_mixture import MixtureLike
 from bayesgmm.reporting.computed import computed
 from bayesgmm.reporting.inputs import Inputs, gather
@@ -21,6 +22,7 @@ from bayesgmm.reporting.sections.classification import membership_section
 from bayesgmm.reporting.sections.data import data_section
 from bayesgmm.reporting.sections.em_and_posterior import engines_section
 from bayesgmm.reporting.sections.em_starts import starts_section
+from bayesgmm.reporting.sections.evidence import evidence_section
 from bayesgmm.reporting.sections.goodness_of_fit import fit_section
 from bayesgmm.reporting.sections.labels import switching_section
 from bayesgmm.reporting.sections.methods import methods_section
@@ -36,6 +38,7 @@ _SECTIONS: tuple[tuple[str, str, Callable[[Inputs], Section]], ...] = (
     ("mixture", "The mixture", mixture_section),
     ("starts", "Starts", starts_section),
     ("choice", "Choice of K and structure", choice_section),
+    ("evidence", "Number of components", evidence_section),
     ("posterior", "Posterior", posterior_section),
     ("switching", "Label switching", switching_section),
     ("engines", "EM and the posterior", engines_section),
@@ -57,6 +60,7 @@ def report(
     truth: MixtureLike | None = None,
     labels: Sequence[Any] | None = None,
     selection: Any = None,
+    evidence: Evidence | None = None,
     title: str | None = None,
     source: str | None = None,
     command: str | None = None,
@@ -70,7 +74,7 @@ def report(
     Parameters
     ----------
     X : array-like or data frame of shape (n, D)
-        The fitted rows; NaN are missing.
+        The fitted rows; NaN are missing. Tables name rows by the index of a data frame.
     n_components : int, optional
         K of a mixture with full covariances that is fitted here, in place of `em`.
     em : GaussianMixture, optional
@@ -86,6 +90,8 @@ def report(
         Known groups, compared with the components.
     selection : Selection or data frame, optional
         Result of `select_mixture`, or its table.
+    evidence : Evidence, optional
+        Result of `evidence`: how probable each K is.
     title : str, optional
     source : str, optional
         Origin of the rows, in words.
@@ -130,6 +136,7 @@ def report(
     """
     check_texts(title=title, source=source, command=command)
     data = check_data(X, allow_nan=True, error_covariances=error_covariances)
+    data = data._replace(row_names=data.row_names or index_of(X))
     em, posterior = computed(
         data,
         n_components,
@@ -139,7 +146,9 @@ def report(
         noise_component=noise_component,
         contaminated=contaminated,
     )
-    inputs = gather(data, em, posterior, variables, truth, labels, selection, source, command)
+    inputs = gather(
+        data, em, posterior, variables, truth, labels, selection, source, command, evidence
+    )
     sections = [made(key, name, make, inputs) for key, name, make in _SECTIONS]
     summary = summarise(inputs, sections)
     return assemble(title or "Gaussian mixture", subtitle_of(inputs), summary, sections)

@@ -33,7 +33,7 @@ def chains_figure(inputs: Inputs, draws: Draws) -> Figure:
             values = draws.means[..., k, j]
             _trace(grid[k, 0], values, k)
             _ranks(grid[k, 1], values, k)
-            grid[k, 0].set_ylabel(f"component {k}", fontsize=9)
+            grid[k, 0].set_ylabel(inputs.named(k), fontsize=9)
         grid[0, 0].set_title(f"mean of {name}", parse_math=False)
         grid[0, 1].set_title("ranks, by chain")
         grid[-1, 0].set_xlabel("draw, chain after chain")

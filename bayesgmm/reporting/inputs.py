@@ -19,6 +19,7 @@ from bayesgmm.errors import BayesGMMError, InputError, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.estimator.information_criteria import Criteria, information_criteria
 from bayesgmm.likelihood.outliers import memberships, outlier_probabilities
+from bayesgmm.marginal_likelihood.model_evidence import Evidence
 from bayesgmm.mixture.contamination import Contamination
 from bayesgmm.mixture.fitted_mixture import (
     MixtureLike,
@@ -32,12 +33,13 @@ from bayesgmm.plots.mixture_content import Described
 from bayesgmm.plots.style import short_names
 from bayesgmm.posterior.draws import Draws
 from bayesgmm.posterior.reader import (
+    KINDS,
     as_stored,
     variable_names,
 )
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.reporting.mixture_pictures import Drawing
-from bayesgmm.reporting.parts import UnavailableError
+from bayesgmm.reporting.parts import Shown, UnavailableError, count
 from bayesgmm.selection.selection_result import Selection
 from bayesgmm.uncertainty.standard_errors import StandardErrors
 from bayesgmm.verdicts.switching import LabelSwitching, label_switching
@@ -68,6 +70,7 @@ class Inputs:
         As for `report`; None if not given. Labels are text, and the selection is its table.
     selected : GaussianMixture or None
         The best model of a selection that was given whole.
+    evidence : Evidence or None
     command : str or None
         The command line that produces the same page.
     drawing : Drawing
@@ -84,6 +87,7 @@ class Inputs:
     labels: tuple[str, ...] | None
     selection: "pd.DataFrame | None"
     selected: GaussianMixture | None
+    evidence: Evidence | None
     command: str | None
     drawing: Drawing
 
@@ -96,6 +100,33 @@ class Inputs:
     def labels_short(self) -> tuple[str, ...]:
         """The columns' names for figures and tables."""
         return tuple(short_names(self.names))
+
+    @property
+    def component_words(self) -> tuple[str, ...]:
+        """The names of the components, as their groups are labelled, or else their numbers."""
+        return self.mixture.component_words
+
+    @property
+    def component_cells(self) -> tuple[str | Shown, ...]:
+        """The components as cells of tables: numbers, where they have no names."""
+        names = self.mixture.component_names
+        return names or tuple(count(k) for k in range(self.mixture.n_components))
+
+    def named(self, component: int) -> str:
+        """A component by its name or number; -1 is noise."""
+        return "noise" if component < 0 else f"component {self.component_words[component]}"
+
+    def row(self, b: int) -> Shown:
+        """A row by its name, or else its number."""
+        names = self.observed.row_names
+        return Shown(b, f"row {b}" if names is None else str(names[b]))
+
+    @property
+    def rows_named(self) -> str:
+        """A sentence on how tables name rows."""
+        if self.observed.row_names is None:
+            return "Rows are numbered from 0."
+        return "Rows have the names of their index, or of their column of names."
 
     @cached_property
     def complete(self) -> Booleans:
@@ -173,7 +204,8 @@ class Inputs:
     def described(self) -> Described:
         """The mixture with the columns' short names, and the rows' probabilities, for figures."""
         found = self.mixture
-        named = Mixture(found.weights, found.means, found.covariances, self.labels_short)
+        arrays = found.weights, found.means, found.covariances
+        named = Mixture(*arrays, self.labels_short, found.component_names)
         return Described(
             named,
             self.memberships[1],
@@ -282,11 +314,13 @@ def gather(
     selection: Any,
     source: str | None,
     command: str | None,
+    evidence: Evidence | None = None,
 ) -> Inputs:
     """Check the arguments of `report`, and raise its errors."""
     check_kind("em", em, GaussianMixture | None, "a GaussianMixture or None")
     kinds = xr.DataTree | xr.Dataset | None
-    check_kind("posterior", posterior, kinds, "an xarray DataTree or Dataset, or None")
+    check_kind("posterior", posterior, kinds, f"{KINDS}, or None")
+    check_kind("evidence", evidence, Evidence | None, "an Evidence, the result of evidence(X)")
     variable_names(variables)
     n, d = data.X.shape
     mixtures = {} if em is None else {"em": point_estimate("em", em, with_outliers=True)[0]}
@@ -310,6 +344,7 @@ def gather(
         labels=label_texts(labels, n),
         selection=_selection(selection),
         selected=selection.best if isinstance(selection, Selection) else None,
+        evidence=evidence,
         command=command,
         drawing=Drawing(),
     )

@@ -18,11 +18,11 @@ _CHEAP, _MOST = 1.5e7, 9
 def neighbours(inputs: Inputs) -> pd.DataFrame | None:
     """BIC for 1 to K + 3 components of the fit's structure, as `select_mixture` tabulates it.
 
-    None where it takes long, for fits that are not of maximum likelihood, with known components,
-    and for other rows.
+    Known components are the fewest that are tried. None where it takes long, for fits that are not
+    of maximum likelihood, and for other rows.
     """
     fit = inputs.em
-    if fit is None or fit.priors_ is not None or fit.reg_covar or inputs.known is not None:
+    if fit is None or fit.priors_ is not None or fit.reg_covar:
         return None
     if fit.weights_of(inputs.observed.X) is not None or not of_fitted_rows(fit, inputs.criteria):
         return None
@@ -38,8 +38,9 @@ def neighbours(inputs: Inputs) -> pd.DataFrame | None:
             warnings.simplefilter("ignore", BayesGMMWarning)  # the section says where the edge is
             found = select_mixture(
                 inputs.observed,
-                range(1, most + 1),
+                range(1 if inputs.known is None else int(inputs.known.max()) + 1, most + 1),
                 structure,
+                labels=inputs.known,
                 noise_component=inputs.noise is not None,
                 contaminated=inputs.contamination is not None,
                 rng=0,

@@ -11,7 +11,7 @@ from bayesgmm.uncertainty.parameter_vectors import reported
 
 def page_names(inputs: Inputs, mixture: Mixture) -> list[str]:
     """Names in the order of `reported`: weights, means, standard deviations, correlations."""
-    components, names = range(mixture.n_components), inputs.labels_short
+    components, names = mixture.component_words, inputs.labels_short
     pairs = [f"{names[i]} and {names[j]}" for i in range(len(names)) for j in range(i)]
     return [
         *(of_component("weight", k) for k in components),
@@ -21,18 +21,18 @@ def page_names(inputs: Inputs, mixture: Mixture) -> list[str]:
     ]
 
 
-def beside_components(draws: Draws) -> dict[str, str]:
+def beside_components(inputs: Inputs, draws: Draws) -> dict[str, str]:
     """Names of noise and outliers in `compare_engines`, and on the page."""
     names = {"weight[noise]": "weight of noise"} if draws.noise is not None else {}
     if draws.outliers is not None:
         words = {"outliers": "proportion of outliers", "log inflation": "log inflation"}
         for old, new in words.items():
             for k in range(draws.n_components):
-                names[f"{old}[{k}]"] = of_component(new, k)
+                names[f"{old}[{k}]"] = of_component(new, inputs.component_words[k])
     return names
 
 
-def of_component(word: str, component: int) -> str:
+def of_component(word: str, component: int | str) -> str:
     """The name of a component's parameter."""
     return f"{word}, component {component}"
 
@@ -42,7 +42,7 @@ def spelled(inputs: Inputs, text: str) -> str:
     known = dict(zip(reported(inputs.mixture)[0], page_names(inputs, inputs.mixture), strict=True))
     if inputs.posterior is not None:
         draws = inputs.draws
-        known |= beside_components(draws)
+        known |= beside_components(inputs, draws)
         words = {"weight": "weight"}
         features = list(zip(draws.feature_words, inputs.labels_short, strict=True))
         for word, short in features:
@@ -50,7 +50,10 @@ def spelled(inputs: Inputs, text: str) -> str:
         for (a, first), (b, second) in itertools.permutations(features, 2):
             words[f"correlation of {a} and {b}"] = f"correlation of {first} and {second}"
         for k in range(draws.n_components):
-            known |= {parameter_name(old, k): of_component(new, k) for old, new in words.items()}
+            known |= {
+                parameter_name(old, k): of_component(new, inputs.component_words[k])
+                for old, new in words.items()
+            }
     for old in sorted((each for each in known if each in text), key=len, reverse=True):
         text = text.replace(old, known[old])
     return text

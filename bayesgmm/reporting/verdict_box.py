@@ -122,7 +122,9 @@ def in_words(inputs: Inputs) -> tuple[str, tuple[tuple[int | None, str], ...]]:
             [f"{inputs.labels_short[j]} {_about(mixture.means[i, j], spread[j])}" for j in features]
         )
         share = _share((1.0 - inputs.noise_weight) * mixture.weights[i])
-        sentences.append((i, f"Component {i} ({share} of the rows): {places}"))
+        sentences.append(
+            (i, f"Component {inputs.component_words[i]} ({share} of the rows): {places}")
+        )
     if k > len(largest):
         sentences.append((None, f"{plural(k - len(largest), 'smaller component')}"))
     if inputs.noise is not None:

@@ -1,4 +1,4 @@
-"""Chains that jump between the modes of a posterior: Metropolis with independent proposals."""
+"""Chains that jump between the modes of a posterior: independent proposals and steps nearby."""
 
 import numpy as np
 import xarray as xr
@@ -8,7 +8,6 @@ from bayesgmm.posterior.reader import (
     SAMPLE_DIMS,
 )
 from bayesgmm.sampling.mode_proposal import StudentMixture, Target
-from bayesgmm.sampling.mode_regions import locate
 from bayesgmm.sampling.samplers import DIMS
 
 # Points from which the chains' starts are chosen by their weights.
@@ -18,10 +17,12 @@ _MOST_PROPOSALS, _BLOCK = 20, 1000
 
 
 class IndependenceSampler:
-    """Metropolis chains whose proposals do not depend on their state (Tierney 1994, section 2.3.3).
+    """Metropolis chains of independent proposals and random walks (Tierney 1994, section 2.3.3).
 
     The draws come from the posterior itself, whatever the proposal: this decides how often a
-    proposal is accepted.
+    proposal is accepted. Where it is too thin a chain would stay for long, and so seldom that no
+    Monte Carlo error shows it: a step of a random walk, in the scale of one of the proposal's
+    components, follows each round of proposals.
 
     Attributes
     ----------
@@ -74,7 +75,7 @@ class IndependenceSampler:
             "logp": self._target.log_density(flat).reshape(shape),
             "acceptance_rate": np.concatenate(self._accepted, axis=1),
             "diverging": np.zeros(shape, dtype=bool),
-            "mode": locate(flat, self._target.modes, problem.coordinates).region.reshape(shape),
+            "mode": self._target.regions.locate(flat).region.reshape(shape),
         }
         coordinates = {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])}
         described = {name: (SAMPLE_DIMS, each) for name, each in stats.items()}
@@ -103,6 +104,17 @@ class IndependenceSampler:
                 self._u = np.where(moved[:, np.newaxis], points[t, i], self._u)
                 self._ratio = np.where(moved, ratios[t, i], self._ratio)
                 accepted[:, t] += moved / self.thinning
+            self._walk()
             kept[:, t] = self._u
         self._kept.append(kept)
         self._accepted.append(accepted)
+
+    def _walk(self) -> None:
+        """One step of each chain's random walk."""
+        near = self._u + self._proposal.steps(len(self._u), self._rng)
+        current = self._ratio + self._proposal.log_density(self._u)
+        density = self._target.log_density(near)
+        moved = density > current + np.log(self._rng.random(len(near)))
+        ratio = density - self._proposal.log_density(near)
+        self._u = np.where(moved[:, np.newaxis], near, self._u)
+        self._ratio = np.where(moved, ratio, self._ratio)

@@ -18,7 +18,6 @@ from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.sampling.chain_starts import chain_starts
 from bayesgmm.sampling.independence_sampler import IndependenceSampler
 from bayesgmm.sampling.mode_proposal import Target, fit_proposal
-from bayesgmm.sampling.mode_regions import locate
 from bayesgmm.sampling.posterior_modes import Mode
 from bayesgmm.sampling.run_length import Monitor
 from bayesgmm.sampling.samplers import Drawn, Enough, Plan
@@ -162,7 +161,7 @@ def _located(drawn: Drawn, target: Target) -> Drawn:
     frame = target.problem.coordinates
     u = frame.of_parameters(*(group[name].values for name in frame.variables))
     flat = u.reshape(-1, u.shape[-1])
-    region = locate(flat, target.modes, target.problem.coordinates).region
+    region = target.regions.locate(flat).region
     stats = drawn.tree["sample_stats"].to_dataset()
     stats["mode"] = (SAMPLE_DIMS, region.reshape(u.shape[:2]))
     groups = {"posterior": group, "sample_stats": stats}

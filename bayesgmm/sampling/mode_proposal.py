@@ -16,17 +16,23 @@ from bayesgmm.mixture.bhattacharyya_distance import bhattacharyya_distances
 from bayesgmm.mixture.merged_components import merged
 from bayesgmm.posterior.log_density import Problem
 from bayesgmm.priors.resolved_priors import ResolvedPriors
-from bayesgmm.sampling.mode_regions import locate
+from bayesgmm.sampling.mode_regions import Regions
 from bayesgmm.sampling.posterior_modes import Mode
 
 # Degrees of freedom of the t distributions, and the factor of fitted covariances.
 _NU, _INFLATION = 5.0, 1.3
-# Components that are fitted to draws of all modes, and to those with an empty component.
-_FITTED, _OF_EMPTY = 10, 6
-# Rounds of drawing, weighting and fitting, and the draws of each; draws with an empty component.
-_ROUNDS, _DRAWS, _EMPTY_DRAWS = 3, 4000, 600
-# Shares of the fitted mixture, of the modes and of empty components.
-_FIRST, _LATER = (0.5, 0.3, 0.2), (0.8, 0.1, 0.1)
+# Components that are fitted to draws of chains, to points of a mode's region, and to draws with a
+# small component.
+_FITTED, _OF_REGION, _OF_SMALL = 10, 5, 16
+# Rounds of drawing, weighting and fitting, the points of each, and those to which a region or
+# draws with a small component are fitted.
+_ROUNDS, _DRAWS, _OF_A_FIT = 4, 6000, 2000
+# Effective points from which a region is fitted by one component, and by several.
+_FEW, _ENOUGH = 10.0, 200.0
+# A small component has fewer rows than this.
+_ROWS_OF_SMALL = 9
+# Shares of the fitted mixture, of the modes and of small components.
+_FIRST, _LATER = (0.4, 0.3, 0.3), (0.6, 0.1, 0.3)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,19 +60,27 @@ class StudentMixture:
             z[of == j] = z[of == j] @ factor.T
         return np.asarray(self.means[of] + z)
 
+    def steps(self, n: int, rng: np.random.Generator) -> Array:
+        """Steps of random walks (n, size) in the scales of components, symmetric about 0.
+
+        Gelman, Roberts and Gilks (1996) give the factor.
+        """
+        of = rng.choice(len(self.weights), size=n, p=self.weights)
+        z = rng.standard_normal((n, self.means.shape[1], 1))
+        return np.asarray((self.factors[of] @ z)[..., 0] * (2.38 / np.sqrt(z.shape[1])))
+
     def log_density(self, u: Array) -> Array:
         """Log density at points (T, size), (T,)."""
         d = u.shape[1]
         constant = gammaln(0.5 * (_NU + d)) - gammaln(0.5 * _NU) - 0.5 * d * np.log(_NU * np.pi)
-        each = np.empty((len(self.weights), len(u)))
-        for j, (mean, factor) in enumerate(zip(self.means, self.factors, strict=True)):
-            squares = np.square((u - mean) @ np.linalg.inv(factor).T).sum(axis=1)
-            each[j] = -0.5 * (_NU + d) * np.log1p(squares / _NU)
-            each[j] -= np.log(np.diagonal(factor)).sum()
-        return np.asarray(logsumexp(each + np.log(self.weights)[:, np.newaxis], axis=0) + constant)
+        deviations = (u - self.means[:, np.newaxis]).mT
+        squares = np.square(np.linalg.solve(self.factors, deviations)).sum(axis=1)
+        diagonals = np.diagonal(self.factors, axis1=1, axis2=2)
+        logs = np.log(self.weights) - np.log(diagonals).sum(axis=1)
+        each = logs[:, np.newaxis] - 0.5 * (_NU + d) * np.log1p(squares / _NU)
+        return np.asarray(logsumexp(each, axis=0) + constant)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Target:
     """A posterior under the labelling of its modes.
 
@@ -74,19 +88,21 @@ class Target:
     ----------
     problem : Problem
     modes : list of Mode
+    regions : Regions
     """
 
-    problem: Problem
-    modes: list[Mode]
+    def __init__(self, problem: Problem, modes: list[Mode]) -> None:
+        self.problem, self.modes = problem, modes
+        self.regions = Regions(modes, problem.coordinates)
 
     def canonical(self, u: Array) -> Array:
         """Points under the labelling of their region's mode."""
-        return locate(u, self.modes, self.problem.coordinates).u
+        return self.regions.locate(u).u
 
     def log_density(self, u: Array) -> Array:
         """Log posterior density at points (T, size), minus infinity under other labels or axes."""
         values = np.full(len(u), -np.inf)
-        for t in np.flatnonzero(locate(u, self.modes, self.problem.coordinates).own):
+        for t in np.flatnonzero(self.regions.locate(u).own):
             values[t] = self.problem.log_density(u[t])[0]
         return np.where(np.isfinite(values), values, -np.inf)
 
@@ -96,9 +112,9 @@ def fit_proposal(
 ) -> StudentMixture:
     """A proposal for all modes, by adaptive importance sampling from chains that may have some.
 
-    A mixture of three: one fitted to draws, one of the modes' Laplace approximations, and one that
-    is fitted to draws of which a component was made empty, a region that has no mode and that
-    chains visit rarely.
+    A mixture of three: one fitted to points of each mode's region; one of the modes' Laplace
+    approximations; and one fitted to draws of which a component was left few rows or none, places
+    that have no mode, or a flat one, and that chains visit rarely.
 
     Parameters
     ----------
@@ -110,7 +126,7 @@ def fit_proposal(
 
     References
     ----------
-    Cappé, Douc, Guillin, Marin and Robert (2008), Statistics and Computing 18, 447-459.
+    Cornuet, Marin, Mira and Robert (2012), Scandinavian Journal of Statistics 39, 798-812.
     """
     modes = target.modes
     laplace = StudentMixture(
@@ -119,26 +135,42 @@ def fit_proposal(
         np.linalg.cholesky(np.array([_INFLATION * each.covariance for each in modes])),
     )
     draws = target.canonical(u)
-    empty = _fitted(_with_empty_component(target, draws, priors, rng), _OF_EMPTY, rng)
-    proposal = _together(_FIRST, (_fitted(draws, _FITTED, rng), laplace, empty))
+    small = _fitted(_with_small_component(target, draws, priors, rng), _OF_SMALL, rng)
+    proposals = [_together(_FIRST, (_fitted(draws, _FITTED, rng), laplace, small))]
+    points, densities = np.empty((0, u.shape[1])), np.empty(0)
     for _ in range(_ROUNDS):
-        points = proposal.draw(_DRAWS, rng)
-        weights = target.log_density(points) - proposal.log_density(points)
-        shares = _with_equal_modes(target, points, np.exp(weights - weights.max()))
-        chosen = points[rng.choice(_DRAWS, size=_DRAWS, p=shares)]
-        proposal = _together(_LATER, (_fitted(chosen, _FITTED, rng), laplace, empty))
-    return proposal
+        points = np.concatenate((points, proposals[-1].draw(_DRAWS, rng)))
+        densities = np.append(densities, target.log_density(points[-_DRAWS:]))
+        # All points so far are draws of the mixture of all proposals so far.
+        proposed = logsumexp([each.log_density(points) for each in proposals], axis=0)
+        weights = np.exp(densities - proposed - np.max(densities - proposed))
+        fitted = _fitted_by_region(target, points, weights, rng)
+        proposals.append(_together(_LATER, (fitted, laplace, small)))
+    return proposals[-1]
 
 
-def _with_equal_modes(target: Target, points: Array, weights: Array) -> Array:
-    """Weights of which half are shared by the modes' regions equally.
+def _fitted_by_region(
+    target: Target, points: Array, weights: Array, rng: np.random.Generator
+) -> StudentMixture:
+    """A mixture fitted to the weighted points of each region, half of it shared equally.
 
-    A proposal fitted to them covers small modes, too, better than needed and not worse.
+    So small regions, too, are covered better than needed and not worse.
     """
-    region = locate(points, target.modes, target.problem.coordinates).region
-    masses = np.bincount(region, weights, minlength=len(target.modes))
-    equal = np.divide(weights, masses[region], out=np.zeros_like(weights), where=weights > 0.0)
-    return np.asarray(0.5 * (weights / weights.sum() + equal / equal.sum()))
+    region = target.regions.locate(points).region
+    parts, masses = [], []
+    for m in range(len(target.modes)):
+        here = np.flatnonzero((region == m) & (weights > 0.0))
+        shares = weights[here] / weights[here].sum()
+        effective = 1.0 / np.square(shares).sum() if len(here) else 0.0
+        if effective >= _FEW:
+            chosen = rng.choice(here, size=_OF_A_FIT, p=shares)
+            components = _OF_REGION if effective >= _ENOUGH else 1
+            parts.append(_fitted(points[chosen], components, rng))
+            masses.append(weights[here].sum())
+    if not parts:
+        raise FitError("The draws of the chains are too few in the region of any mode.")
+    shares = 0.5 * np.array(masses) / sum(masses) + 0.5 / len(masses)
+    return _together(tuple(shares), tuple(parts))
 
 
 def _together(shares: tuple[float, ...], parts: tuple[StudentMixture, ...]) -> StudentMixture:
@@ -168,19 +200,20 @@ def _fitted(u: Array, components: int, rng: np.random.Generator) -> StudentMixtu
     raise FitError("The draws of the chains do not differ in some direction.")
 
 
-def _with_empty_component(
+def _with_small_component(
     target: Target, u: Array, priors: ResolvedPriors, rng: np.random.Generator
 ) -> Array:
     """Draws of which two components are merged, the closer the likelier, and one is set free.
 
-    The free component has a mean from its prior, a covariance near that of another component, and
-    a weight as of a component without rows.
+    Half of the free components have a weight as of no rows and a mean from the prior, the others a
+    weight as of a few rows and a mean near a component. Covariances are those of others in a scale
+    of their own.
     """
     frame = target.problem.coordinates
-    chosen = u[rng.choice(len(u), size=_EMPTY_DRAWS)]
+    chosen = u[rng.choice(len(u), size=_OF_A_FIT)]
     drawn = [target.problem.parameters(each) for each in chosen]
     weights, means, covariances, *outliers = (np.array(each) for each in zip(*drawn, strict=True))
-    t = np.arange(_EMPTY_DRAWS)
+    t = np.arange(_OF_A_FIT)
     first, second = np.triu_indices(frame.n_components, 1)
     distances = np.array(
         [bhattacharyya_distances(m, c, m, c) for m, c in zip(means, covariances, strict=True)]
@@ -190,12 +223,18 @@ def _with_empty_component(
     one = merged(
         *(np.array([each[t, kept], each[t, free]]) for each in (weights, means, covariances))
     )
-    covariances[t, free] = covariances[t, rng.integers(frame.n_components, size=len(t))]
-    covariances[t, free] *= np.exp(rng.standard_normal(len(t)))[:, np.newaxis, np.newaxis]
-    location, sd = np.array(priors.mean_location), np.array(priors.mean_sd)
     weights[t, kept], means[t, kept], covariances[t, kept] = one
-    means[t, free] = location + sd * rng.standard_normal((len(t), len(sd)))
+    of = rng.integers(frame.n_components - 1, size=len(t))
+    of += of >= free
+    rows_of = rng.integers(_ROWS_OF_SMALL, size=len(t)) * (rng.random(len(t)) < 0.5)
+    z = rng.standard_normal((len(t), len(priors.mean_sd)))
+    near = np.linalg.cholesky(covariances[t, of]) @ z[..., np.newaxis]
+    near = means[t, of] + 1.5 * near[..., 0]
+    far = np.array(priors.mean_location) + np.array(priors.mean_sd) * z
+    means[t, free] = np.where(rows_of[:, np.newaxis] > 0, near, far)
+    scale = np.exp(rng.standard_normal(len(t)) - (rows_of > 0))
+    covariances[t, free] = covariances[t, of] * scale[:, np.newaxis, np.newaxis]
     concentration = np.array(priors.concentration)[free]
-    weights[t, free] = rng.standard_gamma(concentration) / target.problem.rows.total
+    weights[t, free] = (rng.standard_gamma(concentration) + rows_of) / target.problem.rows.total
     weights /= weights.sum(axis=1, keepdims=True)
     return target.canonical(frame.of_parameters(weights, means, covariances, *outliers))

@@ -31,61 +31,85 @@ class Located(NamedTuple):
     own: Booleans
 
 
-def locate(u: Array, modes: list[Mode], coordinates: Coordinates) -> Located:
-    """The region of each point: the mode whose Laplace approximation is largest there.
+class _Centre(NamedTuple):
+    """A mode in the blocks of `Coordinates`, and maps that whiten deviations from it."""
 
-    Components are first matched to those of each mode, by the Mahalanobis distance of a
-    component's own coordinates. Regions depend on neither the labels of points nor those of the
-    modes.
+    mode: Mode
+    components: Array
+    shared: Array
+    whiten_components: list[Array]
+    whiten: Array
+
+
+class Regions:
+    """The regions of modes: where the Laplace approximation of each is the largest.
+
+    They depend on neither the labels of points nor those of the modes.
 
     Parameters
     ----------
-    u : ndarray of shape (T, size)
     modes : list of Mode
     coordinates : Coordinates
     """
-    found = [_matched(u, each, coordinates) for each in modes]
-    densities = [
-        mode.log_density - 0.5 * _squares(moved - mode.u, mode.covariance)
-        for mode, (moved, _) in zip(modes, found, strict=True)
-    ]
-    region, each = np.array(densities).argmax(axis=0), np.arange(len(u))
-    return Located(
-        region,
-        np.array([moved for moved, _ in found])[region, each],
-        np.array([own for _, own in found])[region, each],
-    )
 
+    def __init__(self, modes: list[Mode], coordinates: Coordinates) -> None:
+        self._coordinates = coordinates
+        self._centres = [_centre(each, coordinates) for each in modes]
 
-def _matched(u: Array, mode: Mode, coordinates: Coordinates) -> tuple[Array, Booleans]:
-    """Points under the labels and near the axes of a mode, and where these are their own."""
-    k = coordinates.n_components
-    components, shared = coordinates.blocks(u)
-    centre, shared_centre = coordinates.blocks(mode.u)
-    # `blocks` is linear up to a constant: its values at unit vectors are its matrix.
-    maps, _ = coordinates.blocks(np.eye(len(mode.u)))
-    maps = maps - coordinates.blocks(np.zeros(len(mode.u)))[0]
-    costs, turned = np.empty((len(u), k, k)), np.empty((k, *components.shape))
-    for j in range(k):
-        # Axes that components share are turned once.
-        if j == 0 or coordinates.n_own_angles:
-            near, shared = coordinates.near(components, shared, centre[j], shared_centre)
-        turned[j] = near
-        apart = (turned[j] - centre[j]).reshape(len(u) * k, -1)
-        spread = maps[:, j].T @ mode.covariance @ maps[:, j]
-        costs[:, j] = _squares(apart, spread, held=coordinates.held is not None).reshape(len(u), k)
-    order = assign(costs, coordinates.component_groups).permutations
-    moved = turned[np.arange(k), np.arange(len(u))[:, np.newaxis], order]
-    found = coordinates.of_blocks(moved, shared)
-    own = (order == np.arange(k)).all(axis=1)
-    return found, own & (np.abs(found - u) <= _ROUNDING * (1.0 + np.abs(u))).all(axis=1)
+    def locate(self, u: Array) -> Located:
+        """The regions of points (T, size).
 
-
-def _squares(apart: Array, covariance: Array, *, held: bool = False) -> Array:
-    """Squared Mahalanobis lengths of vectors (T, size), (T,); `held`: some do not vary."""
-    if held:
-        return np.asarray(
-            ((apart @ np.linalg.pinv(covariance, hermitian=True)) * apart).sum(axis=1)
+        Components are first matched to those of each mode, by the Mahalanobis distance of a
+        component's own coordinates.
+        """
+        found = [self._matched(u, each) for each in self._centres]
+        densities = [
+            mode.log_density - 0.5 * np.square((moved - mode.u) @ whiten).sum(axis=1)
+            for (mode, *_, whiten), (moved, _) in zip(self._centres, found, strict=True)
+        ]
+        region, each = np.array(densities).argmax(axis=0), np.arange(len(u))
+        return Located(
+            region,
+            np.array([moved for moved, _ in found])[region, each],
+            np.array([own for _, own in found])[region, each],
         )
-    z = apart @ np.linalg.inv(np.linalg.cholesky(covariance)).T
-    return np.asarray(np.square(z).sum(axis=1))
+
+    def _matched(self, u: Array, centre: _Centre) -> tuple[Array, Booleans]:
+        """Points under the labels and near the axes of a mode, and where these are their own."""
+        frame = self._coordinates
+        k = frame.n_components
+        components, shared = frame.blocks(u)
+        costs, turned = np.empty((len(u), k, k)), np.empty((k, *components.shape))
+        for j, (own_centre, whiten) in enumerate(
+            zip(centre.components, centre.whiten_components, strict=True)
+        ):
+            # Axes that components share are turned once.
+            if j == 0 or frame.n_own_angles:
+                near, shared = frame.near(components, shared, own_centre, centre.shared)
+            turned[j] = near
+            costs[:, j] = np.square((near - own_centre) @ whiten).sum(axis=-1)
+        order = assign(costs, frame.component_groups).permutations
+        moved = turned[np.arange(k), np.arange(len(u))[:, np.newaxis], order]
+        found = frame.of_blocks(moved, shared)
+        own = (order == np.arange(k)).all(axis=1)
+        return found, own & (np.abs(found - u) <= _ROUNDING * (1.0 + np.abs(u))).all(axis=1)
+
+
+def _centre(mode: Mode, coordinates: Coordinates) -> _Centre:
+    components, shared = coordinates.blocks(mode.u)
+    # `blocks` is linear up to a constant: its values at unit vectors are its matrix.
+    maps = coordinates.blocks(np.eye(len(mode.u)))[0]
+    maps = maps - coordinates.blocks(np.zeros(len(mode.u)))[0]
+    spreads = [maps[:, j].T @ mode.covariance @ maps[:, j] for j in range(len(components))]
+    whiten = np.linalg.inv(np.linalg.cholesky(mode.covariance)).T
+    return _Centre(mode, components, shared, [_whitening(each) for each in spreads], whiten)
+
+
+def _whitening(covariance: Array) -> Array:
+    """A matrix W with W W' = covariance^-1 in the directions that vary, and 0 in the others.
+
+    The weight of a single component does not vary, nor do held coordinates.
+    """
+    values, vectors = np.linalg.eigh(covariance)
+    varying = values > len(values) * np.finfo(float).eps * values.max()
+    return np.asarray(vectors[:, varying] / np.sqrt(values[varying]))

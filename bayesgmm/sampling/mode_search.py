@@ -17,7 +17,7 @@ from bayesgmm.posterior.log_density import Problem
 from bayesgmm.posterior.model import Model
 from bayesgmm.priors.families import LKJ
 from bayesgmm.sampling.initial_estimate import as_fit, parameters_of
-from bayesgmm.sampling.mode_regions import locate
+from bayesgmm.sampling.mode_regions import Regions
 from bayesgmm.sampling.posterior_modes import Mode, climb, other_modes, same_mode
 
 _FITS = 16
@@ -63,7 +63,7 @@ def _without_copies(problem: Problem, modes: list[Mode]) -> list[Mode]:
         return modes
     kept = modes[:1]
     for mode in modes[1:]:
-        image = locate(mode.u[np.newaxis], kept, frame).u[0]
+        image = Regions(kept, frame).locate(mode.u[np.newaxis]).u[0]
         again = climb(problem, image)
         if again is None or not any(same_mode(again, each) for each in kept):
             kept.append(mode)

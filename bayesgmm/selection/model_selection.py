@@ -31,6 +31,7 @@ from bayesgmm.selection.selection_result import (
     CRITERIA,
     Criterion,
     Selection,
+    beyond_edge,
     fit_candidate,
     ranking_column,
 )
@@ -432,12 +433,11 @@ def _warn_of_models_left_out(models: Sequence[Candidate], max_time: float) -> No
 
 def _warn_at_edge(model: Candidate, ks: Sequence[int], least: int) -> None:
     """Warn of a model at an end of the grid, but for the fewest components that labels allow."""
-    more = model.n_components == ks[-1]
-    if len(ks) > 1 and (more or ks[0] == model.n_components > max(least, 1)):
+    advice = beyond_edge(model.n_components, ks, max(least, 1))
+    if advice:
         warnings.warn(
             f"The selected model, {model.structure.code} with "
-            f"{plural(model.n_components, 'component')}, "
-            f"lies at the edge of the grid. Try {'more' if more else 'fewer'} components.",
+            f"{plural(model.n_components, 'component')}, lies at the edge of the grid: {advice}",
             BayesGMMWarning,
             stacklevel=3,
         )

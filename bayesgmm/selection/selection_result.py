@@ -1,6 +1,6 @@
 """A grid of models: its table, the models themselves, and the best of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from bayesgmm.arguments import check_count
 from bayesgmm.covariance.structures import CovarianceType, as_structure
 from bayesgmm.data.validation import Data
-from bayesgmm.display import plural
+from bayesgmm.display import listed, plural
 from bayesgmm.errors import FitError, InvalidParameterError
 from bayesgmm.estimator.fitted_rows import kept_rows
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
@@ -30,6 +30,28 @@ CRITERIA = {
     "aic": ("aic", "AIC (smaller is better)"),
     "cv": ("cv_log_likelihood", "held-out log-likelihood, nats (larger is better)"),
 }
+# Name of each criterion in a sentence, and what it favours.
+FAVOURS = {
+    "bic": (
+        "BIC",
+        "the mixture that approximates the density best, where several components may describe one "
+        "cluster",
+    ),
+    "icl": ("ICL", "well-separated clusters"),
+    "aic": ("AIC", "prediction, and more components than BIC"),
+    "cv": ("The held-out likelihood", "prediction"),
+}
+# What speaks on the number of components beside the criteria.
+OTHER_ANSWERS = (
+    "The probability of each K under stated priors is that of bayesgmm.evidence(X) and bayesgmm "
+    "report --evidence, the number of clusters in a posterior that of "
+    "bayesgmm.posterior_partition(posterior). The documentation "
+    'compares them on the page "Is this K right?".'
+)
+# Differences of BIC above which Kass & Raftery (1995) call evidence positive and strong.
+POSITIVE, STRONG = 2.0, 6.0
+# Reasons for the lack of a fit that a summary lists, and models for each.
+_REASONS, _MODELS = 3, 3
 # mclust's order of the columns.
 DIAGONAL = ("EII", "VII", "EEI", "VEI", "EVI", "VVI")
 FULL = ("EEE", "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV")
@@ -146,13 +168,14 @@ class Selection(Result):
         name, _ = ranking_column(self.criterion)
         columns = ["n_components", "covariance_type", "log_likelihood", "n_parameters"]
         columns += dict.fromkeys(("bic", "icl", name))
-        shown = ranked.head(top)[columns].assign(behind=(ranked[name] - ranked[name].iloc[0]).abs())
+        differences = (ranked[name] - ranked[name].iloc[0]).abs()
+        shown = ranked.head(top)[columns].assign(difference=differences)
         for column in shown.select_dtypes("float"):
             shown[column] = shown[column].map("{:.3f}".format)
         shown.index += 1
         first = ranked.iloc[0]
         structure = as_structure(first["covariance_type"])
-        k = int(first["n_components"])
+        k, n = int(first["n_components"]), len(ranked)
         found = self.best.noise_
         noise = "" if found is None else f" and uniform noise of weight {found.weight:.3g}"
         noise += ", each with outliers" * (self.best.contamination_ is not None)
@@ -161,13 +184,76 @@ class Selection(Result):
             f"{title}\nINTERRUPTED: not all models were fitted" if self.interrupted else title,
             shown,
             f"Best: {structure.code} ({structure.words}) with {plural(k, 'component')}" + noise,
-            f"{len(ranked)} of {len(self.table)} models have an admissible fit; the notes of the "
-            "table give the reasons for the others"
-            if len(ranked) < len(self.table)
-            else f"All {len(ranked)} models have an admissible fit"
-            if len(ranked) > 1
-            else "The model has an admissible fit",
+            self._answers(ranked),
+            f"{n} of {len(self.table)} models have an admissible fit. {self._reasons()}"
+            if n < len(self.table)
+            else f"All {n} models have an admissible fit."
+            if n > 1
+            else "The model has an admissible fit.",
         ]
+
+    def _answers(self, ranked: "pd.DataFrame") -> str:
+        """The meaning of criterion and differences, and what other criteria select."""
+        of_bic = f" (weak evidence below {POSITIVE:g}, strong above {STRONG:g})"
+        sentences = [f"Differences are from the best model{of_bic * (self.criterion == 'bic')}."]
+        sentences.append("{} favours {}.".format(*FAVOURS[self.criterion]))
+        sentences += [selected(ranked, each) for each in ("bic", "icl") if each != self.criterion]
+        return " ".join([*sentences, OTHER_ANSWERS])
+
+    def _reasons(self) -> str:
+        """The reasons why models have no admissible fit, with the first models of each."""
+        failed = self.table[self.table["note"] != ""]
+        groups = [
+            (note, [words_of(row) for _, row in each.head(_MODELS).iterrows()], len(each))
+            for note, each in failed.groupby("note", sort=False)
+        ]
+        lines = [
+            f"{str(note).rstrip('.')} ({', '.join(models)}"
+            f"{f' and {size - len(models)} more' * (size > len(models))})"
+            for note, models, size in groups[:_REASONS]
+        ]
+        hidden = len(groups) - len(lines)
+        lines += [f"{plural(hidden, 'more reason')}: column note of the table."] * (hidden > 0)
+        return "Reasons for the others:\n  " + "\n  ".join(lines)
+
+
+def words_of(row: Any) -> str:
+    """A row of the table in words: "EEE with 3 components"."""
+    code = as_structure(str(row["covariance_type"])).code
+    return f"{code} with {plural(int(row['n_components']), 'component')}"
+
+
+def selected(table: "pd.DataFrame", criterion: str, own: Any = None) -> str:
+    """A sentence on the model of a table that BIC or ICL selects, beside one of its rows."""
+    best = words_of(table.sort_values(criterion, kind="stable").iloc[0])
+    model = "the same model" if own is not None and best == words_of(own) else best
+    return "{}, which favours {}, selects {}.".format(*FAVOURS[criterion], model)
+
+
+def beyond_edge(k: int, tried: Sequence[int], first: int = 1) -> str:
+    """Advice on a number of components at the edge of those that were tried; "" if it is not.
+
+    Parameters
+    ----------
+    k : int
+    tried : sequence of int
+        In ascending order.
+    first : int
+        The fewest components that are possible.
+    """
+    least, most = tried[0], tried[-1]
+    if least == most or least < k < most or k == first:
+        return ""
+    if k == most:
+        return (
+            f"more components may be better. To go on, give range({least}, {most + 4}), or "
+            f"-k {most + 3}."
+        )
+    untried = f"K = {first} was" if least - 1 == first else f"K = {first} to {least - 1} were"
+    return (
+        f"it is preferred to {listed([f'K = {each}' for each in tried[1:]])}, but {untried} not "
+        f"compared. To do so, give range({first}, {most + 1}), or --min-components {first}."
+    )
 
 
 def ranking_column(criterion: str) -> tuple[str, int]:

@@ -45,7 +45,7 @@ def parameter_names(mixture: Mixture) -> tuple[str, ...]:
 
 def _names(mixture: Mixture, of_features: Sequence[str], of_pairs: str, highest: int) -> list[str]:
     """Names of weights, of numbers of each feature, and of pairs up to the `highest` diagonal."""
-    components = range(mixture.n_components)
+    components = mixture.component_words
     features = column_names(mixture.feature_names, mixture.n_features)
     rows, columns = np.tril_indices(len(features), highest)
     pairs = [f"{features[r]}, {features[c]}" for r, c in zip(rows, columns, strict=True)]

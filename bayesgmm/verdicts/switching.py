@@ -38,6 +38,18 @@ from bayesgmm.verdicts.verdict import Verdict, reach_verdict
 
 SAMPLED, RELABELLED, INVARIANT = "as sampled", "relabelled", "label-invariant"
 
+# By which rule each method of relabelling numbers the components of a draw.
+_GOALS = {
+    "ecr": "most rows have the component that they have under the reference",
+    "ecr-iterative-1": "most rows have their most frequent component",
+    "ecr-iterative-2": "most rows have their most probable component",
+    "stephens": "the probabilities of the rows are nearest to their mean over the draws",
+    "pra": "the parameters are nearest to those of the reference, in standard deviations",
+    "pra-raw": "the parameters are nearest to those of the reference",
+    "data-based": "the rows are nearest to the mean of those with their label",
+    "ordered": "one parameter ascends",
+}
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LabelSwitching(Result):
@@ -120,6 +132,12 @@ class LabelSwitching(Result):
         return self.labelling.method
 
     @property
+    def relabelled_by(self) -> str:
+        """A sentence on the rule by which components are numbered in each draw."""
+        goal = _GOALS[self.method]
+        return f"Components of each draw are numbered so that {goal} (method {self.method!r})."
+
+    @property
     def cut(self) -> tuple[int, ...]:
         """Components whose relabelled draws are cut where they overlap with another component."""
         return self.labelling.cut
@@ -185,7 +203,7 @@ class LabelSwitching(Result):
             self.evidence[["result", "figure", "bound"]],
             self.table,
             self.chains,
-            f"Ambiguous draws: {100 * self.ambiguous.mean():.2g} %. Relabelled by {self.method}.",
+            f"Ambiguous draws: {100 * self.ambiguous.mean():.2g} %. {self.relabelled_by}",
             *(f"Not computed: {note}." for note in self.notes),
             f"Note: {self.caveat}",
         ]

@@ -36,7 +36,8 @@ def test_fit_with_outliers(bayesgmm_command, data, fit, tmp_path):
     assert_allclose(found["contamination"]["inflation"], fit.contamination_.inflation)
     rows = list(csv.DictReader(io.StringIO(target.read_text())))
     assert [int(row["component"]) for row in rows] == fit.predict(X).tolist()
-    assert_allclose([float(row["outlier"]) for row in rows], fit.outlier_proba(X), atol=1e-9)
+    outlying = fit.outlier_proba(X).round(6)
+    assert_allclose([float(row["outlier"]) for row in rows], outlying, atol=1e-9)
     run = bayesgmm_command("fit", data, "-k2", "--contaminated")
     assert "each with outliers" in run.stdout
     assert "inflation[1]" in run.stdout

@@ -8,6 +8,7 @@ import sys
 import click
 import pytest
 from click.shell_completion import BashComplete
+from command_lines import and_again, examples_of, words_of
 
 from bayesgmm.cli import main
 from bayesgmm.datasets.load import dataset_names
@@ -23,10 +24,7 @@ def test_every_example_stands_on_its_own_line_and_parses(bayesgmm_command, name)
     assert "\b" not in result.stdout
     examples = [line for line in result.stdout.splitlines() if line.startswith("    bayesgmm ")]
     assert all(line.count("bayesgmm ") == 1 for line in examples)
-    written = main.commands[name].callback.__doc__.splitlines()
-    assert [line.strip() for line in written if line.startswith("      bayesgmm ")] == [
-        line.strip() for line in examples
-    ]
+    assert examples_of(name) == [line.strip() for line in examples]
     assert any(line.startswith(f"    bayesgmm {name}") for line in examples)
     for line in examples:
         _, command, *words = shlex.split(line)
@@ -37,10 +35,8 @@ def test_every_example_stands_on_its_own_line_and_parses(bayesgmm_command, name)
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_examples_work_twice_in_a_row(bayesgmm_command, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
-    written = main.commands[name].callback.__doc__.splitlines()
-    examples = [line for line in written if line.startswith("      bayesgmm ")]
-    for line in 2 * examples:
-        result = bayesgmm_command(*shlex.split(line)[1:])
+    for line in and_again(examples_of(name)):
+        result = bayesgmm_command(*words_of(line)[1:])
         assert result.exit_code == 0, result.output
 
 

@@ -48,9 +48,12 @@ def test_debug_shows_where_it_happened(tmp_path):
     ("command", "stages"),
     [
         (("fit", "-k", "2"), ["Reading the rows", "Fitting by EM", "Gaussian mixture fitted"]),
-        (("select", "-k", "4"), ["Reading the rows", "Choosing K", "Best: EEE"]),
         (
-            ("explore", "-k", "2"),
+            ("select", "-k", "4", "--structures", "EEE,VVV"),
+            ["Reading the rows", "Choosing K", "Best: EEE"],
+        ),
+        (
+            ("explore", "-k", "2", "--structures", "EEE"),
             ["Reading the rows", "Fitting the models", "The page was written"],
         ),
         (("sample", "-k", "2", "--draws", "100"), ["Reading the rows", "Sampling", "Relabelling"]),

@@ -233,3 +233,44 @@ def test_rows_are_checked_once_and_fitted_once(bayesgmm_command, monkeypatch, tm
     assert result.exit_code == 0, result.output
     assert checked.count((272, 2)) == 1
     assert len(fitted) == 1
+
+
+def test_evidence_is_asked_for_two_components_more(bayesgmm_command, tmp_path, monkeypatch):
+    few, made = bayesgmm.load_dataset("galaxies").X[:20], []
+    found = bayesgmm.evidence(few, 1, rng=0, progressbar=False)
+
+    def of_one(X, n_components, **settings):
+        made.append((list(n_components), settings))
+        return found
+
+    monkeypatch.setattr(bayesgmm, "evidence", of_one)
+    arguments = ("galaxies", "-k", 1, "--evidence", "--seed", 3, "-o", tmp_path / "page.html")
+    result = run_report(bayesgmm_command, *arguments, "--json", "--quiet")
+    expected = {"covariance_type": "full", "priors": None, "rng": 3, "progressbar": False}
+    assert made == [([1, 2, 3], expected)]
+    (first,) = json.loads(result.stdout)["sections"]["evidence"]["numbers"]["evidence"]
+    assert first["log_evidence"] == found.table.loc[1, "log_evidence"]
+
+
+def test_evidence_that_cannot_be_computed_is_a_note(bayesgmm_command, tmp_path, blobs):
+    output = tmp_path / "page.html"
+    arguments = ("faithful", "-k", 2, "--covariance", "VEV", "--evidence", "-o", output)
+    result = run_report(bayesgmm_command, *arguments)
+    assert result.exit_code == 0
+    assert "No evidence: covariance_type='VEV' shares parts of covariances" in result.stderr
+    arguments = (blobs, "-k", 2, "--columns", "x,y", "--noise", "--evidence", "-o", output)
+    result = run_report(bayesgmm_command, *arguments)
+    assert result.exit_code == 2
+    assert "--evidence is for components alone" in result.stderr
+
+
+def test_interrupted_evidence_leaves_a_page(bayesgmm_command, tmp_path, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bayesgmm, "evidence", interrupted)
+    output = tmp_path / "page.html"
+    result = run_report(bayesgmm_command, "faithful", "-k", 2, "--evidence", "-o", output)
+    assert result.exit_code == 130
+    assert "Interrupted: the page is made from the results so far." in result.stderr
+    assert "no evidence was given" in output.read_text("utf-8")

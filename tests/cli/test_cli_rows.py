@@ -197,3 +197,36 @@ def test_a_proposed_line_can_be_pasted_after_its_command(bayesgmm_command, tmp_p
     # Without a file there is nothing to replace.
     assert "--force" not in bayesgmm_command("fit", path, "-k", 1).stderr
     assert "--force" not in bayesgmm_command("fit", path, "-k", 1, "-o", "-").stderr
+
+
+def test_one_line_leaves_out_text_and_columns_that_number_the_rows(bayesgmm_command, tmp_path):
+    """Two lines were proposed, one after the other, the first with --force for no file."""
+    path = tmp_path / "rows.csv"
+    x = np.random.default_rng(0).normal(size=(30, 2))
+    lines = [f"{i},{a},{b},g{i % 2}" for i, (a, b) in enumerate(x.tolist())]
+    path.write_text("\n".join(["id,a,b,group", *lines]))
+    refused = bayesgmm_command("fit", path, "-k", 1, "-o", tmp_path / "model.json")
+    assert refused.exit_code == 1
+    assert "Note" not in refused.stderr
+    assert "'id' only numbers the rows." in refused.stderr
+    line = refused.stderr.splitlines()[-1]
+    assert line.endswith("--exclude group,id")
+    assert "--force" not in refused.stderr
+    again = bayesgmm_command(*shlex.split(line)[1:])
+    assert (again.exit_code, again.stderr.count("Note")) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["fit", "--contaminated", "--noise"], "--contaminated cannot be combined with --noise."),
+        (["fit", "--noise", "--equal-weights"], "--noise takes a share of each weight"),
+        (["select", "--noise", "--contaminated"], "--contaminated cannot be combined"),
+        (["fit", "-k", 900], "but -k 900"),
+    ],
+)
+def test_messages_name_options(bayesgmm_command, arguments, words):
+    found = bayesgmm_command(arguments[0], "faithful", "-k", 2, *arguments[1:])
+    assert words in found.stderr
+    for name in ("contaminated=", "noise_component", "equal_weights", "n_components"):
+        assert name not in found.stderr

@@ -6,19 +6,20 @@ import pytest
 from bayesgmm.convergence.agreement import AGREE, agreement, longest_stay, statistics
 
 
-def chains(rng, draws, correlation):
-    noise = rng.standard_normal((4, draws))
+def chains(rng, draws, correlation, quantities=1):
+    """Quantities of four stationary chains, by name."""
+    noise = rng.standard_normal((quantities, 4, draws))
     out = noise.copy()
     for t in range(1, draws):
-        out[:, t] = correlation * out[:, t - 1] + np.sqrt(1 - correlation**2) * noise[:, t]
-    return out
+        out[..., t] = correlation * out[..., t - 1] + np.sqrt(1 - correlation**2) * noise[..., t]
+    return {f"q{i}": each for i, each in enumerate(out)}
 
 
 @pytest.mark.parametrize(("correlation", "draws"), [(0.0, 200), (0.7, 1000)])
 def test_healthy_chains_stay_within_their_bound(correlation, draws):
     """Of 500 quantities some exceed 1.01, none its bound (probability 1e-3)."""
     rng = np.random.default_rng(7)
-    quantities = {f"q{i}": chains(rng, draws, correlation) for i in range(500)}
+    quantities = chains(rng, draws, correlation, 500)
     frame = statistics("", quantities)
     assert (frame["r_hat"] > AGREE).any()
     found = agreement(frame, quantities)
@@ -29,7 +30,7 @@ def test_healthy_chains_stay_within_their_bound(correlation, draws):
 def test_a_difference_between_chains_exceeds_the_bound():
     """A shift of one standard deviation in one chain of four, among 500 healthy quantities."""
     rng = np.random.default_rng(8)
-    quantities = {f"q{i}": chains(rng, 400, 0.3) for i in range(500)}
+    quantities = chains(rng, 400, 0.3, 500)
     quantities["q100"][3] += 1.0
     found = agreement(statistics("", quantities), quantities)
     assert not found.holds
@@ -40,7 +41,7 @@ def test_a_difference_between_chains_exceeds_the_bound():
 
 def test_chains_that_crawl_have_no_bound_of_their_own():
     rng = np.random.default_rng(9)
-    quantities = {"q": chains(rng, 400, 0.995)}
+    quantities = chains(rng, 400, 0.995)
     found = agreement(statistics("", quantities), quantities)
     assert found.bound == AGREE
     assert not found.holds

@@ -96,7 +96,7 @@ def test_numbers_in_objects():
 def test_exact_words_of_missing_values():
     X = np.ones((400, 2))
     X[2, 1] = X[5, 0] = X[5, 1] = np.nan
-    message = r"^Input X contains 3 NaN in 2 of 400 rows \(first: row 2, column 'b'\)\.$"
+    message = r"^Input X contains 3 NaN in 2 of 400 rows \(first: row 2, column 'b'\)\. Complete"
     with pytest.raises(InputError, match=message):
         check_data(pd.DataFrame(X, columns=["a", "b"]))
     with pytest.raises(InputError, match=r"^Input rows contains 3 NaN .* column 1\)\.$"):

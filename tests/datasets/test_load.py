@@ -30,6 +30,10 @@ def test_contents(name, shape, names, total):
     assert data.feature_names == names
     assert data.X.sum() == pytest.approx(total, rel=1e-12)
     assert len(data.source) > 50
+    assert data.frame.shape == shape
+    np.testing.assert_array_equal(data.frame, data.X)
+    assert [each.split(" (")[0] for each in data.frame.columns] == list(names)
+    assert all(f"({unit})" in each for unit, each in zip(data.units, data.frame, strict=True))
     with pytest.raises(ValueError, match="read-only"):
         data.X[0, 0] = 0.0
 

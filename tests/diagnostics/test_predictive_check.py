@@ -3,7 +3,7 @@
 import numpy as np
 from noisy_rows import TWO, with_noise
 
-from bayesgmm import Noise
+from bayesgmm import GaussianMixture, Noise, load_dataset
 from bayesgmm.diagnostics.predictive_check import check
 
 
@@ -26,3 +26,13 @@ def test_the_box_of_the_rows_does_not_make_their_extremes_extreme():
     x, _ = with_noise(0, 400, 40)
     noise = Noise(0.09, *(each(axis=0) for each in (x.min, x.max)))
     assert np.abs(check(x, TWO, noise=noise).z[:, 3:]).max() < 3.0
+
+
+def test_limits_are_the_same_in_both_units():
+    fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful").X)
+    found = check(load_dataset("faithful").X, fit.mixture_)
+    inside = (found.low <= found.observed) & (found.observed <= found.high)
+    in_deviations = (found.low_z <= found.z) & (found.z <= found.high_z)
+    np.testing.assert_array_equal(inside, in_deviations)
+    assert (found.low_z < 0.0).all()
+    assert (found.high_z > 0.0).all()

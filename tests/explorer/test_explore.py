@@ -50,8 +50,16 @@ def test_every_model_has_noise_on_request():
     [
         (range(1, 4), None),
         ([2], None),
-        ([1, 2], "K = 2 is the largest that was tried: more components may have a smaller BIC."),
-        ([2, 3], "K = 2 is the smallest that was tried: fewer components may have a smaller BIC."),
+        (
+            [1, 2],
+            "K = 2 is the largest that was tried: more components may be better. To go on, give "
+            "range(1, 6), or -k 5.",
+        ),
+        (
+            [2, 3],
+            "K = 2 is the smallest that was tried: it is preferred to K = 3, but K = 1 was not "
+            "compared. To do so, give range(1, 4), or --min-components 1.",
+        ),
     ],
 )
 def test_a_best_number_at_the_edge_of_the_grid_is_told(faithful, sizes, sentence):
@@ -185,7 +193,7 @@ def test_known_groups_are_compared():
         explore(iris.X, 3, labels=["a"])
 
 
-@pytest.mark.parametrize(("d", "sizes"), [(2, range(1, 10)), (10, [8, 9])])
+@pytest.mark.parametrize(("d", "sizes"), [(2, [8, 9]), (10, [8, 9])])
 def test_ten_thousand_rows_make_a_page_below_5_mb(d, sizes):
     mixture = bayesgmm.random_mixture(4, d, average_overlap=0.02, rng=1)
     page = explore(simulate(mixture, 10_000, rng=2).X, sizes, "EEE", progressbar=False)

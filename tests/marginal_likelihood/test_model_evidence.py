@@ -182,7 +182,11 @@ def test_probabilities_and_filled_components_add_up():
     assert found.filled["probability"].sum() == pytest.approx(1.0)
     assert found.filled.index.tolist() == [1, 2, 3, 4]
     assert found.table["probability_se"][2] == pytest.approx(found.table["probability_se"][4])
-    assert "Log marginal likelihood" in found.summary()
+    text = found.summary()
+    assert "Log marginal likelihood" in text
+    assert "under the priors" in text
+    assert "select_mixture" in text
+    assert f"concentration {found.priors.concentration:g}" in text
     with pytest.raises(InvalidParameterError, match="other must be one of 2, 4, not 3"):
         found.log_bayes_factor(2, 3)
 
@@ -197,7 +201,7 @@ def test_priors_that_cannot_be_integrated_are_refused():
     ):
         with pytest.raises(InvalidParameterError, match=words):
             evidence(x, **({"n_components": 2} | options))
-    with pytest.raises(InputError, match="NaN"):
+    with pytest.raises(InputError, match=r"NaN.*Complete rows are needed.*dropna"):
         evidence(np.where(x == x[3, 0], np.nan, x), 2)
 
 

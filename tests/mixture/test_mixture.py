@@ -253,3 +253,24 @@ def test_samples_repeat_with_the_seed_and_leave_global_state_alone(mixture):
     for n in (-1, 2.0, True, "3"):
         with pytest.raises(InvalidParameterError, match="n_samples must be"):
             mixture.sample(n)
+
+
+def test_components_have_names():
+    named = Mixture([0.3, 0.7], [[0.0, 0.0], [4.0, 1.0]], [np.eye(2)] * 2, ["x", "y"], ["a", "b"])
+    assert named.permuted([1, 0]).component_names == ("b", "a")
+    for other in (
+        named.marginal("x"),
+        named.conditional({"y": 0.5}),
+        named.transformed(2.0 * np.eye(2), np.zeros(2)),
+        Mixture.from_json(named.to_json()),
+        pickle.loads(pickle.dumps(named)),
+    ):
+        assert other.component_names == ("a", "b")
+    plain = Mixture(named.weights, named.means, named.covariances, named.feature_names)
+    assert plain != named
+    assert plain.component_names is None
+    assert plain.component_words == ("0", "1")
+    assert "component_names" not in plain.to_json()
+    for names in (["a"], ["a", "a"], "ab", [1, 2]):
+        with pytest.raises(InvalidParameterError, match="component_names"):
+            Mixture(named.weights, named.means, named.covariances, None, names)

@@ -229,3 +229,22 @@ def test_the_summary_has_units_and_both_tables(faithful):
     for words in ("272 rows into 2 clusters", "variation of information", "bits", "horizontal"):
         assert words in text
     assert "<table" in posterior_partition(faithful, loss="binder", rng=1)._repr_html_()
+
+
+def test_clusters_name_the_components_of_the_estimate(faithful):
+    """The larger cluster comes first; the component of small means is the first one."""
+    found = posterior_partition(faithful, rng=1)
+    assert found.table["rows"].tolist() == [175, 97]
+    assert found.components == (1, 0)
+    assert found.cluster_names == ("1", "0")
+    assert posterior_partition(faithful["posterior"].to_dataset(), FAITHFUL, rng=1).components == (
+        0,
+        1,
+    )
+
+
+def test_features_have_the_names_of_the_posterior():
+    frame = load_dataset("faithful").frame
+    posterior = sample_posterior(frame, 2, draws=20, tune=20, chains=1, rng=0, progressbar=False)
+    found = posterior_partition(posterior, rng=1)
+    assert found.feature_names == ("eruptions (min)", "waiting (min)")

@@ -43,6 +43,22 @@ def test_the_gradient_is_that_of_the_density(case):
 
 
 @over_all
+def test_planted_errors_of_gradient_and_jacobian_are_found(case):
+    """Errors that leave the target of a Metropolis step as it is, or that many rows hide."""
+    target, priors = built(case)
+    u = somewhere(target, np.random.default_rng(2))
+    value, gradient = target.log_density(u)
+    of_weights = abs(differences(lambda at: target.parameters(at)[0], u)).max(axis=1) > 1e-9
+    if of_weights.any():
+        planted = np.where(of_weights, 1.02, 1.0) * gradient
+        allowed = DIFFERENCES * abs(gradient).max()
+        assert abs(planted - gradient).max() > 10.0 * allowed
+    mixture = as_mixture(target, u)
+    without = mixture.log_density(target.rows.X).sum() + priors.log_density(mixture)
+    assert value != pytest.approx(without, rel=1e-6)
+
+
+@over_all
 def test_the_jacobian_is_that_of_the_parameters(case):
     target, _ = built(case)
     u = somewhere(target, np.random.default_rng(3))

@@ -110,7 +110,7 @@ def test_draws_from_the_prior_have_its_density(case):
     model = model_of(case, k=1)
     family = priors_of(case, 1).for_data(rows(150, d), 1, word).covariances
     name = next(each.name for each in model.free_RVs if "mean" not in each.name)
-    draws = pm.draw(model[name], 2000, random_seed=3, mode=INTERPRETED)
+    draws = pm.draw(model[name], 1000, random_seed=3, mode=INTERPRETED)
     h = 1e-4
     up, down = (np.array([family.log_density(np.exp(t) * each) for each in draws]) for t in (h, -h))
     slopes = (up - down) / (2 * h)
@@ -208,19 +208,15 @@ def first_draw(folder, nuts_sampler):
     return own + system + sum(others), sum(others)
 
 
-def test_the_first_draw_on_a_cold_cache(tmp_path):
-    total, compiler = first_draw(tmp_path, "pymc")
-    assert compiler < 1.0
-    assert total < 15.0
-
-
 @pytest.mark.slow
-def test_the_first_draw_by_nutpie_beside_that_by_pymc(tmp_path):
-    """Its own share is about 5 s; both took 65 s when a graph was compiled for each prior."""
-    total, compiler = first_draw(tmp_path / "nutpie", "nutpie")
-    beside, _ = first_draw(tmp_path / "pymc", "pymc")
+def test_the_first_draw_on_a_cold_cache(tmp_path):
+    """By nutpie it is some 5 s more; both took 65 s when a graph was compiled for each prior."""
+    by_pymc, compiler = first_draw(tmp_path / "pymc", "pymc")
     assert compiler < 1.0
-    assert total < 2.5 * beside
+    assert by_pymc < 15.0
+    by_nutpie, compiler = first_draw(tmp_path / "nutpie", "nutpie")
+    assert compiler < 1.0
+    assert by_nutpie < 2.5 * by_pymc
 
 
 def test_bad_input_is_refused_before_there_is_a_model():

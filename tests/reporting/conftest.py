@@ -3,12 +3,17 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayesgmm import GaussianMixture
+from bayesgmm import GaussianMixture, report
 
 
 @pytest.fixture(scope="session")
 def faithful_em(faithful):
     return GaussianMixture(2, random_state=0).fit(faithful)
+
+
+@pytest.fixture(scope="session")
+def faithful_page(faithful, faithful_em):
+    return report(faithful, em=faithful_em)
 
 
 @pytest.fixture(scope="session")

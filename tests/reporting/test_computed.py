@@ -8,8 +8,8 @@ from bayesgmm.errors import InvalidParameterError
 from bayesgmm.sampling import sampling
 
 
-def test_rows_and_a_number_are_enough(faithful, faithful_em):
-    assert report(faithful, 2).html == report(faithful, em=faithful_em).html
+def test_rows_and_a_number_are_enough(faithful, faithful_page):
+    assert report(faithful, 2).html == faithful_page.html
 
 
 def test_the_posterior_is_sampled_on_request(faithful, faithful_em, posterior_of, monkeypatch):

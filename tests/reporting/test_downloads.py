@@ -32,10 +32,9 @@ def rows_of(text):
     return list(csv.reader(io.StringIO(text)))
 
 
-def test_every_table_can_be_downloaded(faithful, faithful_em):
-    page = report(faithful, em=faithful_em)
-    tables = [t for s in page.numbers["sections"].values() for t in s["tables"]]
-    files = Links(page.html).found
+def test_every_table_can_be_downloaded(faithful, faithful_em, faithful_page):
+    tables = [t for s in faithful_page.numbers["sections"].values() for t in s["tables"]]
+    files = Links(faithful_page.html).found
     assert len([name for name in files if name.endswith(".csv")]) >= len(tables) > 5
     parameters = rows_of(files["parameters.csv"])
     assert parameters[0] == [
@@ -67,8 +66,8 @@ def test_cells_of_several_numbers_become_columns():
     ]  # fmt: skip
 
 
-def test_tables_and_parameters_come_as_latex_csv_and_json(faithful, faithful_em):
-    files = Links(report(faithful, em=faithful_em).html).found
+def test_tables_and_parameters_come_as_latex_csv_and_json(faithful_em, faithful_page):
+    files = Links(faithful_page.html).found
     tex = files["parameters.tex"]
     assert tex.count(r"\\") == len(rows_of(files["parameters.csv"]))
     assert r"\begin{tabular}{lrr}" in tex
@@ -95,8 +94,8 @@ def test_hostile_names_are_quoted(hostile):
 
 
 @needs_chromium
-def test_a_browser_saves_the_file(faithful, faithful_em, tmp_path):
-    report(faithful, em=faithful_em).save(tmp_path / "page.html")
+def test_a_browser_saves_the_file(faithful_page, tmp_path):
+    faithful_page.save(tmp_path / "page.html")
     with chromium() as page:
         said = []
         page.on("console", lambda message: said.append(message.text))
@@ -111,24 +110,22 @@ def test_a_browser_saves_the_file(faithful, faithful_em, tmp_path):
 
 
 @pytest.mark.parametrize("key", ["posterior", "switching", "engines", "recovery"])
-def test_what_was_not_asked_is_one_line(faithful, faithful_em, key):
-    page = report(faithful, em=faithful_em)
-    assert f'<section id="{key}"' not in page.html
-    assert page.html.count(f'<li id="{key}">') == 1
-    assert f'href="#{key}"' not in page.html
+def test_what_was_not_asked_is_one_line(faithful_page, key):
+    assert f'<section id="{key}"' not in faithful_page.html
+    assert faithful_page.html.count(f'<li id="{key}">') == 1
+    assert f'href="#{key}"' not in faithful_page.html
 
 
-def test_the_verdict_comes_first_unless_it_is_good(faithful, faithful_em, posterior_of):
-    good = report(faithful, em=faithful_em).html
+def test_the_verdict_comes_first_unless_it_is_good(
+    faithful, faithful_em, faithful_page, posterior_of
+):
+    good = faithful_page.html
     assert good.index("All checks passed") > good.index("Two components for 272 rows")
-    few = report(faithful, em=faithful_em, posterior=posterior_of(faithful_em, 272, draws=4)).html
-    assert few.index('class="overall"') < few.index("Two components for 272 rows")
-
-
-def test_the_verdict_comes_first_in_text_too(faithful, faithful_em, posterior_of):
-    good = str(report(faithful, em=faithful_em))
-    assert good.startswith("Gaussian mixture: Two components")
-    assert good.count("All checks passed") == 1
-    few = str(report(faithful, em=faithful_em, posterior=posterior_of(faithful_em, 272, draws=4)))
-    assert few.startswith("Serious problems")
-    assert few.count("Serious problems") == 1
+    text = str(faithful_page)
+    assert text.startswith("Gaussian mixture: Two components")
+    assert text.count("All checks passed") == 1
+    few = report(faithful, em=faithful_em, posterior=posterior_of(faithful_em, 272, draws=4))
+    assert few.html.index('class="overall"') < few.html.index("Two components for 272 rows")
+    text = str(few)
+    assert text.startswith("Serious problems")
+    assert text.count("Serious problems") == 1

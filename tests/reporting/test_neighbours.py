@@ -12,13 +12,16 @@ def choice(page):
     return page.numbers["sections"]["choice"]
 
 
-def test_bic_is_compared_for_1_to_k_plus_3_components(faithful, faithful_em):
-    section = choice(report(faithful, em=faithful_em))
+def test_bic_is_compared_for_1_to_k_plus_3_components(faithful_em, faithful_page):
+    section = choice(faithful_page)
     grid = {row["n_components"]: row["bic"] for row in section["numbers"]["grid"]}
     assert sorted(grid) == [1, 2, 3, 4, 5]
     assert grid[2] == pytest.approx(faithful_em.bic(), abs=1e-4)
     assert section["state"] == "good"
     assert "BIC is smallest for the given K" in section["verdict"]
+    assert "ICL, which favours well-separated clusters, selects the same" in section["verdict"]
+    assert "--select" in section["notes"][0]
+    assert "evidence(X)" in section["notes"][-1]
 
 
 def test_another_k_of_smaller_bic_is_told(faithful):

@@ -36,7 +36,8 @@ def test_the_partition_is_that_of_the_posterior(made):
     section = made.numbers["sections"]["partition"]
     assert section["verdict"].startswith("The draws as a whole support 2 clusters")
     rows = {row[0]: row[1:] for row in section["tables"][0]["rows"]}
-    assert [rows[f"cluster {k}"][0] for k in range(2)] == [175, 97]
+    # Clusters have the numbers of their components, as in the other sections.
+    assert [rows[f"cluster {k}"][0] for k in range(2)] == [97, 175]
     assert section["numbers"]["draws"] == 4000
     assert [row[0] for row in section["tables"][1]["rows"]] == [
         "fewest clusters", "most clusters", "farthest",
@@ -201,6 +202,7 @@ def test_the_choice_is_said_and_compared_with_the_fit(faithful, faithful_em):
     assert section["verdict"].startswith("BIC selects EEE with 3 components (2,314.3")
     assert section["state"] == "care"
     assert "not the selected model" in section["verdict"]
+    assert "evidence(X)" in section["notes"][-1]
     assert section["numbers"]["n_failed"] == 1
     assert section["numbers"]["grid"][-1]["bic"] is None
 
@@ -218,3 +220,23 @@ def test_the_priors_are_shown_in_full(faithful, faithful_em):
     assert rows["mean of waiting"] == "normal, location 76, standard deviation 53"
     assert rows["covariances"] == "InverseWishart"
     assert rows["covariances: scale: scale"].startswith("diagonal ")
+
+
+def test_the_summary_of_the_posterior_has_all_parameters():
+    """Correlations, the weight of noise and the shares of outliers were missing."""
+    X = bayesgmm.load_dataset("faithful").frame
+    names = {
+        "noise_component": ["weight of noise"],
+        "contaminated": ["proportion of outliers, component 1", "log inflation, component 0"],
+    }
+    for switch, beside in names.items():
+        em = GaussianMixture(2, random_state=0).set_params(**{switch: True}).fit(X)
+        posterior = bayesgmm.sample_posterior(
+            X, init=em, draws=30, tune=60, chains=2, rng=0, progressbar=False
+        )
+        section = report(X, em=em, posterior=posterior).numbers["sections"]["posterior"]
+        (table,) = section["tables"]
+        rows = {row[0]: row[1:] for row in table["rows"]}
+        correlation = "correlation of eruptions (min) and waiting (min), component 0"
+        assert {*beside, correlation, "s.d. of waiting (min), component 1"} <= rows.keys()
+        assert all(np.isfinite(value) for value in rows[correlation][:5])

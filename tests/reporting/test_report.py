@@ -5,6 +5,7 @@ import re
 from html.parser import HTMLParser
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import bayesgmm
@@ -74,11 +75,12 @@ def test_the_numbers_are_those_of_the_fit(faithful, faithful_em):
     )
 
 
-def test_every_number_in_a_table_is_a_rounding_of_one_in_the_json(faithful, faithful_em):
-    made = report(faithful, em=faithful_em)
-    known = np.array([x for x in leaves(made.numbers) if isinstance(x, int | float)], dtype=float)
+def test_every_number_in_a_table_is_a_rounding_of_one_in_the_json(faithful_page):
+    known = np.array(
+        [x for x in leaves(faithful_page.numbers) if isinstance(x, int | float)], dtype=float
+    )
     checked = 0
-    for cell in Reader(made.html).cells:
+    for cell in Reader(faithful_page.html).cells:
         text = cell.replace("\N{MINUS SIGN}", "-").replace(",", "")
         if re.fullmatch(r"-?\d+(\.\d+)?( %)?", text):
             scale = 0.01 if text.endswith("%") else 1.0
@@ -97,14 +99,13 @@ def test_equal_inputs_give_equal_bytes(faithful, faithful_em):
     assert first.to_json() == second.to_json()
 
 
-def test_it_is_saved_whole_and_read_back(faithful, faithful_em, tmp_path):
-    made = report(faithful, em=faithful_em)
-    made.save(tmp_path / "page.html")
-    made.to_json(tmp_path / "page.json")
-    assert (tmp_path / "page.html").read_text("utf-8") == made.html
-    assert json.loads((tmp_path / "page.json").read_text("utf-8")) == made.numbers
+def test_it_is_saved_whole_and_read_back(faithful_page, tmp_path):
+    faithful_page.save(tmp_path / "page.html")
+    faithful_page.to_json(tmp_path / "page.json")
+    assert (tmp_path / "page.html").read_text("utf-8") == faithful_page.html
+    assert json.loads((tmp_path / "page.json").read_text("utf-8")) == faithful_page.numbers
     with pytest.raises(FileNotFoundError):
-        made.save(tmp_path / "no" / "page.html")
+        faithful_page.save(tmp_path / "no" / "page.html")
 
 
 def test_a_notebook_gets_a_frame_that_runs_nothing(faithful, faithful_em):
@@ -116,10 +117,9 @@ def test_a_notebook_gets_a_frame_that_runs_nothing(faithful, faithful_em):
     assert attributes["title"] == "a \" ' < title"
 
 
-def test_the_page_holds_no_script_and_no_address(faithful, faithful_em):
-    made = report(faithful, em=faithful_em)
-    assert "://" not in made.html
-    for tag, attributes in Reader(made.html).elements:
+def test_the_page_holds_no_script_and_no_address(faithful_page):
+    assert "://" not in faithful_page.html
+    for tag, attributes in Reader(faithful_page.html).elements:
         assert tag not in {"script", "link", "base", "object", "embed", "iframe", "form"}
         assert not any(name.startswith("on") for name in attributes)
         for name in ("href", "src"):
@@ -128,8 +128,8 @@ def test_the_page_holds_no_script_and_no_address(faithful, faithful_em):
             assert target.startswith(("#", *(f"data:{kind}" for kind in kinds)))
 
 
-def test_ids_are_unique_and_links_lead_to_them(faithful, faithful_em):
-    elements = Reader(report(faithful, em=faithful_em).html).elements
+def test_ids_are_unique_and_links_lead_to_them(faithful_page):
+    elements = Reader(faithful_page.html).elements
     ids = [attributes["id"] for _, attributes in elements if "id" in attributes]
     assert len(ids) == len(set(ids))
     links = {a["href"][1:] for _, a in elements if a.get("href", "").startswith("#")}
@@ -274,7 +274,7 @@ def test_the_room_does_not_hide_the_function():
     assert bayesgmm.report is from_the_room
 
 
-def test_one_column_has_a_table_of_boundaries_and_modes(faithful, faithful_em):
+def test_one_column_has_a_table_of_boundaries_and_modes(faithful_page):
     galaxies = bayesgmm.load_dataset("galaxies").X
     em = GaussianMixture(3, random_state=0).fit(galaxies)
     made = report(galaxies, em=em)
@@ -289,6 +289,13 @@ def test_one_column_has_a_table_of_boundaries_and_modes(faithful, faithful_em):
     places = [row[1] for row in table["rows"]]
     assert places == sorted(places)
     # Two columns have curves for boundaries, and one component has none.
-    assert len(report(faithful, em=faithful_em).numbers["sections"]["mixture"]["tables"]) == 1
+    assert len(faithful_page.numbers["sections"]["mixture"]["tables"]) == 1
     one = GaussianMixture(1).fit(galaxies)
     assert len(report(galaxies, em=one).numbers["sections"]["mixture"]["tables"]) == 1
+
+
+def test_tables_name_rows_by_the_index_of_a_data_frame(faithful):
+    named = pd.DataFrame(faithful.to_numpy(), [f"eruption {i}" for i in range(len(faithful))])
+    for rows, text in ((named, ">eruption "), (faithful, ">row ")):
+        html = report(rows, 2).html.partition("The most uncertain rows")[2].partition("</table>")[0]
+        assert html.count(f'<th scope="row"{text}') == 10

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
+from studies import size
 
 from bayesgmm import random_mixture, recovery, relabel, sample_posterior, simulate
 
@@ -67,18 +68,14 @@ def assert_covered(found):
     assert counts.max() <= stats.binom.isf(one, n, 0.9)
 
 
-def test_intervals_of_a_few_data_sets_cover():
-    assert_covered(hits(12, seed=31))
-
-
 @pytest.mark.slow
-def test_intervals_of_fifty_data_sets_cover():
-    assert_covered(hits(50, seed=32))
+def test_intervals_cover():
+    assert_covered(hits(size(ci=32, full=50), seed=32))
 
 
 @pytest.mark.slow
 def test_intervals_cover_where_components_share_parts_of_covariances():
-    assert_covered(hits_where_parts_are_shared(32, seed=33))
+    assert_covered(hits_where_parts_are_shared(size(ci=16, full=32), seed=33))
 
 
 def test_the_bound_refuses_intervals_that_are_too_short_or_too_long():

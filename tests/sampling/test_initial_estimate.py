@@ -28,7 +28,7 @@ def degenerate():
     rng = np.random.default_rng(0)
     return {
         "repeated rows": (np.repeat(rng.standard_normal((3, 1)), 20, axis=0), 3),
-        "nearly as many components as rows": (rng.standard_normal((8, 2)), 7),
+        "nearly as many components as rows": (rng.standard_normal((6, 2)), 5),
         "no more rows than columns": (rng.standard_normal((3, 3)), 1),
         "a row far away": (np.vstack((rng.standard_normal((50, 1)), [[1e6]])), 2),
     }

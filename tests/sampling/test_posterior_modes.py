@@ -9,7 +9,7 @@ from bayesgmm.covariance.structures import as_structure
 from bayesgmm.data.validation import Data
 from bayesgmm.posterior.coordinates import coordinates
 from bayesgmm.posterior.log_density import problem
-from bayesgmm.sampling.mode_regions import locate
+from bayesgmm.sampling.mode_regions import Regions
 from bayesgmm.sampling.mode_search import search_modes
 from bayesgmm.sampling.posterior_modes import climb
 
@@ -84,16 +84,16 @@ def test_regions_do_not_depend_on_labels(word, d):
     modes = search_modes(posterior, parameters_of(estimate), [])[:2]
     rng = np.random.default_rng(0)
     u = modes[0].u + 0.5 * rng.standard_normal((200, frame.size))
-    found = locate(u, modes, frame)
+    found = Regions(modes, frame).locate(u)
     order = np.array([2, 0, 1])
-    moved = locate(permuted(frame, u, order), modes, frame)
+    moved = Regions(modes, frame).locate(permuted(frame, u, order))
     np.testing.assert_array_equal(found.region, moved.region)
     np.testing.assert_allclose(found.u, moved.u, rtol=1e-10, atol=1e-10)
-    again = locate(found.u, modes, frame)
+    again = Regions(modes, frame).locate(found.u)
     assert again.own.all()
     np.testing.assert_array_equal(found.own, (found.u == u).all(axis=1))
     for m, mode in enumerate(modes):
-        assert locate(mode.u[np.newaxis], modes, frame).region == [m]
+        assert Regions(modes, frame).locate(mode.u[np.newaxis]).region == [m]
 
 
 @pytest.mark.parametrize(("word", "d"), [("full", 2), ("tied", 2), ("diag", 2), ("full", 1)])

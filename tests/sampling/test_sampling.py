@@ -326,7 +326,7 @@ def test_components_keep_their_own_priors(faithful):
 def test_a_sparse_prior_empties_components(faithful):
     priors = Priors(concentration=0.1)
     # Components empty slowly: chains of 400 draws may not have left the maximum with all four.
-    longer = {"draws": 2000, "tune": 1000, "chains": 4}
+    longer = {"draws": 1000, "tune": 1000, "chains": 2}
     found = sample_posterior(faithful, 4, priors=priors, **SHORT | longer)
     assert np.isfinite(found["posterior"]["means"]).all()
     filled = filled_components(found, rng=1)

@@ -28,7 +28,7 @@ from bayesgmm.posterior.log_density import problem
 from bayesgmm.posterior.reader import (
     read_draws,
 )
-from bayesgmm.sampling.mode_regions import locate
+from bayesgmm.sampling.mode_regions import Regions
 from bayesgmm.sampling.mode_search import search_modes
 from bayesgmm.sampling.samplers import Plan, draw_by_nutpie
 
@@ -87,7 +87,7 @@ def test_modes_are_those_of_mixtures_whatever_their_axes(code):
     # A mode under other labels is found again.
     mixture = Mixture(*target.parameters(modes[0].u))
     u = np.array([frame.of(mixture), frame.of(mixture.permuted([1, 0]))])
-    found = locate(u, modes, frame)
+    found = Regions(modes, frame).locate(u)
     assert (found.region == 0).all()
     np.testing.assert_allclose(found.u, np.tile(modes[0].u, (2, 1)), atol=1e-5)
 

@@ -267,6 +267,10 @@ def test_dependent_columns_leave_the_diagonal_structures():
 def test_the_edge_of_the_grid_warns():
     with pytest.warns(BayesGMMWarning, match="EEE with 3 components, lies at the edge.*more"):
         select_mixture(FAITHFUL, range(1, 4), ["EEE"], rng=0)
+    with pytest.warns(
+        BayesGMMWarning, match=r"preferred to K = 3, but K = 1 was not.*range\(1, 4\)"
+    ):
+        select_mixture(FAITHFUL, [2, 3], ["VVV"], rng=0)
 
 
 @pytest.mark.parametrize(
@@ -313,6 +317,33 @@ def test_words(selections):
     assert "561.728" in text
     assert repr(selections["iris"]) == text
     assert "561.728" in selections["iris"]._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("criterion", "sentences"),
+    [
+        ("bic", ["strong above 6).", "BIC favours", "ICL, which favours", "VVE with 2 components"]),
+        ("icl", ["from the best model.", "selects EEE with 3 components"]),
+    ],
+)
+def test_the_summary_says_what_its_criterion_selects_and_what_others_do(criterion, sentences):
+    text = select_mixture(
+        FAITHFUL, range(1, 5), ["EEE", "VVE"], criterion=criterion, rng=0, progressbar=False
+    ).summary()
+    for each in (*sentences, "evidence(X)", "posterior_partition", "Is this K right?"):
+        assert each in text
+    assert "behind" not in text
+
+
+def test_the_summary_gives_the_reasons_why_models_have_no_fit():
+    found = select_mixture(FAITHFUL[:30], [1, 2, 6], ["EEE", "VVV", "EVV"], rng=0)
+    failed = found.table[found.table["note"] != ""]
+    text = found.summary()
+    assert len(failed) > 0
+    for note in failed["note"].unique()[:3]:
+        assert note.rstrip(".") in text
+    code, k = failed.iloc[0][["covariance_type", "n_components"]]
+    assert f"{code} with {k} components" in text
 
 
 def test_rows_that_agree_exactly_are_no_component():

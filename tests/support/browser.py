@@ -37,6 +37,15 @@ def chromium():
             context.close()
 
 
+def violations(page):
+    """Rules of accessibility that axe finds broken, each with the first element that breaks it."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    # Without the elements that pass, which take longer.
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    return [(each["id"], each["nodes"][0]["html"]) for each in found]
+
+
 def watched(page, address):
     """Open an address; return what the page said on its console, its errors, and its requests."""
     said, requests = [], []

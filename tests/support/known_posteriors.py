@@ -304,10 +304,10 @@ CASES = (
 )
 
 
-def all_of_them(seeds, cases=CASES, n_sampled=2):
-    """Every posterior of the bench, for some seeds; n_sampled from Gibbs for each kind and seed."""
+def all_of_them(seeds):
+    """Every posterior of the bench, for some seeds; two from Gibbs for each kind and seed."""
     for kind in (*HEALTHY, *SPOILT):
-        for case in cases:
+        for case in CASES:
             without = not case.get("rows", True)
             if (
                 (without and "rows" in kind)
@@ -319,7 +319,7 @@ def all_of_them(seeds, cases=CASES, n_sampled=2):
                 yield make(kind, seed, **case)
     for kind in SAMPLED:
         for seed in seeds:
-            yield from (sampled(kind, 2 * seed + i) for i in range(n_sampled))
+            yield from (sampled(kind, 2 * seed + i) for i in range(2))
 
 
 def recorded_table():

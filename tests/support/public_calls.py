@@ -104,6 +104,9 @@ def things():
         switching=bayesgmm.label_switching(posterior),
         evidence=bayesgmm.evidence(X[:20], 1, rng=0, progressbar=False),
         calibration=bayesgmm.calibrate(1, 1, 5, n_simulations=1, n_jobs=1, progressbar=False),
+        study=bayesgmm.recovery_study(
+            2, 1, 50, overlap=0.1, n_mixtures=1, n_samples=1, n_jobs=1, progressbar=False
+        ),
         partition=bayesgmm.posterior_partition(posterior, rng=0),
         region=mixture.highest_density_region(0.5, n_draws=1000, rng=0),
         statistics=bayesgmm.likelihood.e_step(X, mixture),
@@ -150,6 +153,7 @@ def table():
     }, {
         "weights": NUMBERS, "means": NUMBERS, "covariances": NUMBERS,
         "feature_names": ["a", 5, [5], ["a", "b"], {}, np.array("a")],
+        "component_names": ["a", 5, [5], ["a"], {}, np.array("a")],
     }  # fmt: skip
     for method in (
         "log_joint",
@@ -371,6 +375,14 @@ def table():
         "covariance_type": [*STRUCTURE, "EEV"],
         "priors": [*PRIORS, bayesgmm.Priors(covariances="lkj")], "rng": RNG,
     }  # fmt: skip
+    yield "prior_sensitivity", bayesgmm.prior_sensitivity, {
+        "X": t.X[:20], "n_components": 1, "priors": {"a": bayesgmm.Priors()}, "progressbar": False,
+    }, {
+        "X": [*ROWS[:-2], {}, [[NAN], [1.0]]],
+        "n_components": ["a", 2.0, NAN, None, True, 0, [], {}, [1, 2.0], ["2"], [0], [13]],
+        "covariance_type": [*STRUCTURE, "EEV"],
+        "priors": [*PRIORS, {"a": 5}, {"a": bayesgmm.Priors(covariances="lkj")}], "rng": RNG,
+    }  # fmt: skip
     yield "calibrate", bayesgmm.calibrate, {
         "n_components": 1, "n_features": 1, "n_rows": 5, "n_simulations": 1, "n_jobs": 1,
         "progressbar": False,
@@ -381,6 +393,22 @@ def table():
     }  # fmt: skip
     yield "Calibration.extended", owned("calibration", "extended"), {"n_simulations": 1}, {
         "n_simulations": COUNT, "n_jobs": optional(COUNT),
+    }  # fmt: skip
+    yield "recovery_study", bayesgmm.recovery_study, {
+        "n_components": 2, "n_features": 1, "n_rows": 50, "overlap": 0.1, "n_mixtures": 1,
+        "n_samples": 1, "n_jobs": 1, "progressbar": False,
+    }, {
+        "n_components": ["a", 2.0, NAN, None, True, 1, [], {}, [2, 2.5], ["2"], [1]],
+        "n_features": COUNT, "draws": optional(COUNT), "n_mixtures": COUNT, "n_samples": COUNT,
+        "n_jobs": optional(COUNT),
+        "n_rows": ["a", 2.0, NAN, None, True, 0, [], {}, [50, 2.5], ["2"], [0]],
+        "overlap": ["a", NAN, None, True, 0.0, 1, [], {}, [0.1, 2.0], ["0.1"]],
+        "covariance_type": ["zzz", "", 3, None, [], {}, ["zzz"], np.array(["a", "b"])],
+        "priors": PRIORS, "prob": PROBABILITY, "rng": RNG,
+        "engines": ["zzz", "", 3, None, [], {}, ["em", "zzz"], [3]],
+    }  # fmt: skip
+    yield "RecoveryStudy.extended", owned("study", "extended"), {"n_mixtures": 1}, {
+        "n_mixtures": COUNT, "n_jobs": optional(COUNT),
     }  # fmt: skip
     size = [*optional(COUNT), None, 7]
     yield "Evidence.log_bayes_factor", owned("evidence", "log_bayes_factor"), {
@@ -406,6 +434,9 @@ def table():
         {"resolved": t.priors},
         {"resolved": ["a", "{}", "[]", 5, None, {}, []]},
     )
+    yield "Priors.from_json", bayesgmm.Priors.from_json, {"text": "{}"}, {
+        "text": ["a", "[]", '{"covariances": {}}', '{"mean_sd": [0]}', 5, None, {}],
+    }  # fmt: skip
     yield "Priors.richardson_green", bayesgmm.Priors.richardson_green, {}, {}
     yield "Priors.for_data", bayesgmm.Priors().for_data, {"X": t.X, "n_components": 2}, {
         "X": ROWS, "n_components": COUNT, "covariance_type": STRUCTURE,
@@ -512,6 +543,9 @@ def table():
     yield "plot_engines", bayesgmm.plot_engines, {"result": t.engines}, {
         "result": results, "ax": AXES,
     }  # fmt: skip
+    yield "plot_recovery_study", bayesgmm.plot_recovery_study, {"result": t.study}, {
+        "result": ["a", 5, None, [1.0], {}, xr.Dataset(), Unprintable()],
+    }  # fmt: skip
     yield "plot_recovery", bayesgmm.plot_recovery, {"result": t.recovery}, {
         "result": results, "ax": AXES,
     }  # fmt: skip
@@ -523,7 +557,7 @@ def table():
         "X": ROWS, "em": optional(MIXTURE), "posterior": optional(POSTERIOR[:5]),
         "variables": [each for each in VARIABLES if each != {"means": "zzz"}],
         "truth": optional(MIXTURE), "labels": [5, ["a"], "a"], "selection": ["a", 5, []],
-        "title": TEXT, "source": TEXT, "command": TEXT,
+        "evidence": ["a", 5, [], {}, Unprintable()], "title": TEXT, "source": TEXT, "command": TEXT,
     }  # fmt: skip
     yield (
         "Report.save",

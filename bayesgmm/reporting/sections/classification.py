@@ -16,7 +16,6 @@ from bayesgmm.reporting.parts import (
     Figure,
     Row,
     Section,
-    Shown,
     State,
     Table,
     UnavailableError,
@@ -113,7 +112,11 @@ def _rows_of(groups: CrossTable, inputs: Inputs) -> str:
 
 def _known_groups(inputs: Inputs, components: Integers, k: int) -> CrossTable | None:
     """The known groups by component."""
-    return None if inputs.labels is None else cross_table(inputs.labels, components, k)
+    return (
+        None
+        if inputs.labels is None
+        else cross_table(inputs.labels, components, k, inputs.component_words)
+    )
 
 
 def _figures(
@@ -125,7 +128,7 @@ def _figures(
     if several and inputs.n_features <= HEAD:
         figures.append(uncertainty_figure(inputs.observed, inputs.described, inputs.drawing))
     if several:
-        figures.append(_figure(labels, largest, k))
+        figures.append(_figure(inputs, labels, largest, k))
     if groups is not None:
         figures.append(_groups_figure(groups))
     return figures
@@ -163,7 +166,7 @@ def _sizes(inputs: Inputs) -> Table:
         mine = largest[labels == i]
         rows.append(
             (
-                _named(i),
+                inputs.named(i),
                 count(len(mine)),
                 fixed(float(expected), 1),
                 percent(float(mine.mean()) if len(mine) else float("nan")),
@@ -172,21 +175,24 @@ def _sizes(inputs: Inputs) -> Table:
         )
     return Table(
         "Sizes",
-        ("", "rows", "expected rows", "mean probability", f"below {_CERTAIN:.0%}"),
+        (
+            "",
+            "rows",
+            "expected rows",
+            "mean probability",
+            f"rows below {percent(_CERTAIN, 0).text}",
+        ),
         rows,
         "Rows are counted in their most probable component; expected rows are sums of "
-        "probabilities.",
+        f"probabilities. Rows below {percent(_CERTAIN, 0).text} have no component of at least that "
+        "probability.",
     )
-
-
-def _named(label: int) -> str:
-    return "noise" if label < 0 else f"component {label}"
 
 
 def _most_uncertain(inputs: Inputs, responsibilities: Array, largest: Array) -> Table:
     """The rows of greatest uncertainty, with their two most probable components."""
     features = shown_features(inputs, 4)
-    k = responsibilities.shape[1]
+    words = (*inputs.component_cells, "noise")
     if inputs.noise is not None:
         responsibilities = np.column_stack((responsibilities, inputs.outlying))
     rows: list[Row] = []
@@ -194,11 +200,11 @@ def _most_uncertain(inputs: Inputs, responsibilities: Array, largest: Array) -> 
         first, second = np.argsort(-responsibilities[b], kind="stable")[:2].tolist()
         rows.append(
             (
-                Shown(b, f"row {b}"),
+                inputs.row(b),
                 *(significant(inputs.observed.X[b, j], 5) for j in features),
-                count(first) if first < k else "noise",
+                words[first],
                 percent(responsibilities[b, first]),
-                count(second) if second < k else "noise",
+                words[second],
                 percent(responsibilities[b, second]),
             )
         )
@@ -207,7 +213,7 @@ def _most_uncertain(inputs: Inputs, responsibilities: Array, largest: Array) -> 
         "The most uncertain rows",
         ("", *heads, "component", "probability", "second", "its probability"),
         rows,
-        "Rows are numbered from 0.",
+        inputs.rows_named,
     )
 
 
@@ -257,7 +263,7 @@ def _groups_figure(table: CrossTable) -> Figure:
         )
 
 
-def _figure(labels: Integers, largest: Array, k: int) -> Figure:
+def _figure(inputs: Inputs, labels: Integers, largest: Array, k: int) -> Figure:
     """Histogram of the largest responsibility of each row, by component."""
     edges = np.linspace(min(0.5, np.floor(largest.min() * 20) / 20), 1.0, 21)
     with style():
@@ -267,7 +273,7 @@ def _figure(labels: Integers, largest: Array, k: int) -> Figure:
             heights = np.histogram(largest[labels == i], edges)[0]
             axes.bar(
                 edges[:-1], heights, np.diff(edges) * 0.92, bottom=bottom, align="edge",
-                color=FAINT if i < 0 else colour(i), linewidth=0, label=_named(i),
+                color=FAINT if i < 0 else colour(i), linewidth=0, label=inputs.named(i),
             )  # fmt: skip
             bottom = bottom + heights
         axes.set_yscale("symlog", linthresh=10)

@@ -40,8 +40,9 @@ def data_section(inputs: Inputs) -> Section:
         empty = np.flatnonzero(np.isnan(X).all(axis=1))
         if empty.size:
             sentences.append(
-                f"Nothing was seen of {plural(len(empty), 'row')} (first: row {empty[0]}), whose "
-                "probabilities are the weights of the components."
+                f"Nothing was seen of {plural(len(empty), 'row')} (first: "
+                f"{inputs.row(int(empty[0])).text}), whose probabilities are the weights of the "
+                "components."
             )
     else:
         sentences[0] += ", without missing entries."

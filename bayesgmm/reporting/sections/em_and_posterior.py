@@ -40,7 +40,7 @@ def engines_section(inputs: Inputs) -> Section:
         prob=PROBABILITY,
         variables=inputs.variables,
     )
-    names = [*page_names(inputs, inputs.mixture), *beside_components(inputs.draws).values()]
+    names = [*page_names(inputs, inputs.mixture), *beside_components(inputs, inputs.draws).values()]
     whole = found.table.set_axis(names)
     differences = whole["difference"].abs()
     if not np.isfinite(differences).any():
@@ -66,7 +66,7 @@ def engines_section(inputs: Inputs) -> Section:
 def _table(table: pd.DataFrame, total: int) -> Table:
     rows = [
         (
-            short(str(name), 60),
+            short(str(name), 120),
             estimate(row["em"], row["standard_error"]),
             estimate(row["posterior_mean"], row["posterior_sd"]),
             fixed(row["difference"], 2),

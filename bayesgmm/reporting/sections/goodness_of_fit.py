@@ -101,17 +101,22 @@ def _judge(inputs: Inputs, features: list[int], found: Check) -> tuple[State, st
     place, statistic = np.unravel_index(int(np.abs(found.z).argmax()), found.z.shape)
     where = f"the {STATISTICS[statistic]} of {inputs.labels_short[features[int(place)]]}"
     text = fixed(found.p_value, 3).text
-    off_by = significant(abs(found.z[place, statistic]), 2).text
+    z = found.z[place, statistic]
+    off_by = f"{significant(abs(z), 2).text} standard deviations {'above' if z > 0 else 'below'}"
+    closer = (
+        " The mixture is closer to the data than to replicates, since its parameters were "
+        "estimated from the data."
+    ) * bool(statistic == 0 and z < 0)
     if found.p_value >= _DOUBTFUL:
         return "good", (
             f"Replicates drawn from the mixture are consistent with the data (p = {text}): the "
-            f"most extreme statistic, {where}, is {off_by} standard deviations from their mean."
+            f"most extreme statistic, {where}, is {off_by} their mean.{closer}"
         )
     off = float(found.observed[:, 0].max())
     state: State = "bad" if off > _PLAIN else "care"
     return state, (
         f"Replicates drawn from the mixture differ from the data (p = {text}): {where} is {off_by} "
-        "standard deviations from their mean. The largest distance between the distribution "
+        f"their mean.{closer} The largest distance between the distribution "
         f"functions of a column is {percent(off, 1).text}."
     )
 
@@ -120,13 +125,16 @@ def _check_figure(inputs: Inputs, features: list[int], found: Check) -> Figure:
     """The statistics in standard deviations of the replicates."""
     d = len(features)
     with style():
-        figure, axes = panel(5.6, 1.3 + 0.24 * d)
-        axes.axvspan(-1.96, 1.96, color=MUTED, alpha=0.12, linewidth=0)
+        figure, axes = panel(5.6, 1.3 + 0.4 * d)
         axes.axvline(0.0, color=RULE, linewidth=1.0)
         limit = max(4.0, float(np.abs(found.z).max()) * 1.1)
         for s, (mark, name) in enumerate(zip("os^v<", STATISTICS, strict=True)):
+            places = np.arange(d) + (s - 2) * 0.15
+            axes.hlines(
+                places, found.low_z[:, s], found.high_z[:, s], color=MUTED, alpha=0.3, linewidth=4.0
+            )
             axes.plot(
-                found.z[:, s], np.arange(d) + (s - 2) * 0.13, mark, color=INK, markersize=4.5,
+                found.z[:, s], places, mark, color=INK, markersize=4.5,
                 alpha=0.75, label=name, linestyle="none",
             )  # fmt: skip
         axes.set(xlabel="standard deviations of the replicates from their mean",
@@ -140,8 +148,8 @@ def _check_figure(inputs: Inputs, features: list[int], found: Check) -> Figure:
             to_svg(figure),
             "Five statistics of each column, in standard deviations of the replicates; the most "
             f"extreme is {worst:.1f} from their mean.",
-            "Statistics of the data in standard deviations of the replicates. If the mixture is "
-            "correct, about 95 % are in the grey band.",
+            "Statistics of the data in standard deviations of the replicates. Grey lines: the "
+            "central 95 % of the replicates, as in the table.",
         )
 
 

@@ -67,7 +67,7 @@ def switching_section(inputs: Inputs) -> Section:
                 "Chains",
                 ("", "modal labelling", "draws with it", "switches", "ambiguous draws"),
                 chains,
-                f"Relabelled by {found.method}.",
+                found.relabelled_by,
             ),
         ),
         (

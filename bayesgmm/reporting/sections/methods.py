@@ -72,7 +72,7 @@ def methods_section(inputs: Inputs) -> Section:
         )
         citations += _CITATIONS["posterior"]
         rows += [
-            (f"posterior: {name}", str(value))
+            (f"posterior: {name}", f"{value:.6g}" if isinstance(value, float) else str(value))
             for name, value in sorted(_attributes(inputs).items())
             if name != "priors"
         ]

@@ -23,6 +23,15 @@ from bayesgmm.reporting.parts import (
     significant,
 )
 from bayesgmm.reporting.svg import legend_below, panel, style, to_svg
+from bayesgmm.selection.selection_result import (
+    FAVOURS,
+    OTHER_ANSWERS,
+    POSITIVE,
+    STRONG,
+    beyond_edge,
+    selected,
+    words_of,
+)
 
 _MOST = 10
 _EXPLAINED = (
@@ -30,8 +39,7 @@ _EXPLAINED = (
     "penalty for uncertain classification. Smaller is better. A difference above 6 is strong "
     "evidence (Kass & Raftery 1995, J. Am. Stat. Assoc. 90, 773-795)."
 )
-# Differences of BIC above which Kass & Raftery (1995) call evidence positive and strong.
-_POSITIVE, _STRONG = 2.0, 6.0
+_ANSWERS = "{} favours {}. ".format(*FAVOURS["bic"]) + OTHER_ANSWERS
 
 
 def choice_section(inputs: Inputs) -> Section:
@@ -51,7 +59,7 @@ def choice_section(inputs: Inputs) -> Section:
     if edge:
         state = "care"
         sentences.append(edge)
-    sentences.append(_by_icl(fitted, best))
+    sentences.append(selected(fitted, "icl", best))
     if inputs.em is not None and (
         inputs.em.n_components != best["n_components"]
         or as_structure(inputs.em.covariance_type) != as_structure(str(best["covariance_type"]))
@@ -76,7 +84,7 @@ def choice_section(inputs: Inputs) -> Section:
         " ".join(sentences),
         (_figure(fitted),),
         (_table(ranked),),
-        (_EXPLAINED,),
+        (_EXPLAINED, _ANSWERS),
         {"grid": table.to_dict("records"), "n_failed": failed},
     )
 
@@ -94,21 +102,16 @@ def standing_section(inputs: Inputs) -> Section:
         return Section("unknown", "It is the only model of the grid with an admissible fit.")
     gap, sentence = _compared(own.iloc[0], others.iloc[0], "this model", "it")
     # Evidence for the model, if it is weak, is no more conclusive than evidence against it.
-    state: State = "good" if gap >= _POSITIVE else "care"
-    return Section(state, f"{sentence} {_by_icl(fitted, own.iloc[0])}")
+    state: State = "good" if gap >= POSITIVE else "care"
+    return Section(state, f"{sentence} {selected(fitted, 'icl', own.iloc[0])}")
 
 
 def _at_edge(best: Any, table: pd.DataFrame) -> str:
     """A sentence on the model of the smallest BIC, if its K is the least or largest of the grid."""
-    least, most = int(table["n_components"].min()), int(table["n_components"].max())
-    k = int(best["n_components"])
-    if least == most or k == 1 or least < k < most:
-        return ""
-    more = "more" if k == most else "fewer"
-    return (
-        f"K = {k} is the {'largest' if k == most else 'smallest'} that was tried: {more} "
-        f"components may have a smaller BIC. Try {more}."
-    )
+    tried, k = sorted(set(table["n_components"].astype(int))), int(best["n_components"])
+    advice = beyond_edge(k, tried)
+    end = "largest" if k == tried[-1] else "smallest"
+    return f"K = {k} is the {end} that was tried: {advice}" if advice else ""
 
 
 _NOISE, _OUTLIERS = "a component of noise", "outliers of its components"
@@ -139,7 +142,8 @@ def _given(inputs: Inputs) -> Section:
     fitted = table[(table["note"] == "") & table["bic"].notna()]
     state, sentences = _judge_given(fitted, k, inputs.criteria)
     if not fitted.empty:
-        sentences.append(_at_edge(fitted.loc[fitted["bic"].idxmin()], table))
+        best = fitted.loc[fitted["bic"].idxmin()]
+        sentences += [selected(fitted, "icl", best), _at_edge(best, table)]
     beside = " and noise," * (inputs.noise is not None)
     beside += " and outliers," * (inputs.contamination is not None)
     span = f"{table['n_components'].min()} to {table['n_components'].max()} components"
@@ -149,7 +153,12 @@ def _given(inputs: Inputs) -> Section:
         + " ".join(filter(None, sentences)),
         (_figure(fitted),),
         (_table(fitted.sort_values("bic", kind="stable")),),
-        ("Other structures were not compared.", _EXPLAINED),
+        (
+            "Other structures were not compared: they are by report --select and by "
+            "select_mixture(X), which may select another K.",
+            _EXPLAINED,
+            _ANSWERS,
+        ),
         {"grid": table.to_dict("records"), "n_failed": len(table) - len(fitted)},
     )
 
@@ -162,7 +171,7 @@ def _judge_given(fitted: pd.DataFrame, k: int, given: Criteria) -> tuple[State, 
         return "unknown", ["too few have an admissible fit to compare them."]
     gap, sentence = _compared(own.iloc[0], others.iloc[0], "the given K", f"K = {k}")
     # Weak evidence for another K does not contradict the one that was given.
-    state: State = "care" if gap <= -_POSITIVE else "good"
+    state: State = "care" if gap <= -POSITIVE else "good"
     missed = float(own["log_likelihood"].iloc[0]) - given.log_likelihood
     if missed <= SAME_MAXIMUM:
         return state, [sentence]
@@ -178,42 +187,29 @@ def _compared(own: pd.Series, rival: pd.Series, name: str, it: str) -> tuple[flo
     gap = float(rival["bic"] - own["bic"])
     if gap > 0.0:
         return gap, (
-            f"BIC is smallest for {name}; {_words(rival)} is next, with a BIC larger by "
+            f"BIC is smallest for {name}; {words_of(rival)} is next, with a BIC larger by "
             f"{fixed(gap, 2).text}: {_strength(gap)} evidence for {it}."
         )
     return gap, (
-        f"BIC is smallest for {_words(rival)}, smaller by {fixed(-gap, 2).text} than for {name}: "
+        f"BIC is smallest for {words_of(rival)}, smaller by {fixed(-gap, 2).text} than for {name}: "
         f"{_strength(-gap)} evidence against {it}."
     )
 
 
-def _by_icl(fitted: pd.DataFrame, own: pd.Series) -> str:
-    """A sentence on the model that ICL selects, beside another."""
-    best = fitted.sort_values("icl", kind="stable").iloc[0]
-    model = "the same model" if _words(best) == _words(own) else _words(best)
-    return f"ICL, which favours well-separated clusters, selects {model}."
-
-
 def _strength(gap: float) -> str:
-    return "weak" if gap < _POSITIVE else "positive" if gap < _STRONG else "strong"
-
-
-def _words(row: Any) -> str:
-    k = int(row["n_components"])
-    code = as_structure(str(row["covariance_type"])).code
-    return f"{code} with {plural(k, 'component')}"
+    return "weak" if gap < POSITIVE else "positive" if gap < STRONG else "strong"
 
 
 def _judge(ranked: pd.DataFrame) -> tuple[State, list[str]]:
     best = ranked.iloc[0]
-    sentences = [f"BIC selects {_words(best)} ({fixed(best['bic'], 2).text})."]
+    sentences = [f"BIC selects {words_of(best)} ({fixed(best['bic'], 2).text})."]
     if len(ranked) == 1:
         return "unknown", [*sentences, "It is the only model of the grid with an admissible fit."]
     second = ranked.iloc[1]
     gap = float(second["bic"] - best["bic"])
-    state: State = "care" if gap < _POSITIVE else "good"
+    state: State = "care" if gap < POSITIVE else "good"
     sentences.append(
-        f"{_words(second)} is next, with a BIC larger by {fixed(gap, 2).text}: "
+        f"{words_of(second)} is next, with a BIC larger by {fixed(gap, 2).text}: "
         f"{_strength(gap)} evidence for the selected model."
     )
     return state, sentences
@@ -223,7 +219,7 @@ def _table(ranked: pd.DataFrame) -> Table:
     best = float(ranked["bic"].iloc[0])
     rows = [
         (
-            _words(row),
+            words_of(row),
             fixed(row["bic"], 2),
             fixed(row["bic"] - best, 2),
             fixed(row["icl"], 2),
@@ -249,7 +245,7 @@ def _figure(fitted: pd.DataFrame) -> Figure:
         return Figure(
             to_svg(figure),
             f"BIC against the number of components for {plural(structures, 'structure')}; the "
-            f"smallest is that of {_words(best)}.",
+            f"smallest is that of {words_of(best)}.",
             "BIC against the number of components, a line for each covariance structure. The "
             "circle marks the selected model.",
         )

@@ -92,7 +92,7 @@ def _judge(inputs: Inputs, fit: GaussianMixture) -> tuple[State, list[str], dict
     sizes = (1.0 - inputs.noise_weight) * mixture.weights * fit.n_rows_
     beside = ", and uniform noise" * (inputs.noise is not None)
     beside += ", each with outliers" * (inputs.contamination is not None)
-    state, doubts = _doubts(nearness, sizes, d)
+    state, doubts = _doubts(inputs, nearness, sizes)
     if inputs.noise is None and fit.contamination_ is None:
         outlying = signs_of_outliers(mixture, inputs.observed)
         state = "care" if outlying and state == "good" else state
@@ -168,7 +168,7 @@ def _outlier_table(inputs: Inputs, outliers: Contamination) -> Table:
         ("inflation", *cells("inflation", outliers.inflation)),
     ]
     note = "Inflation: the covariance of outliers in units of that of the component's other rows."
-    return Table("Outliers", ("", *(f"component {k}" for k in chosen)), rows, note)
+    return Table("Outliers", ("", *map(inputs.named, chosen)), rows, note)
 
 
 def _noise_table(inputs: Inputs, noise: Noise) -> Table:
@@ -183,18 +183,18 @@ def _noise_table(inputs: Inputs, noise: Noise) -> Table:
     return Table("Noise", ("", "noise"), rows, note)
 
 
-def _doubts(nearness: Array, sizes: Array, n_features: int) -> tuple[State, list[str]]:
+def _doubts(inputs: Inputs, nearness: Array, sizes: Array) -> tuple[State, list[str]]:
     """Sentences on components that are close to one another, or small."""
     state: State = "good"
     sentences = []
-    k = len(sizes)
+    k, words, n_features = len(sizes), inputs.component_words, inputs.n_features
     pairs = sorted(itertools.combinations(range(k), 2), key=lambda pair: -nearness[pair])
     close = [pair for pair in pairs if nearness[pair] > BARELY_DISTINGUISHABLE]
     if pairs:
         i, j = pairs[0]
         sentences.append(
-            f"The closest components, {i} and {j}, have a Bhattacharyya coefficient of "
-            f"{fixed(nearness[i, j], 2).text} (0: disjoint, 1: identical)."
+            f"The closest components, {words[i]} and {words[j]}, have a Bhattacharyya coefficient "
+            f"of {fixed(nearness[i, j], 2).text} (0: disjoint, 1: identical)."
         )
     if pairs and nearness[pairs[0]] > _OVERLAP:
         state = "care"
@@ -203,7 +203,7 @@ def _doubts(nearness: Array, sizes: Array, n_features: int) -> tuple[State, list
     if close:
         sentences.append(
             "Barely distinguishable components: "
-            + ", ".join(f"{i} and {j}" for i, j in close[:5])
+            + ", ".join(f"{words[i]} and {words[j]}" for i, j in close[:5])
             + (" and others" if len(close) > 5 else "")
             + ". One of each pair may be superfluous."
         )
@@ -211,7 +211,7 @@ def _doubts(nearness: Array, sizes: Array, n_features: int) -> tuple[State, list
     if sizes[smallest] < 10 * (n_features + 1):
         state = "bad" if sizes[smallest] < n_features + 1 else "care"
         sentences.append(
-            f"Component {smallest} has an effective size of only "
+            f"Component {words[smallest]} has an effective size of only "
             f"{significant(sizes[smallest], 3).text} rows, few for "
             f"{plural(n_features, 'column')}."
         )
@@ -221,7 +221,7 @@ def _doubts(nearness: Array, sizes: Array, n_features: int) -> tuple[State, list
 def _tables(inputs: Inputs, mixture: Mixture, features: list[int]) -> tuple[Table, ...]:
     errors, note = inputs.standard_errors
     chosen = range(min(mixture.n_components, _MOST_COMPONENTS))
-    heads = ("", *(f"component {k}" for k in chosen))
+    heads = ("", *map(inputs.named, chosen))
     deviations = np.sqrt(mixture.variances)
 
     def cells(kind: str, values: Array, *at: int) -> tuple[Shown, ...]:
@@ -249,11 +249,11 @@ def _tables(inputs: Inputs, mixture: Mixture, features: list[int]) -> tuple[Tabl
     if inputs.contamination is not None:
         return *tables, _outlier_table(inputs, inputs.contamination)
     if mixture.n_features == 1 and mixture.n_components > 1:
-        tables.append(_landmarks(mixture, inputs.labels_short[0], inputs.noise is not None))
+        tables.append(_landmarks(inputs, mixture))
     return tuple(tables)
 
 
-def _landmarks(mixture: Mixture, name: str, beside_noise: bool) -> Table:
+def _landmarks(inputs: Inputs, mixture: Mixture) -> Table:
     """Boundaries, modes and antimodes of a mixture of one column, from left to right."""
     decimals = decimals_for(float(np.sqrt(mixture.variances).min()), 3)
     found = mixture.boundaries()
@@ -268,18 +268,19 @@ def _landmarks(mixture: Mixture, name: str, beside_noise: bool) -> Table:
     places += zip(turns, kinds, most_probable, most_probable, strict=True)
     places.sort()
     rows = tuple(
-        (kind, fixed(float(x), decimals), f"component {below}", f"component {above}")
+        (kind, fixed(float(x), decimals), inputs.named(below), inputs.named(above))
         for x, kind, below, above in places[: 3 * _MOST_COMPONENTS]
     )
     left = len(places) - len(rows)
     more = f" Not shown: {plural(left, 'more point')} to the right." if left else ""
     return Table(
         "Boundaries between components, and modes of the density",
-        ("", name, "most probable below", "most probable above"),
+        ("", inputs.labels_short[0], "most probable below", "most probable above"),
         rows,
         "At a boundary two components are equally probable. Modes are local maxima of the density "
         "of the mixture, antimodes local minima."
-        + " Noise, uniform, does not move them, and is left out of the boundaries." * beside_noise
+        + " Noise, uniform, does not move them, and is left out of the boundaries."
+        * (inputs.noise is not None)
         + more,
     )
 
@@ -305,7 +306,7 @@ def _profiles(inputs: Inputs, mixture: Mixture) -> Figure:
         for k in shown:
             axes.plot(
                 means[k], places, color=colour(k), ls=dashes(k), marker=marker(k), lw=1.2,
-                markersize=5, label=f"component {k}",
+                markersize=5, label=inputs.named(k),
             )  # fmt: skip
         axes.set_yticks(places, [inputs.labels_short[j] for j in columns])
         axes.set(ylim=(len(columns) - 0.5, -0.5))
@@ -337,12 +338,16 @@ def _profile(inputs: Inputs, mixture: Mixture, features: list[int]) -> Figure:
                     [mean - spread, mean + spread], [i, i], color=colour(i), ls=dashes(i), lw=2.4
                 )
                 axes.plot([mean], [i], marker=marker(i), color=colour(i), markersize=5)
-            axes.set(ylim=(len(shown) - 0.5, -0.5), yticks=shown)
+            axes.set_ylim(len(shown) - 0.5, -0.5)
+            axes.set_yticks(shown, [inputs.component_words[i] for i in shown])
             axes.grid(axis="x", color=RULE)
             axes.tick_params(axis="y", length=0, labelcolor=MUTED)
             if place % 3 == 0:
                 axes.set_ylabel("component")
-        weights = ", ".join(f"{i}: {percent(w, 0).text}" for i, w in enumerate(mixture.weights[:8]))
+        weights = ", ".join(
+            f"{inputs.component_words[i]}: {percent(w, 0).text}"
+            for i, w in enumerate(mixture.weights[:8])
+        )
         return Figure(
             to_svg(figure),
             f"Mean and standard deviation of each component in {plural(len(features), 'column')}. "

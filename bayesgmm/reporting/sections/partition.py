@@ -1,8 +1,10 @@
 """The partition of the rows that the posterior supports as a whole."""
 
+from dataclasses import replace
 from typing import Any
 
 from bayesgmm.display import plural
+from bayesgmm.partitions.matched_clusters import components_of
 from bayesgmm.partitions.posterior_partition import BOUNDS, Partition, posterior_partition
 from bayesgmm.plots.partition_plot import plot_partition
 from bayesgmm.reporting.inputs import Inputs
@@ -39,6 +41,10 @@ def partition_section(inputs: Inputs) -> Section:
         variables=inputs.variables,
         rng=_SEED,
     )
+    mixture = inputs.mixture
+    components = components_of(found.labels, inputs.assigned[0], mixture.n_components)
+    names = inputs.component_words
+    found = replace(found, components=components, component_names=names)
     uncertain = int(found.uncertain.sum())
     are = "is" if uncertain == 1 else "are"
     sentences = [
@@ -63,13 +69,14 @@ def partition_section(inputs: Inputs) -> Section:
 def _clusters(found: Partition) -> Table:
     rows: list[Row] = [
         (
-            f"cluster {k}",
+            f"cluster {found.cluster_names[k]}",
             count(row["rows"]),
             count(row["uncertain"]),
             percent(row["membership"]),
             percent(row["together"]),
         )
-        for k, row in found.table.iloc[:_MOST_CLUSTERS].iterrows()
+        for k in found.by_component[:_MOST_CLUSTERS]
+        for row in [found.table.loc[k]]
     ]
     hidden = found.n_clusters - len(rows)
     note = (
@@ -77,7 +84,11 @@ def _clusters(found: Partition) -> Table:
         "Together: the mean probability that two of its rows share a cluster."
     )
     if hidden:
-        note += f" Not shown: {plural(hidden, 'smaller cluster')}."
+        note += f" Not shown: {plural(hidden, 'more cluster')}."
+    note += (
+        " Clusters have the number or name of the component with which they share most rows, and "
+        "further numbers where they share most with none."
+    )
     heads = ("", "rows", "uncertain", "membership", "together")
     return Table("Clusters of the partition", heads, rows, note)
 
@@ -100,11 +111,11 @@ def _figure(inputs: Inputs, found: Partition) -> Figure:
     with style():
         axes = plot_partition(found, features=shown_features(inputs, 2))
         figure = axes[0, 0].figure
-        figure.set_size_inches(7.6, 5.6)
+        figure.set_size_inches(7.6, 2.8 * len(axes) + 0.6 * (len(axes) == 1))
         for ax in axes.flat:
             for points in ax.collections:
                 points.set_rasterized(axes.size * len(found.labels) > RASTER_FROM)
-        legend_below(figure, axes[0, 1], columns=3)
+        legend_below(figure, axes[0, -1], columns=3)
         return Figure(
             to_svg(released(figure)),
             "The rows in the colours of the clusters of the partition, and of three bounds of its "

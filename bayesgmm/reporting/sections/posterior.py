@@ -1,5 +1,6 @@
 """The posterior of each parameter after relabelling, with R-hat and effective sample sizes."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,6 +37,8 @@ _CUT = (
     "overlap, so that means are pushed apart and intervals are too short."
 )
 _PANELS = 6
+# Quantities of the statistics beside those of Gaussian components.
+_NOISE, _OUTLIERS = "weight of noise", ("proportion of outliers", "log inflation")
 # Questions of the evidence that this section answers.
 _OF_CHAINS = "the chains agree", "the sampler reports no trouble"
 
@@ -53,9 +56,16 @@ def posterior_section(inputs: Inputs) -> Section:
     cut = inputs.switching.cut
     parameters = list(_parameters(inputs, draws, shown_features(inputs, 6)))
     rows = [
-        _row(of_component(name, k) + ("†" if k in cut else ""), values, relabelled.loc[key])
+        _row(
+            of_component(name, inputs.component_words[k]) + ("†" if k in cut else ""),
+            values,
+            relabelled.loc[key],
+        )
         for name, k, key, values in parameters[:_MOST_ROWS]
     ]
+    if draws.noise_weight is not None:
+        invariant = statistics[statistics["form"] != RELABELLED].set_index("quantity")
+        rows.insert(0, _row(_NOISE, draws.noise_weight, invariant.loc[_NOISE]))
     hidden = len(parameters) - len(rows)
     notes = ["MCSE: the Monte Carlo standard error of the mean."]
     if cut:
@@ -111,18 +121,29 @@ def _parameters(
 ) -> Iterator[tuple[str, int, str, Array]]:
     """Name, component, name among the statistics, and draws (chain, draw)."""
     components = range(draws.n_components)
-    for k in components:
-        yield "weight", k, parameter_name("weight", k), draws.weights[..., k]
-    for j in features:
+
+    def each(word: str, name: str, values: Array) -> Iterator[tuple[str, int, str, Array]]:
+        """A parameter of all components; values (chain, draw, K)."""
         for k in components:
-            key = parameter_name(f"mean of {draws.feature_words[j]}", k)
-            name = f"mean of {inputs.labels_short[j]}"
-            yield name, k, key, draws.means[..., k, j]
+            yield name, k, parameter_name(word, k), values[..., k]
+
+    yield from each("weight", "weight", draws.weights)
+    words, names = draws.feature_words, inputs.labels_short
     for j in features:
-        for k in components:
-            key = parameter_name(f"sd of {draws.feature_words[j]}", k)
-            name = f"s.d. of {inputs.labels_short[j]}"
-            yield name, k, key, np.sqrt(draws.covariances[..., k, j, j])
+        yield from each(f"mean of {words[j]}", f"mean of {names[j]}", draws.means[..., j])
+    deviations = np.sqrt(np.diagonal(draws.covariances, axis1=-2, axis2=-1))
+    for j in features:
+        yield from each(f"sd of {words[j]}", f"s.d. of {names[j]}", deviations[..., j])
+    for i, j in itertools.combinations(sorted(features), 2):
+        values = draws.covariances[..., i, j] / (deviations[..., i] * deviations[..., j])
+        if values.any():
+            key = f"correlation of {words[i]} and {words[j]}"
+            yield from each(key, f"correlation of {names[i]} and {names[j]}", values)
+    if draws.outliers is not None:
+        for word, values in zip(
+            _OUTLIERS, (draws.outliers[0], np.log(draws.outliers[1])), strict=True
+        ):
+            yield from each(word, word, values)
 
 
 def _row(name: str, values: Array, statistics: Any) -> Row:
@@ -152,6 +173,8 @@ def _figure(parameters: list[tuple[str, int, str, Array]]) -> Figure:
     """Histograms of weights and means over all draws, a colour for each component."""
     groups: dict[str, list[Array]] = {}
     for name, _, _, values in parameters:
+        if name.startswith("correlation"):
+            continue
         groups.setdefault(name, []).append(values.ravel())
     names = list(groups)[:_PANELS]
     with style():

@@ -8,9 +8,7 @@ from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import (
     Download,
     Row,
-    Shown,
     Table,
-    count,
     percent,
     significant,
 )
@@ -34,22 +32,23 @@ def outliers(inputs: Inputs) -> tuple[str, list[Table], list[Download]]:
     features = shown_features(inputs, 4)
     rows: list[Row] = [
         (
-            Shown(b, f"row {b}"),
+            inputs.row(b),
             *(significant(inputs.observed.X[b, j], 5) for j in features),
-            *(() if noisy else (count(int(labels[b])),)),
+            *(() if noisy else (inputs.component_cells[labels[b]],)),
             percent(probabilities[b], 2),
         )
         for b in found[:_MOST].tolist()
     ]
     names = (*(inputs.labels_short[j] for j in features), *(() if noisy else ("component",)))
-    note = "Rows are numbered from 0."
+    note = inputs.rows_named
     if n > len(rows):
         note += f" Not shown: {plural(n - len(rows), 'more row')}."
     probability = f"probability of {one}"
     table = Table(f"Rows that are probably {many}", ("", *names, probability), rows, note)
     if n > _LARGEST:
         return sentence, [table], []
-    columns = [found.tolist(), probabilities[found].tolist()]
+    rows_named = inputs.observed.row_names or range(len(probabilities))
+    columns = [[rows_named[b] for b in found.tolist()], probabilities[found].round(6).tolist()]
     text = csv_text(["row", probability], columns)
     words = f"all rows that are probably {many} (CSV)"
     name = "noise-rows.csv" if noisy else "outlying-rows.csv"

@@ -1,0 +1,75 @@
+"""The section on the number of components: the numbers of the evidence, beside the page's own K."""
+
+import pandas as pd
+import pytest
+
+from bayesgmm import Evidence, GaussianMixture, Priors, load_dataset, report
+from bayesgmm.data.validation import check_data
+from bayesgmm.errors import InvalidParameterError
+from bayesgmm.reporting.inputs import gather
+from bayesgmm.reporting.sections.evidence import evidence_section
+
+X = load_dataset("galaxies").X
+
+NONE = dict.fromkeys(
+    ("posterior", "variables", "truth", "labels", "selection", "source", "command")
+)
+
+
+def found(probabilities, filled, first=2):
+    ks = pd.RangeIndex(first, first + len(probabilities), name="n_components")
+    columns = {
+        "log_evidence": [-230.1234 - k for k in ks],
+        "se": 0.0123,
+        "probability": probabilities,
+        "probability_se": 0.004,
+    }
+    rest = pd.RangeIndex(1, len(filled) + 1, name="filled")
+    shares = pd.DataFrame({"probability": filled}, index=rest)
+    return Evidence(pd.DataFrame(columns, index=ks), shares, Priors(), "full")
+
+
+def section(k, evidence, **settings):
+    fit = GaussianMixture(k, random_state=0, **settings).fit(X)
+    return evidence_section(gather(check_data(X), em=fit, evidence=evidence, **NONE))
+
+
+def test_probabilities_of_components_and_of_those_that_hold_rows():
+    made = section(3, found([0.05, 0.7, 0.25], [0.0, 0.15, 0.65, 0.2]))
+    assert made.state == "good"
+    assert made.verdict == (
+        "Of the numbers of components that were compared, 3 is the most probable (70.0 %), if all "
+        "are equally probable a priori. The number of components that hold rows, K+, is most "
+        "probably 3 (65.0 %)."
+    )
+    (table,) = made.tables
+    cells = [[getattr(each, "text", each) for each in row] for row in table.rows]
+    dash = "\N{EN DASH}"
+    assert cells[0] == ["1", dash, dash, dash, dash, "0.0 %"]
+    assert cells[1] == ["2", "\N{MINUS SIGN}232.123", "0.012", "5.0 %", "0.4 %", "15.0 %"]
+    assert made.numbers["evidence"][1]["log_evidence"] == -233.1234
+    assert made.numbers["filled"][4] == 0.2
+
+
+def test_an_improbable_number_needs_care():
+    made = section(2, found([0.05, 0.7, 0.25], [0.0, 0.15, 0.65, 0.2]))
+    assert made.state == "care"
+    assert "The 2 components of this page have 5.0 %." in made.verdict
+
+
+def test_other_numbers_and_other_structures_need_care():
+    made = section(3, found([0.9, 0.1], [0.9, 0.1], first=1))
+    assert made.state == "care"
+    assert "The 3 components of this page were not among them." in made.verdict
+    made = section(2, found([0.1, 0.9], [0.1, 0.9], first=1), covariance_type="tied")
+    assert made.state == "care"
+    assert "The evidence is for full covariances, not those of the page." in made.verdict
+
+
+def test_without_evidence_the_section_is_not_asked_for():
+    assert section(2, None).verdict == "Not computed: no evidence was given."
+
+
+def test_another_kind_is_refused():
+    with pytest.raises(InvalidParameterError, match="evidence must be an Evidence"):
+        report(X, 2, evidence=5)
