@@ -37,9 +37,19 @@ def test_json_holds_every_cell(bayesgmm_command, tmp_path):
     assert bayesgmm_command("select", "iris", "-o", target).exit_code != 0
 
 
+def test_a_bound_on_the_time(bayesgmm_command):
+    plain = bayesgmm_command("select", "faithful", "-k", 3)
+    within = bayesgmm_command("select", "faithful", "-k", 3, "--max-time", 1000)
+    assert (within.exit_code, within.stdout) == (0, plain.stdout)
+    late = bayesgmm_command("select", "faithful", "-k", 3, "--max-time", 1e-9)
+    assert late.exit_code != 0
+    assert "max_time=1e-09 s" in late.stderr
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
+        ("--max-time", 0),
         ("--structures", "VVW"),
         ("--criterion", "bicc"),
         ("--max-components", 0),
