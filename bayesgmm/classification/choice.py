@@ -250,10 +250,10 @@ def _searched(
     rng: np.random.Generator,
 ) -> list[Candidate]:
     """All mixtures of the grid for the rows of one class."""
-    models, interrupted = fit_grid(
+    models, stopped = fit_grid(
         own.data, own.weights, sizes, structures, ratio=_RATIO, rng=rng, advance=lambda _: None
     )
-    if interrupted:
+    if stopped:
         raise KeyboardInterrupt
     return models
 

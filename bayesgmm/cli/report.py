@@ -111,8 +111,10 @@ def report(
         raise click.UsageError(
             f"Give the number of components, as in -k 2, or choose it by --select:\n  {chosen_line}"
         )
-    if priors is not None and not sampled:
-        raise click.UsageError("--priors are those of the posterior: leave out --no-posterior.")
+    if priors is not None and not (sampled or weighed):
+        raise click.UsageError(
+            "--priors are those of the posterior and of --evidence: leave out --no-posterior."
+        )
     if truth == source["data"] == "-":
         raise click.UsageError("Standard input is read once: use - for DATA or --truth alone.")
     if weighed and (noise or contaminated):

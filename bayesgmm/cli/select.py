@@ -46,6 +46,13 @@ if TYPE_CHECKING:
     help="Criterion of the ranking; cv is the log-likelihood of held-out rows.",
 )
 @equal_weights_option
+@click.option(
+    "--max-time",
+    type=click.FloatRange(min=0.0, min_open=True),
+    default=float("inf"),
+    metavar="SECONDS",
+    help="End the search after this time, and choose among the models fitted until then.",
+)
 @count_option("--top", default=5, what="Number of models to print.")
 @result_options("Seed of the starts and folds.", "Also write the best mixture, as JSON.")
 def select(
@@ -54,6 +61,7 @@ def select(
     contaminated: bool,
     criterion: str,
     equal_weights: bool,
+    max_time: float,
     top: int,
     seed: int,
     results: Results,
@@ -85,6 +93,7 @@ def select(
                 labels=rows.known,
                 noise_component=noise,
                 contaminated=contaminated,
+                max_time=max_time,
                 rng=seed,
                 progressbar=not results.quiet,
             )

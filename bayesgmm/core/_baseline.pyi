@@ -49,7 +49,7 @@ def run_em(
     exact: bool,
     threads: int,
 ) -> tuple[Array, Array, Array, int, float, int, int]: ...
-def moves(
+def births(
     x: Array,
     row_weights: Array,
     letters: tuple[int, int, int],
@@ -58,7 +58,27 @@ def moves(
     covariances: Array,
     uniforms: Array,
     least: float,
-) -> tuple[Array, Array, Array, Array, Array]: ...
+) -> tuple[Array, Array, Array, Array]: ...
+def splits(
+    x: Array,
+    row_weights: Array,
+    letters: tuple[int, int, int],
+    weights: Array,
+    means: Array,
+    covariances: Array,
+    uniforms: Array,
+    least: float,
+) -> tuple[Array, Array, Array, Array]: ...
+def exchanges(
+    x: Array,
+    row_weights: Array,
+    weights: Array,
+    means: Array,
+    covariances: Array,
+    born_weights: Array,
+    born_means: Array,
+    born_covariances: Array,
+) -> Array: ...
 def moments(
     centres: Array, counts: Array, firsts: Array, seconds: Array
 ) -> tuple[Array, Array]: ...

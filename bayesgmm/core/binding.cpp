@@ -104,31 +104,73 @@ EMResult run_em(ConstMatrix x, const Weights &row_weights, ConstVector shift, Co
     });
 }
 
-// Gains (K,), shares (2 K,), means (2 K, D) and covariances of splits; losses (K, K). Empty if a
-// covariance is singular.
-using MovesResult = std::tuple<Numbers, Numbers, Table, Numbers, Table>;
-
-MovesResult moves_of(ConstMatrix x, ConstVector row_weights, const Letters &letters,
-                     ConstVector weights, ConstMatrix means, const AnyInput &covariances,
-                     ConstMatrices uniforms, double least) {
+// Call f(moves, number of axes) for a mixture, and rows in the units that they are given in.
+template <class F>
+auto with_moves(ConstMatrix x, ConstVector row_weights, ConstVector weights, ConstMatrix means,
+                const AnyInput &covariances, const F &f) {
     const MixtureView mixture(weights, means, covariances, x.shape[1]);
-    const Index k = mixture.k, d = mixture.d;
-    require(uniforms.shape[0] == k && uniforms.shape[2] == 2, "uniforms must be (K, m, 2)");
-    Model model{structure_of(letters), {}, {}, {}, false};
-    require(mixture.is_dense() != model.structure.diagonal() || d == 1,
-            "the structure of the halves must be as dense as the covariances");
-    Numbers zeros(d), ones(d);
+    Numbers zeros(mixture.d), ones(mixture.d);
     fill(ones, 1.0);
     const Rows rows = rows_of(x, row_weights, zeros.view(), ones.view(), {});
-    return mixture.visit([&](auto axes, auto sigma) -> MovesResult {
+    return mixture.visit([&](auto axes, auto sigma) {
         Moves<axes> moves(rows, weights, means, sigma);
-        if (moves.is_singular()) return {Numbers(0), Numbers(0), Table(0, d), Numbers(0), Table()};
-        Splits<axes> found = moves.splits(model, uniforms, least);
-        Numbers flat(found.covariances.size());
-        assign(flat, found.covariances.flat());
-        return {std::move(found.gains), std::move(found.shares), std::move(found.means),
-                std::move(flat), moves.losses()};
+        return f(moves, axes);
     });
+}
+
+// Gains (m,), weights (m,), means (m, D) and covariances of components that could join; none if a
+// covariance of the mixture is singular.
+std::tuple<Numbers, Numbers, Table, Numbers> births_of(ConstMatrix x, ConstVector row_weights,
+                                                       const Letters &letters, ConstVector weights,
+                                                       ConstMatrix means,
+                                                       const AnyInput &covariances,
+                                                       ConstMatrix uniforms, double least) {
+    require(uniforms.shape[1] > 4, "uniforms must be (m, 4 + rows)");
+    return with_moves(x, row_weights, weights, means, covariances,
+                      [&](auto &moves, auto axes) -> std::tuple<Numbers, Numbers, Table, Numbers> {
+                          if (moves.is_singular())
+                              return {Numbers(0), Numbers(0), Table(0, x.shape[1]), Numbers(0)};
+                          Births<axes> found = moves.births(structure_of(letters), uniforms, least);
+                          Numbers flat(found.covariances.size());
+                          assign(flat, found.covariances.flat());
+                          return {std::move(found.gains), std::move(found.weights),
+                                  std::move(found.means), std::move(flat)};
+                      });
+}
+
+// Gains (K,), shares (2 K,), means (2 K, D) and covariances of splits.
+std::tuple<Numbers, Numbers, Table, Numbers> splits_of(ConstMatrix x, ConstVector row_weights,
+                                                       const Letters &letters, ConstVector weights,
+                                                       ConstMatrix means,
+                                                       const AnyInput &covariances,
+                                                       ConstMatrices uniforms, double least) {
+    require(uniforms.shape[0] == weights.size() && uniforms.shape[2] == 2,
+            "uniforms must be (K, m, 2)");
+    Model model{structure_of(letters), {}, {}, {}, false};
+    return with_moves(x, row_weights, weights, means, covariances,
+                      [&](auto &moves, auto axes) -> std::tuple<Numbers, Numbers, Table, Numbers> {
+                          Splits<axes> found = moves.splits(model, uniforms, least);
+                          Numbers flat(found.covariances.size());
+                          assign(flat, found.covariances.flat());
+                          return {std::move(found.gains), std::move(found.shares),
+                                  std::move(found.means), std::move(flat)};
+                      });
+}
+
+// Changes of the log-likelihood (m + 1, K, K) where one joins, and two become one or one leaves.
+Tables exchanges_of(ConstMatrix x, ConstVector row_weights, ConstVector weights, ConstMatrix means,
+                    const AnyInput &covariances, ConstVector born_weights, ConstMatrix born_means,
+                    const AnyInput &born_covariances) {
+    const Index m = born_weights.size(), d = x.shape[1];
+    require(is_of(born_means, m, d), "weights must be (m,) and means (m, D)");
+    return with_moves(
+        x, row_weights, weights, means, covariances, [&](auto &moves, auto axes) -> Tables {
+            Births<axes> found(m, d);
+            assign(found.weights, born_weights);
+            assign(found.means.flat(), born_means.flat());
+            assign(found.covariances.flat(), covariances_in<axes>(born_covariances, m, d).flat());
+            return moves.exchanges(found);
+        });
 }
 
 std::tuple<Index, Numbers> maximise(const Letters &letters, ConstVector counts,
@@ -440,8 +482,12 @@ NB_MODULE(BAYESGMM_MODULE, m) {
              "known"_a.none(), "letters"_a, "ridge"_a, "prior"_a, "held"_a, "contaminated"_a,
              "weights"_a, "means"_a, "covariances"_a, "remaining"_a, "change"_a, "max_e_steps"_a,
              "incumbent"_a, "plain"_a, "exact"_a, "threads"_a);
-    unlocked("moves", &moves_of, "x"_a, "row_weights"_a, "letters"_a, "weights"_a, "means"_a,
+    unlocked("births", &births_of, "x"_a, "row_weights"_a, "letters"_a, "weights"_a, "means"_a,
              "covariances"_a, "uniforms"_a, "least"_a);
+    unlocked("splits", &splits_of, "x"_a, "row_weights"_a, "letters"_a, "weights"_a, "means"_a,
+             "covariances"_a, "uniforms"_a, "least"_a);
+    unlocked("exchanges", &exchanges_of, "x"_a, "row_weights"_a, "weights"_a, "means"_a,
+             "covariances"_a, "born_weights"_a, "born_means"_a, "born_covariances"_a);
     m.def("moments", &moments, "centres"_a, "counts"_a, "firsts"_a, "seconds"_a);
     m.def("relative_variances", &relative_variances, "weights"_a, "means"_a, "covariances"_a);
     unlocked("maximise_covariances", &maximise, "letters"_a, "counts"_a, "scatters"_a, "near"_a,

@@ -1,19 +1,20 @@
 """Exploration: starts, and moves from where they lead, until higher maxima are unlikely.
 
-A start is run to near its maximum. From there moves leave a component out and split another one
-(`em/moves.py`), those of most gain by estimate first; the first that leads higher is followed,
-until none of a few does. What counts of a start is this end of its climb.
+Starts are run to near their maxima. From there moves put a component elsewhere (`em/moves.py`),
+those of most gain by estimate first; where one leads higher, moves from the new maximum follow.
+Moves are made in rounds of a few that were not tried before, most often from the highest maximum.
+After r rounds in vain the next one leads higher with a probability of about 1 / (r + 2) (Laplace's
+rule of succession); eight leave a tenth.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import combinations, islice
-from typing import NamedTuple
 
 import numpy as np
 
 from bayesgmm.em.loop import Run
-from bayesgmm.em.moves import ranked_moves
+from bayesgmm.em.moves import Move, ranked_moves
 from bayesgmm.em.multistart import SAME_MAXIMUM, Attempt, adapted, first_run, with_held
 from bayesgmm.em.pairs import components
 from bayesgmm.initialisation.starts import Sample, Start
@@ -21,11 +22,16 @@ from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.priors.objective import Objective
 
-_FEWEST, _MOST = 4, 24
-# Moves that must not lead higher before a climb ends, and climbs from the highest end, with other
-# splits, that must not before the search does.
-_MOVES, _AGAIN = 8, 8
-# Multiplications that first runs may take together.
+# Starts that suffice where they lead to one maximum, and others.
+_FEWEST, _MOST = 4, 12
+# Moves that are tried at a time; times in a row that they must not lead higher from the highest
+# maximum, and how many fewer from each next one.
+_MOVES, _IN_VAIN, _FEWER = 4, 8, 2
+# Components that are tried at a time, and at first where all starts lead to one maximum.
+_TRIED, _FIRST_TRIED = 64, 16
+# Splits, which differ less from one time to the next, are tried every so many times.
+_SPLIT = 3
+# Multiplications that the runs of a climb may take together; starts may take half of them.
 _WORK = 6e10
 # Climbs on all rows that must not lead higher, where starts were run on a sample, and the E-steps
 # that one takes at least.
@@ -42,9 +48,7 @@ class _Exploration:
     rng: np.random.Generator
     fast: bool
     ratio: float
-    work: float = 0.0
-    # Values from which moves were tried, and where they led.
-    ends: list[tuple[float, Attempt]] = field(default_factory=list)
+    work: float = 0.0  # of starts, or of the climb
 
     def run(self, start: Start, incumbent: float = -np.inf) -> Attempt:
         """A first run from a start that is adapted to labels and held values."""
@@ -54,53 +58,60 @@ class _Exploration:
             self.work += found.run.n_e_steps * _work(self.rows, len(start.parameters.weights))
         return found
 
-    def climb(self, found: Attempt, *, again: bool = False) -> Attempt:
-        """The end of moves that lead ever higher; once from each maximum, unless `again`."""
-        passed = []
-        best = found
-        while best.degeneracy is None and self.work < _WORK:
-            near = (end for value, end in self.ends if abs(value - best.value) < SAME_MAXIMUM)
-            end = None if again and best is found else next(near, None)
-            if end is not None:
-                best = end if end.value > best.value + SAME_MAXIMUM else best
-                break
-            passed.append(best.value)
-            higher = self._higher(best)
-            if higher is None:
-                break
-            best = higher
-        self.ends += [(value, best) for value in passed]
-        return best
+    def climb(self, found: list[Attempt], times: int, fewer: int) -> list[Attempt]:
+        """Higher maxima, in the order of their discovery, by moves from several.
 
-    def climb_again(self, best: Attempt, times: int) -> list[Attempt]:
-        """Ever higher ends of climbs from the highest one, until so many in a row end there."""
+        The climb ends when moves have failed so many times in a row from the highest, `fewer` times
+        less from the second, and so on; where there is one, also if no move is promising.
+        """
+        ends = [_End(each) for each in found]
+        alone = len(ends) == 1
         higher: list[Attempt] = []
-        in_vain = 0
-        while in_vain < times and self.work < _WORK:
-            end = self.climb(best, again=True)
-            in_vain += 1
-            if end.value > best.value + SAME_MAXIMUM:
-                higher.append(end)
-                best, in_vain = end, 0
+        self.work = 0.0
+        while self.work < _WORK:
+            ends.sort(key=lambda end: -end.maximum.value)
+            turn = min(range(len(ends)), key=lambda i: ends[i].in_vain + i * fewer)
+            end = ends[turn]
+            if end.in_vain + turn * fewer >= times:
+                break
+            reached = self._higher(end, _FIRST_TRIED if alone and not end.made else _TRIED)
+            end.in_vain += 1
+            if reached is not None:
+                higher.append(reached)
+                known = any(abs(each.maximum.value - reached.value) < SAME_MAXIMUM for each in ends)
+                ends[turn : turn + 1] = [] if known else [_End(reached)]
+            elif alone and not end.made:
+                break
         return higher
 
-    def _higher(self, best: Attempt) -> Attempt | None:
-        """The first of a few moves from an attempt that leads higher."""
+    def _higher(self, end: "_End", tried: int) -> Attempt | None:
+        """The first of a few moves from a maximum that leads higher."""
+        best = end.maximum
         assert best.run is not None
         theta = _without_outliers(best.run, self.objective)
-        for start in islice(ranked_moves(self.sample, theta, self.objective, self.rng), _MOVES):
+        moves = ranked_moves(
+            self.sample,
+            theta,
+            self.objective,
+            self.rng,
+            end.made,
+            tried=tried,
+            with_splits=end.in_vain % _SPLIT == 0,
+        )
+        for start in islice(moves, _MOVES):
             found = self.run(start, best.value)
             if found.degeneracy is None and found.value > best.value + SAME_MAXIMUM:
                 return found
         return None
 
 
-class _Climb(NamedTuple):
-    """A start, the value of its first run, and the end of the moves from there."""
+@dataclass(slots=True)
+class _End:
+    """A maximum, how often moves from there were in vain, and those moves."""
 
-    start: Start
-    first: float
-    end: Attempt
+    maximum: Attempt
+    in_vain: int = 0
+    made: list[Move] = field(default_factory=list)
 
 
 def explore(
@@ -114,40 +125,29 @@ def explore(
     fast: bool,
     ratio: float,
 ) -> list[Attempt]:
-    """Climb from starts until more are unlikely to find a higher maximum.
+    """First runs from starts, and moves from several of their maxima, until these fail.
 
-    If the first four runs end at one maximum, and no move leads higher, they suffice. Otherwise
-    starts are made until fewer than w + 1/2 ends are expected in all, w (r - 1) / (r - w - 2) after
-    r climbs to w distinct ends (Boender & Rinnooy Kan 1987, Mathematical Programming 37, 59-80), or
-    until there are 24, fewer if they take long; in no case fewer than `fewest`. Then climbs begin
-    at the highest end, with other splits, until some in a row end there. At last, held values are
-    tried in other components.
+    If the first four runs end at one maximum, and no move is promising, they suffice. Otherwise
+    there are twelve starts, fewer if they take long; in no case fewer than `fewest`. Rounds of
+    moves from the highest maximum must fail eight times in a row, or `fewest` times if that is
+    more, from the next ones less often. At last, held values are tried in other components.
     """
     search = _Exploration(rows, objective, sample, rng, fast, ratio)
-    attempts: list[Attempt] = []
-    climbs: list[_Climb] = []
+    made: list[tuple[Start, Attempt]] = []
     for start in starts:
-        climb = next((each for each in climbs if each.start.same(start)), None)
-        if climb is None:
-            found = search.run(start)
-            climb = _Climb(start, found.value, search.climb(found))
-            attempts.append(found)
-            if climb.end is not found:
-                attempts.append(replace(climb.end, name=f"{start.name}, moves"))
-        else:
-            attempts.append(replace(climb.end, name=start.name))
-        climbs.append(climb)
-        sound = [each for each in climbs if each.end.degeneracy is None]
-        first = [each.first for each in sound]
-        alike = bool(sound) and max(first) - min(first) < SAME_MAXIMUM
-        last = len(climbs) >= _MOST or (search.work >= _WORK and len(climbs) >= _FEWEST)
-        alone = bool(sound) and len(start.parameters.weights) == 1
-        enough = alone or last or _settled([each.end for each in sound], alike)
-        if len(climbs) >= (fewest or 1) and enough:
+        twin = next((found for other, found in made if other.same(start)), None)
+        found = search.run(start) if twin is None else replace(twin, name=start.name)
+        made.append((start, found))
+        ends = _distinct([each for _, each in made if each.degeneracy is None])
+        alone = bool(ends) and len(start.parameters.weights) == 1
+        enough = alone or (len(made) >= _FEWEST and len(ends) == 1)
+        last = len(made) >= _MOST or (search.work >= _WORK / 2.0 and len(made) >= _FEWEST)
+        if (enough or last) and len(made) >= (fewest or 1):
             break
-    best = _highest(attempts)
-    if best is not None and not alike:
-        attempts += search.climb_again(best, max(_AGAIN, (fewest or 0) // 3))
+    attempts = [found for _, found in made]
+    if ends and not alone:
+        times = max(_IN_VAIN, fewest or 0)
+        attempts += search.climb(ends, times, _FEWER * times // _IN_VAIN)
     return attempts + _renumbered(rows, objective, attempts, fast, ratio)
 
 
@@ -171,7 +171,7 @@ def climb_on_all(
     if k == 1 or _LEAST_E_STEPS * _work(rows, k) > _WORK:
         return None
     search = _Exploration(rows, objective, sample, rng, fast, ratio)
-    higher = search.climb_again(found, _ON_ALL)
+    higher = search.climb([found], _ON_ALL, 1)
     return higher[-1] if higher else None
 
 
@@ -227,13 +227,10 @@ def _without_outliers(run: Run, objective: Objective) -> Parameters:
     return parameters._replace(weights=parameters.weights / parameters.weights.sum())
 
 
-def _settled(ends: list[Attempt], alike: bool) -> bool:
-    """True if these ends let one expect no others; `alike` if first runs had one maximum."""
-    distinct: list[float] = []
+def _distinct(ends: list[Attempt]) -> list[Attempt]:
+    """One attempt of each maximum."""
+    distinct: list[Attempt] = []
     for each in ends:
-        if not any(abs(each.value - value) < SAME_MAXIMUM for value in distinct):
-            distinct.append(each.value)
-    r, w = len(ends), len(distinct)
-    if w == 1 and alike and r >= _FEWEST:
-        return True
-    return r > w + 2 and w * (r - 1) / (r - w - 2) < w + 0.5
+        if not any(abs(each.value - other.value) < SAME_MAXIMUM for other in distinct):
+            distinct.append(each)
+    return distinct

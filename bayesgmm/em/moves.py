@@ -1,85 +1,184 @@
-"""Moves from one maximum to a higher one: a component is left out and another one split.
+"""Moves from one maximum to a higher one: a component more in one place, and one less in another.
 
 EM cannot move a component from where there is one too many to where one is missing (Ueda, Nakano,
-Ghahramani & Hinton 2000, Neural Computation 12, 2109-2128). The core estimates what splits gain and
-what it costs to do without a component, on the current responsibilities; here they are combined,
-those of most gain first.
+Ghahramani & Hinton 2000, Neural Computation 12, 2109-2128). The core finds components that could
+join, from a few rows each (Verbeek, Vlassis & Krose 2003, Neural Computation 15, 469-485), and
+splits of the present ones, and estimates what each move gains; those of most gain come first.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
+from bayesgmm.arrays import Array
 from bayesgmm.core import native
 from bayesgmm.covariance.structures import Structure, as_structure
+from bayesgmm.em.spurious import flat_by_chance
 from bayesgmm.errors import SingularCovarianceError
 from bayesgmm.initialisation.starts import Sample, Start
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.merged_components import merged
 from bayesgmm.priors.objective import Objective
 
+# Components that may join; gains that differ by less (nats) are of one.
+_BORN, _SAME = 6, 0.1
 # Pairs of rows from which a component is split; the best split counts.
 _PAIRS = 3
+# The least estimated change of the log-likelihood (nats) of a move that is tried. In one success of
+# twenty EM gains more than that afterwards.
+_LEAST_CHANGE = -20.0
+
+
+class Move(NamedTuple):
+    """A component joins, or component `split` becomes two; `ends` become one, or i = j leaves.
+
+    `change` is that of the log-likelihood, by estimate, and `gain` that of its first half alone;
+    `joins` are the components that join, of the weights that they will have: one, or two halves.
+    """
+
+    change: float
+    gain: float
+    split: int | None
+    ends: tuple[int, int]
+    joins: Parameters
+
+    def same(self, other: "Move") -> bool:
+        """True if both are one move, up to the steps in which its components were found."""
+        places = self.split == other.split and self.ends == other.ends
+        return places and abs(self.gain - other.gain) < _SAME
 
 
 def ranked_moves(
-    sample: Sample, parameters: Parameters, objective: Objective, rng: np.random.Generator
+    sample: Sample,
+    parameters: Parameters,
+    objective: Objective,
+    rng: np.random.Generator,
+    made: list[Move],
+    *,
+    tried: int = 64,
+    with_splits: bool = True,
 ) -> Iterator[Start]:
-    """Mixtures with a component less in one place and one more in another; none for K = 1.
+    """Mixtures with a component more in one place and one less in another; none for K = 1.
 
-    Two components become one of the same moments, or one leaves its rows to the others; a third is
-    split.
+    Moves that were `made` before are left out; new ones are added. `tried` is the number of
+    components among which those that may join are sought.
     """
-    k, d = parameters.means.shape
-    if k == 1:
+    if len(parameters.weights) == 1:
         return
-    least = 2.0 if objective.structure.diagonal else d + 1.0
-    gains, shares, means, covariances, losses = native.moves(
+    born = _births(sample, parameters, objective, rng, tried)
+    changes = native.exchanges(sample.rows, sample.weights, *parameters, *born.joins)
+    moves = list(born.moves(changes[:-1]))
+    if with_splits:
+        moves += _splits(sample, parameters, objective, rng, changes[-1])
+    for move in sorted(moves, key=lambda move: -move.change):
+        if any(move.same(other) for other in made):
+            continue
+        made.append(move)
+        start = _moved(sample, parameters, move, objective)
+        if start is not None:
+            yield start
+
+
+class _Births(NamedTuple):
+    """Gains of components that could join, and these."""
+
+    gains: Array
+    joins: Parameters
+
+    def moves(self, changes: Array) -> Iterator[Move]:
+        """Those that may be worth trying, of changes (m, K, K)."""
+        for c, i, j in np.argwhere(changes > _LEAST_CHANGE).tolist():
+            joins = Parameters(*(each[c : c + 1] for each in self.joins))
+            yield Move(float(changes[c, i, j]), float(self.gains[c]), None, (i, j), joins)
+
+
+def _births(
+    sample: Sample,
+    parameters: Parameters,
+    objective: Objective,
+    rng: np.random.Generator,
+    tried: int,
+) -> _Births:
+    """Different components of most gain that could join, and none that chance brings about.
+
+    They have a covariance of their own, or the one that all share.
+    """
+    structure, d = objective.structure, parameters.means.shape[1]
+    least = _least(structure, d)
+    gains, weights, means, covariances = native.births(
+        sample.rows,
+        sample.weights,
+        structure.letters,
+        *parameters,
+        rng.random((tried, 5 + least)),
+        float(least),
+    )
+    covariances = covariances.reshape(len(gains), *parameters.covariances.shape[1:])
+    # Relative to all rows, where new components have no weight.
+    together = Parameters(
+        np.concatenate((parameters.weights, np.zeros(len(gains)))),
+        np.concatenate((parameters.means, means)),
+        np.concatenate((parameters.covariances, covariances)),
+    )
+    spread = native.relative_variances(*together)[len(parameters.weights) :]
+    total = float(sample.weights.sum())
+    spurious = flat_by_chance(spread, weights * total, total, float(least))
+    chosen: list[int] = []
+    for each in np.flatnonzero(np.isfinite(gains) & ~spurious).tolist():
+        if all(abs(gains[each] - gains[other]) > _SAME for other in chosen):
+            chosen.append(each)
+    chosen = sorted(chosen, key=lambda each: -gains[each])[:_BORN]
+    joins = Parameters(weights[chosen], means[chosen], covariances[chosen])
+    return _Births(gains[chosen], joins)
+
+
+def _splits(
+    sample: Sample,
+    parameters: Parameters,
+    objective: Objective,
+    rng: np.random.Generator,
+    changes: Array,
+) -> Iterator[Move]:
+    """Splits of components, where two others become one or one leaves, by these changes (K, K)."""
+    k, d = parameters.means.shape
+    gains, shares, means, covariances = native.splits(
         sample.rows,
         sample.weights,
         _of_halves(objective.structure, d).letters,
         *parameters,
         rng.random((k, _PAIRS, 2)),
-        least,
+        float(_least(objective.structure, d)),
     )
-    if not len(gains):
-        return
-    halves = Parameters(
-        shares, means, covariances.reshape(2 * k, *parameters.covariances.shape[1:])
-    )
-    lower = np.tril_indices(k)
-    total = gains[:, np.newaxis] - losses[lower]
-    places = np.arange(k)[:, np.newaxis]
-    total[(places == lower[0]) | (places == lower[1])] = -np.inf
-    for move in np.argsort(-total, axis=None, kind="stable"):
-        split, pair = np.unravel_index(move, total.shape)
-        if not np.isfinite(total[split, pair]):
-            return
-        ends = int(lower[0][pair]), int(lower[1][pair])
-        start = _moved(sample, parameters, halves, int(split), ends, objective)
-        if start is not None:
-            yield start
+    covariances = covariances.reshape(2 * k, *parameters.covariances.shape[1:])
+    total = gains[:, np.newaxis, np.newaxis] + changes
+    for split, i, j in np.argwhere(total > _LEAST_CHANGE).tolist():
+        if split not in (i, j):
+            halves = slice(2 * split, 2 * split + 2)
+            weights = parameters.weights[split] * shares[halves]
+            joins = Parameters(weights, means[halves], covariances[halves])
+            yield Move(float(total[split, i, j]), float(gains[split]), split, (i, j), joins)
+
+
+def _least(structure: Structure, d: int) -> int:
+    """Rows that define a component's covariance."""
+    return 2 if structure.diagonal else d + 1
 
 
 def _moved(
-    sample: Sample,
-    parameters: Parameters,
-    halves: Parameters,
-    split: int,
-    ends: tuple[int, int],
-    objective: Objective,
+    sample: Sample, parameters: Parameters, move: Move, objective: Objective
 ) -> Start | None:
-    """The mixture after one move; None if the structure has no covariances for it."""
-    i, j = ends
-    own = parameters.weights[split] * halves.weights[2 * split : 2 * split + 2]
+    """The mixture after a move; None if the structure has no covariances for it."""
+    (i, j), joins = move.ends, move.joins
     weights, means, covariances = (each.copy() for each in parameters)
+    if move.split is None:
+        weights *= 1.0 - joins.weights
     if i != j:
         pair = np.array([[i], [j]])
         joined = merged(weights[pair], means[pair], covariances[pair])
         weights[j], means[j], covariances[j] = (each[0] for each in joined)
-    for place, half in ((split, 2 * split), (i, 2 * split + 1)):
-        weights[place] = own[half - 2 * split]
-        means[place], covariances[place] = halves.means[half], halves.covariances[half]
+    places = [i] if move.split is None else [move.split, i]
+    weights[places], means[places], covariances[places] = joins
     weights /= weights.sum()
     counts = weights * sample.weights.sum()
     scatters = counts.reshape(-1, *(1,) * (covariances.ndim - 1)) * covariances
@@ -87,7 +186,7 @@ def _moved(
         covariances = objective.covariances(counts, scatters)
     except SingularCovarianceError:
         return None
-    return Start("split and merge", Parameters(weights, means, covariances))
+    return Start("exchange", Parameters(weights, means, covariances))
 
 
 def _of_halves(structure: Structure, d: int) -> Structure:

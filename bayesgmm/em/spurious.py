@@ -6,7 +6,7 @@ from enum import Enum
 import numpy as np
 from scipy.special import gammaln
 
-from bayesgmm.arrays import Array, Indices
+from bayesgmm.arrays import Array, Booleans, Indices
 from bayesgmm.core import native
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.data.coarse_columns import step_at
@@ -216,15 +216,24 @@ def _flat_by_chance(run: Run, objective: Objective) -> Degeneracy | None:
             if not of.any():
                 continue
             rows = float(sharp[of].min())
-        more = rows - defining
-        expected = total * np.minimum(1.0, 2.0 * np.sqrt(spread[k])).prod()
-        ellipsoids = gammaln(total + 1) - gammaln(defining + 1) - gammaln(total - defining + 1)
-        chance = 0.0
-        if expected < more:
-            chance = more - expected + more * np.log(max(expected, 1e-300) / more)
-        if ellipsoids + chance > np.log(0.01):
+        if flat_by_chance(spread[k : k + 1], np.array([rows]), total, defining).any():
             return Degeneracy(Fault.CHANCE, int(k), (float(rows), float(spread[k].min())))
     return None
+
+
+def flat_by_chance(spread: Array, rows: Array, total: float, defining: float) -> Booleans:
+    """True for components (m,) that are no rarer than one among all ellipsoids of their kind.
+
+    spread (m, D): relative variances; rows (m,) of each, of `total`; `defining` rows span one.
+    """
+    expected = total * np.minimum(1.0, 2.0 * np.sqrt(spread)).prod(axis=1)
+    more = np.maximum(rows - defining, 0.0)
+    ellipsoids = gammaln(total + 1) - gammaln(defining + 1) - gammaln(total - defining + 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        chance = more - expected + more * np.log(np.maximum(expected, 1e-300) / more)
+    chance = np.where(expected < more, chance, 0.0)
+    common: Booleans = ellipsoids + chance > np.log(0.01)
+    return (spread.min(axis=1) < _FLAT) & common
 
 
 def _seen_sharply(run: Run) -> Array:

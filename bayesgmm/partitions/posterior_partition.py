@@ -98,6 +98,13 @@ class Partition(Result):
         )
 
     @property
+    def by_component(self) -> list[int]:
+        """The clusters in the order of their components, noise last."""
+        return sorted(
+            range(len(self.components)), key=lambda k: (self.components[k] < 0, self.components[k])
+        )
+
+    @property
     def n_clusters(self) -> int:
         """The number of clusters."""
         return int(self.labels.max()) + 1

@@ -83,7 +83,7 @@ def plot_partition(
     for ax, (title, part) in zip(axes.flat, panels.items(), strict=True):
         marked = result.uncertain if part is result.labels else np.zeros(len(part), dtype=bool)
         draw(ax, rows[:, kept], _places(result)[_like(result.labels, part)], marked)
-        ax.set_title(f"{title}: {plural(part.max() + 1, 'cluster')}", fontsize="medium")
+        ax.set_title(f"{title}:\n{plural(part.max() + 1, 'cluster')}", fontsize="medium")
         name_axes(ax, labels[0], labels[1] if len(kept) > 1 else "rows")
         ax.label_outer()
     _draw_legend(axes, result)
@@ -194,9 +194,9 @@ def _draw_legend(axes: "NDArray[Any]", result: Partition) -> None:
 
     sizes = result.table["rows"].tolist()
     handles = []
-    for j, size in enumerate(sizes[:_NAMED]):
+    for j in result.by_component[:_NAMED]:
         shade, mark = _look(result.components[j])
-        text = f"{result.cluster_names[j]}: {plural(size, 'row')}"
+        text = f"{result.cluster_names[j]}: {plural(sizes[j], 'row')}"
         handles.append(Line2D([], [], color=shade, marker=mark, ls="", ms=5, label=text))
     if len(sizes) > _NAMED:
         handles.append(Line2D([], [], ls="", label=f"{len(sizes) - _NAMED} others"))

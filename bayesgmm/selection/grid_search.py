@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from itertools import chain
+from time import monotonic
 
 import numpy as np
 
@@ -67,7 +68,8 @@ def search_grid(
     advance: Callable[[float], None],
     noise: Noise | None = None,
     contaminated: bool = False,
-) -> tuple[list[Candidate], bool]:
+    max_time: float = np.inf,
+) -> tuple[list[Candidate], str]:
     """Search every candidate model.
 
     Parameters
@@ -89,17 +91,21 @@ def search_grid(
         A component of noise in every model.
     contaminated : bool
         Outliers of each component in every model.
+    max_time : float
+        Seconds after which no run begins.
 
     Returns
     -------
     list of Candidate
-        With parameters in the user's units. After Ctrl-C, those that were fitted to all rows.
-    bool
-        True after Ctrl-C.
+        With parameters in the user's units; where the search was stopped, those that were fitted to
+        all rows.
+    str
+        The reason why the search was stopped: "interrupted" by Ctrl-C, "max_time", or "".
     """
+    begun = monotonic()
     requested = [(k, each) for k, column in wanted.items() for each in column]
     if not requested:
-        return [], False
+        return [], ""
     # Values of K that were not requested are steps to the next requested one.
     largest: dict[Structure, int] = {}
     for k, each in requested:
@@ -112,18 +118,21 @@ def search_grid(
     refining = _REFINING * n / n_sampled * (n > n_sampled)
     work = (_FIRST_UP + _DOWN + _UP) * len(keys) + refining * len(requested)
     of_all = ratio, equal_weights, contaminated, lambda part: advance(part / work)
-    search = _Search(data, data.sample, data.sample_passes, keys, *of_all)
+    # Models that were fitted to a sample are worth their last fit to all rows.
+    sampling = max_time * (1.0 - refining * len(requested) / work) if refining else max_time
+    search = _Search(data, data.sample, data.sample_passes, keys, *of_all, begun + sampling)
     with ThreadPoolExecutor(threads) as pool:
         search.up(pool, partitions)
         search.down(pool)
         search.up(pool)
         if n > n_sampled:
-            sampled, interrupted = search.models, search.interrupted
-            search = _Search(data, data.rows, data.passes, requested, *of_all)
-            search.interrupted = interrupted
+            sampled, stopped = search.models, search.stopped
+            search = _Search(data, data.rows, data.passes, requested, *of_all, begun + max_time)
+            search.stopped = stopped if stopped == "interrupted" else ""
             search.refine(pool, sampled, refining)
+            search.stopped = search.stopped or stopped
     found = [search.models[key] for key in requested if key in search.models]
-    return [_in_users_units(data, model) for model in found], search.interrupted
+    return [_in_users_units(data, model) for model in found], search.stopped
 
 
 def _in_users_units(data: GridData, model: Candidate) -> Candidate:
@@ -147,9 +156,11 @@ class _Search:
         equal_weights: bool,
         contaminated: bool,
         advance: Callable[[float], None],
+        until: float,
     ) -> None:
         self.models: dict[Key, Candidate] = {}
-        self.interrupted = False
+        self.stopped = ""
+        self._until = until
         self._ratio, self._equal_weights, self._contaminated = ratio, equal_weights, contaminated
         self._advance = advance
         self._moments: dict[tuple[bool, int], list[tuple[Array, Array, Array]]] = {}
@@ -207,6 +218,8 @@ class _Search:
         """Fit each model from its maximum on the sample, and after those nested in it."""
 
         def fit(key: Key) -> None:
+            if key not in sampled:
+                return
             starts = [] if sampled[key].parameters is None else [sampled[key]]
             starts += self._untried(key, self._nested[key])
             self._improve(key, [self._converted(key[1], each) for each in starts])
@@ -223,7 +236,8 @@ class _Search:
     ) -> None:
         """Fit the models in this order, each after its neighbours `before` it have been fitted.
 
-        Ctrl-C ends this sweep after the fits that have begun, and keeps later ones from beginning.
+        Ctrl-C, or the end of the time, ends this sweep after the fits that have begun, and keeps
+        later ones from beginning.
         """
         fits: dict[Key, Future[None]] = {}
 
@@ -231,7 +245,7 @@ class _Search:
             for each in before(*key):
                 if each in fits:
                     fits[each].result()
-            if not self.interrupted:
+            if not self.stopped and not self._is_late():
                 fit(key)
                 self._advance(part)
 
@@ -240,9 +254,16 @@ class _Search:
                 fits[key] = pool.submit(task, key)
             wait(fits.values())
         except KeyboardInterrupt:
-            self.interrupted = True
+            self.stopped = "interrupted"
         for each in fits.values():
             each.result()
+
+    def _is_late(self) -> bool:
+        """True from the time on when no run is to begin."""
+        late = monotonic() >= self._until
+        if late:
+            self.stopped = self.stopped or "max_time"
+        return late
 
     def _untried(self, key: Key, neighbours: Iterable[Key]) -> list[Candidate]:
         """Admissible models among the neighbours, without those already tried as a start."""
@@ -359,6 +380,8 @@ class _Search:
         for start in starts:
             if start is None:
                 continue
+            if best and best.admissible and self._is_late():
+                break
             incumbent = best.run.objective if best and best.admissible and best.run else -np.inf
             rule = StopRule(remaining=_REMAINING, max_e_steps=_MOST_ITERATIONS, incumbent=incumbent)
             run = maximise(rows, objective, self._begun(start, key, rows, objective), rule)

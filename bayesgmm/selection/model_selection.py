@@ -41,8 +41,11 @@ if TYPE_CHECKING:
 
 # Folds of the cross-validation.
 _FOLDS = 5
-# Note on a model that was not fitted before Ctrl-C.
-_NOT_REACHED = "not fitted: the search was interrupted"
+# Notes on models that were not fitted before Ctrl-C, or in the given time.
+_NOT_REACHED = {
+    "interrupted": "not fitted: the search was interrupted",
+    "max_time": "not fitted: max_time had passed",
+}
 
 
 def select_mixture(
@@ -59,6 +62,7 @@ def select_mixture(
     noise_component: bool = False,
     contaminated: bool = False,
     missing: str = "at random",
+    max_time: float = np.inf,
     rng: Any = None,
     progressbar: bool = True,
 ) -> Selection:
@@ -97,6 +101,9 @@ def select_mixture(
         parameters.
     missing : {"at random", "raise"}
         As in `GaussianMixture`.
+    max_time : float
+        Seconds after which no run of the search begins; one that has begun ends first. A warning
+        names the models that were left out, and each has a note. Not with ``criterion="cv"``.
     rng : int, Generator, SeedSequence or None
         Anything that `numpy.random.default_rng` takes. It determines the folds and, above 2000
         rows, the sample that is searched; nothing else is random.
@@ -119,8 +126,9 @@ def select_mixture(
     Warns
     -----
     BayesGMMWarning
-        If the selected model lies at the edge of the grid, or columns have few distinct values,
-        one value in many rows, or rows that are copies.
+        If the selected model lies at the edge of the grid, or `max_time` passed before the search
+        had ended, or columns have few distinct values, one value in many rows, or rows that are
+        copies.
 
     Notes
     -----
@@ -153,6 +161,7 @@ def select_mixture(
     ratio = check_number("eigenvalue_ratio", eigenvalue_ratio, bound, lambda r: r >= 1.0)
     equal_weights, noisy, contaminated = _switches(equal_weights, noise_component, contaminated)
     generator = check_rng(rng)
+    max_time = _check_max_time(max_time, criterion)
     check_choice("missing", missing, ("at random", "raise"))
     data = check_data(X, allow_nan=missing != "raise", error_covariances=error_covariances)
     ks = check_components(n_components)
@@ -176,9 +185,8 @@ def select_mixture(
             rng=generator,
             advance=advance,
         )
-        models, interrupted = search(data, weights, ks, chosen, noise=noise)
-        if interrupted and (folds or not any(model.admissible for model in models)):
-            raise KeyboardInterrupt
+        models, stopped = search(data, weights, ks, chosen, noise=noise, max_time=max_time)
+        _check_found(models, stopped, max_time, whole=bool(folds))
         held_out = [
             _held_out(data, weights, test, ks, chosen, search, noisy, contaminated)
             for test in folds
@@ -204,9 +212,35 @@ def select_mixture(
             note = "collapsed on the way to its maximum"
             models[selected] = replace(models[selected], note=note)
             table.loc[selected, "note"] = note
+    if stopped == "max_time":
+        _warn_of_models_left_out(models, max_time)
     _warn_at_edge(models[selected], [k for k in ks if k >= data.n_known], data.n_known)
     found = {(m.n_components, m.structure.code): m for m in models if m.admissible}
-    return Selection(table, best, criterion, len(data.X), interrupted, found)
+    return Selection(table, best, criterion, len(data.X), stopped == "interrupted", found)
+
+
+def _check_max_time(max_time: float, criterion: str) -> float:
+    """Return the seconds of a search, infinite for no bound."""
+    seconds = check_number("max_time", max_time, "a number of seconds, above 0", lambda t: t > 0.0)
+    if criterion == "cv" and np.isfinite(seconds):
+        raise InvalidParameterError(
+            'max_time stops a search before its end, and criterion="cv" compares whole searches. '
+            "Leave one of them out."
+        )
+    return seconds
+
+
+def _check_found(
+    models: Sequence[Candidate], stopped: str, max_time: float, *, whole: bool
+) -> None:
+    """Refuse a search that was stopped with nothing to choose from, or was to be `whole`."""
+    nothing = not any(model.admissible for model in models)
+    if stopped == "interrupted" and (whole or nothing):
+        raise KeyboardInterrupt
+    if stopped == "max_time" and nothing:
+        raise FitError(
+            f"No model was fitted to all rows within max_time={max_time:g} s. Give more time."
+        )
 
 
 def _switches(
@@ -249,15 +283,16 @@ def fit_grid(
     equal_weights: bool = False,
     noise: Noise | None = None,
     contaminated: bool = False,
-) -> tuple[list[Candidate], bool]:
-    """Models in the order of K, then of the structures, and whether Ctrl-C ended the search.
+    max_time: float = np.inf,
+) -> tuple[list[Candidate], str]:
+    """Models in the order of K, then of the structures, and the reason why a search was stopped.
 
     Models that cannot be fitted to the rows have a note with the reason.
     """
     notes = impossible(data, ks, chosen)
     wanted = {k: [each for each in chosen if (k, each) not in notes] for k in ks}
     scaled, unit = (None, 1.0) if weights is None else about_one(weights)
-    fits, interrupted = search_grid(
+    fits, stopped = search_grid(
         data,
         scaled,
         wanted,
@@ -268,17 +303,19 @@ def fit_grid(
         advance=advance,
         noise=noise,
         contaminated=contaminated,
+        max_time=max_time,
     )
+    not_reached = _NOT_REACHED.get(stopped, "")
     found = {
         model.key: replace(model, log_likelihood=model.log_likelihood * unit) for model in fits
     }
     models = [
         found.get((k, each))
-        or Candidate(k, each, None, np.nan, False, notes.get((k, each), _NOT_REACHED))
+        or Candidate(k, each, None, np.nan, False, notes.get((k, each), not_reached))
         for k in ks
         for each in chosen
     ]
-    return models, interrupted
+    return models, stopped
 
 
 def _record(
@@ -333,7 +370,7 @@ def _held_out(
     test: Indices,
     ks: Sequence[int],
     chosen: Sequence[Structure],
-    search: Callable[..., tuple[list[Candidate], bool]],
+    search: Callable[..., tuple[list[Candidate], str]],
     noisy: bool,
     contaminated: bool,
 ) -> list[float]:
@@ -343,8 +380,8 @@ def _held_out(
     own = np.ones(len(test)) if weights is None else weights[test]
     of_train = None if weights is None else weights[rest]
     noise = Noise.around(train) if noisy else None
-    models, interrupted = search(train, of_train, ks, chosen, noise=noise)
-    if interrupted:
+    models, stopped = search(train, of_train, ks, chosen, noise=noise)
+    if stopped:
         raise KeyboardInterrupt
     values = []
     for model in models:
@@ -371,6 +408,27 @@ def _best_model(models: Sequence[Candidate], table: "pd.DataFrame", criterion: s
             "Use fewer components, structures that share covariances, or more rows."
         )
     return int(np.argmin(np.where(admissible, values, np.inf)))
+
+
+def _warn_of_models_left_out(models: Sequence[Candidate], max_time: float) -> None:
+    """Name the models that were not fitted in the given time, by structure."""
+    left_out: dict[str, list[int]] = {}
+    for each in models:
+        if each.note == _NOT_REACHED["max_time"]:
+            left_out.setdefault(each.structure.code, []).append(each.n_components)
+    named = "; ".join(f"{code} with K = {', '.join(map(str, ks))}" for code, ks in left_out.items())
+    count = sum(map(len, left_out.values()))
+    warnings.warn(
+        f"The search was stopped after {max_time:g} s (max_time). "
+        + (
+            f"{plural(count, 'model')} not fitted: {named}. "
+            if count
+            else "Every model was fitted. "
+        )
+        + "Others may have a higher maximum. Give more time, or a smaller grid.",
+        BayesGMMWarning,
+        stacklevel=3,
+    )
 
 
 def _warn_at_edge(model: Candidate, ks: Sequence[int], least: int) -> None:

@@ -90,7 +90,7 @@ def test_a_label_that_is_not_a_component(bayesgmm_command, data):
 def test_labels_and_an_order(bayesgmm_command, data):
     run = bayesgmm_command("fit", data, "-k2", "--labels", "known", "--order-by", "weights")
     assert run.exit_code == 2
-    assert "order_by" in run.stderr
+    assert "--order-by" in run.stderr
 
 
 @pytest.mark.parametrize("command", ["fit", "select"])

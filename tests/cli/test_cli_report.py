@@ -246,7 +246,8 @@ def test_evidence_is_asked_for_two_components_more(bayesgmm_command, tmp_path, m
     monkeypatch.setattr(bayesgmm, "evidence", of_one)
     arguments = ("galaxies", "-k", 1, "--evidence", "--seed", 3, "-o", tmp_path / "page.html")
     result = run_report(bayesgmm_command, *arguments, "--json", "--quiet")
-    assert made == [([1, 2, 3], {"covariance_type": "full", "rng": 3, "progressbar": False})]
+    expected = {"covariance_type": "full", "priors": None, "rng": 3, "progressbar": False}
+    assert made == [([1, 2, 3], expected)]
     (first,) = json.loads(result.stdout)["sections"]["evidence"]["numbers"]["evidence"]
     assert first["log_evidence"] == found.table.loc[1, "log_evidence"]
 

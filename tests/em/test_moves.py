@@ -26,17 +26,20 @@ def start(code, labels=LABELS, k=5):
 @pytest.mark.parametrize("code", ["VVV", "EEE", "VVI", "VII", "VEV", "EVE"])
 def test_a_move_is_a_mixture_of_the_structure_with_components_elsewhere(code):
     theta, structure = start(code), as_structure(code)
-    moves = ranked_moves(SAMPLE, theta, Objective(structure), np.random.default_rng(0))
-    made = [each.parameters for each in itertools.islice(moves, 30)]
-    assert len(made) == 30
+    rng, tried = np.random.default_rng(0), []
+    made = []
+    while len(made) < 20:
+        moves = ranked_moves(SAMPLE, theta, Objective(structure), rng, tried)
+        made += [each.parameters for each in itertools.islice(moves, 10)]
+    assert len(tried) == len(made)
     for weights, means, covariances in made:
         dense = covariances
         if structure.diagonal:
             dense = covariances[:, :, np.newaxis] * np.eye(4)
         Mixture(weights, means, dense)
-        # Two halves, and perhaps the mean of two that have become one.
+        # One that joins, or two halves, and perhaps the mean of two that have become one.
         stayed = (means[:, np.newaxis] == theta.means).all(axis=2).any(axis=1).sum()
-        assert stayed in (2, 3)
+        assert stayed in (2, 3, 4)
         sizes = SAMPLE.weights.sum() * weights
         scatters = sizes.reshape(-1, *(1,) * (covariances.ndim - 1)) * covariances
         member = structure.covariances(sizes, scatters, covariances)
@@ -44,13 +47,22 @@ def test_a_move_is_a_mixture_of_the_structure_with_components_elsewhere(code):
 
 
 def test_one_component_has_no_moves_and_two_have_some():
-    rng = np.random.default_rng(0)
+    rng, objective = np.random.default_rng(0), Objective(as_structure("VVV"))
     one = start("VVV", np.zeros(150, np.int64), 1)
-    assert list(ranked_moves(SAMPLE, one, Objective(as_structure("VVV")), rng)) == []
-    two = start("VVV", np.minimum(LABELS, 1), 2)
-    assert 0 < len(list(ranked_moves(SAMPLE, two, Objective(as_structure("VVV")), rng))) <= 2
+    assert list(ranked_moves(SAMPLE, one, objective, rng, [])) == []
+    two = start("VVV", np.minimum(LABELS // 2, 1), 2)
+    assert len(list(ranked_moves(SAMPLE, two, objective, rng, []))) > 0
     singular = two._replace(covariances=np.zeros((2, 4, 4)))
-    assert list(ranked_moves(SAMPLE, singular, Objective(as_structure("VVV")), rng)) == []
+    assert list(ranked_moves(SAMPLE, singular, objective, rng, [])) == []
+
+
+def test_a_move_is_made_once():
+    rng, theta, objective = np.random.default_rng(0), start("VVV"), Objective(as_structure("VVV"))
+    tried = []
+    for _ in range(3):
+        list(ranked_moves(SAMPLE, theta, objective, rng, tried))
+    for move, other in itertools.combinations(tried, 2):
+        assert not move.same(other)
 
 
 def log_likelihood(parameters, x, v):
@@ -71,31 +83,67 @@ def densities(parameters, x):
     return np.array(out)
 
 
-@pytest.mark.parametrize("code", ["VVV", "VVI"])
-def test_losses_are_those_of_the_mixtures_without_a_component(code):
-    theta, d = start(code), 4
+@pytest.mark.parametrize("code", ["VVV", "VVI", "EEE", "VII"])
+def test_changes_are_those_of_the_mixtures_after_an_exchange(code):
+    """One joins, or none; two become one, or one leaves."""
+    theta, structure = start(code), as_structure(code)
     x, v = SAMPLE.rows, SAMPLE.weights
-    _, _, _, _, losses = native.moves(
-        x, v, as_structure(code).letters, *theta, np.full((5, 1, 2), 0.5), d + 1.0
-    )
+    uniforms = np.random.default_rng(0).random((200, 10))
+    found = native.births(x, v, structure.letters, *theta, uniforms, 5.0)
+    gains, made = found[0], np.flatnonzero(np.isfinite(found[0]))[:3]
+    born = *found[1:3], found[3].reshape(-1, *theta.covariances.shape[1:])
+    joins = Parameters(*(each[made] for each in born))
+    changes = native.exchanges(x, v, *theta, *joins)
+    assert changes.shape == (4, 5, 5)
     whole = log_likelihood(theta, x, v)
-    for i in range(5):
-        rest = Parameters(*(np.delete(each, i, axis=0) for each in theta))
-        rest = rest._replace(weights=rest.weights / rest.weights.sum())
-        assert losses[i, i] == pytest.approx(whole - log_likelihood(rest, x, v), rel=1e-8)
-        for j in range(i):
-            pair = np.array([[i], [j]])
-            one = merged(*(each[pair] for each in theta))
-            kept = (np.delete(each, (i, j), axis=0) for each in theta)
-            joined = Parameters(*(np.concatenate(each) for each in zip(kept, one, strict=True)))
-            assert losses[i, j] == pytest.approx(whole - log_likelihood(joined, x, v), rel=1e-8)
+    for c in range(4):
+        a = joins.weights[c] if c < 3 else 0.0
+        one = [each[c : c + 1] if c < 3 else each[:0] for each in joins]
+        for i in range(5):
+            for j in range(i + 1):
+                rest = [np.delete(each, (i, j), axis=0) for each in theta]
+                rest[0] = rest[0] * (1.0 - a)
+                parts = [rest, one]
+                if i != j:
+                    pair = np.array([[i], [j]])
+                    weight, *moments = merged(*(each[pair] for each in theta))
+                    parts.append([weight * (1.0 - a), *moments])
+                after = Parameters(*map(np.concatenate, zip(*parts, strict=True)))
+                after = after._replace(weights=after.weights / after.weights.sum())
+                change = log_likelihood(after, x, v) - whole
+                assert changes[c, i, j] == pytest.approx(change, rel=1e-8, abs=1e-6)
+    assert np.isneginf(changes[:, 0, 1:]).all()
+    assert (np.diff(gains[made]) <= 0.0).all()
+
+
+@pytest.mark.parametrize("code", ["VVV", "VVI", "VII"])
+def test_a_component_that_joins_raises_the_likelihood_by_its_gain_or_more(code):
+    """The gain is that before the last step of EM."""
+    theta, structure = start(code), as_structure(code)
+    x, v = SAMPLE.rows, SAMPLE.weights
+    uniforms = np.random.default_rng(1).random((20, 10))
+    gains, weights, means, covariances = native.births(
+        x, v, structure.letters, *theta, uniforms, 5.0
+    )
+    covariances = covariances.reshape(-1, *theta.covariances.shape[1:])
+    whole = log_likelihood(theta, x, v)
+    made = np.flatnonzero(np.isfinite(gains))
+    assert made.size
+    for c in made:
+        more = Parameters(
+            np.append((1.0 - weights[c]) * theta.weights, weights[c]),
+            np.concatenate((theta.means, means[c : c + 1])),
+            np.concatenate((theta.covariances, covariances[c : c + 1])),
+        )
+        assert weights[c] * v.sum() > 5.0
+        assert log_likelihood(more, x, v) - whole >= gains[c] - 1e-6
 
 
 def test_the_gain_of_a_split_is_that_of_two_components_on_the_rows_of_one():
     x, v = SAMPLE.rows, SAMPLE.weights
     theta = start("VVV", np.minimum(LABELS, 1), 2)
     uniforms = np.random.default_rng(1).random((2, 20, 2))
-    gains, shares, means, covariances, _ = native.moves(x, v, (2, 2, 2), *theta, uniforms, 5.0)
+    gains, shares, means, covariances = native.splits(x, v, (2, 2, 2), *theta, uniforms, 5.0)
     joint = densities(theta, x)
     for k in range(2):
         own = v * joint[k] / joint.sum(axis=0)
@@ -120,7 +168,7 @@ def test_moves_lead_from_two_components_on_one_group_to_one_on_each(code):
     labels[:50] = x[:50, 0] > 0.0
     objective = Objective(as_structure(code))
     theta = from_labels(sample, labels, 4, objective)
-    best = next(ranked_moves(sample, theta, objective, rng)).parameters
+    best = next(ranked_moves(sample, theta, objective, rng, [])).parameters
     fit = GaussianMixture(
         4, covariance_type=code, weights_init=best.weights, means_init=best.means
     ).fit(x)

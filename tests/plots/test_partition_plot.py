@@ -114,6 +114,7 @@ def test_clusters_have_the_colours_and_names_of_their_components(drawn):
     n = result.n_clusters
     assert result.components == (*range(n),)
     turned = replace(result, components=(1, -1, *range(2, n)), component_names=("a", "b"))
+    assert turned.by_component == [0, *range(2, n), 1]
     axes = plot_partition(turned)
     axes[0, 0].figure.canvas.draw()
     first, second = axes[0, 0].collections[1], axes[0, 0].collections[0]
@@ -121,4 +122,4 @@ def test_clusters_have_the_colours_and_names_of_their_components(drawn):
     assert to_hex(first.get_facecolor()[0]).upper() == colour(1)
     np.testing.assert_array_equal(second.get_offsets(), result.X[result.labels == 1])
     legend = [each.get_text() for each in axes[0, -1].get_legend().get_texts()]
-    assert [each.partition(":")[0] for each in legend[:2]] == ["b", "noise"]
+    assert [each.partition(":")[0] for each in (legend[0], legend[n - 1])] == ["b", "noise"]

@@ -1,22 +1,37 @@
-// What a mixture gains by splitting a component, and loses by leaving one out, by estimate.
+// What a mixture gains by a component more, and loses by one less, by estimate.
 //
 // EM cannot move a component from where there is one too many to where one is missing (Ueda, Nakano,
 // Ghahramani & Hinton 2000, Neural Computation 12, 2109-2128). With the log joint densities l_kb of
 // the mixture, log densities l_b and responsibilities r_kb = exp(l_kb - l_b), at row weights v_b,
 //
+// * a component g of weight a that joins the mixture (Verbeek, Vlassis & Krose 2003, Neural
+//   Computation 15, 469-485) changes the log-likelihood by sum_b v_b log(1 - a + q_b), with
+//   q_b = a exp(log g(x_b) - l_b); EM of a and g alone, from a few rows, finds such components;
+// * if then components i and j become one, m, of the same moments, the change is
+//   sum_b v_b log((1 - a) (1 - r_ib - r_jb + exp(l_mb - l_b)) + q_b) in all;
+// * if component i leaves, sum_b v_b log(((1 - a) (1 - r_ib) + q_b) / (1 - (1 - a) w_i));
 // * a split of component k gains what two components gain over it on the rows, weighted by
-//   v_b r_kb, in a few steps of EM;
-// * if components i and j become one, m, of the same moments, the log-likelihood changes by
-//   sum_b v_b log(1 - r_ib - r_jb + exp(l_mb - l_b));
-// * if component i leaves, by sum_b v_b log((1 - r_ib) / (1 - w_i)).
+//   v_b r_kb, in a few steps of EM.
 #pragma once
 
+#include <numeric>
+
 #include "clustering/column_tables.hpp"
-#include "clustering/partitions.hpp"
 #include "em/em.hpp"
 #include "likelihood/memberships.hpp"
 
 namespace bayesgmm {
+
+// Components that could join a mixture: gains (-infinity for none), weights, means, covariances.
+template <int Axes>
+struct Births {
+    Numbers gains, weights;
+    Table means;
+    Owned<double, Axes> covariances;
+
+    Births(Index n, Index d)
+        : gains(n), weights(n), means(n, d), covariances(covariance_shape<Axes>(n, d)) {}
+};
 
 // Two components in place of one: its gain, -infinity if it cannot be split, and of each half the
 // share of the weight, the mean and the covariance. The latter are of components 2k and 2k + 1.
@@ -38,49 +53,87 @@ public:
     // Rows (n, D) with weights; none are seen in part.
     Moves(const Rows &rows, ConstVector weights, ConstMatrix means,
           View<const double, Axes> covariances)
-        : rows_(rows), n_(rows.x.shape[0]), k_(weights.size()), d_(rows.x.shape[1]),
-          weights_(weights), means_(means), covariances_(covariances), mixture_(k_, d_),
-          row_weights_(padded(n_)), densities_(padded(n_)), joint_(k_, padded(n_)),
-          shares_(k_, padded(n_)) {
+        : n_(rows.x.shape[0]), k_(weights.size()), d_(rows.x.shape[1]), width_(to_strips(n_)),
+          weights_(weights), means_(means), covariances_(covariances), rows_(rows),
+          mixture_(k_, d_), one_(1, d_), row_weights_(width_), densities_(width_),
+          joint_(k_, width_), shares_(k_, width_), work_(1, d_) {
         for (Index b = 0; b < n_; ++b)
             row_weights_[b] = rows.weights.empty() ? 1.0 : rows.weights[b];
+        total_ = sum(row_weights_.view());
+        work_.xt = Table(d_, width_);
+        work_.rz = Table(TILE, width_);
+        work_.joint = Table(1, width_);
+        load_block(rows, 0, n_, work_.xt);
         bad_ = factor<Axes>(weights, means, covariances, mixture_);
         if (bad_ > 0) return;
-        Workspace work(k_, d_);
-        Numbers of_block(STRIDE);
-        each_block(rows, 0, n_, work, [&](Index start, Index count) {
-            log_joint_of_block(rows, start, count, mixture_, work);
-            copy_columns(work.joint, start, count, joint_);
-            normalise(work.joint, count, {}, of_block);
-            copy_columns(work.joint, start, count, shares_);
-            assign(densities_.part(start, start + count), of_block.part(0, count));
-        });
+        log_joint(mixture_, n_, work_.xt, joint_);
+        assign(shares_.flat(), joint_.flat());
+        normalise(shares_, n_, {}, densities_);
     }
 
     // Whether the mixture has a singular covariance, and no moves.
     bool is_singular() const { return bad_ > 0; }
 
-    // Log-likelihood lost where components i > j become one, and where i = j leaves, (K, K).
-    Table losses() {
-        Table out(k_, k_);
-        Gaussians<Axes> one(1, d_);
-        Workspace work(1, d_);
-        Numbers together(padded(n_)), mean(d_);
-        auto covariance = zeros_like(covariances_.part(0, 1));
+    // Components that join the mixture, from rows of one component each, which uniforms (m, 4 + rows)
+    // in [0, 1) choose. Every few steps the half
+    // of less gain is given up; the others come first, by their gain. None has fewer rows than
+    // `least`. `structure` is that of the mixture: where all share a covariance, it stays.
+    Births<Axes> births(const Structure &structure, ConstMatrix uniforms, double least) {
+        const Index m = uniforms.shape[0];
+        Table cumulated(k_, n_);
+        for (Index k = 0; k < k_; ++k) {
+            double reached = 0.0;
+            for (Index b = 0; b < n_; ++b)
+                cumulated(k, b) = reached += row_weights_[b] * shares_(k, b);
+        }
+        Births<Axes> all(m, d_);
+        for (Index c = 0; c < m; ++c) begin(c, uniforms[c], cumulated, least, all);
+        std::vector<Index> order(m);
+        std::iota(order.begin(), order.end(), 0);
+        Index left = m;
+        for (int round = 0; round < ROUNDS; ++round, left = (left + 1) / 2) {
+            for (Index i = 0; i < left; ++i)
+                for (int step = 0; step < STEPS; ++step) grow(order[i], structure, least, all);
+            std::stable_sort(order.begin(), order.begin() + left,
+                             [&](Index i, Index j) { return all.gains[i] > all.gains[j]; });
+        }
+        return ordered(all, {order.begin(), order.begin() + std::min<Index>(2 * left, m)});
+    }
+
+    // The change in log-likelihood where one of m components joins, and components i > j become one
+    // or i = j leaves, (m + 1, K, K); the last is that where none joins.
+    Tables exchanges(const Births<Axes> &born) {
+        const Index m = born.gains.size();
+        Tables out(m + 1, k_, k_);
+        fill(out.flat(), -INFINITE);
+        if (is_singular()) return out;
+        Table joining(m + 1, width_);
+        std::vector<bool> usable(m + 1, true);
+        for (Index c = 0; c < m; ++c) {
+            usable[c] = factored(born.weights[c], born.means[c], born.covariances[c]);
+            if (usable[c]) ratios_of_one(joining[c]);
+        }
+        Numbers mean(d_), left(width_), together(width_);
+        auto covariance = zeros_like(covariances_[0]);
         for (Index i = 0; i < k_; ++i) {
-            out(i, i) = loss(i, i, together, 0.0, 1.0 / (1.0 - weights_[i]));
-            for (Index j = 0; j < i; ++j) {
-                const double weight = merge(i, j, mean, covariance[0]);
-                if (factor<Axes>(ConstVector{&weight, {1}}, ConstMatrix{mean.data(), {1, d_}},
-                                 covariance, one) > 0) {
-                    out(i, j) = INFINITE;
-                    continue;
+            for (Index j = 0; j <= i; ++j) {
+                if (i != j) {
+                    const double weight = merge(i, j, mean, covariance.view());
+                    if (!factored(weight, mean, covariance.view())) continue;
+                    ratios_of_one(together);
                 }
-                each_block(rows_, 0, n_, work, [&](Index start, Index count) {
-                    log_joint_of_block(rows_, start, count, one, work);
-                    assign(together.part(start, start + count), work.joint[0].part(0, count));
-                });
-                out(i, j) = loss(i, j, together, 1.0, 1.0);
+                for (Index b = 0; b < width_; b += LANES) {
+                    Vec rest = 1.0 - load(&shares_(i, b));
+                    if (i != j) rest += load(&together.view()[b]) - load(&shares_(j, b));
+                    store(greater(rest, splat(0.0)), &left[b]);
+                }
+                for (Index c = 0; c <= m; ++c) {
+                    if (!usable[c]) continue;
+                    const double stays = c < m ? 1.0 - born.weights[c] : 1.0;
+                    double value = change(stays, left, joining[c]);
+                    if (i == j) value -= total_ * std::log(1.0 - stays * weights_[i]);
+                    out(c, i, j) = value;
+                }
             }
         }
         return out;
@@ -91,7 +144,7 @@ public:
     // No half has fewer rows than `least`.
     Splits<Axes> splits(const Model &model, ConstMatrices uniforms, double least) {
         Splits<Axes> out(k_, d_);
-        for (Index k = 0; k < k_; ++k) {
+        for (Index k = 0; k < k_ && !is_singular(); ++k) {
             std::vector<Index> inside;
             double total = 0.0, before = 0.0;
             for (Index b = 0; b < n_; ++b) {
@@ -109,26 +162,42 @@ public:
     }
 
 private:
+    // Steps of EM of a component alone between two cuts of the field, and their number.
+    static constexpr int STEPS = 2, ROUNDS = 4;
+    // The part of the covariance of a component that is added to those of a few of its rows.
+    static constexpr double OWN = 0.02;
     // A row takes part in a split from this responsibility on. Splits end at this estimated gain, or
     // after so many E-steps.
     static constexpr double NONE = 1e-3, ENOUGH = 1e-2;
     static constexpr Index MOST_E_STEPS = 20;
+    // Responsibility from which a row lies in a component.
+    static constexpr double INSIDE = 0.01;
+    // Log of a ratio of densities beyond which no row counts for more.
+    static constexpr double MOST = 600.0;
 
-    static void copy_columns(ConstMatrix from, Index start, Index count, Matrix to) {
-        for (Index k = 0; k < to.shape[0]; ++k) std::copy_n(&from(k, 0), count, &to(k, start));
+    bool factored(double weight, ConstVector mean, View<const double, Axes - 1> covariance) {
+        View<const double, Axes> one;
+        one.data = covariance.data;
+        one.shape = covariance_shape<Axes>(1, d_);
+        return factor<Axes>(ConstVector{&weight, {1}}, ConstMatrix{mean.data, {1, d_}}, one,
+                            one_) == 0;
     }
 
-    // -sum_b v_b log(factor (1 - r_ib - r_jb + present exp(l_mb - l_b))), r_jb once for i = j.
-    double loss(Index i, Index j, const Numbers &together, double present, double factor) {
+    // w g(x_b) / exp(l_b) of the factored component.
+    void ratios_of_one(Vector out) {
+        log_joint(one_, n_, work_.xt, Matrix{out.data, {1, width_}});
+        for (Index b = 0; b < width_; b += LANES) {
+            const Vec apart = load(&out[b]) - load(&densities_[b]);
+            store(common_axes::exp_of(apart < MOST ? apart : splat(MOST)), &out[b]);
+        }
+    }
+
+    // sum_b v_b log(stays left_b + q_b).
+    double change(double stays, ConstVector left, ConstVector q) const {
         Vec out = {};
-        for (Index b = 0; b < joint_.view().shape[1]; b += LANES) {
-            Vec left = 1.0 - load(&shares_(i, b));
-            if (i != j) left -= load(&shares_(j, b));
-            left = greater(left, splat(0.0)) * factor;
-            if (present > 0.0)
-                left += common_axes::exp_of(load(&together.view()[b]) - load(&densities_[b]));
-            left = greater(left, splat(1e-300));
-            out -= load(&row_weights_[b]) * log_positive(left);
+        for (Index b = 0; b < width_; b += LANES) {
+            const Vec value = stays * load(&left[b]) + load(&q[b]);
+            out += load(row_weights_.view().data + b) * log_positive(greater(value, splat(1e-300)));
         }
         return sum_of_lanes(out);
     }
@@ -152,6 +221,150 @@ private:
         }
         mirror(covariance);
         return weight;
+    }
+
+    // The row at a share of a component's cumulated weights.
+    Index row_at(double share, ConstVector cumulated) const {
+        const double target = share * cumulated[n_ - 1];
+        const double *const found = std::upper_bound(cumulated.begin(), cumulated.end(), target);
+        return std::min<Index>(found - cumulated.begin(), n_ - 1);
+    }
+
+    // A component of rows around one of a component, of a number between `least` and half of it whose
+    // logarithm is uniform: of all, or of a few among twice as many. None where that has too few.
+    void begin(Index c, ConstVector uniforms, ConstMatrix cumulated, double least,
+               Births<Axes> &all) {
+        const Index k = std::min(static_cast<Index>(uniforms[0] * static_cast<double>(k_)), k_ - 1);
+        const double size = cumulated(k, n_ - 1);
+        all.gains[c] = -INFINITE;
+        if (size < 2.0 * least) return;
+        const bool few = uniforms[1] < 0.5;
+        const double wanted = least * std::pow(0.5 * size / least, uniforms[2]);
+        const Index centre = row_at(uniforms[3], cumulated[k]);
+        std::vector<Index> chosen = around(k, centre, few ? 2.0 * wanted : wanted);
+        Numbers own(n_);
+        for (const Index b : chosen) own[b] = row_weights_[b] * shares_(k, b);
+        if (few) chosen = some(chosen, own, uniforms.part(4, uniforms.size()));
+        const Vector mean = all.means[c];
+        const auto covariance = all.covariances[c];
+        double weight = 0.0;
+        for (const Index b : chosen) weight += own[b];
+        for (const Index b : chosen)
+            for (Index j = 0; j < d_; ++j) mean[j] += own[b] / weight * work_.xt(j, b);
+        Numbers apart(d_);
+        for (const Index b : chosen) {
+            for (Index j = 0; j < d_; ++j) apart[j] = work_.xt(j, b) - mean[j];
+            for (Index j = 0; j < d_; ++j) {
+                const Vector row = row_of(covariance, j);
+                add_scaled(row, own[b] / weight * apart[j], met_by(row, j, apart.view()));
+            }
+        }
+        mirror(covariance);
+        add_scaled(covariance.flat(), OWN, covariances_[k].flat());
+        all.weights[c] = std::max(weight, 2.0 * least) / total_;
+        all.gains[c] = 0.0;
+    }
+
+    // Rows drawn by their weights, one for each uniform, which then count once each time.
+    static std::vector<Index> some(const std::vector<Index> &rows, Numbers &own,
+                                   ConstVector uniforms) {
+        std::vector<double> cumulated;
+        double reached = 0.0;
+        for (const Index b : rows) {
+            cumulated.push_back(reached += own[b]);
+            own[b] = 0.0;
+        }
+        std::vector<Index> out;
+        for (const double each : uniforms) {
+            const auto found = std::upper_bound(cumulated.begin(), cumulated.end(), each * reached);
+            const auto last = static_cast<std::ptrdiff_t>(rows.size()) - 1;
+            const Index b = rows[std::min(found - cumulated.begin(), last)];
+            if (own[b] == 0.0) out.push_back(b);
+            own[b] += 1.0;
+        }
+        return out;
+    }
+
+    // Rows of component k around one, in its metric: as many as have so much weight in it.
+    std::vector<Index> around(Index k, Index centre, double wanted) {
+        std::vector<std::pair<double, Index>> near;
+        Numbers z(d_);
+        for (Index b = 0; b < n_; ++b) {
+            if (shares_(k, b) < INSIDE) continue;
+            for (Index j = 0; j < d_; ++j) z[j] = work_.xt(j, b) - work_.xt(j, centre);
+            multiply(mixture_.factors[k], z);
+            near.emplace_back(dot(z, z), b);
+        }
+        std::sort(near.begin(), near.end());
+        std::vector<Index> out;
+        double reached = 0.0;
+        for (const auto &[far, b] : near) {
+            out.push_back(b);
+            reached += row_weights_[b] * shares_(k, b);
+            if (reached >= wanted) break;
+        }
+        return out;
+    }
+
+    // A step of EM of one component alone, in which its gain is known as it was before.
+    void grow(Index c, const Structure &structure, double least, Births<Axes> &all) {
+        if (!(all.gains[c] > -INFINITE)) return;
+        all.gains[c] = -INFINITE;
+        const double a = all.weights[c];
+        const Vector mean = all.means[c];
+        const auto covariance = all.covariances[c];
+        if (!(a < 1.0) || !factored(a, mean, covariance)) return;
+        const Vector r = work_.joint[0];
+        ratios_of_one(r);
+        Vec gain = {};
+        for (Index b = 0; b < width_; b += LANES) {
+            const Vec v = load(&row_weights_[b]), q = load(&r[b]), whole = 1.0 - a + q;
+            gain += v * log_positive(whole);
+            store(v * q / whole, &r[b]);
+        }
+        Numbers sums(Sums<Axes>::size(1, d_));
+        const Sums<Axes> of{sums, 1, d_};
+        of.counts()[0] =
+            add_component(r, mean, work_, width_, work_.rz, of.firsts()[0], of.seconds()[0]);
+        finish(of, ConstMatrix{mean.data, {1, d_}});
+        const double n = of.counts()[0];
+        if (!(n > least)) return;
+        Numbers step(d_);
+        for (Index j = 0; j < d_; ++j) step[j] = of.firsts()[0][j] / n;
+        if (!is_shared(structure)) {
+            scatter_about(n, of.firsts()[0], of.seconds()[0], step, covariance);
+            scale(covariance.flat(), 1.0 / n);
+            if (structure.shape == IDENTITY) make_spherical(covariance);
+        }
+        accumulate(mean, step);
+        all.weights[c] = n / total_;
+        all.gains[c] = sum_of_lanes(gain);
+    }
+
+    static bool is_shared(const Structure &structure) {
+        return structure.volume != VARYING && structure.shape != VARYING &&
+               structure.orientation != VARYING;
+    }
+
+    template <class Covariance>
+    void make_spherical(Covariance covariance) {
+        double trace = 0.0;
+        for (Index j = 0; j < d_; ++j) trace += pivot(covariance, j);
+        fill(covariance.flat(), 0.0);
+        for (Index j = 0; j < d_; ++j) pivot(covariance, j) = trace / static_cast<double>(d_);
+    }
+
+    Births<Axes> ordered(Births<Axes> &all, const std::vector<Index> &order) {
+        Births<Axes> out(static_cast<Index>(order.size()), d_);
+        for (Index i = 0; i < out.gains.size(); ++i) {
+            const Index c = order[i];
+            const bool usable = factored(all.weights[c], all.means[c], all.covariances[c]);
+            out.gains[i] = usable ? all.gains[c] : -INFINITE;
+            out.weights[i] = all.weights[c];
+            assign(out.means[i], all.means[c]);
+            assign(out.covariances[i].flat(), all.covariances[c].flat());
+        }
+        return out;
     }
 
     // The first place where the running sum of weights exceeds a share of the whole.
@@ -230,14 +443,16 @@ private:
         return true;
     }
 
-    const Rows &rows_;
-    const Index n_, k_, d_;
+    const Index n_, k_, d_, width_;
     ConstVector weights_;
     ConstMatrix means_;
     View<const double, Axes> covariances_;
-    Gaussians<Axes> mixture_;
+    const Rows &rows_;
+    Gaussians<Axes> mixture_, one_;
     Numbers row_weights_, densities_;
     Table joint_, shares_;  // l_kb and r_kb, (K, n)
+    Workspace work_;        // all rows as one block
+    double total_ = 0.0;
     Index bad_ = 0;
 };
 

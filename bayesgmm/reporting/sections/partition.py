@@ -69,13 +69,14 @@ def partition_section(inputs: Inputs) -> Section:
 def _clusters(found: Partition) -> Table:
     rows: list[Row] = [
         (
-            f"cluster {found.cluster_names[int(str(k))]}",
+            f"cluster {found.cluster_names[k]}",
             count(row["rows"]),
             count(row["uncertain"]),
             percent(row["membership"]),
             percent(row["together"]),
         )
-        for k, row in found.table.iloc[:_MOST_CLUSTERS].iterrows()
+        for k in found.by_component[:_MOST_CLUSTERS]
+        for row in [found.table.loc[k]]
     ]
     hidden = found.n_clusters - len(rows)
     note = (
@@ -83,7 +84,7 @@ def _clusters(found: Partition) -> Table:
         "Together: the mean probability that two of its rows share a cluster."
     )
     if hidden:
-        note += f" Not shown: {plural(hidden, 'smaller cluster')}."
+        note += f" Not shown: {plural(hidden, 'more cluster')}."
     note += (
         " Clusters have the number or name of the component with which they share most rows, and "
         "further numbers where they share most with none."
