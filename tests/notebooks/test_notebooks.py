@@ -29,7 +29,7 @@ FACTS = {
         *(0.52, 0.99, 0.74, 0.96),  # a textbook's agreement with the species
         1e-3,  # scikit-learn's tolerance
     },
-    "02_the_posterior": {len(load_dataset("faithful").X), 0.7},  # and the bound of Pareto k
+    "the_posterior": {len(load_dataset("faithful").X), 0.7},  # and the bound of Pareto k
     "label_switching": {len(load_dataset("galaxies").X), 1.01},  # and the bound of R-hat
     "where_to_trust": set(),
     "choosing_k": {len(load_dataset("faithful").X), 1 / 40},  # and the smallest p of 39 replicates
