@@ -2,6 +2,7 @@
 
 Starts are run to near their maxima. From there moves put a component elsewhere (`em/moves.py`),
 those of most gain by estimate first; where one leads higher, moves from the new maximum follow.
+At last, components are made narrower or wider, since a maximum may be next to a higher one.
 Moves are made in rounds of a few that were not tried before, most often from the highest maximum.
 After r rounds in vain the next one leads higher with a probability of about 1 / (r + 2) (Laplace's
 rule of succession); eight leave a tenth.
@@ -14,7 +15,7 @@ from itertools import combinations, islice
 import numpy as np
 
 from bayesgmm.em.loop import Run
-from bayesgmm.em.moves import Move, ranked_moves
+from bayesgmm.em.moves import Move, ranked_moves, reshaped
 from bayesgmm.em.multistart import SAME_MAXIMUM, Attempt, adapted, first_run, with_held
 from bayesgmm.em.pairs import components
 from bayesgmm.initialisation.starts import Sample, Start
@@ -62,43 +63,55 @@ class _Exploration:
         """Higher maxima, in the order of their discovery, by moves from several.
 
         The climb ends when moves have failed so many times in a row from the highest, `fewer` times
-        less from the second, and so on; where there is one, also if no move is promising.
+        less from the second, and so on; where there is one and no more were asked for, also if no
+        move is promising. Before it ends, components of the highest are reshaped.
         """
         ends = [_End(each) for each in found]
-        alone = len(ends) == 1
+        alone = len(ends) == 1 and times <= _IN_VAIN
         higher: list[Attempt] = []
         self.work = 0.0
         while self.work < _WORK:
             ends.sort(key=lambda end: -end.maximum.value)
             turn = min(range(len(ends)), key=lambda i: ends[i].in_vain + i * fewer)
             end = ends[turn]
-            if end.in_vain + turn * fewer >= times:
-                break
-            reached = self._higher(end, _FIRST_TRIED if alone and not end.made else _TRIED)
-            end.in_vain += 1
+            unpromising = alone and end.in_vain > 0 and not end.made
+            if unpromising or end.in_vain + turn * fewer >= times:
+                turn, end = 0, ends[0]
+                if end.reshaped:
+                    break
+                end.reshaped = True
+                starts = reshaped(self.sample, self._parameters(end), self.objective)
+            else:
+                starts = self._moves(end, _FIRST_TRIED if alone and not end.made else _TRIED)
+                end.in_vain += 1
+            reached = self._higher(end, starts)
             if reached is not None:
                 higher.append(reached)
                 known = any(abs(each.maximum.value - reached.value) < SAME_MAXIMUM for each in ends)
                 ends[turn : turn + 1] = [] if known else [_End(reached)]
-            elif alone and not end.made:
-                break
         return higher
 
-    def _higher(self, end: "_End", tried: int) -> Attempt | None:
-        """The first of a few moves from a maximum that leads higher."""
-        best = end.maximum
-        assert best.run is not None
-        theta = _without_outliers(best.run, self.objective)
+    def _parameters(self, end: "_End") -> Parameters:
+        assert end.maximum.run is not None
+        return _without_outliers(end.maximum.run, self.objective)
+
+    def _moves(self, end: "_End", tried: int) -> Iterator[Start]:
+        """A few moves from a maximum."""
         moves = ranked_moves(
             self.sample,
-            theta,
+            self._parameters(end),
             self.objective,
             self.rng,
             end.made,
             tried=tried,
             with_splits=end.in_vain % _SPLIT == 0,
         )
-        for start in islice(moves, _MOVES):
+        return islice(moves, _MOVES)
+
+    def _higher(self, end: "_End", starts: Iterable[Start]) -> Attempt | None:
+        """The first run that leads higher than a maximum."""
+        best = end.maximum
+        for start in starts:
             found = self.run(start, best.value)
             if found.degeneracy is None and found.value > best.value + SAME_MAXIMUM:
                 return found
@@ -107,11 +120,12 @@ class _Exploration:
 
 @dataclass(slots=True)
 class _End:
-    """A maximum, how often moves from there were in vain, and those moves."""
+    """A maximum, how often moves from there were in vain, and what was tried."""
 
     maximum: Attempt
     in_vain: int = 0
     made: list[Move] = field(default_factory=list)
+    reshaped: bool = False
 
 
 def explore(

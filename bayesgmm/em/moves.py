@@ -28,6 +28,8 @@ _PAIRS = 3
 # The least estimated change of the log-likelihood (nats) of a move that is tried. In one success of
 # twenty EM gains more than that afterwards.
 _LEAST_CHANGE = -20.0
+# Factors of a component's covariance, and of its variance along one axis.
+_WIDTHS, _ALONG = (0.3, 3.0), 0.1
 
 
 class Move(NamedTuple):
@@ -78,6 +80,30 @@ def ranked_moves(
         start = _moved(sample, parameters, move, objective)
         if start is not None:
             yield start
+
+
+def reshaped(sample: Sample, parameters: Parameters, objective: Objective) -> Iterator[Start]:
+    """Mixtures of which one component is narrower or wider, in all directions or along an axis."""
+    structure = objective.structure
+    if len(parameters.weights) == 1 or "V" not in structure.code:
+        return
+    counts = parameters.weights * sample.weights.sum()
+    for k, covariance in enumerate(parameters.covariances):
+        changed = [factor * covariance for factor in _WIDTHS]
+        if structure.diagonal:
+            changed += list(covariance * (1.0 - (1.0 - _ALONG) * np.eye(len(covariance))))
+        else:
+            values, axes = np.linalg.eigh(covariance)
+            changed += [
+                covariance - (1.0 - _ALONG) * value * np.outer(axis, axis)
+                for value, axis in zip(values, axes.T, strict=True)
+            ]
+        for one in changed:
+            covariances = parameters.covariances.copy()
+            covariances[k] = one
+            scatters = counts.reshape(-1, *(1,) * (covariances.ndim - 1)) * covariances
+            covariances = objective.covariances(counts, scatters)
+            yield Start("reshaped", parameters._replace(covariances=covariances))
 
 
 class _Births(NamedTuple):

@@ -41,7 +41,7 @@ def align[Fit: (Mixture, GaussianMixture)](fit: Fit, *, to: Mixture | GaussianMi
     >>> before = GaussianMixture(2, order_by="weights", random_state=0).fit(X)
     >>> after = GaussianMixture(2, random_state=1).fit(X[:100])
     >>> align(after, to=before).means_.round(1).tolist()
-    [[4.3, 79.1], [2.0, 55.6]]
+    [[4.2, 78.6], [1.9, 55.4]]
     """
     mixture = fitted_mixture("fit", fit, with_outliers=True)
     reference = fitted_mixture("to", to, with_outliers=True)

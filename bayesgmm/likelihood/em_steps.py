@@ -271,9 +271,9 @@ def m_step(
     ...     statistics = e_step(X, mixture)
     ...     print(round(statistics.log_likelihood, 3))
     ...     mixture = m_step(statistics)
-    -1144.976
-    -1130.628
-    -1130.301
+    -1167.787
+    -1138.948
+    -1134.097
     """
     check_kind("statistics", statistics, Statistics, "the Statistics of a pass")
     start = None if mixture is None else fitted_mixture("mixture", mixture)
