@@ -87,7 +87,6 @@ def reshaped(sample: Sample, parameters: Parameters, objective: Objective) -> It
     structure = objective.structure
     if len(parameters.weights) == 1 or "V" not in structure.code:
         return
-    counts = parameters.weights * sample.weights.sum()
     for k, covariance in enumerate(parameters.covariances):
         changed = [factor * covariance for factor in _WIDTHS]
         if structure.diagonal:
@@ -101,9 +100,10 @@ def reshaped(sample: Sample, parameters: Parameters, objective: Objective) -> It
         for one in changed:
             covariances = parameters.covariances.copy()
             covariances[k] = one
-            scatters = counts.reshape(-1, *(1,) * (covariances.ndim - 1)) * covariances
-            covariances = objective.covariances(counts, scatters)
-            yield Start("reshaped", parameters._replace(covariances=covariances))
+            moved = parameters._replace(covariances=covariances)
+            start = _start("reshaped", sample, moved, objective)
+            if start is not None:
+                yield start
 
 
 class _Births(NamedTuple):
@@ -206,13 +206,19 @@ def _moved(
     places = [i] if move.split is None else [move.split, i]
     weights[places], means[places], covariances[places] = joins
     weights /= weights.sum()
+    return _start("exchange", sample, Parameters(weights, means, covariances), objective)
+
+
+def _start(name: str, sample: Sample, parameters: Parameters, objective: Objective) -> Start | None:
+    """A start at parameters, of the structure's covariances; None if it has none for them."""
+    weights, _, covariances = parameters
     counts = weights * sample.weights.sum()
     scatters = counts.reshape(-1, *(1,) * (covariances.ndim - 1)) * covariances
     try:
         covariances = objective.covariances(counts, scatters)
     except SingularCovarianceError:
         return None
-    return Start("exchange", Parameters(weights, means, covariances))
+    return Start(name, parameters._replace(covariances=covariances))
 
 
 def _of_halves(structure: Structure, d: int) -> Structure:
