@@ -96,7 +96,8 @@ def _panels(result: Partition) -> dict[str, Integers]:
     for name in BOUNDS:
         equal.setdefault(getattr(result, name).tobytes(), []).append(name)
     titles = {
-        f"{listed(names)} bound{'s' * (len(names) > 1)}": names[0] for names in equal.values()
+        f"{listed(names)} {'bound' if len(names) == 1 else 'bounds'}": names[0]
+        for names in equal.values()
     }
     bounds = {title: getattr(result, name) for title, name in titles.items()}
     return {"estimate": result.labels, **bounds}

@@ -44,7 +44,9 @@ def test_a_classifier_of_version_1_is_read():
     assert json.loads(GOLDEN.read_text())["version"] == 1
     assert fit.classes_.tolist() == ["setosa", "versicolor", "virginica"]
     assert fit.bic_ == 578.4991660609579
-    written, held = (json.loads(each)["fit"] for each in (fit.to_json(), GOLDEN.read_text()))
+    # Names of components came later.
+    text = fit.to_json().replace('"component_names": null', "").replace(", }", "}")
+    written, held = (json.loads(each)["fit"] for each in (text, GOLDEN.read_text()))
     assert written == held
     assert fit.score(pd.DataFrame(IRIS.X, columns=fit.feature_names_in_), IRIS.labels) == 0.98
 

@@ -38,9 +38,9 @@ def test_probabilities_of_components_and_of_those_that_hold_rows():
     made = section(3, found([0.05, 0.7, 0.25], [0.0, 0.15, 0.65, 0.2]))
     assert made.state == "good"
     assert made.verdict == (
-        "Of the numbers of components that were compared, 3 is the most probable (70.0 %), if all "
-        "are equally probable a priori. The number of components that hold rows, K+, is most "
-        "probably 3 (65.0 %)."
+        "Of 2 to 4 components, 3 are the most probable (70.0 %), if all numbers are equally "
+        "probable a priori. The number of components that hold rows, K+, is most probably 3 "
+        "(65.0 %)."
     )
     (table,) = made.tables
     cells = [[getattr(each, "text", each) for each in row] for row in table.rows]
@@ -67,7 +67,7 @@ def test_other_numbers_and_other_structures_need_care():
 
 
 def test_without_evidence_the_section_is_not_asked_for():
-    assert section(2, None).verdict == "Not computed: no evidence was given."
+    assert section(2, None).verdict == "The evidence is computed on request, and none was given."
 
 
 def test_another_kind_is_refused():

@@ -28,12 +28,14 @@ def evidence_section(inputs: Inputs) -> Section:
     """The probabilities of K and of K+, beside the K of the page."""
     found = inputs.evidence
     if found is None:
-        return Section(None, "Not computed: no evidence was given.", asked=False)
+        return Section(
+            None, "The evidence is computed on request, and none was given.", asked=False
+        )
     table, filled = found.table, found.filled["probability"]
     k, best = inputs.mixture.n_components, int(table["probability"].idxmax())
     most = table.loc[best, "probability"]
     sentences = [
-        f"Among {table.index[0]} to {table.index[-1]} components, {plural(best, 'component')} "
+        f"Of {table.index[0]} to {table.index[-1]} components, {best} "
         f"{'is' if best == 1 else 'are'} the most probable ({percent(most).text}), if all numbers "
         "are equally probable a priori.",
         f"The number of components that hold rows, K+, is most probably {filled.idxmax()} "
