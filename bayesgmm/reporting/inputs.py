@@ -183,6 +183,18 @@ class Inputs:
             return None
         return as_stored(self.posterior, self.observed).labels
 
+    @property
+    def unseen_groups(self) -> tuple[str, ...] | None:
+        """The known groups of rows whose component the fit did not know, "" for other rows.
+
+        None if there are none: a fit agrees with what it was given.
+        """
+        if self.labels is None or self.known is None:
+            return self.labels
+        pairs = zip(self.labels, self.known, strict=True)
+        groups = tuple("" if k >= 0 else each for each, k in pairs)
+        return groups if any(groups) else None
+
     @cached_property
     def priors_of_posterior(self) -> ResolvedPriors | None:
         """The priors that are recorded with a posterior that `sample_posterior` drew."""

@@ -170,9 +170,13 @@ def test_known_components():
     x, labels = truth.sample(300, rng=0)
     known = np.where(np.arange(300) < 100, 1 - labels, -1)
     fit = GaussianMixture(2, random_state=0).fit(x, labels=known)
-    made = report(x, em=fit)
+    made = report(x, em=fit, labels=labels)
     assert section(made, "data")["state"] is None
     assert "component of 100 rows was known" in section(made, "data")["verdict"]
+    # The fit agrees with what it was given; the other rows are compared.
+    assert "of the 200 rows whose group is known" in section(made, "membership")["verdict"]
+    given = GaussianMixture(2, random_state=0).fit(x, labels=labels)
+    assert "agrees" not in section(report(x, em=given, labels=labels), "membership")["verdict"]
     assert section(made, "mixture")["numbers"]["log_likelihood"] == fit.log_likelihood_
     assert section(made, "mixture")["numbers"]["bic"] == pytest.approx(fit.bic())
     assert "not compared" in section(made, "choice")["verdict"]

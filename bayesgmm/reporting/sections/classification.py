@@ -114,8 +114,8 @@ def _known_groups(inputs: Inputs, components: Integers, k: int) -> CrossTable | 
     """The known groups by component."""
     return (
         None
-        if inputs.labels is None
-        else cross_table(inputs.labels, components, k, inputs.component_words)
+        if inputs.unseen_groups is None
+        else cross_table(inputs.unseen_groups, components, k, inputs.component_words)
     )
 
 

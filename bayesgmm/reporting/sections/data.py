@@ -56,8 +56,8 @@ def data_section(inputs: Inputs) -> Section:
     if inputs.known is not None:
         given = int((inputs.known >= 0).sum())
         sentences.append(f"The component of {plural(given, 'row')} was known to the fit.")
-    if inputs.labels is not None:
-        groups = len(set(inputs.labels) - {""})
+    if inputs.unseen_groups is not None:
+        groups = len(set(inputs.unseen_groups) - {""})
         sentences.append(
             f"A column of {plural(groups, 'known group')} is compared with the components, and was "
             "not fitted."
