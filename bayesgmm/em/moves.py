@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import eigh
 
 from bayesgmm.arrays import Array
 from bayesgmm.core import native
@@ -87,15 +88,17 @@ def reshaped(sample: Sample, parameters: Parameters, objective: Objective) -> It
     structure = objective.structure
     if len(parameters.weights) == 1 or "V" not in structure.code:
         return
+    pooled = np.tensordot(parameters.weights, parameters.covariances, 1)
     for k, covariance in enumerate(parameters.covariances):
         changed = [factor * covariance for factor in _WIDTHS]
         if structure.diagonal:
             changed += list(covariance * (1.0 - (1.0 - _ALONG) * np.eye(len(covariance))))
         else:
-            values, axes = np.linalg.eigh(covariance)
+            # Axes relative to all components, which follow the rows in any coordinates.
+            values, axes = eigh(covariance, pooled)
             changed += [
                 covariance - (1.0 - _ALONG) * value * np.outer(axis, axis)
-                for value, axis in zip(values, axes.T, strict=True)
+                for value, axis in zip(values, (pooled @ axes).T, strict=True)
             ]
         for one in changed:
             covariances = parameters.covariances.copy()

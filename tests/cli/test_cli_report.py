@@ -273,4 +273,4 @@ def test_interrupted_evidence_leaves_a_page(bayesgmm_command, tmp_path, monkeypa
     result = run_report(bayesgmm_command, "faithful", "-k", 2, "--evidence", "-o", output)
     assert result.exit_code == 130
     assert "Interrupted: the page is made from the results so far." in result.stderr
-    assert "no evidence was given" in output.read_text("utf-8")
+    assert "evidence is computed on request" in output.read_text("utf-8")
