@@ -1,6 +1,6 @@
 """Studies of recovery: errors, coverage and classification over many simulated samples."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Integral, Real
@@ -293,9 +293,9 @@ def recovery_study(
     design = StudyDesign(
         tuple(ks),
         tuple(each.name for each in structures),
-        tuple(check_probability("overlap", each) for each in _several("overlap", overlap, Real)),
-        tuple(check_count("n_rows", each) for each in _several("n_rows", n_rows, Integral)),
-        tuple(check_choice("engines", each, ENGINES) for each in _several("engines", engines, str)),
+        _levels("overlap", overlap, Real, check_probability),
+        _levels("n_rows", n_rows, Integral, check_count),
+        _levels("engines", engines, str, partial(check_choice, known=ENGINES)),
         d,
         check_count("n_samples", n_samples),
         check_probability("prob", prob),
@@ -310,12 +310,14 @@ def recovery_study(
     return RecoveryStudy(design, measured)
 
 
-def _several(name: str, value: Any, single: type) -> list[Any]:
+def _levels[T](
+    name: str, value: Any, single: type, check: Callable[[str, Any], T]
+) -> tuple[T, ...]:
     """The distinct levels of a factor, in order; one value is a level alone."""
     given = [value] if isinstance(value, single) else check_members(name, value, "a sequence")
     if not given:
         raise InvalidParameterError(f"{name} is empty. Give at least one value.")
-    return list(dict.fromkeys(given))
+    return tuple(dict.fromkeys(check(name, each) for each in given))
 
 
 def _measured(
