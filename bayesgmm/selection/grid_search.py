@@ -52,6 +52,8 @@ _BETTER = 2e-7
 _SINGULAR, _NEARLY_SINGULAR = 4.0 * float(np.finfo(np.float64).eps), 1e-8
 # Approximate proportions of the time of a fit in the sweeps, of which the last is over all rows.
 _FIRST_UP, _DOWN, _UP, _REFINING = 3.0, 2.0, 1.0, 1.5
+# Seconds between looks for Ctrl-C.
+_SECONDS = 0.2
 # Pairs of components that are merged to start the model with one component fewer.
 _PAIRS = 6
 
@@ -252,7 +254,9 @@ class _Search:
         try:
             for key in order:
                 fits[key] = pool.submit(task, key)
-            wait(fits.values())
+            # A signal that arrives while a wait begins is seen at its end only.
+            while wait(fits.values(), timeout=_SECONDS).not_done:
+                pass
         except KeyboardInterrupt:
             self.stopped = "interrupted"
         for each in fits.values():

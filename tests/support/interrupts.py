@@ -1,13 +1,17 @@
-"""Ctrl-C in the middle of a search."""
+"""Ctrl-C at a known place of a search."""
 
 import os
 import signal
+import time
 
 from bayesgmm.selection import grid_search
 
 
 def interrupt_after(monkeypatch, n_fits):
-    """Send SIGINT to this process when `n_fits` models of a grid have been fitted."""
+    """Send SIGINT to this process when `n_fits` models of a grid have been fitted.
+
+    No further model is fitted before the main thread has noticed.
+    """
     plain, done = grid_search._Search._improve, []
 
     def improve(self, key, starts):
@@ -15,5 +19,9 @@ def interrupt_after(monkeypatch, n_fits):
         done.append(key)
         if len(done) == n_fits:
             os.kill(os.getpid(), signal.SIGINT)
+        deadline = time.monotonic() + 60.0
+        while len(done) >= n_fits and not self.stopped:
+            assert time.monotonic() < deadline, "Ctrl-C was not noticed."
+            time.sleep(0.01)
 
     monkeypatch.setattr(grid_search._Search, "_improve", improve)
