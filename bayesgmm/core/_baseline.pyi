@@ -1,4 +1,6 @@
 # The functions of the compiled core, one form for all instruction sets; binding.cpp has them.
+from collections.abc import Callable
+
 import numpy
 from numpy.typing import NDArray
 
@@ -6,6 +8,12 @@ type Array = NDArray[numpy.float64]
 type Labels = NDArray[numpy.int64]
 type Booleans = NDArray[numpy.bool_]
 type Known = tuple[Labels, Labels, Array] | None
+type Letters = tuple[int, int, int]
+type Prior = tuple[Array, Array, Array, int, int, int, Array, Array, Array]
+type Held = tuple[Booleans, Booleans, Booleans]
+type Model = tuple[Letters, Array | None, Prior | None, Held | None, bool]
+type StopRule = tuple[float, float, int, float, int, bool]
+type EMResult = tuple[Array, Array, Array, int, float, int, int]
 
 def instruction_set() -> str: ...
 def best_instruction_set() -> str: ...
@@ -25,6 +33,7 @@ def e_step(
     means: Array,
     covariances: Array,
     threads: int,
+    finished: bool,
 ) -> tuple[int, Array]: ...
 def run_em(
     x: Array,
@@ -33,22 +42,38 @@ def run_em(
     scale: Array,
     errors: Array | None,
     known: Known,
-    letters: tuple[int, int, int],
-    ridge: Array | None,
-    prior: tuple[Array, Array, Array, int, int, int, Array, Array, Array] | None,
-    held: tuple[Booleans, Booleans, Booleans] | None,
-    contaminated: bool,
+    model: Model,
     weights: Array,
     means: Array,
     covariances: Array,
-    remaining: float,
-    change: float,
-    max_e_steps: int,
-    incumbent: float,
-    plain: int,
-    exact: bool,
+    rule: StopRule,
+    metric: Array | None,
     threads: int,
-) -> tuple[Array, Array, Array, int, float, int, int]: ...
+) -> EMResult: ...
+def run_em_over(
+    sums_of: Callable[[Array], Array],
+    partial: bool,
+    has_noise: bool,
+    model: Model,
+    weights: Array,
+    means: Array,
+    covariances: Array,
+    rule: StopRule,
+    metric: Array | None,
+) -> EMResult: ...
+def em_image(
+    x: Array,
+    row_weights: Array | None,
+    shift: Array,
+    scale: Array,
+    errors: Array | None,
+    known: Known,
+    model: Model,
+    weights: Array,
+    means: Array,
+    covariances: Array,
+    threads: int,
+) -> Array | None: ...
 def births(
     x: Array,
     row_weights: Array,

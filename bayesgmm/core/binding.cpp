@@ -23,10 +23,12 @@ namespace {
 
 // --- the E-step and EM ---------------------------------------------------------------------------
 
+// finished: or what adds to the sums of other rows.
 std::tuple<Index, Numbers> e_step(ConstMatrix x, const Weights &row_weights, ConstVector shift,
                                   ConstVector scale, const Errors &errors,
                                   const KnownArguments &known, ConstVector weights,
-                                  ConstMatrix means, const AnyInput &covariances, Index threads) {
+                                  ConstMatrix means, const AnyInput &covariances, Index threads,
+                                  bool finished) {
     const Rows rows = rows_of(x, row_weights, shift, scale, errors, known);
     require_classes(rows.known, weights.size());
     const MixtureView mixture(weights, means, covariances, x.shape[1]);
@@ -35,7 +37,9 @@ std::tuple<Index, Numbers> e_step(ConstMatrix x, const Weights &row_weights, Con
         Numbers sums(Sums<axes>::size(k, d));
         Gaussians<axes> gaussians(k, d);
         const Index bad = factor<axes>(weights, means, sigma, gaussians);
-        if (bad == 0) Passes<axes>(rows, k, threads).run(gaussians, {sums, k, d});
+        Passes<axes> passes(rows, k, threads);
+        if (bad == 0 && finished) passes.run(gaussians, {sums, k, d});
+        if (bad == 0 && !finished) passes.add_up(gaussians, {sums, k, d});
         return {bad, std::move(sums)};
     });
 }
@@ -59,15 +63,30 @@ private:
 // theta, sums, trace, E-steps, remaining, outcome, 1 + component
 using EMResult = std::tuple<Numbers, Numbers, Numbers, Index, double, int, Index>;
 
-EMResult run_em(ConstMatrix x, const Weights &row_weights, ConstVector shift, ConstVector scale,
-                const Errors &errors, const KnownArguments &known, const Letters &letters,
-                const Weights &ridge, const std::optional<PriorArguments> &prior,
-                const std::optional<HeldArguments> &held, bool contaminated, ConstVector weights,
-                ConstMatrix means, const AnyInput &covariances, double remaining, double change,
-                Index max_e_steps, double incumbent, Index plain, bool exact, Index threads) {
-    const Rows rows = rows_of(x, row_weights, shift, scale, errors, known);
-    require_classes(rows.known, weights.size());
-    const MixtureView start(weights, means, covariances, x.shape[1]);
+// A pass whose sums are those of a call with theta; partial: of rows seen in part, or through noise.
+template <int Axes>
+Pass<Axes> pass_of(const nb::callable &sums_of, bool partial) {
+    return
+        [&sums_of, partial](Parameters<Axes> at, const Gaussians<Axes> &mixture, Sums<Axes> out) {
+            {
+                const nb::gil_scoped_acquire locked;
+                Numbers theta(at.all.size());
+                assign(theta, at.all);
+                const nb::object found = sums_of(std::move(theta));
+                const auto sums = nb::cast<ConstVector>(found);
+                require(sums.size() == out.all.size(), "the sums must be those of the mixture");
+                assign(out.all, sums);
+            }
+            finish_sums(partial, mixture, out);
+        };
+}
+
+// letters, ridge, prior, held, contaminated
+using ModelArguments =
+    std::tuple<Letters, Weights, std::optional<PriorArguments>, std::optional<HeldArguments>, bool>;
+
+Model model_of(const ModelArguments &arguments, const MixtureView &start) {
+    const auto &[letters, ridge, prior, held, contaminated] = arguments;
     const Index k = start.k, d = start.d;
     Model model{structure_of(letters), ridge.value_or(ConstVector{}), {}, {}, contaminated};
     require(!contaminated || (k % 2 == 0 && !prior && !held),
@@ -84,23 +103,92 @@ EMResult run_em(ConstMatrix x, const Weights &row_weights, ConstVector shift, Co
                 "the prior must be conjugate, and of as many components and features");
     }
     if (held) model.held = held_of(*held, k, d);
-    return start.visit([&](auto axes, auto sigma) -> EMResult {
-        Numbers theta(Parameters<axes>::size(k, d)), sums(Sums<axes>::size(k, d));
-        const Parameters<axes> parameters{theta, k, d};
-        assign(parameters.weights(), weights);
-        assign(parameters.means().flat(), means.flat());
-        assign(parameters.covariances().flat(), sigma.flat());
-        EM<axes> em(rows, model, parameters, {sums, k, d}, threads);
-        const Outcome outcome =
-            em.run({remaining, change, max_e_steps, incumbent, plain, exact}, Interruption());
-        if (outcome == INTERRUPTED) {
-            const nb::gil_scoped_acquire locked;
-            throw nb::python_error();
-        }
-        Numbers trace(em.trace.size());
-        std::copy(em.trace.begin(), em.trace.end(), trace.data());
-        return {std::move(theta), std::move(sums), std::move(trace), em.n_e_steps,
-                em.remaining,     outcome,         em.component()};
+    return model;
+}
+
+// Parameters of a run that begins at a mixture.
+template <int Axes>
+Numbers theta_of(ConstVector weights, ConstMatrix means, View<const double, Axes> covariances) {
+    const Index k = means.shape[0], d = means.shape[1];
+    Numbers theta(Parameters<Axes>::size(k, d));
+    const Parameters<Axes> parameters{theta, k, d};
+    assign(parameters.weights(), weights);
+    assign(parameters.means().flat(), means.flat());
+    assign(parameters.covariances().flat(), covariances.flat());
+    return theta;
+}
+
+// remaining, change, most E-steps, incumbent, plain, exact
+using RuleArguments = std::tuple<double, double, Index, double, Index, bool>;
+// theta, sums, trace, E-steps, remaining, outcome, 1 + component
+using EMResult = std::tuple<Numbers, Numbers, Numbers, Index, double, int, Index>;
+
+template <int Axes>
+EMResult run_of(const Pass<Axes> &pass, bool has_noise, const Model &model, Numbers theta, Index k,
+                Index d, const RuleArguments &rule, const std::optional<ConstMatrix> &metric) {
+    const Index size = theta.size();
+    require(!metric || is_of(*metric, size, size), "the metric must be of all parameters");
+    Numbers sums(Sums<Axes>::size(k, d));
+    EM<Axes> em(pass, has_noise, model, {theta, k, d}, {sums, k, d},
+                metric.value_or(ConstMatrix{}));
+    const Outcome outcome = em.run(std::make_from_tuple<StopRule>(rule), Interruption());
+    if (outcome == INTERRUPTED) {
+        const nb::gil_scoped_acquire locked;
+        throw nb::python_error();
+    }
+    Numbers trace(em.trace.size());
+    std::copy(em.trace.begin(), em.trace.end(), trace.data());
+    return {std::move(theta), std::move(sums), std::move(trace), em.n_e_steps,
+            em.remaining,     outcome,         em.component()};
+}
+
+EMResult run_em(ConstMatrix x, const Weights &row_weights, ConstVector shift, ConstVector scale,
+                const Errors &errors, const KnownArguments &known, const ModelArguments &problem,
+                ConstVector weights, ConstMatrix means, const AnyInput &covariances,
+                const RuleArguments &rule, const std::optional<ConstMatrix> &metric,
+                Index threads) {
+    const Rows rows = rows_of(x, row_weights, shift, scale, errors, known);
+    require_classes(rows.known, weights.size());
+    const MixtureView start(weights, means, covariances, x.shape[1]);
+    const Model model = model_of(problem, start);
+    return start.visit([&](auto axes, auto sigma) {
+        Passes<axes> passes(rows, start.k, threads);
+        return run_of<axes>(pass_over(passes), !rows.known.noise.empty(), model,
+                            theta_of<axes>(weights, means, sigma), start.k, start.d, rule, metric);
+    });
+}
+
+EMResult run_em_over(const nb::callable &sums_of, bool partial, bool has_noise,
+                     const ModelArguments &problem, ConstVector weights, ConstMatrix means,
+                     const AnyInput &covariances, const RuleArguments &rule,
+                     const std::optional<ConstMatrix> &metric) {
+    const MixtureView start(weights, means, covariances, means.shape[1]);
+    const Model model = model_of(problem, start);
+    return start.visit([&](auto axes, auto sigma) {
+        return run_of<axes>(pass_of<axes>(sums_of, partial), has_noise, model,
+                            theta_of<axes>(weights, means, sigma), start.k, start.d, rule, metric);
+    });
+}
+
+// Parameters after one EM step; none if a component collapsed.
+std::optional<Numbers> em_image(ConstMatrix x, const Weights &row_weights, ConstVector shift,
+                                ConstVector scale, const Errors &errors,
+                                const KnownArguments &known, const ModelArguments &problem,
+                                ConstVector weights, ConstMatrix means, const AnyInput &covariances,
+                                Index threads) {
+    const Rows rows = rows_of(x, row_weights, shift, scale, errors, known);
+    require_classes(rows.known, weights.size());
+    const MixtureView start(weights, means, covariances, x.shape[1]);
+    const Model model = model_of(problem, start);
+    return start.visit([&](auto axes, auto sigma) -> std::optional<Numbers> {
+        const Index k = start.k, d = start.d;
+        Numbers theta = theta_of<axes>(weights, means, sigma), out(theta.size());
+        Numbers sums(Sums<axes>::size(k, d));
+        Passes<axes> passes(rows, k, threads);
+        EM<axes> em(pass_over(passes), !rows.known.noise.empty(), model, {theta, k, d},
+                    {sums, k, d});
+        if (em.image(out) > 0) return {};
+        return out;
     });
 }
 
@@ -477,11 +565,14 @@ NB_MODULE(BAYESGMM_MODULE, m) {
     m.def("exp_nonpositive", &of_each<exp_nonpositive>, "x"_a);
     m.def("log_positive", &of_each<log_positive>, "x"_a);
     unlocked("e_step", &e_step, "x"_a, "row_weights"_a, "shift"_a, "scale"_a, "errors"_a,
-             "known"_a.none(), "weights"_a, "means"_a, "covariances"_a, "threads"_a);
+             "known"_a.none(), "weights"_a, "means"_a, "covariances"_a, "threads"_a, "finished"_a);
     unlocked("run_em", &run_em, "x"_a, "row_weights"_a, "shift"_a, "scale"_a, "errors"_a,
-             "known"_a.none(), "letters"_a, "ridge"_a, "prior"_a, "held"_a, "contaminated"_a,
-             "weights"_a, "means"_a, "covariances"_a, "remaining"_a, "change"_a, "max_e_steps"_a,
-             "incumbent"_a, "plain"_a, "exact"_a, "threads"_a);
+             "known"_a.none(), "model"_a, "weights"_a, "means"_a, "covariances"_a, "rule"_a,
+             "metric"_a, "threads"_a);
+    unlocked("run_em_over", &run_em_over, "sums_of"_a, "partial"_a, "has_noise"_a, "model"_a,
+             "weights"_a, "means"_a, "covariances"_a, "rule"_a, "metric"_a);
+    unlocked("em_image", &em_image, "x"_a, "row_weights"_a, "shift"_a, "scale"_a, "errors"_a,
+             "known"_a.none(), "model"_a, "weights"_a, "means"_a, "covariances"_a, "threads"_a);
     unlocked("births", &births_of, "x"_a, "row_weights"_a, "letters"_a, "weights"_a, "means"_a,
              "covariances"_a, "uniforms"_a, "least"_a);
     unlocked("splits", &splits_of, "x"_a, "row_weights"_a, "letters"_a, "weights"_a, "means"_a,

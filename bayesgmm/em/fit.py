@@ -21,6 +21,7 @@ from bayesgmm.em.completed_rows import completed, with_means
 from bayesgmm.em.component_order import check_reference, component_order
 from bayesgmm.em.exploration import climb_on_all, explore
 from bayesgmm.em.loop import StopRule
+from bayesgmm.em.many_rows import finish_by_part, first_of, part_size
 from bayesgmm.em.multistart import (
     Attempt,
     adapted,
@@ -355,6 +356,18 @@ def _run_portfolio(
     )
     for each in attempts:
         _say(each, units, settings)
+    size = part_size(len(x), len(chosen)) if fast else 0
+    if size:
+        drawn = _chosen(len(x), weights, size, rng)
+
+        def part(n_rows: int) -> Rows:
+            some = first_of(drawn, n_rows)
+            given = None if weights is None else weights[some]
+            return _rows(data.take(some), given, units, settings, noise)
+
+        last = finish_by_part(rows, part, size, objective, attempts, sample, rng, rule, ratio=ratio)
+        if last is not None:
+            return last, attempts
     best, attempts = finish(
         rows, objective, attempts, rule, fast=fast, whole=sample.whole, ratio=ratio
     )

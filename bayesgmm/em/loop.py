@@ -10,7 +10,6 @@ from bayesgmm.core import native
 from bayesgmm.likelihood.em_steps import Rows, statistics_of
 from bayesgmm.likelihood.statistics import Parameters, Statistics
 from bayesgmm.priors.objective import Objective
-from bayesgmm.priors.prior_numbers import prior_numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +37,12 @@ class StopRule:
     max_e_steps: int = 10_000
     incumbent: float = -np.inf
     plain: int = 4
+
+    def arguments(self, *, accelerate: bool) -> tuple[float, float, int, float, int, bool]:
+        """The rule as the core takes it."""
+        change = np.nan if self.change is None else self.change
+        plain = self.plain if accelerate else self.max_e_steps
+        return self.remaining, change, self.max_e_steps, self.incumbent, plain, not accelerate
 
 
 class Outcome(IntEnum):
@@ -102,36 +107,33 @@ class Run:
 
 
 def maximise(
-    rows: Rows, objective: Objective, start: Parameters, rule: StopRule, *, accelerate: bool = True
+    rows: Rows,
+    objective: Objective,
+    start: Parameters,
+    rule: StopRule,
+    *,
+    accelerate: bool = True,
+    metric: Array | None = None,
 ) -> Run:
     """Run EM from one start: E-step and M-step in turn.
 
     With `accelerate`, a combination of the last steps is tried first; where it lowers the objective
     or is not a mixture, the plain EM step takes its place, and iterative M-steps take one step per
     iteration. Without it, every step is a plain EM step. No step lowers the objective either way.
-    Held parameters stay as they are in the start.
+    Held parameters stay as they are in the start. `metric` makes steps Newton's, see `metric.py`.
     """
-    k, d = start.means.shape
     theta, sums, trace, n_e_steps, remaining, outcome, bad = native.run_em(
         *rows.arguments,
-        objective.structure.letters,
-        None if objective.ridge is None else np.array(objective.ridge),
-        None if objective.priors is None else prior_numbers(objective.priors),
-        None if objective.held is None else objective.held.masks,
-        objective.contaminated,
+        objective.arguments,
         *start,
-        rule.remaining,
-        np.nan if rule.change is None else rule.change,
-        rule.max_e_steps,
-        rule.incumbent,
-        rule.plain if accelerate else rule.max_e_steps,
-        not accelerate,
+        rule.arguments(accelerate=accelerate),
+        metric,
         rows.most_threads,
     )
-    means = theta[k : k + k * d].reshape(k, d)
+    parameters = split(theta, start)
     return Run(
-        Parameters(theta[:k], means, theta[k + k * d :].reshape(start.covariances.shape)),
-        statistics_of(sums, means, start.covariances.shape),
+        parameters,
+        statistics_of(sums, parameters.means, start.covariances.shape),
         n_e_steps,
         Outcome(outcome),
         remaining,
@@ -139,3 +141,10 @@ def maximise(
         rows,
         bad - 1 if bad else None,
     )
+
+
+def split(theta: Array, like: Parameters) -> Parameters:
+    """Parameters of the core's vector of them, in the shape of others."""
+    k, d = like.means.shape
+    means = theta[k : k + k * d].reshape(k, d)
+    return Parameters(theta[:k], means, theta[k + k * d :].reshape(like.covariances.shape))

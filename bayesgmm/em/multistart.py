@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bayesgmm.arrays import Array
 from bayesgmm.em.loop import Run, StopRule, maximise
 from bayesgmm.em.pairs import as_components, first_pairs
 from bayesgmm.em.spurious import Degeneracy, Fault, why_spurious
@@ -75,10 +76,11 @@ def attempt(
     ratio: float = np.inf,
     *,
     judged: bool = True,
+    metric: Array | None = None,
 ) -> Attempt:
     """Run EM from a start and judge where it ended."""
-    n = len(rows.x)
-    run = maximise(rows, objective, start.parameters, rule, accelerate=fast)
+    n = rows.n_rows
+    run = maximise(rows, objective, start.parameters, rule, accelerate=fast, metric=metric)
     if not run.n_e_steps:
         assert run.collapsed is not None
         return Attempt(start.name, None, Degeneracy(Fault.SINGULAR_START, run.collapsed), n)

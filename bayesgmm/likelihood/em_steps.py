@@ -113,6 +113,11 @@ class Rows:
         )
 
     @property
+    def n_rows(self) -> int:
+        """N."""
+        return len(self.x)
+
+    @property
     def partial(self) -> bool:
         """True if rows were seen in part, or through noise."""
         return self.errors is not None or bool(np.isnan(self.x).any())
@@ -158,7 +163,8 @@ class Rows:
         SingularCovarianceError
             If a covariance is not positive definite, that of `component`.
         """
-        bad, sums = native.e_step(*self.arguments, weights, means, covariances, self.most_threads)
+        mixture = weights, means, covariances
+        bad, sums = native.e_step(*self.arguments, *mixture, self.most_threads, True)
         if bad:
             raise SingularCovarianceError(bad - 1)
         return statistics_of(sums, means, covariances.shape)

@@ -7,14 +7,16 @@ without bound as the scale and one variance go to zero together, whatever the da
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from bayesgmm.arrays import Array
+from bayesgmm.arrays import Array, Booleans
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.priors.families import LKJ, ConjugateFamily
 from bayesgmm.priors.held_parameters import HeldParameters
+from bayesgmm.priors.prior_numbers import PriorNumbers, prior_numbers
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 
 
@@ -32,6 +34,16 @@ def check_penalty(priors: ResolvedPriors) -> None:
             "grows without bound as a weight goes to 0. Use at least 1 for a penalised fit, or "
             "sample_posterior and filled_components for this prior."
         )
+
+
+class ModelArguments(NamedTuple):
+    """An objective as the core takes it."""
+
+    letters: tuple[int, int, int]
+    ridge: Array | None
+    prior: PriorNumbers | None
+    held: tuple[Booleans, Booleans, Booleans] | None
+    contaminated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +72,17 @@ class Objective:
     ridge: tuple[float, ...] | None = None
     held: HeldParameters | None = None
     contaminated: bool = False
+
+    @property
+    def arguments(self) -> ModelArguments:
+        """The objective as the core takes it."""
+        return ModelArguments(
+            self.structure.letters,
+            None if self.ridge is None else np.array(self.ridge),
+            None if self.priors is None else prior_numbers(self.priors),
+            None if self.held is None else self.held.masks,
+            self.contaminated,
+        )
 
     def covariances(self, counts: Array, scatters: Array) -> Array:
         """M-step of the covariances for a start, with their prior's scale at its prior mean.

@@ -23,13 +23,13 @@ def start(k=4, d=3):
 
 
 def one_pass(x, threads):
-    return native.e_step(x, None, np.zeros(3), np.ones(3), None, None, *start(), threads)[1]
+    return native.e_step(x, None, np.zeros(3), np.ones(3), None, None, *start(), threads, True)[1]
 
 
 def one_run(x, threads, plain=3):
     theta, *_ = native.run_em(
-        x, None, np.zeros(3), np.ones(3), None, None, VVV, None, None, None, False, *start(), -1.0,
-        np.nan, 12, -np.inf, plain, False, threads,
+        x, None, np.zeros(3), np.ones(3), None, None, (VVV, None, None, None, False), *start(),
+        (-1.0, np.nan, 12, -np.inf, plain, False), None, threads,
     )  # fmt: skip
     return theta
 

@@ -13,6 +13,9 @@
 //   |f|^2 / (2 (1 - largest eigenvalue of J)); the eigenvalue is that of J on the span of the last
 //   steps (Rayleigh-Ritz). This is Aitken's extrapolation with the gain formed from the step itself
 //   and not as a small difference of large log-likelihoods, so it holds far below their rounding.
+//
+// A metric is (I - J)^-1 as other rows of the same distribution have it. Steps are multiplied by it:
+// they are Newton's, but for what differs between the rows, and so is what is combined.
 #pragma once
 
 #include "likelihood/gaussians.hpp"
@@ -120,13 +123,13 @@ inline double slowest(Matrix dx, Matrix df) {
 template <int Axes>
 class Acceleration {
 public:
-    Acceleration(Index k, Index d)
+    Acceleration(Index k, Index d, ConstMatrix metric = {})
         : k_(k), d_(d), size_(Parameters<Axes>::size(k, d)),
           // Long vectors keep fewer steps: this memory stays near that of the mixture.
           depth_(std::clamp<Index>(anderson::MOST_NUMBERS / size_, 2, anderson::DEPTH)),
-          dx_(depth_, size_), df_(depth_, size_), dimage_(depth_, size_), products_(depth_, depth_),
-          points_(2, 3, size_), reference_(k, 1 + d), gains_(depth_), step_(size_), w_scales_(k),
-          n_scales_(k), row_(d) {
+          metric_(metric), dx_(depth_, size_), df_(depth_, size_), dimage_(depth_, size_),
+          products_(depth_, depth_), points_(2, 3, size_), reference_(k, 1 + d), gains_(depth_),
+          step_(size_), w_scales_(k), n_scales_(k), row_(d) {
         fill(reference_.flat(), NOT_A_NUMBER);
     }
 
@@ -146,6 +149,10 @@ public:
         assign(here[0], theta.all);
         assign(here[1], image.all);
         subtract(here[1], here[0], step_);
+        if (has_metric()) {
+            for (Index i = 0; i < size_; ++i) here[1][i] = here[0][i] + dot(metric_[i], step_);
+            subtract(here[1], here[0], step_);
+        }
         to_coordinates(step_, here[2]);
         const double last = gain_;
         gain_ = 0.5 * dot(here[2], here[2]);
@@ -154,6 +161,8 @@ public:
         if (seen_) keep_step(here, before, std::max(last, gain_));
         seen_ = true;
     }
+
+    bool has_metric() const { return !metric_.empty(); }
 
     // Nats still to be gained from the last point, by estimate: the plain step's own gain over the
     // least Ritz value of I - J. Where a lower bound exceeds `enough` already, that is returned; so is
@@ -167,6 +176,8 @@ public:
             const double bound = gain_ / std::min(quotient, 1.0);
             if (quotient > 0.0 && bound > enough) return bound;
         }
+        // What is left of J is small: the bound above holds.
+        if (has_metric()) return used_ > 0 && gains_[newest_] < anderson::NEAR ? gain_ : INFINITE;
         // Steps from where the likelihood was not yet quadratic say nothing about J here.
         Index near = 0;
         Table dx(used_, size_), df(used_, size_);
@@ -192,9 +203,14 @@ public:
     // step, which points uphill, is then stretched (Salakhutdinov & Roweis 2003, adaptive
     // overrelaxed EM).
     bool propose(Vector out) {
-        if (used_ == 0) return false;
+        if (used_ == 0 && !has_metric()) return false;
         const Matrix here = points_[now_];
         assign(out, here[1]);
+        if (used_ == 0) {
+            subtract(here[0], here[1], step_);
+            add_scaled(out, 1.0 - reach_, step_);
+            return true;
+        }
         if (stretch_ > 0.0) {
             subtract(here[1], here[0], step_);
             add_scaled(out, stretch_, step_);
@@ -207,6 +223,18 @@ public:
 
     // Whether the last proposal won likelihood: how far the next one goes, and which way.
     void learn(bool better) {
+        if (has_metric()) {
+            // Far away Newton's steps are too long; if shorter ones fail, too, nothing is left of them.
+            reach_ = better ? std::min(1.0, 2.0 * reach_) : 0.25 * reach_;
+            if (better) return;
+            used_ = 0;
+            newest_ = -1;
+            if (reach_ >= anderson::LEAST_REACH) return;
+            metric_ = {};
+            reach_ = 1.0;
+            seen_ = false;
+            return;
+        }
         if (stretch_ > 0.0) {
             stretch_ = better ? 2.0 * stretch_ : 0.0;
             if (!better) used_ = 0, newest_ = -1;
@@ -298,6 +326,7 @@ private:
     }
 
     Index k_, d_, size_, depth_;
+    ConstMatrix metric_;      // (size, size), or none
     Table dx_, df_, dimage_;  // (depth, size): differences of points, of f, and of images
     Table products_;          // (depth, depth): of the rows of df with one another
     Tables points_;           // the last two points: theta, image and f

@@ -8,9 +8,10 @@
 // Both fall under rotations of two axes at a time (Flury & Gautschi 1986, SIAM J. Sci. Stat.
 // Comput. 7, 169-184): in the angle t = 4 theta the product of component k's two variances is
 //
-//     v_k(t) = a_k - b_k cos t - c_k sin t,
+//     v_k(t) = 1 + b_k (1 - cos t) - c_k sin t
 //
-// with its least value at the angle of its own principal axes. Neither is convex: the search for
+// times what it is at t = 0, with its least value at the angle of its own principal axes. (In this
+// form no digits are lost where variances are many orders apart.) Neither is convex: the search for
 // one rotation begins at the best of these angles, the search for all axes at several bases.
 #pragma once
 
@@ -138,11 +139,11 @@ struct Plane {
     Index k, width;
     double power;
     Table rows;
-    double *shares, *a, *b, *c, *units;
+    double *shares, *b, *c, *units;
 
     Plane(Index k, Index width, double power)
-        : k(k), width(width), power(power), rows(5, width), shares(rows[0].data), a(rows[1].data),
-          b(rows[2].data), c(rows[3].data), units(rows[4].data) {}
+        : k(k), width(width), power(power), rows(4, width), shares(rows[0].data), b(rows[1].data),
+          c(rows[2].data), units(rows[3].data) {}
     Plane(const Plane &) = delete;
 };
 
@@ -175,11 +176,8 @@ inline bool take(Plane &plane, const double *p, const double *q, const double *r
     Vec bent = {};
     for (Index l = 0; l < plane.width; l += LANES) {
         const Vec pp = load(p + l), qq = load(q + l), rr = load(r + l);
-        const Vec half = 0.5 * (pp - qq), mean = 0.5 * (pp + qq);
-        // In units of the product of the two variances as they are: v_k(0) = 1.
-        const Vec unit = pp * qq, inverse = 1.0 / unit;
+        const Vec half = 0.5 * (pp - qq), unit = pp * qq, inverse = 1.0 / unit;
         const Vec b = 0.5 * (half * half - rr * rr) * inverse, c = half * rr * inverse;
-        store((mean * mean - 0.5 * (half * half + rr * rr)) * inverse, plane.a + l);
         store(b, plane.b + l);
         store(c, plane.c + l);
         store(unit, plane.units + l);
@@ -196,12 +194,13 @@ struct Curve {
 };
 
 inline Curve along(const Plane &plane, double t) {
-    const double cosine = std::cos(t), sine = std::sin(t);
+    const double cosine = std::cos(t), sine = std::sin(t),
+                 less = 2.0 * std::pow(std::sin(0.5 * t), 2);
     Vec value = {}, first = {}, second = {};
     for (Index l = 0; l < plane.width; l += LANES) {
         const Vec share = load(plane.shares + l), b = load(plane.b + l), c = load(plane.c + l);
         const Vec cosines = b * cosine + c * sine;
-        const Vec v = load(plane.a + l) - cosines, inverse = 1.0 / v;
+        const Vec v = 1.0 + b * less - c * sine, inverse = 1.0 / v;
         const Vec slope = (b * sine - c * cosine) * inverse, bend = cosines * inverse;
         const Vec log_v = log_or_nan(v);
         if (plane.power == 0.0) {

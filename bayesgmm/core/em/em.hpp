@@ -67,15 +67,27 @@ void scatter_about(double n, ConstVector a, Symmetric b, ConstVector step, Out o
 // Why a run ended. The Python side has the same names.
 enum Outcome : int { CONVERGED, STOPPED, COLLAPSED, BEHIND, INTERRUPTED };
 
+// The sums of all rows, wherever they are, under a mixture and its factors.
+template <int Axes>
+using Pass = std::function<void(Parameters<Axes>, const Gaussians<Axes> &, Sums<Axes>)>;
+
+template <int Axes>
+Pass<Axes> pass_over(Passes<Axes> &rows) {
+    return [&](Parameters<Axes>, const Gaussians<Axes> &mixture, Sums<Axes> out) {
+        rows.run(mixture, out);
+    };
+}
+
 template <int Axes>
 class EM {
 public:
-    // theta: the start, and the end. sums: those of the E-step at theta.
-    EM(const Rows &rows, const Model &model, Parameters<Axes> theta, Sums<Axes> sums, Index threads)
+    // theta: the start, and the end. sums: those of the E-step at theta. metric: as in Acceleration.
+    EM(Pass<Axes> pass, bool has_noise, const Model &model, Parameters<Axes> theta, Sums<Axes> sums,
+       ConstMatrix metric = {})
         : model_(model), k_(theta.k), d_(theta.d), n_components_(model.contaminated ? k_ / 2 : k_),
-          theta_(theta), sums_(sums), has_noise_(!rows.known.noise.empty()),
-          passes_(rows, k_, threads), mixture_(k_, d_), history_(k_, d_),
-          image_all_(theta.all.size()), trial_all_(theta.all.size()), trial_sums_(sums.all.size()),
+          theta_(theta), sums_(sums), has_noise_(has_noise), pass_(std::move(pass)),
+          mixture_(k_, d_), history_(k_, d_, metric), image_all_(theta.all.size()),
+          trial_all_(theta.all.size()), trial_sums_(sums.all.size()),
           pseudo_counts_(n_components_) {
         if (model.contaminated) {
             tied_ = Numbers(Sums<Axes>::size(n_components_, d_));
@@ -105,12 +117,24 @@ public:
             if (observes) observe(rule.remaining);
             if (has_converged(rule)) return CONVERGED;
             if (n_e_steps >= rule.max_e_steps) return STOPPED;
-            if (accelerates && n_e_steps > rule.plain && try_ahead()) continue;
+            const bool ahead = n_e_steps > rule.plain || history_.has_metric();
+            if (accelerates && ahead && try_ahead()) continue;
             if (n_e_steps >= rule.max_e_steps) return STOPPED;
             component_ = step();
             if (component_ > 0) return COLLAPSED;
         }
         return STOPPED;
+    }
+
+    // One EM step from theta; 0, or 1 + the component that collapsed.
+    Index image(Vector out) {
+        component_ = factor<Axes>(theta_.weights(), theta_.means(), theta_.covariances(), mixture_);
+        if (component_ > 0) return component_;
+        state_ = state_at_theta(true);
+        e_step(theta_, sums_);
+        component_ = m_step(true);
+        assign(out, image_all_);
+        return component_;
     }
 
     // 1 + the component that ended the run, if it collapsed.
@@ -146,7 +170,7 @@ private:
 
     // The E-step at a mixture that is factored already; the value of what is maximised.
     double e_step(Parameters<Axes> at, Sums<Axes> out) {
-        passes_.run(mixture_, out);
+        pass_(at, mixture_, out);
         ++n_e_steps;
         double value = out.log_likelihood();
         if (model_.prior) {
@@ -438,7 +462,7 @@ private:
     Parameters<Axes> theta_;
     Sums<Axes> sums_;
     const bool has_noise_;  // whose weight is what the components' leave of 1
-    Passes<Axes> passes_;
+    Pass<Axes> pass_;
     Gaussians<Axes> mixture_;  // theta's, factored, between E-steps
     Acceleration<Axes> history_;
     Numbers image_all_, trial_all_, trial_sums_;

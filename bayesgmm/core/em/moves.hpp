@@ -396,7 +396,8 @@ private:
         const Parameters<Axes> halves{theta, 2, d_};
         if (!halve(x, z, own, uniforms, model.structure, halves)) return;
         Numbers sums(Sums<Axes>::size(2, d_));
-        EM<Axes> em({x, own, zeros, ones}, model, halves, {sums, 2, d_}, 1);
+        Passes<Axes> passes({x, own, zeros, ones}, 2, 1);
+        EM<Axes> em(pass_over(passes), false, model, halves, {sums, 2, d_});
         const StopRule rule{ENOUGH, NOT_A_NUMBER, MOST_E_STEPS, -INFINITE, MOST_E_STEPS, false};
         if (em.run(rule, [] { return false; }) == COLLAPSED) return;
         const ConstVector counts = Sums<Axes>{sums, 2, d_}.counts();
