@@ -1,8 +1,8 @@
 """The last run of a fit to many rows: few passes over all of them.
 
 A part of the rows leads to a maximum near that of all rows, and to the metric in which steps over
-all rows are nearly Newton's (`metric.py`). Where that does not end in an admissible mixture, attempts
-are finished on all rows, as those on few rows are.
+all rows are nearly Newton's (`metric.py`). Where that does not end in an admissible mixture,
+attempts are finished on all rows, as those on few rows are.
 """
 
 from collections.abc import Callable

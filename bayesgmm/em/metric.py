@@ -1,9 +1,10 @@
 """The metric of Newton's steps, from few of many rows.
 
 Near a maximum theta*, an EM step from theta is (I - J)(theta* - theta), with J the derivative of
-the EM map. J is nearly that of a sample of the rows, so that the step times (I - J)^-1 of the sample
-ends near theta*: what is left is the part by which J differs. A mixture that takes fifty passes over
-all rows then takes six (simplified Newton's method; Jamshidian & Jennrich 1993, JASA 88, 221-228).
+the EM map. J is nearly that of a sample of the rows, so that the step times (I - J)^-1 of the
+sample ends near theta*: what is left is the part by which J differs. A mixture that takes fifty
+passes over all rows then takes six (simplified Newton's method; Jamshidian & Jennrich 1993, JASA
+88, 221-228).
 """
 
 import numpy as np
