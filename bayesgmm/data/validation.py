@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bayesgmm.arrays import Array, Booleans, Indices, Integers
 from bayesgmm.data.coercion import Names, label, to_floats, unwritable
@@ -125,7 +126,7 @@ def check_data(
         array = X
     else:
         array, names = to_floats(X, name)
-    _check_shape(array, name)
+    check_shape(array, name)
     if feature_names is not None:
         names = _as_names(feature_names)
         if len(names) != array.shape[1]:
@@ -133,7 +134,7 @@ def check_data(
                 f"feature_names has {plural(len(names), 'name')} but {name} has "
                 f"{plural(array.shape[1], 'column')}."
             )
-    _check_names(names, name)
+    check_names(names, name)
     _check_finite(array, names, allow_nan, name, allow_unseen)
     errors = check_error_covariances(error_covariances, array, names)
     return Data(array, names, allow_nan and bool(np.isnan(array).any()), errors)
@@ -165,15 +166,36 @@ def check_sample_weight(weights: Any, n: int) -> Array | None:
         raise InputError(
             f"sample_weight must have shape ({n},), one weight for each row, not {array.shape}."
         )
-    _check_finite(array[:, None], None, False, "sample_weight")
-    if array.min() < 0:
-        row = int(np.argmax(array < 0))
-        raise InputError(
-            f"sample_weight must be at least 0, but row {row} has {array[row]:.6g} (negative)."
-        )
+    check_weight_entries(array)
     if array.max() == 0:
-        raise InputError("sample_weight must have a positive entry, but every weight is zero.")
+        raise no_positive_weight()
     return array
+
+
+def check_weight_entries(weights: Array, name: str = "sample_weight", first_row: int = 0) -> None:
+    """Raise InputError if weights (m,) are negative or not finite; rows from `first_row` on."""
+    _check_finite(weights[:, None], None, False, name, first_row=first_row)
+    if weights.size and weights.min() < 0:
+        row = int(np.argmax(weights < 0))
+        raise InputError(
+            f"{name} must be at least 0, but row {first_row + row} has {weights[row]:.6g} "
+            "(negative)."
+        )
+
+
+def no_positive_weight() -> InputError:
+    """Return the error for weights that are all zero."""
+    return InputError("sample_weight must have a positive entry, but every weight is zero.")
+
+
+def check_no_infinities(x: Array, names: Names, name: str, first_row: int) -> None:
+    """Raise InputError if rows (m, D), numbered from `first_row` on, have infinite entries."""
+    _check_finite(x, names, True, name, True, first_row)
+
+
+def only_missing(names: Names, column: int, name: str = "X") -> InputError:
+    """Return the error for a column without a number."""
+    return InputError(f"Input {name} has only NaN in {label(names, column)}. Drop it.")
 
 
 def check_labels(labels: Any, n: int, n_components: int) -> Integers | None:
@@ -214,7 +236,8 @@ def check_labels(labels: Any, n: int, n_components: int) -> Integers | None:
     return None if (found < 0).all() else found
 
 
-def _check_shape(array: Array, name: str) -> None:
+def check_shape(array: NDArray[Any], name: str) -> None:
+    """Raise InputError for an array that does not have rows and columns."""
     if array.ndim != 2:
         raise InputError(
             f"Input {name} must be a 2D array of rows and columns, not {array.ndim}D "
@@ -241,7 +264,7 @@ def _as_names(names: Any) -> tuple[str, ...]:
     return result
 
 
-def _check_names(names: Names, name: str) -> None:
+def check_names(names: Names, name: str) -> None:
     """Raise InputError for a column name that files of results cannot hold."""
     j = unwritable(names or ())
     if names is not None and j is not None:
@@ -252,23 +275,31 @@ def _check_names(names: Names, name: str) -> None:
 
 
 def _check_finite(
-    array: Array, names: Names, allow_nan: bool, name: str, allow_unseen: bool = False
+    array: Array,
+    names: Names,
+    allow_nan: bool,
+    name: str,
+    allow_unseen: bool = False,
+    first_row: int = 0,
 ) -> None:
+    if not array.size:
+        return
     # Extremes take no array of n x D, and do not overflow as a sum does.
     if allow_nan:
         extremes = np.fmin.reduce(array, axis=0), np.fmax.reduce(array, axis=0)
         missing = np.isnan(extremes[0])
         if missing.any() and not allow_unseen:
-            where = label(names, int(np.argmax(missing)))
-            raise InputError(f"Input {name} has only NaN in {where}. Drop it.")
+            raise only_missing(names, int(np.argmax(missing)), name)
         sound = not np.isinf(extremes).any()
     else:
         sound = np.isfinite(array.min()) and np.isfinite(array.max())
     if not sound:
-        raise InputError(_describe_unusable(array, names, allow_nan, name))
+        raise InputError(_describe_unusable(array, names, allow_nan, name, first_row))
 
 
-def _describe_unusable(array: Array, names: Names, allow_nan: bool, name: str) -> str:
+def _describe_unusable(
+    array: Array, names: Names, allow_nan: bool, name: str, first_row: int
+) -> str:
     n_nan = n_infinite = n_rows = 0
     first: tuple[int, int] | None = None
     step = max(_BLOCK // array.shape[1], 1)
@@ -290,5 +321,7 @@ def _describe_unusable(array: Array, names: Names, allow_nan: bool, name: str) -
     )
     return (
         f"Input {name} contains {' and '.join(counts)} in {n_rows} of {len(array)} rows "
-        f"(first: row {row}, {label(names, column)})." + complete * (n_nan > 0 and name == "X")
+        f"(first: row {first_row + row}, {label(names, column)})."
+        + complete
+        * (n_nan > 0 and name == "X")
     )
