@@ -48,6 +48,12 @@ def to_floats(X: Any, name: str, first_row: int = 0) -> tuple[Array, Names]:
     return _array_to_floats(_as_array(X, name, first_row), name, first_row), None
 
 
+def is_frame(X: Any) -> bool:
+    """Return whether X is a data frame in memory, of pandas or another package."""
+    pandas = sys.modules.get("pandas")
+    return (pandas is not None and isinstance(X, pandas.DataFrame)) or _is_other_frame(X)
+
+
 def label(names: Names, column: int) -> str:
     """Return the words for a column in a message: its name in quotes, or its index."""
     return f"column {column}" if names is None else f"column {names[column]!r:.80}"

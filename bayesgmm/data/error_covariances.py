@@ -48,11 +48,7 @@ def check_error_covariances(errors: Any, x: Array, names: Names = None) -> Array
         return None
     array, columns = to_floats(errors, "error_covariances")
     n, d = x.shape
-    if columns and names and columns != names and set(columns) == set(names):
-        raise InputError(
-            f"error_covariances has the columns {list(columns)!r:.200}, but X has "
-            f"{list(names)!r:.200}. Give them in one order."
-        )
+    check_error_columns(columns, names)
     array = array.reshape(error_shape(array.shape, n, d))
     one = len(array) < n
     if len(array) == n:
@@ -62,6 +58,15 @@ def check_error_covariances(errors: Any, x: Array, names: Names = None) -> Array
         array, names, one=one, rounding=rounding_of(getattr(errors, "dtype", None)), advice=advice
     )
     return np.ascontiguousarray(array.reshape(len(array), -1))
+
+
+def check_error_columns(columns: Names, names: Names) -> None:
+    """Raise InputError if a frame of errors has the columns of X in another order."""
+    if columns and names and columns != names and set(columns) == set(names):
+        raise InputError(
+            f"error_covariances has the columns {list(columns)!r:.200}, but X has "
+            f"{list(names)!r:.200}. Give them in one order."
+        )
 
 
 def error_shape(shape: tuple[int, ...], n: int, d: int) -> tuple[int, ...]:

@@ -128,12 +128,7 @@ def check_data(
         array, names = to_floats(X, name)
     check_shape(array, name)
     if feature_names is not None:
-        names = _as_names(feature_names)
-        if len(names) != array.shape[1]:
-            raise InputError(
-                f"feature_names has {plural(len(names), 'name')} but {name} has "
-                f"{plural(array.shape[1], 'column')}."
-            )
+        names = check_feature_names(feature_names, array.shape[1], name)
     check_names(names, name)
     _check_finite(array, names, allow_nan, name, allow_unseen)
     errors = check_error_covariances(error_covariances, array, names)
@@ -162,14 +157,19 @@ def check_sample_weight(weights: Any, n: int) -> Array | None:
     if weights is None:
         return None
     array, _ = to_floats(weights, "sample_weight")
-    if array.shape != (n,):
-        raise InputError(
-            f"sample_weight must have shape ({n},), one weight for each row, not {array.shape}."
-        )
+    check_weight_shape(array.shape, n)
     check_weight_entries(array)
     if array.max() == 0:
         raise no_positive_weight()
     return array
+
+
+def check_weight_shape(shape: tuple[int, ...], n: int) -> None:
+    """Raise InputError unless a shape is that of a weight for each of n rows."""
+    if shape != (n,):
+        raise InputError(
+            f"sample_weight must have shape ({n},), one weight for each row, not {shape}."
+        )
 
 
 def check_weight_entries(weights: Array, name: str = "sample_weight", first_row: int = 0) -> None:
@@ -251,8 +251,8 @@ def check_shape(array: NDArray[Any], name: str) -> None:
             )
 
 
-def _as_names(names: Any) -> tuple[str, ...]:
-    """Return names given by the user as a tuple of different strings."""
+def check_feature_names(names: Any, n_columns: int, name: str = "X") -> tuple[str, ...]:
+    """Return names given by the user as a tuple of different strings, one for each column."""
     sound = isinstance(names, Iterable) and not isinstance(names, str | bytes | Mapping | Set)
     sound = sound and getattr(names, "ndim", 1) > 0
     result = tuple(names) if sound else ()
@@ -261,6 +261,11 @@ def _as_names(names: Any) -> tuple[str, ...]:
     if len(set(result)) < len(result):
         twice = next(each for each, count in Counter(result).items() if count > 1)
         raise InputError(f"feature_names must differ, but {twice!r:.80} occurs twice.")
+    if len(result) != n_columns:
+        raise InputError(
+            f"feature_names has {plural(len(result), 'name')} but {name} has "
+            f"{plural(n_columns, 'column')}."
+        )
     return result
 
 
