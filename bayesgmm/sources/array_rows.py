@@ -57,7 +57,7 @@ class ArrayRows:
         *,
         columns: Any = None,
     ) -> None:
-        if not (is_frame(X) or _takes_slices(X)):
+        if not (is_frame(X) or takes_slices(X)):
             X, _ = to_floats(X, "X")
         check_shape(X, "X")
         n, width = X.shape
@@ -100,11 +100,13 @@ class ArrayRows:
         return "a data frame" if is_frame(self._rows) else "an array"
 
 
-def _takes_slices(X: Any) -> bool:
+def takes_slices(X: Any) -> bool:
+    """Return whether X is an array of any package, slices of which are its rows."""
     return all(hasattr(X, each) for each in ("shape", "dtype", "__getitem__"))
 
 
-def _names(X: Any) -> Names:
+def frame_names(X: Any) -> Names:
+    """Return the names of the columns of a frame, made different; None for an array."""
     if not is_frame(X):
         return None
     pandas = sys.modules.get("pandas")

@@ -63,8 +63,8 @@ def choose_columns(
     twice = [j for j in features if features.count(j) > 1 or j == weight]
     if twice:
         raise InputError(
-            f"{label(names, twice[0]).capitalize()} is named twice. Name each column once, and "
-            "that of the weights apart from the columns to fit."
+            f"A column is named twice: {label(names, twice[0])}. Name each column once, and that "
+            "of the weights apart from the columns to fit."
         )
     if not features:
         raise InputError("No column remains to be fitted.")

@@ -68,10 +68,11 @@ def companions(
 
     Parameters
     ----------
-    sample_weight : array-like of shape (n,), optional
+    sample_weight : array-like of shape (n,), or NpyFile, optional
         Arrays, and memory maps, are converted block by block.
     error_covariances : array-like, optional
-        As `bayesgmm.data.error_covariances.check_error_covariances` takes it.
+        As `bayesgmm.data.error_covariances.check_error_covariances` takes it, or an `NpyFile` of
+        variances or covariances of each row.
     n, d : int
     names : tuple of str, optional
         Names of the features.
@@ -84,25 +85,26 @@ def companions(
     """
     weights = None
     if sample_weight is not None:
-        weights, _ = _entries(sample_weight, "sample_weight")
+        weights = sample_weight
+        if not isinstance(weights, NpyFile):
+            weights, _ = _entries(weights, "sample_weight")
         check_weight_shape(weights.shape, n)
     if error_covariances is None:
         return Companions(weights)
+    if isinstance(error_covariances, NpyFile):
+        return Companions(weights, error_covariances, error_covariances.shape[1:])
     errors, columns = _entries(error_covariances, "error_covariances")
     check_error_columns(columns, names)
     shape = error_shape(errors.shape, n, d)
     if shape[0] == n:
         return Companions(weights, errors, shape[1:])
-    whole = errors.read(0, errors.shape[0]) if isinstance(errors, NpyFile) else errors
-    common, _ = to_floats(whole.reshape(shape), "error_covariances")
+    common, _ = to_floats(errors.reshape(shape), "error_covariances")
     check_error_entries(common, names, one=True, rounding=rounding_of(errors.dtype))
     return Companions(weights, None, (), common.reshape(1, -1))
 
 
-def _entries(values: Any, name: str) -> tuple[Entries, Names]:
-    """Files and arrays of real numbers as they are, for conversion in parts; else float64."""
-    if isinstance(values, NpyFile):
-        return values, None
+def _entries(values: Any, name: str) -> tuple[NDArray[Any], Names]:
+    """Arrays of real numbers as they are, for conversion in parts; all else as float64."""
     plain = isinstance(values, np.ndarray) and not isinstance(values, np.ma.MaskedArray)
     if plain and values.dtype.kind in "biuf":
         return values, None

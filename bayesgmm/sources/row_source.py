@@ -26,6 +26,7 @@ class Block(NamedTuple):
     errors: Array | None = None
 
 
+@runtime_checkable
 class RowSource(Protocol):
     """Rows that are read in blocks: a value that can be pickled, and without a hidden state."""
 

@@ -1,0 +1,128 @@
+"""Ranges, means and variances of columns over rows that are seen in part, block by block.
+
+The moments of two sets of rows give those of their union (Chan, Golub & LeVeque 1983, The American
+Statistician 37, 242-247). Blocks are the leaves of a binary tree over their numbers: neighbours are
+united, then neighbours of neighbours.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from bayesgmm.arrays import Array, Integers
+
+# Exponents of units that are powers of two within float64.
+_LEAST, _MOST = -1022, 1023
+
+
+class ColumnMoments(NamedTuple):
+    """What is known of D columns of some rows.
+
+    Attributes
+    ----------
+    n_missing : (D,)
+        Rows in which the column is missing.
+    minima, maxima : (D,)
+        NaN where a column is not seen.
+    weights : (D,)
+        Sums of the weights of the rows in which the column is seen.
+    means : (D,)
+        0 where a column is not seen.
+    units : (D,)
+        Powers of two, about as large as the spread of the column.
+    squares : (D,)
+        Weighted sums of squared distances from the means, in squared units.
+    """
+
+    n_missing: Integers
+    minima: Array
+    maxima: Array
+    weights: Array
+    means: Array
+    units: Array
+    squares: Array
+
+    @property
+    def standard_deviations(self) -> Array:
+        """Standard deviations (D,), in the units of the data."""
+        seen = np.where(self.weights > 0.0, self.weights, 1.0)
+        return np.asarray(np.sqrt(self.squares / seen) * self.units)
+
+
+def moments_of_block(x: Array, weights: Array | None) -> ColumnMoments:
+    """Return the moments of rows x (m, D) with weights (m,), all positive."""
+    missing = np.isnan(x)
+    minima, maxima = np.fmin.reduce(x, axis=0), np.fmax.reduce(x, axis=0)
+    seen = ~np.isnan(minima)
+    centres = np.where(seen, minima / 2.0 + maxima / 2.0, 0.0)
+    units = _power_of_two(np.where(seen, maxima / 2.0 - minima / 2.0, 0.0))
+    # Differences are halved first: their range may be larger than the largest float.
+    z = (x / 2.0 - centres / 2.0) / units * 2.0
+    z[missing] = 0.0
+    w = np.ones(len(x)) if weights is None else weights
+    totals = np.where(missing, 0.0, w[:, np.newaxis]).sum(axis=0) if missing.any() else w.sum()
+    totals = np.broadcast_to(totals, centres.shape).astype(np.float64)
+    safe = np.where(totals > 0.0, totals, 1.0)
+    shifts = w @ z / safe
+    # The mean's own rounding is taken out of the squares.
+    z -= shifts
+    z[missing] = 0.0
+    rest = w @ z
+    squares = np.maximum(np.einsum("i,ij,ij->j", w, z, z) - rest * (rest / safe), 0.0)
+    means = centres + units * (shifts + rest / safe)
+    n_missing = missing.sum(axis=0).astype(np.int64)
+    return ColumnMoments(n_missing, minima, maxima, totals, means, units, squares)
+
+
+def united(a: ColumnMoments, b: ColumnMoments) -> ColumnMoments:
+    """Return the moments of the rows of both."""
+    weights = a.weights + b.weights
+    safe = np.where(weights > 0.0, weights, 1.0)
+    both = (a.weights > 0.0) & (b.weights > 0.0)
+    halves = np.where(both, b.means / 2.0 - a.means / 2.0, 0.0)
+    units = np.maximum(np.maximum(a.units, b.units), _power_of_two(np.abs(halves)))
+    gap = halves / units * 2.0
+    share = b.weights / safe
+    means = np.where(a.weights > 0.0, a.means + 2.0 * (halves * share), b.means)
+    squares = (
+        a.squares * (a.units / units) ** 2
+        + b.squares * (b.units / units) ** 2
+        + gap * gap * (a.weights * share)
+    )
+    return ColumnMoments(
+        a.n_missing + b.n_missing,
+        np.fmin(a.minima, b.minima),
+        np.fmax(a.maxima, b.maxima),
+        weights,
+        means,
+        units,
+        squares,
+    )
+
+
+class MomentsInOrder:
+    """The sum of moments that come in the order of blocks, in a binary tree over their numbers."""
+
+    def __init__(self) -> None:
+        self._finished: list[tuple[int, ColumnMoments]] = []  # levels, and subtrees of 2^level
+
+    def add(self, moments: ColumnMoments) -> None:
+        """Add the moments of the next block."""
+        level = 0
+        while self._finished and self._finished[-1][0] == level:
+            moments = united(self._finished.pop()[1], moments)
+            level += 1
+        self._finished.append((level, moments))
+
+    def total(self) -> ColumnMoments:
+        """Return the moments of all blocks, of which there is one at least."""
+        *others, (_, moments) = self._finished
+        for _, each in reversed(others):
+            moments = united(each, moments)
+        return moments
+
+
+def _power_of_two(sizes: Array) -> Array:
+    """Return powers of two that are about as large as sizes, which are not negative."""
+    exponents = np.frexp(sizes)[1]
+    return np.asarray(np.ldexp(1.0, np.clip(exponents, _LEAST, _MOST)))
