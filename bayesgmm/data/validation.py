@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayesgmm.arrays import Array, Booleans, Indices, Integers
 from bayesgmm.data.coercion import Names, label, to_floats, unwritable
@@ -126,7 +125,7 @@ def check_data(
         array = X
     else:
         array, names = to_floats(X, name)
-    check_shape(array, name)
+    check_shape(array.shape, name)
     if feature_names is not None:
         names = check_feature_names(feature_names, array.shape[1], name)
     check_names(names, name)
@@ -190,7 +189,8 @@ def no_positive_weight() -> InputError:
 
 def check_no_infinities(x: Array, names: Names, name: str, first_row: int) -> None:
     """Raise InputError if rows (m, D), numbered from `first_row` on, have infinite entries."""
-    _check_finite(x, names, True, name, True, first_row)
+    if np.isinf(x).any():
+        raise InputError(_describe_unusable(x, names, True, name, first_row))
 
 
 def only_missing(names: Names, column: int, name: str = "X") -> InputError:
@@ -236,18 +236,18 @@ def check_labels(labels: Any, n: int, n_components: int) -> Integers | None:
     return None if (found < 0).all() else found
 
 
-def check_shape(array: NDArray[Any], name: str) -> None:
-    """Raise InputError for an array that does not have rows and columns."""
-    if array.ndim != 2:
+def check_shape(shape: tuple[int, ...], name: str) -> None:
+    """Raise InputError for the shape of an array that does not have rows and columns."""
+    if len(shape) != 2:
         raise InputError(
-            f"Input {name} must be a 2D array of rows and columns, not {array.ndim}D "
-            f"of shape {array.shape}. Reshape your data: {name}.reshape(-1, 1) if it is one "
+            f"Input {name} must be a 2D array of rows and columns, not {len(shape)}D "
+            f"of shape {shape}. Reshape your data: {name}.reshape(-1, 1) if it is one "
             f"feature, {name}.reshape(1, -1) if it is one row."
         )
-    for size, what in zip(array.shape, ("sample(s)", "feature(s)"), strict=True):
+    for size, what in zip(shape, ("sample(s)", "feature(s)"), strict=True):
         if size == 0:
             raise InputError(
-                f"Input {name} has 0 {what} (shape={array.shape}) while a minimum of 1 is required."
+                f"Input {name} has 0 {what} (shape={shape}) while a minimum of 1 is required."
             )
 
 

@@ -59,8 +59,9 @@ class ArrayRows:
     ) -> None:
         if not (is_frame(X) or takes_slices(X)):
             X, _ = to_floats(X, "X")
-        check_shape(X, "X")
-        n, width = X.shape
+        shape = tuple(X.shape)
+        check_shape(shape, "X")
+        n, width = shape
         by_column = isinstance(sample_weight, str | int)
         weight_column = sample_weight if by_column else None
         choice = choose_columns(frame_names(X), width, columns, weight_column)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bayesgmm.arrays import Array, Integers
+from bayesgmm.arrays import Array, Booleans, Integers
 
 # Exponents of units that are powers of two within float64.
 _LEAST, _MOST = -1022, 1023
@@ -50,28 +50,42 @@ class ColumnMoments(NamedTuple):
 
 
 def moments_of_block(x: Array, weights: Array | None) -> ColumnMoments:
-    """Return the moments of rows x (m, D) with weights (m,), all positive."""
-    missing = np.isnan(x)
-    minima, maxima = np.fmin.reduce(x, axis=0), np.fmax.reduce(x, axis=0)
+    """Return the moments of rows x (m, D), m > 0, with weights (m,), all positive."""
+    z = np.ascontiguousarray(x.T)
+    missing = np.isnan(z)
+    some_missing = bool(missing.any())
+    minima, maxima = np.fmin.reduce(z, axis=1), np.fmax.reduce(z, axis=1)
     seen = ~np.isnan(minima)
     centres = np.where(seen, minima / 2.0 + maxima / 2.0, 0.0)
     units = _power_of_two(np.where(seen, maxima / 2.0 - minima / 2.0, 0.0))
-    # Differences are halved first: their range may be larger than the largest float.
-    z = (x / 2.0 - centres / 2.0) / units * 2.0
-    z[missing] = 0.0
-    w = np.ones(len(x)) if weights is None else weights
-    totals = np.where(missing, 0.0, w[:, np.newaxis]).sum(axis=0) if missing.any() else w.sum()
-    totals = np.broadcast_to(totals, centres.shape).astype(np.float64)
+    # Halves first: a range may be larger than the largest float.
+    z = (z / 2.0 - (centres / 2.0)[:, np.newaxis]) / (units / 2.0)[:, np.newaxis]
+    if some_missing:
+        z[missing] = 0.0
+    totals = _totals(missing if some_missing else None, weights, z.shape)
     safe = np.where(totals > 0.0, totals, 1.0)
-    shifts = w @ z / safe
-    # The mean's own rounding is taken out of the squares.
-    z -= shifts
-    z[missing] = 0.0
-    rest = w @ z
-    squares = np.maximum(np.einsum("i,ij,ij->j", w, z, z) - rest * (rest / safe), 0.0)
+    shifts = _sums(z, weights) / safe
+    z -= shifts[:, np.newaxis]
+    if some_missing:
+        z[missing] = 0.0
+    rest = _sums(z, weights)  # the rounding of the shifts, which is taken out of the squares
+    squares = np.maximum(_sums(z * z, weights) - rest * (rest / safe), 0.0)
     means = centres + units * (shifts + rest / safe)
-    n_missing = missing.sum(axis=0).astype(np.int64)
+    n_missing = np.count_nonzero(missing, axis=1).astype(np.int64)
     return ColumnMoments(n_missing, minima, maxima, totals, means, units, squares)
+
+
+def _sums(z: Array, weights: Array | None) -> Array:
+    """Weighted sums (D,) of z (D, m), in an order that no library chooses by its threads."""
+    return np.asarray((z if weights is None else z * weights).sum(axis=1))
+
+
+def _totals(missing: Booleans | None, weights: Array | None, shape: tuple[int, ...]) -> Array:
+    """Sums of weights (D,) of the rows in which each column is seen."""
+    w = np.ones(shape[1]) if weights is None else weights
+    if missing is None:
+        return np.full(shape[0], w.sum())
+    return np.asarray(np.where(missing, 0.0, w).sum(axis=1))
 
 
 def united(a: ColumnMoments, b: ColumnMoments) -> ColumnMoments:
@@ -124,5 +138,5 @@ class MomentsInOrder:
 
 def _power_of_two(sizes: Array) -> Array:
     """Return powers of two that are about as large as sizes, which are not negative."""
-    exponents = np.frexp(sizes)[1]
+    exponents = np.where(sizes > 0.0, np.frexp(sizes)[1], _LEAST)
     return np.asarray(np.ldexp(1.0, np.clip(exponents, _LEAST, _MOST)))

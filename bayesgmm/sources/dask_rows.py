@@ -70,7 +70,7 @@ class DaskRows:
         if is_frame:
             width = len(collection.columns)
         else:
-            check_shape(collection, "X")
+            check_shape(collection.shape, "X")
             width = int(collection.shape[1])
         by_column = isinstance(sample_weight, str | int)
         choice = choose_columns(names, width, columns, sample_weight if by_column else None)
@@ -78,7 +78,7 @@ class DaskRows:
         to_floats(collection._meta, "X")  # types that are not numbers
         starts = np.concatenate([[0], np.cumsum(_lengths(collection))]).astype(np.int64)
         n, d = int(starts[-1]), len(choice.features)
-        check_shape(np.broadcast_to(0.0, (n, d)), "X")
+        check_shape((n, d), "X")
         weights = None if by_column else sample_weight
         along = companions(weights, error_covariances, n, d, choice.feature_names)
         values: dict[str, Any] = {"n_rows": n, "n_features": d, "_collection": collection}

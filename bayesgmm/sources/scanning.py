@@ -164,7 +164,8 @@ class _Counts:
         if weights is not None and not (kept := weights > 0.0).all():
             self.n_weightless += len(x) - int(kept.sum())
             x, weights = x[kept], weights[kept]
-        self.n_unseen += int(np.isnan(x).all(axis=1).sum())
+        if x.size and np.isnan(x.min()):
+            self.n_unseen += int(np.isnan(x).all(axis=1).sum())
         self.weights.append(float(len(x) if weights is None else weights.sum()))
         return x, weights
 
