@@ -25,6 +25,8 @@ from bayesgmm.sources.row_source import Block, check_range
 _SUFFIXES = {".parquet", ".pq"}
 # Rows that are decoded at a time.
 _BATCH = 2**16
+# Bytes of each column that are read at a time.
+_BUFFER = 2**18
 
 
 class _File(NamedTuple):
@@ -139,9 +141,7 @@ def _pieces_of_file(file: _File, start: int, stop: int, weighted: bool) -> Itera
         g for g, (first, end) in enumerate(pairwise(file.starts)) if first < stop and start < end
     ]
     position, end = int(file.starts[groups[0]]), int(file.starts[groups[-1] + 1])
-    if os.stat(file.path).st_size != file.size:
-        raise changed(repr(file.path))
-    with _parquet_file(file.path) as parquet:
+    with _parquet_file(file.path, file.size) as parquet:
         names = list(dict.fromkeys(name for name, _ in file.columns))
         for batch in parquet.iter_batches(_BATCH, groups, columns=names, use_threads=False):
             first = max(start - position, 0)
@@ -178,13 +178,20 @@ def _floats(
 
 
 @contextmanager
-def _parquet_file(path: str) -> Iterator[Any]:
-    """Open a Parquet file; errors of its decoding are InputErrors."""
+def _parquet_file(path: str, size: int | None = None) -> Iterator[Any]:
+    """Open a Parquet file, of a known size if it is given; errors of its decoding are InputErrors.
+
+    Without the buffer, all pages of a row group would be in memory.
+    """
     import pyarrow.parquet
 
     with opened(path) as stream:
+        if size is not None and os.fstat(stream.fileno()).st_size != size:
+            raise changed(repr(path))
         try:
-            with pyarrow.parquet.ParquetFile(stream, pre_buffer=False) as parquet:
+            with pyarrow.parquet.ParquetFile(
+                stream, pre_buffer=False, buffer_size=_BUFFER
+            ) as parquet:
                 yield parquet
         except (BayesGMMError, MemoryError):
             raise

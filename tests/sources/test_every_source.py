@@ -5,14 +5,12 @@ import pickle
 import cloudpickle
 import numpy as np
 import pytest
-from row_sources import N, SOURCES, errors, rows, weights
+from row_sources import SOURCES, N, errors, rows, weights
 
 from bayesgmm.data.error_covariances import unpacked
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.sources.row_source import RowSource, blocks_in_order
 from bayesgmm.sources.scanning import scan
-
-pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 
 
 @pytest.fixture(params=list(SOURCES))
