@@ -95,10 +95,10 @@ def companions(
         return Companions(weights, error_covariances, error_covariances.shape[1:])
     errors, columns = _entries(error_covariances, "error_covariances")
     check_error_columns(columns, names)
-    shape = error_shape(errors.shape, n, d)
-    if shape[0] == n:
-        return Companions(weights, errors, shape[1:])
-    common, _ = to_floats(errors.reshape(shape), "error_covariances")
+    errors = errors.reshape(error_shape(errors.shape, n, d))
+    if len(errors) == n:
+        return Companions(weights, errors, errors.shape[1:])
+    common, _ = to_floats(errors, "error_covariances")
     check_error_entries(common, names, one=True, rounding=rounding_of(errors.dtype))
     return Companions(weights, None, (), common.reshape(1, -1))
 

@@ -60,8 +60,8 @@ class DaskRows:
         sample_weight: Any = None,
         error_covariances: Any = None,
     ) -> None:
-        is_frame = hasattr(collection, "partitions") and hasattr(collection, "columns")
-        if not is_frame and not (hasattr(collection, "blocks") and hasattr(collection, "chunks")):
+        is_frame = _is_a(collection, "dask.dataframe", "DataFrame")
+        if not (is_frame or _is_a(collection, "dask.array", "Array")):
             raise InputTypeError(
                 f"A Dask {type(collection).__name__} has no rows and columns. Give a dask.array of "
                 "shape (n, D) or a dask.dataframe; a series becomes one with to_frame()."
@@ -121,6 +121,12 @@ class DaskRows:
 def is_dask(source: Any) -> bool:
     """Return whether an object is a collection of Dask; imports nothing."""
     return type(source).__module__.partition(".")[0] == "dask"
+
+
+def _is_a(collection: Any, module: str, kind: str) -> bool:
+    """Return whether a collection is of a class of a module, which is loaded if it is."""
+    loaded = sys.modules.get(module)
+    return loaded is not None and isinstance(collection, getattr(loaded, kind))
 
 
 def _with_columns(collection: Any, choice: ColumnChoice, width: int) -> Any:
