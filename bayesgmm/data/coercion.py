@@ -280,7 +280,10 @@ def _other_frame_to_floats(X: Any, name: str, first_row: int) -> tuple[Array, Na
     import narwhals as nw  # a tenth of a second, needed for such frames alone
 
     if type(X).__module__.partition(".")[0] == "pyarrow" and hasattr(X, "rename_columns"):
-        # narwhals takes only tables whose names differ.
+        # narwhals takes only tables, not batches, and only those whose names differ.
+        pyarrow = sys.modules["pyarrow"]
+        if isinstance(X, pyarrow.RecordBatch):
+            X = pyarrow.Table.from_batches([X])
         X = X.rename_columns(list(unique_names(X.column_names) or ()))
     try:
         frame = nw.from_native(X, eager_only=True, pass_through=True)

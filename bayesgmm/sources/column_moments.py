@@ -28,6 +28,8 @@ class ColumnMoments(NamedTuple):
         Sums of the weights of the rows in which the column is seen.
     means : (D,)
         0 where a column is not seen.
+    mean_rests : (D,)
+        What the means lost by rounding: at a large offset, it is not small beside the spread.
     units : (D,)
         Powers of two, about as large as the spread of the column.
     squares : (D,)
@@ -39,6 +41,7 @@ class ColumnMoments(NamedTuple):
     maxima: Array
     weights: Array
     means: Array
+    mean_rests: Array
     units: Array
     squares: Array
 
@@ -70,9 +73,9 @@ def moments_of_block(x: Array, weights: Array | None) -> ColumnMoments:
         z[missing] = 0.0
     rest = _sums(z, weights)  # the rounding of the shifts, which is taken out of the squares
     squares = np.maximum(_sums(z * z, weights) - rest * (rest / safe), 0.0)
-    means = centres + units * (shifts + rest / safe)
+    means, mean_rests = _exact_sum(centres, units * (shifts + rest / safe))
     n_missing = np.count_nonzero(missing, axis=1).astype(np.int64)
-    return ColumnMoments(n_missing, minima, maxima, totals, means, units, squares)
+    return ColumnMoments(n_missing, minima, maxima, totals, means, mean_rests, units, squares)
 
 
 def _sums(z: Array, weights: Array | None) -> Array:
@@ -93,11 +96,14 @@ def united(a: ColumnMoments, b: ColumnMoments) -> ColumnMoments:
     weights = a.weights + b.weights
     safe = np.where(weights > 0.0, weights, 1.0)
     both = (a.weights > 0.0) & (b.weights > 0.0)
-    halves = np.where(both, b.means / 2.0 - a.means / 2.0, 0.0)
+    halves = b.means / 2.0 - a.means / 2.0 + (b.mean_rests / 2.0 - a.mean_rests / 2.0)
+    halves = np.where(both, halves, 0.0)
     units = np.maximum(np.maximum(a.units, b.units), _power_of_two(np.abs(halves)))
     gap = halves / units * 2.0
     share = b.weights / safe
-    means = np.where(a.weights > 0.0, a.means + 2.0 * (halves * share), b.means)
+    half_means, lost = _exact_sum(a.means / 2.0, halves * share)
+    half_means, lost = _exact_sum(half_means, lost + a.mean_rests / 2.0)
+    only_b = a.weights == 0.0
     squares = (
         a.squares * (a.units / units) ** 2
         + b.squares * (b.units / units) ** 2
@@ -108,7 +114,8 @@ def united(a: ColumnMoments, b: ColumnMoments) -> ColumnMoments:
         np.fmin(a.minima, b.minima),
         np.fmax(a.maxima, b.maxima),
         weights,
-        means,
+        np.where(only_b, b.means, 2.0 * half_means),
+        np.where(only_b, b.mean_rests, 2.0 * lost),
         units,
         squares,
     )
@@ -134,6 +141,13 @@ class MomentsInOrder:
         for _, each in reversed(others):
             moments = united(each, moments)
         return moments
+
+
+def _exact_sum(a: Array, b: Array) -> tuple[Array, Array]:
+    """Return a + b, rounded, and what rounding took from it (Knuth 1969, two-sum)."""
+    s = a + b
+    of_b = s - a
+    return s, (a - (s - of_b)) + (b - of_b)
 
 
 def _power_of_two(sizes: Array) -> Array:

@@ -1,13 +1,15 @@
-"""An NPY file of numbers, read in parts without mapping it into memory."""
+"""NPY files of numbers, read and written in parts without mapping them into memory."""
 
 import math
 import os
 import warnings
-from typing import Any, BinaryIO, NamedTuple
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bayesgmm.arrays import Array
 from bayesgmm.data.file_access import PathLike, as_path, opened
 from bayesgmm.data.table_files import unreadable_npy
 from bayesgmm.errors import InputError
@@ -68,6 +70,43 @@ class NpyFile(NamedTuple):
         content = entries.reshape(-1).view(np.uint8)
         if file.readinto(content) < content.size:  # type: ignore[attr-defined]  # buffered
             raise changed(repr(self.path))
+
+
+class GrowingNpy:
+    """A new NPY file of float64, to which rows are added until it is closed.
+
+    The number of rows need not be known before: the head is completed at the end.
+
+    Parameters
+    ----------
+    path : Path
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("xb")
+        self._shape: tuple[int, ...] = (0,)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._file:
+            self._file.seek(0)
+            self._write_head()
+
+    def append(self, rows: Array) -> None:
+        """Add rows (m,) or (m, D), as many columns each time."""
+        if not self._shape[0]:
+            self._shape = (0, *rows.shape[1:])
+            self._write_head()
+        self._file.write(np.ascontiguousarray(rows).reshape(-1).view(np.uint8))
+        self._shape = (self._shape[0] + len(rows), *rows.shape[1:])
+
+    def _write_head(self) -> None:
+        """Write the head, which has room for any number of rows."""
+        descr = np.lib.format.dtype_to_descr(np.dtype(np.float64))
+        head = {"descr": descr, "fortran_order": False, "shape": self._shape}
+        np.lib.format.write_array_header_1_0(self._file, head)
 
 
 def npy_file(path: PathLike) -> NpyFile:

@@ -17,8 +17,7 @@ from bayesgmm.data.csv_files import Form
 from bayesgmm.data.error_covariances import unpacked
 from bayesgmm.data.file_access import PathLike, as_path, errors_as_sentences
 from bayesgmm.errors import FileError, InputError, InvalidParameterError
-from bayesgmm.sources.growing_npy import GrowingNpy
-from bayesgmm.sources.npy_file import npy_file
+from bayesgmm.sources.npy_file import GrowingNpy, npy_file
 from bayesgmm.sources.npy_rows import NpyRows
 from bayesgmm.sources.row_source import Block, RowSource, blocks_in_order
 from bayesgmm.sources.streams import NamedBlock, blocks_of_chunks, blocks_of_csv

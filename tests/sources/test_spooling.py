@@ -148,15 +148,15 @@ def test_memory_does_not_grow_with_a_csv(tmp_path):
             tracemalloc.stop()
 
     peak(10)
-    assert peak(100_000) < 1.1 * peak(35_000)
+    assert peak(140_000) < 1.02 * peak(70_000)
 
 
-def test_chunks_are_read_once_and_one_at_a_time(tmp_path):
+def test_chunks_are_read_once_and_not_kept(tmp_path):
     made = []
 
     def chunks():
         for part in np.split(X, [0, 7, 7, 30]):
-            assert sum(each() is not None for each in made) <= 1
+            assert sum(each() is not None for each in made) <= 2
             copy = part.copy()
             made.append(weakref.ref(copy))
             yield copy
