@@ -23,10 +23,10 @@ _WIDE = (np.dtype(np.float64), np.dtype(np.longdouble))
 _UNMASK = "Drop their rows, or fill them with NaN where missing values are allowed."
 
 
-def to_floats(X: Any, name: str) -> tuple[Array, Names]:
+def to_floats(X: Any, name: str, first_row: int = 0) -> tuple[Array, Names]:
     """Return X as a C-ordered float64 array of its own shape, and its column names, if any.
 
-    Missing values (None, pd.NA) become NaN.
+    Missing values (None, pd.NA) become NaN. Messages number the rows from `first_row` on.
 
     Raises
     ------
@@ -38,14 +38,20 @@ def to_floats(X: Any, name: str) -> tuple[Array, Names]:
     if hasattr(X, "tocsr") or (hasattr(X, "todense") and not hasattr(X, "dask")):
         raise InputTypeError(f"Sparse input {name} is not supported. Use {name}.toarray().")
     if isinstance(X, np.ma.MaskedArray):
-        return _masked_to_floats(X, name), None
+        return _masked_to_floats(X, name, first_row), None
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(X, pandas.DataFrame):
         columns = [(X.columns[j], X.iloc[:, j]) for j in range(X.shape[1])]
-        return _columns_to_floats(columns, len(X), name)
+        return _columns_to_floats(columns, len(X), name, first_row)
     if _is_other_frame(X):
-        return _other_frame_to_floats(X, name)
-    return _array_to_floats(_as_array(X, name), name), None
+        return _other_frame_to_floats(X, name, first_row)
+    return _array_to_floats(_as_array(X, name, first_row), name, first_row), None
+
+
+def is_frame(X: Any) -> bool:
+    """Return whether X is a data frame in memory, of pandas or another package."""
+    pandas = sys.modules.get("pandas")
+    return (pandas is not None and isinstance(X, pandas.DataFrame)) or _is_other_frame(X)
 
 
 def label(names: Names, column: int) -> str:
@@ -138,13 +144,13 @@ def is_large_integer(value: Any) -> bool:
     return whole and abs(int(value)) > EXACT
 
 
-def _place(index: tuple[int, ...], where: str = "") -> str:
+def _place(index: tuple[int, ...], first_row: int, where: str = "") -> str:
     """Return the words for an entry's column (`where`, if it is known) and row."""
     where = where or (label(None, index[1]) if len(index) == 2 else "its entries")
-    return f"{where} (first: row {index[0]})" if index else where
+    return f"{where} (first: row {first_row + index[0]})" if index else where
 
 
-def _as_array(X: Any, name: str) -> NDArray[Any]:
+def _as_array(X: Any, name: str, first_row: int) -> NDArray[Any]:
     if has_masked(X):
         raise InputTypeError(f"Input {name} has masked entries in its lists. {_UNMASK}")
     try:
@@ -161,30 +167,30 @@ def _as_array(X: Any, name: str) -> NDArray[Any]:
         ) from error
     index = None if array is X else rounded_integer(X, array)
     if index is not None:
-        raise integers_too_large(_place(index), name)
+        raise integers_too_large(_place(index, first_row), name)
     return array
 
 
-def _masked_to_floats(X: Any, name: str) -> Array:
-    floats = _array_to_floats(np.asarray(X), name)
+def _masked_to_floats(X: Any, name: str, first_row: int) -> Array:
+    floats = _array_to_floats(np.asarray(X), name, first_row)
     return np.where(np.ma.getmaskarray(X), np.nan, floats) if has_masked(X) else floats
 
 
-def _array_to_floats(array: NDArray[Any], name: str) -> Array:
+def _array_to_floats(array: NDArray[Any], name: str, first_row: int) -> Array:
     kind = array.dtype.kind
-    _check_exact(array, name)
+    _check_exact(array, name, first_row)
     if kind in "biuf":
         with np.errstate(over="ignore"):
             return np.require(array, dtype=np.float64, requirements=["C", "A"])
     if kind == "O":
-        return _objects_to_floats(array, name)
+        return _objects_to_floats(array, name, first_row)
     raise _not_numbers(str(array.dtype), name, "" if array.ndim < 2 else label(None, 0), kind)
 
 
-def _check_exact(array: NDArray[Any], name: str, where: str = "") -> None:
+def _check_exact(array: NDArray[Any], name: str, first_row: int, where: str = "") -> None:
     index = rounded_integer(None, array)
     if index is not None:
-        raise integers_too_large(_place(index, where), name)
+        raise integers_too_large(_place(index, first_row, where), name)
 
 
 def _not_numbers(kind_name: str, name: str, where: str, kind: str) -> InputError | InputTypeError:
@@ -198,7 +204,7 @@ def _not_numbers(kind_name: str, name: str, where: str, kind: str) -> InputError
     )
 
 
-def _objects_to_floats(array: NDArray[Any], name: str, where: str = "") -> Array:
+def _objects_to_floats(array: NDArray[Any], name: str, first_row: int, where: str = "") -> Array:
     floats = np.empty(array.shape, dtype=np.float64)
     for index, value in np.ndenumerate(array):
         if type(value) is float:
@@ -206,9 +212,9 @@ def _objects_to_floats(array: NDArray[Any], name: str, where: str = "") -> Array
         elif value is None or type(value).__name__ == "NAType":
             floats[index] = np.nan
         elif isinstance(value, numbers.Real | Decimal | np.bool):
-            floats[index] = _object_to_float(value, name, _place(index, where))
+            floats[index] = _object_to_float(value, name, _place(index, first_row, where))
         else:
-            raise _foreign_entry(value, name, _place(index or (0,), where))
+            raise _foreign_entry(value, name, _place(index or (0,), first_row, where))
     return floats
 
 
@@ -240,7 +246,9 @@ def _foreign_entry(value: Any, name: str, place: str) -> InputError | InputTypeE
     )
 
 
-def _columns_to_floats(columns: list[tuple[Any, Any]], n: int, name: str) -> tuple[Array, Names]:
+def _columns_to_floats(
+    columns: list[tuple[Any, Any]], n: int, name: str, first_row: int
+) -> tuple[Array, Names]:
     """Convert the columns of a pandas frame, one by one, straight into their places."""
     names = unique_names(key for key, _ in columns)
     floats = np.empty((n, len(columns)))
@@ -251,11 +259,11 @@ def _columns_to_floats(columns: list[tuple[Any, Any]], n: int, name: str) -> tup
             raise InputTypeError(f"Sparse input {name} is not supported: {where} is {dtype}.")
         kind = getattr(dtype, "kind", "V")
         if str(dtype) == "object":
-            floats[:, j] = _objects_to_floats(column.to_numpy(), name, where)
+            floats[:, j] = _objects_to_floats(column.to_numpy(), name, first_row, where)
         elif kind in "biuf":
             if kind in "iu":
                 whole = column.fillna(0) if column.hasnans else column
-                _check_exact(whole.to_numpy(dtype=f"{kind}8"), name, where)
+                _check_exact(whole.to_numpy(dtype=f"{kind}8"), name, first_row, where)
             floats[:, j] = column.to_numpy(dtype=np.float64, na_value=np.nan)
         else:
             kind = "U" if str(dtype) in {"str", "string"} else kind
@@ -267,12 +275,15 @@ def _is_other_frame(X: Any) -> bool:
     return hasattr(X, "__dataframe__") or type(X).__module__.partition(".")[0] == "polars"
 
 
-def _other_frame_to_floats(X: Any, name: str) -> tuple[Array, Names]:
+def _other_frame_to_floats(X: Any, name: str, first_row: int) -> tuple[Array, Names]:
     """Convert polars, pyarrow and other frames through narwhals."""
     import narwhals as nw  # a tenth of a second, needed for such frames alone
 
     if type(X).__module__.partition(".")[0] == "pyarrow" and hasattr(X, "rename_columns"):
-        # narwhals takes only tables whose names differ.
+        # narwhals takes only tables, not batches, and only those whose names differ.
+        pyarrow = sys.modules["pyarrow"]
+        if isinstance(X, pyarrow.RecordBatch):
+            X = pyarrow.Table.from_batches([X])
         X = X.rename_columns(list(unique_names(X.column_names) or ()))
     try:
         frame = nw.from_native(X, eager_only=True, pass_through=True)
@@ -290,10 +301,10 @@ def _other_frame_to_floats(X: Any, name: str) -> tuple[Array, Names]:
         column: Any = frame[:, j]
         where = f"column {column.name!r:.80}"
         if column.dtype.is_integer():
-            _check_exact(column.fill_null(0).to_numpy(), name, where)
+            _check_exact(column.fill_null(0).to_numpy(), name, first_row, where)
         elif column.dtype == nw.Decimal:
             entries = np.array(column.to_list(), dtype=object)
-            floats[:, j] = _objects_to_floats(entries, name, where)
+            floats[:, j] = _objects_to_floats(entries, name, first_row, where)
             continue
         elif not (column.dtype.is_numeric() or column.dtype == nw.Boolean):
             kind = "M" if column.dtype.is_temporal() else "U" if column.dtype == nw.String else "V"

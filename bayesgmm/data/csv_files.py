@@ -5,6 +5,7 @@ import io
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple, TextIO
 
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.arrays import Indices
-from bayesgmm.data.coercion import column_names, unique_names
+from bayesgmm.data.coercion import Names, column_names, unique_names
 from bayesgmm.data.csv_columns import Column, Notation, has_decimal_commas
 from bayesgmm.data.tables import Table, words
 from bayesgmm.display import plural
@@ -50,38 +51,100 @@ class Form(NamedTuple):
     keep_cells: bool = False
 
 
+class _Layout(NamedTuple):
+    """The head of a CSV, and the rows below it."""
+
+    names: Names
+    width: int
+    delimiter: str
+    notes: list[str]  # complete when all rows have been read
+    rows: Iterator[list[str]]
+
+    def chunks(self) -> Iterator[list[list[str]]]:
+        """Yield some thousand rows at a time."""
+        while chunk := list(itertools.islice(self.rows, _CHUNK)):
+            yield chunk
+
+
 def read_csv(stream: TextIO, name: str, form: Form) -> Table:
     """Read a stream of lines, opened with ``newline=""``; see `table_files.read_table`.
 
     Messages call the file `name`.
     """
-    notes: list[str] = []
     notation = form.notation
-    try:
-        lines = _lines(stream, name, notes)
-        sniffed = list(itertools.islice(lines, _SNIFFED_LINES))
-        delimiter = form.delimiter or _find_delimiter(sniffed, notation)
-        records = _records(itertools.chain(sniffed, lines), delimiter)
-        first = next((cells for _, cells in records if cells), None)
-        if not first:
-            raise InputError(f"{name} has no rows.")
-        header = form.header
-        if header is None:
-            header = not any(map(notation.is_number, first))
-        if not header:
-            records = itertools.chain([(1, first)], records)
-        names = unique_names([cell.strip() for cell in first]) if header else None
-        cells: list[list[str]] | None = [[] for _ in first] if form.keep_cells else None
-        columns = [Column(notation) for _ in first]
-        _fill(columns, cells, records, name, header)
+    with _errors_as_sentences(name):
+        layout = _layout(stream, name, form)
+        kept = [list[str]() for _ in range(layout.width)] if form.keep_cells else None
+        columns = [Column(notation) for _ in range(layout.width)]
+        n = 0
+        for chunk in layout.chunks():
+            for j, column in enumerate(zip(*chunk, strict=True)):
+                columns[j].extend(column, n)
+                if kept is not None:
+                    kept[j].extend(column)
+            n += len(chunk)
+        if not n:
+            raise _no_rows(name, layout)
         whole = [column.whole() for column in columns]
-        return Table(names, whole, tuple(notes), cells, (delimiter, notation.decimal))
+        marks = layout.delimiter, notation.decimal
+        return Table(layout.names, whole, tuple(layout.notes), kept, marks)
+
+
+def csv_pieces(stream: TextIO, name: str, form: Form) -> Iterator[Table]:
+    """Yield what `read_csv` returns in tables of some thousand rows, and hold one at a time.
+
+    Whether a column is text is decided for each table by itself.
+    """
+    with _errors_as_sentences(name):
+        layout = _layout(stream, name, form)
+        marks = layout.delimiter, form.notation.decimal
+        empty = True
+        for chunk in layout.chunks():
+            columns = []
+            for cells in zip(*chunk, strict=True):
+                column = Column(form.notation)
+                column.extend(cells, 0)
+                columns.append(column.whole())
+            yield Table(layout.names, columns, tuple(layout.notes), None, marks)
+            empty = False
+        if empty:
+            raise _no_rows(name, layout)
+
+
+@contextmanager
+def _errors_as_sentences(name: str) -> Iterator[None]:
+    try:
+        yield
     except UnicodeError as error:
         raise InputError(
             f"{name} is text of no known encoding: {error}. Save it as UTF-8."
         ) from error
     except csv.Error as error:
         raise InputError(f"{name} is not readable CSV: {error}.") from error
+
+
+def _layout(stream: TextIO, name: str, form: Form) -> _Layout:
+    """Find delimiter and header from the first lines."""
+    notes: list[str] = []
+    lines = _lines(stream, name, notes)
+    sniffed = list(itertools.islice(lines, _SNIFFED_LINES))
+    delimiter = form.delimiter or _find_delimiter(sniffed, form.notation)
+    records = _records(itertools.chain(sniffed, lines), delimiter)
+    first = next((cells for _, cells in records if cells), None)
+    if not first:
+        raise InputError(f"{name} has no rows.")
+    header = form.header
+    if header is None:
+        header = not any(map(form.notation.is_number, first))
+    if not header:
+        records = itertools.chain([(1, first)], records)
+    names = unique_names([cell.strip() for cell in first]) if header else None
+    rows = _rows(records, len(first), name, "header" if header else "first line")
+    return _Layout(names, len(first), delimiter, notes, rows)
+
+
+def _no_rows(name: str, layout: _Layout) -> InputError:
+    return InputError(f"{name} has no rows{' below its header' if layout.names else ''}.")
 
 
 def _lines(stream: TextIO, name: str, notes: list[str]) -> Iterator[str]:
@@ -164,26 +227,6 @@ def _records(lines: Iterable[str], delimiter: str) -> Iterator[Record]:
         else:
             yield from [*blank, (number, cells)]
             blank.clear()
-
-
-def _fill(
-    columns: list[Column],
-    kept: list[list[str]] | None,
-    records: Iterator[Record],
-    name: str,
-    header: bool,
-) -> None:
-    """Put records into columns, some thousand rows at a time."""
-    n = 0
-    rows = _rows(records, len(columns), name, "header" if header else "first line")
-    while chunk := list(itertools.islice(rows, _CHUNK)):
-        for j, cells in enumerate(zip(*chunk, strict=True)):
-            columns[j].extend(cells, n)
-            if kept is not None:
-                kept[j].extend(cells)
-        n += len(chunk)
-    if not n:
-        raise InputError(f"{name} has no rows{' below its header' if header else ''}.")
 
 
 def _rows(records: Iterator[Record], width: int, name: str, first: str) -> Iterator[list[str]]:

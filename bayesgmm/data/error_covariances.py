@@ -1,6 +1,6 @@
 """The check of measurement errors: a variance or a covariance of each row, or one of all rows."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -48,38 +48,101 @@ def check_error_covariances(errors: Any, x: Array, names: Names = None) -> Array
         return None
     array, columns = to_floats(errors, "error_covariances")
     n, d = x.shape
+    check_error_columns(columns, names)
+    array = array.reshape(error_shape(array.shape, n, d))
+    one = len(array) < n
+    if len(array) == n:
+        array = without_unseen(array, x)
+    advice = _AMBIGUOUS if one and n == d else ""
+    check_error_entries(
+        array, names, one=one, rounding=rounding_of(getattr(errors, "dtype", None)), advice=advice
+    )
+    return np.ascontiguousarray(array.reshape(len(array), -1))
+
+
+def check_error_columns(columns: Names, names: Names) -> None:
+    """Raise InputError if a frame of errors has the columns of X in another order."""
     if columns and names and columns != names and set(columns) == set(names):
         raise InputError(
             f"error_covariances has the columns {list(columns)!r:.200}, but X has "
             f"{list(names)!r:.200}. Give them in one order."
         )
-    if array.shape == (d, d) and (d > 1 or n == 1):
-        array = array[np.newaxis]
-    shapes = {(n, d), (1, d), (n, d, d), (1, d, d)} | ({(n,)} if d == 1 else set())
-    if array.shape not in shapes:
+
+
+def error_shape(shape: tuple[int, ...], n: int, d: int) -> tuple[int, ...]:
+    """Return a shape that the user gives for n rows of d columns with its axis of rows.
+
+    Returns
+    -------
+    (n, D), (1, D), (n, D, D) or (1, D, D)
+
+    Raises
+    ------
+    InputError
+        For another shape.
+    """
+    if shape == (d, d) and (d > 1 or n == 1):
+        return (1, d, d)
+    if shape == (n,) and d == 1:
+        return (n, 1)
+    if shape not in {(n, d), (1, d), (n, d, d), (1, d, d)}:
         raise InputError(
-            f"error_covariances has the shape {array.shape}, but X has {plural(n, 'row')} of "
+            f"error_covariances has the shape {shape}, but X has {plural(n, 'row')} of "
             f"{plural(d, 'column')}. "
             f"Give variances ({n}, {d}), covariances ({n}, {d}, {d}), or one covariance of all "
             f"rows, ({d}, {d})."
         )
-    array = array.reshape(len(array), *array.shape[1:] or (1,))
-    unseen = np.isnan(x) if len(array) == n else np.zeros((1, d), dtype=bool)
-    if unseen.any():
-        absent = unseen if array.ndim == 2 else unseen[:, :, np.newaxis] | unseen[:, np.newaxis]
-        array = np.where(absent, 0.0, array)
-    one = len(array) < n
-    _check_finite(array, names, one)
-    variances = array if array.ndim == 2 else np.einsum("nii->ni", array)
+    return shape
+
+
+def without_unseen(errors: Array, x: Array) -> Array:
+    """Return errors (m, D) or (m, D, D) with 0 in place of those of entries that x has as NaN."""
+    unseen = np.isnan(x)
+    if not unseen.any():
+        return errors
+    absent = unseen if errors.ndim == 2 else unseen[:, :, np.newaxis] | unseen[:, np.newaxis]
+    return np.where(absent, 0.0, errors)
+
+
+def check_error_entries(
+    errors: Array,
+    names: Names,
+    *,
+    one: bool,
+    rounding: float,
+    advice: str = "",
+    first_row: int = 0,
+) -> None:
+    """Check entries of error covariances of rows that begin with the row `first_row`.
+
+    Parameters
+    ----------
+    errors : (m, D) or (m, D, D)
+    names : tuple of str, optional
+    one : bool
+        The one row is that of all rows.
+    rounding : float
+        Of correlations, in units of 1; see `rounding_of`.
+    advice : str
+        Added to messages on matrices.
+    first_row : int
+
+    Raises
+    ------
+    InputError
+        As `check_error_covariances` does.
+    """
+    place = _Place(names, one, first_row)
+    _check_finite(errors, place)
+    variances = errors if errors.ndim == 2 else np.einsum("nii->ni", errors)
     if (variances < 0.0).any():
         row, j = (int(each[0]) for each in np.nonzero(variances < 0.0))
         raise InputError(
-            f"error_covariances has the variance {variances[row, j]:.6g} in {_place(row, one)}, "
+            f"error_covariances has the variance {variances[row, j]:.6g} in {place.of(row)}, "
             f"{label(names, j)}: variances are at least 0. Give squared standard errors."
         )
-    if array.ndim == 3:
-        _check_matrices(array, names, one, _rounding(errors), _AMBIGUOUS if one and n == d else "")
-    return np.ascontiguousarray(array.reshape(len(array), -1))
+    if errors.ndim == 3:
+        _check_matrices(errors, place, rounding, advice)
 
 
 def unpacked(errors: Array, n_features: int) -> Array:
@@ -89,31 +152,38 @@ def unpacked(errors: Array, n_features: int) -> Array:
     return errors.reshape(-1, n_features, n_features)
 
 
-def _rounding(errors: Any) -> float:
-    """Rounding of the correlations of matrices in the precision in which they are given."""
-    dtype = getattr(errors, "dtype", None)
+def rounding_of(dtype: Any) -> float:
+    """Rounding of the correlations of matrices that are given as a type of numbers."""
     single = isinstance(dtype, np.dtype) and dtype.kind == "f"
     return max(_ROUNDING, _ROUNDINGS * float(np.finfo(dtype).eps)) if single else _ROUNDING
 
 
-def _place(row: int, one: bool) -> str:
-    return "the covariance of all rows" if one else f"row {row}"
+class _Place(NamedTuple):
+    """Where the rows of a check are: names of columns, one covariance of all, the first row."""
+
+    names: Names
+    one: bool
+    first_row: int
+
+    def of(self, row: int) -> str:
+        return "the covariance of all rows" if self.one else f"row {self.first_row + row}"
 
 
-def _check_finite(array: Array, names: Names, one: bool) -> None:
+def _check_finite(array: Array, place: _Place) -> None:
     bad = ~np.isfinite(array)
     if bad.any():
         row, j = (int(each[0]) for each in np.nonzero(bad)[:2])
         value = "NaN" if np.isnan(array[bad][0]) else "an infinite entry"
         raise InputError(
-            f"error_covariances has {value} in {_place(row, one)}, {label(names, j)}. Where X was "
-            "not seen, write NaN in X itself."
+            f"error_covariances has {value} in {place.of(row)}, {label(place.names, j)}. Where "
+            "X was not seen, write NaN in X itself."
         )
 
 
-def _check_matrices(array: Array, names: Names, one: bool, rounding: float, advice: str) -> None:
+def _check_matrices(array: Array, place: _Place, rounding: float, advice: str) -> None:
     """Refuse matrices (n, D, D) that are not symmetric, or not positive semi-definite."""
     rounding *= array.shape[1]
+    names = place.names
     for start in range(0, len(array), _BLOCK):
         block = array[start : start + _BLOCK]
         # In units of the standard errors, which may differ by many powers of ten.
@@ -124,7 +194,7 @@ def _check_matrices(array: Array, names: Names, one: bool, rounding: float, advi
         if skew.any():
             row, i, j = (int(each[0]) for each in np.nonzero(skew))
             raise InputError(
-                f"error_covariances is not symmetric in {_place(start + row, one)}: "
+                f"error_covariances is not symmetric in {place.of(start + row)}: "
                 f"{block[row, i, j]:.6g} in {label(names, i)} and {label(names, j)}, but "
                 f"{block[row, j, i]:.6g} the other way round.{advice}"
             )
@@ -134,7 +204,7 @@ def _check_matrices(array: Array, names: Names, one: bool, rounding: float, advi
             i, j = _worst_pair(scaled[row])
             raise InputError(
                 "error_covariances is not positive semi-definite in "
-                f"{_place(start + row, one)}: its correlations have the eigenvalue "
+                f"{place.of(start + row)}: its correlations have the eigenvalue "
                 f"{least[row]:.3g} (largest: {scaled[row, i, j]:.3g}, {label(names, i)} and "
                 f"{label(names, j)}).{advice}"
             )

@@ -114,7 +114,7 @@ def opened(path: PathLike) -> Iterator[BinaryIO]:
     FileError
         If it cannot be opened or read.
     """
-    with _errors_as_sentences(path, "read"), as_path(path).open("rb") as file:
+    with errors_as_sentences(path, "read"), as_path(path).open("rb") as file:
         yield file
 
 
@@ -126,7 +126,7 @@ def check_target(path: PathLike, *, force: bool) -> None:
     FileError
         As `write_atomically` does.
     """
-    with _errors_as_sentences(path, "written"):
+    with errors_as_sentences(path, "written"):
         _accepted(path, force)
 
 
@@ -151,7 +151,7 @@ def write_atomically(path: PathLike, content: bytes, *, force: bool) -> None:
     InvalidParameterError
         If `path` is not a path.
     """
-    with _errors_as_sentences(path, "written"):
+    with errors_as_sentences(path, "written"):
         target = _accepted(path, force)
         if target.is_stream:
             number = target.descriptor
@@ -168,7 +168,8 @@ def write_atomically(path: PathLike, content: bytes, *, force: bool) -> None:
 
 
 @contextmanager
-def _errors_as_sentences(path: PathLike, done: str) -> Iterator[None]:
+def errors_as_sentences(path: PathLike, done: str) -> Iterator[None]:
+    """Turn errors of the system into FileError; the file `path` was not `done`: read, written."""
     try:
         yield
     except FileError:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,8 @@ from bayesgmm.data.file_access import opened
 from bayesgmm.data.tables import Table, Text, as_column
 from bayesgmm.errors import InputError
 
-_MAGIC = 6
+# First bytes of a file, by which its kind is found.
+MAGIC = 6
 
 
 def read_table(
@@ -58,19 +59,17 @@ def read_table(
     FileError
         If it cannot be opened.
     """
-    suffix = Path(path).suffix.lower()
     with open_binary(path) as (name, file):
-        magic = file.read(_MAGIC)
-        if magic == b"\x93NUMPY" or suffix == ".npy":
+        magic = file.read(MAGIC)
+        kind = file_kind(path, magic)
+        if kind == "npy":
             table = _read_npy(magic + file.read(), name)
-        elif magic[:4] == b"PAR1" or suffix in {".parquet", ".pq"}:
+        elif kind == "parquet":
             table = _read_parquet(magic + file.read(), name)
         else:
             notation = Notation(decimal, frozenset(mark.strip().lower() for mark in na))
             form = Form(delimiter, header, notation, keep_cells)
-            encoding, errors = _encoding(magic)
-            whole: Any = _Resumed(magic, file)
-            with io.TextIOWrapper(whole, encoding, errors, newline="") as stream:
+            with text_stream(magic, file) as stream:
                 table = read_csv(stream, name, form)
     marks = [number for number in map(Notation(decimal).number, na) if number is not None]
     if not marks:
@@ -80,6 +79,23 @@ def read_table(
         for each in table.columns
     ]
     return table._replace(columns=columns)
+
+
+def file_kind(path: str | os.PathLike[str], magic: bytes) -> Literal["npy", "parquet", "csv"]:
+    """Return the kind of a file by its first `MAGIC` bytes or its suffix."""
+    suffix = Path(path).suffix.lower()
+    if magic == b"\x93NUMPY" or suffix == ".npy":
+        return "npy"
+    if magic[:4] == b"PAR1" or suffix in {".parquet", ".pq"}:
+        return "parquet"
+    return "csv"
+
+
+def text_stream(magic: bytes, file: BinaryIO) -> io.TextIOWrapper:
+    """Return a file whose first bytes have been read as text, from its start, for `read_csv`."""
+    encoding, errors = _encoding(magic)
+    whole: Any = _Resumed(magic, file)
+    return io.TextIOWrapper(whole, encoding, errors, newline="")
 
 
 def _encoding(magic: bytes) -> tuple[str, str]:
@@ -129,18 +145,37 @@ def _read_npy(content: bytes, name: str) -> Table:
                 raise ValueError("its format version is not 1.0 or 2.0")
             array = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
     except Exception as error:  # NumPy's readers of headers raise errors of many types.
-        raise InputError(f"{name} is not a readable NPY file of numbers: {error}.") from error
+        raise unreadable_npy(name, error) from error
     if array.ndim == 1:
         array = array[:, np.newaxis]
-    if array.ndim != 2 or array.dtype.kind not in "iuf":
-        raise InputError(
-            f"{name} holds {array.dtype} of shape {array.shape}, but rows of real numbers "
-            "(n, D) are needed."
-        )
-    if not array.size:
-        raise InputError(f"{name} has no rows.")
+    check_npy(name, array.shape, array.dtype)
     with np.errstate(over="ignore"):
         return Table(None, [as_column(array[:, j]) for j in range(array.shape[1])])
+
+
+def check_npy(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Raise InputError for an array of a file that does not hold rows of numbers (n, D)."""
+    if len(shape) != 2 or dtype.kind not in "iuf":
+        raise InputError(
+            f"{name} holds {dtype} of shape {shape}, but rows of real numbers (n, D) are needed."
+        )
+    if 0 in shape:
+        raise no_rows(name)
+
+
+def unreadable_npy(name: str, cause: object) -> InputError:
+    """Return the error for a file that is not an NPY file of numbers."""
+    return InputError(f"{name} is not a readable NPY file of numbers: {cause}.")
+
+
+def unreadable_parquet(name: str, cause: object) -> InputError:
+    """Return the error for a file that is not a Parquet file."""
+    return InputError(f"{name} is not a readable Parquet file: {cause}.")
+
+
+def no_rows(name: str) -> InputError:
+    """Return the error for a file without rows."""
+    return InputError(f"{name} has no rows.")
 
 
 def _read_parquet(content: bytes, name: str) -> Table:
@@ -152,9 +187,9 @@ def _read_parquet(content: bytes, name: str) -> Table:
         names = unique_names(frame.column_names)
         columns = [_arrow_column(column) for column in frame.columns]
     except Exception as error:  # Damage shows as errors of many types, not pyarrow's own alone.
-        raise InputError(f"{name} is not a readable Parquet file: {error}.") from error
+        raise unreadable_parquet(name, error) from error
     if not columns or not len(frame):
-        raise InputError(f"{name} has no rows.")
+        raise no_rows(name)
     return Table(names, columns)
 
 

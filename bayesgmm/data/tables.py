@@ -186,17 +186,28 @@ def words(column: Array | Text) -> list[str]:
     return column.cells if isinstance(column, Text) else list(map(shortest, column.tolist()))
 
 
-def _position(table: Table, word: str) -> int:
-    if table.names is not None and word in table.names:
-        return table.names.index(word)
-    if word.isdecimal() and len(word) < 10 and int(word) < len(table.columns):
+def column_position(names: Names, n_columns: int, word: str) -> int:
+    """Return the position of a column, given by its name or by its position as text.
+
+    Raises
+    ------
+    InputError
+        If there is no such column.
+    """
+    if names is not None and word in names:
+        return names.index(word)
+    if word.isdecimal() and len(word) < 10 and int(word) < n_columns:
         return int(word)
-    known = ", ".join(map(repr, table.names or ()))
+    known = ", ".join(map(repr, names or ()))
     raise InputError(
         f"There is no column {word!r:.80}. Use "
         + (f"one of {known:.300}, or " if known else "")
-        + f"a position from 0 to {len(table.columns) - 1}."
+        + f"a position from 0 to {n_columns - 1}."
     )
+
+
+def _position(table: Table, word: str) -> int:
+    return column_position(table.names, len(table.columns), word)
 
 
 def _numbers(table: Table, chosen: Sequence[int]) -> Array:

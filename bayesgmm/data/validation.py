@@ -125,15 +125,10 @@ def check_data(
         array = X
     else:
         array, names = to_floats(X, name)
-    _check_shape(array, name)
+    check_shape(array.shape, name)
     if feature_names is not None:
-        names = _as_names(feature_names)
-        if len(names) != array.shape[1]:
-            raise InputError(
-                f"feature_names has {plural(len(names), 'name')} but {name} has "
-                f"{plural(array.shape[1], 'column')}."
-            )
-    _check_names(names, name)
+        names = check_feature_names(feature_names, array.shape[1], name)
+    check_names(names, name)
     _check_finite(array, names, allow_nan, name, allow_unseen)
     errors = check_error_covariances(error_covariances, array, names)
     return Data(array, names, allow_nan and bool(np.isnan(array).any()), errors)
@@ -161,19 +156,46 @@ def check_sample_weight(weights: Any, n: int) -> Array | None:
     if weights is None:
         return None
     array, _ = to_floats(weights, "sample_weight")
-    if array.shape != (n,):
-        raise InputError(
-            f"sample_weight must have shape ({n},), one weight for each row, not {array.shape}."
-        )
-    _check_finite(array[:, None], None, False, "sample_weight")
-    if array.min() < 0:
-        row = int(np.argmax(array < 0))
-        raise InputError(
-            f"sample_weight must be at least 0, but row {row} has {array[row]:.6g} (negative)."
-        )
+    check_weight_shape(array.shape, n)
+    check_weight_entries(array)
     if array.max() == 0:
-        raise InputError("sample_weight must have a positive entry, but every weight is zero.")
+        raise no_positive_weight()
     return array
+
+
+def check_weight_shape(shape: tuple[int, ...], n: int) -> None:
+    """Raise InputError unless a shape is that of a weight for each of n rows."""
+    if shape != (n,):
+        raise InputError(
+            f"sample_weight must have shape ({n},), one weight for each row, not {shape}."
+        )
+
+
+def check_weight_entries(weights: Array, name: str = "sample_weight", first_row: int = 0) -> None:
+    """Raise InputError if weights (m,) are negative or not finite; rows from `first_row` on."""
+    _check_finite(weights[:, None], None, False, name, first_row=first_row)
+    if weights.size and weights.min() < 0:
+        row = int(np.argmax(weights < 0))
+        raise InputError(
+            f"{name} must be at least 0, but row {first_row + row} has {weights[row]:.6g} "
+            "(negative)."
+        )
+
+
+def no_positive_weight() -> InputError:
+    """Return the error for weights that are all zero."""
+    return InputError("sample_weight must have a positive entry, but every weight is zero.")
+
+
+def check_no_infinities(x: Array, names: Names, name: str, first_row: int) -> None:
+    """Raise InputError if rows (m, D), numbered from `first_row` on, have infinite entries."""
+    if np.isinf(x).any():
+        raise InputError(_describe_unusable(x, names, True, name, first_row))
+
+
+def only_missing(names: Names, column: int, name: str = "X") -> InputError:
+    """Return the error for a column without a number."""
+    return InputError(f"Input {name} has only NaN in {label(names, column)}. Drop it.")
 
 
 def check_labels(labels: Any, n: int, n_components: int) -> Integers | None:
@@ -214,22 +236,23 @@ def check_labels(labels: Any, n: int, n_components: int) -> Integers | None:
     return None if (found < 0).all() else found
 
 
-def _check_shape(array: Array, name: str) -> None:
-    if array.ndim != 2:
+def check_shape(shape: tuple[int, ...], name: str) -> None:
+    """Raise InputError for the shape of an array that does not have rows and columns."""
+    if len(shape) != 2:
         raise InputError(
-            f"Input {name} must be a 2D array of rows and columns, not {array.ndim}D "
-            f"of shape {array.shape}. Reshape your data: {name}.reshape(-1, 1) if it is one "
+            f"Input {name} must be a 2D array of rows and columns, not {len(shape)}D "
+            f"of shape {shape}. Reshape your data: {name}.reshape(-1, 1) if it is one "
             f"feature, {name}.reshape(1, -1) if it is one row."
         )
-    for size, what in zip(array.shape, ("sample(s)", "feature(s)"), strict=True):
+    for size, what in zip(shape, ("sample(s)", "feature(s)"), strict=True):
         if size == 0:
             raise InputError(
-                f"Input {name} has 0 {what} (shape={array.shape}) while a minimum of 1 is required."
+                f"Input {name} has 0 {what} (shape={shape}) while a minimum of 1 is required."
             )
 
 
-def _as_names(names: Any) -> tuple[str, ...]:
-    """Return names given by the user as a tuple of different strings."""
+def check_feature_names(names: Any, n_columns: int, name: str = "X") -> tuple[str, ...]:
+    """Return names given by the user as a tuple of different strings, one for each column."""
     sound = isinstance(names, Iterable) and not isinstance(names, str | bytes | Mapping | Set)
     sound = sound and getattr(names, "ndim", 1) > 0
     result = tuple(names) if sound else ()
@@ -238,10 +261,15 @@ def _as_names(names: Any) -> tuple[str, ...]:
     if len(set(result)) < len(result):
         twice = next(each for each, count in Counter(result).items() if count > 1)
         raise InputError(f"feature_names must differ, but {twice!r:.80} occurs twice.")
+    if len(result) != n_columns:
+        raise InputError(
+            f"feature_names has {plural(len(result), 'name')} but {name} has "
+            f"{plural(n_columns, 'column')}."
+        )
     return result
 
 
-def _check_names(names: Names, name: str) -> None:
+def check_names(names: Names, name: str) -> None:
     """Raise InputError for a column name that files of results cannot hold."""
     j = unwritable(names or ())
     if names is not None and j is not None:
@@ -252,23 +280,31 @@ def _check_names(names: Names, name: str) -> None:
 
 
 def _check_finite(
-    array: Array, names: Names, allow_nan: bool, name: str, allow_unseen: bool = False
+    array: Array,
+    names: Names,
+    allow_nan: bool,
+    name: str,
+    allow_unseen: bool = False,
+    first_row: int = 0,
 ) -> None:
+    if not array.size:
+        return
     # Extremes take no array of n x D, and do not overflow as a sum does.
     if allow_nan:
         extremes = np.fmin.reduce(array, axis=0), np.fmax.reduce(array, axis=0)
         missing = np.isnan(extremes[0])
         if missing.any() and not allow_unseen:
-            where = label(names, int(np.argmax(missing)))
-            raise InputError(f"Input {name} has only NaN in {where}. Drop it.")
+            raise only_missing(names, int(np.argmax(missing)), name)
         sound = not np.isinf(extremes).any()
     else:
         sound = np.isfinite(array.min()) and np.isfinite(array.max())
     if not sound:
-        raise InputError(_describe_unusable(array, names, allow_nan, name))
+        raise InputError(_describe_unusable(array, names, allow_nan, name, first_row))
 
 
-def _describe_unusable(array: Array, names: Names, allow_nan: bool, name: str) -> str:
+def _describe_unusable(
+    array: Array, names: Names, allow_nan: bool, name: str, first_row: int
+) -> str:
     n_nan = n_infinite = n_rows = 0
     first: tuple[int, int] | None = None
     step = max(_BLOCK // array.shape[1], 1)
@@ -290,5 +326,7 @@ def _describe_unusable(array: Array, names: Names, allow_nan: bool, name: str) -
     )
     return (
         f"Input {name} contains {' and '.join(counts)} in {n_rows} of {len(array)} rows "
-        f"(first: row {row}, {label(names, column)})." + complete * (n_nan > 0 and name == "X")
+        f"(first: row {first_row + row}, {label(names, column)})."
+        + complete
+        * (n_nan > 0 and name == "X")
     )

@@ -1,0 +1,98 @@
+"""The source of rows for whatever holds rows."""
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from bayesgmm.arguments import shown
+from bayesgmm.data.coercion import is_frame
+from bayesgmm.data.file_access import PathLike, as_path, opened
+from bayesgmm.data.table_files import MAGIC, file_kind
+from bayesgmm.errors import InputTypeError
+from bayesgmm.sources.array_rows import ArrayRows, takes_slices
+from bayesgmm.sources.dask_rows import DaskRows, is_dask
+from bayesgmm.sources.npy_rows import NpyRows
+from bayesgmm.sources.parquet_rows import ParquetRows
+from bayesgmm.sources.row_source import RowSource
+from bayesgmm.sources.spooling import refuse_more, spooled
+
+
+def open_rows(
+    source: Any, *, columns: Any = None, sample_weight: Any = None, error_covariances: Any = None
+) -> RowSource:
+    """Return the source of rows for a file, an array, a collection or a stream.
+
+    Parameters
+    ----------
+    source : path, array-like, data frame, Dask collection, iterable or RowSource
+        An NPY or Parquet file, or a folder of Parquet files; a CSV, which is copied to a temporary
+        file, as `spooled` does ("-" is standard input); an array, data frame or memory map; a
+        dask.array or dask.dataframe; an iterable of arrays or data frames, which is copied too.
+    columns : sequence of str or int, optional
+        Names or positions of the features. None: all but that of the weights.
+    sample_weight : array-like of shape (n,), str or int, optional
+        Weights of the rows, or the name or position of their column.
+    error_covariances : array-like, optional
+        Measurement errors: variances (n, D) or covariances (n, D, D) of the rows, or one covariance
+        of all rows, (D, D).
+
+    Raises
+    ------
+    InputTypeError
+        If `source` is something else, or has columns that are not of numbers.
+    InputError
+        If it has no rows, or what it has cannot be read.
+    FileError
+        If a file cannot be opened.
+    """
+    more = {
+        "columns": columns,
+        "sample_weight": sample_weight,
+        "error_covariances": error_covariances,
+    }
+    if isinstance(source, str | os.PathLike):
+        return _open_path(source, more)
+    if isinstance(source, RowSource):
+        refuse_more(columns, sample_weight, error_covariances)
+        return source
+    if is_dask(source):
+        return DaskRows(source, **more)
+    sparse = hasattr(source, "tocsr") or hasattr(source, "todense")
+    if sparse or is_frame(source) or takes_slices(source) or _is_table(source):
+        return ArrayRows(source, **more)
+    if isinstance(source, Iterable) and not isinstance(source, bytes | Mapping | set | frozenset):
+        return spooled(source, **more)
+    raise InputTypeError(
+        f"Rows cannot be read from {shown(source)}. Give a path, an array, a data frame, a Dask "
+        "array or data frame, or an iterable of arrays or data frames."
+    )
+
+
+def _open_path(path: PathLike, more: dict[str, Any]) -> RowSource:
+    given = as_path(path)
+    if str(path) == "-" or (given.exists() and not given.is_file() and not given.is_dir()):
+        return spooled(path, **more)
+    kind = "parquet"
+    if not given.is_dir():
+        with opened(given) as file:
+            kind = file_kind(given, file.read(MAGIC))
+    if kind == "csv":
+        return spooled(path, **more)
+    if kind == "npy":
+        return NpyRows(path, **more)
+    by_column = isinstance(more["sample_weight"], str | int)
+    return ParquetRows(
+        path,
+        columns=more["columns"],
+        weight_column=more["sample_weight"] if by_column else None,
+        sample_weight=None if by_column else more["sample_weight"],
+        error_covariances=more["error_covariances"],
+    )
+
+
+def _is_table(source: Any) -> bool:
+    """Return whether a list holds rows, and not arrays or frames of several rows."""
+    if not isinstance(source, list | tuple):
+        return False
+    first = source[0] if source else None
+    return not (is_frame(first) or len(getattr(first, "shape", ())) > 1)

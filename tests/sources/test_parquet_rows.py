@@ -1,0 +1,189 @@
+import time
+import tracemalloc
+
+import numpy as np
+import pandas as pd
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from bayesgmm.errors import InputError, InputTypeError, MissingFileError
+from bayesgmm.sources.parquet_rows import ParquetRows
+from bayesgmm.sources.row_source import blocks_in_order
+from bayesgmm.sources.scanning import scan
+
+
+def write(path, columns, **more):
+    table = columns if isinstance(columns, pyarrow.Table) else pyarrow.table(columns)
+    pyarrow.parquet.write_table(table, path, **more)
+    return path
+
+
+def test_types_of_numbers_and_nulls(tmp_path):
+    from decimal import Decimal
+
+    columns = {
+        "int": pyarrow.array([1, None, 3], pyarrow.int64()),
+        "half": pyarrow.array(np.array([1, 2, 3], np.float16)),
+        "single": pyarrow.array([0.1, None, float("nan")], pyarrow.float32()),
+        "bool": pyarrow.array([True, False, None]),
+        "decimal": pyarrow.array([Decimal("1.25"), None, Decimal("-2.00")]),
+        "null": pyarrow.nulls(3),
+        "unsigned": pyarrow.array([0, 255, None], pyarrow.uint8()),
+    }
+    x = ParquetRows(write(tmp_path / "x.parquet", columns)).read(0, 3).x
+    nan, tenth = np.nan, float(np.float32(0.1))
+    expected = [
+        [1, 1, tenth, 1, 1.25, nan, 0],
+        [nan, 2, nan, 0, nan, nan, 255],
+        [3, 3, nan, nan, -2, nan, nan],
+    ]
+    np.testing.assert_array_equal(x, expected)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pyarrow.array(["a", "b"]),
+        pyarrow.array([0, 1], pyarrow.timestamp("s")),
+        pyarrow.array([0, 1], pyarrow.duration("s")),
+        pyarrow.array([b"a", b"b"]),
+        pyarrow.array(["a", "b"]).dictionary_encode(),
+        pyarrow.array([[1.0], [2.0]]),
+        pyarrow.array([{"u": 1.0}, {"u": 2.0}]),
+    ],
+)
+def test_other_types_are_named_when_the_file_is_opened(tmp_path, values):
+    path = write(tmp_path / "x.parquet", {"sound": [1.0, 2.0], "other": values})
+    with pytest.raises(InputTypeError, match="column 'other'"):
+        ParquetRows(path)
+    assert ParquetRows(path, columns=["sound"]).read(1, 2).x.tolist() == [[2.0]]
+
+
+def test_columns_and_weights(tmp_path):
+    path = write(
+        tmp_path / "x.parquet",
+        {"b.c": [1.0, 2.0], "b": [3.0, 4.0], "text": ["u", "v"], "w": [0, 5]},
+    )
+    source = ParquetRows(path, ["b", "b.c"], "w")
+    block = source.read(0, 2)
+    assert source.feature_names == ("b", "b.c")
+    assert block.x.tolist() == [[3.0, 1.0], [4.0, 2.0]]
+    assert block.weights.tolist() == [0.0, 5.0]
+    with pytest.raises(InputError, match="no column 'd'"):
+        ParquetRows(path, ["d"])
+    with pytest.raises(InputError, match="named twice: column 'w'"):
+        ParquetRows(path, ["w"], "w")
+
+
+def test_columns_of_one_name(tmp_path):
+    arrays = [pyarrow.array([1.0, 2.0]), pyarrow.array([3.0, 4.0])]
+    table = pyarrow.Table.from_arrays(arrays, names=["a", "a"])
+    source = ParquetRows(write(tmp_path / "x.parquet", table), ["a (2)", "a"])
+    assert source.read(0, 2).x.tolist() == [[3.0, 1.0], [4.0, 2.0]]
+
+
+def test_files_whose_columns_differ(tmp_path):
+    write(tmp_path / "1.parquet", {"a": [1.0], "b": [2.0]})
+    write(tmp_path / "2.parquet", {"a": [3.0], "c": [4.0]})
+    with pytest.raises(InputError, match=r"2\.parquet' has .*'c'.*1\.parquet' has .*'b'"):
+        ParquetRows(tmp_path)
+    assert ParquetRows(tmp_path, columns=["a"]).read(0, 2).x.tolist() == [[1.0], [3.0]]
+    with pytest.raises(InputError, match=r"2\.parquet' has"):
+        ParquetRows(tmp_path, columns=["b"])
+    write(tmp_path / "2.parquet", {"a": [3.0], "b": ["text"]})
+    with pytest.raises(InputTypeError, match="column 'b'"):
+        ParquetRows(tmp_path)
+
+
+def test_folders(tmp_path):
+    with pytest.raises(InputError, match="has no files that end in"):
+        ParquetRows(tmp_path)
+    (tmp_path / ".hidden.parquet").write_bytes(b"")
+    (tmp_path / "_metadata.parquet").write_bytes(b"")
+    (tmp_path / "within.parquet").mkdir()
+    with pytest.raises(InputError, match="folders within it"):
+        ParquetRows(tmp_path)
+    pd.DataFrame({"z": []}).to_parquet(tmp_path / "0.parquet")
+    with pytest.raises(InputError, match="has no rows"):
+        ParquetRows(tmp_path)
+    write(tmp_path / "10.parquet", {"a": [1.0]})
+    write(tmp_path / "2.PARQUET", {"a": [2]})
+    source = ParquetRows(tmp_path)
+    assert source.read(0, 2).x.tolist() == [[1.0], [2.0]]
+    assert source.describe() == f"{str(tmp_path)!r} (3 files)"
+    (tmp_path / "3.parquet").write_bytes(b"PAR1 and then nothing")
+    with pytest.raises(InputError, match=r"3\.parquet' is not a readable Parquet file"):
+        ParquetRows(tmp_path)
+
+
+def test_damage_within_a_file(tmp_path):
+    path = write(tmp_path / "x.parquet", {"a": np.random.default_rng(0).random(5000)})
+    source = ParquetRows(path)
+    content = bytearray(path.read_bytes())
+    content[10:400] = bytes(390)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"x\.parquet' is not a readable Parquet file"):
+        source.read(0, 5000)
+
+
+def test_a_file_that_changes_between_passes(tmp_path):
+    path = write(tmp_path / "x.parquet", {"a": np.arange(100.0)})
+    source = ParquetRows(path)
+    write(path, {"a": np.arange(90.0)})
+    with pytest.raises(InputError, match="has changed since it was opened"):
+        list(blocks_in_order(source, 10))
+    path.unlink()
+    with pytest.raises(MissingFileError):
+        source.read(0, 1)
+
+
+def test_only_row_groups_that_overlap_are_read(tmp_path, monkeypatch):
+    path = write(tmp_path / "x.parquet", {"a": np.arange(1000.0)}, row_group_size=100)
+    source, read = ParquetRows(path), []
+    whole = pyarrow.parquet.ParquetFile.iter_batches
+
+    def iter_batches(self, size, groups, **more):
+        read.extend(groups)
+        return whole(self, size, groups, **more)
+
+    monkeypatch.setattr(pyarrow.parquet.ParquetFile, "iter_batches", iter_batches)
+    assert source.read(250, 401).x.ravel().tolist() == list(range(250, 401))
+    assert read == [2, 3, 4]
+
+
+def test_an_integer_that_float64_cannot_hold_is_named(tmp_path):
+    values = [0] * 70_000 + [2**60]
+    path = write(tmp_path / "x.parquet", {"a": values})
+    with pytest.raises(InputError, match=r"2\*\*53 in column 'a' \(first: row 70000\)"):
+        ParquetRows(path).read(69_000, 70_001)
+
+
+@pytest.fixture
+def arrow_memory():
+    """A pool that counts what Arrow allocates from now on."""
+    former = pyarrow.default_memory_pool()
+    pool = pyarrow.proxy_memory_pool(former)
+    pyarrow.set_memory_pool(pool)
+    yield pool
+    pyarrow.set_memory_pool(former)
+
+
+def test_memory_of_a_scan_does_not_grow_with_the_file(tmp_path, arrow_memory):
+    """128 MB of numbers in two row groups, and blocks of 4 MB."""
+    n, block = 2_000_000, 65536 * 8 * 8
+    columns = {f"c{j}": np.arange(n, dtype=np.float64) + j for j in range(8)}
+    path = write(tmp_path / "x.parquet", columns, use_dictionary=False, compression="none")
+    source = ParquetRows(path)
+    tracemalloc.start()
+    started = time.process_time()
+    try:
+        found = scan(source, sample_size=1000, rng=1)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert time.process_time() - started < 3.0
+    assert found.n_rows == n
+    assert found.ranges[:, 7].tolist() == [7.0, n + 6.0]
+    assert peak < 10 * block
+    assert arrow_memory.max_memory() < 10 * block
