@@ -5,7 +5,7 @@ worker. A pass is one task a group, and one value for each comes back. If a work
 runs the tasks again that led to what it held: rows are read again, and nothing but time is lost.
 """
 
-import math
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -40,6 +40,8 @@ from bayesgmm.executors.worker_tasks import Given, LoadGroup, sum_of_group, valu
 _GROUPS_A_THREAD = 8
 # One by one, sums of groups come back in twice the time.
 _FETCHED_AT_ONCE = 64
+# Silences Dask's advice against data in tasks.
+_LARGE_TASKS = {"distributed.admin.large-graph-warning-threshold": sys.maxsize}
 
 
 @dataclass(frozen=True)
@@ -114,8 +116,8 @@ def _loads(client: Client, source: RowSource, blocks: RowBlocks, group: int) -> 
         return loads
     loads = []
     try:
-        # Dask advises against rows in tasks; there is no other copy that workers could read.
-        with dask.config.set({"distributed.admin.large-graph-warning-threshold": math.inf}):
+        # There is no other copy that workers could read.
+        with dask.config.set(_LARGE_TASKS):
             for first in firsts:
                 loads.append(client.submit(Given(load(first)), key=_new_key("hold-rows")))
     except BaseException:
@@ -194,8 +196,7 @@ class _Cluster:
 
     def wait_for_threads(self) -> int:
         """Wait for a worker, and return the number of threads of all workers."""
-        if self.client.status == "closed":
-            raise ExecutorError("The Dask client is closed. Connect a new one and repeat the call.")
+        self._check_open()
         deadline = time.monotonic() + self.no_worker_timeout
         while (threads := self._n_threads()) == 0:
             if time.monotonic() > deadline:
@@ -206,10 +207,11 @@ class _Cluster:
     @contextmanager
     def sent(self, of_block: Callable[[Block], Any]) -> Iterator[Any]:
         """Yield an argument for tasks: the function, or if it is large, a task that has it."""
+        self._check_open()
         if not is_large(of_block):
             yield of_block
             return
-        with dask.config.set({"distributed.admin.large-graph-warning-threshold": math.inf}):
+        with dask.config.set(_LARGE_TASKS):
             task = self.client.submit(Given(of_block), key=_new_key("function-of-rows"))
         try:
             yield task
@@ -264,6 +266,14 @@ class _Cluster:
                     last_worker = now
                 elif now - last_worker > self.no_worker_timeout:
                     raise self._no_worker() from None
+
+    def _check_open(self) -> None:
+        """Raise an error for a client that was closed, also by the loss of its scheduler."""
+        if self.client.status in ("closing", "closed"):
+            raise ExecutorError(
+                "The Dask client is closed, or lost its scheduler. Connect a new client and repeat "
+                "the call."
+            )
 
     def _pause(self) -> float:
         """Return the seconds between two looks at the workers."""

@@ -19,8 +19,7 @@ from bayesgmm.likelihood.em_steps import n_threads
 class ThreadExecutor(Executor):
     """Passes by threads, with one block each in memory.
 
-    The threads compute at once because the core releases the interpreter lock; `of_block` should
-    not use threads of its own.
+    The threads compute at once because the core releases the interpreter lock.
 
     Parameters
     ----------
