@@ -2,6 +2,7 @@ from .exceptions import BayesGMMError as BayesGMMError
 from .exceptions import BayesGMMWarning as BayesGMMWarning
 from .exceptions import DegeneracyWarning as DegeneracyWarning
 from .exceptions import DerivativeError as DerivativeError
+from .exceptions import ExecutorError as ExecutorError
 from .exceptions import ExistingFileError as ExistingFileError
 from .exceptions import FileError as FileError
 from .exceptions import FitError as FitError
@@ -24,6 +25,7 @@ __all__ = [
     "DegeneracyWarning",
     "DerivativeError",
     "EstimatorParameterError",
+    "ExecutorError",
     "ExistingFileError",
     "FileError",
     "FitError",

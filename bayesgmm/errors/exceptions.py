@@ -1,5 +1,7 @@
 """Exceptions and warnings that need Python alone."""
 
+from typing import Any, Self
+
 
 class BayesGMMError(Exception):
     """Root of every error that the package raises on purpose."""
@@ -19,6 +21,10 @@ class InvalidParameterError(BayesGMMError, ValueError, TypeError):
 
 class DerivativeError(BayesGMMError, NotImplementedError):
     """Raised when a derivative is requested that the likelihood does not have."""
+
+
+class ExecutorError(BayesGMMError, RuntimeError):
+    """Raised when a sum over rows cannot be finished because the workers were lost."""
 
 
 class FitError(BayesGMMError, ValueError):
@@ -61,6 +67,10 @@ class SingularCovarianceError(BayesGMMError, ValueError):
             "The component has collapsed onto too few distinct rows, or onto a plane."
         )
         self.component = component
+
+    def __reduce__(self) -> tuple[type[Self], tuple[int], dict[str, Any]]:
+        # From another process; an exception is otherwise made again from its message.
+        return type(self), (self.component,), self.__dict__
 
 
 class BayesGMMWarning(UserWarning):

@@ -1,0 +1,65 @@
+"""What the workers of a cluster run; each function is found by its name there."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bayesgmm.arrays import Array
+from bayesgmm.executors.row_blocks import Block, RowBlocks, RowSource
+from bayesgmm.executors.summation_tree import sum_in_tree
+
+
+@dataclass(frozen=True)
+class LoadGroup:
+    """Read the blocks of a group."""
+
+    source: RowSource
+    blocks: RowBlocks
+    group: int
+
+    def __call__(self, first: int) -> list[Block]:
+        """Return the blocks from the number `first` on."""
+        loaded = []
+        for i in range(first, min(first + self.group, len(self.blocks))):
+            with self.blocks.named(i):
+                loaded.append(self.source.read(*self.blocks.bounds(i)))
+        return loaded
+
+
+@dataclass(frozen=True)
+class Given[T]:
+    """A value that travels in a task, and so is still there when a worker is lost."""
+
+    value: T
+
+    def __call__(self) -> T:
+        """Return the value."""
+        return self.value
+
+
+def sum_of_group(
+    loaded: list[Block], first: int, of_block: Callable[[Block], Array], blocks: RowBlocks
+) -> Array:
+    """Return the sum of the blocks of a group, whose first has the number `first`."""
+    vectors = (
+        value_of_loaded(block, first + j, of_block, blocks) for j, block in enumerate(loaded)
+    )
+    return sum_in_tree(vectors)
+
+
+def value_in_group[T](
+    loaded: list[Block],
+    first: int,
+    number: int,
+    of_block: Callable[[Block], T],
+    blocks: RowBlocks,
+) -> T:
+    """Return the value of the block of a number in its group."""
+    return value_of_loaded(loaded[number - first], number, of_block, blocks)
+
+
+def value_of_loaded[T](
+    block: Block, number: int, of_block: Callable[[Block], T], blocks: RowBlocks
+) -> T:
+    """Return the value of a block; its number is added to an exception."""
+    with blocks.named(number):
+        return of_block(block)
