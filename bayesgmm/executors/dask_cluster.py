@@ -289,9 +289,9 @@ class _Cluster:
 
     def _no_worker(self) -> ExecutorError:
         return ExecutorError(
-            f"The Dask cluster had no worker for {plural(self.no_worker_timeout, 'second')}, and "
-            "the sum over the rows cannot be finished without one. Start workers and repeat the "
-            "call."
+            f"For {plural(self.no_worker_timeout, 'second')} the Dask cluster had no worker, or "
+            "its scheduler did not answer, and the pass over the rows cannot be finished. Start "
+            "workers and repeat the call."
         )
 
 
