@@ -52,7 +52,7 @@ def run_em(
 ) -> EMResult: ...
 def run_em_over(
     sums_of: Callable[[Array], Array],
-    partial: bool,
+    finished: bool,
     has_noise: bool,
     model: Model,
     weights: Array,

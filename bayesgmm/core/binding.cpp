@@ -63,11 +63,11 @@ private:
 // theta, sums, trace, E-steps, remaining, outcome, 1 + component
 using EMResult = std::tuple<Numbers, Numbers, Numbers, Index, double, int, Index>;
 
-// A pass whose sums are those of a call with theta; partial: of rows seen in part, or through noise.
+// A pass whose sums are those of a call with theta. finished: they are statistics already.
 template <int Axes>
-Pass<Axes> pass_of(const nb::callable &sums_of, bool partial) {
+Pass<Axes> pass_of(const nb::callable &sums_of, bool finished) {
     return
-        [&sums_of, partial](Parameters<Axes> at, const Gaussians<Axes> &mixture, Sums<Axes> out) {
+        [&sums_of, finished](Parameters<Axes> at, const Gaussians<Axes> &mixture, Sums<Axes> out) {
             {
                 const nb::gil_scoped_acquire locked;
                 Numbers theta(at.all.size());
@@ -77,7 +77,7 @@ Pass<Axes> pass_of(const nb::callable &sums_of, bool partial) {
                 require(sums.size() == out.all.size(), "the sums must be those of the mixture");
                 assign(out.all, sums);
             }
-            finish_sums(partial, mixture, out);
+            if (!finished) finish(out, mixture.means);
         };
 }
 
@@ -158,14 +158,14 @@ EMResult run_em(ConstMatrix x, const Weights &row_weights, ConstVector shift, Co
     });
 }
 
-EMResult run_em_over(const nb::callable &sums_of, bool partial, bool has_noise,
+EMResult run_em_over(const nb::callable &sums_of, bool finished, bool has_noise,
                      const ModelArguments &problem, ConstVector weights, ConstMatrix means,
                      const AnyInput &covariances, const RuleArguments &rule,
                      const std::optional<ConstMatrix> &metric) {
     const MixtureView start(weights, means, covariances, means.shape[1]);
     const Model model = model_of(problem, start);
     return start.visit([&](auto axes, auto sigma) {
-        return run_of<axes>(pass_of<axes>(sums_of, partial), has_noise, model,
+        return run_of<axes>(pass_of<axes>(sums_of, finished), has_noise, model,
                             theta_of<axes>(weights, means, sigma), start.k, start.d, rule, metric);
     });
 }
@@ -569,7 +569,7 @@ NB_MODULE(BAYESGMM_MODULE, m) {
     unlocked("run_em", &run_em, "x"_a, "row_weights"_a, "shift"_a, "scale"_a, "errors"_a,
              "known"_a.none(), "model"_a, "weights"_a, "means"_a, "covariances"_a, "rule"_a,
              "metric"_a, "threads"_a);
-    unlocked("run_em_over", &run_em_over, "sums_of"_a, "partial"_a, "has_noise"_a, "model"_a,
+    unlocked("run_em_over", &run_em_over, "sums_of"_a, "finished"_a, "has_noise"_a, "model"_a,
              "weights"_a, "means"_a, "covariances"_a, "rule"_a, "metric"_a);
     unlocked("em_image", &em_image, "x"_a, "row_weights"_a, "shift"_a, "scale"_a, "errors"_a,
              "known"_a.none(), "model"_a, "weights"_a, "means"_a, "covariances"_a, "threads"_a);

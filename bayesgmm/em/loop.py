@@ -11,6 +11,9 @@ from bayesgmm.likelihood.em_steps import Rows, statistics_of
 from bayesgmm.likelihood.statistics import Parameters, Statistics
 from bayesgmm.priors.objective import Objective
 
+# theta, sums, trace, E-steps, remaining, outcome, 1 + component
+type EMResult = tuple[Array, Array, Array, int, float, int, int]
+
 
 @dataclass(frozen=True, slots=True)
 class StopRule:
@@ -122,7 +125,7 @@ def maximise(
     iteration. Without it, every step is a plain EM step. No step lowers the objective either way.
     Held parameters stay as they are in the start. `metric` makes steps Newton's, see `metric.py`.
     """
-    theta, sums, trace, n_e_steps, remaining, outcome, bad = native.run_em(
+    found = native.run_em(
         *rows.arguments,
         objective.arguments,
         *start,
@@ -130,6 +133,12 @@ def maximise(
         metric,
         rows.most_threads,
     )
+    return run_of(found, start, rows)
+
+
+def run_of(found: EMResult, start: Parameters, rows: Rows) -> Run:
+    """A run as the core describes it."""
+    theta, sums, trace, n_e_steps, remaining, outcome, bad = found
     parameters = split(theta, start)
     return Run(
         parameters,

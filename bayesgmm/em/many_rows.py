@@ -16,6 +16,7 @@ from bayesgmm.em.metric import metric, n_coordinates
 from bayesgmm.em.multistart import Attempt, attempt, finish
 from bayesgmm.initialisation.starts import Sample, Start
 from bayesgmm.likelihood.em_steps import Rows
+from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.priors.objective import Objective
 
 # Rows from which on a part goes first; all rows to those of the part, and the most in it.
@@ -72,12 +73,19 @@ def finish_by_part(
         best = max(attempt(some, objective, again, rule, True, ratio), best, key=Attempt.merit)
     assert best.run is not None
     at = best.run.parameters
-    free = n_coordinates(at)
-    # Its derivatives cost as much as one pass over all rows, or as few as tell them.
-    enough = min(max(rows.n_rows // free, _FOR_A_PARAMETER * free), size)
+    enough = enough_rows(rows.n_rows, at, size)
     newton = None if objective.contaminated else metric(part(enough), objective, at)
     last = attempt(rows, objective, Start(best.name, at), rule, True, ratio, metric=newton)
     return last if last.degeneracy is None else None
+
+
+def enough_rows(n_rows: int, at: Parameters, size: int) -> int:
+    """Rows of a part from which the metric is formed.
+
+    Its derivatives then cost as much as one pass over all rows, or more where that is too few.
+    """
+    free = n_coordinates(at)
+    return min(max(n_rows // free, _FOR_A_PARAMETER * free), size)
 
 
 def first_of(chosen: Indices, size: int) -> Indices:

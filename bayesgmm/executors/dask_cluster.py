@@ -32,9 +32,10 @@ from bayesgmm.errors import ExecutorError, InvalidParameterError
 from bayesgmm.executors.executor import Executor, OpenRows
 from bayesgmm.executors.look_ahead import results_in_order
 from bayesgmm.executors.pickled_size import is_large
-from bayesgmm.executors.row_blocks import Block, RowBlocks, RowSource
+from bayesgmm.executors.row_blocks import RowBlocks
 from bayesgmm.executors.summation_tree import sum_in_tree
 from bayesgmm.executors.worker_tasks import Given, LoadGroup, sum_of_group, value_in_group
+from bayesgmm.sources.row_source import Block, RowSource
 
 # Fewer, and workers wait for the slowest; more, and tasks cost more than they compute.
 _GROUPS_A_THREAD = 8
@@ -289,9 +290,9 @@ class _Cluster:
 
     def _no_worker(self) -> ExecutorError:
         return ExecutorError(
-            f"The Dask cluster had no worker for {plural(self.no_worker_timeout, 'second')}, and "
-            "the sum over the rows cannot be finished without one. Start workers and repeat the "
-            "call."
+            f"For {plural(self.no_worker_timeout, 'second')} the Dask cluster had no worker, or "
+            "its scheduler did not answer, and the pass over the rows cannot be finished. Start "
+            "workers and repeat the call."
         )
 
 

@@ -6,15 +6,15 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from bayesgmm.arrays import Array
-from bayesgmm.executors.row_blocks import Block, RowSource
+from bayesgmm.sources.row_source import Block, RowSource
 
 
 class OpenRows(Protocol):
     """Rows opened for passes over their blocks.
 
-    `of_block` is a pure function that can be pickled and uses no threads of its own. What it raises, or the source, is raised as
-    it is, for the first block concerned and with a note that names the block and its rows; blocks
-    that have not been begun are then left out.
+    `of_block` is a pure function that can be pickled and uses no threads of its own. What it
+    raises, or the source, is raised as it is, for the first block concerned and with a note that
+    names the block and its rows; blocks that have not been begun are then left out.
     """
 
     def sum(self, of_block: Callable[[Block], Array]) -> Array:

@@ -1,42 +1,10 @@
-"""Rows in numbered blocks: what a source of rows offers, and which rows a block holds."""
+"""Rows in numbered blocks: which rows a block holds."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
 
 from bayesgmm.arguments import check_count
-from bayesgmm.arrays import Array
-
-
-class Block(Protocol):
-    """Consecutive rows in memory.
-
-    Attributes
-    ----------
-    x : ndarray of shape (n, D)
-    weights : ndarray of shape (n,) or None
-    errors : ndarray or None
-        Error covariances of the rows.
-    """
-
-    @property
-    def x(self) -> Array: ...  # noqa: D102 - see the class
-    @property
-    def weights(self) -> Array | None: ...  # noqa: D102
-    @property
-    def errors(self) -> Array | None: ...  # noqa: D102
-
-
-class RowSource(Protocol):
-    """A value that can be pickled and reads any consecutive rows, from several threads at once."""
-
-    @property
-    def n_rows(self) -> int:
-        """Number of rows."""
-
-    def read(self, start: int, stop: int) -> Block:
-        """Return the rows from `start` up to, not including, `stop`; none if they are equal."""
 
 
 @dataclass(frozen=True)

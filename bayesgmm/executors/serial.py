@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from bayesgmm.arrays import Array
 from bayesgmm.executors.executor import Executor, OpenRows
-from bayesgmm.executors.row_blocks import Block, RowBlocks, RowSource
+from bayesgmm.executors.row_blocks import RowBlocks
 from bayesgmm.executors.summation_tree import sum_in_tree
+from bayesgmm.sources.row_source import Block, RowSource
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from bayesgmm.arguments import check_count
 from bayesgmm.arrays import Array
 from bayesgmm.executors.executor import Executor, OpenRows
 from bayesgmm.executors.look_ahead import results_in_order
-from bayesgmm.executors.row_blocks import Block, RowBlocks, RowSource
+from bayesgmm.executors.row_blocks import RowBlocks
 from bayesgmm.executors.serial import value_of_block
 from bayesgmm.executors.summation_tree import sum_in_tree
 from bayesgmm.likelihood.em_steps import n_threads
+from bayesgmm.sources.row_source import Block, RowSource
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bayesgmm.arrays import Array
-from bayesgmm.executors.row_blocks import Block, RowBlocks, RowSource
+from bayesgmm.executors.row_blocks import RowBlocks
 from bayesgmm.executors.summation_tree import sum_in_tree
+from bayesgmm.sources.row_source import Block, RowSource
 
 
 @dataclass(frozen=True)

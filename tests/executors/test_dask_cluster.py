@@ -151,19 +151,19 @@ def test_values_in_order(client, n_rows):
 
 
 def test_values_that_take_longer_to_come_than_a_look_at_the_workers(client):
-    with DaskExecutor(client, no_worker_timeout=0.2).open(MadeRows(2), 1) as rows:
+    with DaskExecutor(client, no_worker_timeout=0.1).open(MadeRows(2), 1) as rows:
         values = list(rows.each(large_value))
-    assert [each.nbytes for each in values] == [80_000_000] * 2
+    assert [each.nbytes for each in values] == [32_000_000] * 2
 
 
 def test_look_ahead_is_bounded(client, finished):
-    with DaskExecutor(client).open(MadeRows(200), 1) as rows:
+    with DaskExecutor(client).open(MadeRows(60), 1) as rows:
         values = rows.each(first_row)
         next(values)
         time.sleep(0.3)
         assert finished.count("value-of-rows") <= 6
         values.close()
-        assert sum(1 for _ in rows.each(first_row)) == 200
+        assert sum(1 for _ in rows.each(first_row)) == 60
 
 
 def test_an_error_names_the_first_block(client):

@@ -106,17 +106,17 @@ def test_all_workers_die(a_client, client, tmp_path):
             time.sleep(0.01)
         kill_all(doomed)
 
-    with a_client(2) as doomed, DaskExecutor(doomed, no_worker_timeout=2.0).open(SOURCE, 7) as rows:
+    with a_client(2) as doomed, DaskExecutor(doomed, no_worker_timeout=1.0).open(SOURCE, 7) as rows:
         thread = threading.Thread(target=kill_when_begun)
         thread.start()
-        with pytest.raises(ExecutorError, match="no worker for 2 seconds"):
+        with pytest.raises(ExecutorError, match="For 1 second the Dask cluster had no worker"):
             rows.sum(Slow(begun, 0.1))
         thread.join()
         # A pass that finds no worker.
         before = time.monotonic()
-        with pytest.raises(ExecutorError, match="no worker for 2 seconds"):
+        with pytest.raises(ExecutorError, match="For 1 second the Dask cluster had no worker"):
             rows.sum(moments)
-        assert 1.5 < time.monotonic() - before < 6.0
+        assert 0.9 < time.monotonic() - before < 5.0
     with DaskExecutor(client).open(SOURCE, 7) as rows:
         assert rows.sum(moments).tobytes() == serial()
 
@@ -125,7 +125,7 @@ def test_no_worker_at_all(a_client):
     with a_client(0) as client:
         executor = DaskExecutor(client, no_worker_timeout=0.5)
         with (
-            pytest.raises(ExecutorError, match=r"no worker for 0\.5 seconds"),
+            pytest.raises(ExecutorError, match=r"For 0\.5 seconds the Dask cluster had no worker"),
             executor.open(SOURCE, 7),
         ):
             pass

@@ -52,15 +52,6 @@ inline void sum_groups(Matrix parts) {
         for (Index i = 0; i + stride < n; i += 2 * stride) accumulate(parts[i], parts[i + stride]);
 }
 
-// Make the statistics of rows out of sums that were added up.
-template <int Axes>
-void finish_sums(bool partial, const Gaussians<Axes> &mixture, Sums<Axes> out) {
-    if (partial)
-        finish_parts(out, mixture);
-    else
-        finish(out, mixture.means);
-}
-
 // Rows opened for passes at many mixtures of k components, by one thread or several.
 template <int Axes>
 class Passes {
@@ -87,7 +78,10 @@ public:
     // The sums of all rows under a mixture.
     void run(const Gaussians<Axes> &mixture, Sums<Axes> out) {
         add_up(mixture, out);
-        finish_sums(rows_.partial, mixture, out);
+        if (rows_.partial)
+            finish_parts(out, mixture);
+        else
+            finish(out, mixture.means);
     }
 
     // Sums that add to those of other rows, before they are finished.
