@@ -356,7 +356,8 @@ def _run_portfolio(
     )
     for each in attempts:
         _say(each, units, settings)
-    size = part_size(len(x), len(chosen)) if fast else 0
+    # Under a ridge the steps of EM lead past the maximum, and Newton's to it.
+    size = part_size(len(x), len(chosen)) if fast and objective.ridge is None else 0
     if size:
         drawn = _chosen(len(x), weights, size, rng)
 

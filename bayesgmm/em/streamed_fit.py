@@ -13,6 +13,7 @@ import numpy as np
 from bayesgmm.arrays import Array
 from bayesgmm.core import native
 from bayesgmm.data.coarse_columns import coarse_values
+from bayesgmm.data.coercion import label
 from bayesgmm.data.validation import Data
 from bayesgmm.em.checkpoint import Passes
 from bayesgmm.em.fit import fit_mixture
@@ -21,7 +22,7 @@ from bayesgmm.em.many_rows import enough_rows, part_size
 from bayesgmm.em.metric import metric
 from bayesgmm.em.settings import Fit, Settings
 from bayesgmm.em.spurious import why_spurious
-from bayesgmm.errors import InvalidParameterError, SingularCovarianceError
+from bayesgmm.errors import InputError, InvalidParameterError, SingularCovarianceError
 from bayesgmm.executors import Executor
 from bayesgmm.initialisation.starts import sample_size
 from bayesgmm.likelihood.em_steps import Rows
@@ -101,6 +102,8 @@ def fit_source(
     executor: Executor,
     passes: Passes,
     say: Callable[[str], None],
+    *,
+    allow_nan: bool = True,
 ) -> Fit:
     """Fit by maximum likelihood to the rows of a source.
 
@@ -115,6 +118,8 @@ def fit_source(
         Those of an interrupted run, which are not made again.
     say : callable
         Told what is done.
+    allow_nan : bool
+        Whether entries may be missing.
 
     Raises
     ------
@@ -134,6 +139,12 @@ def fit_source(
     size = max(min(size, _MOST_NUMBERS // d), sampled) if size else source.n_rows
     say(f"Reading {source.n_rows:,} rows of {source.describe()}")
     found = scan(source, block_rows=BLOCK_ROWS, sample_size=size, rng=settings.random_state)
+    if not allow_nan and found.n_missing.any():
+        worst = int(found.n_missing.argmax())
+        raise InputError(
+            f"{source.describe()} has {int(found.n_missing.sum())} missing entries, most of them "
+            f"in {label(found.feature_names, worst)}, and missing='raise' refuses them."
+        )
     say(f"Fitting {size:,} of the rows")
     part = _data(found)
     of_part = fit_mixture(part, found.sample.weights, settings)
@@ -157,8 +168,6 @@ def _continued(
     objective = Objective(settings.structure)
     if settings.held is not None:
         objective = replace(objective, held=settings.held.transformed(units.shift, units.scale))
-    if settings.reg_covar:
-        objective = replace(objective, ridge=tuple((settings.reg_covar * units.scale**2).tolist()))
     start = units.from_user(of_part.parameters)
     if settings.held is not None:
         start = Parameters(*objective.held.put_into(*start)) if objective.held else start
@@ -233,9 +242,10 @@ def _data(found: Scan) -> Data:
 
 
 def _check(settings: Settings) -> None:
-    """Refuse what needs all rows in memory."""
+    """Refuse what needs all rows in memory, and a ridge, under which steps have no maximum."""
     refused = {
         "priors": settings.priors is not None,
+        "reg_covar": bool(settings.reg_covar),
         "noise_component": settings.noise,
         "contaminated": settings.contaminated,
         "init_params": settings.init_params is not None,

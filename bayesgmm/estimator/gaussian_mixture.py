@@ -47,7 +47,7 @@ from bayesgmm.errors import (
     ModelFormatError,
     NotFittedError,
 )
-from bayesgmm.estimator.columns import check_columns, keep_columns
+from bayesgmm.estimator.columns import check_columns, keep_columns, set_names_in
 from bayesgmm.estimator.fit_plots import plot_fit
 from bayesgmm.estimator.fit_summary import cell_of, summarise
 from bayesgmm.estimator.fitted_rows import check_fitted_rows, kept_rows
@@ -60,7 +60,9 @@ from bayesgmm.estimator.saved_fit import (
     results_of,
     save_estimator,
 )
+from bayesgmm.estimator.source_fit import check_alone, fit_rows_of
 from bayesgmm.estimator.words import ErrorMethod, Missing, Order, Picture, Start, Words
+from bayesgmm.executors import Executor
 from bayesgmm.likelihood.outliers import memberships, outlier_probabilities, sample_rows
 from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.likelihood.statistics import Parameters
@@ -70,6 +72,7 @@ from bayesgmm.mixture.regression import ConditionalMoments
 from bayesgmm.priors.held_parameters import HeldParameters, held_parameters
 from bayesgmm.priors.priors import Priors
 from bayesgmm.results import as_html
+from bayesgmm.sources.row_source import RowSource
 from bayesgmm.uncertainty.bootstrap import bootstrap_errors
 from bayesgmm.uncertainty.curvature import curvature_errors
 from bayesgmm.uncertainty.standard_errors import StandardErrors
@@ -334,13 +337,16 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         *,
         error_covariances: ArrayLike | None = None,
         labels: ArrayLike | None = None,
+        executor: Executor | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
     ) -> Self:
         """Fit to data.
 
         Parameters
         ----------
-        X : array-like or data frame of shape (n, D)
-            Numbers; NaN (None, pd.NA, masked entries) are missing, see `missing`.
+        X : array-like or data frame of shape (n, D), or what `open_rows` returns
+            Numbers; NaN (None, pd.NA, masked entries) are missing, see `missing`. A source of rows
+            is read in blocks, and need not fit in memory.
         y : ignored
         sample_weight : array-like of shape (n,), optional
             The number of times that each row counts; 0 removes it.
@@ -352,6 +358,12 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         labels : array-like of shape (n,), optional
             The component of each row, from 0 to K - 1, or -1 where it is not known. Components are
             then numbered as the labels are. (`y` is ignored, as in scikit-learn.)
+        executor : SerialExecutor, ThreadExecutor or DaskExecutor, optional
+            What reads a source of rows and forms its sums. None: the active Dask client, or as many
+            threads as there are processors. The result has the same bits.
+        checkpoint : path, optional
+            A file for the passes over a source of rows. If it exists already, the fit goes on from
+            it, and ends with the bits of one that was not interrupted.
 
         Raises
         ------
@@ -363,6 +375,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             If `order_by` is an estimator that was not fitted.
         FitError
             If every start collapsed.
+        ExecutorError
+            If the workers of a cluster are lost.
 
         Examples
         --------
@@ -375,6 +389,16 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """
         self._check_parameters()
         previous = self._solution() if self.warm_start and self.__sklearn_is_fitted__() else None
+        if isinstance(X, RowSource):
+            extras = {"sample_weight": sample_weight, "error_covariances": error_covariances}
+            check_alone({**extras, "labels": labels})
+            return self._fit_source(X, previous, executor, checkpoint)
+        for name, value in {"executor": executor, "checkpoint": checkpoint}.items():
+            if value is not None:
+                raise InvalidParameterError(
+                    f"{name} is for sources of rows: give open_rows(X) instead of X, or leave it "
+                    "out."
+                )
         self._fit(X, sample_weight, previous, error_covariances, labels)
         for sentence in self._unsuitable():
             warnings.warn(sentence, BayesGMMWarning, stacklevel=2)
@@ -417,6 +441,24 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 None if data.labels is None else data.labels.copy(),
             )
         self._rows: Data | None = data
+        return self
+
+    def _fit_source(
+        self,
+        source: RowSource,
+        previous: Parameters | None,
+        executor: Executor | None,
+        checkpoint: str | os.PathLike[str] | None,
+    ) -> Self:
+        """Fit to rows that are read in blocks, and are not kept."""
+        d, structure = source.n_features, as_structure(self.covariance_type)
+        held = held_parameters(self.fixed, self.equal_weights, self.n_components, d, structure)
+        settings = self._settings(previous, held)
+        found = fit_rows_of(source, settings, executor, checkpoint, self.missing != "raise")
+        set_names_in(self, d, source.feature_names)
+        self._held = held
+        self._store(found, structure, Data(np.empty((0, d)), source.feature_names))
+        self._fitted, self._rows = None, None
         return self
 
     def _unsuitable(self) -> list[str]:

@@ -1,0 +1,60 @@
+"""The fit of an estimator to a source of rows."""
+
+import secrets
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from bayesgmm.arguments import check_rng
+from bayesgmm.data.file_access import PathLike
+from bayesgmm.em.checkpoint import Passes
+from bayesgmm.em.settings import Fit, Settings
+from bayesgmm.em.streamed_fit import fit_source
+from bayesgmm.errors import InvalidParameterError
+from bayesgmm.executors import Executor, as_executor
+from bayesgmm.sources.row_source import RowSource
+
+
+def check_alone(given: dict[str, Any]) -> None:
+    """Refuse arguments that a source of rows brings itself, or cannot have."""
+    named = [name for name, value in given.items() if value is not None]
+    if named:
+        raise InvalidParameterError(
+            f"{named[0]} cannot be given beside a source of rows, which brings its weights and "
+            "errors: give them to open_rows. Labels are for rows in memory."
+        )
+
+
+def _silent(sentence: str) -> None:
+    pass
+
+
+def fit_rows_of(
+    source: RowSource,
+    settings: Settings,
+    executor: Executor | None,
+    checkpoint: PathLike | None,
+    allow_nan: bool,
+) -> Fit:
+    """The fit to all rows of a source, with its progress printed where `verbose` asks for it.
+
+    A run that is to be resumed has to have a seed: with a checkpoint, None stands for 0.
+    """
+    seed = settings.random_state
+    if seed is None:
+        seed = 0 if checkpoint is not None else secrets.randbits(63)
+    if not isinstance(seed, int | np.integer):
+        seed = int(check_rng(seed).integers(2**63))
+    of: dict[str, str | int] = {
+        "rows": source.describe(),
+        "number of rows": source.n_rows,
+        "number of columns": source.n_features,
+        "number of components": settings.n_components,
+        "structure": settings.structure.code,
+        "seed": int(seed),
+    }
+    passes = Passes.resumed(checkpoint, of)
+    say = print if settings.verbose else _silent
+    made = replace(settings, random_state=int(seed), verbose=0)
+    return fit_source(source, made, as_executor(executor), passes, say, allow_nan=allow_nan)
