@@ -1,4 +1,5 @@
 from . import errors as errors
+from . import executors as executors
 from . import likelihood as likelihood
 from .calibration.calibrate import Calibration as Calibration
 from .calibration.calibrate import calibrate as calibrate
@@ -69,6 +70,7 @@ from .simulation.simulate import Simulation as Simulation
 from .simulation.simulate import simulate as simulate
 from .simulation.worked_examples import scenario as scenario
 from .simulation.worked_examples import scenarios as scenarios
+from .sources.opening import open_rows as open_rows
 from .uncertainty.standard_errors import StandardErrors as StandardErrors
 from .verdicts.switching import LabelSwitching as LabelSwitching
 from .verdicts.switching import label_switching as label_switching
@@ -116,6 +118,7 @@ __all__ = [
     "co_clustering",
     "compare_engines",
     "errors",
+    "executors",
     "evidence",
     "explore",
     "filled_components",
@@ -126,6 +129,7 @@ __all__ = [
     "marginal_mixture",
     "merge_components",
     "mixture_model",
+    "open_rows",
     "overlap",
     "plot_ambiguity",
     "plot_engines",

@@ -68,6 +68,17 @@ class DaskExecutor(Executor):
     ------
     InvalidParameterError
         If a parameter is out of its range or type.
+
+    Examples
+    --------
+    >>> from distributed import Client, LocalCluster
+    >>> from bayesgmm import GaussianMixture, load_dataset, open_rows
+    >>> from bayesgmm.executors import DaskExecutor
+    >>> rows = open_rows(load_dataset("faithful").X)
+    >>> with LocalCluster(1, processes=False, dashboard_address=None) as cluster:
+    ...     executor = DaskExecutor(Client(cluster))
+    ...     GaussianMixture(2, random_state=0).fit(rows, executor=executor).converged_
+    True
     """
 
     client: Client

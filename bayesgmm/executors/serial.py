@@ -13,7 +13,16 @@ from bayesgmm.sources.row_source import Block, RowSource
 
 @dataclass(frozen=True)
 class SerialExecutor(Executor):
-    """Passes by the calling thread, with one block in memory at a time."""
+    """Passes by the calling thread, with one block in memory at a time.
+
+    Examples
+    --------
+    >>> from bayesgmm import GaussianMixture, load_dataset, open_rows
+    >>> from bayesgmm.executors import SerialExecutor
+    >>> rows = open_rows(load_dataset("faithful").X)
+    >>> GaussianMixture(2, random_state=0).fit(rows, executor=SerialExecutor()).converged_
+    True
+    """
 
     def open(self, source: RowSource, block_rows: int) -> AbstractContextManager[OpenRows]:
         """Open rows for passes over blocks of `block_rows` rows."""

@@ -32,6 +32,14 @@ class ThreadExecutor(Executor):
     ------
     InvalidParameterError
         If `n_threads` is neither None nor an integer of at least 1.
+
+    Examples
+    --------
+    >>> from bayesgmm import GaussianMixture, load_dataset, open_rows
+    >>> from bayesgmm.executors import ThreadExecutor
+    >>> rows = open_rows(load_dataset("faithful").X)
+    >>> GaussianMixture(2, random_state=0).fit(rows, executor=ThreadExecutor(2)).converged_
+    True
     """
 
     n_threads: int | None = None

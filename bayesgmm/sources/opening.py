@@ -44,6 +44,15 @@ def open_rows(
         If it has no rows, or what it has cannot be read.
     FileError
         If a file cannot be opened.
+
+    Examples
+    --------
+    >>> from bayesgmm import GaussianMixture, load_dataset, open_rows
+    >>> rows = open_rows(load_dataset("faithful").frame)
+    >>> rows.n_rows, rows.n_features
+    (272, 2)
+    >>> GaussianMixture(2, random_state=0).fit(rows).weights_.round(3)
+    array([0.356, 0.644])
     """
     more = {
         "columns": columns,

@@ -246,6 +246,10 @@ def table():
     yield "scenario", bayesgmm.scenario, {"name": "blobs"}, {"name": WORD}
     yield "scenarios", bayesgmm.scenarios, {}, {}
     yield "structures", bayesgmm.structures, {}, {}
+    yield "open_rows", bayesgmm.open_rows, {"source": t.X}, {
+        "source": [5, None, {}, b"a", object()], "columns": ["zzz", 5.5, [99], {}],
+        "sample_weight": ROW_WEIGHTS, "error_covariances": ERRORS,
+    }  # fmt: skip
     yield "load_dataset", bayesgmm.load_dataset, {"name": "iris"}, {"name": WORD}
     steps = bayesgmm.likelihood
     yield "e_step", steps.e_step, {"X": t.X, "mixture": t.mixture}, {
@@ -276,6 +280,8 @@ def table():
     }  # fmt: skip
     for method in ("fit", "fit_predict"):
         yield f"GaussianMixture.{method}", _method_of_a_fit(method), {"X": t.X}, weighted
+    streamed = {"executor": ["a", 5, [], {}], "checkpoint": PATH}
+    yield "GaussianMixture.fit", _method_of_a_fit("fit"), {"X": t.X}, streamed
     labelled = {"labels": ROW_LABELS}
     for method in ("fit", "fit_predict"):
         yield f"GaussianMixture.{method}", _method_of_a_fit(method), {"X": t.X}, labelled
