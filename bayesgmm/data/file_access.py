@@ -1,6 +1,7 @@
 """Reading and atomic writing of files: links, devices and modes are kept, errors are sentences.
 
-All files of the package are written by `write_atomically`.
+All files of results are written by `write_atomically`. Copies of rows that are too large for one
+write grow in a folder of `temporary_folder`, which no one else reads, and vanish with it.
 """
 
 import contextlib
@@ -8,6 +9,7 @@ import errno
 import os
 import secrets
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -114,7 +116,7 @@ def opened(path: PathLike) -> Iterator[BinaryIO]:
     FileError
         If it cannot be opened or read.
     """
-    with errors_as_sentences(path, "read"), as_path(path).open("rb") as file:
+    with _errors_as_sentences(path, "read"), as_path(path).open("rb") as file:
         yield file
 
 
@@ -126,8 +128,23 @@ def check_target(path: PathLike, *, force: bool) -> None:
     FileError
         As `write_atomically` does.
     """
-    with errors_as_sentences(path, "written"):
+    with _errors_as_sentences(path, "written"):
         _accepted(path, force)
+
+
+def temporary_folder(place: PathLike | None = None) -> str:
+    """Make a folder of an unused name in another, or where the system has temporary files.
+
+    Raises
+    ------
+    FileError
+        If none can be made there.
+    InvalidParameterError
+        If `place` is not a path.
+    """
+    where = tempfile.gettempdir() if place is None else str(as_path(place))
+    with _errors_as_sentences(where, "written"):
+        return tempfile.mkdtemp(prefix="bayesgmm-", dir=where)
 
 
 def write_atomically(path: PathLike, content: bytes, *, force: bool) -> None:
@@ -151,7 +168,7 @@ def write_atomically(path: PathLike, content: bytes, *, force: bool) -> None:
     InvalidParameterError
         If `path` is not a path.
     """
-    with errors_as_sentences(path, "written"):
+    with _errors_as_sentences(path, "written"):
         target = _accepted(path, force)
         if target.is_stream:
             number = target.descriptor
@@ -168,7 +185,7 @@ def write_atomically(path: PathLike, content: bytes, *, force: bool) -> None:
 
 
 @contextmanager
-def errors_as_sentences(path: PathLike, done: str) -> Iterator[None]:
+def _errors_as_sentences(path: PathLike, done: str) -> Iterator[None]:
     """Turn errors of the system into FileError; the file `path` was not `done`: read, written."""
     try:
         yield

@@ -3,7 +3,6 @@
 import errno
 import os
 import shutil
-import tempfile
 import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -15,7 +14,7 @@ from bayesgmm.arrays import Array
 from bayesgmm.data.coercion import Names
 from bayesgmm.data.csv_files import Form
 from bayesgmm.data.error_covariances import unpacked
-from bayesgmm.data.file_access import PathLike, as_path, errors_as_sentences
+from bayesgmm.data.file_access import PathLike, temporary_folder
 from bayesgmm.errors import FileError, InputError, InvalidParameterError
 from bayesgmm.sources.npy_file import GrowingNpy, npy_file
 from bayesgmm.sources.npy_rows import NpyRows
@@ -121,9 +120,7 @@ def spooled(
         blocks = blocks_of_csv(source, columns, weight_column, form or Form())
     else:
         name, blocks = "a stream", blocks_of_chunks(source, columns, weight_column)
-    place = tempfile.gettempdir() if folder is None else str(as_path(folder))
-    with errors_as_sentences(place, "written"):
-        made = tempfile.mkdtemp(prefix="bayesgmm-", dir=place)
+    made = temporary_folder(folder)
     try:
         copy = _copy(blocks, made, expected)
         if copy is None:
