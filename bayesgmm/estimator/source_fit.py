@@ -1,6 +1,7 @@
 """The fit of an estimator to a source of rows."""
 
 import secrets
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +13,9 @@ from bayesgmm.em.checkpoint import Passes
 from bayesgmm.em.settings import Fit, Settings
 from bayesgmm.em.streamed_fit import fit_source
 from bayesgmm.errors import InvalidParameterError
-from bayesgmm.executors import Executor, as_executor
-from bayesgmm.sources.row_source import RowSource
+from bayesgmm.executors import Executor, SerialExecutor, ThreadExecutor, as_executor
+from bayesgmm.sources.row_source import RowSource, SequentialSource
+from bayesgmm.sources.spooling import spooled
 
 
 def check_alone(given: dict[str, Any]) -> None:
@@ -57,4 +59,9 @@ def fit_rows_of(
     passes = Passes.resumed(checkpoint, of)
     say = print if settings.verbose else _silent
     made = replace(settings, random_state=int(seed), verbose=0)
-    return fit_source(source, made, as_executor(executor), passes, say, allow_nan=allow_nan)
+    found = as_executor(executor)
+    # What is decoded or computed anew in each pass is copied once, for threads of this machine.
+    local = isinstance(found, SerialExecutor | ThreadExecutor)
+    copied = local and isinstance(source, SequentialSource)
+    with spooled(source) if copied else nullcontext(source) as rows:
+        return fit_source(rows, made, found, passes, say, allow_nan=allow_nan)

@@ -248,7 +248,7 @@ def table():
     yield "structures", bayesgmm.structures, {}, {}
     yield "open_rows", bayesgmm.open_rows, {"source": t.X}, {
         "source": [5, None, {}, b"a", object()], "columns": ["zzz", 5.5, [99], {}],
-        "sample_weight": ROW_WEIGHTS, "error_covariances": ERRORS,
+        "sample_weight": ["a", 5, [], [1.0], [[1.0]], {}], "error_covariances": ERRORS,
     }  # fmt: skip
     yield "load_dataset", bayesgmm.load_dataset, {"name": "iris"}, {"name": WORD}
     steps = bayesgmm.likelihood
