@@ -37,7 +37,7 @@ FAVOURS = {
         "the mixture that approximates the density best, where several components may describe one "
         "cluster",
     ),
-    "icl": ("ICL", "well-separated clusters"),
+    "icl": ("ICL", "components that overlap less"),
     "aic": ("AIC", "prediction, and more components than BIC"),
     "cv": ("The held-out likelihood", "prediction"),
 }
