@@ -29,6 +29,7 @@ from bayesgmm.selection.selection_result import (
     OTHER_ANSWERS,
     POSITIVE,
     STRONG,
+    VERY_STRONG,
     beyond_edge,
     selected,
     words_of,
@@ -37,8 +38,9 @@ from bayesgmm.selection.selection_result import (
 _MOST = 10
 _EXPLAINED = (
     "BIC is minus twice the log-likelihood plus the number of parameters times log n; ICL adds a "
-    "penalty for uncertain classification. Smaller is better. A difference above 6 is strong "
-    "evidence (Kass & Raftery 1995, J. Am. Stat. Assoc. 90, 773-795)."
+    "penalty for uncertain classification. Smaller is better. Evidence is weak for differences of "
+    "BIC below 2, positive to 6, strong to 10, very strong above (Kass & Raftery 1995, J. Am. "
+    "Stat. Assoc. 90, 773-795)."
 )
 _ANSWERS = "{} favours {}. ".format(*FAVOURS["bic"]) + OTHER_ANSWERS
 
@@ -217,7 +219,8 @@ def _compared(own: pd.Series, rival: pd.Series, name: str, it: str) -> tuple[flo
 
 
 def _strength(gap: float) -> str:
-    return "weak" if gap < POSITIVE else "positive" if gap < STRONG else "strong"
+    above = sum(gap >= each for each in (POSITIVE, STRONG, VERY_STRONG))
+    return ("weak", "positive", "strong", "very strong")[above]
 
 
 def _judge(ranked: pd.DataFrame) -> tuple[State, list[str]]:
