@@ -21,7 +21,14 @@ from bayesgmm.cli.options import (
     target_accept_option,
     weights_option,
 )
-from bayesgmm.cli.output import NOT_THE_PAGE, Results, heard_warnings, printable, title_of
+from bayesgmm.cli.output import (
+    NOT_THE_PAGE,
+    Results,
+    heard_warnings,
+    in_options,
+    printable,
+    title_of,
+)
 from bayesgmm.display import plural
 from bayesgmm.errors import InputError, InvalidParameterError
 
@@ -203,10 +210,11 @@ def _sampled(
 def _weighed(
     rows: Rows, em: "bayesgmm.GaussianMixture", priors: Any, seed: int, watched: bool
 ) -> tuple[Any, bool]:
-    """The evidence, if any, and whether Ctrl-C ended it; a refusal is a note."""
+    """The evidence, or why there is none, and whether Ctrl-C ended it; a refusal is a note."""
     if rows.weights is not None or rows.known is not None:
-        click.echo("No evidence: it is for rows without weights and known labels.", err=True)
-        return None, False
+        reason = "It is for rows without weights and known labels."
+        click.echo(f"The evidence was not computed: {reason}", err=True)
+        return reason, False
     ks = range(1, min(em.n_components + _FURTHER, _MOST_OF_EVIDENCE) + 1)
     try:
         structure = em.covariance_type
@@ -214,8 +222,9 @@ def _weighed(
             rows.X, ks, covariance_type=structure, priors=priors, rng=seed, progressbar=watched
         )
     except (InputError, InvalidParameterError) as error:
-        click.echo(f"No evidence: {error}", err=True)
-        return None, False
+        reason = in_options(str(error))
+        click.echo(f"The evidence was not computed: {reason}", err=True)
+        return reason, False
     except KeyboardInterrupt:
-        return None, True
+        return "It was interrupted.", True
     return found, False

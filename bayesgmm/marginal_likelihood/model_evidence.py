@@ -102,7 +102,7 @@ class Evidence(Result):
             "same for each K, and equal prior probabilities of each K. Other priors or covariance "
             "structures give others.",
             "BIC and ICL, of single estimates (select_mixture), may select another K: BIC favours "
-            "the mixture that approximates the density best, ICL well-separated clusters. The "
+            "the mixture that approximates the density best, ICL components that overlap less. The "
             'documentation compares them on the page "Is this K right?".',
             "Components that hold rows:",
             self.filled,

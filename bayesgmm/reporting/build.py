@@ -22,7 +22,7 @@ from bayesgmm.reporting.sections.classification import membership_section
 from bayesgmm.reporting.sections.data import data_section
 from bayesgmm.reporting.sections.em_and_posterior import engines_section
 from bayesgmm.reporting.sections.em_starts import starts_section
-from bayesgmm.reporting.sections.evidence import evidence_section
+from bayesgmm.reporting.sections.evidence import evidence_section, reconciled
 from bayesgmm.reporting.sections.goodness_of_fit import fit_section
 from bayesgmm.reporting.sections.labels import switching_section
 from bayesgmm.reporting.sections.methods import methods_section
@@ -60,7 +60,7 @@ def report(
     truth: MixtureLike | None = None,
     labels: Sequence[Any] | None = None,
     selection: Any = None,
-    evidence: Evidence | None = None,
+    evidence: Evidence | str | None = None,
     title: str | None = None,
     source: str | None = None,
     command: str | None = None,
@@ -90,8 +90,9 @@ def report(
         Known groups, compared with the components.
     selection : Selection or data frame, optional
         Result of `select_mixture`, or its table.
-    evidence : Evidence, optional
-        Result of `evidence`: how probable each K is.
+    evidence : Evidence or str, optional
+        Result of `evidence`: how probable each K is. A text is the reason why it could not be
+        computed, which the page states.
     title : str, optional
     source : str, optional
         Origin of the rows, in words.
@@ -149,7 +150,7 @@ def report(
     inputs = gather(
         data, em, posterior, variables, truth, labels, selection, source, command, evidence
     )
-    sections = [made(key, name, make, inputs) for key, name, make in _SECTIONS]
+    sections = reconciled([made(key, name, make, inputs) for key, name, make in _SECTIONS])
     summary = summarise(inputs, sections)
     return assemble(title or "Gaussian mixture", subtitle_of(inputs), summary, sections)
 

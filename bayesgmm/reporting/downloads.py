@@ -1,5 +1,6 @@
-"""Tables and mixtures as files of a page: CSV, LaTeX, JSON."""
+"""Tables, mixtures and priors as files of a page: CSV, LaTeX, JSON."""
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +10,7 @@ from bayesgmm.mixture.contamination import Contamination
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.mixture.noise import Noise
 from bayesgmm.plots.style import short
+from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.reporting.parts import Download, Shown, Table
 from bayesgmm.uncertainty.parameter_vectors import reported
 
@@ -101,6 +103,13 @@ def mixture_files(
         Download("all-parameters.csv", "all parameters (CSV)", table),
         Download("mixture.json", words, mixture.to_json()),
     ]
+
+
+def priors_file(of: str, priors: ResolvedPriors) -> Download:
+    """Priors with all of their digits; `of` as in `Inputs.priors`."""
+    name = "-".join(["priors", *of.removeprefix("the ").lower().split()])
+    words = f"the priors{f' of {of}' if of else ''} for --priors and Priors.from_json (JSON)"
+    return Download(f"{name}.json", words, json.dumps(priors.to_dict()))
 
 
 def _stem(table: Table) -> str:

@@ -70,7 +70,8 @@ class Inputs:
         As for `report`; None if not given. Labels are text, and the selection is its table.
     selected : GaussianMixture or None
         The best model of a selection that was given whole.
-    evidence : Evidence or None
+    evidence : Evidence, str or None
+        A text is the reason why it could not be computed.
     command : str or None
         The command line that produces the same page.
     drawing : Drawing
@@ -87,7 +88,7 @@ class Inputs:
     labels: tuple[str, ...] | None
     selection: "pd.DataFrame | None"
     selected: GaussianMixture | None
-    evidence: Evidence | None
+    evidence: Evidence | str | None
     command: str | None
     drawing: Drawing
 
@@ -326,13 +327,18 @@ def gather(
     selection: Any,
     source: str | None,
     command: str | None,
-    evidence: Evidence | None = None,
+    evidence: Evidence | str | None = None,
 ) -> Inputs:
     """Check the arguments of `report`, and raise its errors."""
     check_kind("em", em, GaussianMixture | None, "a GaussianMixture or None")
     kinds = xr.DataTree | xr.Dataset | None
     check_kind("posterior", posterior, kinds, f"{KINDS}, or None")
-    check_kind("evidence", evidence, Evidence | None, "an Evidence, the result of evidence(X)")
+    check_kind(
+        "evidence",
+        evidence,
+        Evidence | str | None,
+        "an Evidence, the result of evidence(X), or the reason why there is none",
+    )
     variable_names(variables)
     n, d = data.X.shape
     mixtures = {} if em is None else {"em": point_estimate("em", em, with_outliers=True)[0]}

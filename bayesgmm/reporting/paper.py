@@ -6,16 +6,28 @@ from typing import Any
 
 import numpy as np
 
+from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.display import plural
 from bayesgmm.errors import BayesGMMError
 from bayesgmm.estimator.fit_summary import agreed_starts
+from bayesgmm.posterior.draws import Draws
 from bayesgmm.reporting.inputs import Inputs
-from bayesgmm.reporting.parts import UnavailableError, count, fixed, percent, significant
-from bayesgmm.reporting.verdict_box import in_words
+from bayesgmm.reporting.parts import (
+    PROBABILITY,
+    UnavailableError,
+    between,
+    count,
+    fixed,
+    percent,
+    significant,
+)
+from bayesgmm.reporting.sections.parameters import shown_features
 from bayesgmm.verdicts.switching import RELABELLED
 
-_MOST = 4
+# Components and columns whose figures are given.
+_MOST, _MOST_COLUMNS = 4, 6
+_ENDS = (1 - PROBABILITY) / 2, (1 + PROBABILITY) / 2
 
 
 def for_a_paper(inputs: Inputs) -> str:
@@ -115,5 +127,59 @@ def _of_priors(inputs: Inputs) -> Iterator[str]:
 
 def _of_components(inputs: Inputs) -> Iterator[str]:
     """Weights, means and standard deviations of the largest components."""
-    named = [text for index, text in in_words(inputs)[1] if index is not None][:_MOST]
-    yield f"Means and standard deviations: {'; '.join(f'c{text[1:]}' for text in named)}."
+    mixture = inputs.mixture
+    k, d = mixture.means.shape
+    largest = sorted(np.argsort(-mixture.weights, kind="stable")[:_MOST].tolist())
+    columns = sorted(shown_features(inputs, _MOST_COLUMNS))
+    omitted = [f"{len(largest)} of {k} components, the largest"] * (k > len(largest))
+    omitted += [f"{len(columns)} of {d} variables, those that separate the components best"] * (
+        d > len(columns)
+    )
+    limits = f" ({'; '.join(omitted)})" if omitted else ""
+    if inputs.posterior is None:
+        deviations = np.sqrt(mixture.variances)
+        each = "; ".join(_estimated(inputs, i, columns, deviations) for i in largest)
+        yield f"Estimated means and standard deviations{limits}: {each}."
+        return
+    try:
+        draws, usable = inputs.draws, inputs.switching.state != "bad"
+    except (BayesGMMError, UnavailableError):
+        return  # the section on the posterior says why
+    if not usable:
+        yield (
+            "Posterior figures of single components are left out: the draws have not passed the "
+            "checks of labels and convergence."
+        )
+        return
+    each = "; ".join(_drawn(inputs, draws, i, columns) for i in largest)
+    share = percent(PROBABILITY, 0).text
+    yield f"Posterior means with {share} credible intervals{limits}: {each}."
+
+
+def _estimated(inputs: Inputs, k: int, columns: list[int], deviations: Array) -> str:
+    """EM's figures of a component."""
+    mixture, names = inputs.mixture, inputs.labels_short
+    share = percent((1.0 - inputs.noise_weight) * float(mixture.weights[k])).text
+    places = [
+        f"{names[j]} {significant(mixture.means[k, j]).text} "
+        f"(s.d. {significant(deviations[k, j], 3).text})"
+        for j in columns
+    ]
+    return f"component {inputs.component_words[k]} ({share} of the rows) {', '.join(places)}"
+
+
+def _drawn(inputs: Inputs, draws: Draws, k: int, columns: list[int]) -> str:
+    """Posterior means of a component's parameters with their intervals."""
+    others = 1.0 if draws.noise_weight is None else 1.0 - draws.noise_weight
+    figures = [f"weight {_interval(draws.weights[..., k] * others)}"]
+    for j in columns:
+        name, deviation = inputs.labels_short[j], np.sqrt(draws.covariances[..., k, j, j])
+        figures += [
+            f"mean of {name} {_interval(draws.means[..., k, j])}",
+            f"s.d. of {name} {_interval(deviation)}",
+        ]
+    return f"component {inputs.component_words[k]}: {', '.join(figures)}"
+
+
+def _interval(values: Array) -> str:
+    return between(float(values.mean()), *np.quantile(values, _ENDS)).text

@@ -2,15 +2,21 @@
 
 from collections.abc import Iterator
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesgmm.covariance.structures import Structure
+from bayesgmm.covariance.structures import Structure, as_structure
+from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.priors.families import LKJ, InverseGamma, InverseWishart
 from bayesgmm.priors.hyperpriors import Gamma, Wishart
 from bayesgmm.priors.priors import Priors
 from bayesgmm.reporting.inputs import Inputs
+from bayesgmm.selection.grid_data import SAMPLE
+from bayesgmm.selection.possible_models import check_structures
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Settings with a line of their own, if they are longer than this.
 _SHORT = 40
@@ -61,8 +67,10 @@ def python_code(inputs: Inputs) -> str:
     lines = ["import bayesgmm as bg", "", "X = ...  # the rows"]
     arguments = ["X"]
     if inputs.em is not None:
-        lines += _fit(inputs)
+        lines += _selected(inputs) if inputs.searched else _fit(inputs)
         arguments.append("em=em")
+        if inputs.searched:
+            arguments.append("selection=selection")
     if inputs.posterior is not None:
         lines += _posterior(inputs)
         arguments.append("posterior=posterior")
@@ -87,17 +95,59 @@ def _fit(inputs: Inputs) -> Iterator[str]:
             yield f"{name} = {code}"
         short = code is not None and len(code) <= _SHORT
         words.append(f"{name}={code if short else name}")
-    rows, beside = "X", inputs.observed
-    if inputs.known is not None:
-        yield "known = ...  # the component of each row, or -1"
-        rows += ", labels=known"
-    if em.weights_of(beside.X) is not None:
-        yield "weights = ...  # the number of times that each row counts"
-        rows += ", sample_weight=weights"
-    if em.errors_of(beside.X) is not None:
-        yield "errors = ...  # the error covariance of each row"
-        rows += ", error_covariances=errors"
-    yield f"em = bg.GaussianMixture({', '.join(words)}).fit({rows})"
+    lines, beside = _beside_rows(inputs, em)
+    yield from lines
+    yield f"em = bg.GaussianMixture({', '.join(words)}).fit({', '.join(['X', *beside])})"
+
+
+def _beside_rows(inputs: Inputs, em: GaussianMixture) -> tuple[list[str], list[str]]:
+    """Lines to fill in, and arguments, for what the fit knew of the rows beside their values."""
+    rows = inputs.observed.X
+    known = [
+        (inputs.known, "known", "labels", "the component of each row, or -1"),
+        (em.weights_of(rows), "weights", "sample_weight", "the number of times that each counts"),
+        (em.errors_of(rows), "errors", "error_covariances", "the error covariance of each row"),
+    ]
+    given = [each for each in known if each[0] is not None]
+    lines = [f"{name} = ...  # {what}" for _, name, _, what in given]
+    return lines, [f"{argument}={name}" for _, name, argument, _ in given]
+
+
+def _selected(inputs: Inputs) -> Iterator[str]:
+    """The lines that select the model from the grid again."""
+    em, table = inputs.em, inputs.selection
+    assert em is not None
+    assert table is not None
+    ks = sorted({int(k) for k in table["n_components"]})
+    grid = f"range({ks[0]}, {ks[-1] + 1})" if len(ks) == ks[-1] - ks[0] + 1 else repr(ks)
+    words = ["X", grid]
+    codes = [str(code) for code in dict.fromkeys(table["covariance_type"])]
+    if len(codes) < len(check_structures("all", inputs.n_features)):
+        words.append(repr(codes))
+    criterion = _criterion(table, em)
+    words += [f"criterion={criterion!r}"] * (criterion != "bic")
+    kept = {"eigenvalue_ratio", "equal_weights", "noise_component", "contaminated"}
+    settings = settings_of(em).items()
+    words += [f"{name}={as_code(value)}" for name, value in settings if name in kept]
+    lines, beside = _beside_rows(inputs, em)
+    yield from lines
+    # The seed matters for folds, and where a sample of the rows is searched; it is not recorded.
+    seed = "..." if criterion == "cv" or len(inputs.observed.X) > SAMPLE else "0"
+    yield f"selection = bg.select_mixture({', '.join([*words, *beside, f'rng={seed}'])})"
+    yield "em = selection.best"
+
+
+def _criterion(table: "pd.DataFrame", em: GaussianMixture) -> str:
+    """The criterion by which a model of the table was selected."""
+    if "cv_log_likelihood" in table.columns:
+        return "cv"
+    admissible = table[table["note"] == ""]
+    own = em.n_components, as_structure(em.covariance_type, em.n_features_in_).code
+    for criterion in ("bic", "icl"):
+        best = admissible.loc[admissible[criterion].idxmin()]
+        if (best["n_components"], best["covariance_type"]) == own:
+            return criterion
+    return "aic"
 
 
 def _posterior(inputs: Inputs) -> Iterator[str]:

@@ -18,6 +18,9 @@ from bayesgmm.results import Result
 if TYPE_CHECKING:
     import pandas as pd
 
+# Entropy of memberships, relative to the largest possible, below which they are nearly certain.
+_CERTAIN = 0.01
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Merging(Result):
@@ -39,8 +42,8 @@ class Merging(Result):
     >>> from bayesgmm import GaussianMixture, load_dataset, merge_components
     >>> X = load_dataset("faithful").X
     >>> merging = merge_components(GaussianMixture(3, covariance_type="tied").fit(X), X)
-    >>> merging.entropies.round(2), merging.elbow
-    (array([42.74,  0.48,  0.  ]), 2)
+    >>> merging.entropies.round(2)
+    array([42.74,  0.48,  0.  ])
     >>> merging.labels(2)[:6]
     array([1, 0, 1, 0, 1, 0])
     """
@@ -65,9 +68,16 @@ class Merging(Result):
         title = (
             f"Clusters that combine {plural(k, 'component')}, by the entropy of their memberships"
         )
-        return [title, self.table] + (
-            [] if elbow is None else [f"Elbow: {plural(elbow, 'cluster')}"]
-        )
+        if elbow is not None:
+            bend = f"Elbow: {plural(elbow, 'cluster')}"
+        elif self._certain:
+            bend = (
+                "No elbow: the memberships of the components are nearly certain, so that none need "
+                "be combined."
+            )
+        else:
+            bend = f"No elbow: with {plural(k, 'component')} the curve has no choice of a bend."
+        return [title, self.table, bend]
 
     def clusters(self, n_clusters: int) -> Integers:
         """The cluster of each component, (K,), numbered in the order of their first components.
@@ -99,18 +109,26 @@ class Merging(Result):
 
     @property
     def elbow(self) -> int | None:
-        """The number of clusters at the bend of the entropy curve; None below K = 3.
+        """The number of clusters at the bend of the entropy curve, from 2 to K - 1, or None.
 
         The join of the two straight lines, meeting at one of the points, of least sum of squares
-        (Baudry et al., section 3.2). Always 2 for K = 3. A suggestion only: see `entropies`.
+        (Baudry et al., section 3.2). A suggestion only: see `entropies`. None below K = 4, where at
+        most one bend is possible, and where the entropy of the components is below a hundredth of
+        its largest value, n log K: such components are already separate.
         """
         k = self.mixture.n_components
-        if k < 3:
+        if k < 4 or self._certain:
             return None
         numbers = np.arange(1.0, k + 1.0)
         values = self.entropies[::-1]
         errors = [_misfit(numbers, values, at) for at in range(1, k - 1)]
         return int(np.argmin(errors)) + 2
+
+    @property
+    def _certain(self) -> bool:
+        """Whether the memberships of the components are nearly certain."""
+        n, k = self.responsibilities.shape
+        return bool(self.entropies[0] <= _CERTAIN * n * np.log(k))
 
 
 def _misfit(x: Array, y: Array, at: int) -> float:

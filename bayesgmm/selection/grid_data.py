@@ -18,7 +18,7 @@ from bayesgmm.likelihood.scaling import Units, fit_units
 from bayesgmm.mixture.noise import Noise
 
 # Size of the sample that is searched in place of more rows: clustering is quadratic in the rows.
-_SAMPLE = 2000
+SAMPLE = 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +88,8 @@ class GridData:
         sample, all_passes = rows, passes(rows, data, row_weights)
         ones = np.ones(n) if row_weights is None else row_weights
         sample_passes, sample_weights, sample_labels = all_passes, ones, data.labels
-        if n > _SAMPLE:
-            chosen = np.sort(rng.choice(n, _SAMPLE, replace=False))
+        if n > SAMPLE:
+            chosen = np.sort(rng.choice(n, SAMPLE, replace=False))
             sample = {by_column: each[chosen] for by_column, each in rows.items()}
             sample_weights = ones[chosen]
             weights = None if row_weights is None else sample_weights

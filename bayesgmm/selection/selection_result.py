@@ -37,7 +37,7 @@ FAVOURS = {
         "the mixture that approximates the density best, where several components may describe one "
         "cluster",
     ),
-    "icl": ("ICL", "well-separated clusters"),
+    "icl": ("ICL", "components that overlap less"),
     "aic": ("AIC", "prediction, and more components than BIC"),
     "cv": ("The held-out likelihood", "prediction"),
 }
@@ -48,8 +48,8 @@ OTHER_ANSWERS = (
     "bayesgmm.posterior_partition(posterior). The documentation "
     'compares them on the page "Is this K right?".'
 )
-# Differences of BIC above which Kass & Raftery (1995) call evidence positive and strong.
-POSITIVE, STRONG = 2.0, 6.0
+# Differences of BIC above which Kass & Raftery (1995) call evidence positive, strong, very strong.
+POSITIVE, STRONG, VERY_STRONG = 2.0, 6.0, 10.0
 # Reasons for the lack of a fit that a summary lists, and models for each.
 _REASONS, _MODELS = 3, 3
 # mclust's order of the columns.
@@ -194,7 +194,10 @@ class Selection(Result):
 
     def _answers(self, ranked: "pd.DataFrame") -> str:
         """The meaning of criterion and differences, and what other criteria select."""
-        of_bic = f" (weak evidence below {POSITIVE:g}, strong above {STRONG:g})"
+        of_bic = (
+            f" (evidence is weak below {POSITIVE:g}, positive to {STRONG:g}, strong to "
+            f"{VERY_STRONG:g}, very strong above)"
+        )
         sentences = [f"Differences are from the best model{of_bic * (self.criterion == 'bic')}."]
         sentences.append("{} favours {}.".format(*FAVOURS[self.criterion]))
         sentences += [selected(ranked, each) for each in ("bic", "icl") if each != self.criterion]

@@ -257,7 +257,13 @@ def test_evidence_that_cannot_be_computed_is_a_note(bayesgmm_command, tmp_path, 
     arguments = ("faithful", "-k", 2, "--covariance", "VEV", "--evidence", "-o", output)
     result = run_report(bayesgmm_command, *arguments)
     assert result.exit_code == 0
-    assert "No evidence: covariance_type='VEV' shares parts of covariances" in result.stderr
+    reason = "shares parts of covariances"
+    assert "The evidence was not computed: " in result.stderr
+    assert reason in result.stderr
+    text = output.read_text("utf-8")
+    assert "The evidence was requested, but could not be computed: " in text
+    assert reason in text
+    assert "evidence is computed on request" not in text
     arguments = (blobs, "-k", 2, "--columns", "x,y", "--noise", "--evidence", "-o", output)
     result = run_report(bayesgmm_command, *arguments)
     assert result.exit_code == 2
@@ -273,4 +279,4 @@ def test_interrupted_evidence_leaves_a_page(bayesgmm_command, tmp_path, monkeypa
     result = run_report(bayesgmm_command, "faithful", "-k", 2, "--evidence", "-o", output)
     assert result.exit_code == 130
     assert "Interrupted: the page is made from the results so far." in result.stderr
-    assert "evidence is computed on request" in output.read_text("utf-8")
+    assert "could not be computed: It was interrupted." in output.read_text("utf-8")

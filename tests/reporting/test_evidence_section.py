@@ -57,6 +57,38 @@ def test_an_improbable_number_needs_care():
     assert "The 2 components of this page have 5.0 %." in made.verdict
 
 
+def test_a_number_that_is_not_the_most_probable_needs_care():
+    made = section(2, found([0.4, 0.6], [0.0, 0.4, 0.6]))
+    assert made.state == "care"
+    assert "The 2 components of this page have 40.0 %." in made.verdict
+
+
+def test_evidence_that_contradicts_bic_leaves_no_tick():
+    faithful = load_dataset("faithful").X
+    agree, differ = (
+        report(faithful, 2, evidence=found(shares, [0.0, *shares])).numbers["sections"]
+        for shares in ([0.7, 0.3], [0.3, 0.7])
+    )
+    assert (agree["choice"]["state"], agree["evidence"]["state"]) == ("good", "good")
+    assert "differs" not in agree["choice"]["verdict"] + agree["evidence"]["verdict"]
+    assert (differ["choice"]["state"], differ["evidence"]["state"]) == ("care", "care")
+    assert "The evidence differs: K = 3 is the most probable" in differ["choice"]["verdict"]
+    assert "BIC, which is smallest for K = 2, differs: it" in differ["evidence"]["verdict"]
+
+
+def test_evidence_for_the_page_and_against_bic_leaves_no_tick():
+    faithful = load_dataset("faithful").X
+    evidence = found([0.1, 0.9], [0.0, 0.1, 0.9])
+    sections = report(faithful, 3, evidence=evidence).numbers["sections"]
+    assert {sections[key]["state"] for key in ("choice", "evidence")} == {"care"}
+
+
+def test_evidence_that_was_requested_in_vain_has_its_reason():
+    made = report(X, 2, evidence="VEV shares parts.").numbers["sections"]["evidence"]
+    assert made["state"] == "unknown"
+    assert made["verdict"].endswith("requested, but could not be computed: VEV shares parts.")
+
+
 def test_other_numbers_and_other_structures_need_care():
     made = section(3, found([0.9, 0.1], [0.9, 0.1], first=1))
     assert made.state == "care"

@@ -19,7 +19,8 @@ def test_bic_is_compared_for_1_to_k_plus_3_components(faithful_em, faithful_page
     assert grid[2] == pytest.approx(faithful_em.bic(), abs=1e-4)
     assert section["state"] == "good"
     assert "BIC is smallest for the given K" in section["verdict"]
-    assert "ICL, which favours well-separated clusters, selects the same" in section["verdict"]
+    assert "evidence for K = 2 among full covariances alone; --select" in section["verdict"]
+    assert "ICL, which favours components that overlap less, selects the same" in section["verdict"]
     assert "--select" in section["notes"][0]
     assert "evidence(X)" in section["notes"][-1]
 
@@ -28,7 +29,30 @@ def test_another_k_of_smaller_bic_is_told(faithful):
     section = choice(report(faithful, 5))
     assert section["state"] == "care"
     assert "BIC is smallest for VVV with 2 components" in section["verdict"]
-    assert "evidence against K = 5" in section["verdict"]
+    assert "evidence against K = 5 among full covariances alone" in section["verdict"]
+
+
+def test_the_page_marks_its_own_model_in_the_figure(faithful, faithful_page):
+    assert "circle marks the smallest BIC, that of this page&#39;s model." in faithful_page.html
+    other = report(faithful, 3).html
+    assert "the smallest BIC; the diamond marks the model of this page." in other
+
+
+@pytest.mark.parametrize(("seed", "clusters"), [(0, "2 clusters"), (2, "1 cluster")])
+def test_components_of_one_skewed_group_are_not_taken_for_clusters(seed, clusters):
+    x = np.random.default_rng(seed).gamma(2.0, size=(250, 2))
+    section = choice(report(x, 3))
+    assert section["state"] == "care"
+    assert "may describe one group that is not normal" in section["verdict"]
+    assert f"the 3 components are {clusters}." in section["verdict"]
+
+
+def test_overlap_of_known_groups_is_not_told(faithful):
+    x = np.random.default_rng(2).gamma(2.0, size=(250, 2))
+    known = np.full(250, -1)
+    known[:2] = 0, 1
+    em = GaussianMixture(2, random_state=0).fit(x, labels=known)
+    assert "not normal" not in choice(report(x, em=em))["verdict"]
 
 
 def test_a_maximum_that_em_missed_is_told(faithful):

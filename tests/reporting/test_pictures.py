@@ -1,5 +1,7 @@
 """Figures of a page, and the names of parameters."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -83,4 +85,25 @@ def test_sentences_for_a_paper(page, faithful_em):
     assert "272 observations of 2 variables by maximum likelihood" in text
     assert f"BIC {faithful_em.bic():,.2f}" in text
     assert "4 chains of 100 draws" in text
-    assert "component 0 (36 % of the rows): eruptions 2.04" in text
+    assert "Posterior means with 90 % credible intervals: component 0: weight 0.3" in text
+    means = [
+        float(m) for m in re.search(r"mean of eruptions (\S+) \[(\S+), (\S+)\]", text).groups()
+    ]
+    assert means[1] < faithful_em.means_[0, 0] < means[2]
+    assert means[1] < means[0] < means[2]
+    assert "Estimated means" not in text
+
+
+def test_em_alone_gives_a_paper_its_own_figures(faithful_page):
+    assert (
+        "Estimated means and standard deviations: component 0 (35.6 % of the rows) eruptions"
+        in (faithful_page.html)
+    )
+
+
+def test_columns_and_components_that_a_paper_omits_are_counted():
+    X = bayesgmm.random_mixture(5, 8, average_overlap=0.001, rng=1).sample(600, rng=1)[0]
+    made = report(X, em=bayesgmm.GaussianMixture(5, covariance_type="VVI", random_state=0).fit(X))
+    assert (
+        "standard deviations (4 of 5 components, the largest; 6 of 8 variables, those" in made.html
+    )

@@ -57,6 +57,33 @@ def test_the_partition_of_many_rows_is_that_of_fewer_draws(
     assert "272 rows are too many" in none["verdict"]
 
 
+def test_clusters_of_components_that_overlap_may_be_parts_of_a_group(made, posterior_of):
+    x = np.random.default_rng(2).gamma(2.0, size=(250, 2))
+    em = GaussianMixture(3, random_state=0).fit(x)
+    skewed = report(x, em=em, posterior=posterior_of(em, 250, draws=50)).numbers["sections"]
+    words = "several may be parts of one group that is not normal."
+    assert words in skewed["partition"]["verdict"]
+    assert words not in made.numbers["sections"]["partition"]["verdict"]
+
+
+def test_the_predictive_check_names_the_origin_of_its_replicates(made, faithful_page):
+    of_em, of_draws = (page.numbers["sections"]["fit"]["verdict"] for page in (faithful_page, made))
+    assert of_em.startswith("Replicates drawn from the fitted mixture are")
+    assert of_draws.startswith("Replicates drawn from the posterior predictive distribution are")
+
+
+def test_weights_and_means_are_shown_before_others_beside_em(posterior_of):
+    iris = bayesgmm.load_dataset("iris").frame
+    em = GaussianMixture(3, random_state=0).fit(iris)
+    page = report(iris, em=em, posterior=posterior_of(em, 150, draws=50))
+    (table,) = page.numbers["sections"]["engines"]["tables"]
+    names = [row[0] for row in table["rows"]]
+    assert len(names) == 40
+    assert sum(name.startswith("mean of ") for name in names) == 12
+    assert sum(name.startswith("weight, ") for name in names) == 3
+    assert "Shown are 40 of 45 parameters" in page.html
+
+
 def test_the_engines_agree_where_the_posterior_is_around_em(made):
     section = made.numbers["sections"]["engines"]
     assert section["state"] == "good"

@@ -2,6 +2,7 @@
 
 import html
 import re
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from bayesgmm import (
     Wishart,
     report,
     sample_posterior,
+    select_mixture,
 )
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.reporting.python_code import as_code
@@ -56,6 +58,34 @@ def test_a_penalised_fit_is_made_again(faithful, priors):
     (dirichlet,) = [row[1] for row in tables["Priors"]["rows"] if row[0] == "weights"]
     assert dirichlet == f"Dirichlet({', '.join(f'{c:g}' for c in fit.priors_.concentration)})"
     assert "their parameters are given in the table of priors." in page.html
+
+
+@pytest.mark.filterwarnings("ignore:The selected model, .* lies at the edge")
+@pytest.mark.parametrize(
+    ("grid", "settings"),
+    [
+        (range(1, 4), {}),
+        ([1, 3], {"covariance_type": ["VVV", "EEE"], "criterion": "icl"}),
+        (range(2, 4), {"covariance_type": ["EII"], "noise_component": True}),
+    ],
+)
+def test_a_selection_is_made_again(faithful, grid, settings):
+    chosen = select_mixture(faithful, grid, rng=0, progressbar=False, **settings)
+    page = report(faithful, em=chosen.best, selection=chosen)
+    again = made_again(page, X=faithful)
+    assert again["selection"].table.equals(chosen.table)
+    assert again["selection"].criterion == chosen.criterion
+    assert again["em"].means_.tolist() == chosen.best.means_.tolist()
+    assert "bg.report(X, em=em, selection=selection)" in code_of(page)
+
+
+def test_priors_are_a_file_with_all_digits(faithful):
+    fit = GaussianMixture(2, priors="default", random_state=0).fit(faithful)
+    page = report(faithful, em=fit)
+    address = re.search(r'download="priors.json" href="([^"]*)"', page.html)[1]
+    text = unquote(html.unescape(address).partition(",")[2])
+    assert Priors.from_json(text).for_data(faithful, 2) == fit.priors_
+    assert "priors.json has all digits" in page.html
 
 
 def test_every_kind_of_setting_is_code(faithful):
@@ -109,6 +139,8 @@ def test_priors_that_differ_have_a_table_each(faithful):
     page = report(faithful, em=fit, posterior=posterior)
     captions = [each["caption"] for each in page.numbers["sections"]["methods"]["tables"]]
     assert {"Priors of EM", "Priors of the posterior"} < set(captions)
+    assert 'download="priors-em.json"' in page.html
+    assert 'download="priors-posterior.json"' in page.html
     assert "Priors of EM were Dirichlet" in page.html
 
 

@@ -54,7 +54,8 @@ def test_the_species_that_stands_apart_is_left_alone_in_iris():
     setosa = np.arange(150) < 50
     labels = merging.labels(2)
     np.testing.assert_array_equal(labels == labels[0], setosa)
-    assert merging.elbow == 2
+    assert merging.elbow is None  # of 3 components, 2 clusters would be the only answer
+    assert "No elbow: with 3 components the curve has no choice of a bend." in str(merging)
 
 
 def test_old_faithful_by_four_components_is_two_clusters():
@@ -81,6 +82,15 @@ def test_two_gaussians_of_one_cross_are_one_cluster_and_the_elbow_says_so():
     table = np.array([[np.sum((labels == i) & (truth == j)) for j in range(3)] for i in range(3)])
     assert (table > 0).sum() == 3
     assert merging.elbow == 3
+
+
+def test_components_that_are_separate_have_no_elbow():
+    centres = np.array([[0.0, 0.0], [20.0, 0.0], [0.0, 20.0], [20.0, 20.0]])
+    apart = Mixture(np.full(4, 0.25), centres, [np.eye(2)] * 4)
+    x = apart.sample(200, rng=0)[0]
+    merging = merge_components(apart, x)
+    assert merging.elbow is None
+    assert "No elbow: the memberships of the components are nearly certain" in str(merging)
 
 
 def test_one_component_and_two():

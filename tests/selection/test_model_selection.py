@@ -322,7 +322,15 @@ def test_words(selections):
 @pytest.mark.parametrize(
     ("criterion", "sentences"),
     [
-        ("bic", ["strong above 6).", "BIC favours", "ICL, which favours", "VVE with 2 components"]),
+        (
+            "bic",
+            [
+                "strong to 10, very strong above).",
+                "BIC favours",
+                "ICL, which favours",
+                "VVE with 2 components",
+            ],
+        ),
         ("icl", ["from the best model.", "selects EEE with 3 components"]),
     ],
 )

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from bayesgmm.arrays import Array, Integers
 from bayesgmm.diagnostics.em_vs_posterior import compare_engines
 from bayesgmm.display import plural
 from bayesgmm.plots.interval_plots import plot_engines
@@ -47,8 +48,7 @@ def engines_section(inputs: Inputs) -> Section:
         raise UnavailableError("the posterior has too few draws for a standard deviation")
     largest = float(differences.max())
     state: State = "good" if largest <= _FAR else "care"
-    order = np.argsort(-differences.fillna(0.0).to_numpy(), kind="stable")
-    table = whole.iloc[np.sort(order[:_MOST_ROWS])]
+    table = whole.iloc[_chosen(whole, differences.fillna(0.0).to_numpy())]
     return Section(
         state,
         spelled(inputs, found.verdict),
@@ -61,6 +61,14 @@ def engines_section(inputs: Inputs) -> Section:
             "log_likelihood": found.log_likelihood,
         },
     )
+
+
+def _chosen(whole: pd.DataFrame, differences: Array) -> Integers:
+    """The rows shown: the largest difference, means and weights, then others by difference."""
+    first = [str(name).startswith(("mean of ", "weight")) for name in whole.index]
+    first[int(differences.argmax())] = True
+    order = np.lexsort((-differences, ~np.array(first)))
+    return np.asarray(np.sort(order[:_MOST_ROWS]))
 
 
 def _table(table: pd.DataFrame, total: int) -> Table:
@@ -78,7 +86,10 @@ def _table(table: pd.DataFrame, total: int) -> Table:
         "Contraction is the proportion by which the prior variance of a weight or mean is reduced."
     )
     if len(table) < total:
-        note += f" Shown are the {len(table)} of {total} parameters that differ most."
+        note += (
+            f" Shown are {len(table)} of {total} parameters: weights and means before others, and "
+            "of each those that differ most."
+        )
     return Table(
         "Estimates with standard errors, and posterior means with standard deviations",
         ("", "EM", "posterior", "difference in s.d.", "contraction"),

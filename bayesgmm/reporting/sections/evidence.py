@@ -1,7 +1,12 @@
 """How probable each number of components is, by the evidence."""
 
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.display import plural
+from bayesgmm.marginal_likelihood.model_evidence import Evidence
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import (
     NOTHING,
@@ -14,8 +19,6 @@ from bayesgmm.reporting.parts import (
     significant,
 )
 
-# Probability of its K below which the mixture is doubtful.
-_DOUBTFUL = 0.1
 _NOTES = (
     "The evidence is the density of the rows with all parameters integrated out. It depends on the "
     "priors, also where the posterior hardly does: prior_sensitivity compares several.",
@@ -27,6 +30,8 @@ _NOTES = (
 def evidence_section(inputs: Inputs) -> Section:
     """The probabilities of K and of K+, beside the K of the page."""
     found = inputs.evidence
+    if isinstance(found, str):
+        return Section("unknown", f"The evidence was requested, but could not be computed: {found}")
     if found is None:
         return Section(
             None, "The evidence is computed on request, and none was given.", asked=False
@@ -42,9 +47,9 @@ def evidence_section(inputs: Inputs) -> Section:
         f"({percent(filled.max()).text}).",
     ]
     state: State = "good"
-    own = float(table["probability"].get(k, 0.0))
-    if own < _DOUBTFUL:
+    if k != best:
         state = "care"
+        own = float(table["probability"].get(k, 0.0))
         sentences.append(
             f"The {plural(k, 'component')} of this page have {percent(own).text}."
             if k in table.index
@@ -62,13 +67,38 @@ def evidence_section(inputs: Inputs) -> Section:
         "filled": filled.to_dict(),
         "covariance_type": structure.name,
     }
-    return Section(state, " ".join(sentences), (), (_table(inputs),), _NOTES, numbers)
+    return Section(state, " ".join(sentences), (), (_table(found),), _NOTES, numbers)
 
 
-def _table(inputs: Inputs) -> Table:
-    assert inputs.evidence is not None
-    filled = inputs.evidence.filled["probability"]
-    of_sizes = inputs.evidence.table
+def reconciled(sections: Sequence[Section]) -> list[Section]:
+    """The sections, those on K with care and a sentence where BIC and the evidence differ on it."""
+    found = {section.key: section.numbers for section in sections}
+    grid, probabilities = found["choice"].get("grid"), found["evidence"].get("evidence")
+    fitted = [each for each in grid or () if each["note"] == "" and math.isfinite(each["bic"])]
+    if not fitted or not probabilities:
+        return list(sections)
+    by_bic = int(min(fitted, key=lambda each: each["bic"])["n_components"])
+    probable = int(max(probabilities, key=lambda each: each["probability"])["n_components"])
+    if by_bic == probable:
+        return list(sections)
+    added = {
+        "choice": f"The evidence differs: K = {probable} is the most probable, as the section on "
+        "the number of components says.",
+        "evidence": f"BIC, which is smallest for K = {by_bic}, differs: it compares likelihoods "
+        "at their maximum, with one penalty for every parameter, whereas the evidence averages "
+        "them over the priors and depends on these. Report K with its criterion and priors.",
+    }
+    return [
+        replace(each, state="care", verdict=f"{each.verdict} {added[each.key]}")
+        if each.key in added
+        else each
+        for each in sections
+    ]
+
+
+def _table(found: Evidence) -> Table:
+    filled = found.filled["probability"]
+    of_sizes = found.table
     rows: list[Row] = []
     for k in range(1, int(filled.index[-1]) + 1):
         own: Row = (NOTHING,) * 4

@@ -101,6 +101,12 @@ def _judge(inputs: Inputs, features: list[int], found: Check) -> tuple[State, st
     place, statistic = np.unravel_index(int(np.abs(found.z).argmax()), found.z.shape)
     where = f"the {STATISTICS[statistic]} of {inputs.labels_short[features[int(place)]]}"
     text = fixed(found.p_value, 3).text
+    origin = (
+        "the fitted mixture"
+        if inputs.posterior is None
+        else "the posterior predictive distribution"
+    )
+    drawn = f"Replicates drawn from {origin}"
     z = found.z[place, statistic]
     off_by = f"{significant(abs(z), 2).text} standard deviations {'above' if z > 0 else 'below'}"
     closer = (
@@ -109,13 +115,13 @@ def _judge(inputs: Inputs, features: list[int], found: Check) -> tuple[State, st
     ) * bool(statistic == 0 and z < 0)
     if found.p_value >= _DOUBTFUL:
         return "good", (
-            f"Replicates drawn from the mixture are consistent with the data (p = {text}): the "
+            f"{drawn} are consistent with the data (p = {text}): the "
             f"most extreme statistic, {where}, is {off_by} their mean.{closer}"
         )
     off = float(found.observed[:, 0].max())
     state: State = "bad" if off > _PLAIN else "care"
     return state, (
-        f"Replicates drawn from the mixture differ from the data (p = {text}): {where} is {off_by} "
+        f"{drawn} differ from the data (p = {text}): {where} is {off_by} "
         f"their mean.{closer} The largest distance between the distribution "
         f"functions of a column is {percent(off, 1).text}."
     )

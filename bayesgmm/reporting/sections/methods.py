@@ -12,6 +12,7 @@ from bayesgmm.priors.families import InverseGamma, InverseWishart
 from bayesgmm.priors.outlier_priors import OutlierPriors
 from bayesgmm.priors.priors import Priors
 from bayesgmm.priors.resolved_priors import ResolvedPriors
+from bayesgmm.reporting.downloads import priors_file
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.paper import for_a_paper, held_sentences
 from bayesgmm.reporting.parts import Row, Section, Table
@@ -90,7 +91,14 @@ def methods_section(inputs: Inputs) -> Section:
     if inputs.command:
         listings.insert(0, ("Command line for this page", inputs.command))
     return Section(
-        None, " ".join(sentences), (), tables, citations, {"command": inputs.command}, listings
+        None,
+        " ".join(sentences),
+        (),
+        tables,
+        citations,
+        {"command": inputs.command},
+        listings,
+        [priors_file(of, each) for of, each in priors],
     )
 
 
@@ -123,7 +131,10 @@ def _priors(inputs: Inputs, of: str, priors: ResolvedPriors) -> Table:
         rows.append(("order", words))
     if of != "EM" and inputs.posterior is not None:
         rows += _of_outliers(inputs)
-    note = f"In the units of the data; columns in the order {', '.join(names)}."
+    note = (
+        f"In the units of the data, to four digits; columns in the order {', '.join(names)}. "
+        f"{priors_file(of, priors).name} has all digits."
+    )
     note += _MEANS.get(type(priors.covariances), "")
     return Table(f"Priors of {of}" if of else "Priors", ("", "prior"), rows, note)
 

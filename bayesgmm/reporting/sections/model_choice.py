@@ -8,10 +8,11 @@ import pandas as pd
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.display import plural
 from bayesgmm.em.multistart import SAME_MAXIMUM
-from bayesgmm.estimator.information_criteria import Criteria
+from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.plots.selection_plot import plot_selection
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.neighbours import neighbours
+from bayesgmm.reporting.overlap import overlap_sentence
 from bayesgmm.reporting.parts import (
     Figure,
     Section,
@@ -22,12 +23,13 @@ from bayesgmm.reporting.parts import (
     fixed,
     significant,
 )
-from bayesgmm.reporting.svg import legend_below, panel, style, to_svg
+from bayesgmm.reporting.svg import INK, legend_below, panel, style, to_svg
 from bayesgmm.selection.selection_result import (
     FAVOURS,
     OTHER_ANSWERS,
     POSITIVE,
     STRONG,
+    VERY_STRONG,
     beyond_edge,
     selected,
     words_of,
@@ -36,8 +38,9 @@ from bayesgmm.selection.selection_result import (
 _MOST = 10
 _EXPLAINED = (
     "BIC is minus twice the log-likelihood plus the number of parameters times log n; ICL adds a "
-    "penalty for uncertain classification. Smaller is better. A difference above 6 is strong "
-    "evidence (Kass & Raftery 1995, J. Am. Stat. Assoc. 90, 773-795)."
+    "penalty for uncertain classification. Smaller is better. Evidence is weak for differences of "
+    "BIC below 2, positive to 6, strong to 10, very strong above (Kass & Raftery 1995, J. Am. "
+    "Stat. Assoc. 90, 773-795)."
 )
 _ANSWERS = "{} favours {}. ".format(*FAVOURS["bic"]) + OTHER_ANSWERS
 
@@ -60,12 +63,10 @@ def choice_section(inputs: Inputs) -> Section:
         state = "care"
         sentences.append(edge)
     sentences.append(selected(fitted, "icl", best))
-    if inputs.em is not None and (
-        inputs.em.n_components != best["n_components"]
-        or as_structure(inputs.em.covariance_type) != as_structure(str(best["covariance_type"]))
-    ):
+    if inputs.em is not None and not _is_of(inputs.em, best):
         state = "care"
         sentences.append("The mixture in this report is not the selected model.")
+    state = _with_overlap(inputs, state, sentences)
     of_grid, own = _beside(best, inputs.n_features), _beside_fit(inputs)
     if of_grid:
         sentences.append(f"Every model has {of_grid}.")
@@ -82,11 +83,25 @@ def choice_section(inputs: Inputs) -> Section:
     return Section(
         state,
         " ".join(sentences),
-        (_figure(fitted),),
+        (_figure(fitted, inputs.em),),
         (_table(ranked),),
         (_EXPLAINED, _ANSWERS),
         {"grid": table.to_dict("records"), "n_failed": failed},
     )
+
+
+def _is_of(fit: GaussianMixture, row: pd.Series) -> bool:
+    """Whether a fit is of the model of a row."""
+    structure = as_structure(str(row["covariance_type"]), fit.n_features_in_)
+    same = as_structure(fit.covariance_type, fit.n_features_in_) == structure
+    return same and fit.n_components == row["n_components"]
+
+
+def _with_overlap(inputs: Inputs, state: State, sentences: list[str]) -> State:
+    """Add a sentence on components that overlap, and return the state that it leaves."""
+    overlap = "" if inputs.em is None else overlap_sentence(inputs)
+    sentences += [overlap] * bool(overlap)
+    return "care" if overlap and state == "good" else state
 
 
 def standing_section(inputs: Inputs) -> Section:
@@ -103,7 +118,9 @@ def standing_section(inputs: Inputs) -> Section:
     gap, sentence = _compared(own.iloc[0], others.iloc[0], "this model", "it")
     # Evidence for the model, if it is weak, is no more conclusive than evidence against it.
     state: State = "good" if gap >= POSITIVE else "care"
-    return Section(state, f"{sentence} {selected(fitted, 'icl', own.iloc[0])}")
+    sentences = [sentence, selected(fitted, "icl", own.iloc[0])]
+    state = _with_overlap(inputs, state, sentences)
+    return Section(state, " ".join(sentences))
 
 
 def _at_edge(best: Any, table: pd.DataFrame) -> str:
@@ -138,12 +155,12 @@ def _given(inputs: Inputs) -> Section:
             "K and the structure were given, and not compared with other models.",
             asked=False,
         )
-    k = inputs.em.mixture_.n_components
     fitted = table[(table["note"] == "") & table["bic"].notna()]
-    state, sentences = _judge_given(fitted, k, inputs.criteria)
+    state, sentences = _judge_given(inputs, inputs.em, fitted)
     if not fitted.empty:
         best = fitted.loc[fitted["bic"].idxmin()]
         sentences += [selected(fitted, "icl", best), _at_edge(best, table)]
+    state = _with_overlap(inputs, state, sentences)
     beside = " and noise," * (inputs.noise is not None)
     beside += " and outliers," * (inputs.contamination is not None)
     span = f"{table['n_components'].min()} to {table['n_components'].max()} components"
@@ -151,7 +168,7 @@ def _given(inputs: Inputs) -> Section:
         state,
         f"K and the structure were given. Of models with the same structure{beside} and {span}, "
         + " ".join(filter(None, sentences)),
-        (_figure(fitted),),
+        (_figure(fitted, inputs.em),),
         (_table(fitted.sort_values("bic", kind="stable")),),
         (
             "Other structures were not compared: they are by report --select and by "
@@ -163,16 +180,21 @@ def _given(inputs: Inputs) -> Section:
     )
 
 
-def _judge_given(fitted: pd.DataFrame, k: int, given: Criteria) -> tuple[State, list[str]]:
+def _judge_given(
+    inputs: Inputs, fit: GaussianMixture, fitted: pd.DataFrame
+) -> tuple[State, list[str]]:
     """The given K among others by BIC, and the maximum that EM reached for it."""
+    k = fit.mixture_.n_components
     own = fitted[fitted["n_components"] == k]
     others = fitted[fitted["n_components"] != k].sort_values("bic", kind="stable")
     if own.empty or others.empty:
         return "unknown", ["too few have an admissible fit to compare them."]
-    gap, sentence = _compared(own.iloc[0], others.iloc[0], "the given K", f"K = {k}")
+    among = as_structure(fit.covariance_type, inputs.n_features).name
+    about = f"K = {k} among {among} covariances alone; --select compares other structures"
+    gap, sentence = _compared(own.iloc[0], others.iloc[0], "the given K", about)
     # Weak evidence for another K does not contradict the one that was given.
     state: State = "care" if gap <= -POSITIVE else "good"
-    missed = float(own["log_likelihood"].iloc[0]) - given.log_likelihood
+    missed = float(own["log_likelihood"].iloc[0]) - inputs.criteria.log_likelihood
     if missed <= SAME_MAXIMUM:
         return state, [sentence]
     return "care", [
@@ -197,7 +219,8 @@ def _compared(own: pd.Series, rival: pd.Series, name: str, it: str) -> tuple[flo
 
 
 def _strength(gap: float) -> str:
-    return "weak" if gap < POSITIVE else "positive" if gap < STRONG else "strong"
+    above = sum(gap >= each for each in (POSITIVE, STRONG, VERY_STRONG))
+    return ("weak", "positive", "strong", "very strong")[above]
 
 
 def _judge(ranked: pd.DataFrame) -> tuple[State, list[str]]:
@@ -235,11 +258,25 @@ def _table(ranked: pd.DataFrame) -> Table:
     )
 
 
-def _figure(fitted: pd.DataFrame) -> Figure:
+def _figure(fitted: pd.DataFrame, fit: GaussianMixture | None) -> Figure:
     best = fitted.loc[fitted["bic"].idxmin()]
+    own = [row for _, row in fitted.iterrows() if fit is not None and _is_of(fit, row)]
+    marked = bool(own) and own[0].name != best.name
+    marks = "circle marks the smallest BIC" + (
+        "; the diamond marks the model of this page."
+        if marked
+        else ", that of this page's model."
+        if own
+        else "."
+    )
     with style():
         figure, axes = panel(5.6, 4.2)
         plot_selection(fitted, ax=axes)
+        if marked:
+            axes.plot(
+                own[0]["n_components"], own[0]["bic"], marker="D", markersize=12.0, color=INK,
+                markerfacecolor="none", linestyle="none",
+            )  # fmt: skip
         legend_below(figure, axes, columns=5, titled=True)
         structures = fitted["covariance_type"].nunique()
         return Figure(
@@ -247,5 +284,5 @@ def _figure(fitted: pd.DataFrame) -> Figure:
             f"BIC against the number of components for {plural(structures, 'structure')}; the "
             f"smallest is that of {words_of(best)}.",
             "BIC against the number of components, a line for each covariance structure. The "
-            "circle marks the selected model.",
+            + marks,
         )

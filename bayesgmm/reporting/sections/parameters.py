@@ -18,6 +18,7 @@ from bayesgmm.mixture.outlying import signs_of_outliers
 from bayesgmm.plots.style import colour, dashes, marker
 from bayesgmm.reporting.downloads import mixture_files
 from bayesgmm.reporting.inputs import Inputs
+from bayesgmm.reporting.overlap import OVERLAP
 from bayesgmm.reporting.parameter_names import page_names
 from bayesgmm.reporting.parts import (
     Figure,
@@ -41,8 +42,6 @@ _MOST_COMPONENTS = 30
 _MOST_CORRELATED = 6
 # Columns from which on profiles are drawn, and the most in them.
 _PROFILED, _MOST_PROFILED = 5, 40
-# Coefficient of two equal components of which 9 % of the rows are nearer to the other one.
-_OVERLAP = 0.4
 
 
 def mixture_section(inputs: Inputs) -> Section:
@@ -196,7 +195,7 @@ def _doubts(inputs: Inputs, nearness: Array, sizes: Array) -> tuple[State, list[
             f"The closest components, {words[i]} and {words[j]}, have a Bhattacharyya coefficient "
             f"of {fixed(nearness[i, j], 2).text} (0: disjoint, 1: identical)."
         )
-    if pairs and nearness[pairs[0]] > _OVERLAP:
+    if pairs and nearness[pairs[0]] > OVERLAP:
         state = "care"
         if not close:
             sentences.append("They overlap, so many rows between them belong to either.")

@@ -8,6 +8,7 @@ from bayesgmm.partitions.matched_clusters import components_of
 from bayesgmm.partitions.posterior_partition import BOUNDS, Partition, posterior_partition
 from bayesgmm.plots.partition_plot import plot_partition
 from bayesgmm.reporting.inputs import Inputs
+from bayesgmm.reporting.overlap import overlap_sentence
 from bayesgmm.reporting.parts import (
     Figure,
     Row,
@@ -54,6 +55,11 @@ def partition_section(inputs: Inputs) -> Section:
         if uncertain
         else "Every row is with most of its cluster in at least three quarters of the draws.",
     ]
+    if overlap_sentence(inputs):
+        sentences.append(
+            "The clusters follow the components of the model, some of which overlap: several may "
+            "be parts of one group that is not normal."
+        )
     numbers: dict[str, Any] = {
         "n_clusters": found.n_clusters,
         "n_uncertain": uncertain,
