@@ -211,18 +211,12 @@ def _numbers(table: Table, chosen: Sequence[int]) -> Array:
         if len(texts) == 1:
             ((j, place),) = places.items()
             where = label(table.names, j)
-            found = f"{where[:1].upper()}{where[1:]} holds text (first: {place}). Leave it"
+            found = f"{where[:1].upper()}{where[1:]} holds text (first: {place})."
         else:
             all_places = "; ".join(f"{label(table.names, j)}: {places[j]}" for j in places)
-            found = f"{len(texts)} columns hold text (first: {all_places:.2000}). Leave them"
-        raise InputTypeError(
-            f"{found} out with --exclude or --columns, or name one with --label-column if it gives "
-            "the group of each row."
-        )
+            found = f"{len(texts)} columns hold text (first: {all_places:.2000})."
+        raise InputTypeError(found)
     empty = [label(table.names, j) for j in chosen if is_empty(table.columns[j])]
     if empty:
-        raise InputError(
-            f"All values are missing in {', '.join(empty):.2000}. Leave out such columns with "
-            "--exclude or --columns."
-        )
+        raise InputError(f"All values are missing in {'; '.join(empty):.2000}.")
     return np.column_stack([column for column in columns if not isinstance(column, Text)])
