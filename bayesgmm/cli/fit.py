@@ -23,6 +23,7 @@ from bayesgmm.cli.options import (
 )
 from bayesgmm.cli.output import (
     Results,
+    check_output,
     contamination_fields,
     document,
     heard_warnings,
@@ -83,13 +84,12 @@ def fit(
       bayesgmm fit faithful -k 2 --noise
       bayesgmm fit iris -k 3 --columns petal_length,petal_width --json
     """
-    from bayesgmm.data.file_access import check_target
     from bayesgmm.display import stages
 
     given = read_priors(priors)
     results.check_target()
     if memberships is not None:
-        check_target(memberships, force=results.force)
+        check_output(memberships, force=results.force)
     with heard_warnings(results.quiet) as heard, stages(not results.quiet) as stage:
         with stage("Reading the rows"):
             rows = read_rows(quiet=results.quiet, keep_cells=memberships is not None, **source)

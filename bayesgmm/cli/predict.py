@@ -9,7 +9,7 @@ import bayesgmm
 from bayesgmm.cli.input_rows import read_model, read_rows
 from bayesgmm.cli.membership_table import memberships_csv
 from bayesgmm.cli.options import force_option, output_option, quiet_option, reading_options
-from bayesgmm.cli.output import STANDARD_OUTPUT, write_file
+from bayesgmm.cli.output import STANDARD_OUTPUT, check_output, write_file
 
 if TYPE_CHECKING:
     from bayesgmm.data.tables import Table
@@ -43,13 +43,12 @@ def predict(
       bayesgmm fit faithful -k 2 -o model.json --force
       bayesgmm predict model.json faithful -o labelled.csv --force
     """
-    from bayesgmm.data.file_access import check_target
     from bayesgmm.display import stages
 
     if model == source["data"] == "-":
         raise click.UsageError("Standard input is read once: use - for MODEL or DATA alone.")
     if output is not None:
-        check_target(output, force=force)
+        check_output(output, force=force)
     fitted = read_model(model)
     mixture = fitted if isinstance(fitted, bayesgmm.Mixture) else fitted.mixture_
     to_file = output is not None and output != STANDARD_OUTPUT
