@@ -1,5 +1,6 @@
 """Columns of a table as its file holds them, and the choice of those to fit."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,6 +11,8 @@ from bayesgmm.arrays import Array
 from bayesgmm.data.coercion import Names, integers_too_large, label, rounded_integer
 from bayesgmm.errors import InputError, InputTypeError
 
+# A unit behind a name.
+_UNIT = re.compile(r"\s*(\([^()]*\)|\[[^\[\]]*\])\s*$")
 # Numbers that often stand for a missing value.
 _MARKS = (-99.0, -999.0, -9999.0, -99999.0)
 
@@ -128,6 +131,13 @@ def chosen_columns(
 def column_of(table: Table, name: str) -> Array | Text:
     """Return a column by its name or position."""
     return table.columns[_position(table, name)]
+
+
+def same_name(one: str, other: str) -> bool:
+    """Return whether names are equal, apart from a unit in brackets behind one of them."""
+    if one == other:
+        return True
+    return _UNIT.sub("", one) == other or one == _UNIT.sub("", other)
 
 
 def is_empty(column: Array | Text) -> bool:
