@@ -7,6 +7,7 @@ import click
 
 import bayesgmm
 from bayesgmm.cli.input_rows import Rows, read_rows
+from bayesgmm.cli.known_groups import groups_by_fit, groups_fields, groups_text
 from bayesgmm.cli.membership_table import memberships_csv
 from bayesgmm.cli.options import (
     components_option,
@@ -23,6 +24,7 @@ from bayesgmm.cli.options import (
 )
 from bayesgmm.cli.output import (
     Results,
+    check_output,
     contamination_fields,
     document,
     heard_warnings,
@@ -30,7 +32,6 @@ from bayesgmm.cli.output import (
     noise_fields,
     write_file,
 )
-from bayesgmm.display import plural
 
 if TYPE_CHECKING:
     from bayesgmm.diagnostics.known_groups import CrossTable
@@ -83,13 +84,12 @@ def fit(
       bayesgmm fit faithful -k 2 --noise
       bayesgmm fit iris -k 3 --columns petal_length,petal_width --json
     """
-    from bayesgmm.data.file_access import check_target
     from bayesgmm.display import stages
 
     given = read_priors(priors)
     results.check_target()
     if memberships is not None:
-        check_target(memberships, force=results.force)
+        check_output(memberships, force=results.force)
     with heard_warnings(results.quiet) as heard, stages(not results.quiet) as stage:
         with stage("Reading the rows"):
             rows = read_rows(quiet=results.quiet, keep_cells=memberships is not None, **source)
@@ -104,22 +104,11 @@ def fit(
                 random_state=seed,
                 order_by=order_by or ("means" if rows.known is None else None),
             ).fit(rows.X, sample_weight=rows.weights, labels=rows.known)
-    table = None
-    if rows.labels is not None:
-        from bayesgmm.diagnostics.known_groups import cross_table
-
-        words = model.mixture_.component_words
-        table = cross_table(rows.labels, model.predict(rows.X), components, words)
+    table = groups_by_fit(rows, model)
     if results.as_json:
         text = json_text("fit", rows.name, _fields(model, rows, table, seed), heard)
     else:
-        text = f"Data: {rows.name}\n\n{model.summary(rows.X)}"
-        if table is not None:
-            text += (
-                f"\n\nKnown groups and components: {table.agreement:.2%} of "
-                f"{plural(table.n_rows, 'row')} of known group agree, adjusted "
-                f"Rand index {table.adjusted_rand_index:.4f}\n{table}"
-            )
+        text = f"Data: {rows.name}\n\n{model.summary(rows.X)}{groups_text(table)}"
     results.write(text, *document(model))
     if memberships is not None:
         content, quiet = memberships_csv(rows, model), results.quiet
@@ -141,15 +130,6 @@ def _fields(
     structure = as_structure(model.covariance_type)
     starts = model.starts_.to_dict("records")
     agreed, made = agreed_starts(model)
-    groups = None
-    if table is not None:
-        groups = {
-            "column": rows.label_column,
-            "groups": list(table.groups),
-            "counts": table.counts.tolist(),
-            "agreement": table.agreement,
-            "adjusted_rand_index": table.adjusted_rand_index,
-        }
     return {
         "n_rows": len(rows.X.X),
         "sum_of_weights": model.n_rows_,
@@ -179,5 +159,5 @@ def _fields(
         "starts_made": made,
         "starts_agreed": agreed,
         "starts": starts,
-        "known_groups": groups,
+        "known_groups": groups_fields(rows, table),
     }

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 import bayesgmm
-from bayesgmm.cli.command_line import command_line, joined
+from bayesgmm.cli.columns_to_fit import note_on_counters, notes_on_marks, select_numbers
+from bayesgmm.cli.command_line import command_line
 from bayesgmm.cli.output import printable
 from bayesgmm.display import plural
 
@@ -72,23 +73,24 @@ def read_rows(
     """
     from bayesgmm.data.tables import chosen_columns, select
 
+    needed = choice is not None
     others = [each for each in (weights, known) if each]
     exclude = [*(exclude or []), *(errors or []), *others]
     table, name, label_column = _source(data, label_column, form)
-    named = columns is not None or choice is not None
+    named = columns is not None or needed
     if columns is None and choice is not None:
         columns = choice(table)
     if not quiet:
         _echo_notes(table.notes)
-    chosen = _select(table, columns, label_column, exclude, counted=not named)
+    chosen = select_numbers(table, columns, label_column, exclude, counted=not named, needed=needed)
     if not quiet:
         positions = chosen_columns(table, columns, label_column, exclude)
-        counters = [] if named else _note_on_counters(table, positions)
-        _echo_notes([*counters, *_notes_on_marks(table, positions)])
+        counters = [] if named else note_on_counters(table, positions)
+        _echo_notes([*counters, *notes_on_marks(table, positions)])
     kept = _kept(chosen.X, drop_missing)
     dropped = len(chosen.X) - len(kept)
     labels = chosen.labels
-    rows = _checked(chosen, _variances(table, chosen, errors), allow_unseen=choice is not None)
+    rows = _checked(chosen, _variances(table, chosen, errors), allow_unseen=needed)
     rows = rows._replace(row_names=_row_names(table, exclude))
     if dropped:
         name += f" ({plural(dropped, 'row')} with missing values left out)"
@@ -267,105 +269,6 @@ def _source(
         )
     table = read_table(data, **{**form, "na": form["na"] or ()})
     return table, "standard input" if data == "-" else printable(data), label_column
-
-
-def _select(
-    table: "Table",
-    columns: list[str] | None,
-    label_column: str | None,
-    exclude: Sequence[str],
-    *,
-    counted: bool,
-) -> "ChosenColumns":
-    """Return the columns to fit; an error has the command line that avoids it.
-
-    If `counted`, the line leaves out columns that number the rows, too.
-    """
-    from bayesgmm.data.coercion import label
-    from bayesgmm.data.csv_columns import has_decimal_commas
-    from bayesgmm.data.tables import Text, chosen_columns, is_empty, row_counters, select
-
-    chosen = chosen_columns(table, columns, label_column, exclude)
-    texts = {j: each for j in chosen if isinstance(each := table.columns[j], Text)}
-    unusable = [j for j in chosen if j in texts or is_empty(table.columns[j])]
-    delimiter, decimal = table.marks
-    rest = [j for j in chosen if j not in unusable]
-    counters = row_counters(table, rest) if counted else []
-    counters = counters if len(counters) < len(rest) else []
-    also = _are_counters(table, counters)
-    commas = [j for j, each in texts.items() if has_decimal_commas(each.cells, delimiter)]
-    if commas and decimal == ".":
-        first = texts[commas[0]]
-        names = ", ".join(label(table.names, j) for j in commas)
-        others = [j for j in unusable if j not in commas]
-        without = ", ".join(label(table.names, j) for j in others)
-        raise bayesgmm.errors.InputTypeError(
-            f"Numbers with a decimal comma in {names:.2000} (first: {first.cells[first.row]!r})"
-            f"{f', and no numbers in {without:.2000}' if others else ''}.{also} Read them so:\n  "
-            + _without_columns(table, [*others, *counters], "--decimal", ",")
-        )
-    try:
-        return select(table, columns, label_column, exclude)
-    except bayesgmm.errors.BayesGMMError as error:
-        if not 0 < len(unusable) < len(chosen):
-            raise
-        line = _without_columns(table, [*unusable, *counters])
-        raise type(error)(f"{error}{also} For example:\n  {line}") from None
-
-
-def _without_columns(
-    table: "Table", positions: Sequence[int], *extra: str, again: bool = False
-) -> str:
-    """Return the command line that leaves out further columns, with extra words."""
-    names = table.names or ("",) * len(table.columns)
-    return _with_more("exclude", [names[j] or str(j) for j in positions], *extra, again=again)
-
-
-def _with_more(option: str, words: list[str], *extra: str, again: bool = False) -> str:
-    """Return the command line with more words in the list of an option, and extra words."""
-    if not words:
-        return command_line(extra=extra, again=again)
-    given = click.get_current_context().params.get(option) or []
-    more = [*extra, f"--{option}", joined([*given, *words])]
-    return command_line(without=[option], extra=more, again=again)
-
-
-def _note_on_counters(table: "Table", chosen: Sequence[int]) -> list[str]:
-    """Return a sentence on columns that may not be measurements, if there are any."""
-    from bayesgmm.data.tables import row_counters
-
-    counters = row_counters(table, chosen)
-    if not 0 < len(counters) < len(chosen):
-        return []
-    return [
-        f"{_are_counters(table, counters).lstrip()} To leave out what is not a measurement:\n  "
-        + _without_columns(table, counters, again=True)
-    ]
-
-
-def _are_counters(table: "Table", columns: Sequence[int]) -> str:
-    """A sentence on columns that number the rows; "" without any."""
-    from bayesgmm.data.coercion import label
-
-    names = ", ".join(label(table.names, j) for j in columns)
-    return f" {names} only number{'s' * (len(columns) == 1)} the rows." if columns else ""
-
-
-def _notes_on_marks(table: "Table", chosen: Sequence[int]) -> list[str]:
-    """Return a sentence on each number that often marks missing values."""
-    from bayesgmm.data.coercion import label
-    from bayesgmm.data.tables import suspected_mark
-
-    places: dict[float, list[str]] = {}
-    for j in chosen:
-        mark = suspected_mark(table.columns[j])
-        if mark is not None:
-            places.setdefault(mark, []).append(label(table.names, j))
-    return [
-        f"the number {mark:g} in {', '.join(where)} often marks a missing value. To read it so:\n  "
-        + _with_more("na", [f"{mark:g}"], again=True)
-        for mark, where in places.items()
-    ]
 
 
 def read_model(path: str) -> Model:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 STANDARD_OUTPUT = Path("/dev/stdout")
 # The mark of a page in its head, of which the first bytes are enough.
 _GENERATOR, _HEAD = b'<meta name="generator" content="bayesgmm">', 2000
+# Parameters that name files, or other sources, to read.
+_INPUTS = frozenset({"data", "model", "truth", "priors"})
 # Parameters of a command that do not change its page.
 NOT_THE_PAGE = frozenset({"output", "force", "quiet", "as_json"})
 
@@ -35,10 +37,8 @@ class Results(NamedTuple):
 
     def check_target(self) -> None:
         """Raise at once what would keep the file from being written."""
-        from bayesgmm.data.file_access import check_target
-
         if self.output is not None:
-            check_target(self.output, force=self.force)
+            check_output(self.output, force=self.force)
 
     def replacing_own_page(self) -> "Results":
         """The same, free to replace an earlier page of bayesgmm, unless the page was named."""
@@ -60,6 +60,26 @@ class Results(NamedTuple):
                 write_file(self.output, content(), what, force=self.force, quiet=self.quiet)
         finally:
             click.echo(text, err=self.output == STANDARD_OUTPUT)
+
+
+def check_output(path: Path, *, force: bool) -> None:
+    """Raise at once what would keep a file from being written; no input is ever replaced."""
+    from bayesgmm.data.file_access import check_target
+
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        given = context.params.get(str(parameter.name))
+        if parameter.name not in _INPUTS or given is None:
+            continue
+        source = Path("/dev/stdin" if str(given) == "-" else given)
+        if path.is_file() and source.exists() and source.samefile(path):
+            name = parameter.human_readable_name
+            name = parameter.opts[0] if isinstance(parameter, click.Option) else name.upper()
+            raise click.UsageError(
+                f"The output {printable(path)!r} is the file of {name}, which would be lost. Give "
+                "another name."
+            )
+    check_target(path, force=force)
 
 
 def write_file(path: Path, content: bytes, what: str, *, force: bool, quiet: bool) -> None:

@@ -1,5 +1,6 @@
 """`bayesgmm predict`: the component or class of each row, by a model that was fitted before."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +10,11 @@ import bayesgmm
 from bayesgmm.cli.input_rows import read_model, read_rows
 from bayesgmm.cli.membership_table import memberships_csv
 from bayesgmm.cli.options import force_option, output_option, quiet_option, reading_options
-from bayesgmm.cli.output import STANDARD_OUTPUT, write_file
+from bayesgmm.cli.output import STANDARD_OUTPUT, check_output, write_file
 
 if TYPE_CHECKING:
     from bayesgmm.data.tables import Table
+    from bayesgmm.data.validation import Data
 
 
 @click.command()
@@ -36,20 +38,20 @@ def predict(
 
     The columns of DATA are written as they are, followed by the most probable component, its
     probability, and the probability of each component. Columns are matched with those of MODEL by
-    name; --columns gives them, in the order of MODEL, where DATA has no names.
+    name, apart from a unit in brackets behind one of both; --columns gives them, in the order of
+    MODEL, where DATA has no names.
 
     \b
     Examples:
       bayesgmm fit faithful -k 2 -o model.json --force
       bayesgmm predict model.json faithful -o labelled.csv --force
     """
-    from bayesgmm.data.file_access import check_target
     from bayesgmm.display import stages
 
     if model == source["data"] == "-":
         raise click.UsageError("Standard input is read once: use - for MODEL or DATA alone.")
     if output is not None:
-        check_target(output, force=force)
+        check_output(output, force=force)
     fitted = read_model(model)
     mixture = fitted if isinstance(fitted, bayesgmm.Mixture) else fitted.mixture_
     to_file = output is not None and output != STANDARD_OUTPUT
@@ -63,6 +65,7 @@ def predict(
                 keep_cells=True,
                 **source,
             )
+            rows = rows._replace(X=_named_alike(rows.X, mixture.feature_names))
         with stage("Computing the memberships"):
             mixture.check_observed(rows.X)
             content = memberships_csv(rows, fitted)
@@ -82,11 +85,42 @@ def _matching(table: "Table", names: tuple[str, ...] | None) -> list[str] | None
             f"The columns of the data have no names, but the mixture has {listed:.2000}. Name "
             "their positions in this order with --columns."
         )
-    missing = [name for name in names if name not in table.names]
+    found = [_name_in(table.names, name) for name in names]
+    missing = [name for name, own in zip(names, found, strict=True) if own is None]
     if missing:
         raise bayesgmm.errors.InputError(
-            f"The data have no column {', '.join(map(repr, missing)):.2000}. The mixture has "
-            f"{listed:.2000}, the data {', '.join(map(repr, table.names)):.2000}. Rename the "
-            "columns."
+            f"The data have no column{'s' * (len(missing) > 1)} "
+            f"{', '.join(map(repr, missing)):.2000}. The mixture has {listed:.2000}, the data "
+            f"{', '.join(map(repr, table.names)):.2000}. Rename the columns of the data."
         )
-    return list(names)
+    return [own for own in found if own is not None]
+
+
+def _name_in(columns: Sequence[str], name: str) -> str | None:
+    """Return the name itself, or the only column that has it apart from a unit."""
+    from bayesgmm.data.tables import same_name
+
+    alike = [name] if name in columns else [each for each in columns if same_name(each, name)]
+    return alike[0] if len(alike) == 1 else None
+
+
+def _named_alike(X: "Data", names: tuple[str, ...] | None) -> "Data":
+    """Return rows with the model's names of their columns, where these differ by units alone.
+
+    Raises
+    ------
+    InputError
+        If --columns gives columns of other names.
+    """
+    from bayesgmm.data.tables import same_name
+
+    own = X.feature_names
+    if names is None or own is None or len(own) != len(names) or set(own) == set(names):
+        return X
+    for mine, name in zip(own, names, strict=True):
+        if not same_name(mine, name):
+            raise bayesgmm.errors.InputError(
+                f"--columns gives {mine!r} of the data for {name!r} of the model. Rename the "
+                "column in the data if it is the same."
+            )
+    return X._replace(feature_names=names)

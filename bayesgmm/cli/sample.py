@@ -10,6 +10,7 @@ import click
 
 import bayesgmm
 from bayesgmm.cli.input_rows import read_rows
+from bayesgmm.cli.known_groups import groups_by_posterior, groups_fields, groups_text
 from bayesgmm.cli.options import (
     components_option,
     contaminated_option,
@@ -99,7 +100,9 @@ def sample(
                 progressbar=not results.quiet,
             )
         with stage("Relabelling"):
-            comparison = bayesgmm.compare_engines(None, bayesgmm.relabel(posterior))
+            relabelled = bayesgmm.relabel(posterior)
+            comparison = bayesgmm.compare_engines(None, relabelled)
+            known = groups_by_posterior(rows, relabelled)
         groups = rows.X.group_names
         comparison.table.index = comparison.table.index.map(lambda name: _with_group(name, groups))
     if results.as_json:
@@ -108,9 +111,10 @@ def sample(
         fields["verdict"] = comparison.verdict
         fields["parameters"] = comparison.table.reset_index().to_dict("records")
         fields["notes"] = list(comparison.notes)
+        fields["known_groups"] = groups_fields(rows, known)
         text = json_text("sample", rows.name, fields, heard)
     else:
-        text = f"Data: {rows.name}\n\n{_summary(posterior, comparison)}"
+        text = f"Data: {rows.name}\n\n{_summary(posterior, comparison)}{groups_text(known)}"
     results.write(text, "The draws were", lambda: bytes(posterior.to_netcdf()))
     if posterior.attrs["interrupted"]:
         raise KeyboardInterrupt
@@ -192,8 +196,10 @@ def _summary(posterior: Any, comparison: "bayesgmm.Agreement") -> str:
         f"{attributes['sampler']} in {attributes['sampling_time']:.1f} s{diverged}"
     )
     interrupted = "INTERRUPTED: fewer draws than requested" if attributes["interrupted"] else None
-    columns = ["em", "standard_error", "posterior_mean", "posterior_sd"]
-    table = comparison.table[columns].set_axis(["EM", "SE", "mean", "sd"], axis="columns")
+    columns = ["em", "standard_error", "posterior_mean", "posterior_sd", "lower", "upper"]
+    heads = ["EM", "SE", "mean", "sd", "lower", "upper"]
+    table = comparison.table[columns].set_axis(heads, axis="columns")
+    interval = f"{comparison.table.attrs['kind']} {comparison.table.attrs['prob']:.0%} interval"
     table.index.name = None
     parts = [
         f"{title}\n{'=' * len(title)}",
@@ -202,7 +208,8 @@ def _summary(posterior: Any, comparison: "bayesgmm.Agreement") -> str:
         _priors(attributes["priors"]),
         _convergence(attributes, sizes["feature"]),
         comparison.verdict,
-        "EM's estimate with its standard error, and the relabelled posterior:",
+        "EM's estimate with its standard error, and the relabelled posterior with the bounds of an "
+        f"{interval}:",
         table,
         *comparison.notes,
     ]

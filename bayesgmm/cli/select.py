@@ -6,6 +6,7 @@ import click
 
 import bayesgmm
 from bayesgmm.cli.input_rows import read_rows
+from bayesgmm.cli.known_groups import groups_by_fit, groups_fields, groups_text
 from bayesgmm.cli.options import (
     Grid,
     contaminated_option,
@@ -97,10 +98,12 @@ def select(
                 rng=seed,
                 progressbar=not results.quiet,
             )
+    table = groups_by_fit(rows, found.best)
     if results.as_json:
-        text = json_text("selection", rows.name, _fields(found, seed), heard)
+        fields = {**_fields(found, seed), "known_groups": groups_fields(rows, table)}
+        text = json_text("selection", rows.name, fields, heard)
     else:
-        text = f"Data: {rows.name}\n\n{found.summary(top)}"
+        text = f"Data: {rows.name}\n\n{found.summary(top)}{groups_text(table)}"
     results.write(text, *document(found.best, "best "))
     if found.interrupted:
         raise KeyboardInterrupt

@@ -8,7 +8,7 @@ import click
 import bayesgmm
 from bayesgmm.cli.input_rows import read_mixture
 from bayesgmm.cli.options import completion, force_option, output_option, seed_option
-from bayesgmm.cli.output import STANDARD_OUTPUT
+from bayesgmm.cli.output import STANDARD_OUTPUT, check_output
 
 
 @click.command()
@@ -45,7 +45,7 @@ def simulate(
 
     from bayesgmm.data.coercion import column_names
     from bayesgmm.data.csv_files import csv_text
-    from bayesgmm.data.file_access import check_target, write_atomically
+    from bayesgmm.data.file_access import write_atomically
     from bayesgmm.data.table_files import npy_bytes
 
     if output == STANDARD_OUTPUT:
@@ -53,7 +53,7 @@ def simulate(
     if output is not None:
         if output.suffix.lower() not in {".csv", ".npy"}:
             raise click.UsageError(f"The output {str(output)!r} must end in .csv or .npy.")
-        check_target(output, force=force)
+        check_output(output, force=force)
     if model in bayesgmm.scenarios() or not (model == "-" or Path(model).exists()):
         mixture = bayesgmm.scenario(model)
     else:

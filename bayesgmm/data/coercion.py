@@ -56,7 +56,9 @@ def is_frame(X: Any) -> bool:
 
 def label(names: Names, column: int) -> str:
     """Return the words for a column in a message: its name in quotes, or its index."""
-    return f"column {column}" if names is None else f"column {names[column]!r:.80}"
+    if names is None:
+        return f"column {column}"
+    return f"column {names[column]!r:.80}" if names[column] else f"column {column}, without a name"
 
 
 def integers_too_large(place: str, name: str | None = None) -> InputError:

@@ -2,8 +2,10 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +18,9 @@ from bayesgmm.data.tables import Text, shortest
 _MISSING = frozenset(
     ["", "na", "n/a", "n.a.", "nan", "null", "none", "<na>", "#n/a", "#na", "?", ".", "-", "--"]
 )
+
+# Different words among the numbers of a column that can mark missing values.
+_MOST_MARKS = 5
 
 _THOUSANDS = re.compile(r"\s*[+-]?\d{1,3}(,\d{3})+\s*")
 
@@ -61,7 +66,11 @@ class Notation:
         number = self.number(cell)
         if number is None or _first_large([cell], np.array([number])) is not None:
             return cell
-        return shortest(number)
+        return self.written(number)
+
+    def written(self, number: float) -> str:
+        """Return a number in as few digits as hold it, with the decimal mark."""
+        return shortest(number).replace(".", self.decimal)
 
 
 @dataclass
@@ -96,7 +105,7 @@ class Column:
         cells: list[str] = []
         for part in self.parts:
             if not isinstance(part, list):
-                cells.extend(map(shortest, part.tolist()))
+                cells.extend(map(self.notation.written, part.tolist()))
             else:
                 cells.extend(map(self.notation.short, part) if alike else part)
         return Text(cells, *self.odd)
@@ -111,6 +120,39 @@ def has_decimal_commas(cells: Sequence[str], delimiter: str = ";") -> bool:
     if not with_commas or (delimiter == "," and all(map(_THOUSANDS.fullmatch, with_commas))):
         return False
     return all(Notation(",").number(cell) is not None for cell in cells)
+
+
+class Reading(NamedTuple):
+    """How the cells of a column are read as numbers.
+
+    Attributes
+    ----------
+    decimal : {".", ","}
+    marks : dict of str to int
+        Words that stand among the numbers, and in how many cells: marks of missing values.
+    """
+
+    decimal: str
+    marks: dict[str, int]
+
+
+def reading(cells: Sequence[str], delimiter: str, notation: Notation) -> Reading | None:
+    """Return how a column of text is read as numbers that lack some values; None for text.
+
+    Most cells are numbers, perhaps with decimal commas, and the others one of a few words without
+    a digit. A word with one, such as <0.5, tells something of the value, and is not taken for
+    missing.
+    """
+    for decimal in dict.fromkeys((notation.decimal, ",")):
+        read = Notation(decimal, notation.missing)
+        odd = Counter(each.strip() for each in cells if read.number(each) is None)
+        numbers = [each for each in cells if read.is_number(each)]
+        few = len(odd) <= _MOST_MARKS and odd.total() < len(numbers)
+        if not few or any(letter.isdigit() for word in odd for letter in word):
+            continue
+        if decimal == notation.decimal or has_decimal_commas(numbers, delimiter):
+            return Reading(decimal, dict(odd))
+    return None
 
 
 def _first_large(cells: Sequence[str], floats: Array) -> int | None:

@@ -7,9 +7,22 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bayesgmm.data.file_access import as_path, opened, write_atomically
+from bayesgmm.data.file_kinds import foreign_kind
 from bayesgmm.errors import InputError, InvalidParameterError, ModelFormatError
 
 LARGEST = 64 * 2**20  # bytes
+_GIVE = "Give a file that `fit -o` or `to_json` wrote."
+# Documents of the package that are not of the schema that was expected: what to do.
+_OTHERS = {
+    "bayesgmm.mixture": " It is a mixture: read it with Mixture.from_json.",
+    "bayesgmm.estimator": " It is a fitted estimator: read it with the from_json of its class, as "
+    "GaussianMixture.from_json.",
+    **{
+        f"bayesgmm.{command}": f" It is what `bayesgmm {name} --json` printed; the model is in the "
+        f"file that `bayesgmm {name} -o` writes."
+        for command, name in (("fit", "fit"), ("selection", "select"))
+    },
+}
 _ENVELOPE = ("schema", "version", "checksum")
 
 
@@ -97,6 +110,9 @@ def parse_document(text: str) -> dict[str, Any]:
     except RecursionError:
         raise ModelFormatError("The model is not valid: it is nested too deeply.") from None
     except ValueError as error:
+        if text.lstrip()[:1] != "{":
+            found = f"begins with {text[:20]!r}" if text.strip() else "is empty"
+            raise ModelFormatError(f"The model {found}, which is not JSON. {_GIVE}") from error
         raise ModelFormatError(f"The model is not valid JSON: {error}") from error
     if not isinstance(document, dict):
         raise ModelFormatError("The model is not a JSON object.")
@@ -121,15 +137,19 @@ def load_document(
     """
     document = parse_document(text)
     if document.get("schema") != schema:
+        found = str(document.get("schema"))
         raise ModelFormatError(
             f"The model is not of the schema {schema!r}, but of {document.get('schema')!r:.80}."
+            + _OTHERS.get(found, "")
         )
-    found = document.get("version")
-    if type(found) is not int or found < 1:
-        raise ModelFormatError(f"The model's version must be a positive integer, not {found!r:.80}")
-    if found > version:
+    number = document.get("version")
+    if type(number) is not int or number < 1:
         raise ModelFormatError(
-            f"The model has version {found}, and this release reads up to {version}. Update "
+            f"The model's version must be a positive integer, not {number!r:.80}"
+        )
+    if number > version:
+        raise ModelFormatError(
+            f"The model has version {number}, and this release reads up to {version}. Update "
             "bayesgmm to read it."
         )
     fields = fields | (optional & document.keys())
@@ -157,8 +177,13 @@ def _checksum(document: dict[str, Any]) -> str:
 def _decode(content: str | bytes) -> str:
     if len(content) > LARGEST:
         raise ModelFormatError(f"The model is longer than {LARGEST // 2**20} MB.")
+    if isinstance(content, str):
+        return content
+    kind = foreign_kind(content[:8])
+    if kind is not None and content.lstrip()[:1] != b"{":
+        raise ModelFormatError(f"The model is {kind.noun}. {_GIVE}")
     try:
-        return content if isinstance(content, str) else content.decode("utf-8")
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ModelFormatError(f"The model is not UTF-8 text: {error}") from error
 

@@ -17,6 +17,7 @@ from bayesgmm.data.coercion import unique_names
 from bayesgmm.data.csv_columns import Notation
 from bayesgmm.data.csv_files import Form, read_csv
 from bayesgmm.data.file_access import opened
+from bayesgmm.data.file_kinds import foreign_kind
 from bayesgmm.data.tables import Table, Text, as_column
 from bayesgmm.errors import InputError
 
@@ -61,6 +62,9 @@ def read_table(
     """
     with open_binary(path) as (name, file):
         magic = file.read(MAGIC)
+        foreign = foreign_kind(magic)
+        if foreign is not None:
+            raise InputError(f"{name} is {foreign.noun}, not a table of rows. {foreign.remedy}.")
         kind = file_kind(path, magic)
         if kind == "npy":
             table = _read_npy(magic + file.read(), name)

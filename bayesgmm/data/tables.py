@@ -1,5 +1,6 @@
 """Columns of a table as its file holds them, and the choice of those to fit."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,6 +11,8 @@ from bayesgmm.arrays import Array
 from bayesgmm.data.coercion import Names, integers_too_large, label, rounded_integer
 from bayesgmm.errors import InputError, InputTypeError
 
+# A unit behind a name.
+_UNIT = re.compile(r"\s*(\([^()]*\)|\[[^\[\]]*\])\s*$")
 # Numbers that often stand for a missing value.
 _MARKS = (-99.0, -999.0, -9999.0, -99999.0)
 
@@ -130,6 +133,13 @@ def column_of(table: Table, name: str) -> Array | Text:
     return table.columns[_position(table, name)]
 
 
+def same_name(one: str, other: str) -> bool:
+    """Return whether names are equal, apart from a unit in brackets behind one of them."""
+    if one == other:
+        return True
+    return _UNIT.sub("", one) == other or one == _UNIT.sub("", other)
+
+
 def is_empty(column: Array | Text) -> bool:
     """Return whether all cells of a column are missing."""
     return not isinstance(column, Text) and bool(np.isnan(column).all())
@@ -222,18 +232,12 @@ def _numbers(table: Table, chosen: Sequence[int]) -> Array:
         if len(texts) == 1:
             ((j, place),) = places.items()
             where = label(table.names, j)
-            found = f"{where[:1].upper()}{where[1:]} holds text (first: {place}). Leave it"
+            found = f"{where[:1].upper()}{where[1:]} holds text (first: {place})."
         else:
             all_places = "; ".join(f"{label(table.names, j)}: {places[j]}" for j in places)
-            found = f"{len(texts)} columns hold text (first: {all_places:.2000}). Leave them"
-        raise InputTypeError(
-            f"{found} out with --exclude or --columns, or name one with --label-column if it gives "
-            "the group of each row."
-        )
+            found = f"{len(texts)} columns hold text (first: {all_places:.2000})."
+        raise InputTypeError(found)
     empty = [label(table.names, j) for j in chosen if is_empty(table.columns[j])]
     if empty:
-        raise InputError(
-            f"All values are missing in {', '.join(empty):.2000}. Leave out such columns with "
-            "--exclude or --columns."
-        )
+        raise InputError(f"All values are missing in {'; '.join(empty):.2000}.")
     return np.column_stack([column for column in columns if not isinstance(column, Text)])

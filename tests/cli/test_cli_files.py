@@ -264,3 +264,43 @@ def test_integers_beyond_float64_are_refused_where_they_are_fitted(folder, bayes
     result = bayesgmm_command("fit", folder / "ids.csv", "-k", 1, *arguments)
     groups = json.loads(result.stdout)["known_groups"]["groups"]
     assert sorted(groups) == [str(2**53 + i) for i in range(1, 9)]
+
+
+@pytest.mark.parametrize("by", ["name", "link", "hard link"])
+def test_no_output_replaces_what_is_read(folder, bayesgmm_command, by):
+    """`fit rows.csv -o rows.csv --force` left a mixture in place of the rows."""
+    data, model, priors = folder / "rows.csv", folder / "m.json", folder / "priors.json"
+    data.write_bytes((folder / "d.csv").read_bytes())
+    priors.write_text('{"concentration": 1}')
+    assert bayesgmm_command("fit", data, "-k", 1, "-o", model).exit_code == 0
+    kept = {path: path.read_bytes() for path in (data, model, priors)}
+    for path, what, command in (
+        (data, "DATA", ("fit", data, "-k", 1, "-o")),
+        (data, "DATA", ("fit", data, "-k", 1, "--memberships")),
+        (data, "DATA", ("select", data, "-k", 1, "-o")),
+        (data, "DATA", ("sample", data, "-k", 1, "-o")),
+        (data, "DATA", ("explore", data, "-k", 1, "-o")),
+        (data, "DATA", ("report", data, "-k", 1, "-o")),
+        (data, "DATA", ("predict", model, data, "-o")),
+        (model, "MODEL", ("predict", model, data, "-o")),
+        (priors, "--priors", ("fit", data, "-k", 1, "--priors", priors, "-o")),
+        (model, "--truth", ("report", data, "-k", 1, "--truth", model, "-o")),
+    ):
+        output = path
+        if by != "name":
+            output = folder / "other"
+            output.symlink_to(path) if by == "link" else output.hardlink_to(path)
+        result = bayesgmm_command(*command, output, "--force")
+        assert result.exit_code == 2, command
+        assert f"is the file of {what}, which would be lost" in result.stderr
+        if by != "name":
+            output.unlink()
+    assert kept == {path: path.read_bytes() for path in kept}
+
+
+def test_no_output_replaces_standard_input(folder):
+    kept = (folder / "d.csv").read_bytes()
+    for data in ("-", "/dev/stdin"):
+        result = shell(f"bayesgmm fit {data} -k 1 -o d.csv --force < d.csv", folder)
+        assert result.returncode == 2
+    assert (folder / "d.csv").read_bytes() == kept

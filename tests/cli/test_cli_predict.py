@@ -90,7 +90,61 @@ def test_columns_are_matched_by_name(bayesgmm_command, model, tmp_path):
     assert "no column 'waiting'. The mixture has 'eruptions', 'waiting'" in result.stderr
     result = bayesgmm_command("predict", model, path, "--columns", "eruptions,wait")
     assert result.exit_code == 1
-    assert "Select them in this order" in result.stderr
+    assert "--columns gives 'wait' of the data for 'waiting' of the model" in result.stderr
+    result = bayesgmm_command("predict", model, "faithful", "--columns", "waiting,eruptions")
+    assert (result.exit_code, "Select them in this order" in result.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("columns", [(), ("--columns", "0,1")])
+def test_a_unit_behind_a_name_is_not_of_the_name(bayesgmm_command, model, tmp_path, columns):
+    """The fit of a header without units refused a header with them, and the other way round."""
+    frame, path = bayesgmm.load_dataset("faithful").frame, tmp_path / "x.csv"
+    plain = rows_of(bayesgmm_command("predict", model, "faithful").stdout)
+    assert list(frame) == ["eruptions (min)", "waiting (min)"]
+    frame.columns = ["eruptions [min]", "waiting (min)"]
+    frame.to_csv(path, index=False)
+    result = bayesgmm_command("predict", model, path, *columns)
+    assert result.exit_code == 0, result.stderr
+    found = rows_of(result.stdout)
+    assert found[0][:3] == ["eruptions [min]", "waiting (min)", "component"]
+    assert found[1:] == plain[1:]
+    fit = bayesgmm.GaussianMixture(2, random_state=0).fit(frame)
+    for saved in (fit, fit.mixture_):
+        saved.to_json(tmp_path / "units.json")
+        result = bayesgmm_command("predict", tmp_path / "units.json", "faithful", *columns)
+        assert [row[2:4] for row in rows_of(result.stdout)] == [row[2:4] for row in plain]
+
+
+@pytest.mark.parametrize(
+    "header", ["eruptions [s],waiting (min)", "eruptions [s],eruptions [min],waiting (min)"]
+)
+def test_other_units_and_doubtful_names_are_refused(bayesgmm_command, tmp_path, header):
+    frame = bayesgmm.load_dataset("faithful").frame
+    if "[min]" in header:
+        frame = frame.rename(columns={"eruptions (min)": "eruptions"})
+    fit = bayesgmm.GaussianMixture(1).fit(frame)
+    fit.to_json(tmp_path / "m.json")
+    n = header.count(",") + 1
+    (tmp_path / "x.csv").write_text(f"{header}\n{','.join('1' * n)}\n{','.join('2' * n)}\n")
+    result = bayesgmm_command("predict", tmp_path / "m.json", tmp_path / "x.csv")
+    assert result.exit_code == 1
+    assert f"The data have no column '{fit.feature_names_in_[0]}'. The mixture" in result.stderr
+
+
+def test_several_columns_that_lack(bayesgmm_command, model):
+    result = bayesgmm_command("predict", model, "iris")
+    assert "The data have no columns 'eruptions', 'waiting'." in result.stderr
+
+
+@pytest.mark.parametrize("head", ["date,x\n1,2\n", "PK\3\4", "\x89HDF\r\n\x1a\n", ""])
+def test_what_is_not_a_model_is_named(bayesgmm_command, tmp_path, head):
+    path = tmp_path / "m.json"
+    path.write_bytes(head.encode("latin-1"))
+    result = bayesgmm_command("predict", path, "faithful")
+    word = {"d": "begins with 'date,x", "P": "a ZIP", "\x89": "HDF5", "": "is empty"}[head[:1]]
+    assert result.exit_code == 1
+    assert word in result.stderr
+    assert "`fit -o`" in result.stderr
 
 
 def test_columns_without_names(bayesgmm_command, model, tmp_path):

@@ -56,7 +56,7 @@ def test_empty_columns_are_named(bayesgmm_command, tmp_path):
     path.write_text("a;b;c;\n" + lines)
     result = bayesgmm_command("fit", path, "-k", 1)
     assert result.exit_code == 1
-    assert "All values are missing in column 'c', column ''." in result.stderr
+    assert "All values are missing in column 'c'; column 3, without a name." in result.stderr
     assert pasted(bayesgmm_command, result.stderr).exit_code == 0
 
 
@@ -107,7 +107,7 @@ def test_columns_that_number_the_rows_are_noted(bayesgmm_command, tmp_path):
     path = written(tmp_path / "x.csv", columns)
     result = bayesgmm_command("fit", path, "-k", 1)
     assert result.exit_code == 0
-    assert "Note: column 'id' only numbers the rows." in result.stderr
+    assert "Note: Column 'id' only numbers the rows." in result.stderr
     result = pasted(bayesgmm_command, result.stderr)
     assert (result.exit_code, result.stderr) == (0, "")
     for quiet in (("--columns", "x,y,id"), ("--exclude", "id"), ("--quiet",)):
@@ -230,3 +230,90 @@ def test_messages_name_options(bayesgmm_command, arguments, words):
     assert words in found.stderr
     for name in ("contaminated=", "noise_component", "equal_weights", "n_components"):
         assert name not in found.stderr
+
+
+def soil(path, marks=("k.A.",), decimal=","):
+    """A spreadsheet of German rows: an ID, a word, three columns with gaps, two without."""
+    rng = np.random.default_rng(1)
+    numbers = {name: [f"{x:.2f}" for x in rng.normal(5, 1, 60)] for name in "abcd"}
+    numbers["depth"] = [str(x) for x in rng.integers(10, 90, 60)]
+    for name in ("a", "b", "depth"):
+        for i, row in enumerate(rng.choice(60, 6, replace=False)):
+            numbers[name][row] = marks[i % len(marks)]
+    numbers = {name: [x.replace(".", decimal) if x[0].isdigit() else x for x in column]
+               for name, column in numbers.items()}  # fmt: skip
+    columns = {"ID": map(str, range(1, 61)), "site": ["Nord", "Moor"] * 30, **numbers}
+    rows = zip(*columns.values(), strict=True)
+    path.write_text("\n".join([";".join(columns), *map(";".join, rows)]))
+    return path
+
+
+@pytest.mark.parametrize("given", [(), ("--decimal", ","), ("--na", "k.A."), ("--na", "x")])
+@pytest.mark.parametrize("marks", [("k.A.",), ("k.A.", "defekt, alt")])
+def test_words_among_numbers_are_marks_and_no_column_of_numbers_is_dropped(
+    bayesgmm_command, tmp_path, given, marks
+):
+    """The line that was proposed left out three columns of measurements, and kept the ID."""
+    path = soil(tmp_path / "soil.csv", marks)
+    arguments = ("fit", path, "-k", 1, "--covariance", "diag", "--json", *given)
+    result = bayesgmm_command(*arguments)
+    assert result.exit_code == 1
+    if given != ("--na", "k.A."):
+        n = 18 if len(marks) == 1 else 9
+        assert f"'k.A.' in {n} cells" in result.stderr
+        assert "of columns that are numbers otherwise (column 'a', column 'b', column 'depth')" in (
+            result.stderr
+        )
+    result = pasted(bayesgmm_command, result.stderr)
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["feature_names"] == ["a", "b", "c", "d", "depth"]
+    assert "18 entries in" in result.stderr
+
+
+def test_marks_alone_are_proposed(bayesgmm_command, tmp_path):
+    path = soil(tmp_path / "soil.csv", decimal=".")
+    result = bayesgmm_command("fit", path, "-k", 1, "--columns", "a,c")
+    assert "'k.A.' in 6 cells of columns that are numbers otherwise (column 'a')." in result.stderr
+    assert "--decimal" not in result.stderr
+    assert pasted(bayesgmm_command, result.stderr).exit_code == 0
+
+
+def test_marks_far_below_the_first_rows(bayesgmm_command, tmp_path):
+    """Rows are read by the ten thousand, and later ones were written with points."""
+    path = tmp_path / "x.csv"
+    path.write_text("a;b\n" + "0,5;1\n1,25;2\n" * 17000 + "k.A.;3\n")
+    result = bayesgmm_command("fit", path, "-k", 1, "--decimal", ",")
+    assert "'k.A.' in 1 cell of columns" in result.stderr
+
+
+def test_cells_that_tell_of_a_value_are_not_taken_for_missing(bayesgmm_command, tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("a,b\n" + "".join(f"{x:.3f},{y:.3f}\n" for x, y in X) + "<0.01,1\n")
+    result = bayesgmm_command("fit", path, "-k", 1)
+    assert "Column 'a' holds text (first: row 40, '<0.01')." in result.stderr
+    assert "--na" not in result.stderr
+
+
+@pytest.mark.parametrize("decimal", [",", "."])
+def test_predict_leaves_out_no_column_of_the_model(bayesgmm_command, tmp_path, decimal):
+    path, model = soil(tmp_path / "soil.csv", decimal=decimal), tmp_path / "m.json"
+    form = ("--decimal", decimal, "--na", "k.A.")
+    arguments = ("-k", 1, "--columns", "a,b", "-o", model)
+    assert bayesgmm_command("fit", path, *form, *arguments).exit_code == 0
+    result = bayesgmm_command("predict", model, path)
+    assert result.exit_code == 1
+    assert "--exclude" not in result.stderr
+    assert pasted(bayesgmm_command, result.stderr).exit_code == 0
+    other = tmp_path / "other.csv"
+    other.write_text("a,b\n1,u\n2,v\n")
+    result = bayesgmm_command("predict", model, other)
+    assert "Column 'b' holds text (first: row 0, 'u'). The model needs" in result.stderr
+    assert not {"--exclude", "--label-column"} & set(result.stderr.split())
+
+
+def test_a_column_without_a_name_is_named_by_its_position(bayesgmm_command, tmp_path):
+    columns = {"": range(1, 41), "x": X[:, 0], "y": X[:, 1]}
+    path = written(tmp_path / "x.csv", columns)
+    result = bayesgmm_command("fit", path, "-k", 1)
+    assert "Note: Column 0, without a name, only numbers the rows." in result.stderr
+    assert pasted(bayesgmm_command, result.stderr).exit_code == 0

@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 import xarray as xr
 
@@ -34,6 +35,38 @@ def test_json_holds_every_parameter(bayesgmm_command):
         # With 272 rows the prior has little influence: the posterior is about as wide.
         assert 0.7 < each["standard_error"] / each["posterior_sd"] < 1.4
     assert found["verdict"].startswith("EM and the posterior")
+
+
+@pytest.mark.parametrize("more", [(), ("--noise",), ("--contaminated",)])
+def test_components_are_compared_with_known_groups(bayesgmm_command, more):
+    """`--label-column` was read, and nothing compared."""
+    arguments = ("sample", "iris", "-k", 3, "--covariance", "EEE", *SHORT, "--quiet", *more)
+    found = json.loads(bayesgmm_command(*arguments, "--json").stdout)
+    groups = found["known_groups"]
+    assert (groups["column"], groups["groups"][0]) == ("label", "setosa")
+    counts = np.array(groups["counts"])
+    assert (counts.sum(), groups["agreement"] > 0.9) == (150, True)
+    # In the numbering of the parameters that are printed: setosas have the shortest petals.
+    means = {each["parameter"]: each["posterior_mean"] for each in found["parameters"]}
+    petals = [means[f"mean[{k}, petal_length]"] for k in range(3)]
+    assert counts[0].argmax() == np.argmin(petals)
+    text = bayesgmm_command(*arguments).stdout
+    assert f"Known groups and components: {groups['agreement']:.2%} of 150 rows" in text
+
+
+def test_the_summary_has_intervals(bayesgmm_command):
+    arguments = ("sample", "faithful", "-k", 1, *SHORT, "--quiet")
+    fields = json.loads(bayesgmm_command(*arguments, "--json").stdout)
+    assert fields["known_groups"] is None
+    found = fields["parameters"]
+    mean = next(each for each in found if each["parameter"] == "mean[0, eruptions]")
+    text = bayesgmm_command(*arguments).stdout
+    assert "with the bounds of an equal-tailed 90% interval:" in text
+    row = next(line for line in text.splitlines() if line.startswith("mean[0, eruptions]"))
+    assert [float(cell) for cell in row.split()[-2:]] == pytest.approx(
+        [mean["lower"], mean["upper"]], rel=1e-3
+    )
+    assert "Known groups" not in text
 
 
 def test_a_short_run_is_marked(bayesgmm_command, monkeypatch):

@@ -74,3 +74,15 @@ def test_equal_weights(bayesgmm_command):
     assert found["equal_weights"] is True
     assert [each["n_parameters"] for each in found["models"]] == [5, 7]
     assert found["best"]["weights"] == [0.5, 0.5]
+
+
+def test_the_best_components_are_compared_with_known_groups(bayesgmm_command):
+    """`--label-column` was read, and nothing compared."""
+    arguments = "select", "iris", "-k", 3, "--structures", "VEV", "--quiet"
+    groups = json.loads(bayesgmm_command(*arguments, "--json").stdout)["known_groups"]
+    assert groups["column"] == "label"
+    assert groups["counts"] == [[50, 0], [0, 50], [0, 50]]
+    text = bayesgmm_command(*arguments).stdout
+    assert "Known groups and components: 66.67% of 150 rows of known group agree" in text
+    without = bayesgmm_command("select", "faithful", "-k", 1, "--json", "--quiet")
+    assert json.loads(without.stdout)["known_groups"] is None

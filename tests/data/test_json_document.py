@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 
+import bayesgmm
 from bayesgmm.data.json_document import dump_document
 from bayesgmm.errors import FileError, InvalidParameterError, ModelFormatError
 from bayesgmm.mixture.mixture import Mixture
@@ -197,3 +198,13 @@ def test_files_that_cannot_be_read_are_errors_of_the_package(tmp_path):
         Mixture.from_json(tmp_path / "none.json")
     with pytest.raises(InvalidParameterError, match="NUL"):
         Mixture.from_json(tmp_path / "a\0b")
+
+
+def test_documents_of_another_class_name_their_reader():
+    fit = bayesgmm.GaussianMixture(1).fit([[1.0], [2.0], [4.0]])
+    with pytest.raises(ModelFormatError, match=r"read it with Mixture\.from_json"):
+        bayesgmm.GaussianMixture.from_json(fit.mixture_.to_json())
+    with pytest.raises(ModelFormatError, match=r"GaussianMixture\.from_json"):
+        bayesgmm.Mixture.from_json(fit.to_json())
+    with pytest.raises(ModelFormatError, match=r"in the file that `bayesgmm fit -o` writes"):
+        bayesgmm.Mixture.from_json('{"schema": "bayesgmm.fit", "version": 1}')

@@ -202,3 +202,31 @@ def test_damaged_parquet_is_a_sentence_or_a_table(tmp_path):
         )
         with contextlib.suppress(InputError, InputTypeError):
             select(read_table(path))
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        (b"PK\3\4\x14\0\6\0", "a ZIP archive, as workbooks .* Save its sheet as CSV"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "a workbook of Excel"),
+        (b"\x89HDF\r\n\x1a\n", "HDF5 or NetCDF file"),
+        (b"CDF\1\0\0\0\0", "a NetCDF file"),
+        (b"\x1f\x8b\x08\0\0\0", "compressed by gzip.* Unpack it"),
+        (b'{"schema": "bayesgmm.mixture"}', "a JSON object, as saved models are"),
+        (b'{\n  "schema": "bayesgmm.fit"}', "a JSON object"),
+        (b'  {\n  "schema": "bayesgmm.fit"}', "a JSON object"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".csv", ".npy", ".parquet", ""])
+def test_files_of_other_kinds_are_named(tmp_path, head, words, suffix):
+    path = tmp_path / f"rows{suffix}"
+    path.write_bytes(head + bytes(range(256)) * 4)
+    with pytest.raises(InputError, match=words):
+        read_table(path)
+
+
+@pytest.mark.parametrize("names", [("{a}", "b"), ("CDF", "PK"), ("PK", "{"), ("{", "x")])
+def test_a_header_like_the_mark_of_another_kind_is_a_header(tmp_path, names):
+    path = tmp_path / "x.csv"
+    path.write_text(",".join(names) + "\n1,2\n3,4\n")
+    assert read_table(path).names == names

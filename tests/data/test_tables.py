@@ -15,7 +15,7 @@ LARGE = 2**53 + 1
 def test_text_is_named_and_never_cast(tmp_path, cell):
     table = read_table(written(tmp_path, f'a,b\n1,2\n3,"{cell}"\n'))
     assert isinstance(table.columns[1], Text)
-    with pytest.raises(InputTypeError, match=r"Column 'b' holds text \(first: row 1.*--columns"):
+    with pytest.raises(InputTypeError, match=r"Column 'b' holds text \(first: row 1"):
         select(table)
     chosen = select(table, label_column="b")
     assert chosen.X.tolist() == [[1.0], [3.0]]
