@@ -19,8 +19,8 @@ def a_client():
             cluster = LocalCluster(
                 n_workers=n_workers, threads_per_worker=1, dashboard_address=":0"
             )
-        # A cluster gives up, for good, a worker that is starting again so long after it had died
-        # before: tests that kill one after the other would come to that.
+        # A local cluster drops a worker that is not there so long after a death, even if it died
+        # once more meanwhile and is just starting.
         patience = {"distributed.deploy.lost-worker-timeout": "1 hour"}
         with dask.config.set(patience), cluster, Client(cluster) as client:
             yield client
