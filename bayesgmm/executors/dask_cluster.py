@@ -245,8 +245,10 @@ class _Cluster:
             fetch = partial(self.client.gather, list(tasks), asynchronous=True)
             try:
                 return list(self.client.sync(fetch, callback_timeout=pause))
-            except (TimeoutError, KilledWorker, CancelledError):
-                # Their workers were lost meanwhile, or they are large.
+            except (OSError, KilledWorker, CancelledError):
+                # Large results time out; of those lost meanwhile, the next wait gives the reason.
+                if pause > self.no_worker_timeout and self._n_threads() == 0:
+                    raise self._no_worker() from None
                 pause *= 2.0
 
     def _finish(self, task: Future) -> None:
@@ -256,28 +258,31 @@ class _Cluster:
         while task.status != "finished":
             try:
                 wait([task], timeout=self._pause())
-                if task.status == "error":
-                    task.result()
-            except KilledWorker as error:
-                if retries == 0:
-                    raise _killed(error) from error
-                retries -= 1
-                self.client.retry([task])
-            except (NoValidWorkerError, NoWorkerError) as error:
-                raise self._no_worker() from error
-            except CancelledError as error:
-                raise ExecutorError(
-                    "The Dask scheduler no longer has the rows: the connection to it was lost, or "
-                    "it was restarted. Connect a new client and repeat the call."
-                ) from error
             except TimeoutError:
-                if task.status == "error":  # the task raised it
-                    raise
                 now = time.monotonic()
                 if self._n_threads() > 0:
                     last_worker = now
                 elif now - last_worker > self.no_worker_timeout:
                     raise self._no_worker() from None
+            except CancelledError as error:
+                raise ExecutorError(
+                    "The Dask scheduler no longer has the rows: the connection to it was lost, or "
+                    "it was restarted. Connect a new client and repeat the call."
+                ) from error
+            if task.status == "error":
+                self._try_again(task, retries)
+                retries -= 1
+
+    def _try_again(self, task: Future, retries: int) -> None:
+        """Run a failed task again if workers died with it; raise what it has raised otherwise."""
+        try:
+            task.result()
+        except KilledWorker as error:
+            if retries == 0:
+                raise _killed(error) from error
+            self.client.retry([task])
+        except (NoValidWorkerError, NoWorkerError) as error:
+            raise self._no_worker() from error
 
     def _check_open(self) -> None:
         """Raise an error for a client that was closed, also by the loss of its scheduler."""

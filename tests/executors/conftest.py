@@ -14,14 +14,15 @@ def a_client():
     @contextmanager
     def opened(n_workers, **config):
         settings = {f"distributed.scheduler.{name}": value for name, value in config.items()}
-        with (
-            dask.config.set(settings),
+        with dask.config.set(settings):
             # Any free port for the page that Dask shows: others test on this machine, too.
-            LocalCluster(
+            cluster = LocalCluster(
                 n_workers=n_workers, threads_per_worker=1, dashboard_address=":0"
-            ) as cluster,
-            Client(cluster) as client,
-        ):
+            )
+        # A local cluster drops a worker that is not there so long after a death, even if it died
+        # once more meanwhile and is just starting.
+        patience = {"distributed.deploy.lost-worker-timeout": "1 hour"}
+        with dask.config.set(patience), cluster, Client(cluster) as client:
             yield client
 
     return opened

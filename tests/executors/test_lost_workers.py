@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+from distributed import wait
 from executor_rows import ArrayRows, KillsItsProcess, MadeRows, RowsThatKill, Slow, moments
 
 from bayesgmm.errors import BayesGMMError, ExecutorError
@@ -129,6 +130,19 @@ def test_no_worker_at_all(a_client):
             executor.open(SOURCE, 7),
         ):
             pass
+
+
+def test_a_scheduler_that_stops_between_the_end_of_a_task_and_its_result(client, monkeypatch):
+    def sync(*_, **__):
+        raise TimeoutError
+
+    with DaskExecutor(client, no_worker_timeout=0.5).open(SOURCE, 7) as rows:
+        wait(rows.loads)
+        with monkeypatch.context() as stopped:
+            stopped.setattr(client, "sync", sync)
+            with pytest.raises(ExecutorError, match="not answer"):
+                rows.cluster.results(rows.loads)
+        assert rows.sum(moments).tobytes() == serial()
 
 
 def test_no_scheduler(a_client):

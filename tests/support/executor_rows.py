@@ -83,7 +83,7 @@ def first_row(block):
 
 
 def large_value(block):
-    return np.zeros(4_000_000)
+    return np.zeros(10_000_000)
 
 
 @dataclass(frozen=True)
