@@ -184,7 +184,7 @@ def test_bad_rows_are_named():
     with pytest.raises(InputError, match="123456"):
         fitted(open_rows(x))
     x[123_456, 1] = np.nan
-    with pytest.raises(InputError, match="1 missing entries.*column 1"):
+    with pytest.raises(InputError, match=r"1 missing entries.*column 1"):
         fitted(open_rows(x), missing="raise")
 
 
