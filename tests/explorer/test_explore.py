@@ -90,11 +90,21 @@ def test_the_standing_of_a_model_is_a_difference_of_bic(page):
         if bic[key] == first:
             assert f"larger by {second - first:.2f}" in choice["verdict"]
             assert each["status"].endswith("the smallest")
-            assert choice["state"] == "good"
+            # The model of the smallest BIC has two components that overlap, of one group.
+            assert key == (3, "EEE")
+            assert "if those are joined, the 3 components are 2 clusters" in choice["verdict"]
+            assert choice["state"] == "care"
         else:
             assert f"smaller by {bic[key] - first:,.2f}" in choice["verdict"]
             assert each["status"].endswith(f"{bic[key] - first:,.2f} above the smallest")
             assert choice["state"] == "care"
+
+
+def test_the_smallest_bic_of_separate_components_has_a_tick(faithful):
+    page = explore(faithful, [1, 2], ["VVV"], progressbar=False)
+    choice = models(page)[2, "VVV"]["sections"]["choice"]
+    assert choice["state"] == "good"
+    assert "overlap (" not in choice["verdict"]
 
 
 def test_of_a_large_grid_the_best_structure_of_each_k_is_shown(faithful):
