@@ -35,7 +35,11 @@ def check_columns(estimator: BaseEstimator, X: Any, data: Data) -> None:
         try:
             _check_feature_names(estimator, X, reset=False)
         except ValueError as error:
-            raise InputError(str(error)) from None
+            fitted = names_in(estimator)
+            found = set(data.feature_names or ())
+            hint = fitted is not None and found.issuperset(fitted)
+            advice = "\nX[list(fit.feature_names_in_)] has the columns of the fit." if hint else ""
+            raise InputError(f"{str(error).rstrip()}{advice}") from None
     if data.X.shape[1] != estimator.n_features_in_:
         # The words that scikit-learn's own checks look for.
         raise InputError(

@@ -19,8 +19,10 @@ section 3: constraints on the order of means.
 """
 
 import json
+import os
 from dataclasses import dataclass
 from dataclasses import fields as dataclass_fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,7 @@ from numpy.typing import ArrayLike
 
 from bayesgmm.arguments import check_count, check_kind, check_members, shown
 from bayesgmm.covariance.structures import CovarianceType, Structure, as_structure
+from bayesgmm.data.json_document import read_text
 from bayesgmm.data.validation import check_data, check_sample_weight
 from bayesgmm.display import plural
 from bayesgmm.errors import InvalidParameterError
@@ -204,8 +207,10 @@ class Priors:
         )
 
     @classmethod
-    def from_json(cls, text: str) -> "Priors":
+    def from_json(cls, source: str | os.PathLike[str]) -> "Priors":
         """Priors from a JSON object with some of their fields, or with all of resolved ones.
+
+        `source` is the text or the path of a file.
 
         A prior of covariances is the object ``{"family": "InverseWishart", "df": ..., ...}``, as
         in the attribute ``priors`` of a posterior.
@@ -214,6 +219,8 @@ class Priors:
         ------
         InvalidParameterError
             If the text is not such an object, or a field is unknown or out of its range.
+        FileError
+            If the file of a path cannot be read.
 
         Examples
         --------
@@ -221,6 +228,10 @@ class Priors:
         >>> Priors.from_json('{"concentration": 1.0, "mean_sd": [2.0, 30.0]}').mean_sd
         (2.0, 30.0)
         """
+        named = isinstance(source, os.PathLike) or (
+            isinstance(source, str) and os.path.isfile(source)
+        )
+        text: Any = read_text(Path(source)) if named else source
         try:
             fields = json.loads(text)
         except (ValueError, TypeError) as error:

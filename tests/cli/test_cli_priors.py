@@ -46,8 +46,11 @@ def test_a_file_that_holds_no_priors_is_named(bayesgmm_command, file):
         file.write_text(text)
         found = bayesgmm_command("fit", "faithful", "-k", 2, "--priors", file)
         assert (found.exit_code, words in found.stderr) == (2, True)
-        with pytest.raises(InvalidParameterError, match=words):
-            Priors.from_json(text)
+        for source in (text, str(file), file):
+            with pytest.raises(InvalidParameterError, match=words):
+                Priors.from_json(source)
+    file.write_text('{"mean_sd": [2.0, 30.0]}')
+    assert Priors.from_json(str(file)) == Priors.from_json(file) == Priors(mean_sd=(2.0, 30.0))
     file.unlink()
     found = bayesgmm_command("fit", "faithful", "-k", 2, "--priors", file)
     assert "priors.json: No such file" in found.stderr

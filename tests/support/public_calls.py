@@ -440,8 +440,8 @@ def table():
         {"resolved": t.priors},
         {"resolved": ["a", "{}", "[]", 5, None, {}, []]},
     )
-    yield "Priors.from_json", bayesgmm.Priors.from_json, {"text": "{}"}, {
-        "text": ["a", "[]", '{"covariances": {}}', '{"mean_sd": [0]}', 5, None, {}],
+    yield "Priors.from_json", bayesgmm.Priors.from_json, {"source": "{}"}, {
+        "source": ["a", "[]", '{"covariances": {}}', '{"mean_sd": [0]}', 5, None, {}],
     }  # fmt: skip
     yield "Priors.richardson_green", bayesgmm.Priors.richardson_green, {}, {}
     yield "Priors.for_data", bayesgmm.Priors().for_data, {"X": t.X, "n_components": 2}, {
