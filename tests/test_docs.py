@@ -52,9 +52,9 @@ MODULES = sorted(
 
 NAMES = {
     name: getattr(room, name)
-    for room in (bayesgmm, bayesgmm.likelihood)
+    for room in (bayesgmm, bayesgmm.likelihood, bayesgmm.executors)
     for name in room.__all__
-    if name not in ("__version__", "errors", "likelihood")
+    if name not in ("__version__", "errors", "executors", "likelihood")
 }
 # Methods for other rooms, which check rows or look up what a fit knows of its own.
 CHECKS = {"check_observed", "check_rows", "errors_of", "labels_of", "weights_of"}

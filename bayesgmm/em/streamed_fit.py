@@ -23,7 +23,7 @@ from bayesgmm.em.metric import metric
 from bayesgmm.em.settings import Fit, Settings
 from bayesgmm.em.spurious import why_spurious
 from bayesgmm.errors import InputError, InvalidParameterError, SingularCovarianceError
-from bayesgmm.executors import Executor
+from bayesgmm.executors.executor import Executor
 from bayesgmm.initialisation.starts import sample_size
 from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.likelihood.scaling import Units

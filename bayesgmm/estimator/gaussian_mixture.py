@@ -62,7 +62,7 @@ from bayesgmm.estimator.saved_fit import (
 )
 from bayesgmm.estimator.source_fit import check_alone, fit_rows_of
 from bayesgmm.estimator.words import ErrorMethod, Missing, Order, Picture, Start, Words
-from bayesgmm.executors import Executor
+from bayesgmm.executors.executor import Executor
 from bayesgmm.likelihood.outliers import memberships, outlier_probabilities, sample_rows
 from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.likelihood.statistics import Parameters

@@ -13,7 +13,9 @@ from bayesgmm.em.checkpoint import Passes
 from bayesgmm.em.settings import Fit, Settings
 from bayesgmm.em.streamed_fit import fit_source
 from bayesgmm.errors import InvalidParameterError
-from bayesgmm.executors import Executor, SerialExecutor, ThreadExecutor, as_executor
+from bayesgmm.executors import SerialExecutor, ThreadExecutor
+from bayesgmm.executors.chosen_executor import as_executor
+from bayesgmm.executors.executor import Executor
 from bayesgmm.sources.row_source import RowSource, SequentialSource
 from bayesgmm.sources.spooling import spooled
 

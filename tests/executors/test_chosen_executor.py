@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bayesgmm.errors import InvalidParameterError
-from bayesgmm.executors import DaskExecutor, SerialExecutor, ThreadExecutor, as_executor
+from bayesgmm.executors import DaskExecutor, SerialExecutor, ThreadExecutor
+from bayesgmm.executors.chosen_executor import as_executor
 
 
 def test_threads_unless_a_client_is_active(a_client):
@@ -42,7 +43,8 @@ def run(statements):
 
 def test_dask_is_not_imported_for_the_look():
     outcome = run(
-        "import sys; from bayesgmm.executors import as_executor; print(as_executor()); "
+        "import sys; from bayesgmm.executors.chosen_executor import as_executor; "
+        "print(as_executor()); "
         "print(*{'dask', 'distributed', 'cloudpickle'} & set(sys.modules))"
     )
     assert outcome.stdout.strip() == "ThreadExecutor(n_threads=None)", outcome.stderr
@@ -51,6 +53,7 @@ def test_dask_is_not_imported_for_the_look():
 def test_an_installation_without_dask():
     outcome = run(
         "import sys; sys.modules['dask'] = None\n"
-        "from bayesgmm.executors import as_executor, DaskExecutor"
+        "from bayesgmm.executors.chosen_executor import as_executor\n"
+        "from bayesgmm.executors import DaskExecutor"
     )
     assert "pip install 'bayesgmm[dask]'" in outcome.stderr.splitlines()[-1]

@@ -94,7 +94,7 @@ def test_a_chain_that_repeats_a_draw_has_not_converged():
 
 
 def test_a_run_goes_on_until_it_has_converged(overlapping, short):
-    settings = {"tune": 300, "rng": 1, "progressbar": False}
+    settings = {"tune": 1000, "rng": 2, "progressbar": False}
     tree = sample_posterior(overlapping, 2, min_ess=200, **settings)
     assert tree.attrs["stopped"] == "converged"
     assert tree.attrs["ess"] >= 200 == tree.attrs["min_ess"]

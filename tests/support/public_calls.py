@@ -563,7 +563,8 @@ def table():
         "X": ROWS, "em": optional(MIXTURE), "posterior": optional(POSTERIOR[:5]),
         "variables": [each for each in VARIABLES if each != {"means": "zzz"}],
         "truth": optional(MIXTURE), "labels": [5, ["a"], "a"], "selection": ["a", 5, []],
-        "evidence": ["a", 5, [], {}, Unprintable()], "title": TEXT, "source": TEXT, "command": TEXT,
+        # A text is the reason why there is none.
+        "evidence": [5, [], {}, Unprintable()], "title": TEXT, "source": TEXT, "command": TEXT,
     }  # fmt: skip
     yield (
         "Report.save",
