@@ -24,7 +24,12 @@ VERDICTS = (
 
 # Numbers of prose that are not results: of the data, of other authors, and bounds in use.
 FACTS = {
-    "from_a_data_frame": {len(load_dataset("faithful").X), 2, 6, 10},  # and the bounds of BIC differences
+    "from_a_data_frame": {
+        len(load_dataset("faithful").X),
+        2,
+        6,
+        10,
+    },  # and the bounds of BIC differences
     "fitting_with_em": {
         *(len(load_dataset("faithful").X), 0.25, 15, 20),  # the weights of the rusty machine, ages
         *(0.52, 0.99, 0.74, 0.96),  # a textbook's agreement with the species
