@@ -89,8 +89,8 @@ def _matching(table: "Table", names: tuple[str, ...] | None) -> list[str] | None
     missing = [name for name, own in zip(names, found, strict=True) if own is None]
     if missing:
         raise bayesgmm.errors.InputError(
-            f"The data have no column{'s' * (len(missing) > 1)} "
-            f"{', '.join(map(repr, missing)):.2000}. The mixture has {listed:.2000}, the data "
+            f"The data have no column named {' or '.join(map(repr, missing)):.2000}. The mixture "
+            f"has {listed:.2000}, the data "
             f"{', '.join(map(repr, table.names)):.2000}. Rename the columns of the data."
         )
     return [own for own in found if own is not None]

@@ -87,7 +87,7 @@ def test_columns_are_matched_by_name(bayesgmm_command, model, tmp_path):
     turned.rename(columns={"waiting": "wait"}).to_csv(path, index=False)
     result = bayesgmm_command("predict", model, path)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "no column 'waiting'. The mixture has 'eruptions', 'waiting'" in result.stderr
+    assert "no column named 'waiting'. The mixture has 'eruptions', 'waiting'" in result.stderr
     result = bayesgmm_command("predict", model, path, "--columns", "eruptions,wait")
     assert result.exit_code == 1
     assert "--columns gives 'wait' of the data for 'waiting' of the model" in result.stderr
@@ -128,12 +128,12 @@ def test_other_units_and_doubtful_names_are_refused(bayesgmm_command, tmp_path, 
     (tmp_path / "x.csv").write_text(f"{header}\n{','.join('1' * n)}\n{','.join('2' * n)}\n")
     result = bayesgmm_command("predict", tmp_path / "m.json", tmp_path / "x.csv")
     assert result.exit_code == 1
-    assert f"The data have no column '{fit.feature_names_in_[0]}'. The mixture" in result.stderr
+    assert f"The data have no column named '{fit.feature_names_in_[0]}'. The mixture" in result.stderr
 
 
 def test_several_columns_that_lack(bayesgmm_command, model):
     result = bayesgmm_command("predict", model, "iris")
-    assert "The data have no columns 'eruptions', 'waiting'." in result.stderr
+    assert "The data have no column named 'eruptions' or 'waiting'." in result.stderr
 
 
 @pytest.mark.parametrize("head", ["date,x\n1,2\n", "PK\3\4", "\x89HDF\r\n\x1a\n", ""])
