@@ -1,7 +1,8 @@
 """Reading and atomic writing of files: links, devices and modes are kept, errors are sentences.
 
-All files of results are written by `write_atomically`. Copies of rows that are too large for one
-write grow in a folder of `temporary_folder`, which no one else reads, and vanish with it.
+Files of results are written by `write_atomically`, or if they are too large for memory by
+`written_in_parts`. Copies of rows grow in a folder of `temporary_folder`, which no one else reads,
+and vanish with it.
 """
 
 import contextlib
@@ -182,6 +183,29 @@ def write_atomically(path: PathLike, content: bytes, *, force: bool) -> None:
             if error.errno not in _NO_UNNAMED:
                 raise
             _replace_by_named(target, content, force)
+
+
+@contextmanager
+def written_in_parts(path: PathLike, *, force: bool) -> Iterator[Path]:
+    """Yield the name of a new file, which takes the place of `path` when the context ends.
+
+    After an error nothing is left of it, and `path` is as it was.
+
+    Raises
+    ------
+    FileError
+        As `write_atomically` does, and for streams.
+    """
+    with _errors_as_sentences(path, "written"):
+        target = _accepted(path, force)
+        if target.is_stream:
+            raise OSError(errno.EINVAL, "It is a stream; this needs a file")
+        with _temporary_name(target) as name:
+            yield name
+            if target.found is not None:
+                name.chmod(stat.S_IMODE(target.found.st_mode))
+            _accepted(path, force)
+            name.replace(target.path)
 
 
 @contextmanager

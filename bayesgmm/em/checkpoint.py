@@ -65,6 +65,11 @@ class Passes:
         out._made = [(list(theta), list(sums)) for theta, sums in found["passes"]]
         return out
 
+    @property
+    def n_made(self) -> int:
+        """The number of passes whose sums are known."""
+        return len(self._made)
+
     def sums(self, theta: Array, made: Callable[[], Array]) -> Array:
         """The sums of the next pass, at theta; `made` forms them where they are not known yet.
 

@@ -20,6 +20,7 @@ from bayesgmm.em.fit import fit_mixture
 from bayesgmm.em.loop import StopRule, run_of, split
 from bayesgmm.em.many_rows import enough_rows, part_size
 from bayesgmm.em.metric import metric
+from bayesgmm.em.pass_progress import PassProgress
 from bayesgmm.em.settings import Fit, Settings
 from bayesgmm.em.spurious import why_spurious
 from bayesgmm.errors import InputError, InvalidParameterError, SingularCovarianceError
@@ -75,8 +76,7 @@ class BlockSums:
         if weights is not None:
             block, weights = _of_positive_weight(block)
             weights = weights / self.weight_unit
-        data = Data(block.x, None, bool(np.isnan(block.x).any()), block.errors)
-        rows = Rows.of(data, weights, self.shift, self.scale, threads=1)
+        rows = Rows.of(block.data, weights, self.shift, self.scale, threads=1)
         bad, sums = native.e_step(*rows.arguments, *self.parameters, 1, self.finished)
         if bad:
             raise SingularCovarianceError(bad - 1)
@@ -177,6 +177,7 @@ def _continued(
     rule = StopRule(_REMAINING, settings.tol)
     if settings.max_iter is not None:
         rule = replace(rule, max_e_steps=settings.max_iter + 1)
+    progress = PassProgress(say, source.n_rows, _REMAINING)
     with executor.open(source, BLOCK_ROWS) as opened:
 
         def sums_of(theta: Array) -> Array:
@@ -186,7 +187,7 @@ def _continued(
                 return opened.sum(of_block)
 
             sums = passes.sums(theta, made)
-            say(f"Pass {passes.n_asked}: {sums[0] * weight_unit:.6f} nats")
+            progress.ended(float(sums[0] * weight_unit))
             return sums
 
         result = native.run_em_over(

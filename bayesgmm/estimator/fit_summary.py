@@ -1,16 +1,17 @@
 """A fit in words and numbers, in the manner of mclust's summary."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from bayesgmm.arrays import Array, Booleans
+from bayesgmm.arrays import Array, Booleans, Integers
 from bayesgmm.data.validation import Data
 from bayesgmm.display import plural, text_table
 from bayesgmm.em.multistart import SAME_MAXIMUM
 from bayesgmm.errors import InputError
 from bayesgmm.estimator.fitted_rows import of_fitted_rows
 from bayesgmm.estimator.information_criteria import Criteria, information_criteria
+from bayesgmm.estimator.source_results import sizes_of, sums_of_source
 from bayesgmm.mixture.bhattacharyya_distance import BARELY_DISTINGUISHABLE, bhattacharyya
 from bayesgmm.mixture.outlying import signs_of_outliers
 from bayesgmm.uncertainty.intervals import normal_intervals
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 # Numbers of a mixture beyond which standard errors take seconds, and columns beyond which
 # correlations fill pages.
 _QUICK, _CORRELATED = 1500, 5
+_NO_ERRORS = "Standard errors take a pass over the rows: see standard_errors(X)."
 # Of intervals.
 _PROBABILITY = 0.9
 
@@ -41,31 +43,58 @@ def agreed_starts(fit: "GaussianMixture") -> tuple[int, int]:
     return sum(abs(value - best) < SAME_MAXIMUM for value in sound), len(starts)
 
 
+class _Account(NamedTuple):
+    """A fit under rows.
+
+    Attributes
+    ----------
+    criteria : Criteria
+    sizes : (K + 1,)
+        Rows of each component, and those of noise.
+    doubts, names, notes : list of str
+    numbers : (P, 4)
+        Estimates of the named parameters, their standard errors and intervals.
+    """
+
+    criteria: Criteria
+    sizes: Integers
+    doubts: list[str]
+    names: list[str]
+    numbers: Array
+    notes: list[str]
+
+
+def _account(fit: "GaussianMixture", X: Any) -> _Account:
+    of_source = sums_of_source(fit, X)
+    if of_source is not None:
+        criteria = of_source.criteria(fit.n_parameters_)
+        return _Account(criteria, of_source.sizes, _doubts(fit, None), *_parameters(fit))
+    data, weights = fit._rows_and_weights(X, None)
+    densities, found = fit._memberships(data)
+    criteria = information_criteria(densities, found, weights, fit.n_parameters_)
+    doubts = _doubts(fit, data)
+    return _Account(criteria, sizes_of(found), doubts, *_parameters(fit, data, weights))
+
+
 def summarise(fit: "GaussianMixture", X: Any) -> str:
     """The text of `GaussianMixture.summary`."""
-    mixture = fit.mixture_
-    data, weights = fit._rows_and_weights(X, None)
-    densities, responsibilities = fit._memberships(data)
-    found = information_criteria(densities, responsibilities, weights, fit.n_parameters_)
+    found, sizes, doubts, names, numbers, notes = _account(fit, X)
     title = title_of(fit)
     figures = {
         "log-likelihood": f"{found.log_likelihood:.6f}",
-        "n": f"{found.weight:g}",
+        "n": f"{found.weight:.12g}",
         "parameters": f"{fit.n_parameters_}",
         "BIC": f"{found.bic:.4f}",
         "ICL": f"{found.icl:.4f}",
     }
     lines = [title, "=" * len(title), "", text_table([[*figures], [*figures.values()]], left=0)]
     lines += ["", "(BIC and ICL: smaller is better)", *_whose(fit, found)]
-    lines += [_outcome(fit), *_given(fit), *_doubts(fit, data), ""]
-    names, numbers, notes = _parameters(fit, data, weights)
-    noise = 1.0 - responsibilities.sum(axis=1)
-    labels = responsibilities.argmax(axis=1)[noise <= responsibilities.max(axis=1)]
-    sizes = np.bincount(labels, minlength=mixture.n_components)
-    words = zip(mixture.component_words, sizes, strict=True)
-    rows = [[f"size[{k}]", f"{plural(size, 'row')}", "", "", ""] for k, size in words]
-    if fit.noise_ is not None:
-        rows.append(["size[noise]", f"{plural(len(noise) - len(labels), 'row')}", "", "", ""])
+    lines += [_outcome(fit), *_given(fit), *doubts, ""]
+    words = [*fit.mixture_.component_words, *(["noise"] if fit.noise_ is not None else [])]
+    rows = [
+        [f"size[{k}]", plural(size, "row"), "", "", ""]
+        for k, size in zip(words, sizes, strict=False)
+    ]
     heads = ["", "estimate", "s.e.", "from", "to (90 %)"]
     cells = [[name, *map(_number, each)] for name, each in zip(names, numbers, strict=True)]
     for cell, held in zip(cells, _are_held(fit), strict=False):
@@ -80,19 +109,17 @@ def cell_of(fit: "GaussianMixture") -> "list[str | pd.DataFrame]":
 
     doubts = [] if fit.degeneracy_ is None else [f"Degenerate: {fit.degeneracy_}."]
     try:
-        data, weights = fit._rows_and_weights(None, None)
+        found, _, doubtful, names, numbers, notes = _account(fit, None)
     except InputError as error:
         names, numbers = reported(fit.mixture_)
         table = pd.DataFrame({"estimate": numbers}, index=names)
         return [title_of(fit), _outcome(fit), *doubts, table, str(error)]
-    found = information_criteria(*fit._memberships(data), weights, fit.n_parameters_)
     criteria = (
         f"log-likelihood {found.log_likelihood:.4f} nats, BIC {found.bic:.2f}, "
         f"ICL {found.icl:.2f} (smaller is better)"
     )
-    names, numbers, notes = _parameters(fit, data, weights)
     table = pd.DataFrame(numbers, names, ["estimate", "s.e.", "from", "to (90 %)"])
-    said = [_outcome(fit), *doubts, *_given(fit), *_doubts(fit, data)]
+    said = [_outcome(fit), *doubts, *_given(fit), *doubtful]
     return [title_of(fit), *said, criteria, table, *notes]
 
 
@@ -157,14 +184,16 @@ def _whose(fit: "GaussianMixture", found: Criteria) -> list[str]:
 
 
 def _parameters(
-    fit: "GaussianMixture", data: Data, weights: Array | None
+    fit: "GaussianMixture", data: Data | None = None, weights: Array | None = None
 ) -> tuple[list[str], Array, list[str]]:
     """Names, numbers (P, 4: estimate, error, interval), and notes on what is missing."""
     k, d = fit.mixture_.means.shape
     names, estimates = reported(fit.mixture_)
     spread, notes = np.full(len(names), np.nan), []
     extras = named_errors(np.full(2 * k, np.nan), fit.noise_, fit.contamination_)
-    if k * (1 + d + d * (d + 1) // 2) > _QUICK:
+    if data is None:
+        notes.append(_NO_ERRORS)
+    elif k * (1 + d + d * (d + 1) // 2) > _QUICK:
         notes.append("Standard errors of so many parameters take long: see standard_errors().")
     else:
         try:
@@ -178,7 +207,8 @@ def _parameters(
     if fit._structure.diagonal or d > _CORRELATED:
         shown = k * (1 + 2 * d)  # without correlations, which come last
         if not fit._structure.diagonal:
-            notes.append("Correlations: see standard_errors().table, and covariances_.")
+            where = "" if data is None else "standard_errors().table, and "
+        notes.append(f"Correlations: see {where}covariances_.")
     if extras:
         more = np.array([*extras.values()])
         names, shown = [*extras, *names], shown + len(extras)
@@ -192,11 +222,11 @@ def _number(value: float) -> str:
     return "" if np.isnan(value) else f"{value:.7g}"
 
 
-def _doubts(fit: "GaussianMixture", data: Data) -> list[str]:
+def _doubts(fit: "GaussianMixture", data: Data | None) -> list[str]:
     """A line for each pair of barely distinguishable components, and on signs of outliers."""
     nearness, words = bhattacharyya(fit.mixture_), fit.mixture_.component_words
     plain = fit.noise_ is None and fit.contamination_ is None
-    outlying = signs_of_outliers(fit.mixture_, data) if plain else []
+    outlying = signs_of_outliers(fit.mixture_, data) if plain and data is not None else []
     return outlying + [
         f"components {words[j]} and {words[i]} overlap (Bhattacharyya coefficient "
         f"{nearness[i, j]:.2f}): one may be superfluous"

@@ -61,6 +61,7 @@ from bayesgmm.estimator.saved_fit import (
     save_estimator,
 )
 from bayesgmm.estimator.source_fit import check_alone, fit_rows_of
+from bayesgmm.estimator.source_results import SourceSums, errors_by_source, sums_of_source
 from bayesgmm.estimator.words import ErrorMethod, Missing, Order, Picture, Start, Words
 from bayesgmm.executors.executor import Executor
 from bayesgmm.likelihood.outliers import memberships, outlier_probabilities, sample_rows
@@ -441,6 +442,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 None if data.labels is None else data.labels.copy(),
             )
         self._rows: Data | None = data
+        self._of_source: SourceSums | None = None
         return self
 
     def _fit_source(
@@ -454,11 +456,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         d, structure = source.n_features, as_structure(self.covariance_type)
         held = held_parameters(self.fixed, self.equal_weights, self.n_components, d, structure)
         settings = self._settings(previous, held)
-        found = fit_rows_of(source, settings, executor, checkpoint, self.missing != "raise")
+        found, sums = fit_rows_of(source, settings, executor, checkpoint, self.missing != "raise")
         set_names_in(self, d, source.feature_names)
         self._held = held
         self._store(found, structure, Data(np.empty((0, d)), source.feature_names))
-        self._fitted, self._rows = None, None
+        self._fitted, self._rows, self._of_source = None, None, sums
         return self
 
     def _unsuitable(self) -> list[str]:
@@ -640,6 +642,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self._check_fitted()
         mixture, made, indices = self.mixture_.permuted(order), copy(self), np.array(order)
         made._rows = getattr(self, "_rows", None)
+        of_source = getattr(self, "_of_source", None)
+        made._of_source = of_source and of_source.permuted(indices)
         made._store_mixture(self._parameters.permuted(indices), mixture)
         made._held = self._held and self._held.permuted(indices)
         made._records = [each.permuted(indices) for each in self._records]
@@ -931,6 +935,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     def _criteria(
         self, X: Any, sample_weight: ArrayLike | None, error_covariances: ArrayLike | None = None
     ) -> Criteria:
+        self._check_fitted()
+        if sample_weight is None and error_covariances is None:
+            found = sums_of_source(self, X)
+            if found is not None:
+                return found.criteria(self.n_parameters_)
         data, weights = self._rows_and_weights(X, sample_weight, error_covariances)
         return information_criteria(*self._memberships(data), weights, self.n_parameters_)
 
@@ -1002,7 +1011,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n, D), optional
+        X : array-like of shape (n, D), or what `open_rows` returns, optional
             The rows that were fitted. None: those kept with the fit.
         method : {"information", "sandwich", "bootstrap", "weighted-bootstrap"}
             The inverse of the observed information (right if the model is; with `priors`, of the
@@ -1039,6 +1048,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """
         methods = ("information", "sandwich", "bootstrap", "weighted-bootstrap")
         check_choice("method", method, methods)
+        self._check_fitted()
+        if isinstance(X, RowSource):
+            return errors_by_source(self, X, method)
         data, weights = self._rows_and_weights(X, sample_weight, error_covariances)
         if method in ("bootstrap", "weighted-bootstrap"):
             check_fitted_rows(self, data, weights)

@@ -39,6 +39,13 @@ def information_criteria(
 
     What responsibilities leave of 1 is that of noise.
     """
+    return criteria_of(sums_for_criteria(densities, responsibilities, row_weights), n_parameters)
+
+
+def sums_for_criteria(
+    densities: Array, responsibilities: Array, row_weights: Array | None
+) -> Array:
+    """The log-likelihood, the weight and the certainty, sum_b v_b log max_k r_kb, of rows, (3,)."""
     v = np.ones(len(densities)) if row_weights is None else row_weights
     # A row of weight 0 is not there, whatever its density.
     present = v > 0.0
@@ -48,6 +55,12 @@ def information_criteria(
     r = responsibilities[present]
     noise = 1.0 - r.sum(axis=1)
     certainty = float(v[present] @ np.log(np.maximum(r.max(axis=1), noise)))
+    return np.array([likelihood, weight, certainty])
+
+
+def criteria_of(sums: Array, n_parameters: int) -> Criteria:
+    """The criteria of a fit from the sums over its rows."""
+    likelihood, weight, certainty = sums.tolist()
     bic = -2.0 * likelihood + n_parameters * float(np.log(weight))
     aic = -2.0 * likelihood + 2.0 * n_parameters
     return Criteria(likelihood, weight, bic, aic, bic - 2.0 * certainty)

@@ -1,6 +1,7 @@
 """The fit of an estimator to a source of rows."""
 
 import secrets
+import sys
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -9,10 +10,12 @@ import numpy as np
 
 from bayesgmm.arguments import check_rng
 from bayesgmm.data.file_access import PathLike
+from bayesgmm.display import plural
 from bayesgmm.em.checkpoint import Passes
 from bayesgmm.em.settings import Fit, Settings
 from bayesgmm.em.streamed_fit import fit_source
-from bayesgmm.errors import InvalidParameterError
+from bayesgmm.errors import ExecutorError, InvalidParameterError
+from bayesgmm.estimator.source_results import BlockMemberships, SourceSums, source_sums
 from bayesgmm.executors import SerialExecutor, ThreadExecutor
 from bayesgmm.executors.chosen_executor import as_executor
 from bayesgmm.executors.executor import Executor
@@ -34,16 +37,21 @@ def _silent(sentence: str) -> None:
     pass
 
 
+def _to_standard_error(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+
+
 def fit_rows_of(
     source: RowSource,
     settings: Settings,
     executor: Executor | None,
     checkpoint: PathLike | None,
     allow_nan: bool,
-) -> Fit:
-    """The fit to all rows of a source, with its progress printed where `verbose` asks for it.
+) -> tuple[Fit, SourceSums]:
+    """The fit to all rows of a source, and the sums of a pass under it.
 
-    A run that is to be resumed has to have a seed: with a checkpoint, None stands for 0.
+    Where `verbose` asks for it, progress is printed on standard error. A run that is to be resumed
+    has to have a seed: with a checkpoint, None stands for 0.
     """
     seed = settings.random_state
     if seed is None:
@@ -59,11 +67,21 @@ def fit_rows_of(
         "seed": int(seed),
     }
     passes = Passes.resumed(checkpoint, of)
-    say = print if settings.verbose else _silent
+    say = _to_standard_error if settings.verbose else _silent
     made = replace(settings, random_state=int(seed), verbose=0)
     found = as_executor(executor)
     # What is decoded or computed anew in each pass is copied once, for threads of this machine.
     local = isinstance(found, SerialExecutor | ThreadExecutor)
     copied = local and isinstance(source, SequentialSource)
-    with spooled(source) if copied else nullcontext(source) as rows:
-        return fit_source(rows, made, found, passes, say, allow_nan=allow_nan)
+    try:
+        with spooled(source) if copied else nullcontext(source) as rows:
+            fit = fit_source(rows, made, found, passes, say, allow_nan=allow_nan)
+            of_block = BlockMemberships(fit.parameters.mixture(source.feature_names))
+            return fit, source_sums(of_block, rows, found)
+    except ExecutorError as error:
+        if checkpoint is None or not passes.n_made:
+            raise
+        raise ExecutorError(
+            f"{error} The sums of {plural(passes.n_made, 'pass')} are in {str(checkpoint)!r}: the "
+            "same fit with this checkpoint goes on from there."
+        ) from error

@@ -139,9 +139,15 @@ def information(
         slope = (total - rest) / noise.weight - rest / (1.0 - noise.weight)
         gradient = np.append(gradient, slope)
     hessian -= products
-    roots = np.linalg.cholesky(covariances) * scale[:, np.newaxis]
     counts = moments[:, 0, 0] * mixture.weights**2
-    return Information(roots, gradient, hessian, products, counts)
+    return Information(roots_of(mixture), gradient, hessian, products, counts)
+
+
+def roots_of(mixture: Mixture) -> Array:
+    """Cholesky factors (K, D, D) of the covariances, formed in the scales of the mixture."""
+    scale = np.sqrt(np.diagonal(mixture.covariance()))
+    covariances = mixture.covariances / scale / scale[:, np.newaxis]
+    return np.asarray(np.linalg.cholesky(covariances) * scale[:, np.newaxis])
 
 
 def _mirrored(lower: Array) -> Array:

@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol, runtime_checkable
 
+import numpy as np
+
 from bayesgmm.arrays import Array
 from bayesgmm.data.coercion import Names
+from bayesgmm.data.validation import Data
 from bayesgmm.errors import InvalidParameterError
 
 
@@ -24,6 +27,11 @@ class Block(NamedTuple):
     x: Array
     weights: Array | None = None
     errors: Array | None = None
+
+    @property
+    def data(self) -> Data:
+        """The rows and their errors as checked data; weights are kept beside them."""
+        return Data(self.x, None, bool(np.isnan(self.x).any()), self.errors)
 
 
 @runtime_checkable

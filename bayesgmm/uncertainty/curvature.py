@@ -21,7 +21,6 @@ JASA 104, 1539-1549. O'Hagan, Murphy, Scrucca and Gormley (2019), Computational 
 """
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.linalg import block_diag
@@ -44,14 +43,8 @@ from bayesgmm.uncertainty.outlier_information import (
     of_components,
     without_outliers,
 )
-from bayesgmm.uncertainty.parameter_vectors import (
-    joint_units,
-)
+from bayesgmm.uncertainty.parameter_vectors import joint_units
 from bayesgmm.uncertainty.prior_hessian import prior_derivatives
-
-if TYPE_CHECKING:
-    pass
-
 from bayesgmm.uncertainty.standard_errors import StandardErrors, assemble
 
 # Fraction of a direction's complete-data information below which it is not identified.
@@ -88,6 +81,27 @@ def curvature_errors(
     InputError
         If the mixture is not a maximum for the rows, or has too many parameters.
     """
+    check_size(mixture)
+    unit_of_weights = 1.0
+    if row_weights is not None and priors is None:
+        row_weights, unit_of_weights = about_one(row_weights)
+    found = information_of(data, mixture, row_weights, noise, outliers)
+    return errors_at_maximum(
+        found,
+        mixture,
+        structure,
+        method,
+        priors,
+        held,
+        noise,
+        outliers,
+        unit_of_weights=unit_of_weights,
+        advice=_FEWER if data.errors is None else _WITHIN_ERRORS,
+    )
+
+
+def check_size(mixture: Mixture) -> None:
+    """Raise InputError for too many parameters, or a component without weight."""
     k, d = mixture.means.shape
     size = k * (1 + d + d * (d + 1) // 2)
     if size > _LARGEST:
@@ -98,10 +112,26 @@ def curvature_errors(
     if mixture.weights.min() == 0.0:
         empty = int(mixture.weights.argmin())
         raise InputError(f"Component {empty} has weight 0: nothing is known of it. Drop it.")
-    unit_of_weights = 1.0
-    if row_weights is not None and priors is None:
-        row_weights, unit_of_weights = about_one(row_weights)
-    found = _information(data, mixture, row_weights, noise, outliers)
+
+
+def errors_at_maximum(
+    found: Information,
+    mixture: Mixture,
+    structure: Structure,
+    method: str,
+    priors: ResolvedPriors | None = None,
+    held: HeldParameters | None = None,
+    noise: Noise | None = None,
+    outliers: Contamination | None = None,
+    *,
+    unit_of_weights: float = 1.0,
+    advice: str = _FEWER,
+) -> StandardErrors:
+    """Standard errors from the derivatives of the log-likelihood of rows at a maximum.
+
+    `unit_of_weights` is the weight that counts as one row there, and `advice` what may help where
+    the data do not determine a parameter.
+    """
     if priors is not None:
         found = _with_priors(found, priors, mixture)
     jacobian, hessian = _in_chart(found, mixture, structure, held)
@@ -132,7 +162,6 @@ def curvature_errors(
     lines, unknown = (_by_kind(natural, each, mixture, held) for each in (own, lost))
     least = 1e-6 * np.sqrt((lines**2).sum(axis=1))
     hidden = np.abs(unknown).max(axis=1, initial=0.0) > least
-    advice = _FEWER if data.errors is None else _WITHIN_ERRORS
     notes = _why_hidden(hidden, mixture, advice)
     errors_unit = 1.0 / np.sqrt(unit_of_weights)
     for j, reason in _out_of_reach(own, mixture, 1.0 / errors_unit, advice):
@@ -149,7 +178,7 @@ def curvature_errors(
     return replace(made, extras=extras, noise=noise, contamination=outliers)
 
 
-def _information(
+def information_of(
     data: Data,
     mixture: Mixture,
     row_weights: Array | None,
