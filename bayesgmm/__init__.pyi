@@ -4,6 +4,7 @@ from . import likelihood as likelihood
 from .calibration.calibrate import Calibration as Calibration
 from .calibration.calibrate import calibrate as calibrate
 from .classification.classifier import GaussianMixtureClassifier as GaussianMixtureClassifier
+from .classification.membership_files import write_memberships as write_memberships
 from .covariance.structures import Structure as Structure
 from .covariance.structures import structures as structures
 from .datasets.load import Dataset as Dataset
@@ -154,4 +155,5 @@ __all__ = [
     "select_mixture",
     "simulate",
     "structures",
+    "write_memberships",
 ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import bayesgmm
-from bayesgmm.cli.input_rows import Rows, read_rows
+from bayesgmm.cli.input_rows import read_rows
 from bayesgmm.cli.known_groups import groups_by_fit, groups_fields, groups_text
 from bayesgmm.cli.membership_table import memberships_csv
 from bayesgmm.cli.options import (
@@ -32,9 +32,18 @@ from bayesgmm.cli.output import (
     noise_fields,
     write_file,
 )
+from bayesgmm.cli.streamed_rows import (
+    IN_MEMORY,
+    Stream,
+    check_streamed,
+    open_source,
+    opened_executor,
+    stream_options,
+    write_parts,
+)
 
 if TYPE_CHECKING:
-    from bayesgmm.diagnostics.known_groups import CrossTable
+    from bayesgmm.data.validation import Data
 
 
 @click.command()
@@ -58,6 +67,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Also write the rows with their components, as `bayesgmm predict` does.",
 )
+@stream_options(checkpoint=True)
 @result_options("Seed of the starts.", "Also write the mixture, as JSON.")
 def fit(
     components: int,
@@ -70,43 +80,55 @@ def fit(
     memberships: Path | None,
     seed: int,
     results: Results,
+    stream: Stream | None,
     **source: Any,
 ) -> None:
     r"""Fit a mixture to DATA by maximum likelihood.
 
     DATA is a shipped data set (faithful, galaxies, iris) or a file: CSV, Parquet or NPY, or - for
-    standard input. Write ./iris for a file that is named like a data set.
+    standard input. Write ./iris for a file that is named like a data set. With --stream, DATA is
+    read in parts, may be a folder of Parquet files, and --memberships ends in .parquet or .npy.
 
     \b
     Examples:
       bayesgmm fit faithful -k 2
       bayesgmm fit faithful -k 2 -o model.json --memberships labelled.csv --force
       bayesgmm fit faithful -k 2 --noise
+      bayesgmm fit faithful -k 2 --stream --checkpoint passes.json
       bayesgmm fit iris -k 3 --columns petal_length,petal_width --json
     """
     from bayesgmm.display import stages
 
+    if stream is not None:
+        check_streamed()
     given = read_priors(priors)
     results.check_target()
     if memberships is not None:
         check_output(memberships, force=results.force)
+    model = bayesgmm.GaussianMixture(
+        components,
+        covariance_type=covariance,
+        equal_weights=equal_weights,
+        noise_component=noise,
+        contaminated=contaminated,
+        priors=given,
+        random_state=seed,
+    )
+    if stream is not None:
+        model.set_params(order_by=order_by or "means", verbose=not results.quiet)
+        _fit_parts(model, stream, memberships, seed, results, source)
+        return
     with heard_warnings(results.quiet) as heard, stages(not results.quiet) as stage:
         with stage("Reading the rows"):
             rows = read_rows(quiet=results.quiet, keep_cells=memberships is not None, **source)
         with stage("Fitting by EM"):
-            model = bayesgmm.GaussianMixture(
-                components,
-                covariance_type=covariance,
-                equal_weights=equal_weights,
-                noise_component=noise,
-                contaminated=contaminated,
-                priors=given,
-                random_state=seed,
-                order_by=order_by or ("means" if rows.known is None else None),
-            ).fit(rows.X, sample_weight=rows.weights, labels=rows.known)
+            model.set_params(order_by=order_by or ("means" if rows.known is None else None))
+            model.fit(rows.X, sample_weight=rows.weights, labels=rows.known)
     table = groups_by_fit(rows, model)
     if results.as_json:
-        text = json_text("fit", rows.name, _fields(model, rows, table, seed), heard)
+        fields = _fields(model, seed, len(rows.X.X), rows.X)
+        fields["known_groups"] = groups_fields(rows, table)
+        text = json_text("fit", rows.name, fields, heard)
     else:
         text = f"Data: {rows.name}\n\n{model.summary(rows.X)}{groups_text(table)}"
     results.write(text, *document(model))
@@ -115,23 +137,48 @@ def fit(
         write_file(memberships, content, "The memberships were", force=results.force, quiet=quiet)
 
 
-def _fields(
-    model: "bayesgmm.GaussianMixture", rows: Rows, table: "CrossTable | None", seed: int
-) -> dict[str, Any]:
-    """Return all that the summary shows, at full precision."""
-    import numpy as np
+def _fit_parts(
+    model: "bayesgmm.GaussianMixture",
+    stream: Stream,
+    memberships: Path | None,
+    seed: int,
+    results: Results,
+    source: dict[str, Any],
+) -> None:
+    """Fit to rows that are read in parts."""
+    read = {key: value for key, value in source.items() if key not in IN_MEMORY}
+    with (
+        heard_warnings(results.quiet) as heard,
+        opened_executor(stream.dask) as executor,
+    ):
+        rows = open_source(**read)
+        model.fit(rows, executor=executor, checkpoint=stream.checkpoint)
+        name = rows.describe().strip("'")
+        if results.as_json:
+            text = json_text("fit", name, _fields(model, seed, rows.n_rows, None), heard)
+        else:
+            text = f"Data: {name}\n\n{model.summary()}"
+        results.write(text, *document(model))
+        if memberships is not None:
+            write_parts(model, rows, memberships, executor, results.force, results.quiet)
 
+
+def _fields(
+    model: "bayesgmm.GaussianMixture", seed: int, n_rows: int, X: "Data | None"
+) -> dict[str, Any]:
+    """Return all that the summary shows, at full precision; without X, of a source of rows."""
     from bayesgmm.covariance.structures import as_structure
     from bayesgmm.estimator.fit_summary import agreed_starts
+    from bayesgmm.estimator.source_results import sizes_under
     from bayesgmm.mixture.bhattacharyya_distance import bhattacharyya
 
-    labels = model.predict(rows.X)
+    sizes = sizes_under(model, X)
     mixture, noise, outliers = model.mixture_, model.noise_, model.contamination_
     structure = as_structure(model.covariance_type)
     starts = model.starts_.to_dict("records")
     agreed, made = agreed_starts(model)
     return {
-        "n_rows": len(rows.X.X),
+        "n_rows": n_rows,
         "sum_of_weights": model.n_rows_,
         "n_features": mixture.n_features,
         "n_components": mixture.n_components,
@@ -142,22 +189,21 @@ def _fields(
         "seed": seed,
         "log_likelihood": model.log_likelihood_,
         "n_parameters": model.n_parameters_,
-        "bic": model.bic(rows.X),
-        "aic": model.aic(rows.X),
-        "icl": model.icl(rows.X),
+        "bic": model.bic(X),
+        "aic": model.aic(X),
+        "icl": model.icl(X),
         "converged": bool(model.converged_),
         "n_iter": model.n_iter_,
         "remaining": model.remaining_,
-        "sizes": np.bincount(labels[labels >= 0], minlength=mixture.n_components).tolist(),
+        "sizes": sizes[:-1].tolist(),
         "feature_names": mixture.feature_names,
         "weights": mixture.weights.tolist(),
         "means": mixture.means.tolist(),
         "covariances": mixture.covariances.tolist(),
-        "noise": noise and noise_fields(noise, int((labels < 0).sum())),
+        "noise": noise and noise_fields(noise, int(sizes[-1])),
         "contamination": outliers and contamination_fields(outliers),
         "bhattacharyya": bhattacharyya(mixture).tolist(),
         "starts_made": made,
         "starts_agreed": agreed,
         "starts": starts,
-        "known_groups": groups_fields(rows, table),
     }

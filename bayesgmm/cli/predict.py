@@ -11,6 +11,15 @@ from bayesgmm.cli.input_rows import read_model, read_rows
 from bayesgmm.cli.membership_table import memberships_csv
 from bayesgmm.cli.options import force_option, output_option, quiet_option, reading_options
 from bayesgmm.cli.output import STANDARD_OUTPUT, check_output, write_file
+from bayesgmm.cli.streamed_rows import (
+    IN_MEMORY,
+    Stream,
+    check_streamed,
+    open_source,
+    opened_executor,
+    stream_options,
+    write_parts,
+)
 
 if TYPE_CHECKING:
     from bayesgmm.data.tables import Table
@@ -20,7 +29,8 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("model", type=click.Path())
 @reading_options
-@output_option("CSV file to write.  [default: standard output]")
+@stream_options(checkpoint=False)
+@output_option("CSV file to write; with --stream, .parquet or .npy.  [default: standard output]")
 @force_option
 @quiet_option
 def predict(
@@ -29,6 +39,7 @@ def predict(
     force: bool,
     quiet: bool,
     columns: list[str] | None,
+    stream: Stream | None,
     **source: Any,
 ) -> None:
     r"""Write DATA with the component of each row under MODEL, a file that `fit -o` wrote.
@@ -54,6 +65,17 @@ def predict(
         check_output(output, force=force)
     fitted = read_model(model)
     mixture = fitted if isinstance(fitted, bayesgmm.Mixture) else fitted.mixture_
+    if stream is not None:
+        check_streamed()
+        if output is None or output == STANDARD_OUTPUT:
+            raise click.UsageError("With --stream, -o must name a .parquet or .npy file.")
+        names = mixture.feature_names
+        columns = columns or (None if names is None else list(names))
+        read = {key: value for key, value in source.items() if key not in IN_MEMORY}
+        with opened_executor(stream.dask) as executor:
+            rows_in_parts = open_source(columns=columns, **read)
+            write_parts(fitted, rows_in_parts, output, executor, force, quiet)
+        return
     to_file = output is not None and output != STANDARD_OUTPUT
     with stages(to_file and not quiet) as stage:
         with stage("Reading the rows"):

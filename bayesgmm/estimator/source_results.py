@@ -126,3 +126,12 @@ def errors_by_source(fit: "GaussianMixture", X: RowSource, method: str) -> Stand
 def _check_columns(fit: "GaussianMixture", source: RowSource) -> None:
     none = Data(np.empty((0, source.n_features)), source.feature_names)
     check_columns(fit, none, none)
+
+
+def sizes_under(fit: "GaussianMixture", X: Any) -> Integers:
+    """Rows of which each component is the most probable one, and those of noise, (K + 1,).
+
+    X are rows, a source of them, or None for the source that was fitted.
+    """
+    found = sums_of_source(fit, X)
+    return sizes_of(fit.predict_proba(X)) if found is None else found.sizes

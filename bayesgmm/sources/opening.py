@@ -6,9 +6,10 @@ from typing import Any
 
 from bayesgmm.arguments import shown
 from bayesgmm.data.coercion import is_frame
+from bayesgmm.data.csv_files import Form
 from bayesgmm.data.file_access import PathLike, as_path, opened
 from bayesgmm.data.table_files import MAGIC, file_kind
-from bayesgmm.errors import InputTypeError
+from bayesgmm.errors import InputError, InputTypeError
 from bayesgmm.sources.array_rows import ArrayRows, takes_slices
 from bayesgmm.sources.dask_rows import DaskRows, is_dask
 from bayesgmm.sources.npy_rows import NpyRows
@@ -60,7 +61,7 @@ def open_rows(
         "error_covariances": error_covariances,
     }
     if isinstance(source, str | os.PathLike):
-        return _open_path(source, more)
+        return open_path(source, **more)
     if isinstance(source, RowSource):
         refuse_more(columns, sample_weight, error_covariances)
         return source
@@ -77,26 +78,28 @@ def open_rows(
     )
 
 
-def _open_path(path: PathLike, more: dict[str, Any]) -> RowSource:
+def open_path(path: PathLike, form: Form | None = None, **more: Any) -> RowSource:
+    """Return the source of rows for a file or folder; `form` is that of a CSV.
+
+    Further arguments, and errors, are those of `open_rows`.
+    """
     given = as_path(path)
     if str(path) == "-" or (given.exists() and not given.is_file() and not given.is_dir()):
-        return spooled(path, **more)
+        return spooled(path, form=form, **more)
     kind = "parquet"
     if not given.is_dir():
         with opened(given) as file:
             kind = file_kind(given, file.read(MAGIC))
     if kind == "csv":
-        return spooled(path, **more)
+        return spooled(path, form=form, **more)
+    if form is not None and form.notation.missing:
+        raise InputError(
+            f"Marks of missing values are for text, and {str(path)!r} has numbers. Write its "
+            "missing entries as NaN or null."
+        )
     if kind == "npy":
         return NpyRows(path, **more)
-    by_column = isinstance(more["sample_weight"], str | int)
-    return ParquetRows(
-        path,
-        columns=more["columns"],
-        weight_column=more["sample_weight"] if by_column else None,
-        sample_weight=None if by_column else more["sample_weight"],
-        error_covariances=more["error_covariances"],
-    )
+    return ParquetRows(path, **more)
 
 
 def _is_table(source: Any) -> bool:

@@ -65,10 +65,8 @@ class ParquetRows:
         underscore are left out.
     columns : sequence of str or int, optional
         Names or positions of the features. None: all but that of the weights.
-    weight_column : str or int, optional
-        Name or position of the column of the rows' weights.
-    sample_weight : array-like of shape (n,), optional
-        Weights of the rows, where they are not in the file.
+    sample_weight : array-like of shape (n,), str or int, optional
+        Weights of the rows, or the name or position of their column.
     error_covariances : array-like, optional
         Measurement errors, as `bayesgmm.data.error_covariances` takes them.
 
@@ -93,13 +91,13 @@ class ParquetRows:
     def __init__(
         self,
         path: PathLike,
-        columns: Any = None,
-        weight_column: str | int | None = None,
         *,
+        columns: Any = None,
         sample_weight: Any = None,
         error_covariances: Any = None,
     ) -> None:
         paths = _paths(path)
+        weight_column = sample_weight if isinstance(sample_weight, str | int) else None
         choice, files = _scanned(paths, columns, weight_column)
         n = int(files[-1].starts[-1]) if files else 0
         name = repr(str(path))
