@@ -33,7 +33,8 @@ class PassProgress:
         self._reached.append(log_likelihood)
         words = [f"Pass {len(self._reached)}: {log_likelihood:.6f} nats"]
         if seconds > 0.0:
-            words.append(f"{self._n_rows / seconds:.2g} rows per second")
+            pace = float(f"{self._n_rows / seconds:.2g}")
+            words.append(f"{pace:,.0f} rows per second")
         left = passes_left(self._reached, self._target)
         if left is not None:
             left_time = timedelta(seconds=math.ceil(left * seconds))

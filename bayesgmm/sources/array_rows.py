@@ -9,29 +9,65 @@ import numpy as np
 
 from bayesgmm.data.coercion import Names, is_frame, to_floats, unique_names
 from bayesgmm.data.validation import check_shape
-from bayesgmm.sources.column_choice import ColumnChoice, choose_columns
-from bayesgmm.sources.companions import Companions, companions
+from bayesgmm.sources.chosen_rows import ChosenRows
+from bayesgmm.sources.column_choice import choose_columns
+from bayesgmm.sources.companions import companions
 from bayesgmm.sources.npy_file import changed
 from bayesgmm.sources.row_source import Block, check_range
 
 
-@dataclass(frozen=True, eq=False, init=False, repr=False)
-class ArrayRows:
+@dataclass(frozen=True, eq=False, repr=False)
+class ArrayRows(ChosenRows):
     """Rows of an array, a data frame or a memory map.
 
-    Nothing is copied or converted as a whole but lists: blocks are converted when they are read.
     When it is pickled it holds all rows, those of a memory map too; `NpyRows` holds a path.
+
+    Attributes
+    ----------
+    rows : array or data frame of shape (n, any)
+    mapped : (str, int) or None
+        The file of a memory map, and its size in bytes.
+    """
+
+    rows: Any
+    mapped: tuple[str, int] | None
+
+    def read(self, start: int, stop: int) -> Block:
+        """Return rows, without a copy of a C-ordered float64 array; see `RowSource.read`."""
+        check_range(start, stop, self.n_rows)
+        if self.mapped is not None and isinstance(self.rows, np.memmap):
+            path, size = self.mapped  # pages beyond the end of a file would end the process
+            if os.stat(path).st_size < size:
+                raise changed(repr(path))
+        features, weight = self.choice.features, self.choice.weight
+        part = part_of(self.rows, start, stop, features)
+        x, _ = to_floats(part, "X", start)
+        weights = None
+        if weight is not None:
+            column, _ = to_floats(part_of(self.rows, start, stop, [weight]), "sample_weight", start)
+            weights = column.ravel()
+        return self.along.block(x, start, weights)
+
+    def describe(self) -> str:
+        """Return the kind of the rows."""
+        if isinstance(self.rows, np.memmap) and self.mapped is not None:
+            return repr(self.mapped[0])
+        return "a data frame" if is_frame(self.rows) else "an array"
+
+
+def array_rows(
+    X: Any, *, columns: Any = None, sample_weight: Any = None, error_covariances: Any = None
+) -> ArrayRows:
+    """Return the rows of an array, a data frame or a memory map.
+
+    Nothing is copied or converted as a whole but lists: blocks are converted when they are read.
 
     Parameters
     ----------
     X : array-like or data frame of shape (n, D)
         Any array that has a shape and takes slices of rows.
-    columns : sequence of str or int, optional
-        Names or positions of the features. None: all but that of the weights.
-    sample_weight : array-like of shape (n,), str or int, optional
-        Weights of the rows, or the name or position of their column.
-    error_covariances : array-like, optional
-        Measurement errors, as `bayesgmm.data.error_covariances` takes them.
+    columns, sample_weight, error_covariances
+        As in `open_rows`.
 
     Raises
     ------
@@ -40,65 +76,17 @@ class ArrayRows:
     InputError
         If X is not two-dimensional or is empty, or weights or errors do not fit.
     """
-
-    n_rows: int
-    n_features: int
-    feature_names: Names
-    _rows: Any
-    _choice: ColumnChoice
-    _along: Companions
-    _mapped: tuple[str, int] | None
-
-    def __init__(
-        self,
-        X: Any,
-        sample_weight: Any = None,
-        error_covariances: Any = None,
-        *,
-        columns: Any = None,
-    ) -> None:
-        if not (is_frame(X) or takes_slices(X)):
-            X, _ = to_floats(X, "X")
-        shape = tuple(X.shape)
-        check_shape(shape, "X")
-        n, width = shape
-        by_column = isinstance(sample_weight, str | int)
-        weight_column = sample_weight if by_column else None
-        choice = choose_columns(frame_names(X), width, columns, weight_column)
-        to_floats(part_of(X, 0, 1, choice.positions), "X")  # types that are not numbers
-        d, names = len(choice.features), choice.feature_names
-        weights = None if by_column else sample_weight
-        along = companions(weights, error_covariances, n, d, names)
-        filename = X.filename if isinstance(X, np.memmap) else None
-        mapped = None if filename is None else (str(filename), os.stat(filename).st_size)
-        values: dict[str, Any] = {"n_rows": n, "n_features": d, "feature_names": names, "_rows": X}
-        values |= {"_choice": choice, "_along": along, "_mapped": mapped}
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
-
-    def read(self, start: int, stop: int) -> Block:
-        """Return rows, without a copy of a C-ordered float64 array; see `RowSource.read`."""
-        check_range(start, stop, self.n_rows)
-        if self._mapped is not None and isinstance(self._rows, np.memmap):
-            path, size = self._mapped  # pages beyond the end of a file would end the process
-            if os.stat(path).st_size < size:
-                raise changed(repr(path))
-        features, weight = self._choice.features, self._choice.weight
-        part = part_of(self._rows, start, stop, features)
-        x, _ = to_floats(part, "X", start)
-        weights = None
-        if weight is not None:
-            column, _ = to_floats(
-                part_of(self._rows, start, stop, [weight]), "sample_weight", start
-            )
-            weights = column.ravel()
-        return self._along.block(x, start, weights)
-
-    def describe(self) -> str:
-        """Return the kind of the rows."""
-        if isinstance(self._rows, np.memmap) and self._mapped is not None:
-            return repr(self._mapped[0])
-        return "a data frame" if is_frame(self._rows) else "an array"
+    if not (is_frame(X) or takes_slices(X)):
+        X, _ = to_floats(X, "X")
+    shape = tuple(X.shape)
+    check_shape(shape, "X")
+    n, width = shape
+    choice = choose_columns(frame_names(X), width, columns, sample_weight)
+    to_floats(part_of(X, 0, 1, choice.positions), "X")  # types that are not numbers
+    along = companions(sample_weight, error_covariances, n, choice)
+    filename = X.filename if isinstance(X, np.memmap) else None
+    mapped = None if filename is None else (str(filename), os.stat(filename).st_size)
+    return ArrayRows(n, choice, along, X, mapped)
 
 
 def takes_slices(X: Any) -> bool:

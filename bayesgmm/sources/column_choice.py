@@ -31,7 +31,7 @@ class ColumnChoice(NamedTuple):
 
 
 def choose_columns(
-    names: Names, n_columns: int, columns: Any = None, weight_column: str | int | None = None
+    names: Names, n_columns: int, columns: Any = None, sample_weight: Any = None
 ) -> ColumnChoice:
     """Find columns by name or position.
 
@@ -42,7 +42,8 @@ def choose_columns(
     n_columns : int
     columns : sequence of str or int, optional
         Names, or positions from 0 on. None: all but that of the weights.
-    weight_column : str or int, optional
+    sample_weight : optional
+        The column of the weights if it is a str or int; anything else is not in a column.
 
     Raises
     ------
@@ -51,7 +52,9 @@ def choose_columns(
     InvalidParameterError
         If columns are not given by names or positions.
     """
-    weight = None if weight_column is None else _position(names, n_columns, weight_column)
+    weight = None
+    if isinstance(sample_weight, str | int):
+        weight = _position(names, n_columns, sample_weight)
     if columns is None:
         features = [j for j in range(n_columns) if j != weight]
     else:

@@ -15,6 +15,7 @@ from bayesgmm.data.error_covariances import (
     without_unseen,
 )
 from bayesgmm.data.validation import check_weight_shape
+from bayesgmm.sources.column_choice import ColumnChoice
 from bayesgmm.sources.npy_file import NpyFile
 from bayesgmm.sources.row_source import Block
 
@@ -62,20 +63,21 @@ class Companions(NamedTuple):
 
 
 def companions(
-    sample_weight: Any, error_covariances: Any, n: int, d: int, names: Names
+    sample_weight: Any, error_covariances: Any, n: int, choice: ColumnChoice
 ) -> Companions:
-    """Check the shapes of what comes along with n rows of d features.
+    """Check the shapes of what comes along with n rows.
 
     Parameters
     ----------
-    sample_weight : array-like of shape (n,), or NpyFile, optional
-        Arrays, and memory maps, are converted block by block.
+    sample_weight : array-like of shape (n,), NpyFile, str or int, optional
+        Arrays, and memory maps, are converted block by block. A str or int is a column, which is
+        read with the rows.
     error_covariances : array-like, optional
         As `bayesgmm.data.error_covariances.check_error_covariances` takes it, or an `NpyFile` of
         variances or covariances of each row.
-    n, d : int
-    names : tuple of str, optional
-        Names of the features.
+    n : int
+    choice : ColumnChoice
+        Of the features that are read.
 
     Raises
     ------
@@ -83,8 +85,9 @@ def companions(
         If they are not numbers, or have other shapes. Of weights and errors of each row, the
         entries are not checked.
     """
+    d, names = len(choice.features), choice.feature_names
     weights = None
-    if sample_weight is not None:
+    if sample_weight is not None and choice.weight is None:
         weights = sample_weight
         if not isinstance(weights, NpyFile):
             weights, _ = _entries(weights, "sample_weight")

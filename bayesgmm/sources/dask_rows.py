@@ -8,106 +8,58 @@ from typing import Any
 import numpy as np
 
 from bayesgmm.arrays import Array, Integers
-from bayesgmm.data.coercion import Names, to_floats, unique_names
+from bayesgmm.data.coercion import to_floats, unique_names
 from bayesgmm.data.validation import check_shape
 from bayesgmm.display import plural
 from bayesgmm.errors import InputError, InputTypeError
+from bayesgmm.sources.chosen_rows import ChosenRows
 from bayesgmm.sources.column_choice import ColumnChoice, choose_columns
-from bayesgmm.sources.companions import Companions, companions
+from bayesgmm.sources.companions import companions
 from bayesgmm.sources.refilling import all_blocks, one_block
 from bayesgmm.sources.row_source import Block, check_range
 
 
-@dataclass(frozen=True, eq=False, init=False, repr=False)
-class DaskRows:
+@dataclass(frozen=True, eq=False, repr=False)
+class DaskRows(ChosenRows):
     """Rows of a Dask array or a Dask data frame, whose parts are computed when they are read.
 
     Parts are computed one at a time in the thread that reads them, those of a persisted
     collection by its cluster. Only parts that overlap the rows to read are computed. Where blocks
     are much smaller than parts, use `blocks`, or a copy that `spooled` makes.
 
-    Parameters
+    Attributes
     ----------
-    collection : dask.array.Array of shape (n, D), or dask.dataframe.DataFrame
-        Chunks of unknown sizes, and those of a data frame, are computed once to count their rows.
-    columns : sequence of str or int, optional
-        Names or positions of the features. None: all but that of the weights.
-    sample_weight : array-like of shape (n,), str or int, optional
-        Weights of the rows, or the name or position of their column.
-    error_covariances : array-like, optional
-        Measurement errors, as `bayesgmm.data.error_covariances` takes them.
-
-    Raises
-    ------
-    InputTypeError
-        For another collection, or columns that are not of numbers.
-    InputError
-        If it has other than two dimensions or no rows, or weights or errors do not fit.
+    collection : dask.array.Array or dask.dataframe.DataFrame
+        Of the chosen columns.
+    starts : (P + 1,)
+        Numbers of the first rows of its parts, and of the row after the last.
     """
 
-    n_rows: int
-    n_features: int
-    feature_names: Names
-    _collection: Any
-    _starts: Integers
-    _choice: ColumnChoice
-    _along: Companions
-
-    def __init__(
-        self,
-        collection: Any,
-        columns: Any = None,
-        sample_weight: Any = None,
-        error_covariances: Any = None,
-    ) -> None:
-        is_frame = _is_a(collection, "dask.dataframe", "DataFrame")
-        if not (is_frame or _is_a(collection, "dask.array", "Array")):
-            raise InputTypeError(
-                f"A Dask {type(collection).__name__} has no rows and columns. Give a dask.array of "
-                "shape (n, D) or a dask.dataframe; a series becomes one with to_frame()."
-            )
-        names = unique_names(collection.columns) if is_frame else None
-        if is_frame:
-            width = len(collection.columns)
-        else:
-            check_shape(collection.shape, "X")
-            width = int(collection.shape[1])
-        by_column = isinstance(sample_weight, str | int)
-        choice = choose_columns(names, width, columns, sample_weight if by_column else None)
-        collection = _with_columns(collection, choice, width)
-        to_floats(collection._meta, "X")  # types that are not numbers
-        starts = np.concatenate([[0], np.cumsum(_lengths(collection))]).astype(np.int64)
-        n, d = int(starts[-1]), len(choice.features)
-        check_shape((n, d), "X")
-        weights = None if by_column else sample_weight
-        along = companions(weights, error_covariances, n, d, choice.feature_names)
-        values: dict[str, Any] = {"n_rows": n, "n_features": d, "_collection": collection}
-        values |= {"feature_names": choice.feature_names, "_starts": starts}
-        for name, value in {**values, "_choice": choice, "_along": along}.items():
-            object.__setattr__(self, name, value)
+    collection: Any
+    starts: Integers
 
     def read(self, start: int, stop: int) -> Block:
         """Return rows; see `RowSource.read`."""
         check_range(start, stop, self.n_rows)
-        return one_block(self._pieces(start, stop), start, stop, self._choice, self._along)
+        return one_block(self._pieces(start, stop), start, stop, self.choice, self.along)
 
     def blocks(self, block_rows: int) -> Iterator[Block]:
         """Yield all blocks; each part is computed once. See `SequentialSource.blocks`."""
-        return all_blocks(self._pieces(0, self.n_rows), block_rows, self._choice, self._along)
+        return all_blocks(self._pieces(0, self.n_rows), block_rows, self.choice, self.along)
 
     def describe(self) -> str:
         """Return the kind of the collection, and the number of its parts."""
         if self.feature_names is None:
-            return f"a Dask array ({plural(len(self._starts) - 1, 'chunk')})"
-        return f"a Dask data frame ({plural(len(self._starts) - 1, 'partition')})"
+            return f"a Dask array ({plural(len(self.starts) - 1, 'chunk')})"
+        return f"a Dask data frame ({plural(len(self.starts) - 1, 'partition')})"
 
     def _pieces(self, start: int, stop: int) -> Iterator[Array]:
         """Yield the rows start, ..., stop - 1 by parts."""
-        for p, first in enumerate(self._starts[:-1].tolist()):
-            end = int(self._starts[p + 1])
+        for p, first in enumerate(self.starts[:-1].tolist()):
+            end = int(self.starts[p + 1])
             if not max(first, start) < min(end, stop):
                 continue
-            part = _computed(self._collection, p)
+            part = _computed(self.collection, p)
             if len(part) != end - first:
                 raise InputError(
                     f"Part {p} of {self.describe()} has {plural(len(part), 'row')}, but it had "
@@ -116,6 +68,49 @@ class DaskRows:
                 )
             lower, upper = max(start - first, 0), min(stop, end) - first
             yield to_floats(part[lower:upper], "X", first + lower)[0]
+
+
+def dask_rows(
+    collection: Any,
+    *,
+    columns: Any = None,
+    sample_weight: Any = None,
+    error_covariances: Any = None,
+) -> DaskRows:
+    """Return the rows of a Dask collection.
+
+    Parameters
+    ----------
+    collection : dask.array.Array of shape (n, D), or dask.dataframe.DataFrame
+        Chunks of unknown sizes, and those of a data frame, are computed once to count their rows.
+    columns, sample_weight, error_covariances
+        As in `open_rows`.
+
+    Raises
+    ------
+    InputTypeError
+        For another collection, or columns that are not of numbers.
+    InputError
+        If it has other than two dimensions or no rows, or weights or errors do not fit.
+    """
+    is_frame = _is_a(collection, "dask.dataframe", "DataFrame")
+    if not (is_frame or _is_a(collection, "dask.array", "Array")):
+        raise InputTypeError(
+            f"A Dask {type(collection).__name__} has no rows and columns. Give a dask.array of "
+            "shape (n, D) or a dask.dataframe; a series becomes one with to_frame()."
+        )
+    names = unique_names(collection.columns) if is_frame else None
+    if not is_frame:
+        check_shape(collection.shape, "X")
+    width = len(collection.columns) if is_frame else int(collection.shape[1])
+    choice = choose_columns(names, width, columns, sample_weight)
+    collection = _with_columns(collection, choice, width)
+    to_floats(collection._meta, "X")  # types that are not numbers
+    starts = np.concatenate([[0], np.cumsum(_lengths(collection))]).astype(np.int64)
+    n = int(starts[-1])
+    check_shape((n, len(choice.features)), "X")
+    along = companions(sample_weight, error_covariances, n, choice)
+    return DaskRows(n, choice, along, collection, starts)
 
 
 def is_dask(source: Any) -> bool:

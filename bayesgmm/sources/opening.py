@@ -10,10 +10,10 @@ from bayesgmm.data.csv_files import Form
 from bayesgmm.data.file_access import PathLike, as_path, opened
 from bayesgmm.data.table_files import MAGIC, file_kind
 from bayesgmm.errors import InputError, InputTypeError
-from bayesgmm.sources.array_rows import ArrayRows, takes_slices
-from bayesgmm.sources.dask_rows import DaskRows, is_dask
-from bayesgmm.sources.npy_rows import NpyRows
-from bayesgmm.sources.parquet_rows import ParquetRows
+from bayesgmm.sources.array_rows import array_rows, takes_slices
+from bayesgmm.sources.dask_rows import dask_rows, is_dask
+from bayesgmm.sources.npy_rows import npy_rows
+from bayesgmm.sources.parquet_rows import parquet_rows
 from bayesgmm.sources.row_source import RowSource
 from bayesgmm.sources.spooling import refuse_more, spooled
 
@@ -66,10 +66,10 @@ def open_rows(
         refuse_more(columns, sample_weight, error_covariances)
         return source
     if is_dask(source):
-        return DaskRows(source, **more)
+        return dask_rows(source, **more)
     sparse = hasattr(source, "tocsr") or hasattr(source, "todense")
     if sparse or is_frame(source) or takes_slices(source) or _is_table(source):
-        return ArrayRows(source, **more)
+        return array_rows(source, **more)
     if isinstance(source, Iterable) and not isinstance(source, bytes | Mapping | set | frozenset):
         return spooled(source, **more)
     raise InputTypeError(
@@ -98,8 +98,8 @@ def open_path(path: PathLike, form: Form | None = None, **more: Any) -> RowSourc
             "missing entries as NaN or null."
         )
     if kind == "npy":
-        return NpyRows(path, **more)
-    return ParquetRows(path, **more)
+        return npy_rows(path, **more)
+    return parquet_rows(path, **more)
 
 
 def _is_table(source: Any) -> bool:

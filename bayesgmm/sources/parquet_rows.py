@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bayesgmm.arrays import Array, Integers
-from bayesgmm.data.coercion import Names, to_floats, unique_names
+from bayesgmm.data.coercion import to_floats, unique_names
 from bayesgmm.data.file_access import PathLike, as_path, opened
 from bayesgmm.data.table_files import no_rows, unreadable_parquet
 from bayesgmm.display import plural
 from bayesgmm.errors import BayesGMMError, InputError
+from bayesgmm.sources.chosen_rows import ChosenRows
 from bayesgmm.sources.column_choice import ColumnChoice, choose_columns
-from bayesgmm.sources.companions import Companions, companions
+from bayesgmm.sources.companions import companions
 from bayesgmm.sources.npy_file import changed, check_seekable
 from bayesgmm.sources.refilling import all_blocks, one_block
 from bayesgmm.sources.row_source import Block, check_range
@@ -50,25 +51,56 @@ class _File(NamedTuple):
     starts: Integers
 
 
-@dataclass(frozen=True, eq=False, init=False, repr=False)
-class ParquetRows:
-    """Rows of a Parquet file, or of the Parquet files of a folder in the order of their names.
+@dataclass(frozen=True, eq=False, repr=False)
+class ParquetRows(ChosenRows):
+    """Rows of Parquet files.
 
     Row groups that overlap the rows to read are decoded from their beginnings on, a part at a
     time. Blocks that are much smaller than row groups are better read with `blocks`, or from a
     copy that `spooled` makes.
+
+    Attributes
+    ----------
+    name : str
+        The file or folder, in words.
+    files : tuple of _File
+    """
+
+    name: str
+    files: tuple[_File, ...]
+
+    def read(self, start: int, stop: int) -> Block:
+        """Return rows; see `RowSource.read`."""
+        check_range(start, stop, self.n_rows)
+        return one_block(self._pieces(start, stop), start, stop, self.choice, self.along)
+
+    def blocks(self, block_rows: int) -> Iterator[Block]:
+        """Yield all blocks; each row group is decoded once. See `SequentialSource.blocks`."""
+        return all_blocks(self._pieces(0, self.n_rows), block_rows, self.choice, self.along)
+
+    def describe(self) -> str:
+        """Return the name of the file, or that of the folder and the number of its files."""
+        return self.name
+
+    def _pieces(self, start: int, stop: int) -> Iterator[Array]:
+        """Yield rows start, ..., stop - 1 in parts of at most `_BATCH` rows."""
+        for file in self.files:
+            if file.starts[0] < stop and start < file.starts[-1]:
+                yield from _pieces_of_file(file, start, stop, self.choice.weight is not None)
+
+
+def parquet_rows(
+    path: PathLike, *, columns: Any = None, sample_weight: Any = None, error_covariances: Any = None
+) -> ParquetRows:
+    """Return the rows of a Parquet file, or of those of a folder in the order of their names.
 
     Parameters
     ----------
     path : path
         A file, or a folder whose files end in .parquet or .pq. Names that begin with a dot or an
         underscore are left out.
-    columns : sequence of str or int, optional
-        Names or positions of the features. None: all but that of the weights.
-    sample_weight : array-like of shape (n,), str or int, optional
-        Weights of the rows, or the name or position of their column.
-    error_covariances : array-like, optional
-        Measurement errors, as `bayesgmm.data.error_covariances` takes them.
+    columns, sample_weight, error_covariances
+        As in `open_rows`.
 
     Raises
     ------
@@ -79,58 +111,16 @@ class ParquetRows:
     FileError
         If a file cannot be opened.
     """
-
-    n_rows: int
-    n_features: int
-    feature_names: Names
-    _name: str
-    _files: tuple[_File, ...]
-    _choice: ColumnChoice
-    _along: Companions
-
-    def __init__(
-        self,
-        path: PathLike,
-        *,
-        columns: Any = None,
-        sample_weight: Any = None,
-        error_covariances: Any = None,
-    ) -> None:
-        paths = _paths(path)
-        weight_column = sample_weight if isinstance(sample_weight, str | int) else None
-        choice, files = _scanned(paths, columns, weight_column)
-        n = int(files[-1].starts[-1]) if files else 0
-        name = repr(str(path))
-        if not n:
-            raise no_rows(name)
-        d, names = len(choice.features), choice.feature_names
-        weights = None if choice.weight is not None else sample_weight
-        along = companions(weights, error_covariances, n, d, names)
-        folder = as_path(path).is_dir()
-        name = f"{name} ({plural(len(paths), 'file')})" if folder else name
-        values: dict[str, Any] = {"n_rows": n, "n_features": d, "feature_names": names}
-        values |= {"_name": name, "_files": tuple(files), "_choice": choice, "_along": along}
-        for attribute, value in values.items():
-            object.__setattr__(self, attribute, value)
-
-    def read(self, start: int, stop: int) -> Block:
-        """Return rows; see `RowSource.read`."""
-        check_range(start, stop, self.n_rows)
-        return one_block(self._pieces(start, stop), start, stop, self._choice, self._along)
-
-    def blocks(self, block_rows: int) -> Iterator[Block]:
-        """Yield all blocks; each row group is decoded once. See `SequentialSource.blocks`."""
-        return all_blocks(self._pieces(0, self.n_rows), block_rows, self._choice, self._along)
-
-    def describe(self) -> str:
-        """Return the name of the file, or that of the folder and the number of its files."""
-        return self._name
-
-    def _pieces(self, start: int, stop: int) -> Iterator[Array]:
-        """Yield rows start, ..., stop - 1 in parts of at most `_BATCH` rows."""
-        for file in self._files:
-            if file.starts[0] < stop and start < file.starts[-1]:
-                yield from _pieces_of_file(file, start, stop, self._choice.weight is not None)
+    paths = _paths(path)
+    choice, files = _scanned(paths, columns, sample_weight)
+    n = int(files[-1].starts[-1]) if files else 0
+    name = repr(str(path))
+    if not n:
+        raise no_rows(name)
+    along = companions(sample_weight, error_covariances, n, choice)
+    if as_path(path).is_dir():
+        name = f"{name} ({plural(len(paths), 'file')})"
+    return ParquetRows(n, choice, along, name, tuple(files))
 
 
 def _pieces_of_file(file: _File, start: int, stop: int, weighted: bool) -> Iterator[Array]:
@@ -217,7 +207,7 @@ def _paths(path: PathLike) -> list[str]:
 
 
 def _scanned(
-    paths: list[str], columns: Any, weight_column: str | int | None
+    paths: list[str], columns: Any, sample_weight: Any
 ) -> tuple[ColumnChoice, list[_File]]:
     """Read the heads of files, and find the columns in each."""
     choice: ColumnChoice | None = None
@@ -232,7 +222,7 @@ def _scanned(
         if not sum(sizes):
             continue
         if choice is None:
-            choice = choose_columns(names, len(names), columns, weight_column)
+            choice = choose_columns(names, len(names), columns, sample_weight)
             known, model = dict.fromkeys(names), path
         wanted = [list(known)[j] for j in choice.positions]
         if not set(wanted) <= set(names) or (columns is None and set(known) != set(names)):

@@ -6,7 +6,7 @@ import shutil
 import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -17,7 +17,7 @@ from bayesgmm.data.error_covariances import unpacked
 from bayesgmm.data.file_access import PathLike, temporary_folder
 from bayesgmm.errors import FileError, InputError, InvalidParameterError
 from bayesgmm.sources.npy_file import GrowingNpy, npy_file
-from bayesgmm.sources.npy_rows import NpyRows
+from bayesgmm.sources.npy_rows import NpyRows, npy_rows
 from bayesgmm.sources.row_source import Block, RowSource, blocks_in_order
 from bayesgmm.sources.streams import NamedBlock, blocks_of_chunks, blocks_of_csv
 
@@ -25,30 +25,47 @@ _BLOCK_ROWS = 2**16
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-@dataclass(frozen=True, eq=False, init=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SpooledRows:
     """Rows in a temporary file, which is removed when this is closed or no longer used.
 
     Works as a context manager. When it is pickled it becomes the rows of the same file, which do
     not keep it from being removed.
+
+    Attributes
+    ----------
+    rows : NpyRows
+        Of the copy.
+    folder, name : str
+        The folder of the copy alone, and what was copied, in words.
     """
 
-    n_rows: int
-    n_features: int
-    feature_names: Names
-    _rows: NpyRows
-    _name: str
-    _remove: Any  # weakref.finalize, whose type is not generic at run time
+    rows: NpyRows
+    folder: str
+    name: str
+    _remove: Any = field(init=False)  # weakref.finalize, whose type is not generic at run time
 
-    def __init__(self, rows: NpyRows, folder: str, name: str) -> None:
-        values: dict[str, Any] = {"n_rows": rows.n_rows, "n_features": rows.n_features}
-        values |= {"feature_names": rows.feature_names, "_rows": rows, "_name": name}
-        values["_remove"] = weakref.finalize(self, _remove_folder, folder, os.getpid())
-        for attribute, value in values.items():
-            object.__setattr__(self, attribute, value)
+    def __post_init__(self) -> None:
+        remove = weakref.finalize(self, _remove_folder, self.folder, os.getpid())
+        object.__setattr__(self, "_remove", remove)
+
+    @property
+    def n_rows(self) -> int:
+        """The number of rows."""
+        return self.rows.n_rows
+
+    @property
+    def n_features(self) -> int:
+        """The number of features."""
+        return self.rows.n_features
+
+    @property
+    def feature_names(self) -> Names:
+        """Their names, if they have any."""
+        return self.rows.feature_names
 
     def __reduce__(self) -> Any:
-        return _rows_alone, (self._rows,)
+        return _rows_alone, (self.rows,)
 
     def __enter__(self) -> Self:
         return self
@@ -60,14 +77,14 @@ class SpooledRows:
         """Return rows; see `RowSource.read`."""
         if not self._remove.alive:
             raise InputError(
-                f"The copy of {self._name} on disk was closed, and removed. Read its rows before "
+                f"The copy of {self.name} on disk was closed, and removed. Read its rows before "
                 "that, or make another copy."
             )
-        return self._rows.read(start, stop)
+        return self.rows.read(start, stop)
 
     def describe(self) -> str:
         """Return the words for what was copied."""
-        return self._name
+        return self.name
 
     def close(self) -> None:
         """Remove the file."""
@@ -109,24 +126,21 @@ def spooled(
     FileError
         If a file cannot be read, or there is no room for the copy; nothing is left of it.
     """
-    by_column = isinstance(sample_weight, str | int)
-    weight_column = sample_weight if by_column else None
     expected: int | None = None
     if isinstance(source, RowSource):
         refuse_more(columns, sample_weight, error_covariances)
         name, blocks, expected = source.describe(), _blocks_of_source(source), source.n_rows
     elif isinstance(source, str | os.PathLike):
         name = "standard input" if str(source) == "-" else repr(str(source))
-        blocks = blocks_of_csv(source, columns, weight_column, form or Form())
+        blocks = blocks_of_csv(source, columns, sample_weight, form or Form())
     else:
-        name, blocks = "a stream", blocks_of_chunks(source, columns, weight_column)
+        name, blocks = "a stream", blocks_of_chunks(source, columns, sample_weight)
     made = temporary_folder(folder)
     try:
         copy = _copy(blocks, made, expected)
         if copy is None:
             raise InputError(f"There are no rows in {name}.")
-        weights = None if by_column else sample_weight
-        return SpooledRows(_opened(copy, made, weights, error_covariances), made, name)
+        return SpooledRows(_opened(copy, made, sample_weight, error_covariances), made, name)
     except BaseException:
         shutil.rmtree(made)
         raise
@@ -214,7 +228,7 @@ def _opened(copy: _Copy, folder: str, sample_weight: Any, error_covariances: Any
         error_covariances = errors._replace(shape=(n, d, d)) if matrices else errors
     elif copy.common_errors is not None:
         error_covariances = unpacked(copy.common_errors, d)
-    return NpyRows(
+    return npy_rows(
         files["x"].path,
         sample_weight=files.get("weights", sample_weight),
         error_covariances=error_covariances,

@@ -22,7 +22,7 @@ type NamedBlock = tuple[Names, Block]
 
 
 def blocks_of_csv(
-    path: PathLike, columns: Any, weight_column: str | int | None, form: Form
+    path: PathLike, columns: Any, sample_weight: Any, form: Form
 ) -> Iterator[NamedBlock]:
     """Yield the rows of a CSV, some thousand at a time.
 
@@ -47,7 +47,7 @@ def blocks_of_csv(
         with text_stream(magic, file) as lines:
             for table in csv_pieces(lines, name, form):
                 if choice is None:
-                    choice = choose_columns(table.names, len(table.columns), columns, weight_column)
+                    choice = choose_columns(table.names, len(table.columns), columns, sample_weight)
                 x = np.column_stack([_numbers(table, j, start) for j in choice.features])
                 weight = choice.weight
                 weights = None if weight is None else _numbers(table, weight, start)
@@ -55,9 +55,7 @@ def blocks_of_csv(
                 start += len(x)
 
 
-def blocks_of_chunks(
-    chunks: Any, columns: Any, weight_column: str | int | None
-) -> Iterator[NamedBlock]:
+def blocks_of_chunks(chunks: Any, columns: Any, sample_weight: Any) -> Iterator[NamedBlock]:
     """Yield the rows of arrays or data frames that come one after another.
 
     Raises
@@ -81,7 +79,7 @@ def blocks_of_chunks(
             continue
         found = frame_names(values), int(values.shape[1])
         if choice is None:
-            known, choice = found, choose_columns(*found, columns, weight_column)
+            known, choice = found, choose_columns(*found, columns, sample_weight)
         elif found != known:
             raise InputError(
                 f"Chunk {number} of the stream has {_columns(*found)}, but those before it have "

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bayesgmm.errors import InputError, InputTypeError, MissingFileError
-from bayesgmm.sources.npy_rows import NpyRows
+from bayesgmm.sources.npy_rows import npy_rows
 
 X = np.random.default_rng(0).standard_normal((40, 3))
 
@@ -18,24 +18,24 @@ def saved(tmp_path, array, name="x.npy"):
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_any_real_type(tmp_path, dtype, order):
     array = np.asarray(np.abs(X) * 100, dtype=dtype, order=order)
-    block = NpyRows(saved(tmp_path, array)).read(11, 23)
+    block = npy_rows(saved(tmp_path, array)).read(11, 23)
     assert block.x.tobytes() == array[11:23].astype(np.float64).tobytes()
     assert block.x.dtype == np.float64
     assert block.x.flags.c_contiguous
 
 
 def test_one_feature_and_one_row(tmp_path):
-    assert NpyRows(saved(tmp_path, X[:, 0])).read(3, 5).x.tolist() == X[3:5, :1].tolist()
-    assert NpyRows(saved(tmp_path, X[:1])).read(0, 1).x.tolist() == X[:1].tolist()
+    assert npy_rows(saved(tmp_path, X[:, 0])).read(3, 5).x.tolist() == X[3:5, :1].tolist()
+    assert npy_rows(saved(tmp_path, X[:1])).read(0, 1).x.tolist() == X[:1].tolist()
 
 
 def test_columns_and_weights_of_the_file(tmp_path):
     positive = np.abs(X)
-    source = NpyRows(saved(tmp_path, positive), columns=[2], sample_weight=0)
+    source = npy_rows(saved(tmp_path, positive), columns=[2], sample_weight=0)
     block = source.read(5, 9)
     assert block.x.tolist() == positive[5:9, 2:].tolist()
     assert block.weights.tolist() == positive[5:9, 0].tolist()
-    rest = NpyRows(saved(tmp_path, positive), sample_weight="1")
+    rest = npy_rows(saved(tmp_path, positive), sample_weight="1")
     assert rest.read(5, 9).x.tolist() == positive[5:9, [0, 2]].tolist()
 
 
@@ -51,7 +51,7 @@ def test_columns_and_weights_of_the_file(tmp_path):
 )
 def test_what_holds_no_rows_of_numbers(tmp_path, array):
     with pytest.raises(InputError, match=r"x\.npy"):
-        NpyRows(saved(tmp_path, array))
+        npy_rows(saved(tmp_path, array))
 
 
 def test_objects_are_not_unpickled(tmp_path):
@@ -61,7 +61,7 @@ def test_objects_are_not_unpickled(tmp_path):
 
     np.save(tmp_path / "x.npy", np.array([[Bomb()]], dtype=object), allow_pickle=True)
     with pytest.raises(InputError, match="object"):
-        NpyRows(tmp_path / "x.npy")
+        npy_rows(tmp_path / "x.npy")
 
 
 @pytest.mark.parametrize("cut", [3, 20, 120, -1])
@@ -69,7 +69,7 @@ def test_a_truncated_file(tmp_path, cut):
     path = saved(tmp_path, X)
     path.write_bytes(path.read_bytes()[:cut])
     with pytest.raises(InputError, match="not a readable NPY file"):
-        NpyRows(path)
+        npy_rows(path)
 
 
 def test_a_head_that_promises_too_much(tmp_path):
@@ -78,15 +78,15 @@ def test_a_head_that_promises_too_much(tmp_path):
     for shape in (b"(-4, 3)", b"(9**9,3)", b"(4e1, 3)", b"(10**9, 3)"):
         path.write_bytes(content.replace(b"(40, 3)", shape))
         with pytest.raises(InputError, match="not a readable NPY file"):
-            NpyRows(path)
+            npy_rows(path)
     path.write_bytes(content.replace(b"(40, 3)", b"(4000000000000, 3)"))
     with pytest.raises(InputError, match="not a readable NPY file"):
-        NpyRows(path)
+        npy_rows(path)
 
 
 def test_a_file_that_changes_between_passes(tmp_path):
     path = saved(tmp_path, X)
-    source = NpyRows(path)
+    source = npy_rows(path)
     path.write_bytes(path.read_bytes()[:-8])
     with pytest.raises(InputError, match="has changed since it was opened"):
         source.read(0, 1)
@@ -98,13 +98,13 @@ def test_a_file_that_changes_between_passes(tmp_path):
 def test_a_pipe(tmp_path):
     os.mkfifo(tmp_path / "x.npy")
     with pytest.raises(InputError, match="more than once"):
-        NpyRows(tmp_path / "x.npy")
+        npy_rows(tmp_path / "x.npy")
 
 
 def test_another_folder_at_work_does_not_matter(tmp_path, monkeypatch):
     saved(tmp_path, X)
     monkeypatch.chdir(tmp_path)
-    source = NpyRows("x.npy")
+    source = npy_rows("x.npy")
     monkeypatch.chdir("/")
     assert source.read(0, 40).x.tolist() == X.tolist()
 
@@ -112,7 +112,7 @@ def test_another_folder_at_work_does_not_matter(tmp_path, monkeypatch):
 def test_an_integer_that_float64_cannot_hold_is_named(tmp_path):
     array = np.zeros((40, 2), dtype=np.int64)
     array[30, 1] = 2**53 + 1
-    source = NpyRows(saved(tmp_path, array))
+    source = npy_rows(saved(tmp_path, array))
     source.read(0, 30)
     with pytest.raises(InputError, match=r"2\*\*53 in column 1 \(first: row 30\)"):
         source.read(25, 40)
@@ -121,18 +121,18 @@ def test_an_integer_that_float64_cannot_hold_is_named(tmp_path):
 def test_companions_that_do_not_fit(tmp_path):
     path = saved(tmp_path, X)
     with pytest.raises(InputError, match=r"shape \(40,\).*\(39,\)"):
-        NpyRows(path, sample_weight=np.ones(39))
+        npy_rows(path, sample_weight=np.ones(39))
     with pytest.raises(InputError, match=r"shape \(40, 2\)"):
-        NpyRows(path, error_covariances=np.ones((40, 2)))
+        npy_rows(path, error_covariances=np.ones((40, 2)))
     with pytest.raises(InputError, match="not positive semi-definite in the covariance of all"):
-        NpyRows(path, error_covariances=[[1, 2, 0], [2, 1, 0], [0, 0, 1]])
+        npy_rows(path, error_covariances=[[1, 2, 0], [2, 1, 0], [0, 0, 1]])
     with pytest.raises(InputTypeError, match="text"):
-        NpyRows(path, sample_weight=["a"] * 40)
+        npy_rows(path, sample_weight=["a"] * 40)
     with pytest.raises(InputError, match=r"no column '3'.*from 0 to 2"):
-        NpyRows(path, columns=[3])
+        npy_rows(path, columns=[3])
     with pytest.raises(InputError, match="named twice: column 1"):
-        NpyRows(path, columns=[1, "1"])
+        npy_rows(path, columns=[1, "1"])
     with pytest.raises(ValueError, match="sequence of names or positions"):
-        NpyRows(path, columns="0")
+        npy_rows(path, columns="0")
     with pytest.raises(ValueError, match="not by True"):
-        NpyRows(path, sample_weight=True)
+        npy_rows(path, sample_weight=True)

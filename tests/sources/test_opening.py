@@ -8,7 +8,7 @@ import pytest
 import scipy.sparse
 
 from bayesgmm.errors import FileError, InputError, InputTypeError, InvalidParameterError
-from bayesgmm.sources.array_rows import ArrayRows
+from bayesgmm.sources.array_rows import array_rows
 from bayesgmm.sources.npy_rows import NpyRows
 from bayesgmm.sources.opening import open_rows
 from bayesgmm.sources.parquet_rows import ParquetRows
@@ -31,7 +31,7 @@ def test_files_are_known_by_their_first_bytes(tmp_path):
 
 
 def test_a_source_is_itself():
-    source = ArrayRows(X)
+    source = array_rows(X)
     assert open_rows(source) is source
     with pytest.raises(InvalidParameterError, match="columns cannot be given beside"):
         open_rows(source, columns=[0])

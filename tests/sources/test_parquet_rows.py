@@ -8,7 +8,7 @@ import pyarrow.parquet
 import pytest
 
 from bayesgmm.errors import InputError, InputTypeError, MissingFileError
-from bayesgmm.sources.parquet_rows import ParquetRows
+from bayesgmm.sources.parquet_rows import parquet_rows
 from bayesgmm.sources.row_source import blocks_in_order
 from bayesgmm.sources.scanning import scan
 
@@ -31,7 +31,7 @@ def test_types_of_numbers_and_nulls(tmp_path):
         "null": pyarrow.nulls(3),
         "unsigned": pyarrow.array([0, 255, None], pyarrow.uint8()),
     }
-    x = ParquetRows(write(tmp_path / "x.parquet", columns)).read(0, 3).x
+    x = parquet_rows(write(tmp_path / "x.parquet", columns)).read(0, 3).x
     nan, tenth = np.nan, float(np.float32(0.1))
     expected = [
         [1, 1, tenth, 1, 1.25, nan, 0],
@@ -56,8 +56,8 @@ def test_types_of_numbers_and_nulls(tmp_path):
 def test_other_types_are_named_when_the_file_is_opened(tmp_path, values):
     path = write(tmp_path / "x.parquet", {"sound": [1.0, 2.0], "other": values})
     with pytest.raises(InputTypeError, match="column 'other'"):
-        ParquetRows(path)
-    assert ParquetRows(path, columns=["sound"]).read(1, 2).x.tolist() == [[2.0]]
+        parquet_rows(path)
+    assert parquet_rows(path, columns=["sound"]).read(1, 2).x.tolist() == [[2.0]]
 
 
 def test_columns_and_weights(tmp_path):
@@ -65,21 +65,21 @@ def test_columns_and_weights(tmp_path):
         tmp_path / "x.parquet",
         {"b.c": [1.0, 2.0], "b": [3.0, 4.0], "text": ["u", "v"], "w": [0, 5]},
     )
-    source = ParquetRows(path, ["b", "b.c"], "w")
+    source = parquet_rows(path, columns=["b", "b.c"], sample_weight="w")
     block = source.read(0, 2)
     assert source.feature_names == ("b", "b.c")
     assert block.x.tolist() == [[3.0, 1.0], [4.0, 2.0]]
     assert block.weights.tolist() == [0.0, 5.0]
     with pytest.raises(InputError, match="no column 'd'"):
-        ParquetRows(path, ["d"])
+        parquet_rows(path, columns=["d"])
     with pytest.raises(InputError, match="named twice: column 'w'"):
-        ParquetRows(path, ["w"], "w")
+        parquet_rows(path, columns=["w"], sample_weight="w")
 
 
 def test_columns_of_one_name(tmp_path):
     arrays = [pyarrow.array([1.0, 2.0]), pyarrow.array([3.0, 4.0])]
     table = pyarrow.Table.from_arrays(arrays, names=["a", "a"])
-    source = ParquetRows(write(tmp_path / "x.parquet", table), ["a (2)", "a"])
+    source = parquet_rows(write(tmp_path / "x.parquet", table), columns=["a (2)", "a"])
     assert source.read(0, 2).x.tolist() == [[3.0, 1.0], [4.0, 2.0]]
 
 
@@ -87,39 +87,39 @@ def test_files_whose_columns_differ(tmp_path):
     write(tmp_path / "1.parquet", {"a": [1.0], "b": [2.0]})
     write(tmp_path / "2.parquet", {"a": [3.0], "c": [4.0]})
     with pytest.raises(InputError, match=r"2\.parquet' has .*'c'.*1\.parquet' has .*'b'"):
-        ParquetRows(tmp_path)
-    assert ParquetRows(tmp_path, columns=["a"]).read(0, 2).x.tolist() == [[1.0], [3.0]]
+        parquet_rows(tmp_path)
+    assert parquet_rows(tmp_path, columns=["a"]).read(0, 2).x.tolist() == [[1.0], [3.0]]
     with pytest.raises(InputError, match=r"2\.parquet' has"):
-        ParquetRows(tmp_path, columns=["b"])
+        parquet_rows(tmp_path, columns=["b"])
     write(tmp_path / "2.parquet", {"a": [3.0], "b": ["text"]})
     with pytest.raises(InputTypeError, match="column 'b'"):
-        ParquetRows(tmp_path)
+        parquet_rows(tmp_path)
 
 
 def test_folders(tmp_path):
     with pytest.raises(InputError, match="has no files that end in"):
-        ParquetRows(tmp_path)
+        parquet_rows(tmp_path)
     (tmp_path / ".hidden.parquet").write_bytes(b"")
     (tmp_path / "_metadata.parquet").write_bytes(b"")
     (tmp_path / "within.parquet").mkdir()
     with pytest.raises(InputError, match="folders within it"):
-        ParquetRows(tmp_path)
+        parquet_rows(tmp_path)
     pd.DataFrame({"z": []}).to_parquet(tmp_path / "0.parquet")
     with pytest.raises(InputError, match="has no rows"):
-        ParquetRows(tmp_path)
+        parquet_rows(tmp_path)
     write(tmp_path / "10.parquet", {"a": [1.0]})
     write(tmp_path / "2.PARQUET", {"a": [2]})
-    source = ParquetRows(tmp_path)
+    source = parquet_rows(tmp_path)
     assert source.read(0, 2).x.tolist() == [[1.0], [2.0]]
     assert source.describe() == f"{str(tmp_path)!r} (3 files)"
     (tmp_path / "3.parquet").write_bytes(b"PAR1 and then nothing")
     with pytest.raises(InputError, match=r"3\.parquet' is not a readable Parquet file"):
-        ParquetRows(tmp_path)
+        parquet_rows(tmp_path)
 
 
 def test_damage_within_a_file(tmp_path):
     path = write(tmp_path / "x.parquet", {"a": np.random.default_rng(0).random(5000)})
-    source = ParquetRows(path)
+    source = parquet_rows(path)
     content = bytearray(path.read_bytes())
     content[10:400] = bytes(390)
     path.write_bytes(content)
@@ -129,7 +129,7 @@ def test_damage_within_a_file(tmp_path):
 
 def test_a_file_that_changes_between_passes(tmp_path):
     path = write(tmp_path / "x.parquet", {"a": np.arange(100.0)})
-    source = ParquetRows(path)
+    source = parquet_rows(path)
     write(path, {"a": np.arange(90.0)})
     with pytest.raises(InputError, match="has changed since it was opened"):
         list(blocks_in_order(source, 10))
@@ -140,7 +140,7 @@ def test_a_file_that_changes_between_passes(tmp_path):
 
 def test_only_row_groups_that_overlap_are_read(tmp_path, monkeypatch):
     path = write(tmp_path / "x.parquet", {"a": np.arange(1000.0)}, row_group_size=100)
-    source, read = ParquetRows(path), []
+    source, read = parquet_rows(path), []
     whole = pyarrow.parquet.ParquetFile.iter_batches
 
     def iter_batches(self, size, groups, **more):
@@ -156,7 +156,7 @@ def test_an_integer_that_float64_cannot_hold_is_named(tmp_path):
     values = [0] * 70_000 + [2**60]
     path = write(tmp_path / "x.parquet", {"a": values})
     with pytest.raises(InputError, match=r"2\*\*53 in column 'a' \(first: row 70000\)"):
-        ParquetRows(path).read(69_000, 70_001)
+        parquet_rows(path).read(69_000, 70_001)
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ def test_memory_of_a_scan_does_not_grow_with_the_file(tmp_path, arrow_memory):
     n, block = 2_000_000, 65536 * 8 * 8
     columns = {f"c{j}": np.arange(n, dtype=np.float64) + j for j in range(8)}
     path = write(tmp_path / "x.parquet", columns, use_dictionary=False, compression="none")
-    source = ParquetRows(path)
+    source = parquet_rows(path)
     tracemalloc.start()
     started = time.process_time()
     try:

@@ -17,7 +17,7 @@ from bayesgmm.data.csv_columns import Notation
 from bayesgmm.data.csv_files import Form
 from bayesgmm.data.table_files import read_table
 from bayesgmm.errors import FileError, InputError, InputTypeError, InvalidParameterError
-from bayesgmm.sources.array_rows import ArrayRows
+from bayesgmm.sources.array_rows import array_rows
 from bayesgmm.sources.opening import open_rows
 from bayesgmm.sources.spooling import spooled
 
@@ -205,13 +205,13 @@ def test_what_comes_along_is_copied_with_a_source(tmp_path):
             one = given if given.ndim == 2 and given is not errors else given[:rows]
             if given is errors and rows == 3:
                 one = errors[:3, :, None] * np.eye(3)  # (3, 3) would be one covariance
-            source = ArrayRows(X[:rows], weights[:rows] + 1.0, one)
+            source = array_rows(X[:rows], sample_weight=weights[:rows] + 1.0, error_covariances=one)
             copy = spooled(source, tmp_path)
             for found, expected in zip(copy.read(0, rows), source.read(0, rows), strict=True):
                 assert found.tobytes() == expected.tobytes()
                 assert found.shape == expected.shape
     with pytest.raises(InvalidParameterError, match="sample_weight cannot be given beside"):
-        spooled(ArrayRows(X), tmp_path, sample_weight=weights)
+        spooled(array_rows(X), tmp_path, sample_weight=weights)
 
 
 def test_a_full_disk_is_found_before_the_copy(tmp_path, monkeypatch):
@@ -219,7 +219,7 @@ def test_a_full_disk_is_found_before_the_copy(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     message = rf"room in {str(tmp_path)!r}.*: 960 bytes are needed, and 959 are free"
     with pytest.raises(FileError, match=message) as caught:
-        spooled(ArrayRows(X), tmp_path)
+        spooled(array_rows(X), tmp_path)
     assert caught.value.errno == errno.ENOSPC
     assert kept(tmp_path) == []
 

@@ -7,11 +7,11 @@ import pandas as pd
 import pyarrow
 import pyarrow.parquet
 
-from bayesgmm.sources.array_rows import ArrayRows
-from bayesgmm.sources.dask_rows import DaskRows
-from bayesgmm.sources.npy_rows import NpyRows
+from bayesgmm.sources.array_rows import array_rows
+from bayesgmm.sources.dask_rows import dask_rows
+from bayesgmm.sources.npy_rows import npy_rows
 from bayesgmm.sources.opening import open_rows
-from bayesgmm.sources.parquet_rows import ParquetRows
+from bayesgmm.sources.parquet_rows import parquet_rows
 from bayesgmm.sources.spooling import spooled
 
 N = 2503
@@ -81,9 +81,9 @@ def parquet(tmp_path):
 
 # Each takes a folder, and keywords of what comes along.
 SOURCES = {
-    "array": lambda p, **more: ArrayRows(rows(), **more),
-    "fortran": lambda p, **more: ArrayRows(np.asfortranarray(rows()), **more),
-    "big-endian": lambda p, **more: ArrayRows(rows().astype(">f8"), **more),
+    "array": lambda p, **more: array_rows(rows(), **more),
+    "fortran": lambda p, **more: array_rows(np.asfortranarray(rows()), **more),
+    "big-endian": lambda p, **more: array_rows(rows().astype(">f8"), **more),
     "list": lambda p, **more: open_rows(rows().tolist(), **more),
     "memory map": lambda p, **more: open_rows(fortran_map(p), **more),
     "masked": lambda p, **more: open_rows(
@@ -93,14 +93,14 @@ SOURCES = {
     "pyarrow": lambda p, **more: open_rows(
         pyarrow.Table.from_pandas(frame(), preserve_index=False), **more
     ),
-    "npy": lambda p, **more: NpyRows(save(p / "c.npy", rows()), **more),
+    "npy": lambda p, **more: npy_rows(save(p / "c.npy", rows()), **more),
     "fortran npy": lambda p, **more: open_rows(
         save(p / "f.npy", np.asfortranarray(rows())), **more
     ),
-    "big-endian npy": lambda p, **more: NpyRows(save(p / "b.npy", rows().astype(">f8")), **more),
+    "big-endian npy": lambda p, **more: npy_rows(save(p / "b.npy", rows().astype(">f8")), **more),
     "parquet": lambda p, **more: open_rows(parquet(p), **more),
-    "folder": lambda p, **more: ParquetRows(write_folder(p / "folder"), **more),
-    "dask array": lambda p, **more: DaskRows(
+    "folder": lambda p, **more: parquet_rows(write_folder(p / "folder"), **more),
+    "dask array": lambda p, **more: dask_rows(
         dask.array.concatenate([dask.array.from_array(each, chunks=-1) for each in parts(rows())]),
         **more,
     ),
@@ -108,7 +108,7 @@ SOURCES = {
         dask.array.from_array(rows(), chunks=(301, 2)), **more
     ),
     "dask unknown": lambda p, **more: open_rows(_unknown_chunks(), **more),
-    "dask frame": lambda p, **more: DaskRows(
+    "dask frame": lambda p, **more: dask_rows(
         dask.dataframe.from_pandas(frame(), npartitions=7), **more
     ),
     "csv": lambda p, **more: open_rows(csv(p), **more),
