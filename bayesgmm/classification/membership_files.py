@@ -13,6 +13,7 @@ from bayesgmm.classification.classifier import GaussianMixtureClassifier
 from bayesgmm.classification.membership_columns import Model, membership_columns
 from bayesgmm.data.coercion import Names, column_names, unique_names
 from bayesgmm.data.file_access import PathLike, as_path, written_in_parts
+from bayesgmm.display import plural
 from bayesgmm.em.streamed_fit import BLOCK_ROWS
 from bayesgmm.errors import InputError, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
@@ -94,12 +95,7 @@ def write_memberships(
     kinds = Mixture | GaussianMixture | GaussianMixtureClassifier
     check_kind("model", model, kinds, "a Mixture, GaussianMixture or GaussianMixtureClassifier")
     check_kind("rows", rows, RowSource, "what open_rows returns")
-    suffix = as_path(path).suffix.lower()
-    if suffix not in _SUFFIXES:
-        raise InvalidParameterError(
-            f"path must end in {' or '.join(_SUFFIXES)}, not in {suffix!r}: text would take many "
-            "times the room."
-        )
+    suffix = suffix_of(path)
     _check_columns(model, rows)
     names = column_names(rows.feature_names, rows.n_features) if suffix == ".parquet" else None
     of_block = _BlockColumns(model, None if names is None else tuple(names))
@@ -109,6 +105,16 @@ def write_memberships(
         as_executor(executor).open(rows, BLOCK_ROWS) as opened,
     ):
         write(file, opened.each(of_block))
+
+
+def suffix_of(path: PathLike) -> str:
+    """Return what the name of a file of memberships ends in, .parquet or .npy."""
+    suffix = as_path(path).suffix.lower()
+    if suffix not in _SUFFIXES:
+        raise InvalidParameterError(
+            f"A file of memberships must end in {' or '.join(_SUFFIXES)}, unlike {str(path)!r}."
+        )
+    return suffix
 
 
 def _check_columns(model: Model, rows: RowSource) -> None:
@@ -125,7 +131,9 @@ def _check_columns(model: Model, rows: RowSource) -> None:
 
 
 def _columns(names: Names, n: int) -> str:
-    return f"{n} columns" if names is None else f"the columns {', '.join(map(repr, names)):.1000}"
+    return (
+        plural(n, "column") if names is None else f"the columns {', '.join(map(repr, names)):.1000}"
+    )
 
 
 def _write_npy(path: Path, blocks: Iterator[Columns]) -> None:

@@ -33,7 +33,6 @@ from bayesgmm.cli.output import (
     write_file,
 )
 from bayesgmm.cli.streamed_rows import (
-    IN_MEMORY,
     Stream,
     check_streamed,
     open_source,
@@ -100,7 +99,7 @@ def fit(
     from bayesgmm.display import stages
 
     if stream is not None:
-        check_streamed()
+        check_streamed(memberships)
     given = read_priors(priors)
     results.check_target()
     if memberships is not None:
@@ -146,12 +145,11 @@ def _fit_parts(
     source: dict[str, Any],
 ) -> None:
     """Fit to rows that are read in parts."""
-    read = {key: value for key, value in source.items() if key not in IN_MEMORY}
     with (
         heard_warnings(results.quiet) as heard,
         opened_executor(stream.dask) as executor,
     ):
-        rows = open_source(**read)
+        rows = open_source(**source)
         model.fit(rows, executor=executor, checkpoint=stream.checkpoint)
         name = rows.describe().strip("'")
         if results.as_json:

@@ -12,7 +12,6 @@ from bayesgmm.cli.membership_table import memberships_csv
 from bayesgmm.cli.options import force_option, output_option, quiet_option, reading_options
 from bayesgmm.cli.output import STANDARD_OUTPUT, check_output, write_file
 from bayesgmm.cli.streamed_rows import (
-    IN_MEMORY,
     Stream,
     check_streamed,
     open_source,
@@ -63,18 +62,18 @@ def predict(
         raise click.UsageError("Standard input is read once: use - for MODEL or DATA alone.")
     if output is not None:
         check_output(output, force=force)
-    fitted = read_model(model)
-    mixture = fitted if isinstance(fitted, bayesgmm.Mixture) else fitted.mixture_
     if stream is not None:
-        check_streamed()
         if output is None or output == STANDARD_OUTPUT:
             raise click.UsageError("With --stream, -o must name a .parquet or .npy file.")
+        check_streamed(output)
+    fitted = read_model(model)
+    mixture = fitted if isinstance(fitted, bayesgmm.Mixture) else fitted.mixture_
+    if stream is not None and output is not None:
         names = mixture.feature_names
         columns = columns or (None if names is None else list(names))
-        read = {key: value for key, value in source.items() if key not in IN_MEMORY}
         with opened_executor(stream.dask) as executor:
-            rows_in_parts = open_source(columns=columns, **read)
-            write_parts(fitted, rows_in_parts, output, executor, force, quiet)
+            parts = open_source(columns=columns, **source)
+            write_parts(fitted, parts, output, executor, force, quiet)
         return
     to_file = output is not None and output != STANDARD_OUTPUT
     with stages(to_file and not quiet) as stage:

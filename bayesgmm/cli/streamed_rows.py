@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bayesgmm.sources.row_source import RowSource
 
 # Parameters that need rows in memory.
-IN_MEMORY = (
+_IN_MEMORY = (
     "exclude",
     "errors",
     "label_column",
@@ -79,18 +79,22 @@ def stream_options(*, checkpoint: bool) -> Callable[[Any], Any]:
     return add
 
 
-def check_streamed() -> None:
-    """Refuse options that need rows in memory."""
+def check_streamed(memberships: Path | None) -> None:
+    """Refuse options that need rows in memory, and a file of memberships of another kind."""
+    from bayesgmm.classification.membership_files import suffix_of
+
     context = click.get_current_context()
     for parameter in context.command.params:
         name = str(parameter.name)
         given = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-        if name in IN_MEMORY and given:
+        if name in _IN_MEMORY and given:
             advice = " Name the columns to read with --columns." if name == "exclude" else ""
             raise click.UsageError(
                 f"{parameter.opts[0]} needs the rows in memory, and cannot be used with "
                 f"--stream.{advice}"
             )
+    if memberships is not None:
+        suffix_of(memberships)
 
 
 def open_source(
@@ -98,7 +102,8 @@ def open_source(
 ) -> "RowSource":
     """Open DATA, in which `columns` are read, and `weights` names the column of weights.
 
-    A CSV is copied to a temporary file first. Arguments in `form` are those of `read_table`.
+    A CSV is copied to a temporary file first. Of the arguments in `form`, those of `read_table`
+    count.
     """
     from bayesgmm.data.csv_columns import Notation
     from bayesgmm.data.csv_files import Form

@@ -74,7 +74,9 @@ class BlockSums:
         """The sums as the core lays them out, the log-likelihood in the user's units."""
         weights = block.weights
         if weights is not None:
-            block, weights = _of_positive_weight(block)
+            present = weights > 0.0
+            if not present.all():
+                block, weights = block.take(present), weights[present]
             weights = weights / self.weight_unit
         rows = Rows.of(block.data, weights, self.shift, self.scale, threads=1)
         bad, sums = native.e_step(*rows.arguments, *self.parameters, 1, self.finished)
@@ -82,18 +84,6 @@ class BlockSums:
             raise SingularCovarianceError(bad - 1)
         sums[0] += rows.seen() @ np.log(self.scale)
         return sums
-
-
-def _of_positive_weight(block: Block) -> tuple[Block, Array]:
-    """The rows of a block that count."""
-    assert block.weights is not None
-    kept = block.weights > 0.0
-    if kept.all():
-        return block, block.weights
-    errors = block.errors
-    if errors is not None and len(errors) == len(block.x):
-        errors = errors[kept]
-    return Block(block.x[kept], block.weights[kept], errors), block.weights[kept]
 
 
 def fit_source(

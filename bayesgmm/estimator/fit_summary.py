@@ -208,7 +208,7 @@ def _parameters(
         shown = k * (1 + 2 * d)  # without correlations, which come last
         if not fit._structure.diagonal:
             where = "" if data is None else "standard_errors().table, and "
-        notes.append(f"Correlations: see {where}covariances_.")
+            notes.append(f"Correlations: see {where}covariances_.")
     if extras:
         more = np.array([*extras.values()])
         names, shown = [*extras, *names], shown + len(extras)

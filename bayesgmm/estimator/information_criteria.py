@@ -50,11 +50,12 @@ def sums_for_criteria(
     # A row of weight 0 is not there, whatever its density.
     present = v > 0.0
     with np.errstate(over="ignore"):  # minus infinity, as where a density is 0
-        likelihood = float(v[present] @ densities[present])
+        # No dot products, whose bits depend on the threads of the process.
+        likelihood = float((v[present] * densities[present]).sum())
     weight = float(v.sum())
     r = responsibilities[present]
     noise = 1.0 - r.sum(axis=1)
-    certainty = float(v[present] @ np.log(np.maximum(r.max(axis=1), noise)))
+    certainty = float((v[present] * np.log(np.maximum(r.max(axis=1), noise))).sum())
     return np.array([likelihood, weight, certainty])
 
 

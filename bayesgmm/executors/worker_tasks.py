@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bayesgmm.arrays import Array
 from bayesgmm.executors.row_blocks import RowBlocks
 from bayesgmm.executors.summation_tree import sum_in_tree
-from bayesgmm.sources.row_source import Block, RowSource
+from bayesgmm.sources.row_source import Block, RowSource, SequentialSource
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,15 @@ class LoadGroup:
 
     def __call__(self, first: int) -> list[Block]:
         """Return the blocks from the number `first` on."""
+        numbers = range(first, min(first + self.group, len(self.blocks)))
+        if isinstance(self.source, SequentialSource):
+            # Read at once: block by block, the parts of a file would be decoded again and again.
+            start, stop = self.blocks.bounds(first)[0], self.blocks.bounds(numbers[-1])[1]
+            rows = self.source.read(start, stop)
+            bounds = [self.blocks.bounds(i) for i in numbers]
+            return [rows.take(slice(a - start, b - start)) for a, b in bounds]
         loaded = []
-        for i in range(first, min(first + self.group, len(self.blocks))):
+        for i in numbers:
             with self.blocks.named(i):
                 loaded.append(self.source.read(*self.blocks.bounds(i)))
         return loaded

@@ -1,11 +1,11 @@
 """The protocol of a source of rows, and its blocks."""
 
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 
-from bayesgmm.arrays import Array
+from bayesgmm.arrays import Array, Booleans
 from bayesgmm.data.coercion import Names
 from bayesgmm.data.validation import Data
 from bayesgmm.errors import InvalidParameterError
@@ -32,6 +32,14 @@ class Block(NamedTuple):
     def data(self) -> Data:
         """The rows and their errors as checked data; weights are kept beside them."""
         return Data(self.x, None, bool(np.isnan(self.x).any()), self.errors)
+
+    def take(self, chosen: slice | Booleans) -> Self:
+        """Return some of the rows, with what comes along."""
+        errors = self.errors
+        if errors is not None and len(errors) == len(self.x):
+            errors = errors[chosen]
+        weights = None if self.weights is None else self.weights[chosen]
+        return type(self)(self.x[chosen], weights, errors)
 
 
 @runtime_checkable

@@ -191,3 +191,54 @@ def test_bad_rows_are_named():
 def test_equal_rows_have_no_fit():
     with pytest.raises((InputError, FitError)):
         fitted(open_rows(np.ones((150_000, 2))))
+
+
+def test_criteria_and_the_summary_are_those_of_the_rows(streamed):
+    moved = streamed.permuted([2, 0, 1])
+    for fit in (streamed, moved):
+        assert fit.bic() == pytest.approx(fit.bic(X), rel=1e-12)
+        assert fit.aic() == pytest.approx(fit.aic(X), rel=1e-12)
+        assert fit.icl() == pytest.approx(fit.icl(open_rows(X)), rel=1e-12)
+        assert fit.icl() == pytest.approx(fit.icl(X), rel=1e-12)
+        assert fit.score() == pytest.approx(fit.score(X), rel=1e-12)
+        sizes = np.bincount(fit.predict(X))
+        for k, line in enumerate(fit.summary().split("size[")[1:]):
+            assert line.split()[1] == f"{sizes[k]:,}"
+
+
+def test_criteria_of_weighted_rows():
+    weights = np.arange(len(X)) % 3.0
+    fit = fitted(open_rows(X, sample_weight=weights))
+    assert fit.bic() == pytest.approx(fit.bic(X, weights), rel=1e-12)
+    assert fit.icl() == pytest.approx(fit.icl(X, weights), rel=1e-12)
+
+
+@pytest.mark.parametrize("method", ["information", "sandwich"])
+@pytest.mark.parametrize("unit", [1.0, 1e-200])
+def test_standard_errors_are_those_of_the_rows(method, unit):
+    weights = (1.0 + np.arange(len(X)) % 3) * unit
+    fit = fitted(open_rows(X, sample_weight=weights))
+    here = fit.standard_errors(X, method, sample_weight=weights)
+    there = fit.standard_errors(open_rows(X, sample_weight=weights), method)
+    np.testing.assert_allclose(there.weights, here.weights, rtol=1e-8)
+    np.testing.assert_allclose(there.means, here.means, rtol=1e-8)
+    np.testing.assert_allclose(there.correlations, here.correlations, rtol=1e-8)
+
+
+def test_standard_errors_that_a_source_cannot_give(streamed):
+    with pytest.raises(InvalidParameterError, match="'bootstrap' fits again and again"):
+        streamed.standard_errors(open_rows(X), "bootstrap")
+    with pytest.raises(InputError, match="not a maximum"):
+        streamed.standard_errors(open_rows(X[:75_000] + 0.1))
+    with pytest.raises(InputError, match="3 features"):
+        streamed.standard_errors(open_rows(np.ones((50, 3))))
+
+
+def test_passes_are_told_on_standard_error(capsys):
+    GaussianMixture(3, random_state=0, verbose=1).fit(open_rows(X))
+    out, err = capsys.readouterr()
+    assert out == ""
+    lines = err.splitlines()
+    assert lines[:2] == ["Reading 150,000 rows of an array", "Fitting 9,375 of the rows"]
+    assert lines[2].startswith("Pass 1: ")
+    assert lines[-1].endswith("0:00:01 left")

@@ -7,7 +7,16 @@ import time
 
 import pytest
 from distributed import wait
-from executor_rows import ArrayRows, KillsItsProcess, MadeRows, RowsThatKill, Slow, moments
+from executor_rows import (
+    ArrayRows,
+    KillsItsProcess,
+    MadeRows,
+    RowsThatKill,
+    Slow,
+    kill,
+    kill_all,
+    moments,
+)
 
 from bayesgmm.errors import BayesGMMError, ExecutorError
 from bayesgmm.executors import DaskExecutor, SerialExecutor
@@ -18,19 +27,6 @@ SOURCE = MadeRows(500)
 def serial(source=SOURCE, block_rows=7):
     with SerialExecutor().open(source, block_rows) as rows:
         return rows.sum(moments).tobytes()
-
-
-def kill(pids):
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
-
-
-def kill_all(client):
-    """Kill the workers, which are not started again."""
-    pids = client.run(os.getpid).values()
-    for nanny in client.cluster.workers.values():
-        nanny.close_gracefully()
-    kill(pids)
 
 
 @pytest.fixture(autouse=True)

@@ -160,3 +160,16 @@ def die(folder, times):
         except FileExistsError:
             continue
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def kill(pids):
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+
+
+def kill_all(client):
+    """Kill the workers, which are not started again."""
+    pids = client.run(os.getpid).values()
+    for nanny in client.cluster.workers.values():
+        nanny.close_gracefully()
+    kill(pids)

@@ -4,8 +4,11 @@ A kind is the list of values that must be refused.
 """
 
 import inspect
+import os
 import warnings
 from functools import cache
+from pathlib import Path
+from tempfile import gettempdir
 from types import SimpleNamespace
 
 import numpy as np
@@ -249,6 +252,13 @@ def table():
     yield "open_rows", bayesgmm.open_rows, {"source": t.X}, {
         "source": [5, None, {}, b"a", object()], "columns": ["zzz", 5.5, [99], {}],
         "sample_weight": ["a", 5, [], [1.0], [[1.0]], {}], "error_covariances": ERRORS,
+    }  # fmt: skip
+    yield "write_memberships", bayesgmm.write_memberships, {
+        "model": t.mixture, "rows": bayesgmm.open_rows(t.X), "force": True,
+        "path": Path(gettempdir(), f"memberships-of-{os.getpid()}.npy"),
+    }, {
+        "model": MIXTURE, "rows": [5, None, "a", [[1.0]], {}],
+        "path": [5, None, "", "a.csv", "/dev/null/x.npy"], "executor": ["a", 5, []], "force": [],
     }  # fmt: skip
     yield "load_dataset", bayesgmm.load_dataset, {"name": "iris"}, {"name": WORD}
     steps = bayesgmm.likelihood
