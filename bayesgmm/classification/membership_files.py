@@ -9,16 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.arguments import check_kind
-from bayesgmm.classification.classifier import GaussianMixtureClassifier
 from bayesgmm.classification.membership_columns import Model, membership_columns
 from bayesgmm.data.coercion import Names, column_names, unique_names
 from bayesgmm.data.file_access import PathLike, as_path, written_in_parts
 from bayesgmm.display import plural
 from bayesgmm.em.streamed_fit import BLOCK_ROWS
 from bayesgmm.errors import InputError, InvalidParameterError
-from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.executors.chosen_executor import as_executor
 from bayesgmm.executors.executor import Executor
+from bayesgmm.mixture.fitted_mixture import fitted_mixture
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.sources.npy_file import GrowingNpy
 from bayesgmm.sources.row_source import Block, RowSource
@@ -92,11 +91,10 @@ def write_memberships(
     ...     np.load(Path(folder, "memberships.npy")).shape
     (272, 2)
     """
-    kinds = Mixture | GaussianMixture | GaussianMixtureClassifier
-    check_kind("model", model, kinds, "a Mixture, GaussianMixture or GaussianMixtureClassifier")
+    mixture = fitted_mixture("model", model, with_outliers=True)
     check_kind("rows", rows, RowSource, "what open_rows returns")
     suffix = suffix_of(path)
-    _check_columns(model, rows)
+    _check_columns(mixture, rows)
     names = column_names(rows.feature_names, rows.n_features) if suffix == ".parquet" else None
     of_block = _BlockColumns(model, None if names is None else tuple(names))
     write = _write_npy if names is None else _write_parquet
@@ -117,8 +115,7 @@ def suffix_of(path: PathLike) -> str:
     return suffix
 
 
-def _check_columns(model: Model, rows: RowSource) -> None:
-    mixture = model if isinstance(model, Mixture) else model.mixture_
+def _check_columns(mixture: Mixture, rows: RowSource) -> None:
     names: Names = mixture.feature_names
     if rows.n_features != mixture.n_features or (
         names is not None and rows.feature_names not in (None, names)
