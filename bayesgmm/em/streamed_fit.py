@@ -78,11 +78,14 @@ class BlockSums:
             if not present.all():
                 block, weights = block.take(present), weights[present]
             weights = weights / self.weight_unit
-        rows = Rows.of(block.data, weights, self.shift, self.scale, threads=1)
+        data = block.data
+        rows = Rows.of(data, weights, self.shift, self.scale, threads=1)
         bad, sums = native.e_step(*rows.arguments, *self.parameters, 1, self.finished)
         if bad:
             raise SingularCovarianceError(bad - 1)
-        sums[0] += rows.seen() @ np.log(self.scale)
+        logs = np.log(self.scale)
+        # Entries are counted only where some are missing: that takes as long as reading them.
+        sums[0] += rows.seen() @ logs if data.has_missing else sums[1] * logs.sum()
         return sums
 
 
