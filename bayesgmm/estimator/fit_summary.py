@@ -124,6 +124,8 @@ def cell_of(fit: "GaussianMixture") -> "list[str | pd.DataFrame]":
 
 
 def _outcome(fit: "GaussianMixture") -> str:
+    if np.isnan(fit.remaining_):
+        return f"followed online, in {plural(fit.n_iter_, 'step')}: near a maximum, not at it"
     agreed, made = agreed_starts(fit)
     state = "converged" if fit.converged_ else f"NOT converged, {fit.remaining_:.1e} nats short"
     after = plural(fit.n_iter_, "iteration")
@@ -175,7 +177,7 @@ def title_of(fit: "GaussianMixture") -> str:
 
 def _whose(fit: "GaussianMixture", found: Criteria) -> list[str]:
     """A line on figures of other rows than were fitted."""
-    if of_fitted_rows(fit, found):
+    if np.isnan(fit.remaining_) or of_fitted_rows(fit, found):
         return []
     return [
         f"These are figures of other rows than the {fit.n_rows_:g} that were fitted, whose "

@@ -46,8 +46,8 @@ def kept_rows(fit: "GaussianMixture") -> Data:
     rows: Data | None = getattr(fit, "_rows", None)
     if rows is None:
         raise InputError(
-            "The rows of a fit are not stored in a file with it, and those of a source are not "
-            "kept. Give them as X."
+            "The rows of a fit are not stored in a file with it, and those of a source or of "
+            "partial_fit are not kept. Give them as X."
         )
     if not of_fitted_rows(fit, _criteria(fit, rows, fit.weights_of(rows.X))):
         raise InputError("The array of rows was changed after the fit. Give the fitted rows as X.")

@@ -32,6 +32,7 @@ from bayesgmm.data.coarse_columns import unsuitable_columns
 from bayesgmm.data.validation import Data, check_data, check_labels, check_sample_weight
 from bayesgmm.display import plural
 from bayesgmm.em.fit import fit_mixture
+from bayesgmm.em.online import Online
 from bayesgmm.em.pairs import paired
 from bayesgmm.em.settings import (
     Fit,
@@ -52,6 +53,7 @@ from bayesgmm.estimator.fit_plots import plot_fit
 from bayesgmm.estimator.fit_summary import cell_of, summarise
 from bayesgmm.estimator.fitted_rows import check_fitted_rows, kept_rows
 from bayesgmm.estimator.information_criteria import Criteria, information_criteria
+from bayesgmm.estimator.online_fit import check_online, store_online
 from bayesgmm.estimator.saved_fit import (
     VALUES,
     FitResults,
@@ -443,6 +445,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             )
         self._rows: Data | None = data
         self._of_source: SourceSums | None = None
+        self._online: Online | None = None
         return self
 
     def _fit_source(
@@ -460,7 +463,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         set_names_in(self, d, source.feature_names)
         self._held = held
         self._store(found, structure, Data(np.empty((0, d)), source.feature_names))
-        self._fitted, self._rows, self._of_source = None, None, sums
+        self._fitted, self._rows, self._of_source, self._online = None, None, sums, None
         return self
 
     def _unsuitable(self) -> list[str]:
@@ -543,6 +546,68 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """
         self.fit(X, y, sample_weight, error_covariances=error_covariances, labels=labels)
         return self.predict(X, error_covariances)
+
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Take rows of a stream into account, which are seen once and not kept: online EM.
+
+        The first call fits its rows, of which there should be enough to tell the components
+        apart; each later one takes a step for some ten rows a free parameter. The maximum near
+        that of the first rows is followed, whatever others there are, and the result depends on
+        the order of the rows: it is near the fit to all of them, not the same. The rows of all
+        calls should come from one distribution, not be sorted. After `fit`, rows are added to
+        those of the fit.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n, D)
+            NaN are missing, as in `fit`.
+        sample_weight : array-like of shape (n,), optional
+            The number of times that each row counts.
+
+        Returns
+        -------
+        self
+            `n_rows_` counts the rows of all calls. `log_likelihood_` is that of each piece of rows
+            under the mixture before it was seen, so that it is not the log-likelihood of the fit;
+            `converged_` is False, and `remaining_` NaN.
+
+        Raises
+        ------
+        InputError, InputTypeError
+            If X cannot be used, or has other columns than before; if the fit was read from a file.
+        InvalidParameterError
+            If the fit has priors, a ridge, noise, outliers or held parameters.
+        SingularCovarianceError
+            If a component has too few rows left for a covariance.
+
+        References
+        ----------
+        Cappé and Moulines (2009), JRSS B 71, 593-613.
+
+        Examples
+        --------
+        >>> from bayesgmm import GaussianMixture, random_mixture
+        >>> mixture = random_mixture(2, 2, average_overlap=0.01, rng=1)
+        >>> fit = GaussianMixture(2, random_state=0)
+        >>> for seed in range(20):
+        ...     fit = fit.partial_fit(mixture.sample(500, rng=seed)[0])
+        >>> fit.n_rows_, bool(abs(fit.weights_ - mixture.weights).max() < 0.02)
+        (10000.0, True)
+        """
+        self._check_parameters()
+        check_online(self)
+        online = getattr(self, "_online", None)
+        first = not self.__sklearn_is_fitted__()
+        if first:
+            self.fit(X, sample_weight=sample_weight)
+        if online is None:
+            rows, weights = self._rows_and_weights(None, None)
+            online = Online.begun(self._structure, self.mixture_, rows.X, weights)
+        if not first:
+            more = self._check_same(X).X
+            online = online.seen(more, check_sample_weight(sample_weight, len(more)))
+        store_online(self, online)
+        return self
 
     @classmethod
     @cache
@@ -644,6 +709,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         made._rows = getattr(self, "_rows", None)
         of_source = getattr(self, "_of_source", None)
         made._of_source = of_source and of_source.permuted(indices)
+        online = getattr(self, "_online", None)
+        made._online = online and online.permuted(indices)
         made._store_mixture(self._parameters.permuted(indices), mixture)
         made._held = self._held and self._held.permuted(indices)
         made._records = [each.permuted(indices) for each in self._records]

@@ -71,7 +71,7 @@ def test_a_fit_comes_back_to_the_last_bit(name, tmp_path):
         np.testing.assert_array_equal(getattr(again, each), getattr(fit, each))
     pd.testing.assert_frame_equal(again.starts_, fit.starts_)
     assert again.summary(rows) == fit.summary(rows)
-    assert vars(fit).keys() - vars(again).keys() == {"_rows", "_of_source"}
+    assert vars(fit).keys() - vars(again).keys() == {"_rows", "_of_source", "_online"}
 
 
 def test_the_rows_stay_behind():

@@ -290,6 +290,12 @@ def table():
     }  # fmt: skip
     for method in ("fit", "fit_predict"):
         yield f"GaussianMixture.{method}", _method_of_a_fit(method), {"X": t.X}, weighted
+    yield (
+        "GaussianMixture.partial_fit",
+        lambda **given: bayesgmm.GaussianMixture(2).partial_fit(**given),
+        {"X": t.X},
+        {"X": ROWS, "sample_weight": ROW_WEIGHTS},
+    )
     streamed = {"executor": ["a", 5, [], {}], "checkpoint": PATH}
     yield "GaussianMixture.fit", _method_of_a_fit("fit"), {"X": t.X}, streamed
     labelled = {"labels": ROW_LABELS}

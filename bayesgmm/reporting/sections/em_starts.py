@@ -110,6 +110,12 @@ def _judge(
             f"EM converged in {plural(fit.n_iter_, 'iteration')}; the estimated distance to the "
             f"maximum is {remaining} nats."
         )
+    elif np.isnan(fit.remaining_):
+        state = "care"
+        sentences.append(
+            f"Its rows were seen once, in {plural(fit.n_iter_, 'step')}: the fit is near a maximum "
+            "and not at it, so that criteria and tests are approximate."
+        )
     else:
         state = "bad"
         sentences.append(
