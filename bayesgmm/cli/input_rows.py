@@ -10,6 +10,7 @@ import bayesgmm
 from bayesgmm.cli.columns_to_fit import note_on_counters, notes_on_marks, select_numbers
 from bayesgmm.cli.command_line import command_line
 from bayesgmm.cli.output import printable
+from bayesgmm.cli.wording import remember_lines
 from bayesgmm.display import plural
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def read_rows(
     others = [each for each in (weights, known) if each]
     exclude = [*(exclude or []), *(errors or []), *others]
     table, name, label_column = _source(data, label_column, form)
+    remember_lines(table.lines)
     named = columns is not None or needed
     if columns is None and choice is not None:
         columns = choice(table)
@@ -103,6 +105,7 @@ def read_rows(
     if known is not None:
         components, groups = _components(table, known, quiet=quiet)
         components, rows = components[kept], rows._replace(group_names=groups)
+    remember_lines(None if table.lines is None else table.lines[kept])
     return Rows(name, rows, labels, label_column, table, kept, counts, components)
 
 

@@ -25,10 +25,10 @@ from bayesgmm.cli.output import (
     NOT_THE_PAGE,
     Results,
     heard_warnings,
-    in_options,
     printable,
     title_of,
 )
+from bayesgmm.cli.wording import in_options
 from bayesgmm.display import plural
 from bayesgmm.errors import InputError, InvalidParameterError
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.arrays import Array
+from bayesgmm.arrays import Array, Integers
 from bayesgmm.data.coercion import Names, integers_too_large, label, rounded_integer
 from bayesgmm.errors import InputError, InputTypeError
 
@@ -48,6 +48,8 @@ class Table(NamedTuple):
         The text of a CSV's cells, if it was kept.
     marks : tuple of str
         Delimiter and decimal mark.
+    lines : (n,), or None
+        The lines of a CSV, counted from 1, that hold the rows.
     """
 
     names: Names
@@ -55,6 +57,7 @@ class Table(NamedTuple):
     notes: tuple[str, ...] = ()
     cells: list[list[str]] | None = None
     marks: tuple[str, str] = (",", ".")
+    lines: Integers | None = None
 
 
 class ChosenColumns(NamedTuple):

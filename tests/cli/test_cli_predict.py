@@ -128,7 +128,8 @@ def test_other_units_and_doubtful_names_are_refused(bayesgmm_command, tmp_path, 
     (tmp_path / "x.csv").write_text(f"{header}\n{','.join('1' * n)}\n{','.join('2' * n)}\n")
     result = bayesgmm_command("predict", tmp_path / "m.json", tmp_path / "x.csv")
     assert result.exit_code == 1
-    assert f"The data have no column named '{fit.feature_names_in_[0]}'. The mixture" in result.stderr
+    name = fit.feature_names_in_[0]
+    assert f"The data have no column named '{name}'. The mixture" in result.stderr
 
 
 def test_several_columns_that_lack(bayesgmm_command, model):
