@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.arrays import Indices
-from bayesgmm.data.coercion import Names, column_names, unique_names
+from bayesgmm.data.coercion import Names, column_names, repeated_names, unique_names
 from bayesgmm.data.csv_columns import Column, Notation, has_decimal_commas
 from bayesgmm.data.tables import Table, words
 from bayesgmm.display import plural
@@ -139,7 +139,10 @@ def _layout(stream: TextIO, name: str, form: Form) -> _Layout:
         header = not any(map(form.notation.is_number, first))
     if not header:
         records = itertools.chain([(number, first)], records)
-    names = unique_names([cell.strip() for cell in first]) if header else None
+    given = [cell.strip() for cell in first]
+    names = unique_names(given) if header else None
+    if header:
+        notes += repeated_names(given)
     rows = _rows(records, len(first), name, "header" if header else "first line")
     return _Layout(names, len(first), delimiter, notes, rows)
 

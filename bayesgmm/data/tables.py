@@ -166,6 +166,20 @@ def row_counters(table: Table, chosen: Sequence[int]) -> list[int]:
     ]
 
 
+def stands_above(column: Array | Text) -> bool:
+    """Return whether the first number is an integer farther from the others than these lie apart.
+
+    So is a year above measurements.
+    """
+    if isinstance(column, Text) or len(column) < 3 or not float(column[0]).is_integer():
+        return False
+    others = column[1:][~np.isnan(column[1:])]
+    if not others.size:
+        return False
+    least, most = others.min(), others.max()
+    return bool(max(least - column[0], column[0] - most) > most - least)
+
+
 def suspected_mark(column: Array | Text) -> float | None:
     """Return the number of a column that often marks a missing value (-999), else None.
 

@@ -169,7 +169,7 @@ def test_data_errors(bayesgmm_command, tmp_path):
     few = tmp_path / "few.npy"
     few.write_bytes(npy_bytes(np.random.default_rng(0).standard_normal((5, 2))))
     for arguments, words in [
-        (("fit", few, "-k", 6), "X has 5 rows"),
+        (("fit", few, "-k", 6), "The data have 5 rows"),
         (("fit", "faithfull", "-k", 2), "Did you mean 'faithful'?"),
         (("fit", tmp_path / "none.csv", "-k", 2), "There is no file"),
         (("fit", tmp_path, "-k", 2), "Is a directory"),

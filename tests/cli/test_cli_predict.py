@@ -162,7 +162,7 @@ def test_columns_without_names(bayesgmm_command, model, tmp_path):
     assert bayesgmm_command("fit", path, "-k", 2, "-o", nameless, "--quiet").exit_code == 0
     assert bayesgmm_command("predict", nameless, path).exit_code == 0
     result = bayesgmm_command("predict", nameless, path, "--columns", "1")
-    assert (result.exit_code, "X has 1 feature" in result.stderr) == (1, True)
+    assert (result.exit_code, "The data have 1 feature" in result.stderr) == (1, True)
 
 
 def test_rows_with_missing_values(bayesgmm_command, model, tmp_path):
