@@ -24,7 +24,7 @@ CASES = [
     (PLAIN[["a", "b"]], {"header": False, "sep": "\t"}, ["--exclude", "1"]),
     (HOLED, {}, ["--weights", "w"]),
     (HOLED, {}, ["--drop-missing", "--exclude", "w"]),
-    (PLAIN[["a", "b", "w"]].where(X[:, :1] > -1, -999), {}, ["--na", "-999", "--columns", "b,a"]),
+    (PLAIN[["a", "b"]].where(X > -1.0, -999), {}, ["--na", "-999", "--columns", "b,a"]),
     (PLAIN.drop(columns="group"), {}, ["--errors", "s,t", "--weights", "w"]),
     (PLAIN[["a", "b", "group"]], {}, ["--labels", "group"]),
     (PLAIN[["a", "b"]].set_axis(["a", "a"], axis=1), {}, ["--columns", "a (2)"]),
