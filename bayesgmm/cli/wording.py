@@ -42,7 +42,10 @@ _WORDINGS = (
     ),
     _Wording(r"range\(\d+, \d+\), or (?=-)", ""),
     _Wording(r"column note of the table", "--json has all of them"),
-    _Wording(r"report --select and by select_mixture\(X\)", "report --select"),
+    _Wording(
+        r"report --select and select_mixture\(X\) compare them, and may",
+        "report --select compares them, and may",
+    ),
     _Wording(r"merge_components\(fit, X\) combines components by entropy\.", ""),
     _Wording(r"select_mixture(?:\(X\))?", "`bayesgmm select`"),
     _Wording(r"[(]max_time[)]", "(--max-time)"),

@@ -37,7 +37,10 @@ def test_all_columns_of_text_are_left_out_by_the_line_shown(bayesgmm_command, tm
     assert result.exit_code == 0, result.stderr
     assert "x" in result.stdout
     result = bayesgmm_command("fit", path, "-k", 1, "--exclude", "z,big", "--json")
-    assert "2 columns hold text (first: column 'date, UTC': row 0, 'Mon'; column" in result.stderr
+    assert (
+        "2 columns hold text (first: column 'date, UTC': row 0 (line 2), 'Mon'; column"
+        in result.stderr
+    )
     result = pasted(bayesgmm_command, result.stderr)
     assert json.loads(result.stdout)["feature_names"] == ["x", "y"]
 
@@ -290,7 +293,7 @@ def test_cells_that_tell_of_a_value_are_not_taken_for_missing(bayesgmm_command, 
     path = tmp_path / "x.csv"
     path.write_text("a,b\n" + "".join(f"{x:.3f},{y:.3f}\n" for x, y in X) + "<0.01,1\n")
     result = bayesgmm_command("fit", path, "-k", 1)
-    assert "Column 'a' holds text (first: row 40, '<0.01')." in result.stderr
+    assert "Column 'a' holds text (first: row 40 (line 42), '<0.01')." in result.stderr
     assert "--na" not in result.stderr
 
 
@@ -307,7 +310,7 @@ def test_predict_leaves_out_no_column_of_the_model(bayesgmm_command, tmp_path, d
     other = tmp_path / "other.csv"
     other.write_text("a,b\n1,u\n2,v\n")
     result = bayesgmm_command("predict", model, other)
-    assert "Column 'b' holds text (first: row 0, 'u'). The model needs" in result.stderr
+    assert "Column 'b' holds text (first: row 0 (line 2), 'u'). The model needs" in result.stderr
     assert not {"--exclude", "--label-column"} & set(result.stderr.split())
 
 
