@@ -46,7 +46,7 @@ _WORDINGS = (
         r"report --select and select_mixture\(X\) compare them, and may",
         "report --select compares them, and may",
     ),
-    _Wording(r"merge_components\(fit, X\) combines components by entropy\.", ""),
+    _Wording(r" ?merge_components\(fit, X\) combines components by entropy\.", ""),
     _Wording(r"select_mixture(?:\(X\))?", "`bayesgmm select`"),
     _Wording(r"[(]max_time[)]", "(--max-time)"),
     _Wording(r"max_time=(\d[\d.e+]*)", r"--max-time \1"),

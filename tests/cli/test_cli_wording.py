@@ -20,6 +20,7 @@ NOT_REACHED = (
     "classification",
     "cli",
     "core",
+    "data/text_entries.py",  # commands have tables, whose text they name themselves
     "executors",
     "partitions",
     "plots",
