@@ -224,7 +224,7 @@ def between(value: float, low: float, high: float) -> Shown:
     decimals = 1 - _exponent(high - low)
     texts = [_fixed_text(each, decimals) for each in (value, low, high)]
     document = {"value": plain(value), "low": plain(low), "high": plain(high)}
-    return Shown(document, f"{texts[0]} [{texts[1]},\u00a0{texts[2]}]")
+    return Shown(document, f"{texts[0]} [{texts[1]}, {texts[2]}]")
 
 
 def decimals_for(spread: float, digits: int) -> int:
