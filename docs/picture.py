@@ -4,7 +4,6 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import pandas as pd
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
@@ -15,8 +14,7 @@ HERE = Path(__file__).parent
 
 def main() -> None:
     """Write docs/report.png: the head of the page and the posterior, side by side."""
-    faithful = bayesgmm.load_dataset("faithful")
-    X = pd.DataFrame(faithful.X, columns=list(faithful.feature_names))
+    X = bayesgmm.load_dataset("faithful").frame  # columns named with their units
     posterior = bayesgmm.sample_posterior(X, 2, rng=0, progressbar=False)
     em = bayesgmm.GaussianMixture(2, random_state=0).fit(X)
     page = bayesgmm.report(X, em=em, posterior=posterior, title="Old Faithful", source="faithful")

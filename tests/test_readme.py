@@ -129,3 +129,10 @@ def test_a_shell_runs_the_commands(tmp_path):
 def test_links_lead_somewhere():
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_the_list_of_pages_is_complete():
+    linked = set(re.findall(r"\(docs/(\w+)\.md\)", README))
+    # Pages that only hold lists of others.
+    contents = {"get_started", "user_guide", "tutorials", "reference", "development"}
+    assert linked == {path.stem for path in (ROOT / "docs").glob("*.md")} - contents

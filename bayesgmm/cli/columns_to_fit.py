@@ -53,6 +53,12 @@ def select_numbers(
     counters = counters if len(counters) < len(rest) + len(unread.readings) else []
     without = [] if needed else [*unread.others, *counters]
     also = _are_counters(table, counters)
+    if table.names is None and _is_header(table, chosen):
+        raise bayesgmm.errors.InputTypeError(
+            "The first line has words above columns of numbers, and was read as a row because "
+            "another of its cells is a number. If it holds names:\n  "
+            + command_line(extra=["--header"], without=["header"])
+        )
     if unread.readings:
         raise bayesgmm.errors.InputTypeError(
             f"{_found(table, unread)}.{also} Read them so:\n  "
@@ -67,6 +73,20 @@ def select_numbers(
         if without and len(unread.others) < len(chosen):
             message += f" For example:\n  {_without_columns(table, without)}"
         raise type(error)(message) from None
+
+
+def _is_header(table: "Table", chosen: Sequence[int]) -> bool:
+    """Return whether the first row alone keeps columns from being numbers."""
+    from bayesgmm.data.csv_columns import Notation
+
+    texts = _texts(table, chosen)
+    notation = Notation(table.marks[1])
+    return any(
+        each.row == 0
+        and len(each.cells) > 1
+        and all(notation.number(cell) is not None for cell in each.cells[1:])
+        for each in texts.values()
+    )
 
 
 def _unread(table: "Table", chosen: Sequence[int]) -> _Unread:
@@ -174,6 +194,32 @@ def _with_more(
     given = click.get_current_context().params.get(option) or []
     more = [*extra, f"--{option}", joined([*given, *words])]
     return command_line(without=[option, *leave], extra=more, again=again)
+
+
+def notes_on_names(table: "Table", chosen: Sequence[int]) -> list[str]:
+    """Return a sentence on a first line that may have been taken for names, or for a row."""
+    from bayesgmm.data.csv_columns import Notation
+    from bayesgmm.data.tables import stands_above
+
+    if "header" not in click.get_current_context().params:
+        return []
+    notation = Notation(table.marks[1])
+    if table.names is None:
+        columns = [table.columns[j] for j in chosen]
+        if table.lines is None or len(columns) < 2 or not all(map(stands_above, columns)):
+            return []
+        line = command_line(extra=["--header"], without=["header"], again=True)
+        return [
+            "the first line was read as a row, and its numbers lie far from those of all other "
+            f"rows. If it holds names:\n  {line}"
+        ]
+    numbers = [notation.number(name) for name in table.names]
+    if None in numbers or all(float(each or 0.0).is_integer() for each in numbers):
+        return []
+    line = command_line(extra=["--no-header"], without=["header"], again=True)
+    return [
+        f"the first line was read as names, and all of these are numbers. If it is a row:\n  {line}"
+    ]
 
 
 def note_on_counters(table: "Table", chosen: Sequence[int]) -> list[str]:

@@ -12,7 +12,7 @@ import click
 # Slow imports are made where they are used, so that help and usage errors come at once.
 import bayesgmm
 from bayesgmm.cli.options import DEBUG
-from bayesgmm.cli.output import in_options
+from bayesgmm.cli.wording import in_options
 
 _OUTPUT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 

@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 import bayesgmm
-from bayesgmm.cli.columns_to_fit import note_on_counters, notes_on_marks, select_numbers
+from bayesgmm.cli.columns_to_fit import (
+    note_on_counters,
+    notes_on_marks,
+    notes_on_names,
+    select_numbers,
+)
 from bayesgmm.cli.command_line import command_line
 from bayesgmm.cli.output import printable
+from bayesgmm.cli.wording import remember_lines
 from bayesgmm.display import plural
 
 if TYPE_CHECKING:
-    from bayesgmm.arrays import Array, Indices
+    from bayesgmm.arrays import Array, Indices, Integers
     from bayesgmm.data.tables import ChosenColumns, Table
     from bayesgmm.data.validation import Data
 
@@ -77,6 +83,7 @@ def read_rows(
     others = [each for each in (weights, known) if each]
     exclude = [*(exclude or []), *(errors or []), *others]
     table, name, label_column = _source(data, label_column, form)
+    remember_lines(table.lines)
     named = columns is not None or needed
     if columns is None and choice is not None:
         columns = choice(table)
@@ -86,7 +93,8 @@ def read_rows(
     if not quiet:
         positions = chosen_columns(table, columns, label_column, exclude)
         counters = [] if named else note_on_counters(table, positions)
-        _echo_notes([*counters, *notes_on_marks(table, positions)])
+        names = notes_on_names(table, positions)
+        _echo_notes([*names, *counters, *notes_on_marks(table, positions)])
     kept = _kept(chosen.X, drop_missing)
     dropped = len(chosen.X) - len(kept)
     labels = chosen.labels
@@ -98,11 +106,13 @@ def read_rows(
         rows = rows._replace(has_missing=False)
     elif rows.has_missing and not quiet:
         click.echo(f"Note: {_missing(rows)}", err=True)
+        _echo_notes(_unseen(rows, table.lines))
     counts = None if weights is None else select(table, [weights], None, []).X[kept, 0]
     components = None
     if known is not None:
         components, groups = _components(table, known, quiet=quiet)
         components, rows = components[kept], rows._replace(group_names=groups)
+    remember_lines(None if table.lines is None else table.lines[kept])
     return Rows(name, rows, labels, label_column, table, kept, counts, components)
 
 
@@ -243,6 +253,21 @@ def _missing(rows: "Data") -> str:
         "missing. Rows count as far as they were seen, which is right if entries are missing at "
         f"random. To leave these rows out:\n  {command_line(extra=['--drop-missing'], again=True)}"
     )
+
+
+def _unseen(rows: "Data", lines: "Integers | None") -> list[str]:
+    """Return a sentence on rows of which nothing was seen, if there are any."""
+    import numpy as np
+
+    empty = np.flatnonzero(np.isnan(rows.X).all(axis=1))
+    if not empty.size:
+        return []
+    first = f"row {empty[0]}" + ("" if lines is None else f" (line {lines[empty[0]]})")
+    return [
+        f"nothing was seen of {plural(len(empty), 'row')} (first: {first}). The memberships of "
+        "such a row are the weights of the components, and its component the one of the largest "
+        "weight."
+    ]
 
 
 def _source(

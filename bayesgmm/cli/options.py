@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 import bayesgmm
 from bayesgmm.cli.command_line import command_line
 from bayesgmm.cli.output import STANDARD_OUTPUT, Results
+from bayesgmm.cli.wording import in_options
 
 DEBUG = "bayesgmm.debug"
 
@@ -29,7 +30,7 @@ def _check_structure(_ctx: click.Context, _parameter: click.Parameter, value: st
     try:
         as_structure(value)
     except bayesgmm.errors.InvalidParameterError as error:
-        raise click.BadParameter(str(error)) from None
+        raise click.BadParameter(in_options(str(error))) from None
     return value
 
 
@@ -69,7 +70,9 @@ def read_priors(path: Path | None) -> "bayesgmm.Priors | None":
     except OSError as error:
         raise click.BadParameter(f"{path}: {error.strerror}.", param_hint="--priors") from None
     except (bayesgmm.errors.InvalidParameterError, UnicodeDecodeError) as error:
-        raise click.BadParameter(f"{path}: {error}", param_hint="--priors") from None
+        raise click.BadParameter(
+            f"{path}: {in_options(str(error))}", param_hint="--priors"
+        ) from None
 
 
 def completion(module: str, function: str, *, files: bool) -> Callable[..., list[CompletionItem]]:

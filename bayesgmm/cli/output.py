@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 import bayesgmm
+from bayesgmm.cli.wording import in_options, results_in_options
 
 if TYPE_CHECKING:
     from bayesgmm.mixture.contamination import Contamination
@@ -53,12 +53,14 @@ class Results(NamedTuple):
     def write(self, text: str, what: str, content: Callable[[], bytes]) -> None:
         """Write the file and print the text, also if the file cannot be written.
 
+        Text that is not JSON is printed in words of the command line.
         Where the file goes to standard output, the text goes to standard error.
         """
         try:
             if self.output is not None:
                 write_file(self.output, content(), what, force=self.force, quiet=self.quiet)
         finally:
+            text = text if self.as_json else results_in_options(text)
             click.echo(text, err=self.output == STANDARD_OUTPUT)
 
 
@@ -149,33 +151,6 @@ def heard_warnings(quiet: bool) -> Iterator[list[str]]:
 
         warnings.showwarning = show
         yield heard
-
-
-# Arguments as messages name them, and the options that set them; patterns of regular expressions.
-_OPTIONS = {
-    r"noise_component=True": "--noise",
-    r"noise_component": "--noise",
-    r"contaminated=True": "--contaminated",
-    r"equal_weights=True": "--equal-weights",
-    r"equal_weights": "--equal-weights",
-    r"n_components=(\d+)": r"-k \1",
-    r"n_components": "-k",
-    r"covariance_type": "--covariance",
-    r"sample_weight": "--weights",
-    r"error_covariances": "--errors",
-    r"order_by": "--order-by",
-    r"target_accept": "--target-accept",
-    r"labels(?= must| name)": "--labels",
-}
-
-
-def in_options(message: str) -> str:
-    """A message of the package with the options of commands for its arguments."""
-    for argument, option in _OPTIONS.items():
-        # An option that follows in brackets is not repeated.
-        follows = rf"(?: \({re.escape(option)}\))?" if "\\" not in option else ""
-        message = re.sub(rf"(?<![\w.-]){argument}(?!\w){follows}", option, message)
-    return message
 
 
 def printable(word: str | os.PathLike[str]) -> str:

@@ -25,10 +25,11 @@ from bayesgmm.cli.output import (
     NOT_THE_PAGE,
     Results,
     heard_warnings,
-    in_options,
     printable,
     title_of,
 )
+from bayesgmm.cli.python_rows import python_rows
+from bayesgmm.cli.wording import in_options
 from bayesgmm.display import plural
 from bayesgmm.errors import InputError, InvalidParameterError
 
@@ -185,6 +186,7 @@ def report(
                 title=printable(title or title_of(source["data"])),
                 source=rows.name + "; interrupted before the end" * interrupted,
                 command=command_line(without=NOT_THE_PAGE),
+                reading=python_rows(rows, **source),
             )
     text = page.to_json() if results.as_json else str(page)
     results.write(text, "The report was", page.html.encode)

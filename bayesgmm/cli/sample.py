@@ -27,6 +27,7 @@ from bayesgmm.cli.options import (
     weights_option,
 )
 from bayesgmm.cli.output import Results, heard_warnings, json_text
+from bayesgmm.cli.wording import in_options
 from bayesgmm.display import plural
 
 
@@ -108,9 +109,9 @@ def sample(
     if results.as_json:
         fields = {str(name): _nested(value) for name, value in posterior.attrs.items()}
         fields["divergences"] = _divergences(posterior)
-        fields["verdict"] = comparison.verdict
+        fields["verdict"] = in_options(comparison.verdict)
         fields["parameters"] = comparison.table.reset_index().to_dict("records")
-        fields["notes"] = list(comparison.notes)
+        fields["notes"] = list(map(in_options, comparison.notes))
         fields["known_groups"] = groups_fields(rows, known)
         text = json_text("sample", rows.name, fields, heard)
     else:

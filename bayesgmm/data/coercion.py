@@ -1,8 +1,9 @@
 """Coercion of arrays, lists and data frames to float64; errors name the entry at fault."""
 
 import numbers
+import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.arrays import Array
+from bayesgmm.data.text_entries import advice_on_text, path_given
 from bayesgmm.errors import InputError, InputTypeError
 
 Names = tuple[str, ...] | None
@@ -37,6 +39,8 @@ def to_floats(X: Any, name: str, first_row: int = 0) -> tuple[Array, Names]:
     """
     if hasattr(X, "tocsr") or (hasattr(X, "todense") and not hasattr(X, "dask")):
         raise InputTypeError(f"Sparse input {name} is not supported. Use {name}.toarray().")
+    if isinstance(X, str | os.PathLike):
+        raise path_given(X, name)
     if isinstance(X, np.ma.MaskedArray):
         return _masked_to_floats(X, name, first_row), None
     pandas = sys.modules.get("pandas")
@@ -86,6 +90,20 @@ def unique_names(columns: Iterable[Any]) -> Names:
         names[name] = None
         counts[text] = count
     return tuple(names)
+
+
+def repeated_names(columns: Sequence[str]) -> list[str]:
+    """Return a sentence on each name, not empty, of several columns, with their new names."""
+    new = unique_names(columns) or ()
+    places: dict[str, list[int]] = {}
+    for j, text in enumerate(columns):
+        places.setdefault(text, []).append(j)
+    return [
+        f"the columns {', '.join(map(str, where)):.200} have the same name, {text!r:.80}, and are "
+        f"called {', '.join(repr(new[j]) for j in where):.300}."
+        for text, where in places.items()
+        if text and len(where) > 1
+    ]
 
 
 def column_names(names: Names, n_columns: int) -> tuple[str, ...]:
@@ -186,7 +204,10 @@ def _array_to_floats(array: NDArray[Any], name: str, first_row: int) -> Array:
             return np.require(array, dtype=np.float64, requirements=["C", "A"])
     if kind == "O":
         return _objects_to_floats(array, name, first_row)
-    raise _not_numbers(str(array.dtype), name, "" if array.ndim < 2 else label(None, 0), kind)
+    where = "" if array.ndim < 2 else label(None, 0)
+    raise _not_numbers(
+        str(array.dtype), name, where, kind, map(str, array.flat if kind in "UT" else ())
+    )
 
 
 def _check_exact(array: NDArray[Any], name: str, first_row: int, where: str = "") -> None:
@@ -195,15 +216,15 @@ def _check_exact(array: NDArray[Any], name: str, first_row: int, where: str = ""
         raise integers_too_large(_place(index, first_row, where), name)
 
 
-def _not_numbers(kind_name: str, name: str, where: str, kind: str) -> InputError | InputTypeError:
+def _not_numbers(
+    kind_name: str, name: str, where: str, kind: str, values: Iterable[Any] = ()
+) -> InputError | InputTypeError:
     place = f" in {where}" if where else ""
     if kind == "c":
         return InputError(f"Complex data not supported: input {name} has {kind_name}{place}.")
     words = {"M": "times", "m": "time spans", "U": "text", "T": "text", "S": "bytes"}
     what = words.get(kind, "non-numeric values")
-    return InputTypeError(
-        f"Input {name} has {what} ({kind_name}){place}. Convert it to numbers or drop it."
-    )
+    return InputTypeError(f"Input {name} has {what} ({kind_name}){place}. {advice_on_text(values)}")
 
 
 def _objects_to_floats(array: NDArray[Any], name: str, first_row: int, where: str = "") -> Array:
@@ -238,9 +259,7 @@ def _foreign_entry(value: Any, name: str, place: str) -> InputError | InputTypeE
     if isinstance(value, np.ma.MaskedArray):
         return InputTypeError(f"Input {name} has masked entries in {place}. {_UNMASK}")
     if isinstance(value, str):
-        return InputTypeError(
-            f"Input {name} has text in {place}. Convert it to numbers or drop it."
-        )
+        return InputTypeError(f"Input {name} has text in {place}. {advice_on_text([value])}")
     # scikit-learn's checks look for these words of float().
     return InputTypeError(
         f"Input {name} has a non-numeric entry in {place}: float() argument must be a string "
@@ -269,7 +288,7 @@ def _columns_to_floats(
             floats[:, j] = column.to_numpy(dtype=np.float64, na_value=np.nan)
         else:
             kind = "U" if str(dtype) in {"str", "string"} else kind
-            raise _not_numbers(str(dtype), name, where, kind)
+            raise _not_numbers(str(dtype), name, where, kind, column if kind == "U" else ())
     return floats, names
 
 
@@ -310,6 +329,7 @@ def _other_frame_to_floats(X: Any, name: str, first_row: int) -> tuple[Array, Na
             continue
         elif not (column.dtype.is_numeric() or column.dtype == nw.Boolean):
             kind = "M" if column.dtype.is_temporal() else "U" if column.dtype == nw.String else "V"
-            raise _not_numbers(str(column.dtype), name, where, kind)
+            texts = column.to_list() if kind == "U" else ()
+            raise _not_numbers(str(column.dtype), name, where, kind, texts)
         floats[:, j] = column.cast(nw.Float64).to_numpy()
     return floats, unique_names(frame.columns)

@@ -4,6 +4,7 @@ import csv
 import io
 import itertools
 import math
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesgmm.arrays import Indices
-from bayesgmm.data.coercion import Names, column_names, unique_names
+from bayesgmm.data.coercion import Names, column_names, repeated_names, unique_names
 from bayesgmm.data.csv_columns import Column, Notation, has_decimal_commas
 from bayesgmm.data.tables import Table, words
 from bayesgmm.display import plural
@@ -58,9 +59,9 @@ class _Layout(NamedTuple):
     width: int
     delimiter: str
     notes: list[str]  # complete when all rows have been read
-    rows: Iterator[list[str]]
+    rows: Iterator[Record]
 
-    def chunks(self) -> Iterator[list[list[str]]]:
+    def chunks(self) -> Iterator[list[Record]]:
         """Yield some thousand rows at a time."""
         while chunk := list(itertools.islice(self.rows, _CHUNK)):
             yield chunk
@@ -76,18 +77,18 @@ def read_csv(stream: TextIO, name: str, form: Form) -> Table:
         layout = _layout(stream, name, form)
         kept = [list[str]() for _ in range(layout.width)] if form.keep_cells else None
         columns = [Column(notation) for _ in range(layout.width)]
-        n = 0
+        lines = array("q")
         for chunk in layout.chunks():
-            for j, column in enumerate(zip(*chunk, strict=True)):
-                columns[j].extend(column, n)
+            for j, column in enumerate(zip(*(cells for _, cells in chunk), strict=True)):
+                columns[j].extend(column, len(lines))
                 if kept is not None:
                     kept[j].extend(column)
-            n += len(chunk)
-        if not n:
+            lines.extend(number for number, _ in chunk)
+        if not lines:
             raise _no_rows(name, layout)
         whole = [column.whole() for column in columns]
         marks = layout.delimiter, notation.decimal
-        return Table(layout.names, whole, tuple(layout.notes), kept, marks)
+        return Table(layout.names, whole, tuple(layout.notes), kept, marks, np.array(lines))
 
 
 def csv_pieces(stream: TextIO, name: str, form: Form) -> Iterator[Table]:
@@ -101,9 +102,9 @@ def csv_pieces(stream: TextIO, name: str, form: Form) -> Iterator[Table]:
         empty = True
         for chunk in layout.chunks():
             columns = []
-            for cells in zip(*chunk, strict=True):
+            for column_cells in zip(*(cells for _, cells in chunk), strict=True):
                 column = Column(form.notation)
-                column.extend(cells, 0)
+                column.extend(column_cells, 0)
                 columns.append(column.whole())
             yield Table(layout.names, columns, tuple(layout.notes), None, marks)
             empty = False
@@ -130,15 +131,18 @@ def _layout(stream: TextIO, name: str, form: Form) -> _Layout:
     sniffed = list(itertools.islice(lines, _SNIFFED_LINES))
     delimiter = form.delimiter or _find_delimiter(sniffed, form.notation)
     records = _records(itertools.chain(sniffed, lines), delimiter)
-    first = next((cells for _, cells in records if cells), None)
+    number, first = next((each for each in records if each[1]), (0, []))
     if not first:
         raise InputError(f"{name} has no rows.")
     header = form.header
     if header is None:
         header = not any(map(form.notation.is_number, first))
     if not header:
-        records = itertools.chain([(1, first)], records)
-    names = unique_names([cell.strip() for cell in first]) if header else None
+        records = itertools.chain([(number, first)], records)
+    given = [cell.strip() for cell in first]
+    names = unique_names(given) if header else None
+    if header:
+        notes += repeated_names(given)
     rows = _rows(records, len(first), name, "header" if header else "first line")
     return _Layout(names, len(first), delimiter, notes, rows)
 
@@ -229,7 +233,7 @@ def _records(lines: Iterable[str], delimiter: str) -> Iterator[Record]:
             blank.clear()
 
 
-def _rows(records: Iterator[Record], width: int, name: str, first: str) -> Iterator[list[str]]:
+def _rows(records: Iterator[Record], width: int, name: str, first: str) -> Iterator[Record]:
     for number, cells in records:
         if not cells and width > 1:
             continue
@@ -239,7 +243,7 @@ def _rows(records: Iterator[Record], width: int, name: str, first: str) -> Itera
                 f"Line {number} of {name} has {plural(len(row), 'cell')}, but the "
                 f"{first} has {width}."
             )
-        yield row
+        yield number, row
 
 
 def csv_text(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesgmm.arrays import Array
+from bayesgmm.arrays import Array, Integers
 from bayesgmm.data.coercion import Names, integers_too_large, label, rounded_integer
 from bayesgmm.errors import InputError, InputTypeError
 
@@ -48,6 +48,8 @@ class Table(NamedTuple):
         The text of a CSV's cells, if it was kept.
     marks : tuple of str
         Delimiter and decimal mark.
+    lines : (n,), or None
+        The lines of a CSV, counted from 1, that hold the rows.
     """
 
     names: Names
@@ -55,6 +57,7 @@ class Table(NamedTuple):
     notes: tuple[str, ...] = ()
     cells: list[list[str]] | None = None
     marks: tuple[str, str] = (",", ".")
+    lines: Integers | None = None
 
 
 class ChosenColumns(NamedTuple):
@@ -161,6 +164,20 @@ def row_counters(table: Table, chosen: Sequence[int]) -> list[int]:
         and column[0] in (0, 1)
         and np.array_equal(column, np.arange(n) + column[0])
     ]
+
+
+def stands_above(column: Array | Text) -> bool:
+    """Return whether the first number is an integer farther from the others than these lie apart.
+
+    So is a year above measurements.
+    """
+    if isinstance(column, Text) or len(column) < 3 or not float(column[0]).is_integer():
+        return False
+    others = column[1:][~np.isnan(column[1:])]
+    if not others.size:
+        return False
+    least, most = others.min(), others.max()
+    return bool(max(least - column[0], column[0] - most) > most - least)
 
 
 def suspected_mark(column: Array | Text) -> float | None:

@@ -225,14 +225,28 @@ def _number(value: float) -> str:
 
 
 def _doubts(fit: "GaussianMixture", data: Data | None) -> list[str]:
-    """A line for each pair of barely distinguishable components, and on signs of outliers."""
+    """Lines on empty rows, signs of outliers, and pairs of barely distinguishable components."""
     nearness, words = bhattacharyya(fit.mixture_), fit.mixture_.component_words
     plain = fit.noise_ is None and fit.contamination_ is None
-    outlying = signs_of_outliers(fit.mixture_, data) if plain and data is not None else []
-    return outlying + [
+    of_rows = []
+    if data is not None:
+        outlying = signs_of_outliers(fit.mixture_, data) if plain else []
+        of_rows = [*_unseen(data), *outlying]
+    return of_rows + [
         f"components {words[j]} and {words[i]} overlap (Bhattacharyya coefficient "
         f"{nearness[i, j]:.2f}): one may be superfluous"
         for i in range(len(nearness))
         for j in range(i)
         if nearness[i, j] > BARELY_DISTINGUISHABLE
+    ]
+
+
+def _unseen(data: Data) -> list[str]:
+    """A line on rows of which nothing was seen: their component is not known from the data."""
+    empty = np.flatnonzero(np.isnan(data.X).all(axis=1)) if data.has_missing else np.zeros(0, int)
+    if not empty.size:
+        return []
+    return [
+        f"nothing was seen of {plural(len(empty), 'row')} (first: row {empty[0]}): the memberships "
+        "of such a row are the weights, and it counts for the component of the largest weight"
     ]

@@ -806,7 +806,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     def predict(self, X: Any, error_covariances: ArrayLike | None = None) -> Integers:
         """The most probable component of each row, shape (n,); X as in `score_samples`.
 
-        With `noise_component`, -1 where noise is more probable than any of them.
+        With `noise_component`, -1 where noise is more probable than any of them. A row of which
+        nothing was seen has the component of the largest weight.
 
         Examples
         --------

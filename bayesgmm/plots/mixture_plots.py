@@ -351,7 +351,7 @@ def _legend(picture: Picture, *, plane: bool) -> tuple[list[Any], str]:
         Line2D(
             [], [], color=colour(k), ls=dashes(k), lw=1.8, ms=5,
             marker=marker(k) if plane and drawn else "",
-            label=f"component {words[k]}, weight {weight:.2g}",
+            label=f"component {words[k]}, weight {weight:#.2g}",
         )
         for k, weight in enumerate(picture.mixture.weights[:_NAMED])
     ]  # fmt: skip
@@ -401,7 +401,7 @@ def _what_is_drawn(picture: Picture) -> list[str]:
 
 def _noise_handle(picture: Picture, *, plane: bool) -> Any:
     """The legend's entry of noise: crosses where rows are drawn, a line where its density is."""
-    return _cross(picture, plane, FAINT, f"noise, weight {picture.noise_weight:.2g}")
+    return _cross(picture, plane, FAINT, f"noise, weight {picture.noise_weight:#.2g}")
 
 
 def _outlier_handle(picture: Picture, *, plane: bool) -> Any:

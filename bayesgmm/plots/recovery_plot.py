@@ -26,7 +26,7 @@ _PANELS = (
     ("bias", "bias (away from the centre)", "bias"),
     ("rmse", "root mean squared error", "RMSE"),
     ("coverage", "coverage of the intervals", "coverage (%)"),
-    ("excess_error_rate", "misclassified rows beyond the least", "excess (percentage points)"),
+    ("excess_error_rate", "excess misclassification", "excess (percentage points)"),
     ("missed", "maximum missed (EM)", "fits (%)"),
     ("not_converged", "not converged", "fits (%)"),
 )

@@ -64,6 +64,7 @@ def report(
     title: str | None = None,
     source: str | None = None,
     command: str | None = None,
+    reading: str | None = None,
     error_covariances: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     noise_component: bool = False,
@@ -98,6 +99,9 @@ def report(
         Origin of the rows, in words.
     command : str, optional
         A command line that produces the same page, shown in it.
+    reading : str, optional
+        Python code that reads the rows as ``X``, and ``weights``, ``errors`` and ``known`` if the
+        fit had them, for the code shown in the page. None: lines to fill in.
     error_covariances : array-like, optional
         Measurement errors of the rows, as in `GaussianMixture.fit`. None: those of the fit or the
         posterior if X are their rows.
@@ -135,7 +139,7 @@ def report(
     >>> page.numbers["headline"]
     'Two components for 272 rows of 2 columns'
     """
-    check_texts(title=title, source=source, command=command)
+    check_texts(title=title, source=source, command=command, reading=reading)
     data = check_data(X, allow_nan=True, error_covariances=error_covariances)
     data = data._replace(row_names=data.row_names or index_of(X))
     em, posterior = computed(
@@ -148,7 +152,17 @@ def report(
         contaminated=contaminated,
     )
     inputs = gather(
-        data, em, posterior, variables, truth, labels, selection, source, command, evidence
+        data,
+        em,
+        posterior,
+        variables,
+        truth,
+        labels,
+        selection,
+        source,
+        command,
+        evidence,
+        reading,
     )
     sections = reconciled([made(key, name, make, inputs) for key, name, make in _SECTIONS])
     summary = summarise(inputs, sections)

@@ -74,6 +74,8 @@ class Inputs:
         A text is the reason why it could not be computed.
     command : str or None
         The command line that produces the same page.
+    reading : str or None
+        Python code that reads the rows.
     drawing : Drawing
         Settings of the pictures of the rows.
     """
@@ -90,6 +92,7 @@ class Inputs:
     selected: GaussianMixture | None
     evidence: Evidence | str | None
     command: str | None
+    reading: str | None
     drawing: Drawing
 
     @property
@@ -328,6 +331,7 @@ def gather(
     source: str | None,
     command: str | None,
     evidence: Evidence | str | None = None,
+    reading: str | None = None,
 ) -> Inputs:
     """Check the arguments of `report`, and raise its errors."""
     check_kind("em", em, GaussianMixture | None, "a GaussianMixture or None")
@@ -364,6 +368,7 @@ def gather(
         selected=selection.best if isinstance(selection, Selection) else None,
         evidence=evidence,
         command=command,
+        reading=reading,
         drawing=Drawing(),
     )
 

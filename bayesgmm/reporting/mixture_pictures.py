@@ -84,7 +84,7 @@ def head_figure(rows: Data, fit: Described, drawing: Drawing) -> Figure:
             _single(rows, fit, 3.6, drawing),
             "Histogram of the column with the density of the mixture and of each component.",
             "Histogram and density (grey line). The area under a component is its "
-            + ("share of all rows. " + _NOISE_LINE if fit.noise_weight else "weight.")
+            + ("proportion of all rows. " + _NOISE_LINE if fit.noise_weight else "weight.")
             + _OUTLIER_LINE * (fit.contamination is not None),
         )
     if d == HEAD:

@@ -3,6 +3,7 @@
 import html
 import json
 import os
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from functools import cache
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
 import bayesgmm
 from bayesgmm.data.json_document import write_document
@@ -158,6 +160,12 @@ def rendered(template: str, room: str = "bayesgmm.reporting", **values: Any) -> 
 
 
 @cache
+def unbroken(text: str) -> Markup:
+    """Return a sentence as HTML whose options (--select) are not cut at the end of a line."""
+    escaped = html.escape(text)
+    return Markup(re.sub(r"(?<!\S)--[a-z-]+", r'<span class="option">\g<0></span>', escaped))
+
+
 def _environment(room: str) -> jinja2.Environment:
     rooms = dict.fromkeys((room, "bayesgmm.reporting"))
     environment = jinja2.Environment(
@@ -171,4 +179,5 @@ def _environment(room: str) -> jinja2.Environment:
     environment.globals.update(with_own_ids=with_own_ids, files_of=files_of)
     environment.tests["shown"] = lambda cell: isinstance(cell, Shown)
     environment.filters["short"] = short
+    environment.filters["unbroken"] = unbroken
     return environment

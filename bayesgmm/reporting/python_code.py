@@ -1,5 +1,6 @@
 """Python code that makes a page again."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
@@ -64,7 +65,7 @@ def as_code(value: Any) -> str | None:
 
 def python_code(inputs: Inputs) -> str:
     """The code, with a line for each thing that the user has to fill in."""
-    lines = ["import bayesgmm as bg", "", "X = ...  # the rows"]
+    lines = ["import bayesgmm as bg", "", inputs.reading or "X = ...  # the rows"]
     arguments = ["X"]
     if inputs.em is not None:
         lines += _selected(inputs) if inputs.searched else _fit(inputs)
@@ -109,7 +110,8 @@ def _beside_rows(inputs: Inputs, em: GaussianMixture) -> tuple[list[str], list[s
         (em.errors_of(rows), "errors", "error_covariances", "the error covariance of each row"),
     ]
     given = [each for each in known if each[0] is not None]
-    lines = [f"{name} = ...  # {what}" for _, name, _, what in given]
+    read = re.findall(r"^(\w+) = ", inputs.reading or "", re.MULTILINE)
+    lines = [f"{name} = ...  # {what}" for _, name, _, what in given if name not in read]
     return lines, [f"{argument}={name}" for _, name, argument, _ in given]
 
 

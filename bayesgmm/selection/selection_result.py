@@ -41,6 +41,17 @@ FAVOURS = {
     "aic": ("AIC", "prediction, and more components than BIC"),
     "cv": ("The held-out likelihood", "prediction"),
 }
+# Heads of the columns in a summary.
+_HEADS = {
+    "n_components": "components",
+    "covariance_type": "structure",
+    "log_likelihood": "log-likelihood",
+    "n_parameters": "parameters",
+    "bic": "BIC",
+    "icl": "ICL",
+    "aic": "AIC",
+    "cv_log_likelihood": "held-out log-likelihood",
+}
 # What speaks on the number of components beside the criteria.
 OTHER_ANSWERS = (
     "The probability of each K under stated priors is that of bayesgmm.evidence(X) and bayesgmm "
@@ -172,6 +183,7 @@ class Selection(Result):
         shown = ranked.head(top)[columns].assign(difference=differences)
         for column in shown.select_dtypes("float"):
             shown[column] = shown[column].map("{:.3f}".format)
+        shown = shown.rename(columns=_HEADS)
         shown.index += 1
         first = ranked.iloc[0]
         structure = as_structure(first["covariance_type"])

@@ -123,7 +123,7 @@ def test_infinite_entries_are_named_by_row_and_column(bayesgmm_command, tmp_path
     path.write_text("a,b\n1,2\n3,4\n5,inf\n6,-inf\n7,9\n")
     result = bayesgmm_command("fit", path, "-k", 1)
     assert result.exit_code == 1
-    assert "2 infinite in 2 of 5 rows (first: row 2, column 'b')" in result.stderr
+    assert "2 infinite in 2 of 5 rows (first: row 2 (line 4), column 'b')" in result.stderr
     assert "Traceback" not in result.stderr
 
 
@@ -169,7 +169,7 @@ def test_data_errors(bayesgmm_command, tmp_path):
     few = tmp_path / "few.npy"
     few.write_bytes(npy_bytes(np.random.default_rng(0).standard_normal((5, 2))))
     for arguments, words in [
-        (("fit", few, "-k", 6), "X has 5 rows"),
+        (("fit", few, "-k", 6), "The data have 5 rows"),
         (("fit", "faithfull", "-k", 2), "Did you mean 'faithful'?"),
         (("fit", tmp_path / "none.csv", "-k", 2), "There is no file"),
         (("fit", tmp_path, "-k", 2), "Is a directory"),

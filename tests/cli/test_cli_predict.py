@@ -128,9 +128,8 @@ def test_other_units_and_doubtful_names_are_refused(bayesgmm_command, tmp_path, 
     (tmp_path / "x.csv").write_text(f"{header}\n{','.join('1' * n)}\n{','.join('2' * n)}\n")
     result = bayesgmm_command("predict", tmp_path / "m.json", tmp_path / "x.csv")
     assert result.exit_code == 1
-    assert (
-        f"The data have no column named '{fit.feature_names_in_[0]}'. The mixture" in result.stderr
-    )
+    name = fit.feature_names_in_[0]
+    assert f"The data have no column named '{name}'. The mixture" in result.stderr
 
 
 def test_several_columns_that_lack(bayesgmm_command, model):
@@ -163,7 +162,7 @@ def test_columns_without_names(bayesgmm_command, model, tmp_path):
     assert bayesgmm_command("fit", path, "-k", 2, "-o", nameless, "--quiet").exit_code == 0
     assert bayesgmm_command("predict", nameless, path).exit_code == 0
     result = bayesgmm_command("predict", nameless, path, "--columns", "1")
-    assert (result.exit_code, "X has 1 feature" in result.stderr) == (1, True)
+    assert (result.exit_code, "The data have 1 feature" in result.stderr) == (1, True)
 
 
 def test_rows_with_missing_values(bayesgmm_command, model, tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesgmm import GaussianMixture
+from bayesgmm import GaussianMixture, load_dataset
 from bayesgmm.data.csv_files import csv_text
 
 X = np.random.default_rng(0).normal(size=(40, 2))
@@ -37,7 +37,10 @@ def test_all_columns_of_text_are_left_out_by_the_line_shown(bayesgmm_command, tm
     assert result.exit_code == 0, result.stderr
     assert "x" in result.stdout
     result = bayesgmm_command("fit", path, "-k", 1, "--exclude", "z,big", "--json")
-    assert "2 columns hold text (first: column 'date, UTC': row 0, 'Mon'; column" in result.stderr
+    assert (
+        "2 columns hold text (first: column 'date, UTC': row 0 (line 2), 'Mon'; column"
+        in result.stderr
+    )
     result = pasted(bayesgmm_command, result.stderr)
     assert json.loads(result.stdout)["feature_names"] == ["x", "y"]
 
@@ -290,7 +293,7 @@ def test_cells_that_tell_of_a_value_are_not_taken_for_missing(bayesgmm_command, 
     path = tmp_path / "x.csv"
     path.write_text("a,b\n" + "".join(f"{x:.3f},{y:.3f}\n" for x, y in X) + "<0.01,1\n")
     result = bayesgmm_command("fit", path, "-k", 1)
-    assert "Column 'a' holds text (first: row 40, '<0.01')." in result.stderr
+    assert "Column 'a' holds text (first: row 40 (line 42), '<0.01')." in result.stderr
     assert "--na" not in result.stderr
 
 
@@ -307,7 +310,7 @@ def test_predict_leaves_out_no_column_of_the_model(bayesgmm_command, tmp_path, d
     other = tmp_path / "other.csv"
     other.write_text("a,b\n1,u\n2,v\n")
     result = bayesgmm_command("predict", model, other)
-    assert "Column 'b' holds text (first: row 0, 'u'). The model needs" in result.stderr
+    assert "Column 'b' holds text (first: row 0 (line 2), 'u'). The model needs" in result.stderr
     assert not {"--exclude", "--label-column"} & set(result.stderr.split())
 
 
@@ -317,3 +320,58 @@ def test_a_column_without_a_name_is_named_by_its_position(bayesgmm_command, tmp_
     result = bayesgmm_command("fit", path, "-k", 1)
     assert "Note: Column 0, without a name, only numbers the rows." in result.stderr
     assert pasted(bayesgmm_command, result.stderr).exit_code == 0
+
+
+FIRST_LINES = [
+    ("id,2019,2020\n1,2,3\n2,5,1\n3,1,1\n4,4,0\n", [], "The first line has words", "--header"),
+    ("2019,2020\n1,2\n2,5\n3,1\n4,4\n", [], "the first line was read as a row", "--header"),
+    ("5.1,3.5\n1,2\n2,5\n3,1\n", ["--header"], "read as names, and all of these", "--no-header"),
+]
+
+
+@pytest.mark.parametrize(("text", "more", "words", "option"), FIRST_LINES)
+def test_a_first_line_of_numbers(bayesgmm_command, tmp_path, text, more, words, option):
+    path = tmp_path / "rows.csv"
+    path.write_text(text)
+    said = bayesgmm_command("fit", path, "-k", 1, *more).stderr
+    assert words in said
+    line = said.splitlines()[
+        said.splitlines().index(next(s for s in said.splitlines() if words in s)) + 1
+    ]
+    assert line == f"  bayesgmm fit {path} -k 1 {option}"
+    # The line that is proposed reads the file without such a message.
+    again = bayesgmm_command(*line.split()[1:]).stderr
+    assert "first line" not in again
+
+
+def test_first_lines_without_a_note(bayesgmm_command, tmp_path):
+    path = tmp_path / "rows.csv"
+    for text in ("1,2\n3,1\n4,8\n6,1\n", "2019,2020\n1,2\n2018,5\n3,1\n", "9\n1\n2\n3\n"):
+        path.write_text(text)
+        assert "first line" not in bayesgmm_command("fit", path, "-k", 1).stderr
+    path.write_text("2019,2020\n1,2\n3,1\n4,8\n")
+    assert "first line" not in bayesgmm_command("fit", path, "-k", 1, "--header").stderr
+
+
+def test_repeated_names_are_said_with_their_columns(bayesgmm_command, tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("a,b,a,,\n1,2,1,0,1\n2,5,7,1,3\n3,1,2,3,9\n4,4,7,5,2\n")
+    said = bayesgmm_command("fit", path, "-k", 1).stderr
+    assert "Note: the columns 0, 2 have the same name, 'a', and are called 'a', 'a (2)'." in said
+    assert said.count("the same name") == 1
+
+
+def test_a_row_of_which_nothing_was_seen(bayesgmm_command, tmp_path):
+    frame = load_dataset("faithful").frame
+    frame.iloc[[3, 7]] = np.nan
+    path = tmp_path / "rows.csv"
+    frame.to_csv(path, index=False)
+    memberships = tmp_path / "memberships.csv"
+    ended = bayesgmm_command("fit", path, "-k", 2, "--memberships", memberships)
+    assert "Note: nothing was seen of 2 rows (first: row 3 (line 5))." in ended.stderr
+    assert "nothing was seen of 2 rows (first: row 3 (line 5)): the memberships" in ended.stdout
+    written = pd.read_csv(memberships)
+    weights = GaussianMixture(2, random_state=0).fit(frame).weights_
+    columns = ["probability_0", "probability_1"]
+    assert np.allclose(written.loc[[3, 7], columns], weights, atol=2e-6)
+    assert (written.loc[[3, 7], "component"] == weights.argmax()).all()

@@ -171,8 +171,8 @@ def _given(inputs: Inputs) -> Section:
         (_figure(fitted, inputs.em),),
         (_table(fitted.sort_values("bic", kind="stable")),),
         (
-            "Other structures were not compared: they are by report --select and by "
-            "select_mixture(X), which may select another K.",
+            "Other structures were not compared; bayesgmm report --select and select_mixture(X) "
+            "compare them, and may select another K.",
             _EXPLAINED,
             _ANSWERS,
         ),

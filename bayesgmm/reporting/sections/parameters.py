@@ -145,7 +145,7 @@ def _of_outliers(inputs: Inputs) -> list[str]:
     share = float(inputs.mixture.weights @ inputs.contamination.proportions)
     return [
         f"Outliers have the mean of their component and a multiple of its covariance; their "
-        f"expected share is {percent(share, 1).text}: {plural(outlying, 'row')} "
+        f"expected proportion is {percent(share, 1).text}: {plural(outlying, 'row')} "
         f"{'is' if outlying == 1 else 'are'} more probably an outlier than not. Standard "
         "deviations and correlations are those of the other rows."
     ]
