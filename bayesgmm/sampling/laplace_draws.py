@@ -14,9 +14,9 @@ from bayesgmm.sampling.posterior_tree import parameters_of_draws
 from bayesgmm.sampling.samplers import Drawn
 
 # Draws of a chain without `draws`: four chains have 4000 effective ones, by bulk and tail.
-DRAWS = 1500
+DRAWS = 2000
 # Proposals for them, about.
-N_PROPOSALS = 16_000
+N_PROPOSALS = 20_000
 # Proposals from which chains begin and k-hat is first estimated.
 _FIRST = 4000
 # Probability that no proposal of a draw is accepted, at most, and the most proposals of a draw.

@@ -109,7 +109,7 @@ def sample_posterior(
         by the posterior density, so that they come from the posterior itself (see Notes). It is
         refused where a component has few rows, components are not separated, several modes matter
         or the approximation does not hold. `tune`, `nuts_sampler`, `target_accept` and `max_time`
-        do not apply; `draws` is 1500 unless it is given, and `min_ess` only decides what `stopped`
+        do not apply; `draws` is 2000 unless it is given, and `min_ess` only decides what `stopped`
         says.
     nuts_sampler : {"nutpie", "pymc"}
         "nutpie" runs a log density that was compiled beforehand; "pymc" runs PyMC's own NUTS on
