@@ -22,14 +22,15 @@ from bayesgmm.sampling.remainder import (
     Posterior,
     as_all,
     precision,
+    quadratic,
     remainder_error,
 )
 
 # Rows up to which densities are of all of them, and rows of the part that stands for more.
 _FEW, _PART = 50_000, 25_000
-# Steps to the mode of all rows, each of which leaves about a hundredth of the distance, and the
-# nats below it at which they end.
-_MOST_STEPS, _NEAR = 30, 1e-9
+# Steps to the mode of all rows, the nats below it at which they end, and those up to which the
+# curvature is that of the estimate.
+_MOST_STEPS, _NEAR, _CLOSE = 30, 1e-9, 1e-3
 # Rows of a component for each of its coordinates, at least.
 _ROWS = 10
 # Points at which the error of the remainder is estimated, and the largest, in nats.
@@ -119,9 +120,10 @@ def laplace_target(
     problem = posterior(rows)
     check_rows(problem, near)
     part = many = None
-    if (size := rows_of_densities(len(rows.X))) < len(rows.X):
+    counted = np.arange(len(rows.X)) if rows.weights is None else np.flatnonzero(rows.weights)
+    if (size := rows_of_densities(len(counted))) < len(counted):
         # In random order, as its pieces have to be alike.
-        part = rows.take(rng.choice(len(rows.X), size, replace=False))
+        part = rows.take(rng.choice(counted, size, replace=False))
     seen = problem if part is None else posterior(part)
     if exchangeable:
         modes = search_modes(seen, near, starts(seen.rows))
@@ -154,33 +156,46 @@ def laplace_target(
 
 
 def _of_many_rows(problem: Problem, scaled: Problem, near: tuple[Array, ...]) -> ManyRows:
-    """The mode of all rows by steps in the metric of a part, and the expansion about it."""
-    u = problem.coordinates.of_parameters(*near)
-    metric = np.linalg.inv(_positive(precision(scaled, u), near))
-    value, slope = problem.log_density(u)
-    for _ in range(_MOST_STEPS):
-        step = metric @ slope
-        if slope @ step <= _NEAR:
-            break
-        ahead, slope_ahead = problem.log_density(u + step)
-        if not ahead > value - _NEAR * abs(value):
+    """The mode of all rows near the estimate, and the expansion about it."""
+    start = problem.coordinates.of_parameters(*near)
+    of_all = precision(problem, start)
+    u = _newton(problem, start, of_all)
+    if u is None:
+        found = climb(problem, start)
+        if found is None:
             raise _no_mode(near)
-        u, value, slope = u + step, ahead, slope_ahead
-    else:
+        u = found.u
+    if quadratic((u - start)[np.newaxis], of_all)[0] > _CLOSE or not _is_positive(of_all):
+        of_all = precision(problem, u)
+    if not _is_positive(of_all):
         raise _no_mode(near)
-    of_all = _positive(precision(problem, u), near)
-    mode = Mode(u, value, np.linalg.inv(of_all))
+    mode = Mode(u, problem.log_density(u)[0], np.linalg.inv(of_all))
     return ManyRows(mode, of_all, Expansion.of(scaled, u))
 
 
-def _positive(matrix: Array, near: tuple[Array, ...]) -> Array:
-    """The matrix, if it is positive definite."""
+def _newton(problem: Problem, u: Array, curvature: Array) -> Array | None:
+    """The mode that Newton's steps with one curvature reach; None if they do not lead to one."""
+    if not _is_positive(curvature):
+        return None
+    value, slope = problem.log_density(u)
+    for _ in range(_MOST_STEPS):
+        step = np.linalg.solve(curvature, slope)
+        if slope @ step <= _NEAR:
+            return u
+        u = u + step
+        ahead, slope = problem.log_density(u)
+        if not ahead > value - _NEAR * abs(value):
+            return None
+        value = ahead
+    return None
+
+
+def _is_positive(matrix: Array) -> bool:
+    """True for a positive definite matrix."""
     if not np.isfinite(matrix).all():
-        raise _no_mode(near)
+        return False
     values = np.linalg.eigvalsh(matrix)
-    if values[0] <= _POSITIVE * values[-1]:
-        raise _no_mode(near)
-    return matrix
+    return bool(values[0] > _POSITIVE * values[-1])
 
 
 def _at_all_rows(problem: Problem, mode: Mode, share: float) -> Mode:
