@@ -172,6 +172,21 @@ def test_every_kind_of_posterior(given, few_rows_of_densities):
         assert np.isfinite(tree["posterior"][name]).all()
 
 
+def test_the_mode_is_found_from_afar(few_rows_of_densities):
+    truth = random_mixture(2, 2, average_overlap=0.005, rng=1)
+    X = truth.sample(4000, rng=2)[0]
+    plan = {"method": "laplace", "draws": 100, "chains": 2, "rng": 1, **QUIET}
+    near = sample_posterior(X, 2, **plan)["modes"]
+    moved = truth.means + 0.5 * np.sqrt(truth.variances)
+    far = sample_posterior(X, 2, init=Mixture([0.5, 0.5], moved, truth.covariances), **plan)[
+        "modes"
+    ]
+    # Coordinates are scaled by the estimate, and so is the density, but not its mode.
+    for name in NAMES:
+        one, other = (np.sort(each[name].values.ravel()) for each in (near, far))
+        np.testing.assert_allclose(one, other, rtol=1e-3)
+
+
 def test_components_of_few_rows_are_refused():
     truth = Mixture([0.98, 0.02], [[0.0, 0.0], [9.0, 9.0]], [np.eye(2)] * 2)
     X = simulate(truth, 1000, rng=1).X
