@@ -25,11 +25,9 @@ _LONG = 120.0
 def tell_if_long(problem: Problem, u: Array, plan: Plan, chains: int) -> None:
     """Warn where NUTS takes more than two minutes for its first draws, and say what else there is.
 
-    One gradient is timed, at coordinates u (size,).
+    A gradient is timed, at coordinates u (size,).
     """
-    began = time.perf_counter()
-    problem.log_density(u)
-    gradient = time.perf_counter() - began
+    gradient = min(_seconds(problem, u) for _ in range(2))
     threads = n_threads()
     draws = plan.tune + plan.lengths[0]
     seconds = gradient * _OF_A_DRAW * draws * chains / min(chains, threads)
@@ -44,8 +42,15 @@ def tell_if_long(problem: Problem, u: Array, plan: Plan, chains: int) -> None:
         f"takes {gradient:.2g} s, and a draw about {_OF_A_DRAW} of them. method='laplace' would "
         f"take about {_duration(other)}; it needs separated components of many rows.",
         BayesGMMWarning,
-        stacklevel=3,
+        stacklevel=4,
     )
+
+
+def _seconds(problem: Problem, u: Array) -> float:
+    """The time of one gradient."""
+    began = time.perf_counter()
+    problem.log_density(u)
+    return time.perf_counter() - began
 
 
 def _duration(seconds: float) -> str:

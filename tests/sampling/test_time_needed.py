@@ -20,6 +20,7 @@ def test_a_long_run_is_told_beforehand_with_the_alternative(monkeypatch):
     (text,) = {str(each.message) for each in heard}
     assert re.match(r"NUTS will take about \d+ s for 50 draws of tuning and 20 more of each", text)
     assert "272 rows" in text
+    assert {each.filename for each in heard} == {__file__}
     assert "method='laplace' would take about" in text
 
 
