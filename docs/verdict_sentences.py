@@ -69,6 +69,9 @@ CASES = {
     "modes without a record": {"modes": None},
     "steps that diverge": {"transitions": Transitions(12, 0.0, 1.0)},
     "steps that are too short": {"transitions": Transitions(0, 0.2, 1.0)},
+    "proposals that are too narrow": {
+        "transitions": Transitions(None, np.nan, np.nan, k_hat=0.6),
+    },
 }
 
 

@@ -15,7 +15,7 @@ from bayesgmm.data.error_covariances import unpacked
 from bayesgmm.data.validation import Data, check_data, check_labels
 from bayesgmm.em.completed_rows import with_means
 from bayesgmm.em.component_order import check_reference
-from bayesgmm.errors import InvalidParameterError
+from bayesgmm.errors import InputTypeError, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.mixture.fitted_mixture import fitted_mixture, weighted_rows, with_errors_of
 from bayesgmm.mixture.mixture import Mixture
@@ -25,6 +25,7 @@ from bayesgmm.priors.held_parameters import HeldParameters, held_parameters
 from bayesgmm.priors.outlier_priors import OutlierPriors
 from bayesgmm.priors.priors import Priors
 from bayesgmm.priors.resolved_priors import ResolvedPriors
+from bayesgmm.sources.row_source import RowSource
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +133,11 @@ def posterior_model(
     InvalidParameterError
         If arguments contradict one another, or the fit.
     """
+    if isinstance(X, RowSource):
+        raise InputTypeError(
+            f"X is a source of rows, {X.describe()}, but a posterior needs rows in memory. Give an "
+            "array; one of np.load(path, mmap_mode='r') may stay on disk."
+        )
     check_kind("fixed", fixed, Mapping | None, "a mapping of names to numbers, or None")
     noise = check_switch("noise_component", noise_component)
     pairs = check_switch("contaminated", contaminated)

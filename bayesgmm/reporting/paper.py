@@ -108,7 +108,10 @@ def _of_posterior(inputs: Inputs) -> Iterator[str]:
     except (BayesGMMError, UnavailableError):
         return  # the section on the posterior says why
     relabelled = table[table["form"] == RELABELLED]
-    sampler = "by NUTS " if "sampler" in inputs.posterior.attrs else ""
+    sampler = ""
+    if "sampler" in inputs.posterior.attrs:
+        laplace = inputs.posterior.attrs["sampler"] == "laplace"
+        sampler = "at its mode (Laplace's method) " if laplace else "by NUTS "
     yield (
         f"The posterior was sampled {sampler}in {plural(draws.n_chains, 'chain')} of "
         f"{plural(draws.n_draws, 'draw')}. After relabelling, R-hat was at most "

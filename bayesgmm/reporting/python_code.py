@@ -173,7 +173,9 @@ def _posterior(inputs: Inputs) -> Iterator[str]:
         words.append(f"draws={inputs.draws.n_draws}")
     if inputs.draws.n_chains != _CHAINS:
         words.append(f"chains={inputs.draws.n_chains}")
-    if attributes.get("tuning_steps", _TUNE) != _TUNE:
+    if attributes.get("sampler") == "laplace":
+        words.append("method='laplace'")
+    elif attributes.get("tuning_steps", _TUNE) != _TUNE:
         words.append(f"tune={attributes['tuning_steps']}")
     seed = str(attributes.get("seed", ""))
     words.append(f"rng={seed if seed.isdigit() else '...'}")

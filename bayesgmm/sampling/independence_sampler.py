@@ -8,7 +8,7 @@ from bayesgmm.posterior.reader import (
     SAMPLE_DIMS,
 )
 from bayesgmm.sampling.mode_proposal import StudentMixture, Target
-from bayesgmm.sampling.samplers import DIMS
+from bayesgmm.sampling.posterior_tree import parameters_of_draws
 
 # Points from which the chains' starts are chosen by their weights.
 _POINTS = 4000
@@ -61,16 +61,13 @@ class IndependenceSampler:
         """
         problem = self._target.problem
         u = np.concatenate(self._kept, axis=1)
-        shape, k = u.shape[:2], problem.coordinates.n_components
+        shape = u.shape[:2]
         flat = u.reshape(-1, u.shape[-1])
-        drawn = zip(*(problem.parameters(each) for each in flat), strict=True)
-        group = {}
-        for name, values in zip(problem.coordinates.variables, drawn, strict=True):
-            stacked = np.array(values).reshape(*shape, *np.shape(values[0]))
-            if "component" in DIMS[name]:
-                index = self._orders.reshape(len(u), 1, k, *(1,) * (stacked.ndim - 3))
-                stacked = np.take_along_axis(stacked, index, axis=2)
-            group[name] = ((*SAMPLE_DIMS, *DIMS[name]), stacked)
+        group = parameters_of_draws(problem, u)
+        for name, (dims, values) in group.items():
+            if "component" in dims:
+                index = self._orders.reshape(len(u), 1, -1, *(1,) * (values.ndim - 3))
+                group[name] = dims, np.take_along_axis(values, index, axis=2)
         stats = {
             "logp": self._target.log_density(flat).reshape(shape),
             "acceptance_rate": np.concatenate(self._accepted, axis=1),

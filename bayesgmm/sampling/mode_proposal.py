@@ -45,17 +45,20 @@ class StudentMixture:
     means : ndarray of shape (J, size)
     factors : ndarray of shape (J, size, size)
         Cholesky factors of the scale matrices.
+    df : float
+        Degrees of freedom.
     """
 
     weights: Array
     means: Array
     factors: Array
+    df: float = _NU
 
     def draw(self, n: int, rng: np.random.Generator) -> Array:
         """Draw n points, (n, size)."""
         of = rng.choice(len(self.weights), size=n, p=self.weights)
         z = rng.standard_normal((n, self.means.shape[1]))
-        z /= np.sqrt(rng.chisquare(_NU, size=(n, 1)) / _NU)
+        z /= np.sqrt(rng.chisquare(self.df, size=(n, 1)) / self.df)
         for j, factor in enumerate(self.factors):
             z[of == j] = z[of == j] @ factor.T
         return np.asarray(self.means[of] + z)
@@ -71,13 +74,13 @@ class StudentMixture:
 
     def log_density(self, u: Array) -> Array:
         """Log density at points (T, size), (T,)."""
-        d = u.shape[1]
-        constant = gammaln(0.5 * (_NU + d)) - gammaln(0.5 * _NU) - 0.5 * d * np.log(_NU * np.pi)
+        d, nu = u.shape[1], self.df
+        constant = gammaln(0.5 * (nu + d)) - gammaln(0.5 * nu) - 0.5 * d * np.log(nu * np.pi)
         deviations = (u - self.means[:, np.newaxis]).mT
         squares = np.square(np.linalg.solve(self.factors, deviations)).sum(axis=1)
         diagonals = np.diagonal(self.factors, axis1=1, axis2=2)
         logs = np.log(self.weights) - np.log(diagonals).sum(axis=1)
-        each = logs[:, np.newaxis] - 0.5 * (_NU + d) * np.log1p(squares / _NU)
+        each = logs[:, np.newaxis] - 0.5 * (nu + d) * np.log1p(squares / nu)
         return np.asarray(logsumexp(each, axis=0) + constant)
 
 

@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from bayesgmm.arrays import Array
 from bayesgmm.data.validation import Data
+from bayesgmm.posterior.log_density import Problem
 from bayesgmm.posterior.model import Model
 from bayesgmm.posterior.predictions import log_likelihood, posterior_predictive
+from bayesgmm.posterior.reader import SAMPLE_DIMS
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.sampling.initial_estimate import Estimate
 from bayesgmm.sampling.samplers import DIMS, Drawn
@@ -46,6 +49,16 @@ def versions() -> dict[str, str]:
         "versions": json.dumps({each: version(each) for each in names}),
         "schema_version": str(_SCHEMA_VERSION),
     }
+
+
+def parameters_of_draws(problem: Problem, u: Array) -> dict[str, tuple[tuple[str, ...], Array]]:
+    """Dims and values of the parameters at coordinates (chain, draw, size), by name."""
+    drawn = zip(*(problem.parameters(each) for each in u.reshape(-1, u.shape[-1])), strict=True)
+    group = {}
+    for name, values in zip(problem.coordinates.variables, drawn, strict=True):
+        stacked = np.array(values)
+        group[name] = (*SAMPLE_DIMS, *DIMS[name]), stacked.reshape(*u.shape[:2], *values[0].shape)
+    return group
 
 
 def _in_order(posterior: xr.Dataset, priors: ResolvedPriors) -> xr.Dataset:

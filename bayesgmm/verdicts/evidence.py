@@ -15,6 +15,8 @@ _SLIGHT = 1.1
 _DIVERGENT = 0.01
 # Proportion of transitions at the greatest depth, and least fraction of missing information.
 _DEEP, _ENERGY = 0.01, 0.3
+# Pareto k-hat above which independent proposals may miss the tails.
+_K_HAT = 0.5
 # Proportion of a chain's draws outside its modal labelling above which labels switch within it.
 STRAY = 0.0025
 
@@ -203,7 +205,7 @@ def _still_valid(f: Figures) -> str:
 
 def _transitions(f: Figures) -> Check:
     question, t = "the sampler reports no trouble", f.transitions
-    if found := _divergences(f, question):
+    if found := _divergences(f, question) or _proposals_at_mode(f, question):
         return found
     if t.deepest > _DEEP:
         return Check(
@@ -232,6 +234,27 @@ def _transitions(f: Figures) -> Check:
             "fitted; the proposals themselves cannot diverge.",
         )  # fmt: skip
     return Check(question, "good", 0.0, 0.0, "No transition diverged.")
+
+
+def _proposals_at_mode(f: Figures, question: str) -> Check | None:
+    """The check of draws by Laplace's method; None for others."""
+    k_hat = f.transitions.k_hat
+    if k_hat is None:
+        return None
+    if k_hat > _K_HAT:
+        return Check(
+            question, "care", k_hat, _K_HAT,
+            "Draws are independent proposals at the posterior mode, accepted by the posterior "
+            f"density (Laplace's method): Pareto k-hat is {k_hat:.2f}, so that the tails may be "
+            "missing.",
+            "Draw by NUTS (method='nuts').",
+            "thin proposals",
+        )  # fmt: skip
+    return Check(
+        question, "good", k_hat, _K_HAT,
+        "Draws are independent proposals at the posterior mode, accepted by the posterior density "
+        f"(Laplace's method): Pareto k-hat is {k_hat:.2f}.",
+    )  # fmt: skip
 
 
 def _divergences(f: Figures, question: str) -> Check | None:

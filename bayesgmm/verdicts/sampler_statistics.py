@@ -32,6 +32,8 @@ class Transitions:
     preceding : tuple of int, or None
         Divergent and all transitions of the NUTS run to whose draws the proposals of these chains
         were fitted; None for other chains. Independent proposals themselves cannot diverge.
+    k_hat : float or None
+        Pareto k-hat of independent proposals at the mode; None for other samplers.
 
     References
     ----------
@@ -43,6 +45,7 @@ class Transitions:
     deepest: float
     energy: float
     preceding: tuple[int, int] | None = None
+    k_hat: float | None = None
 
     @property
     def all_divergences(self) -> int | None:
@@ -63,6 +66,7 @@ def read_transitions(posterior: Posterior) -> Transitions:
         np.nan if depth is None else float(depth.mean()),
         _energy(group),
         _preceding(group.attrs),
+        float(group.attrs["khat"]) if "khat" in group.attrs else None,
     )
 
 

@@ -511,7 +511,7 @@ def table():
     }, {
         "X": ROWS, "n_components": COUNT, "covariance_type": optional(STRUCTURE), "priors": PRIORS,
         "draws": optional(COUNT), "tune": COUNT, "chains": COUNT, "init": WORD,
-        "nuts_sampler": WORD, "target_accept": PROBABILITY, "min_ess": NOT_NEGATIVE,
+        "method": WORD, "nuts_sampler": WORD, "target_accept": PROBABILITY, "min_ess": NOT_NEGATIVE,
         "max_time": NOT_NEGATIVE, "rng": RNG, **known,
     }  # fmt: skip
     for name in ("co_clustering", "log_likelihood", "responsibilities"):

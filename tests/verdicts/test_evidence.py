@@ -122,6 +122,7 @@ def test_few_effective_draws():
         (Transitions(0, np.nan, np.nan, (7, 400)), "divergent transitions"),
         (Transitions(0, 0.2, 1.0), "slow transitions"),
         (Transitions(0, 0.0, 0.1), "slow transitions"),
+        (Transitions(None, np.nan, np.nan, k_hat=0.6), "thin proposals"),
     ],
 )
 def test_the_sampler_s_warnings_weigh(transitions, name):

@@ -37,3 +37,10 @@ def test_divergences_of_the_run_before_jumping_chains():
     found = read_transitions(jumping)
     assert (found.divergences, found.preceding, found.all_divergences) == (0, (7, 400), 7)
     assert read_transitions(tree(diverging=np.ones((2, 10), bool))).all_divergences == 20
+
+
+def test_k_hat_of_draws_at_the_mode():
+    at_mode = tree(logp=np.zeros((2, 10)))
+    at_mode["sample_stats"].attrs["khat"] = 0.31
+    assert read_transitions(at_mode).k_hat == 0.31
+    assert read_transitions(tree(logp=np.zeros((2, 10)))).k_hat is None

@@ -35,9 +35,16 @@ _CITATIONS = {
         "Adjusted Rand index: Hubert & Arabie (1985), J. Classification 2, 193-218.",
         "Predictive checks: Gelman, Meng & Stern (1996), Statistica Sinica 6, 733-807.",
     ),
-    "posterior": (
+    "nuts": (
         "NUTS: Hoffman & Gelman (2014), J. Mach. Learn. Res. 15, 1593-1623. PyMC: Abril-Pla et al. "
         "(2023), PeerJ Comput. Sci. 9, e1516, doi:10.7717/peerj-cs.1516.",
+    ),
+    "laplace": (
+        "Independence chains: Tierney (1994), Ann. Stat. 22, 1701-1728. Laplace's approximation: "
+        "Tierney & Kadane (1986), J. Am. Stat. Assoc. 81, 82-86. Pareto k-hat: Vehtari et al. "
+        "(2024), J. Mach. Learn. Res. 25(72), 1-58.",
+    ),
+    "posterior": (
         "R-hat and ESS: Vehtari et al. (2021), Bayesian Analysis 16, 667-718, "
         "doi:10.1214/20-BA1221. ArviZ: Martin et al. (2026), J. Open Source Softw.",
         "Label switching: Stephens (2000), J. R. Stat. Soc. B 62, 795-809; Papastamoulis & "
@@ -66,11 +73,9 @@ def methods_section(inputs: Inputs) -> Section:
         citations += _CITATIONS["em"]
         rows += [(f"em: {name}", _setting(value)) for name, value in settings_of(inputs.em).items()]
     if inputs.posterior is not None:
-        sentences.append(
-            "The posterior was sampled by NUTS, with allocations integrated out."
-            if "sampler" in inputs.posterior.attrs
-            else "The posterior was given without a record of its sampler."
-        )
+        sampler = inputs.posterior.attrs.get("sampler")
+        sentences.append(_of_sampler(sampler))
+        citations += _CITATIONS["laplace" if sampler == "laplace" else "nuts"]
         citations += _CITATIONS["posterior"]
         rows += [
             (f"posterior: {name}", f"{value:.6g}" if isinstance(value, float) else str(value))
@@ -182,6 +187,18 @@ def _setting(value: Any) -> str:
     if isinstance(value, Priors):
         return "in the table of priors"
     return code if code is not None and len(code) <= 80 else type(value).__name__
+
+
+def _of_sampler(name: str | None) -> str:
+    """A sentence on how the draws were made."""
+    if name is None:
+        return "The posterior was given without a record of its sampler."
+    if name == "laplace":
+        return (
+            "The posterior was sampled by independence Metropolis chains with proposals from the "
+            "normal approximation at its mode (Laplace's method), with allocations integrated out."
+        )
+    return "The posterior was sampled by NUTS, with allocations integrated out."
 
 
 def _attributes(inputs: Inputs) -> dict[str, Any]:
