@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesgmm.arrays import Array
+from bayesgmm.arrays import Array, Indices
 from bayesgmm.data.validation import Data
 from bayesgmm.display import plural
 from bayesgmm.errors import DegeneracyWarning, FitError
@@ -57,6 +57,11 @@ class Estimate:
         """In the order of `Coordinates.variables`."""
         mixture = self.mixture
         return mixture.weights, mixture.means, mixture.covariances, *self.outliers
+
+    def permuted(self, order: Indices) -> "Estimate":
+        """The estimate whose component k is this one's component ``order[k]``."""
+        outliers = tuple(each[order] if np.ndim(each) else each for each in self.outliers)
+        return replace(self, mixture=self.mixture.permuted(order), outliers=outliers)
 
 
 def estimate(

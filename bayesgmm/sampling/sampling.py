@@ -394,4 +394,4 @@ def _numbered(em: Estimate, priors: ResolvedPriors) -> Estimate:
     """The estimate with its components in the order of the priors, where these number them."""
     if priors.exchangeable:
         return em
-    return replace(em, mixture=em.mixture.permuted(priors.best_order(em.mixture)))
+    return em.permuted(priors.best_order(em.mixture))

@@ -119,3 +119,20 @@ def test_the_priors_of_a_fit_are_those_of_its_posterior(kind):
     assert json.loads(given.attrs["priors"]) == json.loads(
         json.dumps(Priors().for_data(x, 2, as_structure("full")).to_dict())
     )
+
+
+def test_outliers_are_numbered_with_their_components():
+    rng = np.random.default_rng(1)
+    wide = 30.0 + rng.normal(0.0, 6.0, 40)
+    x = np.concatenate((rng.normal(0.0, 1.0, 200), rng.normal(30.0, 1.0, 160), wide))
+    priors = Priors(mean_location=[[30.0], [0.0]])
+    fit = GaussianMixture(2, contaminated=True, random_state=0).fit(x[:, np.newaxis])
+    assert fit.means_[0] < fit.means_[1]  # EM's order is not that of the priors
+    drawn = sample_posterior(x[:, np.newaxis], priors=priors, init=fit, contaminated=True, **SHORT)
+    em = drawn["constant_data"]
+    for name, own in (
+        ("em_outlier_proportion", fit.contamination_.proportions),
+        ("em_inflation", fit.contamination_.inflation),
+        ("em_weights", fit.weights_),
+    ):
+        np.testing.assert_allclose(em[name], own[::-1], rtol=1e-6)
