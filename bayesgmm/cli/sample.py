@@ -49,6 +49,13 @@ from bayesgmm.display import plural
 )
 @count_option("--chains", default=4, what="Number of chains.")
 @target_accept_option
+@click.option(
+    "--method",
+    type=click.Choice(["nuts", "laplace"]),
+    default="nuts",
+    show_default=True,
+    help="laplace, for many rows: draws at the mode, where the posterior is nearly normal.",
+)
 @result_options("Seed of the starts and the chains.", "Also write the draws, as NetCDF.")
 def sample(
     components: int,
@@ -61,11 +68,12 @@ def sample(
     tune: int,
     chains: int,
     target_accept: float,
+    method: str,
     seed: int,
     results: Results,
     **source: Any,
 ) -> None:
-    r"""Draw from the posterior of a mixture of DATA by NUTS.
+    r"""Draw from the posterior of a mixture of DATA, by NUTS or at its mode (--method).
 
     DATA is a shipped data set (faithful, galaxies, iris) or a file: CSV, Parquet or NPY, or - for
     standard input. The summary shows the estimate by EM beside the posterior.
@@ -91,6 +99,7 @@ def sample(
                 tune=tune,
                 chains=chains,
                 target_accept=target_accept,
+                method=method,
                 sample_weight=rows.weights,
                 labels=rows.known,
                 noise_component=noise,

@@ -68,9 +68,16 @@ _WORDINGS = (
     _Wording(r" or use method='[\w-]*bootstrap'", ""),
     _Wording(r"Use method='[\w-]*bootstrap'\.", "In Python, the bootstrap gives standard errors."),
     _Wording(r"take long: see standard_errors\(\)\.", "take long, and are computed in Python."),
-    _Wording(r"see standard_errors\(\)\.table, and covariances_\.", "--json has the covariances."),
+    _Wording(
+        r"take a pass over the rows: see standard_errors\(X\)\.",
+        "take another pass over the rows, in Python.",
+    ),
+    _Wording(
+        r"see (?:standard_errors\(\)\.table, and )?covariances_\.", "--json has the covariances."
+    ),
     _Wording(r" \(numbers: priors_\)", ""),
     # The posterior.
+    _Wording(r"method='(nuts|laplace)'", r"--method \1", r"`bayesgmm sample --method \1`"),
     _Wording(r"\(covariance_type='full', --covariance full\)", "(--covariance full)"),
     _Wording(r"target_accept or --target-accept", "--target-accept"),
     _Wording(r", or give a reference and use method='ecr'", ""),
@@ -186,7 +193,7 @@ def _with_lines(found: re.Match[str]) -> str:
         return found[0]
     words = iter(lines[rows].tolist())
     numbers = re.sub(r"\d+", lambda _: str(next(words)), found[1])
-    return f"{found[0]} (line{'s' * (len(rows) > 1)} {numbers})"
+    return f"{found[0]} ({'line' if len(rows) == 1 else 'lines'} {numbers})"
 
 
 def _exists(words: str) -> bool:

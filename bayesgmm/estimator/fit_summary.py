@@ -209,8 +209,11 @@ def _parameters(
     if fit._structure.diagonal or d > _CORRELATED:
         shown = k * (1 + 2 * d)  # without correlations, which come last
         if not fit._structure.diagonal:
-            where = "" if data is None else "standard_errors().table, and "
-            notes.append(f"Correlations: see {where}covariances_.")
+            notes.append(
+                "Correlations: see covariances_."
+                if data is None
+                else "Correlations: see standard_errors().table, and covariances_."
+            )
     if extras:
         more = np.array([*extras.values()])
         names, shown = [*extras, *names], shown + len(extras)

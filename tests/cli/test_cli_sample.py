@@ -142,3 +142,17 @@ def test_the_acceptance_rate_is_handed_on(bayesgmm_command, monkeypatch, command
     bayesgmm_command(command, "faithful", "-k", 2, "--target-accept", "0.95")
     assert given["target_accept"] == 0.95
     assert bayesgmm_command(command, "faithful", "-k", 2, "--target-accept", "1").exit_code == 2
+
+
+def test_draws_at_the_mode(bayesgmm_command, tmp_path):
+    mixture = bayesgmm.random_mixture(2, 2, average_overlap=0.01, rng=1)
+    np.savetxt(tmp_path / "x.csv", mixture.sample(3000, rng=2)[0], delimiter=",", header="a,b")
+    common = ("sample", tmp_path / "x.csv", "-k", 2, "--method", "laplace", "--draws", 500)
+    result = bayesgmm_command(*common, "-o", tmp_path / "draws.nc")
+    assert result.exit_code == 0, result.stderr
+    with xr.open_datatree(tmp_path / "draws.nc") as found:
+        assert found.attrs["sampler"] == "laplace"
+    result = bayesgmm_command("sample", "faithful", "-k", 6, "--method", "laplace")
+    assert result.exit_code == 1
+    assert "--method nuts" in result.stderr
+    assert "method='" not in result.stderr
