@@ -71,6 +71,7 @@ PAGES = {
     "README.md": "labelled.csv",
     "docs/command_line.md": "labelled.csv",
     "docs/first_minute.md": "groups.csv",
+    "docs/larger_than_memory.md": None,
 }
 
 
@@ -102,7 +103,8 @@ def test_the_commands_work_twice_in_a_row(tmp_path, monkeypatch, page, groups):
         assert "Error" not in result.stderr
         if sign:
             Path(path).write_text(result.stdout, encoding="utf-8")
-    sound_groups(tmp_path / groups)
+    if groups is not None:
+        sound_groups(tmp_path / groups)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="lines for bash")

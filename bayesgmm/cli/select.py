@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import bayesgmm
+from bayesgmm.cli.command_line import command_line
 from bayesgmm.cli.input_rows import read_rows
 from bayesgmm.cli.known_groups import groups_by_fit, groups_fields, groups_text
 from bayesgmm.cli.options import (
@@ -103,7 +104,11 @@ def select(
         fields = {**_fields(found, seed), "known_groups": groups_fields(rows, table)}
         text = json_text("selection", rows.name, fields, heard)
     else:
-        text = f"Data: {rows.name}\n\n{found.summary(top)}{groups_text(table)}"
+        best = found.ranked().iloc[0]
+        chosen = ["-k", str(best["n_components"]), "--covariance", str(best["covariance_type"])]
+        line = command_line("fit", without={"output", "force"}, extra=chosen)
+        summary = f"{found.summary(top)}\n\nTo fit the first of them alone:\n  {line}"
+        text = f"Data: {rows.name}\n\n{summary}{groups_text(table)}"
     results.write(text, *document(found.best, "best "))
     if found.interrupted:
         raise KeyboardInterrupt

@@ -149,7 +149,7 @@ def is_empty(column: Array | Text) -> bool:
 
 
 def row_counters(table: Table, chosen: Sequence[int]) -> list[int]:
-    """Return the columns that only number the rows, from 0 or 1 on.
+    """Return the columns that only number the rows, by consecutive integers from any on.
 
     Three rows are enough where the column has no name, as that of the row names of R and pandas;
     ten where it has one, which may be that of a measurement.
@@ -161,7 +161,7 @@ def row_counters(table: Table, chosen: Sequence[int]) -> list[int]:
         for j in chosen
         if n >= least[j]
         and not isinstance(column := table.columns[j], Text)
-        and column[0] in (0, 1)
+        and float(column[0]).is_integer()
         and np.array_equal(column, np.arange(n) + column[0])
     ]
 
