@@ -50,7 +50,8 @@ UNCHECKED = {
     "GaussianMixture.weights_of", "GaussianMixture.errors_of", "GaussianMixture.labels_of",
     "Degeneracy.permuted",
     # scikit-learn's.
-    "GaussianMixture.set_fit_request", "GaussianMixture.set_score_request",
+    "GaussianMixture.set_fit_request", "GaussianMixture.set_partial_fit_request",
+    "GaussianMixture.set_score_request",
 }  # fmt: skip
 # Switches, of which anything with a truth value will do, and what scikit-learn ignores.
 FREE = {
