@@ -580,7 +580,8 @@ def table():
         "variables": [each for each in VARIABLES if each != {"means": "zzz"}],
         "truth": optional(MIXTURE), "labels": [5, ["a"], "a"], "selection": ["a", 5, []],
         # A text is the reason why there is none.
-        "evidence": [5, [], {}, Unprintable()], "title": TEXT, "source": TEXT, "command": TEXT,
+        "evidence": [5, [], {}, Unprintable()], "title": TEXT, "source": TEXT,
+        "command": TEXT, "reading": TEXT,
     }  # fmt: skip
     yield (
         "Report.save",
