@@ -80,15 +80,12 @@ def write_memberships(
 
     Examples
     --------
-    >>> import tempfile
-    >>> from pathlib import Path
     >>> import numpy as np
     >>> from bayesgmm import GaussianMixture, load_dataset, open_rows, write_memberships
     >>> rows = open_rows(load_dataset("faithful").X)
     >>> fit = GaussianMixture(2, random_state=0).fit(rows)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_memberships(fit, rows, Path(folder, "memberships.npy"))
-    ...     np.load(Path(folder, "memberships.npy")).shape
+    >>> write_memberships(fit, rows, "memberships.npy", force=True)
+    >>> np.load("memberships.npy").shape
     (272, 2)
     """
     mixture = fitted_mixture("model", model, with_outliers=True)

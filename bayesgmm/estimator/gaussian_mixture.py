@@ -591,8 +591,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         >>> fit = GaussianMixture(2, random_state=0)
         >>> for seed in range(20):
         ...     fit = fit.partial_fit(mixture.sample(500, rng=seed)[0])
-        >>> fit.n_rows_, bool(abs(fit.weights_ - mixture.weights).max() < 0.02)
-        (10000.0, True)
+        >>> fit.n_rows_, fit.weights_.round(2)
+        (10000.0, array([0.36, 0.64]))
         """
         self._check_parameters()
         check_online(self)

@@ -257,7 +257,7 @@ def test_integers_beyond_float64_are_refused_where_they_are_fitted(folder, bayes
     (folder / "ids.csv").write_text("id,x\n" + "\n".join(rows))
     result = bayesgmm_command("fit", folder / "ids.csv", "-k", 1)
     assert result.exit_code == 1
-    assert "Integers beyond 2**53 in column 'id' (first: row 0)" in result.stderr
+    assert "Integers beyond 2**53 in column 'id' (first: row 0 (line 2))" in result.stderr
     result = bayesgmm_command("fit", folder / "ids.csv", "-k", 1, "--columns", "x")
     assert (result.exit_code, result.stderr) == (0, "")
     arguments = ("--columns", "x", "--label-column", "id", "--json")

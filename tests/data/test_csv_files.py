@@ -230,11 +230,13 @@ def test_labels_keep_every_digit_and_do_not_depend_on_where_the_first_text_is(tm
 
 
 def test_many_columns_of_one_name_are_numbered_quickly(tmp_path):
-    start = time.perf_counter()
-    table = read_table(
-        written(tmp_path, ",".join(["a"] * 20_000) + "\n" + ",".join(["1"] * 20_000))
-    )
-    assert time.perf_counter() - start < 2
+    seconds = []
+    for names in ([f"a{j}" for j in range(20_000)], ["a"] * 20_000):
+        path = written(tmp_path, ",".join(names) + "\n" + ",".join(["1"] * 20_000))
+        start = time.process_time()
+        table = read_table(path)
+        seconds.append(time.process_time() - start)
+    assert seconds[1] < 5.0 * seconds[0]  # by pairs of columns it would be a thousand times
     assert table.names[-1] == "a (20000)"
     assert len(set(table.names)) == 20_000
 
