@@ -147,3 +147,13 @@ def unknown_name(kind: str, name: Any, known: Iterable[str]) -> str:
     names = list(known)
     hint = did_you_mean(name if isinstance(name, str) else shown(name), names, 0.4)
     return f"There is no {kind} {shown(name)}.{hint} Use one of {', '.join(names)}."
+
+
+def refuse_beside(what: str, given: dict[str, bool], instead: str) -> None:
+    """Raise InvalidParameterError that names those arguments, True if given, which `what` bars."""
+    named = [name for name, value in given.items() if value]
+    if named:
+        raise InvalidParameterError(
+            f"{' and '.join(named)} cannot be used with {what}. Leave "
+            f"{'it' if len(named) == 1 else 'them'} out, or {instead}."
+        )

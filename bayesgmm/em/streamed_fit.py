@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bayesgmm.arguments import refuse_beside
 from bayesgmm.arrays import Array
 from bayesgmm.core import native
 from bayesgmm.data.coarse_columns import coarse_values
@@ -23,7 +24,7 @@ from bayesgmm.em.metric import metric
 from bayesgmm.em.pass_progress import PassProgress
 from bayesgmm.em.settings import Fit, Settings
 from bayesgmm.em.spurious import why_spurious
-from bayesgmm.errors import InputError, InvalidParameterError, SingularCovarianceError
+from bayesgmm.errors import InputError, SingularCovarianceError
 from bayesgmm.executors.executor import Executor
 from bayesgmm.initialisation.starts import sample_size
 from bayesgmm.likelihood.em_steps import Rows
@@ -245,9 +246,4 @@ def _check(settings: Settings) -> None:
         "init_params": settings.init_params is not None,
         "warm_start": settings.previous is not None,
     }
-    named = [name for name, given in refused.items() if given]
-    if named:
-        raise InvalidParameterError(
-            f"{' and '.join(named)} cannot be used with a source of rows. Leave "
-            f"{'it' if len(named) == 1 else 'them'} out, or give the rows as an array."
-        )
+    refuse_beside("a source of rows", refused, "give the rows as an array")

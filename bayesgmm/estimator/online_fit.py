@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesgmm.arguments import refuse_beside
 from bayesgmm.em.online import Online
-from bayesgmm.errors import InvalidParameterError
 from bayesgmm.likelihood.statistics import Parameters
 
 if TYPE_CHECKING:
@@ -22,12 +22,7 @@ def check_online(fit: "GaussianMixture") -> None:
         "fixed": fit.fixed is not None,
         "equal_weights": fit.equal_weights,
     }
-    named = [name for name, given in refused.items() if given]
-    if named:
-        raise InvalidParameterError(
-            f"{' and '.join(named)} cannot be used with partial_fit. Leave "
-            f"{'it' if len(named) == 1 else 'them'} out, or give all rows to fit."
-        )
+    refuse_beside("partial_fit", refused, "give all rows to fit")
 
 
 def store_online(fit: "GaussianMixture", online: Online) -> None:
