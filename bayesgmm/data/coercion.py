@@ -237,7 +237,9 @@ def _objects_to_floats(array: NDArray[Any], name: str, first_row: int, where: st
         elif isinstance(value, numbers.Real | Decimal | np.bool):
             floats[index] = _object_to_float(value, name, _place(index, first_row, where))
         else:
-            raise _foreign_entry(value, name, _place(index or (0,), first_row, where))
+            below = array[index[0] :, *index[1:]] if index else array
+            texts = (entry for entry in below.flat if isinstance(entry, str))
+            raise _foreign_entry(value, name, _place(index or (0,), first_row, where), texts)
     return floats
 
 
@@ -253,13 +255,15 @@ def _object_to_float(value: Any, name: str, place: str) -> float:
     raise integers_too_large(place, name)
 
 
-def _foreign_entry(value: Any, name: str, place: str) -> InputError | InputTypeError:
+def _foreign_entry(
+    value: Any, name: str, place: str, texts: Iterable[str]
+) -> InputError | InputTypeError:
     if isinstance(value, numbers.Complex):
         return InputError(f"Complex data not supported: input {name} has them in {place}.")
     if isinstance(value, np.ma.MaskedArray):
         return InputTypeError(f"Input {name} has masked entries in {place}. {_UNMASK}")
     if isinstance(value, str):
-        return InputTypeError(f"Input {name} has text in {place}. {advice_on_text([value])}")
+        return InputTypeError(f"Input {name} has text in {place}. {advice_on_text(texts)}")
     # scikit-learn's checks look for these words of float().
     return InputTypeError(
         f"Input {name} has a non-numeric entry in {place}: float() argument must be a string "

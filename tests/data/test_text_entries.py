@@ -74,6 +74,8 @@ def test_decimal_commas(given):
         (["12,", ",5"], "'12,' has a decimal comma"),
     ],
 )
-def test_the_first_cell_that_is_not_a_number_decides(cells, words):
+@pytest.mark.parametrize("dtype", ["string", object])
+def test_the_first_cell_that_is_not_a_number_decides(cells, words, dtype):
+    b = pd.Series(cells, dtype=dtype)
     with pytest.raises(InputTypeError, match=f"column 'b'.*{words}"):
-        GaussianMixture(1).fit(pd.DataFrame({"a": [1.0, 2.0], "b": cells}))
+        GaussianMixture(1).fit(pd.DataFrame({"a": [1.0, 2.0], "b": b}))
