@@ -25,7 +25,7 @@ from bayesgmm.em.pass_progress import PassProgress
 from bayesgmm.em.settings import Fit, Settings
 from bayesgmm.em.spurious import why_spurious
 from bayesgmm.errors import InputError, SingularCovarianceError
-from bayesgmm.executors.executor import Executor
+from bayesgmm.executors.executor import OpenRows
 from bayesgmm.initialisation.starts import sample_size
 from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.likelihood.scaling import Units
@@ -92,8 +92,8 @@ class BlockSums:
 
 def fit_source(
     source: RowSource,
+    opened: OpenRows,
     settings: Settings,
-    executor: Executor,
     passes: Passes,
     say: Callable[[str], None],
     *,
@@ -104,10 +104,10 @@ def fit_source(
     Parameters
     ----------
     source : RowSource
+    opened : OpenRows
+        Its rows in blocks of `BLOCK_ROWS`.
     settings : Settings
         With a seed as its `random_state`.
-    executor : Executor
-        It forms the sums over all rows.
     passes : Passes
         Those of an interrupted run, which are not made again.
     say : callable
@@ -132,7 +132,7 @@ def fit_source(
     size = part_size(source.n_rows, sampled)
     size = max(min(size, _MOST_NUMBERS // d), sampled) if size else source.n_rows
     say(f"Reading {source.n_rows:,} rows of {source.describe()}")
-    found = scan(source, block_rows=BLOCK_ROWS, sample_size=size, rng=settings.random_state)
+    found = scan(source, opened.each, sample_size=size, rng=settings.random_state)
     if not allow_nan and found.n_missing.any():
         worst = int(found.n_missing.argmax())
         raise InputError(
@@ -144,13 +144,12 @@ def fit_source(
     of_part = fit_mixture(part, found.sample.weights, settings)
     if size == source.n_rows:
         return of_part
-    return _continued(source, settings, executor, passes, found, part, of_part, say)
+    return _continued(opened, settings, passes, found, part, of_part, say)
 
 
 def _continued(
-    source: RowSource,
+    opened: OpenRows,
     settings: Settings,
-    executor: Executor,
     passes: Passes,
     found: Scan,
     part: Data,
@@ -171,28 +170,26 @@ def _continued(
     rule = StopRule(_REMAINING, settings.tol)
     if settings.max_iter is not None:
         rule = replace(rule, max_e_steps=settings.max_iter + 1)
-    progress = PassProgress(say, source.n_rows, _REMAINING)
-    with executor.open(source, BLOCK_ROWS) as opened:
+    progress = PassProgress(say, found.n_rows, _REMAINING)
 
-        def sums_of(theta: Array) -> Array:
-            def made() -> Array:
-                at = split(theta, start)
-                of_block = BlockSums(at, units.shift, units.scale, weight_unit, finished)
-                return opened.sum(of_block)
+    def sums_of(theta: Array) -> Array:
+        def made() -> Array:
+            at = split(theta, start)
+            return opened.sum(BlockSums(at, units.shift, units.scale, weight_unit, finished))
 
-            sums = passes.sums(theta, made)
-            progress.ended(float(sums[0] * weight_unit))
-            return sums
+        sums = passes.sums(theta, made)
+        progress.ended(float(sums[0] * weight_unit))
+        return sums
 
-        result = native.run_em_over(
-            sums_of,
-            finished,
-            False,
-            objective.arguments,
-            *start,
-            rule.arguments(accelerate=settings.accelerate),
-            newton if settings.accelerate else None,
-        )
+    result = native.run_em_over(
+        sums_of,
+        finished,
+        False,
+        objective.arguments,
+        *start,
+        rule.arguments(accelerate=settings.accelerate),
+        newton if settings.accelerate else None,
+    )
     run = run_of(result, start, rows)
     if run.collapsed is not None:
         # The rows of the part led to a mixture, and others took it away.

@@ -13,7 +13,7 @@ from bayesgmm.data.file_access import PathLike
 from bayesgmm.display import plural
 from bayesgmm.em.checkpoint import Passes
 from bayesgmm.em.settings import Fit, Settings
-from bayesgmm.em.streamed_fit import fit_source
+from bayesgmm.em.streamed_fit import BLOCK_ROWS, fit_source
 from bayesgmm.errors import ExecutorError, InvalidParameterError
 from bayesgmm.estimator.source_results import BlockMemberships, SourceSums, source_sums
 from bayesgmm.executors import SerialExecutor, ThreadExecutor
@@ -74,10 +74,13 @@ def fit_rows_of(
     local = isinstance(found, SerialExecutor | ThreadExecutor)
     copied = local and isinstance(source, SequentialSource)
     try:
-        with spooled(source) if copied else nullcontext(source) as rows:
-            fit = fit_source(rows, made, found, passes, say, allow_nan=allow_nan)
+        with (
+            spooled(source) if copied else nullcontext(source) as rows,
+            found.open(rows, BLOCK_ROWS) as opened,
+        ):
+            fit = fit_source(rows, opened, made, passes, say, allow_nan=allow_nan)
             of_block = BlockMemberships(fit.parameters.mixture(source.feature_names))
-            return fit, source_sums(of_block, rows, found)
+            return fit, source_sums(of_block, opened)
     except ExecutorError as error:
         if checkpoint is None or not passes.n_made:
             raise

@@ -12,7 +12,7 @@ from bayesgmm.errors import InvalidParameterError
 from bayesgmm.estimator.columns import check_columns
 from bayesgmm.estimator.information_criteria import Criteria, criteria_of, sums_for_criteria
 from bayesgmm.executors.chosen_executor import as_executor
-from bayesgmm.executors.executor import Executor
+from bayesgmm.executors.executor import OpenRows
 from bayesgmm.likelihood.outliers import memberships
 from bayesgmm.mixture.contamination import Contamination
 from bayesgmm.mixture.mixture import Mixture
@@ -81,10 +81,9 @@ def sizes_of(memberships: Array) -> Integers:
     return np.bincount(labels, minlength=k + 1)
 
 
-def source_sums(of_block: BlockMemberships, source: RowSource, executor: Executor) -> SourceSums:
+def source_sums(of_block: BlockMemberships, opened: OpenRows) -> SourceSums:
     """The sums over all rows of a source under a fit."""
-    with executor.open(source, BLOCK_ROWS) as opened:
-        sums = opened.sum(_BlockSums(of_block))
+    sums = opened.sum(_BlockSums(of_block))
     return SourceSums(sums[:3], sums[3:].astype(np.int64))
 
 
@@ -97,7 +96,8 @@ def sums_of_source(fit: "GaussianMixture", X: Any) -> SourceSums | None:
         return None
     _check_columns(fit, X)
     of_block = BlockMemberships(fit.mixture_, fit.noise_, fit.contamination_)
-    return source_sums(of_block, X, as_executor())
+    with as_executor().open(X, BLOCK_ROWS) as opened:
+        return source_sums(of_block, opened)
 
 
 def errors_by_source(fit: "GaussianMixture", X: RowSource, method: str) -> StandardErrors:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bayesgmm.arguments import check_count
+from bayesgmm.sources.row_source import Block, RowSource
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class RowBlocks:
         """Return the first row of a block and the first row after it."""
         start = block * self.block_rows
         return start, min(start + self.block_rows, self.n_rows)
+
+    def read(self, source: RowSource, block: int) -> Block:
+        """Read a block, which then knows its place among all rows."""
+        start, stop = self.bounds(block)
+        return source.read(start, stop)._replace(first_row=start)
 
     @contextmanager
     def named(self, block: int) -> Iterator[None]:

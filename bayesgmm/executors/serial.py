@@ -47,4 +47,4 @@ def value_of_block[T](
 ) -> T:
     """Read a block and return its value."""
     with blocks.named(i):
-        return of_block(source.read(*blocks.bounds(i)))
+        return of_block(blocks.read(source, i))

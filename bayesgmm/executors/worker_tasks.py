@@ -23,13 +23,12 @@ class LoadGroup:
         if isinstance(self.source, SequentialSource):
             # Read at once: block by block, the parts of a file would be decoded again and again.
             start, stop = self.blocks.bounds(first)[0], self.blocks.bounds(numbers[-1])[1]
-            rows = self.source.read(start, stop)
-            bounds = [self.blocks.bounds(i) for i in numbers]
-            return [rows.take(slice(a - start, b - start)) for a, b in bounds]
+            rows = self.source.read(start, stop)._replace(first_row=start)
+            return [rows.part(*self.blocks.bounds(i)) for i in numbers]
         loaded = []
         for i in numbers:
             with self.blocks.named(i):
-                loaded.append(self.source.read(*self.blocks.bounds(i)))
+                loaded.append(self.blocks.read(self.source, i))
         return loaded
 
 

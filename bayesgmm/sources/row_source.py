@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 
-from bayesgmm.arrays import Array, Booleans
+from bayesgmm.arrays import Array, Booleans, Integers
 from bayesgmm.data.coercion import Names
 from bayesgmm.data.validation import Data
 from bayesgmm.errors import InvalidParameterError
@@ -22,24 +22,32 @@ class Block(NamedTuple):
     errors : (m, D), (m, D * D), (1, D) or (1, D * D), optional
         Variances or covariances of the rows' measurement errors; one row for all of them. The form
         of `bayesgmm.data.validation.Data`: (m, D, D) with m = D could be mistaken for variances.
+    first_row : int
+        The number of its first row among all, which executors fill in.
     """
 
     x: Array
     weights: Array | None = None
     errors: Array | None = None
+    first_row: int = 0
 
     @property
     def data(self) -> Data:
         """The rows and their errors as checked data; weights are kept beside them."""
         return Data(self.x, None, bool(np.isnan(self.x).any()), self.errors)
 
-    def take(self, chosen: slice | Booleans) -> Self:
-        """Return some of the rows, with what comes along."""
+    def take(self, chosen: slice | Booleans | Integers) -> Self:
+        """Return some of the rows, with what comes along; `first_row` stays."""
         errors = self.errors
         if errors is not None and len(errors) == len(self.x):
             errors = errors[chosen]
         weights = None if self.weights is None else self.weights[chosen]
-        return type(self)(self.x[chosen], weights, errors)
+        return self._replace(x=self.x[chosen], weights=weights, errors=errors)
+
+    def part(self, start: int, stop: int) -> Self:
+        """Return the rows of the numbers start, ..., stop - 1 among all."""
+        places = slice(start - self.first_row, stop - self.first_row)
+        return self.take(places)._replace(first_row=start)
 
 
 @runtime_checkable

@@ -1,9 +1,13 @@
-"""One pass over rows: checks of all entries, sums by column, and a sample."""
+"""One pass over rows: checks of all entries, sums by column, and a sample.
+
+Each block is checked, summed and drawn from on its own, by whoever takes the pass; what was found
+in them is put together in their order.
+"""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,10 +21,9 @@ from bayesgmm.data.validation import (
     no_positive_weight,
     only_missing,
 )
-from bayesgmm.display import plural
-from bayesgmm.errors import BayesGMMError, InputError
+from bayesgmm.errors import InputError
 from bayesgmm.sources.column_moments import ColumnMoments, MomentsInOrder, moments_of_block
-from bayesgmm.sources.row_source import Block, RowSource, blocks_in_order
+from bayesgmm.sources.row_source import Block, RowSource
 
 _SINGLE = np.dtype(np.float32)
 
@@ -88,16 +91,22 @@ class Scan:
 
 
 def scan(
-    source: RowSource, *, block_rows: int = 65536, sample_size: int = 0, rng: Any = None
+    source: RowSource,
+    each: Callable[[Callable[[Block], "BlockScan"]], Iterable["BlockScan"]],
+    *,
+    sample_size: int = 0,
+    rng: Any = None,
 ) -> Scan:
-    """Read all rows of a source once, in their order, a block at a time.
+    """Put together what a pass over all rows of a source finds.
 
     Equal blocks give the same bits from all sources. The sample does not depend on the blocks.
 
     Parameters
     ----------
     source : RowSource
-    block_rows : int
+    each : callable
+        From a function of a block, which can be pickled, to its values for all blocks, in their
+        order.
     sample_size : int
         Number of rows to draw; all rows if there are no more.
     rng : seed or Generator, optional
@@ -107,133 +116,135 @@ def scan(
     InputError
         If an entry is infinite, a weight is negative or not finite, an error covariance is not one,
         a column is missing in all rows of positive weight, or the number of rows has changed; the
-        message names the row, the column and the block.
+        message names the row and the column.
     InputTypeError
         If an entry is not a number.
     InvalidParameterError
-        If `block_rows`, `sample_size` or `rng` are not what they must be.
+        If `sample_size` or `rng` are not what they must be.
     """
-    block_rows = check_count("block_rows", block_rows)
     sample_size = min(check_count("sample_size", sample_size, 0), source.n_rows)
     wanted = np.sort(check_rng(rng).choice(source.n_rows, sample_size, replace=False))
-    sample = _Sample(wanted.astype(np.int64))
-    moments, counts = MomentsInOrder(), _Counts()
-    for number, block in enumerate(_blocks(source, block_rows)):
-        _check(block, source, number, counts.n_rows)
-        sample.add(block, counts.n_rows)
-        x, weights = counts.add(block)
-        if len(x):
-            moments.add(moments_of_block(x, weights))
-    if counts.n_rows != source.n_rows:
+    rows = wanted.astype(np.int64)
+    moments, weights = MomentsInOrder(), []
+    samples: list[Block] = []
+    n_rows = n_weightless = n_unseen = 0
+    has_errors = False
+    for found in each(ScanOfBlock(source.feature_names, source.describe(), rows)):
+        n_rows += found.n_rows
+        n_weightless += found.n_weightless
+        n_unseen += found.n_unseen
+        has_errors = has_errors or found.sample.errors is not None
+        weights.append(found.weight)
+        if found.moments is not None:
+            moments.add(found.moments)
+        if not samples or len(found.sample.x):
+            samples.append(found.sample)
+    if n_rows != source.n_rows:
         raise InputError(
-            f"{source.describe()} gave {counts.n_rows} rows, but it had {source.n_rows} when it "
-            "was opened. Open it again when it is complete."
+            f"{source.describe()} gave {n_rows} rows, but it had {source.n_rows} when it was "
+            "opened. Open it again when it is complete."
         )
-    if counts.n_weightless == counts.n_rows:
+    if n_weightless == n_rows:
         raise no_positive_weight()
     columns = moments.total()
     unseen = np.isnan(columns.minima)
     if unseen.any():
         raise only_missing(source.feature_names, int(unseen.argmax()), source.describe())
     return Scan(
-        n_rows=counts.n_rows,
-        total_weight=math.fsum(counts.weights),
-        n_weightless=counts.n_weightless,
-        n_unseen=counts.n_unseen,
+        n_rows=n_rows,
+        total_weight=math.fsum(weights),
+        n_weightless=n_weightless,
+        n_unseen=n_unseen,
         columns=columns,
         feature_names=source.feature_names,
-        has_errors=counts.has_errors,
-        sample=sample.block(),
-        sample_rows=sample.rows,
+        has_errors=has_errors,
+        sample=_together(samples),
+        sample_rows=rows,
     )
 
 
-class _Counts:
-    """Numbers of rows, and their weights, of the blocks so far."""
+class BlockScan(NamedTuple):
+    """What is found in a block.
 
-    def __init__(self) -> None:
-        self.n_rows = self.n_weightless = self.n_unseen = 0
-        self.weights: list[float] = []  # by block
-        self.has_errors = False
+    Attributes
+    ----------
+    n_rows, n_weightless, n_unseen : int
+        As in `Scan`.
+    weight : float
+        The sum of its weights.
+    moments : ColumnMoments or None
+        None if no row has a positive weight.
+    sample : Block
+        Its rows of the sample; of a block without any, the errors that all rows have.
+    """
 
-    def add(self, block: Block) -> tuple[Array, Array | None]:
-        """Count a block, and return its rows of positive weight, and the weights."""
+    n_rows: int
+    n_weightless: int
+    n_unseen: int
+    weight: float
+    moments: ColumnMoments | None
+    sample: Block
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScanOfBlock:
+    """From a block to what is found in it, or the error that names what is wrong with it.
+
+    Attributes
+    ----------
+    feature_names : tuple of str, or None
+    source : str
+        In words.
+    sample_rows : ndarray of int
+        Numbers of the rows of the sample, in order.
+    """
+
+    feature_names: Names
+    source: str
+    sample_rows: Integers
+
+    def __call__(self, block: Block) -> BlockScan:
+        """Check a block, and find what it holds."""
+        self._check(block)
         x, weights = block.x, block.weights
-        self.n_rows += len(x)
-        self.has_errors = self.has_errors or block.errors is not None
+        start, m = block.first_row, len(x)
+        lower, upper = np.searchsorted(self.sample_rows, [start, start + m])
+        sample = block.take(self.sample_rows[lower:upper] - start)
         if weights is not None and not (kept := weights > 0.0).all():
-            self.n_weightless += len(x) - int(kept.sum())
             x, weights = x[kept], weights[kept]
-        if x.size and np.isnan(x.min()):
-            self.n_unseen += int(np.isnan(x).all(axis=1).sum())
-        self.weights.append(float(len(x) if weights is None else weights.sum()))
-        return x, weights
+        unseen = int(np.isnan(x).all(axis=1).sum()) if x.size and np.isnan(x.min()) else 0
+        weight = float(len(x) if weights is None else weights.sum())
+        moments = moments_of_block(x, weights) if len(x) else None
+        return BlockScan(m, m - len(x), unseen, weight, moments, sample)
+
+    def _check(self, block: Block) -> None:
+        x, weights, errors, start = block
+        names = self.feature_names
+        check_no_infinities(x, names, self.source, start)
+        if weights is not None:
+            check_weight_entries(weights, f"sample_weight in {self.source}", start)
+        if errors is None or ((one := len(errors) != len(x)) and start):
+            return
+        rounding = rounding_of(None)
+        if np.array_equal(errors, errors.astype(np.float32)):
+            rounding = rounding_of(_SINGLE)  # they were given in single precision
+        matrices = unpacked(errors, x.shape[1])
+        try:
+            check_error_entries(matrices, names, one=one, rounding=rounding, first_row=start)
+        except InputError as error:
+            error.add_note(f"In {self.source}.")
+            raise
 
 
-class _Sample:
-    """Rows of given numbers, taken from blocks that come in order."""
-
-    def __init__(self, rows: Integers) -> None:
-        self.rows = rows
-        self._parts: list[Block] = []
-
-    def add(self, block: Block, start: int) -> None:
-        """Take the rows of a block whose first row is row `start`."""
-        m = len(block.x)
-        lower, upper = np.searchsorted(self.rows, [start, start + m])
-        chosen = self.rows[lower:upper] - start
-        if not self._parts or chosen.size:
-            weights = None if block.weights is None else block.weights[chosen]
-            errors = block.errors
-            if errors is not None and len(errors) == m:
-                errors = errors[chosen]
-            self._parts.append(Block(block.x[chosen], weights, errors))
-
-    def block(self) -> Block:
-        """Return the rows."""
-        first = self._parts[0]
-        x = np.concatenate([part.x for part in self._parts])
-        weights = [part.weights for part in self._parts if part.weights is not None]
-        errors = [part.errors for part in self._parts if part.errors is not None]
-        each_row = sum(map(len, errors)) == len(x)
-        return Block(
-            x,
-            np.concatenate(weights) if weights else None,
-            np.concatenate(errors) if errors and each_row else first.errors,
-        )
-
-
-def _blocks(source: RowSource, block_rows: int) -> Iterator[Block]:
-    """Yield the blocks of a source; its errors say how many had been read."""
-    number = 0
-    try:
-        for block in blocks_in_order(source, block_rows):
-            yield block
-            number += 1
-    except BayesGMMError as error:
-        error.add_note(
-            f"{plural(number, 'block')} of {block_rows} rows had been read from "
-            f"{source.describe()}."
-        )
-        raise
-
-
-def _check(block: Block, source: RowSource, number: int, start: int) -> None:
-    """Check the entries of a block whose first row is row `start`."""
-    x, weights, errors = block
-    names = source.feature_names
-    where = f"block {number} of {source.describe()}"
-    check_no_infinities(x, names, where, start)
-    if weights is not None:
-        check_weight_entries(weights, f"sample_weight in {where}", start)
-    if errors is None or ((one := len(errors) != len(x)) and number):
-        return
-    rounding = rounding_of(None)
-    if np.array_equal(errors, errors.astype(np.float32)):
-        rounding = rounding_of(_SINGLE)  # they were given in single precision
-    matrices = unpacked(errors, x.shape[1])
-    try:
-        check_error_entries(matrices, names, one=one, rounding=rounding, first_row=start)
-    except InputError as error:
-        error.add_note(f"In {where}.")
-        raise
+def _together(samples: list[Block]) -> Block:
+    """Rows of several blocks as one."""
+    first = samples[0]
+    x = np.concatenate([each.x for each in samples])
+    weights = [each.weights for each in samples if each.weights is not None]
+    errors = [each.errors for each in samples if each.errors is not None]
+    each_row = sum(map(len, errors)) == len(x)
+    return Block(
+        x,
+        np.concatenate(weights) if weights else None,
+        np.concatenate(errors) if errors and each_row else first.errors,
+    )

@@ -4,8 +4,9 @@ import os
 import threading
 import time
 
+import numpy as np
 import pytest
-from executor_rows import kill, kill_all
+from executor_rows import LoggedRows, kill, kill_all
 
 from bayesgmm import GaussianMixture, open_rows, random_mixture
 from bayesgmm.em.checkpoint import Passes
@@ -54,6 +55,19 @@ def test_a_killed_worker_changes_no_bit(client, by_threads, monkeypatch, fatal):
     at_pass(monkeypatch, number, one_dies)
     assert bits(fitted(DaskExecutor(client))) == bits(by_threads)
     assert len(killed) == 1
+
+
+def test_the_workers_read_a_file_once_for_all_passes(a_client, by_threads, tmp_path):
+    np.save(tmp_path / "rows.npy", X)
+    (tmp_path / "log").mkdir()
+    source = LoggedRows(open_rows(tmp_path / "rows.npy"), tmp_path / "log")
+    with a_client(2) as client:
+        fit = GaussianMixture(3, random_state=0).fit(source, executor=DaskExecutor(client))
+        workers = set(client.run(os.getpid).values())
+    assert bits(fit) == bits(by_threads)
+    log = [each.name.split("-") for each in (tmp_path / "log").iterdir()]
+    assert {int(process) for process, _, _ in log} == workers
+    assert sorted(int(start) for _, start, _ in log) == [0, 65_536, 131_072]
 
 
 def test_an_error_names_the_checkpoint_from_which_a_fit_goes_on(

@@ -5,12 +5,11 @@ import pickle
 import cloudpickle
 import numpy as np
 import pytest
-from row_sources import SOURCES, N, errors, rows, weights
+from row_sources import SOURCES, N, errors, rows, scanned, weights
 
 from bayesgmm.data.error_covariances import unpacked
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.sources.row_source import RowSource, blocks_in_order
-from bayesgmm.sources.scanning import scan
 
 
 @pytest.fixture(params=list(SOURCES))
@@ -84,8 +83,8 @@ def test_pickled(made):
 
 
 def test_a_scan_has_the_same_bits(made, tmp_path):
-    found = scan(made(sample_weight=weights()), block_rows=400, sample_size=50, rng=3)
-    reference = scan(
+    found = scanned(made(sample_weight=weights()), block_rows=400, sample_size=50, rng=3)
+    reference = scanned(
         SOURCES["array"](tmp_path, sample_weight=weights()), block_rows=400, sample_size=50, rng=3
     )
     for one, other in zip(found.columns, reference.columns, strict=True):
@@ -102,5 +101,6 @@ def test_a_row_of_infinity_is_named(made, monkeypatch):
     source = made()
     names = source.feature_names
     column = "column 1" if names is None else "column 'b'"
-    with pytest.raises(ValueError, match=rf"block 4 of .*\(first: row 1234, {column}\)"):
-        scan(source, block_rows=300)
+    with pytest.raises(ValueError, match=rf"\(first: row 1234, {column}\)") as caught:
+        scanned(source, block_rows=300)
+    assert caught.value.__notes__ == ["In block 4 of 9 (rows 1200 to 1499, counted from 0)."]

@@ -5,15 +5,10 @@ import signal
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-
-class Rows(NamedTuple):
-    x: np.ndarray
-    weights: np.ndarray | None
-    errors: np.ndarray | None
+from bayesgmm.sources.row_source import Block, RowSource
 
 
 @dataclass(frozen=True)
@@ -26,7 +21,7 @@ class MadeRows:
     def read(self, start, stop):
         i = np.arange(start, stop, dtype=float)
         x = 1e4 + np.column_stack([np.sin(i), np.cos(3.0 * i)])
-        return Rows(x, 1.0 + np.sin(i) ** 2, None)
+        return Block(x, 1.0 + np.sin(i) ** 2, None)
 
 
 @dataclass(frozen=True)
@@ -40,7 +35,7 @@ class ArrayRows:
         return len(self.x)
 
     def read(self, start, stop):
-        return Rows(self.x[start:stop], None, None)
+        return Block(self.x[start:stop], None, None)
 
 
 @dataclass(frozen=True)
@@ -56,6 +51,30 @@ class WatchedRows:
 
     def read(self, start, stop):
         self.read_at.append(start)
+        return self.rows.read(start, stop)
+
+
+@dataclass(frozen=True)
+class LoggedRows:
+    """Rows of another source; each reading makes a file of its process and its first row."""
+
+    rows: RowSource
+    folder: Path
+    feature_names: None = None
+
+    @property
+    def n_rows(self):
+        return self.rows.n_rows
+
+    @property
+    def n_features(self):
+        return self.rows.n_features
+
+    def describe(self):
+        return "logged rows"
+
+    def read(self, start, stop):
+        (self.folder / f"{os.getpid()}-{start}-{time.monotonic_ns()}").touch()
         return self.rows.read(start, stop)
 
 

@@ -7,11 +7,13 @@ import pandas as pd
 import pyarrow
 import pyarrow.parquet
 
+from bayesgmm.executors import SerialExecutor
 from bayesgmm.sources.array_rows import array_rows
 from bayesgmm.sources.dask_rows import dask_rows
 from bayesgmm.sources.npy_rows import npy_rows
 from bayesgmm.sources.opening import open_rows
 from bayesgmm.sources.parquet_rows import parquet_rows
+from bayesgmm.sources.scanning import scan
 from bayesgmm.sources.spooling import spooled
 
 N = 2503
@@ -121,3 +123,9 @@ SOURCES = {
 def _unknown_chunks():
     array = dask.array.from_array(rows(), chunks=(500, 3))
     return array[~dask.array.all(array == 0.5, axis=1)]
+
+
+def scanned(source, block_rows=65_536, executor=None, **more):
+    """What a pass over the blocks of a source finds."""
+    with (executor or SerialExecutor()).open(source, block_rows) as opened:
+        return scan(source, opened.each, **more)
