@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     help="Also write the rows with their components, as `bayesgmm predict` does.",
 )
 @stream_options(checkpoint=True)
-@result_options("Seed of the starts.", "Also write the mixture, as JSON.")
+@result_options("Seed of the starts.", "Also write the fit, as JSON.")
 def fit(
     components: int,
     covariance: str,

@@ -24,7 +24,11 @@ def _remember_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None
     ctx.meta[DEBUG] = value
 
 
-def _check_structure(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
+def _check_structure(
+    _ctx: click.Context, _parameter: click.Parameter, value: str | None
+) -> str | None:
+    if value is None:
+        return None
     from bayesgmm.covariance.structures import as_structure
 
     try:
@@ -50,9 +54,9 @@ def _output(_ctx: click.Context, _parameter: click.Parameter, value: Path | None
     return STANDARD_OUTPUT if value == Path("-") else value
 
 
-def _components(ctx: click.Context, _parameter: click.Parameter, value: int | None) -> int:
-    if value is None:
-        # Options that were given are processed before those that were not.
+def _components(ctx: click.Context, _parameter: click.Parameter, value: int | None) -> int | None:
+    # Options that were given are processed before those that were not.
+    if value is None and ctx.params.get("init") is None:
         line = command_line("select", context=ctx)
         raise click.UsageError(
             "Missing option '-k'. Give the number of components, as in -k 2, or choose it:"
@@ -133,14 +137,19 @@ components_option = click.option(
     callback=_components,
     help="Number of components, which `bayesgmm select` chooses.  [required]",
 )
-covariance_option = click.option(
-    "--covariance",
-    default="full",
-    show_default=True,
-    callback=_check_structure,
-    help="full, tied, diag, spherical, or a code of mclust such as VVV.",
-)
 
+
+def covariance_or(default: str | None, shown: str) -> Decorator:
+    """Return `--covariance`, with a default and the words for it."""
+    return click.option(
+        "--covariance",
+        default=default,
+        callback=_check_structure,
+        help=f"full, tied, diag, spherical, or a code of mclust such as VVV.  [default: {shown}]",
+    )
+
+
+covariance_option = covariance_or("full", "full")
 
 noise_option = click.option(
     "--noise",

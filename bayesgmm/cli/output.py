@@ -109,13 +109,8 @@ def _finite(value: Any) -> Any:
 
 
 def document(model: "bayesgmm.GaussianMixture", kind: str = "") -> tuple[str, Callable[[], bytes]]:
-    """Return the name and content of a file for `predict`: the mixture, or the whole fit.
-
-    A mixture without the noise or outliers of a fit would give other probabilities.
-    """
-    alone = model.noise_ is None and model.contamination_ is None
-    what, source = ("mixture", model.mixture_) if alone else ("fit", model)
-    return f"The {kind}{what} was", lambda: source.to_json().encode() + b"\n"
+    """Return the name and content of a file for `predict`, `simulate` and `sample`: the fit."""
+    return f"The {kind}fit was", lambda: model.to_json().encode() + b"\n"
 
 
 def noise_fields(noise: "Noise", size: int | None = None) -> dict[str, Any]:

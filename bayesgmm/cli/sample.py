@@ -9,13 +9,13 @@ from typing import Any
 import click
 
 import bayesgmm
-from bayesgmm.cli.input_rows import read_rows
+from bayesgmm.cli.input_rows import read_model, read_rows
 from bayesgmm.cli.known_groups import groups_by_posterior, groups_fields, groups_text
 from bayesgmm.cli.options import (
     components_option,
     contaminated_option,
     count_option,
-    covariance_option,
+    covariance_or,
     data_options,
     equal_weights_option,
     known_option,
@@ -37,8 +37,14 @@ from bayesgmm.display import plural
 @known_option
 @noise_option
 @contaminated_option
+@click.option(
+    "--init",
+    type=click.Path(),
+    help="File that `bayesgmm fit -o` wrote: begin at that fit, with its columns, its number of "
+    "components and its structure; its priors, too, unless others are given.",
+)
 @components_option
-@covariance_option
+@covariance_or(None, "full, or that of --init")
 @equal_weights_option
 @priors_option
 @count_option(
@@ -58,8 +64,9 @@ from bayesgmm.display import plural
 )
 @result_options("Seed of the starts and the chains.", "Also write the draws, as NetCDF.")
 def sample(
-    components: int,
-    covariance: str,
+    init: str | None,
+    components: int | None,
+    covariance: str | None,
     noise: bool,
     contaminated: bool,
     equal_weights: bool,
@@ -82,11 +89,17 @@ def sample(
     Examples:
       bayesgmm sample faithful -k 2 -o posterior.nc --force
       bayesgmm sample faithful -k 2 --covariance diag --draws 500
+      bayesgmm fit iris -k 3 --covariance VEV -o model.json --force
+      bayesgmm sample iris --init model.json
     """
     from bayesgmm.display import stages
 
     given = read_priors(priors)
     results.check_target()
+    start = None if init is None else _start(init)
+    if start is not None and source["columns"] is None and source["exclude"] is None:
+        names = start.mixture_.feature_names
+        source["columns"] = None if names is None else list(names)
     with heard_warnings(results.quiet) as heard, stages(not results.quiet) as stage:
         with stage("Reading the rows"):
             rows = read_rows(quiet=results.quiet, **source)
@@ -100,6 +113,7 @@ def sample(
                 chains=chains,
                 target_accept=target_accept,
                 method=method,
+                init="em" if start is None else start,
                 sample_weight=rows.weights,
                 labels=rows.known,
                 noise_component=noise,
@@ -128,6 +142,17 @@ def sample(
     results.write(text, "The draws were", lambda: bytes(posterior.to_netcdf()))
     if posterior.attrs["interrupted"]:
         raise KeyboardInterrupt
+
+
+def _start(path: str) -> "bayesgmm.GaussianMixture":
+    """Read the fit that --init names."""
+    model = read_model(path)
+    if not isinstance(model, bayesgmm.GaussianMixture):
+        raise bayesgmm.errors.InputError(
+            f"{path!r} holds a {type(model).__name__}, not a fit. Give --init a file that "
+            "`bayesgmm fit -o` wrote."
+        )
+    return model
 
 
 def _with_group(name: str, groups: tuple[str, ...] | None) -> str:

@@ -185,6 +185,8 @@ def _size_and_structure(
         k = check_count("n_components", n_components)
     check_reference("init", mixture, (k, data.X.shape[1]), data.feature_names)
     if isinstance(init, Mixture):
+        if covariance_type is None:
+            _check_no_structure(mixture)
         return k, structure
     of_fit = as_structure(init.covariance_type)
     if covariance_type is not None and of_fit != structure:
@@ -193,3 +195,18 @@ def _size_and_structure(
             f"covariance_type={structure.name!r} is asked for. Leave it out, or refit."
         )
     return k, of_fit
+
+
+def _check_no_structure(mixture: Mixture) -> None:
+    """Refuse a mixture that begs the question whether its structure is that of the model."""
+    covariances = mixture.covariances
+    if mixture.n_features == 1 or mixture.n_components == 1:
+        return
+    diagonal = not (covariances * (1.0 - np.eye(mixture.n_features))).any()
+    equal = bool((covariances == covariances[0]).all())
+    if diagonal or equal:
+        words = "diagonal" if diagonal else "equal"
+        raise InvalidParameterError(
+            f"init is a Mixture with {words} covariances, which does not say whether those of the "
+            "model are. Give covariance_type, or as init the GaussianMixture that was fitted."
+        )

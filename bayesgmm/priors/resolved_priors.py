@@ -20,6 +20,7 @@ from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.mixture.parameter_checks import as_floats
 from bayesgmm.priors.documents import family_from_dict, family_to_dict
 from bayesgmm.priors.families import LKJ, Family
+from bayesgmm.priors.hyperpriors import Gamma, Wishart
 from bayesgmm.priors.number_checks import Matrix, Vector, frozen, vector, vector_or_rows
 
 _LOG_2_PI = float(np.log(2.0 * np.pi))
@@ -92,9 +93,14 @@ class ResolvedPriors:
         family = name.replace("Inverse", "inverse").replace("Gamma", "gamma")
         concentration = sorted({f"{each:.4g}" for each in self.concentration}, key=float)
         ordered = ", ordered in one column" if self.ordered is not None else ""
+        scale = getattr(self.covariances, "scale", None)
+        learned = {
+            Wishart: ", whose scale is estimated under a Wishart prior",
+            Gamma: ", whose scales are estimated under gamma priors",
+        }
         return (
             f"Dirichlet (concentration {', '.join(concentration)}) for the weights, normal for the "
-            f"means{ordered} and {family} for the covariances"
+            f"means{ordered} and {family} for the covariances{learned.get(type(scale), '')}"
         )
 
     def equal_for(self, components: Iterable[int]) -> bool:

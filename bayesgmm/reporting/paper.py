@@ -23,6 +23,7 @@ from bayesgmm.reporting.parts import (
     significant,
 )
 from bayesgmm.reporting.sections.parameters import shown_features
+from bayesgmm.verdicts.sampler_statistics import read_transitions
 from bayesgmm.verdicts.switching import RELABELLED
 
 # Components and columns whose figures are given.
@@ -112,11 +113,13 @@ def _of_posterior(inputs: Inputs) -> Iterator[str]:
     if "sampler" in inputs.posterior.attrs:
         laplace = inputs.posterior.attrs["sampler"] == "laplace"
         sampler = "at its mode (Laplace's method) " if laplace else "by NUTS "
+    diverged = read_transitions(inputs.posterior).all_divergences
+    divergences = f"; {plural(diverged, 'transition')} diverged" if diverged else ""
     yield (
         f"The posterior was sampled {sampler}in {plural(draws.n_chains, 'chain')} of "
         f"{plural(draws.n_draws, 'draw')}. After relabelling, R-hat was at most "
         f"{fixed(relabelled['r_hat'].max(), 3).text} and the bulk effective sample size at least "
-        f"{count(relabelled['ess_bulk'].min()).text}."
+        f"{count(relabelled['ess_bulk'].min()).text}{divergences}."
     )
 
 

@@ -133,7 +133,7 @@ def test_a_model_into_standard_output(folder):
     line = "bayesgmm fit d.csv -k 1 -o /dev/stdout --quiet"
     piped = shell(f"{line} | cat", folder)
     assert shell(f"{line} > out; cat out", folder).stdout == piped.stdout
-    assert bayesgmm.Mixture.from_json(piped.stdout).n_components == 1
+    assert bayesgmm.GaussianMixture.from_json(piped.stdout).mixture_.n_components == 1
     assert piped.stderr.startswith(b"Data: d.csv")
 
 

@@ -49,7 +49,7 @@ def test_components_are_numbered_as_asked(bayesgmm_command, tmp_path, rule, firs
     found = json.loads(result.stdout)
     assert found["weights"][0] == pytest.approx(first, abs=1e-3)
     assert found["sizes"] == ([97, 175] if first < 0.5 else [175, 97])
-    assert bayesgmm.Mixture.from_json(path).weights.tolist() == found["weights"]
+    assert bayesgmm.GaussianMixture.from_json(path).mixture_.weights.tolist() == found["weights"]
 
 
 def test_json_holds_the_fit_at_full_precision(bayesgmm_command):
@@ -100,7 +100,7 @@ def test_a_written_model_is_the_fit_and_is_not_overwritten(bayesgmm_command, blo
     result = bayesgmm_command(*arguments, "--json")
     assert result.exit_code == 0
     assert "written" in result.stderr
-    mixture = bayesgmm.Mixture.from_json(output)
+    mixture = bayesgmm.GaussianMixture.from_json(output).mixture_
     assert mixture.feature_names == ("x", "y")
     assert mixture.means.tolist() == json.loads(result.stdout)["means"]
     result = bayesgmm_command(*arguments)

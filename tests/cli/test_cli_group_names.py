@@ -31,7 +31,7 @@ def test_fit_and_predict_keep_the_names(bayesgmm_command, iris, tmp_path):
     assert fitted.exit_code == 0
     for name in ("size[setosa]", "weight[virginica]", "mean[versicolor, petal_width]"):
         assert name in fitted.stdout
-    assert bayesgmm.Mixture.from_json(model).component_names == (*NAMES,)
+    assert bayesgmm.GaussianMixture.from_json(model).mixture_.component_names == (*NAMES,)
     predicted = bayesgmm_command("predict", model, iris).stdout
     assert predicted == rows.read_text()
     head, *cells = csv.reader(predicted.splitlines())
@@ -63,7 +63,7 @@ def test_the_report_and_the_choice_of_k_keep_the_names(bayesgmm_command, iris, t
     assert tried == [3, 4, 5, 6]
     arguments = *arguments, "--structures", "VVV", "--quiet"
     assert bayesgmm_command("select", *arguments, "-o", best).exit_code == 0
-    assert bayesgmm.Mixture.from_json(best).component_names == (*NAMES,)
+    assert bayesgmm.GaussianMixture.from_json(best).mixture_.component_names == (*NAMES,)
 
 
 @pytest.mark.parametrize("command", ["fit", "report", "sample"])

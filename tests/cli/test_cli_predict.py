@@ -32,7 +32,7 @@ def test_the_columns_are_followed_by_the_memberships(bayesgmm_command, model, tm
         *data.feature_names, "component", "probability", "probability_0", "probability_1",
     ]  # fmt: skip
     assert np.array_equal(found[list(data.feature_names)], data.X)
-    mixture = bayesgmm.Mixture.from_json(model)
+    mixture = bayesgmm.GaussianMixture.from_json(model).mixture_
     assert np.array_equal(found["component"], mixture.classify(data.X))
     probabilities = found[["probability_0", "probability_1"]]
     expected = mixture.responsibilities(data.X).round(6)
@@ -189,7 +189,7 @@ def test_errors(bayesgmm_command, model, tmp_path):
         assert "Traceback" not in result.stderr
     result = bayesgmm_command("predict", "-", "faithful", input=model.read_text())
     assert result.exit_code == 0
-    assert json.loads(model.read_text())["schema"] == "bayesgmm.mixture"
+    assert json.loads(model.read_text())["schema"] == "bayesgmm.estimator"
 
 
 def test_a_saved_fit_predicts_as_its_mixture_does(bayesgmm_command, tmp_path):

@@ -37,6 +37,36 @@ def test_json_holds_every_parameter(bayesgmm_command):
     assert found["verdict"].startswith("EM and the posterior")
 
 
+def test_a_saved_fit_is_where_the_chains_begin(bayesgmm_command, tmp_path):
+    model, priors = tmp_path / "m.json", tmp_path / "priors.json"
+    priors.write_text('{"concentration": 5}')
+    fitted = ("iris", "-k", 3, "--covariance", "VEV", "--columns", "petal_width,petal_length")
+    bayesgmm_command("fit", *fitted, "--priors", priors, "-o", model, "--quiet")
+    found = bayesgmm_command("sample", "iris", "--init", model, *SHORT, "--json", "--quiet")
+    fields = json.loads(found.stdout)
+    assert (fields["init"], fields["covariance_type"], fields["n_components"]) == (
+        "given",
+        "VEV",
+        3,
+    )
+    assert set(fields["priors"]["concentration"]) == {5.0}
+    fit = bayesgmm.GaussianMixture.from_json(model)
+    em = {each["parameter"]: each["em"] for each in fields["parameters"]}
+    assert [em[f"mean[{k}, petal_length]"] for k in range(3)] == pytest.approx(fit.means_[:, 1])
+
+
+def test_other_files_are_no_saved_fits(bayesgmm_command, tmp_path):
+    model = tmp_path / "m.json"
+    bayesgmm.GaussianMixture(2).fit(bayesgmm.load_dataset("faithful").X).mixture_.to_json(model)
+    for more, words in (
+        (("--init", model), "holds a Mixture, not a fit"),
+        ((), "Missing option '-k'"),
+        (("--init", tmp_path / "none.json"), "none.json"),
+    ):
+        result = bayesgmm_command("sample", "faithful", *more)
+        assert (result.exit_code != 0, words in result.stderr) == (True, True), result.stderr
+
+
 @pytest.mark.parametrize("more", [(), ("--noise",), ("--contaminated",)])
 def test_components_are_compared_with_known_groups(bayesgmm_command, more):
     """`--label-column` was read, and nothing compared."""

@@ -32,7 +32,7 @@ def test_json_holds_every_cell(bayesgmm_command, tmp_path):
     assert found["criterion"] == "icl"
     assert found["best"]["covariance_type"] == "VEV"
     assert found["best"]["log_likelihood"] == pytest.approx(-215.725972, abs=1e-5)
-    assert bayesgmm.Mixture.from_json(target).n_components == 2
+    assert bayesgmm.GaussianMixture.from_json(target).mixture_.n_components == 2
     # An existing file is not replaced without being told.
     assert bayesgmm_command("select", "iris", "-o", target).exit_code != 0
 

@@ -92,7 +92,7 @@ def test_memberships(bayesgmm_command, files, tmp_path):
     table = pd.read_parquet(by_fit)
     assert list(table)[:4] == ["b", "a", "component", "probability"]
     assert table.equals(pd.read_parquet(by_predict))
-    mixture = bayesgmm.Mixture.from_json(model)
+    mixture = bayesgmm.GaussianMixture.from_json(model).mixture_
     assert np.array_equal(table["component"], mixture.classify(table[["b", "a"]]))
 
 

@@ -269,8 +269,8 @@ def test_chains_begin_at_a_fit_or_a_mixture_that_is_given(monkeypatch):
     np.testing.assert_array_equal(tree["constant_data"]["em_means"], fit.means_)
     assert float(tree["constant_data"]["em_log_likelihood"]) == pytest.approx(fit.log_likelihood_)
     mixture = fit.mixture_
-    tree = sample_posterior(X, init=mixture, **short)
-    assert tree.attrs["covariance_type"] == "full"
+    tree = sample_posterior(X, init=mixture, covariance_type="diag", **short)
+    assert tree.attrs["covariance_type"] == "diag"
     np.testing.assert_array_equal(tree["constant_data"]["em_means"], mixture.means)
 
 
@@ -285,6 +285,11 @@ def test_a_fit_that_does_not_suit_is_refused():
         sample_posterior(X)
     with pytest.raises(NotFittedError):
         sample_posterior(X, init=GaussianMixture(2))
+    diagonal = Mixture([0.5, 0.5], X[:2], [np.diag([1.0, 2.0]), np.diag([2.0, 3.0])])
+    with pytest.raises(InvalidParameterError, match="diagonal covariances, which does not say"):
+        sample_posterior(X, init=diagonal)
+    with pytest.raises(InvalidParameterError, match="equal covariances, which does not say"):
+        sample_posterior(X, init=Mixture([0.5, 0.5], X[:2], [[[2.0, 1.0], [1.0, 2.0]]] * 2))
 
 
 SHORT = {"draws": 100, "tune": 100, "chains": 2, "progressbar": False, "rng": 3}
