@@ -46,6 +46,8 @@ class Rows(NamedTuple):
         The number of times that each row counts.
     known : (n,), or None
         The component of each row; -1 where it is not known.
+    named_by : str or None
+        The column that was left out and names the rows.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Rows(NamedTuple):
     kept: "Indices"
     weights: "Array | None" = None
     known: "Array | None" = None
+    named_by: str | None = None
 
 
 def read_rows(
@@ -99,7 +102,8 @@ def read_rows(
     dropped = len(chosen.X) - len(kept)
     labels = chosen.labels
     rows = _checked(chosen, _variances(table, chosen, errors), allow_unseen=needed)
-    rows = rows._replace(row_names=_row_names(table, exclude))
+    named_by, row_names = _row_names(table, exclude)
+    rows = rows._replace(row_names=row_names)
     if dropped:
         name += f" ({plural(dropped, 'row')} with missing values left out)"
         rows, labels = rows.take(kept), None if labels is None else [labels[i] for i in kept]
@@ -113,11 +117,13 @@ def read_rows(
         components, groups = _components(table, known, quiet=quiet)
         components, rows = components[kept], rows._replace(group_names=groups)
     remember_lines(None if table.lines is None else table.lines[kept])
-    return Rows(name, rows, labels, label_column, table, kept, counts, components)
+    return Rows(name, rows, labels, label_column, table, kept, counts, components, named_by)
 
 
-def _row_names(table: "Table", exclude: Sequence[str]) -> list[object] | None:
-    """Return the first column left out that has a value of its own for each row; None without."""
+def _row_names(
+    table: "Table", exclude: Sequence[str]
+) -> tuple[str, list[object]] | tuple[None, None]:
+    """Return the first column left out that has a value of its own for each row, and the values."""
     import numpy as np
 
     from bayesgmm.data.tables import Text, column_of
@@ -130,8 +136,8 @@ def _row_names(table: "Table", exclude: Sequence[str]) -> list[object] | None:
             whole = not np.isnan(column).any() and (column == np.floor(column)).all()
             values = column.astype(np.int64).tolist() if whole else []
         if values and len(set(values)) == len(values):
-            return values
-    return None
+            return name, values
+    return None, None
 
 
 def _echo_notes(notes: Iterable[str]) -> None:

@@ -26,7 +26,7 @@ def python_rows(
     drop_missing: bool = False,
     **_: Any,
 ) -> str | None:
-    """Return lines that make X, and weights, errors and known where they were given.
+    """Return lines that make X, and weights, errors, known and groups where they were given.
 
     None for rows of standard input, which cannot be read again.
 
@@ -48,20 +48,21 @@ def python_rows(
     if drop_missing:
         names = [rows.table.names[j] if rows.table.names else j for j in chosen]
         lines.append(f"table = table.dropna(subset={names!r})")
-    lines.append(f"X = {picked}")
+    index = "" if rows.named_by is None else f".set_axis({_column(rows, rows.named_by)})"
+    lines.append(f"X = {picked}{index}")
     if weights:
-        lines.append(
-            f"weights = {_picked(rows.table, [_position(rows.table, weights)])}.iloc[:, 0]"
-        )
+        lines.append(f"weights = {_column(rows, weights)}")
     if errors:
         own = [_position(rows.table, each) for each in errors]
         lines.append(f"errors = {_picked(rows.table, own)}.to_numpy() ** 2")
     if known:
-        column = f"{_picked(rows.table, [_position(rows.table, known)])}.iloc[:, 0]"
+        column = _column(rows, known)
         named = rows.X.group_names is not None
         lines.append(
             f"known = pd.Categorical({column}).codes" if named else f"known = {column}.fillna(-1)"
         )
+    if rows.labels is not None and rows.label_column is not None:
+        lines.append(f"groups = {_column(rows, rows.label_column)}")
     return "\n".join(lines)
 
 
@@ -73,10 +74,11 @@ def _table(rows: Rows, data: str, na: Sequence[str]) -> list[str]:
     from bayesgmm.datasets.load import dataset_names
 
     if data in dataset_names():
+        groups = ".assign(label=data.labels)" if rows.labels is not None else ""
         return [
             "import pandas as pd",
             f"data = bg.load_dataset({data!r})",
-            "table = pd.DataFrame(data.X, columns=data.feature_names)",
+            f"table = pd.DataFrame(data.X, columns=data.feature_names){groups}",
         ]
     with open_binary(data) as (_name, file):
         kind = file_kind(data, file.read(MAGIC))
@@ -120,6 +122,11 @@ def _picked(table: "Table", positions: Sequence[int]) -> str:
     if table.names is None:
         return f"table.iloc[:, {list(positions)!r}]"
     return f"table[{[table.names[j] for j in positions]!r}]"
+
+
+def _column(rows: Rows, word: str) -> str:
+    """An expression for a column of `table`, by its name or position."""
+    return f"{_picked(rows.table, [_position(rows.table, word)])}.iloc[:, 0]"
 
 
 def _position(table: "Table", word: str) -> int:

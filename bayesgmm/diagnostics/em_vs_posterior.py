@@ -353,8 +353,8 @@ def _cause(table: pd.DataFrame, worst: str) -> str:
     row, prob = table.loc[worst], table.attrs["prob"]
     if row.lower <= row.em <= row.upper:
         return (
-            f"EM's estimate lies within the {100 * prob:.0f} % interval, so the posterior is "
-            "skewed: its mode is not its mean. Prefer intervals to standard errors"
+            f"EM's estimate lies within the {100 * prob:.0f} % interval, off the mean: the "
+            "posterior is skewed. Prefer intervals to standard errors"
         )
     return (
         f"EM's estimate lies outside the {100 * prob:.0f} % interval. Look for other local maxima, "

@@ -75,6 +75,10 @@ def python_code(inputs: Inputs) -> str:
     if inputs.posterior is not None:
         lines += _posterior(inputs)
         arguments.append("posterior=posterior")
+    if inputs.labels is not None:
+        if "groups" not in _names_read(inputs):
+            lines.append("groups = ...  # the known group of each row")
+        arguments.append("labels=groups")
     if inputs.truth is not None:
         lines.append('truth = bg.Mixture.from_json("truth.json")')
         arguments.append("truth=truth")
@@ -110,9 +114,14 @@ def _beside_rows(inputs: Inputs, em: GaussianMixture) -> tuple[list[str], list[s
         (em.errors_of(rows), "errors", "error_covariances", "the error covariance of each row"),
     ]
     given = [each for each in known if each[0] is not None]
-    read = re.findall(r"^(\w+) = ", inputs.reading or "", re.MULTILINE)
+    read = _names_read(inputs)
     lines = [f"{name} = ...  # {what}" for _, name, _, what in given if name not in read]
     return lines, [f"{argument}={name}" for _, name, argument, _ in given]
+
+
+def _names_read(inputs: Inputs) -> list[str]:
+    """The variables that the code which reads the rows makes."""
+    return re.findall(r"^(\w+) = ", inputs.reading or "", re.MULTILINE)
 
 
 def _selected(inputs: Inputs) -> Iterator[str]:

@@ -125,6 +125,12 @@ def in_words(inputs: Inputs) -> tuple[str, tuple[tuple[int | None, str], ...]]:
         sentences.append(
             (i, f"Component {inputs.component_words[i]} ({share} of the rows): {places}")
         )
+    if sentences:
+        of = "each column"
+        if len(features) < inputs.n_features:
+            of = f"{len(features)} of {inputs.n_features} columns"
+            of += ", those that separate the components best" * (k > 1)
+        sentences.append((None, f"Given are mean{_PM}standard deviation of {of}"))
     if k > len(largest):
         sentences.append((None, f"{plural(k - len(largest), 'smaller component')}"))
     if inputs.noise is not None:

@@ -241,7 +241,7 @@ def words_of(row: Any) -> str:
 def selected(table: "pd.DataFrame", criterion: str, own: Any = None) -> str:
     """A sentence on the model of a table that BIC or ICL selects, beside one of its rows."""
     best = words_of(table.sort_values(criterion, kind="stable").iloc[0])
-    model = "the same model" if own is not None and best == words_of(own) else best
+    model = f"{best}, too" if own is not None and best == words_of(own) else best
     return "{}, which favours {}, selects {}.".format(*FAVOURS[criterion], model)
 
 

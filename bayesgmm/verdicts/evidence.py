@@ -231,7 +231,7 @@ def _transitions(f: Figures) -> Check:
         return Check(
             question, "good", 0.0, 0.0,
             "No transition diverged in the NUTS run to which the proposals of these chains were "
-            "fitted; the proposals themselves cannot diverge.",
+            "fitted; independent proposals have no trajectories that could.",
         )  # fmt: skip
     return Check(question, "good", 0.0, 0.0, "No transition diverged.")
 

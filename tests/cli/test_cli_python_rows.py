@@ -64,6 +64,22 @@ def test_shipped_data(bayesgmm_command, tmp_path, monkeypatch, name):
     assert np.array_equal(names["X"], load_dataset(name).X)
 
 
+def test_known_groups_and_names_of_rows_come_along(bayesgmm_command, tmp_path, monkeypatch):
+    """The code left both out, so that its page lacked a section and numbered the rows."""
+    monkeypatch.chdir(tmp_path)
+    frame = PLAIN[["a", "b"]].assign(id=range(500, 540), kind=np.where(X[:, 0] > 2.5, "x", "y"))
+    frame.to_csv("rows.csv", index=False)
+    options = ("--exclude", "id", "--label-column", "kind", "-k", 2, "--no-posterior")
+    bayesgmm_command("report", "rows.csv", *options)
+    names = {}
+    page = (tmp_path / "report.html").read_text("utf-8")
+    exec(code_of(page).replace('"report.html"', '"again.html"'), names)
+    assert names["X"].index.tolist() == list(range(500, 540))
+    assert names["groups"].tolist() == frame["kind"].tolist()
+    again = (tmp_path / "again.html").read_text("utf-8")
+    assert all("Known groups" in each for each in (page, again))
+
+
 def test_rows_of_npy_and_parquet(bayesgmm_command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     np.save("rows.npy", X)
