@@ -3,6 +3,8 @@
 import csv
 import functools
 import importlib
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -66,14 +68,17 @@ def _components(ctx: click.Context, _parameter: click.Parameter, value: int | No
 
 
 def read_priors(path: Path | None) -> "bayesgmm.Priors | None":
-    """Return the priors in a file that `--priors` names."""
+    """Return the priors in a file that `--priors` names, perhaps with all that `sample` printed."""
     if path is None:
         return None
     try:
-        return bayesgmm.Priors.from_json(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        if printed := re.match(r'\s*\{\s*"schema": "bayesgmm\.sample"', text):
+            text = json.dumps(json.loads(printed.string).get("priors"))
+        return bayesgmm.Priors.from_json(text)
     except OSError as error:
         raise click.BadParameter(f"{path}: {error.strerror}.", param_hint="--priors") from None
-    except (bayesgmm.errors.InvalidParameterError, UnicodeDecodeError) as error:
+    except ValueError as error:  # of the text, of its JSON, of the priors
         raise click.BadParameter(
             f"{path}: {in_options(str(error))}", param_hint="--priors"
         ) from None
@@ -175,8 +180,8 @@ weights_option = click.option(
 priors_option = click.option(
     "--priors",
     type=click.Path(path_type=Path),
-    help='JSON file of priors, as {"concentration": 1, "mean_sd": [2, 30]}; `sample --json` prints '
-    "all of them.",
+    help='JSON file of priors, as {"concentration": 1, "mean_sd": [2, 30]}, or that which '
+    "`sample --json` printed.",
 )
 target_accept_option = click.option(
     "--target-accept",

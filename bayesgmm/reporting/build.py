@@ -199,4 +199,4 @@ def made(key: str, title: str, make: Callable[[Inputs], Section], inputs: Inputs
         message = f"omitted because of an internal error ({type(error).__name__}: {error})."
         warnings.warn(f"The page's section {title!r} was {message}", BayesGMMWarning, stacklevel=3)
         section = Section("unknown", f"This section was {message}")
-    return replace(section, key=key, title=title)
+    return replace(section, key=key, title=section.title or title)

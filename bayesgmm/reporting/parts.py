@@ -129,6 +129,7 @@ class Section:
     key : str
         Anchor in the page, and name among the numbers.
     title : str
+        "" for that of the list of sections.
     asked : bool
         False if its input was not given: the page has a line for it.
     """

@@ -23,11 +23,13 @@ def test_the_posterior_is_under_them_and_the_text_says_them(bayesgmm_command, fi
     assert "Dirichlet (concentration 1)" in text
     assert "location of the means 4, 76, standard deviation 2, 30" in text
     assert "--json" in text
-    # All numbers, as --json prints them, are a file for --priors, too.
-    found = json.loads(bayesgmm_command(*arguments, "--json").stdout)["priors"]
-    file.write_text(json.dumps(found))
-    again = bayesgmm_command(*arguments, "--json", "--equal-weights").stdout
-    assert json.loads(again)["priors"] == found
+    # What --json prints, and the priors in it, are files for --priors, too.
+    printed = bayesgmm_command(*arguments, "--json").stdout
+    found = json.loads(printed)["priors"]
+    for each in (printed, json.dumps(found)):
+        file.write_text(each)
+        again = bayesgmm_command(*arguments, "--json", "--equal-weights").stdout
+        assert json.loads(again)["priors"] == found
     weights = json.loads(again)["parameters"][:2]
     assert [(row["posterior_mean"], row["posterior_sd"]) for row in weights] == [(0.5, 0.0)] * 2
 

@@ -42,6 +42,8 @@ _EXPLAINED = (
     "BIC below 2, positive to 6, strong to 10, very strong above (Kass & Raftery 1995, J. Am. "
     "Stat. Assoc. 90, 773-795)."
 )
+# Where the structure was given, and not compared.
+_OF_K = "Choice of K, the structure given"
 _ANSWERS = "{} favours {}. ".format(*FAVOURS["bic"]) + OTHER_ANSWERS
 
 
@@ -177,6 +179,7 @@ def _given(inputs: Inputs) -> Section:
             _ANSWERS,
         ),
         {"grid": table.to_dict("records"), "n_failed": len(table) - len(fitted)},
+        title=_OF_K,
     )
 
 
