@@ -208,5 +208,5 @@ def _check_no_structure(mixture: Mixture) -> None:
         words = "diagonal" if diagonal else "equal"
         raise InvalidParameterError(
             f"init is a Mixture with {words} covariances, which does not say whether those of the "
-            "model are. Give covariance_type, or as init the GaussianMixture that was fitted."
+            "model are. Give covariance_type, or the fit itself as init."
         )

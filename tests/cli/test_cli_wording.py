@@ -81,7 +81,6 @@ NOT_GIVEN = (
     "error_covariances is not",
     "group 'observed_data'",
     "group 'constant_data'",
-    "init was fitted",
     "numpy.inf",
     "fixed and equal_weights hold",
     "fixed or equal_weights",
