@@ -2,7 +2,8 @@
 
 import secrets
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +19,7 @@ from bayesgmm.errors import ExecutorError, InvalidParameterError
 from bayesgmm.estimator.source_results import BlockMemberships, SourceSums, source_sums
 from bayesgmm.executors import SerialExecutor, ThreadExecutor
 from bayesgmm.executors.chosen_executor import as_executor
-from bayesgmm.executors.executor import Executor
+from bayesgmm.executors.executor import Executor, OpenRows
 from bayesgmm.sources.row_source import RowSource, SequentialSource
 from bayesgmm.sources.spooling import spooled
 
@@ -39,6 +40,21 @@ def _silent(sentence: str) -> None:
 
 def _to_standard_error(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def opened_rows(source: RowSource, executor: Executor) -> Iterator[tuple[RowSource, OpenRows]]:
+    """Open rows for several passes, and yield what they are read from.
+
+    What is decoded or computed anew in each pass is copied once, for threads of this machine.
+    """
+    local = isinstance(executor, SerialExecutor | ThreadExecutor)
+    copied = local and isinstance(source, SequentialSource)
+    with (
+        spooled(source) if copied else nullcontext(source) as rows,
+        executor.open(rows, BLOCK_ROWS) as opened,
+    ):
+        yield rows, opened
 
 
 def fit_rows_of(
@@ -69,15 +85,8 @@ def fit_rows_of(
     passes = Passes.resumed(checkpoint, of)
     say = _to_standard_error if settings.verbose else _silent
     made = replace(settings, random_state=int(seed), verbose=0)
-    found = as_executor(executor)
-    # What is decoded or computed anew in each pass is copied once, for threads of this machine.
-    local = isinstance(found, SerialExecutor | ThreadExecutor)
-    copied = local and isinstance(source, SequentialSource)
     try:
-        with (
-            spooled(source) if copied else nullcontext(source) as rows,
-            found.open(rows, BLOCK_ROWS) as opened,
-        ):
+        with opened_rows(source, as_executor(executor)) as (rows, opened):
             fit = fit_source(rows, opened, made, passes, say, allow_nan=allow_nan)
             of_block = BlockMemberships(fit.parameters.mixture(source.feature_names))
             return fit, source_sums(of_block, opened)

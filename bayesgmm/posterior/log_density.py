@@ -1,5 +1,6 @@
 """The log posterior density of a mixture, computed by the core."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -56,6 +57,10 @@ class Problem:
         ends = np.cumsum([int(np.prod(each)) for each in shapes])
         parts = np.split(native.expand(self.header, u), ends[:-1])
         return tuple(part.reshape(each) for part, each in zip(parts, shapes, strict=True))
+
+
+# From rows to their posterior.
+type Posterior = Callable[[Data], Problem]
 
 
 def parameter_shapes(coordinates: Coordinates) -> list[tuple[int, ...]]:

@@ -21,6 +21,7 @@ from bayesgmm.posterior.model import Model
 from bayesgmm.priors.families import LKJ
 from bayesgmm.priors.priors import Priors
 from bayesgmm.priors.resolved_priors import ResolvedPriors
+from bayesgmm.sources.row_source import RowSource
 
 # Outliers at the start of chains near a mixture without them.
 _FEW, _BROAD = 0.05, 10.0
@@ -65,7 +66,10 @@ class Estimate:
 
 
 def estimate(
-    model: Model, rng: np.random.Generator, init: GaussianMixture | Mixture | None = None
+    model: Model,
+    rng: np.random.Generator,
+    init: GaussianMixture | Mixture | None = None,
+    source: RowSource | None = None,
 ) -> Estimate:
     """The maximum of the likelihood, as EM finds it or as given; if degenerate, the posterior mode.
 
@@ -78,6 +82,8 @@ def estimate(
     rng : Generator
     init : GaussianMixture or Mixture, optional
         In place of a fit of its own.
+    source : RowSource, optional
+        All rows, where those of the model are a part of them.
 
     Raises
     ------
@@ -95,7 +101,10 @@ def estimate(
         with warnings.catch_warnings(record=True) as heard:
             warnings.simplefilter("always")
             try:
-                fit.fit(data, sample_weight=data.weights)
+                if source is None:
+                    fit.fit(data, sample_weight=data.weights)
+                else:
+                    fit.fit(source)
             except FitError as error:
                 failure = error
     degeneracy = None if failure or isinstance(fit, Mixture) else fit.degeneracy_

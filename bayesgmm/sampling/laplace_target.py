@@ -8,8 +8,9 @@ import numpy as np
 from bayesgmm.arrays import Array, Booleans
 from bayesgmm.data.validation import Data
 from bayesgmm.errors import FitError
+from bayesgmm.executors.executor import OpenRows
 from bayesgmm.mixture.bhattacharyya_distance import bhattacharyya_distances
-from bayesgmm.posterior.log_density import Problem
+from bayesgmm.posterior.log_density import Posterior, Problem
 from bayesgmm.sampling.many_points import log_densities
 from bayesgmm.sampling.mode_chains import that_matter
 from bayesgmm.sampling.mode_proposal import StudentMixture
@@ -19,12 +20,12 @@ from bayesgmm.sampling.posterior_modes import Mode, climb
 from bayesgmm.sampling.remainder import (
     Expansion,
     ManyRows,
-    Posterior,
     as_all,
     precision,
     quadratic,
     remainder_error,
 )
+from bayesgmm.sampling.streamed_posterior import StreamedPosterior
 
 # Rows up to which densities are of all of them, and rows of the part that stands for more.
 _FEW, _PART = 50_000, 25_000
@@ -96,6 +97,7 @@ def laplace_target(
     starts: Callable[[Data], list[tuple[Array, ...]]],
     exchangeable: bool,
     rng: np.random.Generator,
+    opened: OpenRows | None = None,
 ) -> LaplaceTarget:
     """The posterior near its mode.
 
@@ -104,6 +106,7 @@ def laplace_target(
     posterior : callable
         From rows to their posterior.
     rows : Data
+        All rows, or a part in random order that weighs as much as all.
     near : tuple of ndarray
         Parameters of the maximum of the likelihood of all rows.
     starts : callable
@@ -111,6 +114,8 @@ def laplace_target(
     exchangeable : bool
         Whether labels can be exchanged; if not, the mode near the estimate is the only one sought.
     rng : Generator
+    opened : OpenRows, optional
+        All rows, where `rows` are a part of them.
 
     Raises
     ------
@@ -118,10 +123,11 @@ def laplace_target(
         If the posterior is not nearly normal about one mode.
     """
     problem = posterior(rows)
+    of_all = problem if opened is None else StreamedPosterior(posterior, problem, opened)
     check_rows(problem, near)
-    part = many = None
+    part, many = None if opened is None else rows, None
     counted = np.arange(len(rows.X)) if rows.weights is None else np.flatnonzero(rows.weights)
-    if (size := rows_of_densities(len(counted))) < len(counted):
+    if opened is None and (size := rows_of_densities(len(counted))) < len(counted):
         # In random order, as its pieces have to be alike.
         part = rows.take(rng.choice(counted, size, replace=False))
     seen = problem if part is None else posterior(part)
@@ -133,10 +139,10 @@ def laplace_target(
     if not modes:
         raise _no_mode(near)
     if part is not None:
-        many = _of_many_rows(problem, posterior(as_all(part, rows.total)), near)
+        many = _of_many_rows(of_all, posterior(as_all(part, rows.total)), near)
         others = _others(many.mode, modes, Regions([many.mode], problem.coordinates))
         share = part.total / rows.total
-        modes = [many.mode, *(_at_all_rows(problem, each, share) for each in others)]
+        modes = [many.mode, *(_at_all_rows(of_all, each, share) for each in others)]
     _check_modes(modes)
     mode = modes[0]
     root = np.linalg.cholesky(mode.covariance)
@@ -155,13 +161,16 @@ def laplace_target(
     return replace(found, error=error)
 
 
-def _of_many_rows(problem: Problem, scaled: Problem, near: tuple[Array, ...]) -> ManyRows:
+def _of_many_rows(
+    problem: Problem | StreamedPosterior, scaled: Problem, near: tuple[Array, ...]
+) -> ManyRows:
     """The mode of all rows near the estimate, and the expansion about it."""
-    start = problem.coordinates.of_parameters(*near)
+    start = scaled.coordinates.of_parameters(*near)
     of_all = precision(problem, start)
     u = _newton(problem, start, of_all)
     if u is None:
-        found = climb(problem, start)
+        # Its steps would take a pass over all rows for each second derivative.
+        found = climb(problem, start) if isinstance(problem, Problem) else None
         if found is None:
             raise _no_mode(near)
         u = found.u
@@ -173,7 +182,7 @@ def _of_many_rows(problem: Problem, scaled: Problem, near: tuple[Array, ...]) ->
     return ManyRows(mode, of_all, Expansion.of(scaled, u))
 
 
-def _newton(problem: Problem, u: Array, curvature: Array) -> Array | None:
+def _newton(problem: Problem | StreamedPosterior, u: Array, curvature: Array) -> Array | None:
     """The mode that Newton's steps with one curvature reach; None if they do not lead to one."""
     if not _is_positive(curvature):
         return None
@@ -198,7 +207,7 @@ def _is_positive(matrix: Array) -> bool:
     return bool(values[0] > _POSITIVE * values[-1])
 
 
-def _at_all_rows(problem: Problem, mode: Mode, share: float) -> Mode:
+def _at_all_rows(problem: Problem | StreamedPosterior, mode: Mode, share: float) -> Mode:
     """A mode of a part of the rows, with the density that all rows have near it."""
     covariance = mode.covariance * share
     value, slope = problem.log_density(mode.u)

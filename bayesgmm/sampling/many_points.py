@@ -7,16 +7,19 @@ import numpy as np
 from bayesgmm.arrays import Array
 from bayesgmm.likelihood.em_steps import n_threads
 from bayesgmm.posterior.log_density import Problem
+from bayesgmm.sampling.streamed_posterior import StreamedPosterior
 
 # Points of a task: few, so that Ctrl-C does not wait for long.
 _TASK = 8
 
 
-def log_densities(problem: Problem, points: Array) -> tuple[Array, Array]:
+def log_densities(problem: Problem | StreamedPosterior, points: Array) -> tuple[Array, Array]:
     """Log posterior densities (T,) at points (T, size), nats, and gradients (T, size).
 
     NaN or infinite outside the range of float64. The bits do not depend on the number of threads.
     """
+    if isinstance(problem, StreamedPosterior):
+        return problem.log_densities(points)
     pool = ThreadPoolExecutor(n_threads(), thread_name_prefix="bayesgmm")
     try:
         tasks = [

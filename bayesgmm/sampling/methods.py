@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesgmm.arrays import Array
 from bayesgmm.data.validation import Data
+from bayesgmm.executors.executor import OpenRows
 from bayesgmm.posterior.log_density import Problem, problem
 from bayesgmm.posterior.model import Model
 from bayesgmm.sampling.chain_starts import chain_starts
@@ -103,8 +104,11 @@ def at_mode(
     draws: int,
     chains: int,
     rng: np.random.Generator,
+    opened: OpenRows | None = None,
 ) -> Run:
     """Independent draws at the mode near EM's estimate, under its labels.
+
+    `opened` are all rows, where those of the model are a part of them.
 
     Raises
     ------
@@ -112,9 +116,8 @@ def at_mode(
         If the posterior is not nearly normal about one mode.
     """
     fits = _fits(model, em, searched, rng)
-    found = laplace_target(
-        _posterior(model, em), model.data, em.parameters, fits, _exchangeable(model), rng
-    )
+    posterior, exchangeable = _posterior(model, em), _exchangeable(model)
+    found = laplace_target(posterior, model.data, em.parameters, fits, exchangeable, rng, opened)
     began = time.perf_counter()
     drawn, attributes = draw_at_mode(found, draws, chains, rng)
     target = Target(found.problem, found.modes[:1])

@@ -10,7 +10,6 @@ order of 1 / sqrt(n), the estimate has an error of the order of 1 / sqrt(n m) fo
 The prior is the same in both, so that it enters exactly.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -18,20 +17,18 @@ import numpy as np
 
 from bayesgmm.arrays import Array
 from bayesgmm.data.validation import Data
-from bayesgmm.posterior.log_density import Problem
+from bayesgmm.posterior.log_density import Posterior, Problem
 from bayesgmm.sampling.many_points import log_densities
 from bayesgmm.sampling.posterior_modes import Mode
+from bayesgmm.sampling.streamed_posterior import StreamedPosterior
 
 # Step of the differences of gradients.
 _STEP = 1e-5
 # Pieces of the part from which the error of its remainder is estimated.
 _PIECES = 20
 
-# From rows to their posterior.
-type Posterior = Callable[[Data], Problem]
 
-
-def precision(problem: Problem, u: Array) -> Array:
+def precision(problem: Problem | StreamedPosterior, u: Array) -> Array:
     """Minus the second derivatives (size, size), by central differences of the gradient."""
     steps = _STEP * np.eye(len(u))
     slopes = log_densities(problem, np.concatenate((u - steps, u + steps)))[1]

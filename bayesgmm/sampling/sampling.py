@@ -37,6 +37,7 @@ from bayesgmm.sampling.mode_chains import describe_modes
 from bayesgmm.sampling.posterior_tree import add_rows, posterior_tree, versions
 from bayesgmm.sampling.run_length import Monitor
 from bayesgmm.sampling.samplers import Drawn, Enough, Plan, draw_by_nutpie, draw_by_pymc
+from bayesgmm.sampling.streamed_rows import rows_to_sample
 
 _INITS = ("em", "starts")
 _METHODS = ("nuts", "laplace")
@@ -81,8 +82,10 @@ def sample_posterior(
 
     Parameters
     ----------
-    X : array-like or data frame of shape (n, D)
-        Numbers; NaN are missing, see `missing`.
+    X : array-like or data frame of shape (n, D), or a source of rows
+        Numbers; NaN are missing, see `missing`. Of a source (`open_rows`) of more than 50,000 rows,
+        `method` has to be "laplace", and observed_data has the 25,000 rows of its Notes, with
+        weights (sample_weight) that add up to those of all.
     n_components : int, optional
         K; that of `init` where this is a fit or a mixture.
     covariance_type : str or Structure, optional
@@ -239,60 +242,79 @@ def sample_posterior(
     of_fit = getattr(given, "priors_", None)
     if priors is None and of_fit is not None:
         priors = Priors.from_resolved(of_fit)
-    model = posterior_model(
-        X,
-        n_components,
-        covariance_type,
-        priors,
-        given,
-        missing=missing,
-        error_covariances=error_covariances,
-        sample_weight=sample_weight,
-        labels=labels,
-        fixed=fixed,
-        equal_weights=equal_weights,
-        noise_component=noise_component,
-        contaminated=contaminated,
-    )
-    _check_free(model)
-    data = model.data
-    length = DRAWS if draws is None and method == "laplace" else draws
-    lengths = _lengths(length, chains, model.n_components, data.X.shape[1])
     generator = _parent(rng)
     for_em, for_starts, for_chains, for_new_rows, for_modes = generator.spawn(5)
-    em = estimate(model, for_em, given)
-    seed = int(for_chains.integers(2**63))
-    plan = Plan(lengths, tune, seed, target_accept, max_time, progressbar)
-    kept = _numbered(em, model.resolved)
-    constants = xr.Dataset(model.constants())
-    if method == "laplace":
-        few = data.take(for_starts.permutation(len(data.X))[:_MONITORED])
-        monitor = Monitor(min_ess, lengths[-1], few, kept.mixture, constants)
-        run = at_mode(model, kept, init == "starts", lengths[0], chains, for_modes)
-    else:
-        monitor = Monitor(min_ess, lengths[-1], data, kept.mixture, constants)
-        sampler = _sampler(nuts_sampler, model, em.mixture)
-        rngs = for_starts, for_modes
-        run = by_nuts(model, em, init == "starts", sampler, plan, monitor, chains, rngs)
-    attributes = {
-        **versions(),
-        "seed": _seed_of(generator),
-        "sampler": "laplace" if method == "laplace" else nuts_sampler,
-        "init": "given" if given else init,
-        "covariance_type": model.structure.name,
-        "priors": json.dumps(model.resolved.to_dict()),
-        "tuning_steps": 0 if method == "laplace" else tune,
-        "modes": run.state,
-        "sampling_time": run.seconds,
-        **run.attributes,
-        **_ending(run.drawn, draws, monitor),
+    barred = {
+        "error_covariances": error_covariances is not None,
+        "sample_weight": sample_weight is not None,
+        "labels": labels is not None,
+        "noise_component": noise_component,
+        "contaminated": contaminated,
+        "with_log_likelihood": bool(with_log_likelihood),
+        "with_posterior_predictive": with_posterior_predictive,
     }
-    tree = posterior_tree(run.drawn, model, kept, constants, attributes)
-    if run.modes:
-        tree["modes"] = xr.DataTree(describe_modes(run.modes, run.target, run.state, tree))
-    add_rows(tree, data, with_log_likelihood, with_posterior_predictive, for_new_rows)
-    tree.attrs["wall_time"] = time.perf_counter() - began
-    return tree
+    allow_nan = missing != "raise"
+    with rows_to_sample(X, method, barred, generator, allow_nan=allow_nan) as (rows, streamed):
+        model = posterior_model(
+            rows,
+            n_components,
+            covariance_type,
+            priors,
+            given,
+            missing=missing,
+            error_covariances=error_covariances,
+            sample_weight=sample_weight,
+            labels=labels,
+            fixed=fixed,
+            equal_weights=equal_weights,
+            noise_component=noise_component,
+            contaminated=contaminated,
+        )
+        if streamed is not None:
+            model = replace(model, priors=Priors.from_resolved(streamed.resolved(model)))
+        _check_free(model)
+        data = model.data
+        length = DRAWS if draws is None and method == "laplace" else draws
+        lengths = _lengths(length, chains, model.n_components, data.X.shape[1])
+        em = estimate(model, for_em, given, None if streamed is None else streamed.source)
+        if streamed is not None:
+            em = replace(em, log_likelihood=streamed.log_likelihood(em.mixture))
+        seed = int(for_chains.integers(2**63))
+        plan = Plan(lengths, tune, seed, target_accept, max_time, progressbar)
+        kept = _numbered(em, model.resolved)
+        constants = xr.Dataset(model.constants())
+        if method == "laplace":
+            few = data.take(for_starts.permutation(len(data.X))[:_MONITORED])
+            monitor = Monitor(min_ess, lengths[-1], few, kept.mixture, constants)
+            all_rows = None if streamed is None else streamed.opened
+            run = at_mode(model, kept, init == "starts", lengths[0], chains, for_modes, all_rows)
+        else:
+            monitor = Monitor(min_ess, lengths[-1], data, kept.mixture, constants)
+            sampler = _sampler(nuts_sampler, model, em.mixture)
+            rngs = for_starts, for_modes
+            run = by_nuts(model, em, init == "starts", sampler, plan, monitor, chains, rngs)
+        attributes = {
+            **versions(),
+            "seed": _seed_of(generator),
+            "sampler": "laplace" if method == "laplace" else nuts_sampler,
+            "init": "given" if given else init,
+            "covariance_type": model.structure.name,
+            "priors": json.dumps(model.resolved.to_dict()),
+            "tuning_steps": 0 if method == "laplace" else tune,
+            "modes": run.state,
+            "sampling_time": run.seconds,
+            **run.attributes,
+            **_ending(run.drawn, draws, monitor),
+        }
+        tree = posterior_tree(run.drawn, model, kept, constants, attributes)
+        if run.modes:
+            tree["modes"] = xr.DataTree(describe_modes(run.modes, run.target, run.state, tree))
+        if streamed is None:
+            add_rows(tree, data, with_log_likelihood, with_posterior_predictive, for_new_rows)
+        else:
+            tree.attrs["rows_of_source"] = streamed.source.n_rows
+        tree.attrs["wall_time"] = time.perf_counter() - began
+        return tree
 
 
 def _check_free(model: Model) -> None:

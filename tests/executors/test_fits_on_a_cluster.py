@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from executor_rows import LoggedRows, kill, kill_all
 
-from bayesgmm import GaussianMixture, open_rows, random_mixture
+from bayesgmm import GaussianMixture, open_rows, random_mixture, sample_posterior
 from bayesgmm.em.checkpoint import Passes
 from bayesgmm.errors import ExecutorError
-from bayesgmm.executors import DaskExecutor, ThreadExecutor
+from bayesgmm.executors import DaskExecutor, ThreadExecutor, chosen_executor
 
 MIXTURE = random_mixture(3, 2, average_overlap=0.15, rng=3)
 X = MIXTURE.sample(150_000, rng=4)[0]
@@ -89,3 +89,11 @@ def test_an_error_without_a_pass_names_no_checkpoint(a_client, tmp_path):
         with pytest.raises(ExecutorError) as caught:
             fitted(DaskExecutor(doomed, no_worker_timeout=1.0), checkpoint=tmp_path / "p.json")
     assert "p.json" not in str(caught.value)
+
+
+def test_a_posterior_by_workers_is_that_by_threads(client, monkeypatch):
+    options = {"method": "laplace", "draws": 100, "rng": 1, "progressbar": False}
+    by_workers = sample_posterior(open_rows(X), 3, **options)
+    monkeypatch.setattr(chosen_executor, "_active_client", lambda: None)
+    by_threads = sample_posterior(open_rows(X), 3, **options)
+    assert by_workers["posterior"].equals(by_threads["posterior"])

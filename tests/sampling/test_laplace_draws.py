@@ -12,7 +12,6 @@ from bayesgmm import (
     compare_engines,
     label_switching,
     log_likelihood,
-    open_rows,
     random_mixture,
     recovery,
     relabel,
@@ -20,7 +19,7 @@ from bayesgmm import (
     sample_posterior,
     simulate,
 )
-from bayesgmm.errors import FitError, InputTypeError
+from bayesgmm.errors import FitError
 from bayesgmm.sampling import laplace_draws, laplace_target
 
 QUIET = {"with_log_likelihood": False, "progressbar": False}
@@ -251,8 +250,3 @@ def test_intervals_cover_as_often_as_they_say():
     shares = hits(size(40, 200), 77).mean(axis=1)
     error = max(shares.std(ddof=1), 0.1) / np.sqrt(len(shares))
     assert abs(shares.mean() - 0.9) < stats.norm.isf(FALSE_ALARM / 2) * error
-
-
-def test_a_source_of_rows_is_refused_by_name(simulation):
-    with pytest.raises(InputTypeError, match=r"a source of rows, .*np.load"):
-        sample_posterior(open_rows(simulation.X), 3, method="laplace")
