@@ -248,8 +248,6 @@ def sample_posterior(
         "error_covariances": error_covariances is not None,
         "sample_weight": sample_weight is not None,
         "labels": labels is not None,
-        "noise_component": noise_component,
-        "contaminated": contaminated,
         "with_log_likelihood": bool(with_log_likelihood),
         "with_posterior_predictive": with_posterior_predictive,
     }
@@ -271,7 +269,7 @@ def sample_posterior(
             contaminated=contaminated,
         )
         if streamed is not None:
-            model = replace(model, priors=Priors.from_resolved(streamed.resolved(model)))
+            model = streamed.model(model)
         _check_free(model)
         data = model.data
         length = DRAWS if draws is None and method == "laplace" else draws

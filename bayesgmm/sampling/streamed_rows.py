@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from bayesgmm.executors.chosen_executor import as_executor
 from bayesgmm.executors.executor import OpenRows
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.model import Model
-from bayesgmm.priors.resolved_priors import ResolvedPriors
+from bayesgmm.priors.priors import Priors
 from bayesgmm.sampling.laplace_target import rows_of_densities
 from bayesgmm.sampling.remainder import as_all
 from bayesgmm.sources.row_source import RowSource
@@ -46,17 +46,27 @@ class StreamedRows:
     found: Scan
     part: Data
 
-    def resolved(self, model: Model) -> ResolvedPriors:
-        """The priors of a model of the part, with the ranges that all rows have."""
+    def model(self, of_part: Model) -> Model:
+        """A model of the part, under priors of the ranges that all rows have.
+
+        Raises
+        ------
+        InvalidParameterError
+            If it has noise or outliers, which fits to a source do not have either.
+        """
+        beside = of_part.outliers
+        barred = {"noise_component": beside.noise, "contaminated": beside.contaminated}
+        refuse_beside("a source of rows", barred, "give the rows as an array")
         weights = self.part.weights
         assert weights is not None
         few = np.full(2, _NEGLIGIBLE * weights.min())
-        return model.priors.for_data(
+        resolved = of_part.priors.for_data(
             Data(np.vstack((self.part.X, self.found.ranges)), self.part.feature_names, True),
-            model.n_components,
-            model.structure,
+            of_part.n_components,
+            of_part.structure,
             sample_weight=np.concatenate((weights, few)),
         )
+        return replace(of_part, priors=Priors.from_resolved(resolved))
 
     def log_likelihood(self, mixture: Mixture) -> float:
         """The log-likelihood of all rows, nats."""

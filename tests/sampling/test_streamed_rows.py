@@ -99,7 +99,7 @@ def test_a_fit_is_where_it_begins_and_priors_have_the_ranges_of_all(rows, many):
     generator = np.random.default_rng(0)
     with rows_to_sample(open_rows(x), "laplace", {}, generator, allow_nan=True) as (part, streamed):
         model = posterior_model(part, 3, "full", None, None)
-        assert_allclose(streamed.resolved(model).mean_sd, np.ptp(x, axis=0))
+        assert_allclose(streamed.model(model).resolved.mean_sd, np.ptp(x, axis=0))
 
 
 def test_few_rows_of_a_source_are_rows_in_memory(rows):
@@ -116,6 +116,9 @@ def test_what_needs_rows_in_memory_is_refused(rows, many):
     for more in ({"labels": np.zeros(N)}, {"noise_component": True}, {"sample_weight": np.ones(N)}):
         with pytest.raises(InvalidParameterError, match=f"{next(iter(more))} cannot be used with"):
             sample_posterior(source, 3, **QUIET, **more)
+    noisy = GaussianMixture(3, noise_component=True, random_state=0).fit(rows)
+    with pytest.raises(InvalidParameterError, match="noise_component cannot be used with a source"):
+        sample_posterior(source, init=noisy, **QUIET)
     holed = rows.copy()
     holed[5, 1] = np.nan
     with pytest.raises(InputError, match="missing entries, most of them in column 1"):
