@@ -142,13 +142,13 @@ def test_priors_that_cannot_be_drawn_or_number_no_components_are_refused(priors,
 
 @pytest.mark.slow
 def test_posteriors_of_two_components_are_calibrated():
-    """The first hundred of the 500 in docs/calibration.md."""
-    found = calibrate(2, 2, 200, n_simulations=size(ci=100, full=500), rng=1, progressbar=False)
+    """The first of the 500 in docs/calibration.md."""
+    found = calibrate(2, 2, 200, n_simulations=size(ci=30, full=500), rng=1, progressbar=False)
     assert found.calibrated
-    assert found.tree["simulations"]["converged"].mean() > 0.99
+    assert found.tree["simulations"]["converged"].mean() > 0.95
 
 
 @pytest.mark.slow
 def test_posteriors_of_few_rows_are_calibrated():
     design = replace(DESIGN, n_rows=10)
-    assert calibration(design, 100, by_sample_posterior, n_jobs=None).calibrated
+    assert calibration(design, 50, by_sample_posterior, n_jobs=None).calibrated

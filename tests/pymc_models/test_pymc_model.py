@@ -21,6 +21,7 @@ from problems import (
     rows,
     somewhere,
 )
+from studies import size
 
 from bayesgmm import GaussianMixture, Mixture, Priors, load_dataset, mixture_model, sample_posterior
 from bayesgmm.covariance.structures import as_structure
@@ -217,7 +218,7 @@ def first_draw(folder, nuts_sampler, model):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("nuts_sampler", ["pymc", "nutpie"])
+@pytest.mark.parametrize("nuts_sampler", size(ci=["pymc"], full=["pymc", "nutpie"]))
 def test_the_first_draw_on_a_cold_cache(tmp_path, nuts_sampler):
     """It took four times that of a plain mixture when a graph was compiled for each prior."""
     plain, by_compiler = first_draw(tmp_path / "plain", nuts_sampler, PLAIN)

@@ -249,7 +249,7 @@ def hits(data_sets, seed):
 
 @pytest.mark.slow
 def test_intervals_cover_as_often_as_they_say():
-    shares = hits(size(40, 200), 77).mean(axis=1)
+    shares = hits(size(20, 200), 77).mean(axis=1)
     error = max(shares.std(ddof=1), 0.1) / np.sqrt(len(shares))
     assert abs(shares.mean() - 0.9) < stats.norm.isf(FALSE_ALARM / 2) * error
 
