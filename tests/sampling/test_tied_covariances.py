@@ -62,8 +62,8 @@ def test_every_draw_is_of_its_structure(code):
     assert float(abs(apart / means.std(("chain", "draw"))).max()) < 1.0
 
 
-@pytest.mark.parametrize("code", ["EVI", "VEV"])
-def test_a_posterior_and_all_that_is_made_of_it(code, tmp_path):
+def test_a_posterior_and_all_that_is_made_of_it(tmp_path):
+    code = "VEV"
     simulation = drawn(code, 3)
     fit = GaussianMixture(2, covariance_type=code, random_state=0).fit(simulation.X)
     posterior = sample_posterior(
