@@ -29,7 +29,7 @@ def overlapping():
     """Two components 2.4 standard deviations apart, whose labels switch now and then."""
     data = bayesgmm.simulate(Mixture([0.5, 0.5], [0.0, 2.4], [1.0, 1.0]), 150, rng=3)
     starts = [data.labels, 1 - data.labels] * 2
-    return gibbs.posterior(data.X, 2, starts=starts, draws=2000, thin=10, tune=200, rng=2)
+    return gibbs.posterior(data.X, 2, starts=starts, draws=1000, thin=8, tune=200, rng=2)
 
 
 @pytest.fixture(scope="session")

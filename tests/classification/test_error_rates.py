@@ -50,7 +50,7 @@ def test_one_structure_over_all_classes_makes_the_errors_of_mclust(name):
 @pytest.mark.filterwarnings("ignore::bayesgmm.errors.BayesGMMWarning")
 @pytest.mark.parametrize("name", MCLUST["folds"])
 def test_mixtures_of_one_to_five_components_are_not_above_mclust(name):
-    first = size(ci={"breast_cancer": 2, "wine": 5, "iris": 10}[name], full=10)
+    first = size(ci={"breast_cancer": 1, "wine": 3, "iris": 10}[name], full=10)
     wrong, _ = wrong_and_brier(name, first=first, n_components=range(1, 6))
     n = (folds_of(name) < first).sum()
     assert wrong <= sum(MCLUST[name]["MclustDA"]["wrong"][:first]) + MARGIN * n

@@ -17,9 +17,9 @@ def chains(rng, draws, correlation, quantities=1):
 
 @pytest.mark.parametrize(("correlation", "draws"), [(0.0, 200), (0.7, 1000)])
 def test_healthy_chains_stay_within_their_bound(correlation, draws):
-    """Of 500 quantities some exceed 1.01, none its bound (probability 1e-3)."""
+    """Of 300 quantities some exceed 1.01, none its bound (probability 1e-3)."""
     rng = np.random.default_rng(7)
-    quantities = chains(rng, draws, correlation, 500)
+    quantities = chains(rng, draws, correlation, 300)
     frame = statistics("", quantities)
     assert (frame["r_hat"] > AGREE).any()
     found = agreement(frame, quantities)
@@ -28,9 +28,9 @@ def test_healthy_chains_stay_within_their_bound(correlation, draws):
 
 
 def test_a_difference_between_chains_exceeds_the_bound():
-    """A shift of one standard deviation in one chain of four, among 500 healthy quantities."""
+    """A shift of one standard deviation in one chain of four, among 300 healthy quantities."""
     rng = np.random.default_rng(8)
-    quantities = chains(rng, 400, 0.3, 500)
+    quantities = chains(rng, 400, 0.3, 300)
     quantities["q100"][3] += 1.0
     found = agreement(statistics("", quantities), quantities)
     assert not found.holds

@@ -32,11 +32,11 @@ def test_components_apart_are_filled_by_their_rows():
 
 def test_equal_components_are_filled_at_random():
     # Three rows, each in the first component with probability .9: all together in one of two.
-    weights = np.tile([0.9, 0.1], (4, 2500, 1))
+    weights = np.tile([0.9, 0.1], (4, 500, 1))
     found = filled_components(posterior(weights, [0.0, 0.0], [0.0, 0.5, -1.0]), rng=1)
     assert found.probability.sum() == pytest.approx(1.0, rel=1e-15)
     expected = 0.9**3 + 0.1**3
-    error = np.sqrt(expected * (1.0 - expected) / 10_000)
+    error = np.sqrt(expected * (1.0 - expected) / 2_000)
     assert abs(found.probability[1] - expected) < 5 * error
     assert found.mcse[1] == pytest.approx(error, rel=0.2)
 
@@ -96,10 +96,10 @@ def test_filled_components_under_a_sparse_prior_are_those_of_a_gibbs_sampler():
     numbers = {"concentration": 0.3, "mean_location": 1.0, "mean_sd": 3.0}
     priors = Priors(**numbers, covariances=InverseGamma(3.0, 2.0))
     tree = sample_posterior(
-        y[:, None], 3, priors=priors, rng=1, draws=5000, tune=1000, progressbar=False
+        y[:, None], 3, priors=priors, rng=1, draws=1500, tune=500, progressbar=False
     )
     found = filled_components(tree, rng=2)
-    filled = gibbs(y, 3, 0.3, 1.0, 3.0, 3.0, 2.0, 40_000, np.random.default_rng(6))
+    filled = gibbs(y, 3, 0.3, 1.0, 3.0, 3.0, 2.0, 10_000, np.random.default_rng(6))
     for number in (1, 2, 3):
         batches = (filled == number).reshape(50, -1).mean(axis=1)
         error = np.hypot(batches.std() / np.sqrt(50), found.mcse[number])

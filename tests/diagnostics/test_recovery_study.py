@@ -185,7 +185,7 @@ def test_an_engine_has_the_same_rows_beside_another(monkeypatch):
 
 
 def test_both_engines_recover_a_clear_mixture():
-    settings = SETTINGS | {"n_mixtures": 3, "n_samples": 1}
+    settings = SETTINGS | {"n_mixtures": 2, "n_samples": 1}
     found = recovery_study(2, 1, 200, overlap=0.02, engines=["em", "posterior"], **settings)
     results = found.results
     assert list(results["engine"].values) == ["em", "posterior"]
@@ -193,7 +193,7 @@ def test_both_engines_recover_a_clear_mixture():
     assert (results["rmse"].sel(kind="mean") < 0.3).all()
     assert (results["excess_error_rate"] < 0.01).all()
     assert results["missed"].sel(engine="posterior").isnull().all()
-    assert "3 random mixtures of 1 feature in each of 1 cell, 1 sample of each" in found.summary()
+    assert "2 random mixtures of 1 feature in each of 1 cell, 1 sample of each" in found.summary()
 
 
 def test_one_component_and_levels_out_of_range_are_refused():

@@ -122,13 +122,11 @@ def test_a_refit_on_a_bootstrap_sample_keeps_the_labels_of_the_reference(word):
     X = rows(3)
     reference = fitted(X, covariance_type=word, order_by="weights")
     rng = np.random.default_rng(1)
-    for seed in range(3):
+    for seed, order_by in enumerate((reference, reference.mixture_)):
         drawn = X[rng.integers(len(X), size=len(X))]
-        for order_by in (reference, reference.mixture_):
-            refit = GaussianMixture(
-                3, covariance_type=word, random_state=seed, order_by=order_by
-            ).fit(drawn)
-            np.testing.assert_allclose(refit.means_, reference.means_, atol=0.5)
+        settings = {"covariance_type": word, "random_state": seed, "order_by": order_by}
+        refit = GaussianMixture(3, **settings).fit(drawn)
+        np.testing.assert_allclose(refit.means_, reference.means_, atol=0.5)
 
 
 def test_a_warning_names_the_component_as_the_fit_numbers_it():

@@ -34,9 +34,11 @@ def observed(kind, n=400, seed=0):
     return X, errors
 
 
-@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize(
+    ("code", "acceleration"),
+    [*((code, "anderson") for code in CODES), ("VVV", None), ("VVI", None), ("EVE", None)],
+)
 @pytest.mark.parametrize("kind", ["missing", "errors", "both"])
-@pytest.mark.parametrize("acceleration", ["anderson", None])
 def test_every_structure_reaches_a_maximum(code, kind, acceleration):
     X, errors = observed(kind)
     fit = GaussianMixture(3, covariance_type=code, acceleration=acceleration, random_state=0)

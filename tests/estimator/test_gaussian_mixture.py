@@ -43,7 +43,7 @@ def overlapping(seed, dimension=2):
 
 
 @pytest.mark.parametrize("dimension", [1, 2])
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_nothing_is_left_to_gain_at_defaults(seed, dimension):
     """Plain EM from the result, 20,000 E-steps on, gains at most 1e-6 nats (the docs say 1e5)."""
     X = overlapping(seed, dimension)
@@ -125,7 +125,7 @@ def test_one_component_is_closed_form():
 
 
 @pytest.mark.parametrize("word", WORDS)
-@pytest.mark.parametrize("factor", [1e-160, 1e-100, 1e-4, 1e100, 1e150])
+@pytest.mark.parametrize("factor", [1e-160, 1e-4, 1e150])
 def test_scaled_data_give_the_scaled_fit(word, factor):
     base = GaussianMixture(2, covariance_type=word, random_state=0).fit(FAITHFUL)
     fit = GaussianMixture(2, covariance_type=word, random_state=0).fit(FAITHFUL * factor)

@@ -83,19 +83,20 @@ def test_nothing_held_has_the_bits_of_the_plain_fit():
     assert np.array_equal(fit.covariances_, plain.covariances_)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_starts_are_matched_to_held_means(seed):
+    best = fitted(3, X).log_likelihood_
     order = np.random.default_rng(seed).permutation(3)
     means = THREE.means[order].copy()
     means[2] = NAN
     for settings in ({}, {"init_params": "kmeans", "n_init": 3}, {"max_iter": 200}):
         fit = fitted(3, X, fixed={"means": means}, random_state=seed, **settings)
         assert np.array_equal(fit.means_[:2], means[:2])
-        assert fit.log_likelihood_ > fitted(3, X).log_likelihood_ - 10.0
+        assert fit.log_likelihood_ > best - 10.0
         assert abs(fit.means_[2] - THREE.means[order[2]]).max() < 0.5
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_starts_are_matched_to_held_weights_and_covariances(seed):
     order = np.random.default_rng(seed).permutation(3)
     best = fitted(3, X).log_likelihood_

@@ -5,6 +5,7 @@ Numbers: mclust 6.0.0 from 28 to 37 starts at tolerance 1e-11 (R 4.2.2), except 
 
 import numpy as np
 import pytest
+from studies import size
 
 from bayesgmm import GaussianMixture, load_dataset
 
@@ -88,7 +89,9 @@ def test_galaxies_with_masss_value_of_the_78th_row():
 
 
 @pytest.mark.parametrize(
-    "seeds", [range(50), pytest.param(range(50, 1000), marks=pytest.mark.slow)], ids=len
+    "seeds",
+    [range(50), pytest.param(range(50, size(ci=200, full=1000)), marks=pytest.mark.slow)],
+    ids=len,
 )
 def test_iris_reaches_one_optimum_for_a_thousand_seeds(seeds):
     X = load_dataset("iris").X

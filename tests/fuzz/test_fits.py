@@ -28,7 +28,7 @@ CHOICES = st.sampled_from(
 )
 
 
-@fuzz(80)
+@fuzz(50)
 @given(st.data(), rows(), st.integers(1, 4), CHOICES)
 def test_a_fit_is_finite_or_refused_in_words(data, x, k, choice):
     code = data.draw(codes)

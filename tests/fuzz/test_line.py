@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from regions import check_region
 
 
-@fuzz(120)
+@fuzz(40)
 @given(line_mixtures(), st.sampled_from([1e-6, 0.01, 0.3, 0.5, 0.9, 0.999999]))
 def test_regions_of_any_scales_and_offsets(mixture, prob):
     check_region(mixture, prob)

@@ -14,7 +14,7 @@ def sample(model, name, values):
     initial = [{name: values}, {name: values[::-1]}] * 2
     with model:
         return pm.sample(
-            draws=500, tune=500, chains=4, cores=1, initvals=initial, random_seed=1,
+            draws=300, tune=300, chains=4, cores=1, initvals=initial, random_seed=1,
             progressbar=False, compute_convergence_checks=False,
         )  # fmt: skip
 

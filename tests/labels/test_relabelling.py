@@ -112,7 +112,7 @@ def test_ecr_finds_the_labels_under_which_most_rows_agree(overlapping):
     reference = bayesgmm.GaussianMixture(2, random_state=0).fit(rows).mixture_
     found = relabel(overlapping, reference=reference)
     draws, pivot = read_draws(overlapping), reference.classify(rows)
-    for c, s in np.random.default_rng(0).integers((4, 2000), size=(40, 2)):
+    for c, s in np.random.default_rng(0).integers((4, 1000), size=(40, 2)):
         joint = gibbs.log_joint(
             rows, draws.weights[c, s][None], draws.means[c, s][None], draws.covariances[c, s][None]
         )[0]

@@ -134,7 +134,7 @@ def test_a_run_ends_at_the_maximum_that_brute_force_finds(structure, kind):
         (np.log(theta.weights[np.isnan(held.weights)]), theta.means[np.isnan(held.means)])
     )
     u = np.concatenate((free, 0.1 * rng.standard_normal(size - free.size)))
-    for _ in range(5):
+    for _ in range(2):
         u = minimize(loss, u, method="BFGS", options={"gtol": 1e-7, "maxiter": 2000}).x
     best = -loss(u) * len(x)
     assert abs(best - run.log_likelihood) <= 1e-6

@@ -90,8 +90,7 @@ def test_memberships_of_labelled_rows_beside_noise(kind):
     np.testing.assert_allclose(found[1], np.exp(joint - density[:, None])[:, :3], atol=1e-10)
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("kind", ["none", "variances"])
+@pytest.mark.parametrize(("kind", "weighted"), [("none", False), ("variances", True)])
 def test_information_with_labels_and_noise(kind, weighted):
     """Second derivatives against differences of log-likelihoods; weights and that of noise free."""
     k, d = 3, 2

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -38,8 +39,10 @@ def quick(monkeypatch):
         monkeypatch.setattr(model_evidence, name, value)
 
 
-def log_marginal(x, location, sd, shape, scale):
+@cache
+def log_marginal(rows, location, sd, shape, scale):
     """Log density of rows (n,) of one component, mean and variance integrated out by quadrature."""
+    x = np.array(rows)
     if not len(x):
         return 0.0
 
@@ -55,7 +58,7 @@ def log_marginal(x, location, sd, shape, scale):
 def exact(x, k, concentration, *numbers):
     """Log evidence as a sum over all allocations of the rows."""
     of_parts = {
-        part: log_marginal(x[list(part)], *numbers)
+        part: log_marginal(tuple(x[list(part)].tolist()), *numbers)
         for size in range(len(x) + 1)
         for part in itertools.combinations(range(len(x)), size)
     }
@@ -97,7 +100,7 @@ def prior_draws(priors, t, rng):
     return weights, means, np.broadcast_to(covariances, (t, k, d, d))
 
 
-def by_draws_from_the_prior(x, priors, rng, t=200_000):
+def by_draws_from_the_prior(x, priors, rng, t=50_000):
     """Log evidence and its standard error by the mean likelihood of draws from the prior."""
     weights, means, covariances = prior_draws(priors, t, rng)
     likelihood = np.zeros(t)
@@ -125,7 +128,7 @@ def test_the_evidence_is_the_mean_likelihood_under_the_prior(word):
     expected, error = by_draws_from_the_prior(
         x, priors.for_data(x, 2, word), np.random.default_rng(3)
     )
-    assert error < 0.02
+    assert error < 0.04
     assert abs(value - expected) < 4.0 * np.hypot(se, error)
 
 

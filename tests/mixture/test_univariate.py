@@ -28,7 +28,7 @@ def test_ends_far_from_zero_are_rounded_once():
 def test_a_flat_density_holds_its_probability():
     """Two hundred ripples of 1e-8 of their height: the level's last digit moves the ends far."""
     mixture = Mixture(np.full(200, 1 / 200), np.arange(200.0), np.ones(200))
-    for prob in (0.2, 0.5, 0.8):
+    for prob in (0.2, 0.8):
         region = mixture.highest_density_region(prob)
         assert held(mixture, region.intervals) == pytest.approx(prob, abs=1e-12)
         np.testing.assert_allclose(

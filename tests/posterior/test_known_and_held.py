@@ -125,10 +125,11 @@ def test_the_gradient_is_the_difference_quotient(code, beside, held):
     np.testing.assert_allclose(quotient, gradient, atol=1e-7 * np.abs(gradient).max())
 
 
-@pytest.mark.parametrize("code", ["VVV", "VVI", "EVE"])
+@pytest.mark.parametrize(
+    ("code", "labelled"), [("VVV", False), ("VVV", True), ("VVI", True), ("EVE", True)]
+)
 @over_beside
 @over_kinds
-@pytest.mark.parametrize("labelled", [False, True])
 def test_the_likelihood_is_that_of_brute_force(code, beside, held, labelled):
     skip_if_shared(code, held)
     target, without_rows, box = posed(code, beside, held, labelled=labelled)

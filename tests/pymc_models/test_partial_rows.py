@@ -67,15 +67,15 @@ def test_missing_entries_are_summed_out_not_drawn(held):
 
 
 def test_predictive_draws_have_the_errors_of_the_rows():
-    """Variances of 20,000 draws of each row: standard error 1 % of them, bound five of these."""
+    """Variances of 5,000 draws of each row: standard error 2 % of them, bound five of these."""
     errors = np.array([[0.0, 4.0], [9.0, 1.0]])
     with pm.Model():
         x = marginal_mixture(
             "x", [1.0], np.zeros((1, 2)), covariances=np.ones((1, 2)), covariance_type="diag",
             observed=np.zeros((2, 2)), error_covariances=errors[:, np.newaxis] * np.eye(2),
         )  # fmt: skip
-    drawn = pm.draw(x, 20_000, random_seed=0, mode=INTERPRETED)
-    np.testing.assert_allclose(drawn.var(axis=0), 1.0 + errors, rtol=0.05)
+    drawn = pm.draw(x, 5_000, random_seed=0, mode=INTERPRETED)
+    np.testing.assert_allclose(drawn.var(axis=0), 1.0 + errors, rtol=0.1)
 
 
 def test_errors_need_rows_that_are_known():

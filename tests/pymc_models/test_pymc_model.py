@@ -21,6 +21,7 @@ from problems import (
     rows,
     somewhere,
 )
+from studies import size
 
 from bayesgmm import GaussianMixture, Mixture, Priors, load_dataset, mixture_model, sample_posterior
 from bayesgmm.covariance.structures import as_structure
@@ -39,7 +40,7 @@ def test_density_and_gradient_are_those_of_the_compiled_posterior(case):
     function = model.logp_dlogp_function(ravel_inputs=True, mode=INTERPRETED)
     function.set_extra_values({})
     rng = np.random.default_rng(0)
-    for _ in range(3):
+    for _ in range(2):
         u = somewhere(target, rng)
         value, gradient = function(u)
         expected, slope = target.log_density(u)
@@ -52,7 +53,7 @@ def test_it_can_be_looked_at_and_drawn_from_before_data():
     assert [each.name for each in model.free_RVs] == ["weights", "means", "covariances"]
     assert model.named_vars_to_dims["covariances"] == ("component", "feature", "feature_bis")
     prior = pm.sample_prior_predictive(
-        200, model=model, random_seed=1, compile_kwargs={"mode": INTERPRETED}
+        100, model=model, random_seed=1, compile_kwargs={"mode": INTERPRETED}
     )
     covariances = prior["prior"]["covariances"].values[0]
     assert np.linalg.eigvalsh(covariances).min() > 0.0
@@ -63,11 +64,11 @@ def test_it_can_be_looked_at_and_drawn_from_before_data():
     logs = np.array(
         [
             np.log(np.linalg.det(c)) - np.log(np.linalg.det(s))
-            for c, s in (drawn_scale_and_inverse(family, rng) for _ in range(4000))
+            for c, s in (drawn_scale_and_inverse(family, rng) for _ in range(1000))
         ]
     )
     found = np.linalg.slogdet(covariances)[1].ravel()
-    error = np.sqrt(found.var() / 200 + logs.var() / 4000)
+    error = np.sqrt(found.var() / 100 + logs.var() / 1000)
     assert abs(found.mean() - logs.mean()) < 5 * error
 
 
@@ -110,7 +111,7 @@ def test_draws_from_the_prior_have_its_density(case):
     model = model_of(case, k=1)
     family = priors_of(case, 1).for_data(rows(150, d), 1, word).covariances
     name = next(each.name for each in model.free_RVs if "mean" not in each.name)
-    draws = pm.draw(model[name], 1000, random_seed=3, mode=INTERPRETED)
+    draws = pm.draw(model[name], 400, random_seed=3, mode=INTERPRETED)
     h = 1e-4
     up, down = (np.array([family.log_density(np.exp(t) * each) for each in draws]) for t in (h, -h))
     slopes = (up - down) / (2 * h)
@@ -217,7 +218,7 @@ def first_draw(folder, nuts_sampler, model):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("nuts_sampler", ["pymc", "nutpie"])
+@pytest.mark.parametrize("nuts_sampler", size(ci=["pymc"], full=["pymc", "nutpie"]))
 def test_the_first_draw_on_a_cold_cache(tmp_path, nuts_sampler):
     """It took four times that of a plain mixture when a graph was compiled for each prior."""
     plain, by_compiler = first_draw(tmp_path / "plain", nuts_sampler, PLAIN)

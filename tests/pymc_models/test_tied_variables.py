@@ -24,8 +24,9 @@ def rows_for(code, d):
     return 100.0 + (x - 100.0) / np.geomspace(0.1, 30.0, d)
 
 
-@pytest.mark.parametrize("code", TIED)
-@pytest.mark.parametrize("d", [2, 3])
+@pytest.mark.parametrize(
+    ("code", "d"), [*((code, 2) for code in TIED), ("EVI", 3), ("EVE", 3), ("VEV", 3)]
+)
 def test_density_and_gradient_are_those_of_the_compiled_posterior(code, d):
     x, structure = rows_for(code, d), as_structure(code)
     fit = GaussianMixture(3, covariance_type=code, random_state=0).fit(x)
@@ -34,7 +35,7 @@ def test_density_and_gradient_are_those_of_the_compiled_posterior(code, d):
     target = problem(Data(x, None), Priors().for_data(x, 3, structure), frame)
     function = model.logp_dlogp_function(ravel_inputs=True, mode=INTERPRETED)
     function.set_extra_values({})
-    for seed in range(3):
+    for seed in range(2):
         u = 0.4 * np.random.default_rng(seed).standard_normal(frame.size)
         value, gradient = function(u)
         expected, slope = target.log_density(u)
@@ -51,7 +52,7 @@ def test_density_and_gradient_are_those_of_the_compiled_posterior(code, d):
     np.testing.assert_allclose(back, fit.covariances_, rtol=1e-6)
 
 
-@pytest.mark.parametrize("code", TIED)
+@pytest.mark.parametrize("code", ["VEI", "VVE", "EEV"])
 def test_a_model_without_a_fit_begins_somewhere(code):
     model = mixture_model(rows_for(code, 2), 3, covariance_type=code)
     at_start = log_density_at_start(model)
@@ -66,12 +67,12 @@ def test_the_prior_is_not_drawn_from():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("code", ["VEI", "EEV"])
+@pytest.mark.parametrize("code", ["EEV"])
 def test_pymcs_own_sampler_draws_from_the_same_posterior(code):
-    """Means of 300 draws of one chain against EM's, within one posterior standard deviation."""
+    """Means of 150 draws of one chain against EM's, within one posterior standard deviation."""
     x = load_dataset("faithful").X
     found = sample_posterior(
-        x, 2, covariance_type=code, nuts_sampler="pymc", draws=300, tune=300, chains=1, rng=1,
+        x, 2, covariance_type=code, nuts_sampler="pymc", draws=150, tune=200, chains=1, rng=1,
         progressbar=False,
     )  # fmt: skip
     em = found["constant_data"]["em_means"].values

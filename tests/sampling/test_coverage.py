@@ -20,8 +20,8 @@ def hits(data_sets, seed):
         posterior = sample_posterior(
             simulation.X,
             3,
-            draws=300,
-            tune=300,
+            draws=200,
+            tune=200,
             chains=2,
             with_log_likelihood=False,
             rng=for_draws,
@@ -43,7 +43,7 @@ def hits_where_parts_are_shared(data_sets, seed):
         truth = random_mixture(2, 2, average_overlap=0.01, covariance_type=code, rng=for_truth)
         simulation = simulate(truth, 800, rng=for_rows)
         posterior = sample_posterior(
-            simulation.X, 2, covariance_type=code, draws=300, tune=300, chains=2, rng=for_draws,
+            simulation.X, 2, covariance_type=code, draws=200, tune=200, chains=2, rng=for_draws,
             with_log_likelihood=False, progressbar=False,
         )  # fmt: skip
         found = recovery(relabel(posterior), simulation, prob=0.9)
@@ -70,7 +70,7 @@ def assert_covered(found):
 
 @pytest.mark.slow
 def test_intervals_cover():
-    assert_covered(hits(size(ci=32, full=50), seed=32))
+    assert_covered(hits(size(ci=20, full=50), seed=32))
 
 
 @pytest.mark.slow

@@ -272,7 +272,8 @@ def test_a_posterior_is_written_and_read(kind, tmp_path):
         "contaminated": True,
         "fixed": {"means": [[2.0, np.nan], [np.nan, np.nan]]},
     }[kind]
-    posterior = sample_posterior(x, 2, draws=200, tune=500, **{kind: given}, **QUIET)
+    short = {"draws": 50, "tune": 150, "chains": 2}
+    posterior = sample_posterior(x, 2, **{kind: given}, **short, **QUIET)
     path = tmp_path / "posterior.nc"
     posterior.to_netcdf(path)
     with xr.open_datatree(path) as again:

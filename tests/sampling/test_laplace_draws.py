@@ -66,18 +66,19 @@ def assert_same(one, other):
 
 
 def test_draws_are_those_of_nuts(simulation, posterior):
-    nuts = sample_posterior(simulation.X, 3, draws=2000, rng=2, **QUIET)
+    nuts = sample_posterior(simulation.X, 3, draws=1000, tune=500, rng=2, **QUIET)
     assert_same(posterior, nuts)
 
 
 def test_a_part_of_the_rows_gives_the_same_draws(few_rows_of_densities, monkeypatch):
-    X = simulate(random_mixture(3, 2, average_overlap=0.02, rng=1), 8000, rng=2).X
-    tree = sample_posterior(X, 3, method="laplace", rng=3, **QUIET)
+    X = simulate(random_mixture(3, 2, average_overlap=0.02, rng=1), 6000, rng=2).X
+    plan = {"method": "laplace", "draws": 1000, "chains": 2, **QUIET}
+    tree = sample_posterior(X, 3, rng=3, **plan)
     assert tree.attrs["rows_of_density"] == 1500
     assert 0.0 < tree.attrs["density_error"] < 0.1
-    monkeypatch.setattr(laplace_target, "_FEW", 8000)
-    exact = sample_posterior(X, 3, method="laplace", rng=4, **QUIET)
-    assert exact.attrs["rows_of_density"] == 8000
+    monkeypatch.setattr(laplace_target, "_FEW", 6000)
+    exact = sample_posterior(X, 3, rng=4, **plan)
+    assert exact.attrs["rows_of_density"] == 6000
     assert_same(exact, tree)
 
 
@@ -247,6 +248,6 @@ def hits(data_sets, seed):
 
 @pytest.mark.slow
 def test_intervals_cover_as_often_as_they_say():
-    shares = hits(size(40, 200), 77).mean(axis=1)
+    shares = hits(size(20, 200), 77).mean(axis=1)
     error = max(shares.std(ddof=1), 0.1) / np.sqrt(len(shares))
     assert abs(shares.mean() - 0.9) < stats.norm.isf(FALSE_ALARM / 2) * error

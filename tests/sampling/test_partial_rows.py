@@ -64,7 +64,7 @@ def test_missing_values_can_be_refused():
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["missing", "errors"])
 def test_intervals_cover_the_truth(kind):
-    """90 % intervals of EM (60 data sets) and of the posterior (20), averaged over parameters.
+    """90 % intervals of EM (60 data sets) and of the posterior (12), averaged over parameters.
 
     The proportion that covers varies between data sets with a standard deviation of .12 (EM) and
     .115 (posterior): bounds of four standard errors about .9, so a false alarm in 1e-4 of runs.
@@ -80,12 +80,12 @@ def test_intervals_cover_the_truth(kind):
         made = simulate(truth, 400, rng=[seed, 2], missing=missing, error_covariances=errors)
         fit = GaussianMixture(2, random_state=0).fit(made.X, error_covariances=errors)
         by_em.append(recovery(fit, made).table["covered"].astype(float).mean())
-        if seed < 20:
+        if seed < 12:
             posterior = sample_posterior(
-                made.X, init=fit, error_covariances=errors, draws=400, tune=400, rng=seed,
+                made.X, init=fit, error_covariances=errors, draws=200, tune=300, rng=seed,
                 progressbar=False,
             )  # fmt: skip
             relabelled = relabel(posterior, reference=fit.mixture_)
             by_posterior.append(recovery(relabelled, made).table["covered"].astype(float).mean())
     assert np.mean(by_em) == pytest.approx(0.9, abs=4 * 0.12 / np.sqrt(60))
-    assert np.mean(by_posterior) == pytest.approx(0.9, abs=4 * 0.115 / np.sqrt(20))
+    assert np.mean(by_posterior) == pytest.approx(0.9, abs=4 * 0.115 / np.sqrt(12))

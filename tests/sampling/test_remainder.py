@@ -34,7 +34,7 @@ def many():
 
     whole = posterior(model.data)
     mode = climb(whole, frame.of(truth))
-    z = np.random.default_rng(6).standard_normal((200, len(mode.u)))
+    z = np.random.default_rng(6).standard_normal((80, len(mode.u)))
     points = mode.u + z @ np.linalg.cholesky(mode.covariance).T
     return model.data, posterior, mode, points, log_densities(whole, points)[0]
 

@@ -12,7 +12,6 @@ from bayesgmm import (
     Mixture,
     Priors,
     compare_engines,
-    filled_components,
     label_switching,
     load_dataset,
     relabel,
@@ -129,7 +128,7 @@ def test_the_same_seed_gives_the_same_draws(faithful):
 
 def test_starts_at_distinct_optima(faithful):
     tree = sample_posterior(
-        faithful, 3, init="starts", draws=50, tune=50, chains=3, rng=0, progressbar=False
+        faithful[:100], 2, init="starts", draws=50, tune=50, chains=3, rng=0, progressbar=False
     )
     assert tree.attrs["init"] == "starts"
     assert np.isfinite(tree["posterior"]["means"]).all()
@@ -326,14 +325,3 @@ def test_components_keep_their_own_priors(faithful):
     assert em[0, 0] > em[1, 0]
     resolved = ResolvedPriors.from_dict(json.loads(found.attrs["priors"]))
     assert resolved.mean_location == ((4.3, 80.0), (2.0, 54.0))
-
-
-def test_a_sparse_prior_empties_components(faithful):
-    priors = Priors(concentration=0.1)
-    # Components empty slowly: chains of 400 draws may not have left the maximum with all four.
-    longer = {"draws": 1000, "tune": 1000, "chains": 2}
-    found = sample_posterior(faithful, 4, priors=priors, **SHORT | longer)
-    assert np.isfinite(found["posterior"]["means"]).all()
-    filled = filled_components(found, rng=1)
-    assert filled.probability[[2, 3]].sum() > 0.8
-    assert filled.probability[1] == 0.0
