@@ -5,8 +5,12 @@ from bayesgmm.cli import main
 
 
 @pytest.fixture
-def bayesgmm_command():
-    """Run the command line in this process; what it prints goes to `stdout` and `stderr`."""
+def bayesgmm_command(undrawn):
+    """Run the command line in this process; what it prints goes to `stdout` and `stderr`.
+
+    Pages are without their figures: those of a process of its own have them, and the main job of
+    the README.
+    """
 
     def run(*arguments, **more):
         return CliRunner().invoke(main, [str(each) for each in arguments], **more)
