@@ -7,6 +7,7 @@ import importlib
 import inspect
 import io
 import re
+from functools import partial
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -135,6 +136,7 @@ def analysis():
     fit = bayesgmm.GaussianMixture(2, random_state=0).fit(X)
     return {
         **{name: getattr(bayesgmm, name) for name in bayesgmm.__all__},
+        "bootstrap_lrt": partial(bayesgmm.bootstrap_lrt, n_resamples=9),
         "np": np,
         "bayesgmm": bayesgmm,
         "X": X,

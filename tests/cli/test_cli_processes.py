@@ -55,7 +55,10 @@ def test_debug_shows_where_it_happened(tmp_path):
             ("explore", "-k", "1", "--structures", "EEE"),
             ["Reading the rows", "Fitting the models", "The page was written"],
         ),
-        (("sample", "-k", "2", "--draws", "100", "--tune", "100"), ["Reading the rows", "Sampling", "Relabelling"]),
+        (
+            ("sample", "-k", "2", "--draws", "100", "--tune", "100"),
+            ["Reading the rows", "Sampling", "Relabelling"],
+        ),
     ],
 )
 def test_a_terminal_shows_the_stages_as_they_happen(command, stages):

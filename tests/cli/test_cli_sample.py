@@ -78,7 +78,18 @@ def test_components_are_compared_with_known_groups(bayesgmm_command, monkeypatch
 
     monkeypatch.setattr(bayesgmm, "sample_posterior", sampled_once)
     petals = ("--columns", "petal_length,petal_width", "--label-column", "label")
-    arguments = ("sample", "iris", "-k", 3, "--covariance", "EEE", *petals, *SHORT, "--quiet", *more)
+    arguments = (
+        "sample",
+        "iris",
+        "-k",
+        3,
+        "--covariance",
+        "EEE",
+        *petals,
+        *SHORT,
+        "--quiet",
+        *more,
+    )
     found = json.loads(bayesgmm_command(*arguments, "--json").stdout)
     groups = found["known_groups"]
     assert (groups["column"], groups["groups"][0]) == ("label", "setosa")
