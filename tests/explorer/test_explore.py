@@ -186,7 +186,7 @@ def test_one_column_and_many():
     assert [*models(line)] == [(1, "E"), (1, "V"), (3, "V"), (3, "E")]
     assert "Histogram of the column with the density" in line.html
     wide = simulate(bayesgmm.random_mixture(2, 7, max_overlap=0.01, rng=0), 300, rng=1).X
-    page = explore(wide, [1, 2], "EEE", progressbar=False)
+    page = explore(wide, 2, "EEE", progressbar=False)
     assert "The two of 7 columns in which the components of the selected model differ" in page.html
     assert "Profiles of 2 components over 7 columns." in page.html
 
@@ -221,10 +221,10 @@ def test_ten_thousand_rows_make_a_page_below_5_mb(d):
     assert "Drawn are 3,000 of 10,000 rows." in page.html
 
 
-def test_equal_rows_give_equal_bytes(faithful, page):
-    again = explore(faithful, range(1, 4), ["EEE", "VVV"], title="Old Faithful", progressbar=False)
-    assert again.html == page.html
-    assert again.to_json() == page.to_json()
+def test_equal_rows_give_equal_bytes(faithful):
+    first, again = (explore(faithful.copy(), 2, "VVV", progressbar=False) for _ in range(2))
+    assert again.html == first.html
+    assert again.to_json() == first.to_json()
 
 
 def test_every_number_is_in_the_document(page, tmp_path):
