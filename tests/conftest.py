@@ -4,6 +4,7 @@ import gibbs
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from xdist.scheduler import LoadFileScheduling
 
 import bayesgmm
@@ -88,3 +89,21 @@ def hostile():
 @pytest.fixture(scope="session")
 def hostile_title():
     return "</title><script>alert('title')</script> {{ title }}"
+
+
+@pytest.fixture
+def undrawn():
+    """Figures of pages are made, but not drawn, which takes most of a page's time.
+
+    For tests of the words and numbers of pages: figures are drawn in `reporting/test_page.py`,
+    `test_report.py`, `test_pictures.py`, `test_hostile_inputs.py` and the tests of `explorer`.
+    """
+    empty = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><desc>-</desc></svg>'
+    plain = Figure.savefig
+
+    def savefig(self, file, **settings):
+        return file.write(empty) if hasattr(file, "write") else plain(self, file, **settings)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", savefig)
+        yield

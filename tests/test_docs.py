@@ -7,6 +7,7 @@ import importlib
 import inspect
 import io
 import re
+from functools import partial
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -15,6 +16,8 @@ import pandas as pd
 import pytest
 
 import bayesgmm
+
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 DOCS = sorted((Path(__file__).parents[1] / "docs").glob("*.md"))
 BLOCKS = {
@@ -58,6 +61,34 @@ NAMES = {
 }
 # Methods for other rooms, which check rows or look up what a fit knows of its own.
 CHECKS = {"check_observed", "check_rows", "errors_of", "labels_of", "weights_of"}
+
+
+SAMPLED, SAMPLE = {}, bayesgmm.sample_posterior
+
+
+def as_key(value):
+    """What tells arguments of `sample_posterior` apart, or None."""
+    if isinstance(value, np.ndarray):
+        return value.shape, value.tobytes()
+    if isinstance(value, pd.DataFrame):
+        return tuple(value.columns), as_key(value.to_numpy())
+    return value if isinstance(value, int | float | str) else None
+
+
+@pytest.fixture(autouse=True)
+def posteriors_are_sampled_once(monkeypatch):
+    """Many examples begin with the same posterior of the same rows and seed."""
+
+    def sampled(*args, **settings):
+        shown = {name: each for name, each in settings.items() if name != "progressbar"}
+        key = tuple(as_key(each) for each in args), *((n, as_key(v)) for n, v in shown.items())
+        if "rng" not in shown or None in key[0] or any(each is None for _, each in key[1:]):
+            return SAMPLE(*args, **settings)
+        if key not in SAMPLED:
+            SAMPLED[key] = SAMPLE(*args, **settings)
+        return SAMPLED[key].copy(deep=True)
+
+    monkeypatch.setattr(bayesgmm, "sample_posterior", sampled)
 
 
 @pytest.mark.parametrize("name", BLOCKS)
@@ -105,6 +136,7 @@ def analysis():
     fit = bayesgmm.GaussianMixture(2, random_state=0).fit(X)
     return {
         **{name: getattr(bayesgmm, name) for name in bayesgmm.__all__},
+        "bootstrap_lrt": partial(bayesgmm.bootstrap_lrt, n_resamples=9),
         "np": np,
         "bayesgmm": bayesgmm,
         "X": X,

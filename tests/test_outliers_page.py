@@ -16,6 +16,8 @@ import bayesgmm
 from bayesgmm import GaussianMixture, Selection, relabel, sample_posterior
 from bayesgmm.errors import InvalidParameterError
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 PAGE = Path(__file__).parents[1] / "docs" / "outliers.md"
 TABLE = re.search(r"<!-- calls -->\n(.*?)<!-- end -->", PAGE.read_text("utf-8"), re.DOTALL)[1]
 LINES = [

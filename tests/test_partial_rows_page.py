@@ -14,6 +14,8 @@ import bayesgmm
 from bayesgmm import GaussianMixture, Mixture, simulate, structures
 from bayesgmm.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 PAGE = Path(__file__).parents[1] / "docs" / "partial_rows.md"
 TABLE = re.search(r"<!-- calls -->\n(.*?)<!-- end -->", PAGE.read_text("utf-8"), re.DOTALL)[1]
 CELLS = [[cell.strip() for cell in line.split("|")[1:-1]] for line in TABLE.splitlines()[2:]]

@@ -85,6 +85,21 @@ def sound_groups(path):
     assert len(rows) == 272
 
 
+def runs_elsewhere(page, words):
+    """Whether a page before this one, or a command's help, has the line for the same rows."""
+
+    def of_the_shipped_rows(words):
+        return [each.replace("faithful.csv", "faithful") for each in words]
+
+    if words[1] not in ("select", "explore", "report"):  # others make what the next lines read
+        return False
+    before = [*PAGES][: [*PAGES].index(page)]
+    lines = [line for each in before for line in commands_of(each).splitlines()]
+    lines += [line for command in main.commands for line in examples_of(command)]
+    return of_the_shipped_rows(words) in [of_the_shipped_rows(words_of(line)) for line in lines]
+
+
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(("page", "groups"), PAGES.items())
 def test_the_commands_work_twice_in_a_row(tmp_path, monkeypatch, page, groups):
     """In this process, which has the imports of all of them behind it.
@@ -93,8 +108,12 @@ def test_the_commands_work_twice_in_a_row(tmp_path, monkeypatch, page, groups):
     """
     monkeypatch.chdir(tmp_path)
     of_help = [words_of(line) for command in main.commands for line in examples_of(command)]
-    lines = commands_of(page).splitlines()
-    for line in and_again([each for each in lines if words_of(each) not in of_help]):
+    lines = [
+        each
+        for each in commands_of(page).splitlines()
+        if words_of(each) not in of_help and not runs_elsewhere(page, words_of(each))
+    ]
+    for line in and_again(lines):
         name, *words = words_of(line)
         assert name == "bayesgmm"
         *words, sign, path = words if ">" in words else (*words, "", "")

@@ -52,9 +52,9 @@ class Calibration(Result):
     Examples
     --------
     >>> from bayesgmm import calibrate
-    >>> found = calibrate(1, 1, 20, n_simulations=5, n_jobs=1, rng=1)
+    >>> found = calibrate(1, 1, 20, n_simulations=3, n_jobs=1, rng=1)
     >>> found.n_simulations, found.ranks.shape, found.calibrated
-    (5, (5, 4), True)
+    (3, (3, 4), True)
     """
 
     tree: xr.DataTree
@@ -248,7 +248,7 @@ def calibrate(
     Examples
     --------
     >>> from bayesgmm import calibrate
-    >>> found = calibrate(2, 1, 30, n_simulations=3, n_jobs=1, rng=1)
+    >>> found = calibrate(1, 1, 20, n_simulations=2, n_jobs=1, rng=1)
     >>> list(found.table.index[-2:])
     ['log-likelihood', 'log posterior density']
     """

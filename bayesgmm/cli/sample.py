@@ -89,8 +89,8 @@ def sample(
     Examples:
       bayesgmm sample faithful -k 2 -o posterior.nc --force
       bayesgmm sample faithful -k 2 --covariance diag --draws 500
-      bayesgmm fit iris -k 3 --covariance VEV -o model.json --force
-      bayesgmm sample iris --init model.json
+      bayesgmm fit faithful -k 2 --covariance VEV -o model.json --force
+      bayesgmm sample faithful --init model.json
     """
     from bayesgmm.display import stages
 

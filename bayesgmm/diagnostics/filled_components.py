@@ -59,7 +59,7 @@ def filled_components(
     >>> from bayesgmm import Priors, filled_components, load_dataset, sample_posterior
     >>> sparse = Priors(concentration=0.01)
     >>> X = load_dataset("faithful").X
-    >>> posterior = sample_posterior(X, 3, priors=sparse, draws=200, rng=1)
+    >>> posterior = sample_posterior(X, 3, priors=sparse, draws=50, tune=200, chains=2, rng=1)
     >>> filled_components(posterior, rng=2).columns.tolist()
     ['probability', 'mcse']
     """

@@ -173,7 +173,7 @@ def evidence(
     Examples
     --------
     >>> from bayesgmm import evidence, load_dataset
-    >>> found = evidence(load_dataset("faithful").X, [1, 2], rng=0, progressbar=False)
+    >>> found = evidence(load_dataset("galaxies").X, [1, 2], rng=0, progressbar=False)
     >>> int(found.table["probability"].idxmax())
     2
     """

@@ -204,7 +204,7 @@ def posterior_partition(
     Examples
     --------
     >>> from bayesgmm import load_dataset, posterior_partition, sample_posterior
-    >>> posterior = sample_posterior(load_dataset("faithful").X, 3, draws=200, rng=0)
+    >>> posterior = sample_posterior(load_dataset("faithful").X, 2, draws=200, rng=0)
     >>> found = posterior_partition(posterior, rng=1)
     >>> found.labels.shape, found.loss
     ((272,), 'variation of information')

@@ -161,7 +161,7 @@ def bootstrap_lrt(
 
     >>> from bayesgmm import bootstrap_lrt, load_dataset
     >>> X = load_dataset("galaxies").X
-    >>> tests = (bootstrap_lrt(X, k, n_resamples=39, rng=0) for k in range(1, 7))
+    >>> tests = (bootstrap_lrt(X, k, n_resamples=19, rng=0) for k in range(1, 7))
     >>> next(test.n_components for test in tests if test.p_value > 0.05)
     3
     """

@@ -21,7 +21,9 @@ ROWS = "a,b\n1,2\n3,5\n4,4\n7,6\n8,1\n2,2\n"
 
 
 def shell(line, folder, **more):
-    line = f'bayesgmm() {{ {SCRIPT} "$@"; }}; {line}'
+    (folder / "each.py").write_text(EACH)
+    each = shlex.join([sys.executable, "each.py"])
+    line = f'bayesgmm() {{ {SCRIPT} "$@"; }}; each() {{ {each} "$@"; }}; {line}'
     return subprocess.run(
         ["bash", "-c", line], cwd=folder, capture_output=True, check=False, timeout=120, **more
     )
@@ -33,22 +35,31 @@ def folder(tmp_path):
     return tmp_path
 
 
-# One process, whose imports take longest, fits one stream after another.
-FIT_EACH = """
+# One process, whose imports take longest, runs one command after another: words between `+`. Its
+# status is that of all of them, and 99 if they differ.
+EACH = """
 import sys
 from bayesgmm.cli import main
 
-for stream in sys.argv[1:]:
-    main(["fit", stream, "-k", "1", "--json"], standalone_mode=False)
+commands, ended = [[]], set()
+for word in sys.argv[1:]:
+    commands.append([]) if word == "+" else commands[-1].append(word)
+for words in commands:
+    try:
+        main(words)
+    except SystemExit as status:
+        ended.add(status.code or 0)
+sys.exit(ended.pop() if len(ended) == 1 else 99)
 """
 
 
 def test_rows_come_from_every_kind_of_stream(folder):
-    (folder / "each.py").write_text(FIT_EACH)
-    each = f"{shlex.quote(sys.executable)} each.py"
+    streams = ["d.csv", "<(cat d.csv)", "p", "/dev/stdin"]
     lines = [
-        f"mkfifo p; cat d.csv > p & {each} d.csv <(cat d.csv) p /dev/stdin < d.csv",
-        f"cat d.csv | {each} /dev/stdin",
+        "mkfifo p; cat d.csv > p & each "
+        + " + ".join(f"fit {stream} -k 1 --json" for stream in streams)
+        + " < d.csv",
+        "cat d.csv | each fit /dev/stdin -k 1 --json",
         "cat d.csv | bayesgmm fit - -k 1 --json",
     ]
     found = []
@@ -62,10 +73,10 @@ def test_rows_come_from_every_kind_of_stream(folder):
 
 def test_models_come_from_streams_too(folder):
     bayesgmm.scenario("blobs").to_json(folder / "m.json")
-    lines = ["m.json -n 3", "<(cat m.json) -n 3", "- -n 3 < m.json", "/dev/stdin -n 3 < m.json"]
-    results = [shell(f"bayesgmm simulate {line}", folder) for line in lines]
+    named = "each simulate m.json -n 3 + simulate <(cat m.json) -n 3 + simulate /dev/stdin -n 3"
+    results = [shell(f"{line} < m.json", folder) for line in (named, "bayesgmm simulate - -n 3")]
     assert {(each.returncode, each.stderr) for each in results} == {(0, b"")}
-    assert len({each.stdout for each in results}) == 1
+    assert results[0].stdout == 3 * results[1].stdout
 
 
 def test_standard_input_is_read_once(bayesgmm_command):
@@ -147,10 +158,8 @@ def test_a_model_into_standard_output(folder):
     ],
 )
 def test_a_dash_as_output_is_standard_output_alone(folder, command, begins):
-    result = shell(
-        f"bayesgmm {command} -o - --quiet" if "sim" not in command else f"bayesgmm {command} -o -",
-        folder,
-    )
+    quiet = "" if "sim" in command else "--quiet"
+    result = shell(f"bayesgmm {command} -o - {quiet}", folder)
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith(begins)
     assert b"log-likelihood" not in result.stdout.split(b"<body")[0]
@@ -168,12 +177,13 @@ def test_closed_standard_output_is_a_sentence(folder, line):
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that is always full")
 @pytest.mark.parametrize("command", ["fit", "report --no-posterior"])
-def test_a_full_disk_under_the_output_loses_no_summary(folder, command):
-    result = shell(f"bayesgmm {command} d.csv -k 1 -o /dev/full", folder)
-    assert result.returncode == 1
-    assert b"'/dev/full' was not written. No space left on device. Free some" in result.stderr
-    assert b"Traceback" not in result.stderr
-    assert b"log-likelihood" in result.stdout
+def test_a_full_disk_under_the_output_loses_no_summary(folder, bayesgmm_command, command):
+    name, *more = command.split()
+    result = bayesgmm_command(name, folder / "d.csv", "-k", 1, *more, "-o", "/dev/full")
+    assert result.exit_code == 1
+    assert "'/dev/full' was not written. No space left on device. Free some" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "log-likelihood" in result.stdout
 
 
 # --- names ----------------------------------------------------------------------------------------
@@ -183,7 +193,7 @@ def test_a_full_disk_under_the_output_loses_no_summary(folder, command):
 def test_names_that_are_not_utf_8(folder):
     (folder / os.fsdecode(b"m\xff'.csv")).write_text(ROWS)
     name = r"$'m\xff\'.csv'"
-    result = shell(f"bayesgmm fit {name} -k 1; bayesgmm fit {name} -k 1 --json", folder)
+    result = shell(f"each fit {name} -k 1 + fit {name} -k 1 --json", folder)
     assert (result.returncode, result.stderr) == (0, b"")
     assert result.stdout.startswith(rb"Data: m\xff'.csv")
     result = shell(f"bayesgmm report {name} -k 1 --no-posterior -o $'p\\xff' --json", folder)
@@ -195,21 +205,26 @@ def test_names_that_are_not_utf_8(folder):
     # The command on the page names the same file.
     again = shell(f"{numbers['command']} -o again.html --json --quiet", folder)
     assert json.loads(again.stdout) == json.loads(result.stdout)
-    for line in (
+    lines = (
         r"fit $'none\xff' -k 1",
         r"fit d.csv -k 1 --columns $'\xff'",
         r"fit d.csv -k 1 --label-column $'\xff'",
         r"fit d.csv -k 1 -o $'no\xff/x'",
         r"simulate $'\xff' -n 1",
         r"datasets $'\xff'",
-    ):
-        result = shell(f"bayesgmm {line}", folder)
-        assert result.returncode == 1, line
-        assert result.stdout == b""
-        assert b"error of the program" not in result.stderr, line
-        result.stderr.decode("utf-8")
-    result = shell(r"bayesgmm report d.csv -k 1 --no-posterior --title $'T\xff' -o t", folder)
-    assert result.returncode == 0, result.stderr
+    )
+    result = shell(f"each {' + '.join(lines)}", folder)
+    assert (result.returncode, result.stdout) == (1, b""), result.stderr
+    assert b"error of the program" not in result.stderr
+    assert result.stderr.decode("utf-8").count("Error: ") == len(lines)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="words there are UTF-8")
+def test_a_title_that_is_not_utf_8(folder, bayesgmm_command):
+    title = os.fsdecode(b"T\xff")
+    arguments = ("--no-posterior", "--title", title, "-o", folder / "t")
+    result = bayesgmm_command("report", folder / "d.csv", "-k", 1, *arguments)
+    assert result.exit_code == 0, result.stderr
     assert "<h1>T\\xff</h1>" in (folder / "t").read_text("utf-8")
 
 
@@ -225,7 +240,7 @@ def test_words_as_text():
 def test_a_terminal_without_the_letters(folder):
     (folder / "☃.csv").write_text("中,☃\n1,2\n3,5\n4,4\n7,6\n", "utf-8")
     result = shell(
-        "bayesgmm fit ☃.csv -k 1 -o m.json --quiet; bayesgmm simulate m.json -n 1",
+        "each fit ☃.csv -k 1 -o m.json --quiet + simulate m.json -n 1",
         folder,
         env={**os.environ, "PYTHONIOENCODING": "latin-1"},
     )

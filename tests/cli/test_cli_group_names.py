@@ -46,10 +46,10 @@ def test_components_without_a_group_keep_their_numbers(bayesgmm_command, iris, t
     assert "weight[3]" in found.stdout
 
 
-def test_the_report_and_the_choice_of_k_keep_the_names(bayesgmm_command, iris, tmp_path):
+def test_the_report_and_the_choice_of_k_keep_the_names(drawing_command, iris, tmp_path):
     page, best = tmp_path / "page.html", tmp_path / "best.json"
     arguments = iris, "-k", 3, "--labels", "species"
-    found = bayesgmm_command("report", *arguments, "--no-posterior", "--json", "-o", page)
+    found = drawing_command("report", *arguments, "--no-posterior", "--json", "-o", page)
     sections = json.loads(found.stdout)["sections"]
     assert "Component setosa" in json.loads(found.stdout)["components"][0]
     tables = {each["caption"]: each for key in sections for each in sections[key]["tables"]}
@@ -62,7 +62,7 @@ def test_the_report_and_the_choice_of_k_keep_the_names(bayesgmm_command, iris, t
     tried = [row["n_components"] for row in sections["choice"]["numbers"]["grid"]]
     assert tried == [3, 4, 5, 6]
     arguments = *arguments, "--structures", "VVV", "--quiet"
-    assert bayesgmm_command("select", *arguments, "-o", best).exit_code == 0
+    assert drawing_command("select", *arguments, "-o", best).exit_code == 0
     assert bayesgmm.GaussianMixture.from_json(best).mixture_.component_names == (*NAMES,)
 
 

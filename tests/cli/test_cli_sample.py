@@ -68,9 +68,29 @@ def test_other_files_are_no_saved_fits(bayesgmm_command, tmp_path):
 
 
 @pytest.mark.parametrize("more", [(), ("--noise",), ("--contaminated",)])
-def test_components_are_compared_with_known_groups(bayesgmm_command, more):
+def test_components_are_compared_with_known_groups(bayesgmm_command, monkeypatch, more):
     """`--label-column` was read, and nothing compared."""
-    arguments = ("sample", "iris", "-k", 3, "--covariance", "EEE", *SHORT, "--quiet", *more)
+    plain, made = bayesgmm.sample_posterior, []
+
+    def sampled_once(*args, **settings):
+        made.extend([] if made else [plain(*args, **settings)])
+        return made[0]
+
+    monkeypatch.setattr(bayesgmm, "sample_posterior", sampled_once)
+    petals = ("--columns", "petal_length,petal_width", "--label-column", "label")
+    petals = () if "--noise" in more else petals  # noise takes many rows of two columns
+    arguments = (
+        "sample",
+        "iris",
+        "-k",
+        3,
+        "--covariance",
+        "EEE",
+        *petals,
+        *SHORT,
+        "--quiet",
+        *more,
+    )
     found = json.loads(bayesgmm_command(*arguments, "--json").stdout)
     groups = found["known_groups"]
     assert (groups["column"], groups["groups"][0]) == ("label", "setosa")
@@ -150,12 +170,12 @@ def test_a_column_of_weights(bayesgmm_command, tmp_path):
 
 
 def test_structures_that_share_parts_have_advice_of_their_own(bayesgmm_command):
-    run = bayesgmm_command(
-        "sample", "iris", "-k", 3, "--covariance", "VVE", "--draws", 60, "--tune", 200
-    )
+    few = ("--draws", 20, "--tune", 50, "--chains", 2)
+    petals = ("--columns", "petal_length,petal_width")
+    run = bayesgmm_command("sample", "iris", *petals, "-k", 2, "--covariance", "VVE", *few)
     assert "NOT converged" in run.stdout
     assert "or --covariance full: components of VVE share parts of their covariances" in run.stdout
-    run = bayesgmm_command("sample", "faithful", "-k", 2, "--draws", 20, "--tune", 100)
+    run = bayesgmm_command("sample", "faithful", "-k", 2, *few)
     assert "NOT converged" in run.stdout
     assert "--covariance full" not in run.stdout
 

@@ -12,6 +12,7 @@ def test_rows_and_a_number_are_enough(faithful, faithful_page):
     assert report(faithful, 2).html == faithful_page.html
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_posterior_is_sampled_on_request(faithful, faithful_em, posterior_of, monkeypatch):
     calls = []
 
@@ -28,6 +29,7 @@ def test_the_posterior_is_sampled_on_request(faithful, faithful_em, posterior_of
     np.testing.assert_array_equal(calls[0][0].X, faithful)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_what_was_seen_of_incomplete_rows_is_fitted(faithful):
     X = faithful.copy()
     X.iloc[[3, 7], 1] = np.nan

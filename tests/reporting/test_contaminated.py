@@ -11,6 +11,8 @@ from bayesgmm import GaussianMixture, report, select_mixture
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.contamination import Contamination
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 PAIRS = Contamination(np.full(2, 0.08), np.full(2, 25.0)).pairs(TWO)
 X, DRAWN = PAIRS.sample(440, rng=0)
 ROWS = pd.DataFrame(X, columns=["eruptions", "waiting"])

@@ -85,6 +85,7 @@ def test_latex_is_escaped():
     assert r"\$1\textasciicircum{}2\$ \textasciitilde{} \{\} & $-$1.5 \\" in lines
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_hostile_names_are_quoted(hostile):
     em = GaussianMixture(2, covariance_type="diag", random_state=0).fit(hostile)
     page = report(hostile, em=em)
@@ -116,6 +117,7 @@ def test_what_was_not_asked_is_one_line(faithful_page, key):
     assert f'href="#{key}"' not in faithful_page.html
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_verdict_comes_first_unless_it_is_good(
     faithful, faithful_em, faithful_page, posterior_of
 ):

@@ -9,6 +9,8 @@ from bayesgmm.errors import InvalidParameterError
 from bayesgmm.reporting.inputs import gather
 from bayesgmm.reporting.sections.evidence import evidence_section
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 X = load_dataset("galaxies").X
 
 NONE = dict.fromkeys(

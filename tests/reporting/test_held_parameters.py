@@ -1,10 +1,13 @@
 """Pages on a fit with held parameters."""
 
 import numpy as np
+import pytest
 
 from bayesgmm import GaussianMixture, load_dataset, recovery, report, scenario, simulate
 from bayesgmm.priors.held_parameters import held_parameters
 from bayesgmm.reporting.paper import held_sentences
+
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 NAN = np.nan
 

@@ -7,6 +7,8 @@ import bayesgmm
 from bayesgmm import GaussianMixture, Priors, report
 from bayesgmm.reporting import neighbours
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def choice(page):
     return page.numbers["sections"]["choice"]

@@ -11,6 +11,8 @@ from bayesgmm import GaussianMixture, report, select_mixture
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.mixture import Mixture
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 X, IS_NOISE = with_noise(0, 400, 40)
 ROWS = pd.DataFrame(X, columns=["eruptions", "waiting"])
 

@@ -5,6 +5,8 @@ import pytest
 import bayesgmm
 from bayesgmm import GaussianMixture, report
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 MINUS = "\N{MINUS SIGN}"
 
 

@@ -15,6 +15,7 @@ def observed():
     return X, np.broadcast_to([0.01, 9.0], X.shape)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_all_rows_are_used(observed):
     X, _ = observed
     fit = GaussianMixture(2, random_state=0).fit(X)
@@ -28,6 +29,7 @@ def test_all_rows_are_used(observed):
     assert "EM was fitted to other rows" not in text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_errors_of_the_fit_are_known_to_its_page(observed):
     X, errors = observed
     fit = GaussianMixture(2, random_state=0).fit(X, error_covariances=errors)

@@ -9,6 +9,8 @@ import bayesgmm
 from bayesgmm import GaussianMixture, report
 from bayesgmm.labels import labelling
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 FAITHFUL_ROWS = 272
 
 

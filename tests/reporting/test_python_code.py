@@ -23,6 +23,8 @@ from bayesgmm import (
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.reporting.python_code import as_code
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def code_of(page):
     """The listing without the lines that load the rows and write the page."""
@@ -123,7 +125,9 @@ def test_a_posterior_is_drawn_again(faithful, family):
     again = made_again(page, X=faithful)["posterior"]
     assert again.attrs["priors"] == posterior.attrs["priors"]
     assert again["posterior"].equals(posterior["posterior"])
-    # Priors of the fit, or the defaults, are not repeated.
+
+
+def test_priors_of_the_fit_or_the_defaults_are_not_repeated(faithful):
     fit = GaussianMixture(2, priors="default", random_state=0).fit(faithful)
     for settings in ({"init": fit}, {"init": "em"}):
         drawn = sample_posterior(

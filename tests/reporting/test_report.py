@@ -44,6 +44,7 @@ def leaves(value):
     return [value]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_numbers_are_those_of_the_fit(faithful, faithful_em):
     made = report(faithful, em=faithful_em, title="Old Faithful")
     mixture = made.numbers["sections"]["mixture"]
@@ -211,6 +212,7 @@ def test_units_of_any_size(faithful, unit):
     assert made.numbers["sections"]["membership"]["numbers"]["n_uncertain"] == 1
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_known_groups_are_compared():
     iris = bayesgmm.load_dataset("iris")
     em = GaussianMixture(3, random_state=0).fit(iris.X)
@@ -220,6 +222,7 @@ def test_known_groups_are_compared():
     assert table["rows"][0] == ["setosa", 50, 0, 0]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_missing_entries_are_counted_and_their_rows_classified(faithful, faithful_em):
     X = faithful.copy()
     X.iloc[[3, 7], 1] = np.nan
@@ -230,6 +233,7 @@ def test_missing_entries_are_counted_and_their_rows_classified(faithful, faithfu
     assert sum(row[1] for row in sizes) == 272
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_fit_that_is_not_to_be_trusted_says_so():
     X = np.random.default_rng(0).standard_normal((400, 2))
     with pytest.warns(bayesgmm.errors.ConvergenceWarning):
@@ -240,6 +244,7 @@ def test_a_fit_that_is_not_to_be_trusted_says_so():
     assert "did not converge" in made.numbers["sections"]["starts"]["verdict"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_components_that_are_hardly_told_apart_are_doubted():
     # Equal means, deviations 1 and 2: their Bhattacharyya coefficient is sqrt(4 / 5) = 0.894.
     X = np.random.default_rng(2).standard_normal((4000, 1))
@@ -250,6 +255,7 @@ def test_components_that_are_hardly_told_apart_are_doubted():
     assert "may be superfluous" in section["verdict"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_mixture_that_cannot_make_the_rows_is_found_out():
     X = np.random.default_rng(0).exponential(size=(1500, 1))
     section = report(X, em=GaussianMixture(1).fit(X)).numbers["sections"]["fit"]
@@ -274,6 +280,7 @@ def test_the_room_does_not_hide_the_function():
     assert bayesgmm.report is from_the_room
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_one_column_has_a_table_of_boundaries_and_modes(faithful_page):
     galaxies = bayesgmm.load_dataset("galaxies").X
     em = GaussianMixture(3, random_state=0).fit(galaxies)
@@ -294,6 +301,7 @@ def test_one_column_has_a_table_of_boundaries_and_modes(faithful_page):
     assert len(report(galaxies, em=one).numbers["sections"]["mixture"]["tables"]) == 1
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_tables_name_rows_by_the_index_of_a_data_frame(faithful):
     named = pd.DataFrame(faithful.to_numpy(), [f"eruption {i}" for i in range(len(faithful))])
     for rows, text in ((named, ">eruption "), (faithful, ">row ")):
