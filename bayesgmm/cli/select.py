@@ -107,7 +107,7 @@ def select(
         best = found.ranked().iloc[0]
         chosen = ["-k", str(best["n_components"]), "--covariance", str(best["covariance_type"])]
         line = command_line("fit", without={"output", "force"}, extra=chosen)
-        summary = f"{found.summary(top)}\n\nTo fit the first of them alone:\n  {line}"
+        summary = f"{found.summary(top)}\n\nTo fit the first of the table alone:\n  {line}"
         text = f"Data: {rows.name}\n\n{summary}{groups_text(table)}"
     results.write(text, *document(found.best, "best "))
     if found.interrupted:

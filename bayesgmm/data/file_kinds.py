@@ -18,7 +18,7 @@ _KINDS = {
     b"\xd0\xcf\x11\xe0": Kind("a workbook of Excel (.xls)", _AS_CSV),
     b"\x89HDF": Kind(
         "an HDF5 or NetCDF file, as draws of `bayesgmm sample -o` are",
-        "Save its rows as CSV, Parquet or NPY",
+        "Save its rows as CSV, Parquet or NPY; draws are read in Python, by xarray.open_datatree",
     ),
     **{
         b"CDF" + version: Kind("a NetCDF file", "Save its rows as CSV, Parquet or NPY")

@@ -353,8 +353,9 @@ def _cause(table: pd.DataFrame, worst: str) -> str:
     row, prob = table.loc[worst], table.attrs["prob"]
     if row.lower <= row.em <= row.upper:
         return (
-            f"EM's estimate lies within the {100 * prob:.0f} % interval, off the mean: the "
-            "posterior is skewed. Prefer intervals to standard errors"
+            f"EM's estimate lies within the {100 * prob:.0f} % interval, off the posterior mean: "
+            "the posterior is skewed, or the priors move it. Prefer intervals to standard errors, "
+            "and see how other priors change them"
         )
     return (
         f"EM's estimate lies outside the {100 * prob:.0f} % interval. Look for other local maxima, "

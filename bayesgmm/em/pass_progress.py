@@ -26,12 +26,18 @@ class PassProgress:
         self._reached: list[float] = []
         self._began = time.monotonic()
 
-    def ended(self, log_likelihood: float) -> None:
-        """Say what is known after a pass that found a log-likelihood, nats."""
+    def ended(self, log_likelihood: float, *, known: bool = False) -> None:
+        """Say what is known after a pass that found a log-likelihood, nats.
+
+        `known` is True for a pass of an earlier run, which was not made again.
+        """
         now = time.monotonic()
         seconds, self._began = now - self._began, now
         self._reached.append(log_likelihood)
         words = [f"Pass {len(self._reached)}: {log_likelihood:.6f} nats"]
+        if known:
+            self._say(f"{words[0]}, as in the checkpoint")
+            return
         if seconds > 0.0:
             pace = float(f"{self._n_rows / seconds:.2g}")
             words.append(f"{pace:,.0f} rows per second")

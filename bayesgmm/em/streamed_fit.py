@@ -14,7 +14,6 @@ from bayesgmm.arguments import refuse_beside
 from bayesgmm.arrays import Array
 from bayesgmm.core import native
 from bayesgmm.data.coarse_columns import coarse_values
-from bayesgmm.data.coercion import label
 from bayesgmm.data.validation import Data
 from bayesgmm.em.checkpoint import Passes
 from bayesgmm.em.fit import fit_mixture
@@ -24,7 +23,7 @@ from bayesgmm.em.metric import metric
 from bayesgmm.em.pass_progress import PassProgress
 from bayesgmm.em.settings import Fit, Settings
 from bayesgmm.em.spurious import why_spurious
-from bayesgmm.errors import InputError, SingularCovarianceError
+from bayesgmm.errors import SingularCovarianceError
 from bayesgmm.executors.executor import OpenRows
 from bayesgmm.initialisation.starts import sample_size
 from bayesgmm.likelihood.em_steps import Rows
@@ -32,7 +31,7 @@ from bayesgmm.likelihood.scaling import Units
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.priors.objective import Objective
 from bayesgmm.sources.row_source import Block, RowSource
-from bayesgmm.sources.scanning import Scan, scan
+from bayesgmm.sources.scanning import Scan, refuse_missing, scan
 
 # Rows of a block: a power of two of the core's chunks, whose tree of sums is then that of all.
 BLOCK_ROWS = 65_536
@@ -133,12 +132,8 @@ def fit_source(
     size = max(min(size, _MOST_NUMBERS // d), sampled) if size else source.n_rows
     say(f"Reading {source.n_rows:,} rows of {source.describe()}")
     found = scan(source, opened.each, sample_size=size, rng=settings.random_state)
-    if not allow_nan and found.n_missing.any():
-        worst = int(found.n_missing.argmax())
-        raise InputError(
-            f"{source.describe()} has {int(found.n_missing.sum())} missing entries, most of them "
-            f"in {label(found.feature_names, worst)}, and missing='raise' refuses them."
-        )
+    if not allow_nan:
+        refuse_missing(found, source)
     say(f"Fitting {size:,} of the rows")
     part = _data(found)
     of_part = fit_mixture(part, found.sample.weights, settings)
@@ -177,8 +172,9 @@ def _continued(
             at = split(theta, start)
             return opened.sum(BlockSums(at, units.shift, units.scale, weight_unit, finished))
 
+        known = passes.n_asked < passes.n_made
         sums = passes.sums(theta, made)
-        progress.ended(float(sums[0] * weight_unit))
+        progress.ended(float(sums[0] * weight_unit), known=known)
         return sums
 
     result = native.run_em_over(

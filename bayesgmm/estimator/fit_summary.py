@@ -99,7 +99,8 @@ def summarise(fit: "GaussianMixture", X: Any) -> str:
     cells = [[name, *map(_number, each)] for name, each in zip(names, numbers, strict=True)]
     for cell, held in zip(cells, _are_held(fit), strict=False):
         cell[2:] = ["held", "", ""] if held else cell[2:]
-    lines.append(text_table([heads, *rows, *cells]))
+    width = 2 if np.isnan(numbers[:, 1]).all() and not any(_are_held(fit)) else len(heads)
+    lines.append(text_table([line[:width] for line in (heads, *rows, *cells)]))
     return "\n".join([*lines, *([""] if notes else []), *notes])
 
 

@@ -109,10 +109,13 @@ def _of_posterior(inputs: Inputs) -> Iterator[str]:
     except (BayesGMMError, UnavailableError):
         return  # the section on the posterior says why
     relabelled = table[table["form"] == RELABELLED]
-    sampler = ""
-    if "sampler" in inputs.posterior.attrs:
-        laplace = inputs.posterior.attrs["sampler"] == "laplace"
-        sampler = "at its mode (Laplace's method) " if laplace else "by NUTS "
+    sampler, attributes = "", inputs.posterior.attrs
+    if attributes.get("sampler") == "laplace":
+        sampler = "at its mode (Laplace's method) "
+    elif attributes.get("modes") == "joined":
+        sampler = "by independent Metropolis proposals, fitted to its modes after a run of NUTS, "
+    elif "sampler" in attributes:
+        sampler = "by NUTS "
     diverged = read_transitions(inputs.posterior).all_divergences
     divergences = f"; {plural(diverged, 'transition')} diverged" if diverged else ""
     yield (

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from bayesgmm.arguments import refuse_beside
-from bayesgmm.data.coercion import label
 from bayesgmm.data.validation import Data
-from bayesgmm.errors import InputError, InvalidParameterError
+from bayesgmm.errors import InvalidParameterError
 from bayesgmm.estimator.source_fit import opened_rows
 from bayesgmm.estimator.source_results import BlockMemberships, source_sums
 from bayesgmm.executors.chosen_executor import as_executor
@@ -21,7 +20,7 @@ from bayesgmm.priors.priors import Priors
 from bayesgmm.sampling.laplace_target import rows_of_densities
 from bayesgmm.sampling.remainder import as_all
 from bayesgmm.sources.row_source import RowSource
-from bayesgmm.sources.scanning import Scan, scan
+from bayesgmm.sources.scanning import Scan, refuse_missing, scan
 
 # Weight of the two rows that have the ranges of all, relative to the least in the part.
 _NEGLIGIBLE = 1e-9
@@ -94,19 +93,15 @@ def rows_to_sample(
     size = rows_of_densities(X.n_rows)
     if size < X.n_rows and method != "laplace":
         raise InvalidParameterError(
-            f"X is a source of {X.n_rows} rows, {X.describe()}, and method='nuts' needs them in "
-            "memory. Use method='laplace', which takes few passes over them, or give an array; "
+            f"X is a source of rows, {X.describe()}, and method='nuts' needs its {X.n_rows} rows "
+            "in memory. Use method='laplace', which takes few passes over them, or give an array; "
             "one of np.load(path, mmap_mode='r') may stay on disk."
         )
     (rng,) = generator.spawn(1)
     with opened_rows(X, as_executor()) as (source, opened):
         found = scan(source, opened.each, sample_size=size, rng=rng)
-        if not allow_nan and found.n_missing.any():
-            raise InputError(
-                f"{X.describe()} has missing entries, most of them in "
-                f"{label(found.feature_names, int(found.n_missing.argmax()))}, and missing='raise' "
-                "refuses them."
-            )
+        if not allow_nan:
+            refuse_missing(found, X)
         block = found.sample
         part = block.data._replace(feature_names=found.feature_names, weights=block.weights)
         if block.weights is not None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from bayesgmm.arguments import check_count, check_rng
 from bayesgmm.arrays import Array, Booleans, Integers
-from bayesgmm.data.coercion import Names
+from bayesgmm.data.coercion import Names, label
 from bayesgmm.data.error_covariances import check_error_entries, rounding_of, unpacked
 from bayesgmm.data.validation import (
     check_no_infinities,
@@ -88,6 +88,16 @@ class Scan:
     def constant(self) -> Booleans:
         """True for each column (D,) whose values are all equal."""
         return np.asarray(self.columns.minima == self.columns.maxima)
+
+
+def refuse_missing(found: Scan, source: RowSource) -> None:
+    """Raise InputError if an entry of the rows is missing, for `missing="raise"`."""
+    if found.n_missing.any():
+        worst = label(found.feature_names, int(found.n_missing.argmax()))
+        raise InputError(
+            f"{source.describe()} has {int(found.n_missing.sum())} missing entries, most of them "
+            f"in {worst}, and missing='raise' refuses them."
+        )
 
 
 def scan(
