@@ -136,7 +136,7 @@ def test_the_run_before_jumping_chains_is_named():
     assert "7 of 400 transitions diverged in the NUTS run" in found.explanation
     quiet = reach_verdict(replace(HEALTHY, transitions=replace(jumped, preceding=(0, 400))))
     assert (quiet.name, quiet.state) == ("no switching", "good")
-    assert "cannot diverge" in quiet.evidence[4].finding
+    assert "no trajectories that could" in quiet.evidence[4].finding
 
 
 PLACES = ("98.0 %, at weights 0.50, 0.50 and means of x0 1, 2", "2.0 %, at weights 0.90, 0.10")
