@@ -344,7 +344,7 @@ def _record(
         "aic": aic,
         "icl": icl,
         "converged": model.converged,
-        "note": "no admissible fit of it is more likely than that of a structure nested in it"
+        "note": "inherited from a nested structure: no admissible fit of this model is more likely"
         if model.inherited
         else model.note,
     }
