@@ -104,16 +104,17 @@ def fit(
     results.check_target()
     if memberships is not None:
         check_output(memberships, force=results.force)
-    model = bayesgmm.GaussianMixture(
-        components,
-        covariance_type=covariance,
-        equal_weights=equal_weights,
-        noise_component=noise,
-        contaminated=contaminated,
-        priors=given,
-        random_state=seed,
-    )
+    settings: dict[str, Any] = {
+        "n_components": components,
+        "covariance_type": covariance,
+        "equal_weights": equal_weights,
+        "noise_component": noise,
+        "contaminated": contaminated,
+        "priors": given,
+        "random_state": seed,
+    }
     if stream is not None:
+        model = bayesgmm.GaussianMixture(**settings)
         model.set_params(order_by=order_by or "means", verbose=not results.quiet)
         _fit_parts(model, stream, memberships, seed, results, source)
         return
@@ -121,6 +122,8 @@ def fit(
         with stage("Reading the rows"):
             rows = read_rows(quiet=results.quiet, keep_cells=memberships is not None, **source)
         with stage("Fitting by EM"):
+            # The import of the estimator takes longest: the first stage is told before it.
+            model = bayesgmm.GaussianMixture(**settings)
             model.set_params(order_by=order_by or ("means" if rows.known is None else None))
             model.fit(rows.X, sample_weight=rows.weights, labels=rows.known)
     table = groups_by_fit(rows, model)
