@@ -12,6 +12,7 @@ from bayesgmm.display import plural
 from bayesgmm.errors import DegeneracyWarning, FitError
 from bayesgmm.estimator.fit_summary import agreed_starts
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
+from bayesgmm.executors.executor import Executor
 from bayesgmm.likelihood.outliers import memberships
 from bayesgmm.mixture.contamination import Contamination
 from bayesgmm.mixture.fitted_mixture import fitted_mixture
@@ -70,6 +71,7 @@ def estimate(
     rng: np.random.Generator,
     init: GaussianMixture | Mixture | None = None,
     source: RowSource | None = None,
+    executor: Executor | None = None,
 ) -> Estimate:
     """The maximum of the likelihood, as EM finds it or as given; if degenerate, the posterior mode.
 
@@ -83,7 +85,7 @@ def estimate(
     init : GaussianMixture or Mixture, optional
         In place of a fit of its own.
     source : RowSource, optional
-        All rows, where those of the model are a part of them.
+        All rows, where those of the model are a part of them; `executor` takes passes over them.
 
     Raises
     ------
@@ -104,7 +106,7 @@ def estimate(
                 if source is None:
                     fit.fit(data, sample_weight=data.weights)
                 else:
-                    fit.fit(source)
+                    fit.fit(source, executor=executor)
             except FitError as error:
                 failure = error
     degeneracy = None if failure or isinstance(fit, Mixture) else fit.degeneracy_

@@ -25,6 +25,7 @@ from bayesgmm.convergence.agreement import ENOUGH
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
+from bayesgmm.executors.executor import LentRows
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.log_density import Problem
 from bayesgmm.posterior.model import Model, posterior_model
@@ -274,8 +275,11 @@ def sample_posterior(
         data = model.data
         length = DRAWS if draws is None and method == "laplace" else draws
         lengths = _lengths(length, chains, model.n_components, data.X.shape[1])
-        em = estimate(model, for_em, given, None if streamed is None else streamed.source)
-        if streamed is not None:
+        if streamed is None:
+            em = estimate(model, for_em, given)
+        else:
+            lent = LentRows(streamed.opened)
+            em = estimate(model, for_em, given, streamed.source, lent)
             em = replace(em, log_likelihood=streamed.log_likelihood(em.mixture))
         seed = int(for_chains.integers(2**63))
         plan = Plan(lengths, tune, seed, target_accept, max_time, progressbar)
