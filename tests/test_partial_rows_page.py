@@ -148,6 +148,7 @@ def test_errors_and_weights(call, kind):
             assert not np.array_equal(found, numbers_in(evaluate(call, what)))
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("call", [call for call, line in LINES.items() if line["structures"]])
 def test_structures(call):
     assert LINES[call]["structures"] == "all"

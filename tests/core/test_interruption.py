@@ -9,10 +9,13 @@ import time
 
 import pytest
 
+# Jobs in the background of a shell ignore the signal, and so would what they start.
 LONG = """
+import signal
 import numpy as np
 from bayesgmm import GaussianMixture
 
+signal.signal(signal.SIGINT, signal.default_int_handler)
 x = np.random.default_rng(0).standard_normal((200_000, 2))
 fit = GaussianMixture(2, random_state=0, max_iter=3, tol=0.0).fit(x)
 before = fit.means_.copy()
