@@ -161,7 +161,7 @@ def _solve(
         return 0.0 if abs(found / target - 1.0) <= _EQUAL else probit(found) - probit(target)
 
     # Overlap need not be monotone in between; a change of sign suffices.
-    near, far = 0.0, excess(0.0) / max(np.sqrt(2.0 * nearest), _LEAST)
+    near, far = 0.0, excess(0.0) / float(np.sqrt(2.0 * nearest))
     for _ in range(_MOST_STRIDES):
         if excess(far) <= 0.0:
             return float(brentq(excess, near, far, xtol=1e-60, rtol=1e-14)) ** -2
