@@ -13,6 +13,7 @@ Celeux, G. and Govaert, G. (1995). Gaussian parsimonious clustering models. Patt
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -59,23 +60,23 @@ class Structure:
         """scikit-learn's name if it has one, else the code."""
         return self.scikit_name or self.code
 
-    @property
+    @cached_property
     def letters(self) -> tuple[int, int, int]:
         """The code as the core takes it."""
         volume, shape, orientation = (_LETTERS[letter] for letter in self.code.ljust(3, "I"))
         return volume, shape, orientation
 
-    @property
+    @cached_property
     def diagonal(self) -> bool:
         """True if covariances and scatter matrices are (K, D) variances."""
         return self.letters[2] == _IDENTITY
 
-    @property
+    @cached_property
     def spherical(self) -> bool:
         """True if all features of a component have one variance."""
         return self.letters[1] == _IDENTITY
 
-    @property
+    @cached_property
     def shared(self) -> bool:
         """True if all components have one covariance."""
         return _VARYING not in self.letters

@@ -45,9 +45,13 @@ def _coarse(column: Array) -> Array | None:
         return None
     apart = np.diff(values)
     values = values[np.append(True, apart > _ONE_VALUE * (values[-1] - values[0]))]
+    unit = max(-values[0], values[-1])  # squares of what remains do not overflow
+    coarse = _COARSE * (seen / unit).std()
+    # Half of the gaps are at least their median.
+    if 2.0 * (values[-1] / unit - values[0] / unit) <= (len(values) - 1) * coarse:
+        return None
     gaps = np.diff(values)
-    unit = np.abs(values).max()  # squares of what remains do not overflow
-    if np.median(gaps) / unit <= _COARSE * (seen / unit).std():
+    if np.median(gaps) / unit <= coarse:
         return None
     ratios = gaps / gaps.min()
     rounding = 4.0 * np.spacing(unit) / gaps.min()

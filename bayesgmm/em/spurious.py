@@ -156,12 +156,12 @@ def _too_few_rows(run: Run, objective: Objective) -> Degeneracy | None:
     if run.collapsed is not None:
         return Degeneracy(Fault.COLLAPSED, run.collapsed)
     counts, free = run.statistics.counts, _free(run, objective)
-    if len(counts) == 1 or not free.size or _shared(run):
+    if len(counts) == 1 or not free.size:
         return None
     k = int(free[counts[free].argmin()])
-    if counts[k] < _defining(run, objective.structure):
-        return Degeneracy(Fault.TOO_FEW_ROWS, k, (float(counts[k]),))
-    return None
+    if counts[k] >= _defining(run, objective.structure) or _shared(run):
+        return None
+    return Degeneracy(Fault.TOO_FEW_ROWS, k, (float(counts[k]),))
 
 
 def _narrower_than_steps(run: Run, objective: Objective) -> Degeneracy | None:
@@ -201,8 +201,10 @@ def _flat_by_chance(run: Run, objective: Objective) -> Degeneracy | None:
     rows lie in it has Chernoff's bound e^-a (e a / m)^m with a = n prod. A component that is no
     rarer than one among the C(n, D + 1) such ellipsoids is spurious.
     """
-    structure, free = objective.structure, _free(run, objective)
     spread = relative_variances(run)
+    if spread.min() >= _FLAT:
+        return None
+    structure, free = objective.structure, _free(run, objective)
     counts, total = run.statistics.counts, run.statistics.weight
     defining = _defining(run, structure)
     flat = free[spread[free].min(axis=1) < _FLAT]

@@ -118,6 +118,11 @@ class Pairs:
             done += len(block)
         return largest
 
+    @property
+    def nearest(self) -> float:
+        """Least Bhattacharyya distance of two components by their means."""
+        return float(self._bhattacharyya[0].min())
+
     def _bounds(self, multiplier: float) -> Array:
         """Upper bounds of the overlaps ω_ij + ω_ji, (P,)."""
         apart, spread, ratio = self._bhattacharyya

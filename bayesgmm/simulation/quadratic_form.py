@@ -62,6 +62,7 @@ _HALF_GAUSS = (
     0.417959183673469387755102040816327,
 )
 _NODES = np.array([-node for node in _HALF_NODES] + list(_HALF_NODES[-2::-1]))
+_NODES_AND_END = np.append(_NODES, 1.0)
 _KRONROD = np.array(_HALF_KRONROD + _HALF_KRONROD[-2::-1])
 _GAUSS = np.array(_HALF_GAUSS + _HALF_GAUSS[-2::-1])
 
@@ -78,6 +79,8 @@ _NEGLIGIBLE = 1e-14
 _MOST_EDGES = 600
 # exp(-745) is the least double.
 _UNDERFLOW = -745.0
+# Halvings of the range in which a saddle point is sought; paths may begin beside it.
+_HALVINGS = 20
 # Complex numbers that one block of forms may hold at a time.
 _BLOCK = 2**19
 
@@ -145,7 +148,7 @@ class _Forms:
         low = np.full(len(self.x), -10.0)
         high = np.full(len(self.x), 340.0)
         bounded = self.slope(1 / (np.exp(-high) + r) + 0j).real <= 0
-        for _ in range(50):
+        for _ in range(_HALVINGS):
             middle = 0.5 * (low + high)
             below = self.slope(1 / (np.exp(-middle) + r) + 0j).real < 0
             low = np.where(below, middle, low)
@@ -171,18 +174,18 @@ def _upper_tails(forms: _Forms, refinement: float) -> tuple[Array, Array]:
         if not len(s):
             break
         edge, step = _next_edge(work, s, step, refinement)
-        nodes = s[:, None] + 0.5 * edge[:, None] * (1 + _NODES)
+        s = s + edge
+        # The nodes of the edge, and its end.
+        nodes = s[:, None] + 0.5 * edge[:, None] * (_NODES_AND_END - 1)
         values = np.exp(work.log_integrand(nodes) - height[:, None])
-        values *= 0.5 * edge[:, None]
+        end, values = np.abs(values[:, -1]), values[:, :-1] * (0.5 * edge[:, None])
         # Sums by einsum: threads of a matrix product take longer to wake than these take.
         heights = values.imag
         kronrod = np.einsum("pm,m->p", heights, _KRONROD)
         done[0] += kronrod
         done[1] += np.abs(kronrod - np.einsum("pm,m->p", heights, _GAUSS))
         done[2] += np.einsum("pm,m->p", np.abs(values), _KRONROD)
-        s = s + edge
         # Decay is |s|^(-3/2) at the slowest, so that the rest is below 2 |s| times the integrand.
-        end = np.exp(work.log_integrand(s[:, None])[:, 0].real - height)
         done[3] = 2 * np.abs(s) * end
         over = done[3] < _NEGLIGIBLE * done[2]
         if over.any():

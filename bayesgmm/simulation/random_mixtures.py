@@ -1,9 +1,11 @@
 """Random mixtures of prescribed overlap."""
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 from scipy.optimize import brentq
+from scipy.special import ndtri
 
 from bayesgmm.arguments import check_count, check_number, check_rng
 from bayesgmm.arrays import Array
@@ -16,11 +18,13 @@ from bayesgmm.simulation.structured_covariances import random_covariances
 
 _DEFAULT_MAX_OVERLAP = 0.05
 _MOST_DRAWS = 100
-# The multiplier is sought in steps of this factor, from 1 outwards, between 10^-60 and 10^60.
-_STRIDE = 4.0
-_MOST_STRIDES = 100
-# Stands for log 0 where an overlap underflows.
-_LEAST = 1e-300
+# Strides of 1 / sqrt(multiplier) beyond which the overlap falls below the target: their least and
+# greatest factor, how far beyond a linear prediction they end, and how many there may be.
+_STRIDES, _BEYOND, _MOST_STRIDES = (1.01, 4.0), 1.05, 100
+# Multiples of the target of which only a lower bound is computed; ratio to it that is equal.
+_ENOUGH, _EQUAL = 4.0, 1e-11
+# Least and greatest half of an overlap of which a probit is taken: others underflow or round to 1.
+_LEAST, _MOST = 1e-300, 1.0 - 1e-16
 
 
 def random_mixture(
@@ -93,7 +97,7 @@ def random_mixture(
         # It is enough to know that the limit exceeds the target.
         limit = measure(np.inf, enough=target)
         best = max(best, limit)
-        multiplier = _solve(measure, target) if limit > target else None
+        multiplier = _solve(measure, target, limit, pairs.nearest) if limit > target else None
         if multiplier is not None:
             return Mixture(weights, means, covariances * multiplier)
     raise InvalidParameterError(
@@ -136,24 +140,33 @@ def _draw(
     return weights, means, random_covariances(letters, n_components, n_features, generator)
 
 
-def _solve(measure: Callable[..., float], target: float) -> float | None:
-    """Multiplier at which ``measure``, which exceeds the target at infinity, equals it.
+def _solve(
+    measure: Callable[..., float], target: float, limit: float, nearest: float
+) -> float | None:
+    """Multiplier at which ``measure``, which is at infinity ``limit`` > target, equals the target.
 
+    Two components of one covariance and equal weights, of Bhattacharyya distance d = ``nearest``,
+    have the overlap 2 Phi(-sqrt(2 d / m)): the probit of its half is linear in x = 1 / sqrt(m).
     None if the target is not passed on the way, which rounding at the limit can cause.
     """
 
-    def excess(log_multiplier: float) -> float:
-        return float(np.log(max(measure(np.exp(log_multiplier)), _LEAST) / target))
+    def probit(value: float) -> float:
+        return float(ndtri(min(max(0.5 * value, _LEAST), _MOST)))
 
-    def exceeds(log_multiplier: float) -> bool:
-        return measure(np.exp(log_multiplier), enough=target) > target
+    @cache
+    def excess(x: float) -> float:
+        if x == 0.0:
+            return probit(limit) - probit(target)
+        found = measure(x**-2, enough=_ENOUGH * target)
+        return 0.0 if abs(found / target - 1.0) <= _EQUAL else probit(found) - probit(target)
 
     # Overlap need not be monotone in between; a change of sign suffices.
-    here, high = 0.0, exceeds(0.0)
-    stride = -np.log(_STRIDE) if high else np.log(_STRIDE)
+    near, far = 0.0, excess(0.0) / float(np.sqrt(2.0 * nearest))
     for _ in range(_MOST_STRIDES):
-        there = here + stride
-        if exceeds(there) != high:
-            return float(np.exp(brentq(excess, here, there, xtol=1e-12, rtol=1e-14)))
-        here = there
+        if excess(far) <= 0.0:
+            return float(brentq(excess, near, far, xtol=1e-60, rtol=1e-14)) ** -2
+        fall = (excess(near) - excess(far)) / (far - near)
+        least, most = _STRIDES[0] * far, _STRIDES[1] * far
+        reach = _BEYOND * excess(far) / fall if fall > 0.0 else most
+        near, far = far, min(max(far + reach, least), most)
     return None

@@ -43,7 +43,7 @@ from bayesgmm.uncertainty.outlier_information import (
     of_components,
     without_outliers,
 )
-from bayesgmm.uncertainty.parameter_vectors import joint_units
+from bayesgmm.uncertainty.parameter_vectors import joint_units, lower_triangle
 from bayesgmm.uncertainty.prior_hessian import prior_derivatives
 from bayesgmm.uncertainty.standard_errors import StandardErrors, assemble
 
@@ -227,7 +227,7 @@ def _in_chart(
         # All covariances are held, or those of components that share nothing.
         moves &= free_covariances.any()
         moves &= (tangent.directions[:, ~free_covariances] == 0.0).all(axis=(1, 2, 3))
-    rows, columns = np.tril_indices(d)
+    rows, columns = lower_triangle(d)
     shares = np.zeros((k, max(int(free_weights.sum()) - 1, 0)))
     if shares.size:
         shares[free_weights] = _simplex(mixture.weights[free_weights])
@@ -274,7 +274,7 @@ def _mean_directions(root: Array, free: Booleans) -> Array:
 def _complete(found: Information, mixture: Mixture, jacobian: Array, beside: Array) -> Array:
     """Information (m,) about each parameter if the labels were known."""
     d = mixture.n_features
-    rows, columns = np.tril_indices(d)
+    rows, columns = lower_triangle(d)
     entries = np.where(rows == columns, 0.5, 1.0)
     each = np.concatenate(([0.0], np.ones(d), entries))
     diagonal = found.counts[:, np.newaxis] * each
@@ -288,7 +288,7 @@ def _complete(found: Information, mixture: Mixture, jacobian: Array, beside: Arr
 def _to_natural(roots: Array) -> Array:
     """Maps (K, q, q) from a component's own coordinates to weight, mean and covariance entries."""
     k, d, _ = roots.shape
-    rows, columns = np.tril_indices(d)
+    rows, columns = lower_triangle(d)
     moved = roots[:, np.newaxis] @ symmetric_basis(d) @ roots.mT[:, np.newaxis]
     out = np.zeros((k, 1 + d + len(rows), 1 + d + len(rows)))
     out[:, 0, 0] = 1.0
@@ -341,7 +341,7 @@ def _out_of_reach(own: Array, mixture: Mixture, reach: float, advice: str) -> li
     """
     k, d = mixture.means.shape
     lines = own.reshape(k, len(own) // k, own.shape[1])
-    rows, columns = np.tril_indices(d)
+    rows, columns = lower_triangle(d)
     # Coordinates whose Euclidean length is the Frobenius norm of E.
     lengths = np.where(rows == columns, 1.0, np.sqrt(2.0))[:, np.newaxis]
     out = []

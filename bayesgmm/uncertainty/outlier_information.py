@@ -8,6 +8,7 @@ from bayesgmm.arrays import Array
 from bayesgmm.likelihood.information import Information
 from bayesgmm.mixture.contamination import Contamination
 from bayesgmm.mixture.noise import Noise
+from bayesgmm.uncertainty.parameter_vectors import lower_triangle
 
 # A proportion of outliers below this is rounding.
 _NONE = 1e-10
@@ -26,7 +27,7 @@ def of_components(found: Information, outliers: Contamination) -> Information:
     p, eta = outliers.proportions, outliers.inflation
     gradient = found.gradient.reshape(2 * k, size)
     weights = found.counts.reshape(2, k).sum(axis=0) / found.counts.sum()
-    rows, columns = np.tril_indices(d)
+    rows, columns = lower_triangle(d)
     identity = np.append(np.zeros(1 + d), (rows == columns).astype(float))
     jacobian = np.zeros((2 * k, size, k * size + 2 * k))
     curvature = np.zeros((k * size + 2 * k, k * size + 2 * k))

@@ -1,24 +1,34 @@
 """The parameters of a mixture as one list: natural ones, and those that tables show."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
-from bayesgmm.arrays import Array
+from bayesgmm.arrays import Array, Indices
 from bayesgmm.data.coercion import column_names
 from bayesgmm.mixture.mixture import Mixture
 
 
+@lru_cache(maxsize=16)
+def lower_triangle(d: int, highest: int = 0) -> tuple[Indices, Indices]:
+    """Rows and columns of the entries of a lower triangle, row by row; read-only."""
+    found = np.tril_indices(d, highest)
+    for each in found:
+        each.flags.writeable = False
+    return found
+
+
 def flatten(weights: Array, means: Array, covariances: Array) -> Array:
     """Weights, means and lower triangles of covariances as one vector (P,)."""
-    rows, columns = np.tril_indices(means.shape[1])
+    rows, columns = lower_triangle(means.shape[1])
     return np.concatenate((weights, means.ravel(), covariances[:, rows, columns].ravel()))
 
 
 def unflatten(numbers: Array, k: int, d: int) -> tuple[Array, Array, Array]:
     """The inverse of `flatten`."""
     weights, means, entries = np.split(numbers, [k, k + k * d])
-    rows, columns = np.tril_indices(d)
+    rows, columns = lower_triangle(d)
     covariances = np.empty((k, d, d))
     covariances[:, rows, columns] = covariances[:, columns, rows] = entries.reshape(k, -1)
     return weights, means.reshape(k, d), covariances
@@ -47,7 +57,7 @@ def _names(mixture: Mixture, of_features: Sequence[str], of_pairs: str, highest:
     """Names of weights, of numbers of each feature, and of pairs up to the `highest` diagonal."""
     components = mixture.component_words
     features = column_names(mixture.feature_names, mixture.n_features)
-    rows, columns = np.tril_indices(len(features), highest)
+    rows, columns = lower_triangle(len(features), highest)
     pairs = [f"{features[r]}, {features[c]}" for r, c in zip(rows, columns, strict=True)]
     return [
         *(f"weight[{j}]" for j in components),
@@ -69,6 +79,6 @@ def quantities(weights: Array, means: Array, covariances: Array) -> Array:
     """
     deviations = np.sqrt(np.diagonal(covariances, axis1=-2, axis2=-1))
     scale = deviations[..., :, np.newaxis] * deviations[..., np.newaxis, :]
-    rows, columns = np.tril_indices(means.shape[-1], -1)
+    rows, columns = lower_triangle(means.shape[-1], -1)
     parts = (weights, means, deviations, (covariances / scale)[..., rows, columns])
     return np.concatenate([each.reshape(*weights.shape[:-1], -1) for each in parts], axis=-1)

@@ -16,6 +16,7 @@ from bayesgmm.results import Result
 from bayesgmm.uncertainty.intervals import normal_intervals
 from bayesgmm.uncertainty.parameter_vectors import (
     joint_units,
+    lower_triangle,
     parameter_names,
     parameter_units,
     quantities,
@@ -195,7 +196,7 @@ def assemble(
     deviations = np.sqrt(mixture.variances) / scale
     variances, own_covariances = deviations**2, mixture.covariances / scales
     entries = np.zeros((d, d), dtype=np.intp)
-    rows, columns = np.tril_indices(d)
+    rows, columns = lower_triangle(d)
     entries[rows, columns] = entries[columns, rows] = np.arange(len(rows))
     correlations = np.zeros((k, d, d))
     for j, (r, c) in ((j, each) for j in range(k) for each in zip(rows, columns, strict=True)):
@@ -227,7 +228,7 @@ def assemble(
 
 def reported_errors(errors: StandardErrors) -> Array:
     """Standard errors in the order of `reported`."""
-    rows, columns = np.tril_indices(errors.estimate.n_features, -1)
+    rows, columns = lower_triangle(errors.estimate.n_features, -1)
     correlations = errors.correlations[:, rows, columns]
     kinds = (errors.weights, errors.means, errors.standard_deviations, correlations)
     return np.concatenate([each.ravel() for each in kinds])

@@ -40,6 +40,26 @@ def test_default_is_a_largest_overlap_of_five_percent_in_any_dimension():
         assert pair_overlaps(random_mixture(4, d, rng=42)).max() == pytest.approx(0.05, rel=1e-9)
 
 
+@pytest.mark.parametrize("name", ["average_overlap", "max_overlap"])
+def test_a_target_takes_few_evaluations(name, monkeypatch):
+    made, measure = [], getattr(Pairs, name)
+
+    def counted(*args, **kwargs):
+        made.append(args)
+        return measure(*args, **kwargs)
+
+    monkeypatch.setattr(Pairs, name, counted)
+    for seed in range(5):
+        for target in (1e-8, 0.01, 0.2):
+            random_mixture(3, 2, **{name: target}, rng=seed)
+    assert len(made) <= 7 * 15
+
+
+def test_more_pairs_than_are_integrated_at_once():
+    mixture = random_mixture(14, 1, average_overlap=0.01, covariance_type="V", rng=49)
+    assert pair_overlaps(mixture).mean() == pytest.approx(0.01, rel=1e-9)
+
+
 @pytest.mark.parametrize("code", CODES)
 def test_volume_shape_and_orientation_follow_the_letters(code):
     covariances = random_mixture(3, 3, covariance_type=code, rng=43).covariances
