@@ -213,7 +213,7 @@ def _largest_corner(pieces: Array) -> float:
 def peaks(rows: Array, c: Array, above: float) -> tuple[Array, Array]:
     """Points near the local maxima of D that exceed a value, (m, d), and D there, (m,)."""
     offsets = (np.arange(_POINTS) + 0.5) * (2.0 / _POINTS) - 1.0
-    powers = np.vander(offsets, _TERMS, increasing=True)
+    powers = np.asarray(np.vander(offsets, _TERMS, increasing=True), dtype=np.float64)
     found = []
     for boxes in expanded(rows, c, 0.0):
         values = _along_axes(powers, boxes.coefficients)

@@ -10,6 +10,8 @@ from bayesgmm.selection.gaussian_sums import kernels, peaks, supremum
 
 # Steps of EM before the first of Newton's, and the most of the latter.
 _EM_STEPS, _STEPS = 20, 200
+# Share of the diagonal of a matrix of products that is added to it.
+_JITTER = 1e-12
 
 
 class LocationMixture(NamedTuple):
@@ -84,8 +86,11 @@ def _newton(k: Array, weights: Array, row_weights: Array) -> Array:
     """
     f = k @ weights
     s = k / f[:, np.newaxis]
-    triangle = np.linalg.qr(np.sqrt(row_weights)[:, np.newaxis] * (s - 2.0), mode="r")
-    design = np.concatenate([triangle, np.ones((1, len(weights)))])
+    apart = np.sqrt(row_weights)[:, np.newaxis] * (s - 2.0)
+    products = apart.T @ apart
+    # Atoms that nearly coincide leave it singular.
+    products.flat[:: len(products) + 1] *= 1.0 + _JITTER
+    design = np.concatenate([np.linalg.cholesky(products).T, np.ones((1, len(weights)))])
     target = np.zeros(len(design))
     target[-1] = 1.0
     solution = nnls(design, target, maxiter=50 * len(weights))[0]
