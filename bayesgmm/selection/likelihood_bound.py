@@ -64,8 +64,8 @@ class LikelihoodBound(Result):
     >>> from bayesgmm import bound_log_likelihood, load_dataset, select_mixture
     >>> X = load_dataset("galaxies").X
     >>> bound = bound_log_likelihood(X, 0.6**2)
-    >>> round(bound.log_likelihood, 1), len(bound.atoms)
-    (-193.1, 13)
+    >>> round(bound.log_likelihood, 1)
+    -192.4
     >>> chosen = select_mixture(X, range(1, 6), rng=0, progressbar=False)
     >>> bound.excluded_from(chosen).to_dict()
     {'E': 7, 'V': 5}
@@ -273,8 +273,10 @@ def bound_log_likelihood(
     >>> X = load_dataset("galaxies").X
     >>> bound = bound_log_likelihood(X, 1.0)
     >>> fit = GaussianMixture(3, covariance_type="tied", random_state=0).fit(X)
-    >>> bool(fit.covariances_ > 1.0), round(fit.log_likelihood_, 1), round(bound.log_likelihood, 1)
-    (True, -212.7, -198.9)
+    >>> float(fit.covariances_[0, 0].round(1)), round(fit.log_likelihood_, 1)
+    (4.3, -212.7)
+    >>> round(bound.log_likelihood, 1)
+    -199.5
     """
     gap = check_number("gap", gap, "a positive finite number", lambda v: 0.0 < v < math.inf)
     data = check_data(X)
