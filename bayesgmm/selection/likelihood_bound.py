@@ -291,7 +291,7 @@ def bound_log_likelihood(
     rows, row_weights, total = _distinct(units, data.X, v)
     _check_size(rows)
     found = fit_location_mixture(rows, row_weights, gap / total, units.error)
-    attained, bound = _likelihoods(found, row_weights, total, units)
+    attained, bound = _likelihoods(found, row_weights, total, units, n)
     order = np.lexsort(found.atoms.T[::-1])
     atoms = units.centre + found.atoms[order] @ units.factor.T
     return LikelihoodBound(bound, attained, S, atoms, found.weights[order], data.X, v)
@@ -392,12 +392,15 @@ def _check_size(rows: Array) -> None:
 
 
 def _likelihoods(
-    found: LocationMixture, row_weights: Array, total: float, units: _Units
+    found: LocationMixture, row_weights: Array, total: float, units: _Units, n: int
 ) -> tuple[float, float]:
-    """The log-likelihood of the atoms and the bound, nats, in the units of the data."""
+    """The log-likelihood of the atoms and the bound, nats, in the units of the data.
+
+    Shares of rows are sums of at most n weights, over a sum of n.
+    """
     terms = row_weights * np.log(found.densities)
     mean = math.fsum(terms.tolist()) - units.log_determinant
     attained, above = total * mean, math.log(found.supremum)
     size = math.fsum(np.abs(terms).tolist()) + abs(units.log_determinant) + abs(above)
-    rounding = 16.0 * _UNIT * total * size
+    rounding = (2.0 * n + 16.0) * _UNIT * total * (size + 1.0)
     return attained, attained + total * above + rounding
