@@ -343,6 +343,7 @@ def test_what_it_says_nothing_about_is_refused(chosen):
         (FAITHFUL, [1.0, 1.0], InvalidParameterError, r"of shape \(2, 2\)"),
         (GALAXIES, np.eye(2), InvalidParameterError, r"of shape \(1, 1\)"),
         (FAITHFUL, 1e-12, InvalidParameterError, "too small for the bound"),
+        (FAITHFUL, 5e-324, InvalidParameterError, "too small for the bound"),
         ([[0.0], [1e300]], 1.0, InvalidParameterError, "too small for the bound"),
         ([[-1.7e308], [1.7e308]], 1e-300, InvalidParameterError, "too small for the bound"),
         (np.arange(2000.0)[:, np.newaxis], 0.1, InvalidParameterError, "2000 of them distinct"),
