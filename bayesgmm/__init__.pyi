@@ -61,6 +61,8 @@ from .reporting.page import Report as Report
 from .sampling.sampling import sample_posterior as sample_posterior
 from .selection.combining_components import Merging as Merging
 from .selection.combining_components import merge_components as merge_components
+from .selection.likelihood_bound import LikelihoodBound as LikelihoodBound
+from .selection.likelihood_bound import bound_log_likelihood as bound_log_likelihood
 from .selection.likelihood_ratio_test import BootstrapLRT as BootstrapLRT
 from .selection.likelihood_ratio_test import bootstrap_lrt as bootstrap_lrt
 from .selection.model_selection import select_mixture as select_mixture
@@ -97,6 +99,7 @@ __all__ = [
     "InverseGamma",
     "InverseWishart",
     "LabelSwitching",
+    "LikelihoodBound",
     "Merging",
     "Mixture",
     "Noise",
@@ -115,6 +118,7 @@ __all__ = [
     "__version__",
     "align",
     "bootstrap_lrt",
+    "bound_log_likelihood",
     "calibrate",
     "co_clustering",
     "compare_engines",

@@ -32,7 +32,8 @@ RESULTS = {
     "Agreement", "BootstrapLRT", "Boundaries", "Calibration", "Dataset", "Degeneracy",
     "Evidence", "Explorer", "Fault",
     "HighestDensityRegion", "Noise", "Contamination",
-    "LabelSwitching", "Merging", "Partition", "Recovery", "RecoveryStudy", "ConditionalMoments",
+    "LabelSwitching", "LikelihoodBound", "Merging", "Partition", "Recovery", "RecoveryStudy",
+    "ConditionalMoments",
     "PriorSensitivity", "Report", "ResolvedPriors",
     "Score", "Selection", "Simulation", "StandardErrors", "Statistics", "Structure",
 }  # fmt: skip

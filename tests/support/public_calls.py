@@ -100,6 +100,7 @@ def things():
         posterior=posterior,
         selection=selection,
         merging=bayesgmm.merge_components(mixture, X),
+        bound=bayesgmm.bound_log_likelihood(X, 0.3),
         errors=fit.standard_errors(X),
         priors=bayesgmm.Priors().for_data(X, 2),
         recovery=bayesgmm.recovery(fit, mixture),
@@ -442,6 +443,20 @@ def table():
         "X": ROWS, "n_components": COUNT, "covariance_type": STRUCTURE, "n_resamples": COUNT,
         "n_jobs": COUNT, "rng": RNG,
     }  # fmt: skip
+    yield "bound_log_likelihood", bayesgmm.bound_log_likelihood, {
+        "X": t.X, "smallest_covariance": 0.3,
+    }, {
+        "X": [*ROWS, np.eye(3)],
+        "smallest_covariance": [*NUMBERS, 0.0, -1.0, [1.0], [[1.0, 2.0], [2.0, 1.0]], True],
+        "sample_weight": ROW_WEIGHTS, "gap": [*NOT_NEGATIVE, 0.0, INF],
+    }  # fmt: skip
+    for method in ("excluded", "excluded_from"):
+        yield (
+            f"LikelihoodBound.{method}",
+            owned("bound", method),
+            {"selection": t.selection},
+            {"selection": MIXTURE},
+        )
     yield "Priors", bayesgmm.Priors, {}, {
         "concentration": ["a", NAN, 0.0, None, [], True], "mean_location": ["a", [NAN], [], {}],
         "mean_sd": ["a", [0.0], {}], "covariances": PRIORS,
