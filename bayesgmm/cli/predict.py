@@ -62,21 +62,21 @@ def predict(
         raise click.UsageError("Standard input is read once: use - for MODEL or DATA alone.")
     if output is not None:
         check_output(output, force=force)
-    if stream is not None:
-        if output is None or output == STANDARD_OUTPUT:
-            raise click.UsageError("With --stream, -o must name a .parquet or .npy file.")
-        check_streamed(output)
-    fitted = read_model(model)
-    mixture = fitted if isinstance(fitted, bayesgmm.Mixture) else fitted.mixture_
-    if stream is not None and output is not None:
-        names = mixture.feature_names
-        columns = columns or (None if names is None else list(names))
-        with opened_executor(stream.dask) as executor:
-            parts = open_source(columns=columns, **source)
-            write_parts(fitted, parts, output, executor, force, quiet)
-        return
-    to_file = output is not None and output != STANDARD_OUTPUT
-    with stages(to_file and not quiet) as stage:
+    if stream is not None and output in {None, STANDARD_OUTPUT}:
+        raise click.UsageError("With --stream, -o must name a .parquet or .npy file.")
+    with stages(not quiet) as stage:
+        with stage("Reading the model"):
+            if stream is not None:
+                check_streamed(output)
+            fitted = read_model(model)
+            mixture = fitted if isinstance(fitted, bayesgmm.Mixture) else fitted.mixture_
+        if stream is not None and output is not None:
+            names = mixture.feature_names
+            columns = columns or (None if names is None else list(names))
+            with stage("Computing the memberships"), opened_executor(stream.dask) as executor:
+                parts = open_source(columns=columns, **source)
+                write_parts(fitted, parts, output, executor, force, quiet)
+            return
         with stage("Reading the rows"):
             rows = read_rows(
                 columns=columns,

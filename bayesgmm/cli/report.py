@@ -129,10 +129,10 @@ def report(
         raise click.UsageError("--evidence is for components alone, not --noise or --contaminated.")
     given, results = read_priors(priors), results.replacing_own_page()
     results.check_target()
-    known = None if truth is None else read_mixture(truth)
     watched = not results.quiet
     with heard_warnings(results.quiet), stages(watched) as stage:
         with stage("Reading the rows"):
+            known = None if truth is None else read_mixture(truth)
             rows = read_rows(quiet=results.quiet, **source)
         if chosen:
             grid = range(1, (components or _MOST_COMPONENTS) + 1)

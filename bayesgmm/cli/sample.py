@@ -96,12 +96,12 @@ def sample(
 
     given = read_priors(priors)
     results.check_target()
-    start = None if init is None else _start(init)
-    if start is not None and source["columns"] is None and source["exclude"] is None:
-        names = start.mixture_.feature_names
-        source["columns"] = None if names is None else list(names)
     with heard_warnings(results.quiet) as heard, stages(not results.quiet) as stage:
         with stage("Reading the rows"):
+            start = None if init is None else _start(init)
+            if start is not None and source["columns"] is None and source["exclude"] is None:
+                names = start.mixture_.feature_names
+                source["columns"] = None if names is None else list(names)
             rows = read_rows(quiet=results.quiet, **source)
         with stage(f"Sampling the posterior: {plural(chains, 'chain')}"):
             posterior = bayesgmm.sample_posterior(

@@ -14,7 +14,11 @@ def test_it_writes_one_page_and_says_where(bayesgmm_command, tmp_path):
     output = tmp_path / "page.html"
     result = bayesgmm_command("explore", "faithful", "-k", 4, "--structures", "EEE", "-o", output)
     assert result.exit_code == 0
-    assert result.stderr == f"The page was written to {output}.\n"
+    assert result.stderr.splitlines() == [
+        "Reading the rows",
+        "Fitting the models, diagnosing, drawing",
+        f"The page was written to {output}.",
+    ]
     assert "faithful: 272 rows, 2 columns, faithful (shipped with bayesgmm)" in result.stdout
     assert "3  EEE        2314.30  Interpret with care" in result.stdout
     text = output.read_text("utf-8")

@@ -112,11 +112,13 @@ def test_columns_that_number_the_rows_are_noted(bayesgmm_command, tmp_path):
     assert result.exit_code == 0
     assert "Note: Column 'id' only numbers the rows." in result.stderr
     result = pasted(bayesgmm_command, result.stderr)
-    assert (result.exit_code, result.stderr) == (0, "")
-    for quiet in (("--columns", "x,y,id"), ("--exclude", "id"), ("--quiet",)):
-        assert bayesgmm_command("fit", path, "-k", 1, *quiet).stderr == ""
+    stages = "Reading the rows\nFitting by EM\n"
+    assert (result.exit_code, result.stderr) == (0, stages)
+    for chosen in (("--columns", "x,y,id"), ("--exclude", "id")):
+        assert bayesgmm_command("fit", path, "-k", 1, *chosen).stderr == stages
+    assert bayesgmm_command("fit", path, "-k", 1, "--quiet").stderr == ""
     alone = written(tmp_path / "alone.csv", {"id": range(1, 41)})
-    assert bayesgmm_command("fit", alone, "-k", 1).stderr == ""
+    assert bayesgmm_command("fit", alone, "-k", 1).stderr == stages
 
 
 def test_numbers_that_often_mark_missing_values_are_noted(bayesgmm_command, tmp_path):
