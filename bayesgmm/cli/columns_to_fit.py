@@ -13,6 +13,7 @@ from bayesgmm.display import plural
 if TYPE_CHECKING:
     from bayesgmm.data.csv_columns import Reading
     from bayesgmm.data.tables import ChosenColumns, Table, Text
+    from bayesgmm.data.validation import Data
 
 
 class _Unread(NamedTuple):
@@ -261,3 +262,54 @@ def notes_on_marks(table: "Table", chosen: Sequence[int]) -> list[str]:
         + _with_more("na", [f"{mark:g}"], again=True)
         for mark, where in places.items()
     ]
+
+
+def matching_columns(table: "Table", names: tuple[str, ...] | None) -> list[str] | None:
+    """Return the columns of a table that a mixture has, in its order; None for all."""
+    if names is None:
+        return None
+    listed = ", ".join(map(repr, names))
+    if table.names is None:
+        raise bayesgmm.errors.InputError(
+            f"The columns of the data have no names, but the mixture has {listed:.2000}. Name "
+            "their positions in this order with --columns."
+        )
+    found = [_name_in(table.names, name) for name in names]
+    missing = [name for name, own in zip(names, found, strict=True) if own is None]
+    if missing:
+        raise bayesgmm.errors.InputError(
+            f"The data have no column named {' or '.join(map(repr, missing)):.2000}. The mixture "
+            f"has {listed:.2000}, the data "
+            f"{', '.join(map(repr, table.names)):.2000}. Rename the columns of the data."
+        )
+    return [own for own in found if own is not None]
+
+
+def _name_in(columns: Sequence[str], name: str) -> str | None:
+    """Return the name itself, or the only column that has it apart from a unit."""
+    from bayesgmm.data.tables import same_name
+
+    alike = [name] if name in columns else [each for each in columns if same_name(each, name)]
+    return alike[0] if len(alike) == 1 else None
+
+
+def named_alike(X: "Data", names: tuple[str, ...] | None) -> "Data":
+    """Return rows with the model's names of their columns, where these differ by units alone.
+
+    Raises
+    ------
+    InputError
+        If --columns gives columns of other names.
+    """
+    from bayesgmm.data.tables import same_name
+
+    own = X.feature_names
+    if names is None or own is None or len(own) != len(names) or set(own) == set(names):
+        return X
+    for mine, name in zip(own, names, strict=True):
+        if not same_name(mine, name):
+            raise bayesgmm.errors.InputError(
+                f"--columns gives {mine!r} of the data for {name!r} of the model. Rename the "
+                "column in the data if it is the same."
+            )
+    return X._replace(feature_names=names)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 import bayesgmm
-from bayesgmm.cli.input_rows import read_model, read_rows
+from bayesgmm.cli.input_rows import read_rows_of, read_start
 from bayesgmm.cli.known_groups import groups_by_posterior, groups_fields, groups_text
 from bayesgmm.cli.options import (
     components_option,
@@ -18,6 +18,7 @@ from bayesgmm.cli.options import (
     covariance_or,
     data_options,
     equal_weights_option,
+    init_option,
     known_option,
     noise_option,
     priors_option,
@@ -37,11 +38,9 @@ from bayesgmm.display import plural
 @known_option
 @noise_option
 @contaminated_option
-@click.option(
-    "--init",
-    type=click.Path(),
-    help="File that `bayesgmm fit -o` wrote: begin at that fit, with its columns, its number of "
-    "components and its structure; its priors, too, unless others are given.",
+@init_option(
+    "begin at that fit, with its columns, its number of components and its structure; its priors, "
+    "too, unless others are given."
 )
 @components_option
 @covariance_or(None, "full, or that of --init")
@@ -98,11 +97,9 @@ def sample(
     results.check_target()
     with heard_warnings(results.quiet) as heard, stages(not results.quiet) as stage:
         with stage("Reading the rows"):
-            start = None if init is None else _start(init)
-            if start is not None and source["columns"] is None and source["exclude"] is None:
-                names = start.mixture_.feature_names
-                source["columns"] = None if names is None else list(names)
-            rows = read_rows(quiet=results.quiet, **source)
+            start = None if init is None else read_start(init, components)
+            names = None if start is None else start.mixture_.feature_names
+            rows = read_rows_of(names, quiet=results.quiet, **source)
         with stage(f"Sampling the posterior: {plural(chains, 'chain')}"):
             posterior = bayesgmm.sample_posterior(
                 rows.X,
@@ -142,17 +139,6 @@ def sample(
     results.write(text, "The draws were", lambda: bytes(posterior.to_netcdf()))
     if posterior.attrs["interrupted"]:
         raise KeyboardInterrupt
-
-
-def _start(path: str) -> "bayesgmm.GaussianMixture":
-    """Read the fit that --init names."""
-    model = read_model(path)
-    if not isinstance(model, bayesgmm.GaussianMixture):
-        raise bayesgmm.errors.InputError(
-            f"{path!r} holds a {type(model).__name__}, not a fit. Give --init a file that "
-            "`bayesgmm fit -o` wrote."
-        )
-    return model
 
 
 def _with_group(name: str, groups: tuple[str, ...] | None) -> str:
