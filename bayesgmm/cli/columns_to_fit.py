@@ -72,7 +72,7 @@ def select_numbers(
             raise
         message = f"{error} {_advice(table, unread.others, needed=needed)}{also}"
         if without and len(unread.others) < len(chosen):
-            message += f" For example:\n  {_without_columns(table, without)}"
+            message += _lines_without(table, unread.others, without)
         raise type(error)(message) from None
 
 
@@ -166,8 +166,39 @@ def _advice(table: "Table", others: Sequence[int], *, needed: bool) -> str:
     it = "it" if len(others) == 1 else "them"
     options = {each.name for each in click.get_current_context().command.params}
     labels = ", or name one with --label-column if it gives the group of each row"
+    labels += ", or with --labels if its groups are the components" * ("known" in options)
     labels = labels if texts and "label_column" in options else ""
     return f"Leave {it} out with --exclude or --columns{labels}."
+
+
+def _lines_without(table: "Table", others: Sequence[int], without: Sequence[int]) -> str:
+    """Command lines that leave out columns, or compare the groups of one of `others`."""
+    from bayesgmm.data.coercion import label
+
+    left_out = _without_columns(table, without)
+    groups = _column_of_groups(table, others)
+    if groups is None:
+        return f" For example:\n  {left_out}"
+    name = table.names[groups] if table.names else ""
+    rest = [j for j in without if j != groups]
+    line = _without_columns(table, rest, "--label-column", name or str(groups))
+    it = "it" if len(without) == 1 else "all of them"
+    return (
+        f"\nTo compare the groups of {label(table.names, groups)} with the components:\n  {line}\n"
+        f"To leave {it} out:\n  {left_out}"
+    )
+
+
+def _column_of_groups(table: "Table", others: Sequence[int]) -> int | None:
+    """The column of text with the fewest values, if rows share them and it can be compared."""
+    context = click.get_current_context()
+    if context.params.get("label_column", "") is not None:  # given, or no such option
+        return None
+    texts = _texts(table, others)
+    sizes = {j: len(set(each.cells)) for j, each in texts.items() if not each.integer}
+    found = min(sizes, key=lambda j: sizes[j], default=None)
+    shared = found is not None and 1 < sizes[found] <= len(texts[found].cells) // 2
+    return found if shared else None
 
 
 def _without_columns(

@@ -21,7 +21,7 @@ from bayesgmm.cli.wording import remember_lines
 from bayesgmm.display import plural
 
 if TYPE_CHECKING:
-    from bayesgmm.arrays import Array, Indices, Integers
+    from bayesgmm.arrays import Array, Indices
     from bayesgmm.data.tables import ChosenColumns, Table
     from bayesgmm.data.validation import Data
 
@@ -80,10 +80,12 @@ def read_rows(
 ) -> Rows:
     """Read a file or a shipped data set, as `options.data_options` describe it.
 
-    Without `columns`, the columns are those that `choice` finds, or else all. Rows of which nothing
-    was seen are refused unless `allow_unseen`. Arguments in `form` are those of `read_table`.
+    Without `columns`, the columns are those that `choice` finds, or else all. Columns of which
+    nothing was seen are refused unless `allow_unseen`. Arguments in `form` are those of
+    `read_table`.
     """
     from bayesgmm.data.tables import chosen_columns, select
+    from bayesgmm.data.validation import unseen_rows
 
     needed = choice is not None
     others = [each for each in (weights, known) if each]
@@ -113,7 +115,7 @@ def read_rows(
         rows = rows._replace(has_missing=False)
     elif rows.has_missing and not quiet:
         click.echo(f"Note: {_missing(rows)}", err=True)
-        _echo_notes(_unseen(rows, table.lines))
+        _echo_notes(unseen_rows(rows.X, table.lines))
     counts = None if weights is None else select(table, [weights], None, []).X[kept, 0]
     components = None
     if known is not None:
@@ -262,21 +264,6 @@ def _missing(rows: "Data") -> str:
         "missing. Rows count as far as they were seen, which is right if entries are missing at "
         f"random. To leave these rows out:\n  {command_line(extra=['--drop-missing'], again=True)}"
     )
-
-
-def _unseen(rows: "Data", lines: "Integers | None") -> list[str]:
-    """Return a sentence on rows of which nothing was seen, if there are any."""
-    import numpy as np
-
-    empty = np.flatnonzero(np.isnan(rows.X).all(axis=1))
-    if not empty.size:
-        return []
-    first = f"row {empty[0]}" + ("" if lines is None else f" (line {lines[empty[0]]})")
-    return [
-        f"nothing was seen of {plural(len(empty), 'row')} (first: {first}). The memberships of "
-        "such a row are the weights of the components, and its component the one of the largest "
-        "weight."
-    ]
 
 
 def _source(

@@ -128,6 +128,8 @@ def sample(
         comparison.table.index = comparison.table.index.map(lambda name: _with_group(name, groups))
     if results.as_json:
         fields = {str(name): _nested(value) for name, value in posterior.attrs.items()}
+        priors_used = bayesgmm.Priors.from_resolved(posterior.attrs["priors"])
+        fields["priors"] = json.loads(priors_used.to_json())
         fields["divergences"] = _divergences(posterior)
         fields["verdict"] = in_options(comparison.verdict)
         fields["parameters"] = comparison.table.reset_index().to_dict("records")
@@ -179,9 +181,10 @@ def _divergences(posterior: Any) -> int | None:
 
 
 def _priors(document: str) -> str:
-    """The priors in words, with the numbers of weights and means."""
+    """The priors in words, with their numbers."""
     import numpy as np
 
+    from bayesgmm.priors.documents import family_in_words, family_to_dict
     from bayesgmm.priors.resolved_priors import ResolvedPriors
 
     priors = ResolvedPriors.from_dict(json.loads(document))
@@ -190,8 +193,9 @@ def _priors(document: str) -> str:
         for values in (priors.mean_location, priors.mean_sd)
     )
     return (
-        f"Priors: {priors.words}; location of the means {location}, standard deviation {sd}. All "
-        "numbers: --json, under priors. Others: --priors FILE."
+        f"Priors: {priors.words}; location of the means {location}, standard deviation {sd}; "
+        f"covariances {family_in_words(family_to_dict(priors.covariances))}. All digits: --json, "
+        "under priors. Others: --priors FILE."
     )
 
 
