@@ -27,6 +27,7 @@ from bayesgmm.cli.output import (
     NOT_THE_PAGE,
     Results,
     heard_warnings,
+    page_json,
     printable,
     title_of,
 )
@@ -140,7 +141,7 @@ def report(
     given, results = read_priors(priors), results.replacing_own_page()
     results.check_target()
     watched = not results.quiet
-    with heard_warnings(results.quiet), stages(watched) as stage:
+    with heard_warnings(results.quiet) as heard, stages(watched) as stage:
         with stage("Reading the rows"):
             known = None if truth is None else read_mixture(truth)
             em = None if init is None else read_start(init, components)
@@ -199,7 +200,7 @@ def report(
                 command=command_line(without=NOT_THE_PAGE),
                 reading=python_rows(rows, **source),
             )
-    text = page.to_json() if results.as_json else str(page)
+    text = page_json(page, rows.name, seed, heard) if results.as_json else str(page)
     results.write(text, "The report was", page.html.encode)
     if interrupted:
         click.get_current_context().exit(130)

@@ -294,6 +294,28 @@ def test_interrupted_evidence_leaves_a_page(bayesgmm_command, tmp_path, monkeypa
     assert "could not be computed: It was interrupted." in output.read_text("utf-8")
 
 
+@pytest.mark.parametrize("command", ["report", "explore"])
+def test_json_speaks_as_the_command_line_does(bayesgmm_command, tmp_path, command):
+    frame = bayesgmm.load_dataset("faithful").frame
+    frame.set_axis(["n_components", "select_mixture"], axis=1).to_csv(tmp_path / "x.csv")
+    more = ("--no-posterior",) if command == "report" else ("--structures", "VVV")
+    arguments = (tmp_path / "x.csv", "-k", 2, "--seed", 3, "--exclude", 0, "--json")
+    target = ("-o", tmp_path / "page.html")
+    result = bayesgmm_command(command, *arguments, *more, *target)
+    found = json.loads(result.stdout)
+    like = json.loads(bayesgmm_command("fit", *arguments).stdout)
+    for key in ("version", "program", "data", "seed"):
+        assert found[key] == like[key], key
+    # An explorer of K up to 2 says that more may be better; in words of the commands.
+    assert ["give -k" in each for each in found["warnings"]] == [True] * (command == "explore")
+    assert list(found)[:4] == list(like)[:4] == ["schema", "version", "data", "program"]
+    assert "select_mixture(X)" not in result.stdout
+    assert "n_components" in result.stdout  # the column
+    if command == "report":
+        assert found["sections"]["data"]["numbers"]["columns"] == ["n_components", "select_mixture"]
+        assert "bayesgmm report --select compares them" in result.stdout
+
+
 @pytest.fixture
 def model(bayesgmm_command, tmp_path):
     path = tmp_path / "model.json"
@@ -337,14 +359,14 @@ def test_the_page_of_stored_draws_makes_no_others(bayesgmm_command, tmp_path, mo
     assert sections["posterior"]["numbers"]["n_draws"] == 60
     result = bayesgmm_command(*arguments, "-k", 2)
     assert "Fitting by EM" in result.stderr
-    assert json.loads(result.stdout)["sections"]["mixture"]["numbers"]["n_components"] == 2
+    assert json.loads(result.stdout)["sections"]["mixture"]["numbers"]["covariance_code"] == "VVV"
 
 
 @pytest.mark.parametrize(
     ("more", "status", "words"),
     [
         (("--init", "MODEL", "-k", 4), 2, "has 2 components, but -k 4 is asked for. Leave out -k"),
-        (("--init", "MODEL", "--select", "--noise"), 2, "leave out --select, --noise."),
+        (("--init", "MODEL", "--select", "--noise"), 2, "leave out --noise, --select."),
         (("--init", "MODEL", "--covariance", "diag"), 2, "leave out --covariance."),
         (("--init", "MODEL", "--columns", "waiting"), 1, "have 1 column, but --init has 2"),
         (("--init", "none.json"), 1, "none.json"),
