@@ -49,7 +49,22 @@ def progress(wanted: bool, *columns: "ProgressColumn", transient: bool = True) -
 
 @contextmanager
 def stages(wanted: bool) -> Iterator[Stage]:
-    """Yield a context manager that shows a stage of the work, with its time, while it runs."""
+    """Yield a context manager that says what stage of the work begins, on standard error.
+
+    On a terminal it shows the time, while the stage runs; elsewhere each stage is a line.
+    """
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if wanted and not console.is_terminal:
+
+        @contextmanager
+        def line(what: str) -> Iterator[None]:
+            console.print(what, markup=False, highlight=False, soft_wrap=True)
+            yield
+
+        yield line
+        return
     from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (

@@ -48,13 +48,20 @@ def test_the_number_of_a_noun_is_written_by_one_function():
 
 
 @pytest.mark.parametrize("wanted", [True, False])
-def test_progress_is_silent_where_there_is_no_terminal(capfd, wanted):
+def test_without_a_terminal_stages_are_lines_and_bars_are_silent(capsys, wanted):
     assert not is_watched(wanted)
-    with progress(wanted) as bar:
-        assert list(bar.track([1, 2], total=2)) == [1, 2]
-    with stages(wanted) as stage, stage("Reading"):
+    with stages(wanted) as stage:
+        with stage("Reading [/bold] " + 80 * "x"):
+            assert capsys.readouterr() == ("", f"Reading [/bold] {80 * 'x'}\n" * wanted)
+        with stage("Fitting"), progress(wanted) as bar:
+            assert list(bar.track([1, 2], total=2)) == [1, 2]
+    assert capsys.readouterr() == ("", "Fitting\n" * wanted)
+
+
+def test_a_stage_needs_no_standard_error(monkeypatch):
+    monkeypatch.setattr("sys.stderr", None)
+    with stages(True) as stage, stage("Reading"):
         pass
-    assert capfd.readouterr() == ("", "")
 
 
 def terminal(monkeypatch):

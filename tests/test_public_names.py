@@ -47,4 +47,8 @@ def test_the_estimator_needs_neither_pymc_nor_matplotlib_nor_dask():
 def test_errors_and_data_need_no_scikit_learn():
     statement = "from bayesgmm import errors, load_dataset; errors.InvalidParameterError"
     assert imported(f"{statement}; load_dataset('iris')") == {"numpy"}
-    assert "sklearn" not in imported("from bayesgmm import scenario, simulate; scenario('blobs')")
+
+
+def test_rows_are_drawn_without_scipy():
+    statement = "from bayesgmm import scenario, simulate; simulate(scenario('blobs'), 9, rng=0)"
+    assert imported(statement) == {"numpy"}

@@ -13,6 +13,7 @@ from bayesgmm.display import plural
 if TYPE_CHECKING:
     from bayesgmm.data.csv_columns import Reading
     from bayesgmm.data.tables import ChosenColumns, Table, Text
+    from bayesgmm.data.validation import Data
 
 
 class _Unread(NamedTuple):
@@ -71,7 +72,7 @@ def select_numbers(
             raise
         message = f"{error} {_advice(table, unread.others, needed=needed)}{also}"
         if without and len(unread.others) < len(chosen):
-            message += f" For example:\n  {_without_columns(table, without)}"
+            message += _lines_without(table, unread.others, without)
         raise type(error)(message) from None
 
 
@@ -165,8 +166,39 @@ def _advice(table: "Table", others: Sequence[int], *, needed: bool) -> str:
     it = "it" if len(others) == 1 else "them"
     options = {each.name for each in click.get_current_context().command.params}
     labels = ", or name one with --label-column if it gives the group of each row"
+    labels += ", or with --labels if its groups are the components" * ("known" in options)
     labels = labels if texts and "label_column" in options else ""
     return f"Leave {it} out with --exclude or --columns{labels}."
+
+
+def _lines_without(table: "Table", others: Sequence[int], without: Sequence[int]) -> str:
+    """Command lines that leave out columns, or compare the groups of one of `others`."""
+    from bayesgmm.data.coercion import label
+
+    left_out = _without_columns(table, without)
+    groups = _column_of_groups(table, others)
+    if groups is None:
+        return f" For example:\n  {left_out}"
+    name = table.names[groups] if table.names else ""
+    rest = [j for j in without if j != groups]
+    line = _without_columns(table, rest, "--label-column", name or str(groups))
+    it = "it" if len(without) == 1 else "all of them"
+    return (
+        f"\nTo compare the groups of {label(table.names, groups)} with the components:\n  {line}\n"
+        f"To leave {it} out:\n  {left_out}"
+    )
+
+
+def _column_of_groups(table: "Table", others: Sequence[int]) -> int | None:
+    """The column of text with the fewest values, if rows share them and it can be compared."""
+    context = click.get_current_context()
+    if context.params.get("label_column", "") is not None:  # given, or no such option
+        return None
+    texts = _texts(table, others)
+    sizes = {j: len(set(each.cells)) for j, each in texts.items() if not each.integer}
+    found = min(sizes, key=lambda j: sizes[j], default=None)
+    shared = found is not None and 1 < sizes[found] <= len(texts[found].cells) // 2
+    return found if shared else None
 
 
 def _without_columns(
@@ -261,3 +293,54 @@ def notes_on_marks(table: "Table", chosen: Sequence[int]) -> list[str]:
         + _with_more("na", [f"{mark:g}"], again=True)
         for mark, where in places.items()
     ]
+
+
+def matching_columns(table: "Table", names: tuple[str, ...] | None) -> list[str] | None:
+    """Return the columns of a table that a mixture has, in its order; None for all."""
+    if names is None:
+        return None
+    listed = ", ".join(map(repr, names))
+    if table.names is None:
+        raise bayesgmm.errors.InputError(
+            f"The columns of the data have no names, but the mixture has {listed:.2000}. Name "
+            "their positions in this order with --columns."
+        )
+    found = [_name_in(table.names, name) for name in names]
+    missing = [name for name, own in zip(names, found, strict=True) if own is None]
+    if missing:
+        raise bayesgmm.errors.InputError(
+            f"The data have no column named {' or '.join(map(repr, missing)):.2000}. The mixture "
+            f"has {listed:.2000}, the data "
+            f"{', '.join(map(repr, table.names)):.2000}. Rename the columns of the data."
+        )
+    return [own for own in found if own is not None]
+
+
+def _name_in(columns: Sequence[str], name: str) -> str | None:
+    """Return the name itself, or the only column that has it apart from a unit."""
+    from bayesgmm.data.tables import same_name
+
+    alike = [name] if name in columns else [each for each in columns if same_name(each, name)]
+    return alike[0] if len(alike) == 1 else None
+
+
+def named_alike(X: "Data", names: tuple[str, ...] | None) -> "Data":
+    """Return rows with the model's names of their columns, where these differ by units alone.
+
+    Raises
+    ------
+    InputError
+        If --columns gives columns of other names.
+    """
+    from bayesgmm.data.tables import same_name
+
+    own = X.feature_names
+    if names is None or own is None or len(own) != len(names) or set(own) == set(names):
+        return X
+    for mine, name in zip(own, names, strict=True):
+        if not same_name(mine, name):
+            raise bayesgmm.errors.InputError(
+                f"--columns gives {mine!r} of the data for {name!r} of the model. Rename the "
+                "column in the data if it is the same."
+            )
+    return X._replace(feature_names=names)

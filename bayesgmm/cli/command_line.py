@@ -61,6 +61,19 @@ def _is_file_of(name: str) -> bool:
     return given and context.params[name] != STANDARD_OUTPUT
 
 
+def given_options(names: Collection[str]) -> list[str]:
+    """Return the options of the running command that were given, of those parameters."""
+    context = click.get_current_context()
+    found = []
+    for each in context.command.params:
+        name = str(each.name)
+        given = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if given and name in names:
+            last = each.secondary_opts and context.params.get(name) is False
+            found.append((each.secondary_opts if last else each.opts)[0])
+    return found
+
+
 def joined(names: Collection[str]) -> str:
     """Return names as one word of the command line: the inverse of `options.split`."""
     line = io.StringIO()

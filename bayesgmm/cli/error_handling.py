@@ -13,7 +13,24 @@ import click
 import bayesgmm
 from bayesgmm.cli.options import DEBUG
 from bayesgmm.cli.wording import in_options
+from bayesgmm.display import listed
 
+# Options of the same use, where a command has one of them: by the names of other commands and of
+# Python.
+_SIZE = ("--components", "--max-components")
+_STRUCTURE = ("--covariance", "--structures")
+_ALIKE = {
+    **dict.fromkeys(["--components", "--max-components", "--n-components", "--k"], _SIZE),
+    "--min-components": ("--components",),
+    **dict.fromkeys(["--covariance", "--structures", "--covariance-type"], _STRUCTURE),
+    **dict.fromkeys(["--random-state", "--rng"], ("--seed",)),
+    "--n-samples": ("--rows",),
+    "--sample-weight": ("--weights",),
+    "--noise-component": ("--noise",),
+    "--error-covariances": ("--errors",),
+}
+# Least likeness of an option that is offered for a slip of the pen.
+_NEAR = 0.75
 _OUTPUT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
@@ -52,6 +69,8 @@ class Commands(click.Group):
             # The reader of the results has closed the pipe.
             _discard_output()
             ctx.exit(1)
+        except click.NoSuchOption as error:
+            raise _no_such_option(error) from None
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
         except Exception as error:
@@ -60,6 +79,31 @@ class Commands(click.Group):
             if _is_of_output(error):
                 _discard_output()
             raise _as_sentence(error) from error
+
+
+def _no_such_option(error: click.NoSuchOption) -> click.UsageError:
+    """An unknown option, with the one of the same use, the commands that have it, or one alike."""
+    from bayesgmm.arguments import did_you_mean
+
+    context = error.ctx
+    if context is None or context.parent is None:
+        return error
+    assert isinstance(context.parent.command, click.Group)
+    name, known = error.option_name, _options(context.command)
+    alike = [each for each in _ALIKE.get(name, ()) if each in known]
+    others = context.parent.command.commands.items()
+    having = [f"`bayesgmm {other}`" for other, each in others if name in _options(each)]
+    if alike:
+        advice = f" Use {alike[0]}."
+    elif having:
+        advice = f" It is an option of {listed(having)}."
+    else:
+        advice = did_you_mean(name, known, _NEAR)
+    return click.UsageError(f"No such option {name!r}.{advice}", ctx=context)
+
+
+def _options(command: click.Command) -> set[str]:
+    return {word for each in command.params for word in (*each.opts, *each.secondary_opts)}
 
 
 def _discard_output() -> None:

@@ -15,7 +15,14 @@ from bayesgmm.cli.options import (
     result_options,
     weights_option,
 )
-from bayesgmm.cli.output import NOT_THE_PAGE, Results, heard_warnings, printable, title_of
+from bayesgmm.cli.output import (
+    NOT_THE_PAGE,
+    Results,
+    heard_warnings,
+    page_json,
+    printable,
+    title_of,
+)
 
 
 @click.command()
@@ -46,7 +53,7 @@ def explore(
 
     results = results.replacing_own_page()
     results.check_target()
-    with heard_warnings(results.quiet), stages(not results.quiet) as stage:
+    with heard_warnings(results.quiet) as heard, stages(not results.quiet) as stage:
         with stage("Reading the rows"):
             rows = read_rows(quiet=results.quiet, **source)
         with stage("Fitting the models, diagnosing, drawing"):
@@ -65,7 +72,7 @@ def explore(
     interrupted = page.numbers["interrupted"]
     if interrupted:
         click.echo("Interrupted: the page is made of the models fitted so far.", err=True)
-    text = page.to_json() if results.as_json else str(page)
+    text = page_json(page, rows.name, seed, heard) if results.as_json else str(page)
     results.write(text, "The page was", page.html.encode)
     if interrupted:
         click.get_current_context().exit(130)

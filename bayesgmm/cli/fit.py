@@ -98,8 +98,6 @@ def fit(
     """
     from bayesgmm.display import stages
 
-    if stream is not None:
-        check_streamed(memberships)
     given = read_priors(priors)
     results.check_target()
     if memberships is not None:
@@ -114,9 +112,11 @@ def fit(
         "random_state": seed,
     }
     if stream is not None:
-        model = bayesgmm.GaussianMixture(**settings)
-        model.set_params(order_by=order_by or "means", verbose=not results.quiet)
-        _fit_parts(model, stream, memberships, seed, results, source)
+        with stages(not results.quiet) as stage, stage("Fitting by EM"):
+            check_streamed(memberships)
+            model = bayesgmm.GaussianMixture(**settings)
+            model.set_params(order_by=order_by or "means", verbose=not results.quiet)
+            _fit_parts(model, stream, memberships, seed, results, source)
         return
     with heard_warnings(results.quiet) as heard, stages(not results.quiet) as stage:
         with stage("Reading the rows"):

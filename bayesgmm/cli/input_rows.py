@@ -8,6 +8,8 @@ import click
 
 import bayesgmm
 from bayesgmm.cli.columns_to_fit import (
+    matching_columns,
+    named_alike,
     note_on_counters,
     notes_on_marks,
     notes_on_names,
@@ -19,7 +21,7 @@ from bayesgmm.cli.wording import remember_lines
 from bayesgmm.display import plural
 
 if TYPE_CHECKING:
-    from bayesgmm.arrays import Array, Indices, Integers
+    from bayesgmm.arrays import Array, Indices
     from bayesgmm.data.tables import ChosenColumns, Table
     from bayesgmm.data.validation import Data
 
@@ -73,14 +75,17 @@ def read_rows(
     weights: str | None = None,
     known: str | None = None,
     choice: Choice | None = None,
+    allow_unseen: bool = False,
     **form: Any,
 ) -> Rows:
     """Read a file or a shipped data set, as `options.data_options` describe it.
 
-    Without `columns`, the columns are those that `choice` finds, or else all. Arguments in `form`
-    are those of `read_table`.
+    Without `columns`, the columns are those that `choice` finds, or else all. Columns of which
+    nothing was seen are refused unless `allow_unseen`. Arguments in `form` are those of
+    `read_table`.
     """
     from bayesgmm.data.tables import chosen_columns, select
+    from bayesgmm.data.validation import unseen_rows
 
     needed = choice is not None
     others = [each for each in (weights, known) if each]
@@ -101,7 +106,7 @@ def read_rows(
     kept = _kept(chosen.X, drop_missing)
     dropped = len(chosen.X) - len(kept)
     labels = chosen.labels
-    rows = _checked(chosen, _variances(table, chosen, errors), allow_unseen=needed)
+    rows = _checked(chosen, _variances(table, chosen, errors), allow_unseen=allow_unseen)
     named_by, row_names = _row_names(table, exclude)
     rows = rows._replace(row_names=row_names)
     if dropped:
@@ -110,7 +115,7 @@ def read_rows(
         rows = rows._replace(has_missing=False)
     elif rows.has_missing and not quiet:
         click.echo(f"Note: {_missing(rows)}", err=True)
-        _echo_notes(_unseen(rows, table.lines))
+        _echo_notes(unseen_rows(rows.X, table.lines))
     counts = None if weights is None else select(table, [weights], None, []).X[kept, 0]
     components = None
     if known is not None:
@@ -261,21 +266,6 @@ def _missing(rows: "Data") -> str:
     )
 
 
-def _unseen(rows: "Data", lines: "Integers | None") -> list[str]:
-    """Return a sentence on rows of which nothing was seen, if there are any."""
-    import numpy as np
-
-    empty = np.flatnonzero(np.isnan(rows.X).all(axis=1))
-    if not empty.size:
-        return []
-    first = f"row {empty[0]}" + ("" if lines is None else f" (line {lines[empty[0]]})")
-    return [
-        f"nothing was seen of {plural(len(empty), 'row')} (first: {first}). The memberships of "
-        "such a row are the weights of the components, and its component the one of the largest "
-        "weight."
-    ]
-
-
 def _source(
     data: str, label_column: str | None, form: dict[str, Any]
 ) -> tuple["Table", str, str | None]:
@@ -318,6 +308,34 @@ def read_model(path: str) -> Model:
     if document.get("estimator") == "GaussianMixtureClassifier":
         return bayesgmm.GaussianMixtureClassifier.from_json(text)
     return bayesgmm.GaussianMixture.from_json(text)
+
+
+def read_start(path: str, components: int | None) -> "bayesgmm.GaussianMixture":
+    """Read the fit that --init names, of the number of components that -k asks for, if any."""
+    model = read_model(path)
+    if not isinstance(model, bayesgmm.GaussianMixture):
+        raise bayesgmm.errors.InputError(
+            f"{path!r} holds a {type(model).__name__}, not a fit. Give --init a file that "
+            "`bayesgmm fit -o` wrote."
+        )
+    k = model.mixture_.n_components
+    if components not in {None, k}:
+        line = command_line("fit", without={"output", "force", "priors"}, extra=["-o", "fit.json"])
+        raise click.UsageError(
+            f"The fit of --init has {plural(k, 'component')}, but -k {components} is asked for. "
+            f"Leave out -k, or give --init the file of a fit with -k {components}:\n  {line}"
+        )
+    return model
+
+
+def read_rows_of(names: tuple[str, ...] | None, **source: Any) -> Rows:
+    """Read the rows, as `read_rows` does, with the columns of a model of these names, if any.
+
+    Columns that are named, or some of which are left out, are those of the user.
+    """
+    own = names is None or source["exclude"] is not None
+    rows = read_rows(choice=None if own else lambda table: matching_columns(table, names), **source)
+    return rows if own else rows._replace(X=named_alike(rows.X, names))
 
 
 def read_mixture(path: str) -> "bayesgmm.Mixture":

@@ -156,6 +156,14 @@ def covariance_or(default: str | None, shown: str) -> Decorator:
 
 covariance_option = covariance_or("full", "full")
 
+
+def init_option(what: str) -> Decorator:
+    """Return `--init`, whose help ends with `what`."""
+    return click.option(
+        "--init", type=click.Path(), help=f"File that `bayesgmm fit -o` wrote: {what}"
+    )
+
+
 noise_option = click.option(
     "--noise",
     is_flag=True,

@@ -17,12 +17,15 @@ from bayesgmm.cli.wording import in_options, results_in_options
 if TYPE_CHECKING:
     from bayesgmm.mixture.contamination import Contamination
     from bayesgmm.mixture.noise import Noise
+    from bayesgmm.reporting.page import Page
 
 STANDARD_OUTPUT = Path("/dev/stdout")
 # The mark of a page in its head, of which the first bytes are enough.
 _GENERATOR, _HEAD = b'<meta name="generator" content="bayesgmm">', 2000
 # Parameters that name files, or other sources, to read.
 _INPUTS = frozenset({"data", "model", "truth", "priors"})
+# Keys of sentences in the numbers of a page; all other texts are names.
+_SENTENCES = frozenset({"verdict", "reason", "notes", "note", "caption", "status", "headline"})
 # Parameters of a command that do not change its page.
 NOT_THE_PAGE = frozenset({"output", "force", "quiet", "as_json"})
 
@@ -98,6 +101,21 @@ def json_text(schema: str, data: str, fields: dict[str, Any], heard: list[str]) 
     head = {"schema": f"bayesgmm.{schema}", "version": 1, "data": data}
     head["program"] = f"bayesgmm {bayesgmm.__version__}"
     return json.dumps(_finite({**head, **fields, "warnings": heard}), allow_nan=False, indent=2)
+
+
+def page_json(page: "Page", data: str, seed: int, heard: list[str]) -> str:
+    """Return the JSON object of a page: its numbers, and its sentences in words of the commands."""
+    fields = {"seed": seed, **_sentences_in_options(page.numbers)}
+    return json_text(page.numbers["schema"].removeprefix("bayesgmm."), data, fields, heard)
+
+
+def _sentences_in_options(value: Any, key: str | None = None) -> Any:
+    """The same, with the sentences among its texts, by their keys, in words of the commands."""
+    if isinstance(value, dict):
+        return {name: _sentences_in_options(each, name) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_sentences_in_options(each, key) for each in value]
+    return results_in_options(value) if isinstance(value, str) and key in _SENTENCES else value
 
 
 def _finite(value: Any) -> Any:

@@ -1,12 +1,12 @@
 """`bayesgmm predict`: the component or class of each row, by a model that was fitted before."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 import bayesgmm
+from bayesgmm.cli.columns_to_fit import matching_columns, named_alike
 from bayesgmm.cli.input_rows import read_model, read_rows
 from bayesgmm.cli.membership_table import memberships_csv
 from bayesgmm.cli.options import force_option, output_option, quiet_option, reading_options
@@ -19,10 +19,6 @@ from bayesgmm.cli.streamed_rows import (
     stream_options,
     write_parts,
 )
-
-if TYPE_CHECKING:
-    from bayesgmm.data.tables import Table
-    from bayesgmm.data.validation import Data
 
 
 @click.command()
@@ -62,31 +58,32 @@ def predict(
         raise click.UsageError("Standard input is read once: use - for MODEL or DATA alone.")
     if output is not None:
         check_output(output, force=force)
-    if stream is not None:
-        if output is None or output == STANDARD_OUTPUT:
-            raise click.UsageError("With --stream, -o must name a .parquet or .npy file.")
-        check_streamed(output)
-    fitted = read_model(model)
-    mixture = fitted if isinstance(fitted, bayesgmm.Mixture) else fitted.mixture_
-    if stream is not None and output is not None:
-        names = mixture.feature_names
-        columns = columns or (None if names is None else list(names))
-        with opened_executor(stream.dask) as executor:
-            parts = open_source(columns=columns, **source)
-            write_parts(fitted, parts, output, executor, force, quiet)
-        return
-    to_file = output is not None and output != STANDARD_OUTPUT
-    with stages(to_file and not quiet) as stage:
+    if stream is not None and output in {None, STANDARD_OUTPUT}:
+        raise click.UsageError("With --stream, -o must name a .parquet or .npy file.")
+    with stages(not quiet) as stage:
+        with stage("Reading the model"):
+            if stream is not None:
+                check_streamed(output)
+            fitted = read_model(model)
+            mixture = fitted if isinstance(fitted, bayesgmm.Mixture) else fitted.mixture_
+        if stream is not None and output is not None:
+            names = mixture.feature_names
+            columns = columns or (None if names is None else list(names))
+            with stage("Computing the memberships"), opened_executor(stream.dask) as executor:
+                parts = open_source(columns=columns, **source)
+                write_parts(fitted, parts, output, executor, force, quiet)
+            return
         with stage("Reading the rows"):
             rows = read_rows(
                 columns=columns,
                 label_column=None,
                 quiet=quiet,
-                choice=lambda table: _matching(table, mixture.feature_names),
+                choice=lambda table: matching_columns(table, mixture.feature_names),
                 keep_cells=True,
+                allow_unseen=True,
                 **source,
             )
-            rows = rows._replace(X=_named_alike(rows.X, mixture.feature_names))
+            rows = rows._replace(X=named_alike(rows.X, mixture.feature_names))
         with stage("Computing the memberships"):
             mixture.check_observed(rows.X)
             content = memberships_csv(rows, fitted)
@@ -94,54 +91,3 @@ def predict(
         click.echo(content, nl=False)
         return
     write_file(output, content, "The memberships were", force=force, quiet=quiet)
-
-
-def _matching(table: "Table", names: tuple[str, ...] | None) -> list[str] | None:
-    """Return the columns of a table that a mixture has, in its order; None for all."""
-    if names is None:
-        return None
-    listed = ", ".join(map(repr, names))
-    if table.names is None:
-        raise bayesgmm.errors.InputError(
-            f"The columns of the data have no names, but the mixture has {listed:.2000}. Name "
-            "their positions in this order with --columns."
-        )
-    found = [_name_in(table.names, name) for name in names]
-    missing = [name for name, own in zip(names, found, strict=True) if own is None]
-    if missing:
-        raise bayesgmm.errors.InputError(
-            f"The data have no column named {' or '.join(map(repr, missing)):.2000}. The mixture "
-            f"has {listed:.2000}, the data "
-            f"{', '.join(map(repr, table.names)):.2000}. Rename the columns of the data."
-        )
-    return [own for own in found if own is not None]
-
-
-def _name_in(columns: Sequence[str], name: str) -> str | None:
-    """Return the name itself, or the only column that has it apart from a unit."""
-    from bayesgmm.data.tables import same_name
-
-    alike = [name] if name in columns else [each for each in columns if same_name(each, name)]
-    return alike[0] if len(alike) == 1 else None
-
-
-def _named_alike(X: "Data", names: tuple[str, ...] | None) -> "Data":
-    """Return rows with the model's names of their columns, where these differ by units alone.
-
-    Raises
-    ------
-    InputError
-        If --columns gives columns of other names.
-    """
-    from bayesgmm.data.tables import same_name
-
-    own = X.feature_names
-    if names is None or own is None or len(own) != len(names) or set(own) == set(names):
-        return X
-    for mine, name in zip(own, names, strict=True):
-        if not same_name(mine, name):
-            raise bayesgmm.errors.InputError(
-                f"--columns gives {mine!r} of the data for {name!r} of the model. Rename the "
-                "column in the data if it is the same."
-            )
-    return X._replace(feature_names=names)

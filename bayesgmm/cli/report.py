@@ -1,18 +1,20 @@
 """`bayesgmm report`: fit, posterior, relabelling and diagnostics on one page."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import bayesgmm
-from bayesgmm.cli.command_line import command_line
-from bayesgmm.cli.input_rows import Rows, read_mixture, read_rows
+from bayesgmm.cli.command_line import command_line, given_options
+from bayesgmm.cli.input_rows import Rows, read_mixture, read_rows_of, read_start
 from bayesgmm.cli.options import (
     contaminated_option,
     count_option,
     covariance_option,
     data_options,
+    init_option,
     known_option,
     noise_option,
     priors_option,
@@ -25,6 +27,7 @@ from bayesgmm.cli.output import (
     NOT_THE_PAGE,
     Results,
     heard_warnings,
+    page_json,
     printable,
     title_of,
 )
@@ -33,7 +36,13 @@ from bayesgmm.cli.wording import in_options
 from bayesgmm.display import plural
 from bayesgmm.errors import InputError, InvalidParameterError
 
+if TYPE_CHECKING:
+    import xarray as xr
+
 _MOST_COMPONENTS = 9
+# Parameters that a fit of a file, or draws of one, leave nothing for.
+_OF_A_FIT = ("chosen", "covariance", "noise", "contaminated", "known", "weights")
+_OF_SAMPLING = ("sampled", "draws", "chains", "priors", "target_accept")
 # Components beyond those of the page of which the evidence is computed, and their largest number.
 _FURTHER, _MOST_OF_EVIDENCE = 2, 12
 
@@ -74,6 +83,16 @@ _FURTHER, _MOST_OF_EVIDENCE = 2, 12
 @count_option("--chains", default=4, what="Number of chains.")
 @priors_option
 @target_accept_option
+@init_option(
+    "the page is of that fit, with its columns, and no other is made; the posterior begins at it."
+)
+@click.option(
+    "--draws-from",
+    "stored",
+    type=click.Path(path_type=Path),
+    help="File that `bayesgmm sample -o` wrote: the page is of these draws, and no others are "
+    "made.",
+)
 @click.option("--truth", help="Mixture from which the rows were drawn: a file of `fit -o`.")
 @click.option("--title", help="Heading of the page.  [default: the data's name]")
 @result_options(
@@ -84,6 +103,8 @@ _FURTHER, _MOST_OF_EVIDENCE = 2, 12
 )
 def report(
     components: int | None,
+    init: str | None,
+    stored: Path | None,
     covariance: str,
     noise: bool,
     contaminated: bool,
@@ -109,37 +130,30 @@ def report(
     \b
     Examples:
       bayesgmm report faithful -k 2
+      bayesgmm fit faithful -k 2 --covariance VEV -o model.json --force
+      bayesgmm report faithful --init model.json --no-posterior
       bayesgmm report faithful --select --no-posterior
       bayesgmm report iris -k 3 --label-column label --no-posterior
     """
     from bayesgmm.display import stages
 
-    if components is None and not chosen:
-        chosen_line = command_line(extra=["--select"])
-        raise click.UsageError(
-            f"Give the number of components, as in -k 2, or choose it by --select:\n  {chosen_line}"
-        )
-    if priors is not None and not (sampled or weighed):
-        raise click.UsageError(
-            "--priors are those of the posterior and of --evidence: leave out --no-posterior."
-        )
-    if truth == source["data"] == "-":
-        raise click.UsageError("Standard input is read once: use - for DATA or --truth alone.")
-    if weighed and (noise or contaminated):
-        raise click.UsageError("--evidence is for components alone, not --noise or --contaminated.")
+    _check_options(click.get_current_context().params)
     given, results = read_priors(priors), results.replacing_own_page()
     results.check_target()
-    known = None if truth is None else read_mixture(truth)
     watched = not results.quiet
-    with heard_warnings(results.quiet), stages(watched) as stage:
+    with heard_warnings(results.quiet) as heard, stages(watched) as stage:
         with stage("Reading the rows"):
-            rows = read_rows(quiet=results.quiet, **source)
+            known = None if truth is None else read_mixture(truth)
+            em = None if init is None else read_start(init, components)
+            posterior = None if stored is None else _stored_draws(stored)
+            names = _names(em, posterior)
+            rows = read_rows_of(names, quiet=results.quiet, **source)
+        selection, interrupted = None, False
         if chosen:
-            grid = range(1, (components or _MOST_COMPONENTS) + 1)
             with stage("Choosing K and the structure"):
                 selection = bayesgmm.select_mixture(
                     rows.X,
-                    grid,
+                    range(1, (components or _MOST_COMPONENTS) + 1),
                     labels=rows.known,
                     noise_component=noise,
                     contaminated=contaminated,
@@ -148,28 +162,26 @@ def report(
                     progressbar=watched,
                 )
             em, interrupted = selection.best, selection.interrupted
-        else:
-            selection, interrupted = None, False
+        elif components is not None and em is None:
             with stage("Fitting by EM"):
                 em = bayesgmm.GaussianMixture(
-                    components or 1,
+                    components,
                     covariance_type=covariance,
                     noise_component=noise,
                     contaminated=contaminated,
                     random_state=seed,
                 ).fit(rows.X, sample_weight=rows.weights, labels=rows.known)
-        posterior = None
-        if sampled and not interrupted:
+        if em is not None and sampled and posterior is None and not interrupted:
             with stage(f"Sampling the posterior: {plural(chains, 'chain')}"):
                 plan: dict[str, Any] = {
                     "chains": chains,
                     "target_accept": target_accept,
                     "rng": seed,
                 }
-                plan |= {"priors": given}
-                posterior, interrupted = _sampled(rows.X, em, draws, plan, watched)
+                plan |= {"priors": given, "draws": draws}
+                posterior, interrupted = _sampled(rows.X, em, plan, watched)
         found = None
-        if weighed and not interrupted:
+        if em is not None and weighed and not interrupted:
             with stage("Integrating over the parameters of each K"):
                 found, interrupted = _weighed(rows, em, given, seed, watched)
         if interrupted:
@@ -188,22 +200,85 @@ def report(
                 command=command_line(without=NOT_THE_PAGE),
                 reading=python_rows(rows, **source),
             )
-    text = page.to_json() if results.as_json else str(page)
+    text = page_json(page, rows.name, seed, heard) if results.as_json else str(page)
     results.write(text, "The report was", page.html.encode)
     if interrupted:
         click.get_current_context().exit(130)
 
 
+def _check_options(given: Mapping[str, Any]) -> None:
+    """Refuse options that do not go together."""
+    if not any(given[name] for name in ("components", "chosen", "init", "stored")):
+        chosen_line = command_line(extra=["--select"])
+        raise click.UsageError(
+            f"Give the number of components, as in -k 2, or choose it by --select:\n  {chosen_line}"
+        )
+    for option, name, others, reason in (
+        ("--init", "init", _OF_A_FIT, "is a fit already"),
+        ("--draws-from", "stored", _OF_SAMPLING, "has draws already"),
+    ):
+        if given[name] is not None and (found := given_options(others)):
+            words = ", ".join(found)
+            raise click.UsageError(f"The file of {option} {reason}: leave out {words}.")
+    alone = given["stored"] is not None and not (given["components"] or given["chosen"])
+    if alone and given["init"] is None and (given["weighed"] or given["weights"] or given["known"]):
+        raise click.UsageError(
+            "--evidence, --weights and --labels need a fit beside --draws-from: give -k or --init."
+        )
+    if given["priors"] is not None and not (given["sampled"] or given["weighed"]):
+        raise click.UsageError(
+            "--priors are those of the posterior and of --evidence: leave out --no-posterior."
+        )
+    if given["truth"] == given["data"] == "-":
+        raise click.UsageError("Standard input is read once: use - for DATA or --truth alone.")
+    if given["weighed"] and (given["noise"] or given["contaminated"]):
+        raise click.UsageError("--evidence is for components alone, not --noise or --contaminated.")
+
+
+def _names(
+    em: "bayesgmm.GaussianMixture | None", posterior: "xr.DataTree | None"
+) -> tuple[str, ...] | None:
+    """The columns of a fit, or of draws, that were read from a file."""
+    if em is not None:
+        return em.mixture_.feature_names
+    if posterior is None:
+        return None
+    from bayesgmm.posterior.reader import read_draws
+
+    return read_draws(posterior).feature_names
+
+
+def _stored_draws(path: Path) -> "xr.DataTree":
+    """Read the draws that --draws-from names."""
+    from bayesgmm.data.file_kinds import foreign_kind
+
+    with path.open("rb") as file:
+        head = file.read(8)
+    kind = foreign_kind(head)
+    wanted = "Give --draws-from a file that `bayesgmm sample -o` wrote."
+    if not head.startswith(b"\x89HDF"):
+        what = f": it is {kind.noun}" if kind else ""
+        raise InputError(f"{printable(path)!r} does not hold draws{what}. {wanted}")
+    import xarray as xr
+
+    try:
+        with xr.open_datatree(path, engine="h5netcdf") as tree:
+            return tree.load()
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise InputError(
+            f"{printable(path)!r} cannot be read as draws ({error!s:.200}). {wanted}"
+        ) from error
+
+
 def _sampled(
     X: Any,
     em: "bayesgmm.GaussianMixture",
-    draws: int | None,
     plan: dict[str, Any],
     watched: bool,
 ) -> tuple[Any, bool]:
     """Draw from the posterior; return the draws, if any, and whether Ctrl-C ended them."""
     try:
-        posterior = bayesgmm.sample_posterior(X, init=em, draws=draws, progressbar=watched, **plan)
+        posterior = bayesgmm.sample_posterior(X, init=em, progressbar=watched, **plan)
     except KeyboardInterrupt:  # before the first draw
         return None, True
     return posterior, bool(posterior.attrs["interrupted"])

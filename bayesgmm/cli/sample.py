@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 import bayesgmm
-from bayesgmm.cli.input_rows import read_model, read_rows
+from bayesgmm.cli.input_rows import read_rows_of, read_start
 from bayesgmm.cli.known_groups import groups_by_posterior, groups_fields, groups_text
 from bayesgmm.cli.options import (
     components_option,
@@ -18,6 +18,7 @@ from bayesgmm.cli.options import (
     covariance_or,
     data_options,
     equal_weights_option,
+    init_option,
     known_option,
     noise_option,
     priors_option,
@@ -37,11 +38,9 @@ from bayesgmm.display import plural
 @known_option
 @noise_option
 @contaminated_option
-@click.option(
-    "--init",
-    type=click.Path(),
-    help="File that `bayesgmm fit -o` wrote: begin at that fit, with its columns, its number of "
-    "components and its structure; its priors, too, unless others are given.",
+@init_option(
+    "begin at that fit, with its columns, its number of components and its structure; its priors, "
+    "too, unless others are given."
 )
 @components_option
 @covariance_or(None, "full, or that of --init")
@@ -96,13 +95,11 @@ def sample(
 
     given = read_priors(priors)
     results.check_target()
-    start = None if init is None else _start(init)
-    if start is not None and source["columns"] is None and source["exclude"] is None:
-        names = start.mixture_.feature_names
-        source["columns"] = None if names is None else list(names)
     with heard_warnings(results.quiet) as heard, stages(not results.quiet) as stage:
         with stage("Reading the rows"):
-            rows = read_rows(quiet=results.quiet, **source)
+            start = None if init is None else read_start(init, components)
+            names = None if start is None else start.mixture_.feature_names
+            rows = read_rows_of(names, quiet=results.quiet, **source)
         with stage(f"Sampling the posterior: {plural(chains, 'chain')}"):
             posterior = bayesgmm.sample_posterior(
                 rows.X,
@@ -131,6 +128,8 @@ def sample(
         comparison.table.index = comparison.table.index.map(lambda name: _with_group(name, groups))
     if results.as_json:
         fields = {str(name): _nested(value) for name, value in posterior.attrs.items()}
+        priors_used = bayesgmm.Priors.from_resolved(posterior.attrs["priors"])
+        fields["priors"] = json.loads(priors_used.to_json())
         fields["divergences"] = _divergences(posterior)
         fields["verdict"] = in_options(comparison.verdict)
         fields["parameters"] = comparison.table.reset_index().to_dict("records")
@@ -142,17 +141,6 @@ def sample(
     results.write(text, "The draws were", lambda: bytes(posterior.to_netcdf()))
     if posterior.attrs["interrupted"]:
         raise KeyboardInterrupt
-
-
-def _start(path: str) -> "bayesgmm.GaussianMixture":
-    """Read the fit that --init names."""
-    model = read_model(path)
-    if not isinstance(model, bayesgmm.GaussianMixture):
-        raise bayesgmm.errors.InputError(
-            f"{path!r} holds a {type(model).__name__}, not a fit. Give --init a file that "
-            "`bayesgmm fit -o` wrote."
-        )
-    return model
 
 
 def _with_group(name: str, groups: tuple[str, ...] | None) -> str:
@@ -193,9 +181,10 @@ def _divergences(posterior: Any) -> int | None:
 
 
 def _priors(document: str) -> str:
-    """The priors in words, with the numbers of weights and means."""
+    """The priors in words, with their numbers."""
     import numpy as np
 
+    from bayesgmm.priors.documents import family_in_words, family_to_dict
     from bayesgmm.priors.resolved_priors import ResolvedPriors
 
     priors = ResolvedPriors.from_dict(json.loads(document))
@@ -204,8 +193,9 @@ def _priors(document: str) -> str:
         for values in (priors.mean_location, priors.mean_sd)
     )
     return (
-        f"Priors: {priors.words}; location of the means {location}, standard deviation {sd}. All "
-        "numbers: --json, under priors. Others: --priors FILE."
+        f"Priors: {priors.words}; location of the means {location}, standard deviation {sd}; "
+        f"covariances {family_in_words(family_to_dict(priors.covariances))}. All digits: --json, "
+        "under priors. Others: --priors FILE."
     )
 
 

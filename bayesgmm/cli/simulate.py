@@ -7,7 +7,13 @@ import click
 
 import bayesgmm
 from bayesgmm.cli.input_rows import read_mixture
-from bayesgmm.cli.options import completion, force_option, output_option, seed_option
+from bayesgmm.cli.options import (
+    completion,
+    force_option,
+    output_option,
+    quiet_option,
+    seed_option,
+)
 from bayesgmm.cli.output import STANDARD_OUTPUT, check_output
 
 
@@ -26,8 +32,16 @@ from bayesgmm.cli.output import STANDARD_OUTPUT, check_output
 @click.option("--labels", is_flag=True, help="Add a last column with the component of each row.")
 @output_option("File to write, .csv or .npy.  [default: CSV on standard output]")
 @force_option
+@quiet_option
 def simulate(
-    model: str, rows: int, seed: int, missing: float, labels: bool, output: Path | None, force: bool
+    model: str,
+    rows: int,
+    seed: int,
+    missing: float,
+    labels: bool,
+    output: Path | None,
+    force: bool,
+    quiet: bool,
 ) -> None:
     r"""Draw rows from MODEL: a worked example, or a file that `fit -o` wrote.
 
@@ -47,6 +61,7 @@ def simulate(
     from bayesgmm.data.csv_files import csv_text
     from bayesgmm.data.file_access import write_atomically
     from bayesgmm.data.table_files import npy_bytes
+    from bayesgmm.display import stages
 
     if output == STANDARD_OUTPUT:
         output = None
@@ -57,7 +72,8 @@ def simulate(
     if model in bayesgmm.scenarios() or not (model == "-" or Path(model).exists()):
         mixture = bayesgmm.scenario(model)
     else:
-        mixture = read_mixture(model)
+        with stages(not quiet) as stage, stage("Reading the model"):
+            mixture = read_mixture(model)
     drawn = bayesgmm.simulate(mixture, rows, rng=seed, missing=missing)
     if output is not None and output.suffix.lower() == ".npy":
         content = npy_bytes(np.column_stack([drawn.X, drawn.labels]) if labels else drawn.X)

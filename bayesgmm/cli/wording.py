@@ -94,6 +94,7 @@ _WORDINGS = (
     _Wording(r"Priors\((\w+)=False\)", r'--priors with "\1": false'),
     _Wording(r"of the attribute priors", "on the page"),
     _Wording(r"\binit(?= (?:has|was)\b)", "--init"),
+    _Wording(r"\bem(?= has \d)", "--init"),
     _Wording(r"\bcovariances=None", 'leave out "covariances" in --priors'),
     _Wording(r"\bcovariances='([\w-]+)'", r'"covariances": "\1" in --priors'),
     _Wording(r"concentration=([\d.e-]+)", r"concentration \1"),

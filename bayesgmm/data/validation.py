@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bayesgmm.arrays import Array, Booleans, Indices, Integers
-from bayesgmm.data.coercion import Names, label, to_floats, unwritable
+from bayesgmm.data.coercion import Names, is_frame, label, repeated_names, to_floats, unwritable
 from bayesgmm.data.error_covariances import check_error_covariances
 from bayesgmm.display import plural
 from bayesgmm.errors import InputError, InputTypeError
@@ -75,6 +75,42 @@ class Data(NamedTuple):
         return self._replace(
             X=self.X[chosen], errors=errors, weights=weights, labels=labels, row_names=names
         )
+
+
+def doubtful_rows(X: Any, data: Data, weights: Array | None = None) -> list[str]:
+    """Sentences on names of several columns, and rows without a value, of a data frame.
+
+    Parameters
+    ----------
+    X : array-like, data frame or Data
+        What was given. Nothing is said of arrays, and of Data, which were checked before.
+    data : Data
+        What was read of it.
+    weights : (n,), optional
+        Rows of weight 0 are not there.
+    """
+    if isinstance(X, Data) or not is_frame(X):
+        return []
+    named = data.feature_names is not None
+    repeated = repeated_names(list(map(str, X.columns))) if named else []
+    counted = data if weights is None else data.take(weights > 0.0)
+    return [f"{each[:1].upper()}{each[1:]}" for each in (*repeated, *unseen_rows(counted.X))]
+
+
+def unseen_rows(x: Array, lines: Integers | None = None) -> list[str]:
+    """A sentence on rows (n, D) of which nothing was seen, if there are any.
+
+    `lines` (n,) are those of the file that hold the rows.
+    """
+    empty = np.flatnonzero(np.isnan(x).all(axis=1))
+    if not empty.size:
+        return []
+    first = f"row {empty[0]}" + ("" if lines is None else f" (line {lines[empty[0]]})")
+    return [
+        f"nothing was seen of {plural(len(empty), 'row')} (first: {first}). The memberships of "
+        "such a row are the weights of the components, and its component the one of the largest "
+        "weight."
+    ]
 
 
 def check_data(

@@ -29,7 +29,13 @@ from bayesgmm.covariance.structures import (
     structure_words,
 )
 from bayesgmm.data.coarse_columns import unsuitable_columns
-from bayesgmm.data.validation import Data, check_data, check_labels, check_sample_weight
+from bayesgmm.data.validation import (
+    Data,
+    check_data,
+    check_labels,
+    check_sample_weight,
+    doubtful_rows,
+)
 from bayesgmm.display import plural
 from bayesgmm.em.fit import fit_mixture
 from bayesgmm.em.online import Online
@@ -403,7 +409,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                     "out."
                 )
         self._fit(X, sample_weight, previous, error_covariances, labels)
-        for sentence in self._unsuitable():
+        for sentence in (*self._doubtful(X), *self._unsuitable()):
             warnings.warn(sentence, BayesGMMWarning, stacklevel=2)
         return self
 
@@ -465,6 +471,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self._store(found, structure, Data(np.empty((0, d)), source.feature_names))
         self._fitted, self._rows, self._of_source, self._online = None, None, sums, None
         return self
+
+    def _doubtful(self, X: Any) -> list[str]:
+        """Sentences on names and rows of X, to which this was fitted."""
+        assert self._rows is not None
+        return doubtful_rows(X, self._rows, None if self._fitted is None else self._fitted[1])
 
     def _unsuitable(self) -> list[str]:
         """Sentences on columns to whose values components may collapse, if nothing prevents it."""

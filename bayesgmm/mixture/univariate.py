@@ -4,8 +4,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import brentq
-from scipy.special import log_ndtr, logsumexp, ndtr, ndtri
 
 from bayesgmm.arrays import Array, Integers
 from bayesgmm.errors import InvalidParameterError
@@ -34,6 +32,8 @@ _TINY = 1e-9
 
 def cdf(mixture: "Mixture", x: ArrayLike) -> Array:
     """Return P(X ≤ x) = Σ π_k Φ((x - μ_k) / σ_k), to full relative precision in the lower tail."""
+    from scipy.special import ndtr
+
     weights, means, scales, _ = components_with_weight(mixture)
     with np.errstate(over="ignore"):
         z = (as_floats("x", x)[..., None] - means) / scales
@@ -46,6 +46,8 @@ def quantile(mixture: "Mixture", q: ArrayLike) -> Array:
     The quantiles of the components bracket that of the mixture. The bracket is halved, in the order
     of float64 numbers, until no number is left in it, on the log of whichever tail is the smaller.
     """
+    from scipy.special import log_ndtr, logsumexp, ndtri
+
     weights, means, scales, _ = components_with_weight(mixture)
     level = as_floats("q", q)
     if ((level < 0.0) | (level > 1.0)).any():
@@ -122,6 +124,8 @@ def _pieces(line: LineDensity, turns: Turns) -> _Pieces:
 
 def _region(line: LineDensity, pieces: _Pieces, prob: float) -> Points:
     """The ends of the intervals where the density is above the level of that probability."""
+    from scipy.optimize import brentq
+
     top = max(pieces.height_low.max(), pieces.height_high.max())
     lowest = -np.log(line.scales.max()) - 0.5 * LOG_2PI - _DEPTH
 
@@ -205,6 +209,8 @@ def _tiny_region(line: LineDensity, turns: Turns, prob: float) -> Points | None:
     About a mode of log height h and curvature c, the density is above the level h₀ - t within
     √(2 (t - (h₀ - h)) / c); together these lengths hold the probability.
     """
+    from scipy.optimize import brentq
+
     peaks = turns.points.take(turns.peaks)
     height, log_curvature = line.log_density(*peaks), line.log_curvature(*peaks)
     near = height >= height.max() - _TINY

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import ndtr
 
 from bayesgmm.arrays import Array, Integers
 from bayesgmm.errors import InputError
@@ -147,6 +146,8 @@ class LineDensity:
         without : (m + 1,)
             Below the first, between neighbours, above the last: each to its own precision.
         """
+        from scipy.special import ndtr
+
         z = self.standardised(cell, shift)
         ends = np.pad(z, ((1, 1), (0, 0)), constant_values=np.inf)
         ends[0] = -np.inf

@@ -13,6 +13,7 @@ from bayesgmm.arrays import Array, Indices
 from bayesgmm.covariance.structures import Structure, as_structure
 from bayesgmm.data.error_covariances import unpacked
 from bayesgmm.data.validation import Data, check_data, check_labels
+from bayesgmm.display import plural
 from bayesgmm.em.completed_rows import with_means
 from bayesgmm.em.component_order import check_reference
 from bayesgmm.errors import InputTypeError, InvalidParameterError
@@ -183,6 +184,7 @@ def _size_and_structure(
     k = mixture.n_components
     if n_components is not None:
         k = check_count("n_components", n_components)
+    _check_size(mixture, k, data)
     check_reference("init", mixture, (k, data.X.shape[1]), data.feature_names)
     if isinstance(init, Mixture):
         if covariance_type is None:
@@ -195,6 +197,25 @@ def _size_and_structure(
             f"covariance_type={structure.name!r} is asked for. Leave it out, or refit."
         )
     return k, of_fit
+
+
+def _check_size(mixture: Mixture, k: int, data: Data) -> None:
+    """Refuse an init of other numbers of components or features, naming both."""
+    if mixture.n_components != k:
+        raise InvalidParameterError(
+            f"init has {plural(mixture.n_components, 'component')}, but n_components={k} is asked "
+            f"for. Leave n_components out, or give a fit with n_components={k}."
+        )
+    d = data.X.shape[1]
+    if mixture.n_features != d:
+        of_init, of_rows = (
+            "" if each is None else f" ({', '.join(map(repr, each)):.200})"
+            for each in (mixture.feature_names, data.feature_names)
+        )
+        raise InvalidParameterError(
+            f"init has {plural(mixture.n_features, 'feature')}{of_init}, but X has {d}{of_rows}. "
+            "Give the columns to which init was fitted, or a fit to these."
+        )
 
 
 def _check_no_structure(mixture: Mixture) -> None:

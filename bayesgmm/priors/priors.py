@@ -30,13 +30,13 @@ from numpy.typing import ArrayLike
 
 from bayesgmm.arguments import check_count, check_kind, check_members, shown
 from bayesgmm.covariance.structures import CovarianceType, Structure, as_structure
-from bayesgmm.data.json_document import read_text
+from bayesgmm.data.json_document import read_text, write_document
 from bayesgmm.data.validation import check_data, check_sample_weight
 from bayesgmm.display import plural
 from bayesgmm.errors import InvalidParameterError
 from bayesgmm.mixture.feature_choice import feature_indices
 from bayesgmm.priors.column_scales import ColumnScales
-from bayesgmm.priors.documents import family_from_dict
+from bayesgmm.priors.documents import as_lists, family_from_dict, family_to_dict
 from bayesgmm.priors.families import LKJ, Family, InverseGamma, InverseWishart
 from bayesgmm.priors.hyperpriors import Gamma
 from bayesgmm.priors.number_checks import frozen, vector, vector_of, vector_or_rows
@@ -248,6 +248,29 @@ class Priors:
         if isinstance(family, dict):
             fields["covariances"] = family_from_dict(family)
         return cls(**fields)
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return the priors as JSON text, exact to the last bit; also write it to ``path``.
+
+        `from_json` and ``--priors`` of the command line read it. The file appears whole or not at
+        all.
+
+        Examples
+        --------
+        >>> from bayesgmm import Priors
+        >>> priors = Priors.richardson_green()
+        >>> Priors.from_json(priors.to_json()) == priors
+        True
+        """
+        fields = {each.name: as_lists(getattr(self, each.name)) for each in dataclass_fields(self)}
+        if isinstance(self.covariances, InverseGamma | InverseWishart | LKJ):
+            fields["covariances"] = family_to_dict(self.covariances)
+        if isinstance(self.ordered, np.integer):
+            fields["ordered"] = int(self.ordered)
+        text = json.dumps(fields, allow_nan=False)
+        if path is not None:
+            write_document(path, text + "\n")
+        return text
 
     def for_data(
         self,

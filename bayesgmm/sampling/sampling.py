@@ -3,6 +3,7 @@
 import json
 import os
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -23,7 +24,8 @@ from bayesgmm.arguments import (
 from bayesgmm.arrays import Array
 from bayesgmm.convergence.agreement import ENOUGH
 from bayesgmm.covariance.structures import Structure
-from bayesgmm.errors import InvalidParameterError
+from bayesgmm.data.validation import Data, doubtful_rows
+from bayesgmm.errors import BayesGMMWarning, InvalidParameterError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
 from bayesgmm.executors.executor import LentRows
 from bayesgmm.mixture.mixture import Mixture
@@ -272,7 +274,7 @@ def sample_posterior(
         if streamed is not None:
             model = streamed.model(model)
         _check_free(model)
-        data = model.data
+        data = _told(X, model.data)
         length = DRAWS if draws is None and method == "laplace" else draws
         lengths = _lengths(length, chains, model.n_components, data.X.shape[1])
         if streamed is None:
@@ -362,6 +364,13 @@ def _ending(drawn: Drawn, draws: int | None, monitor: Monitor) -> dict[str, Any]
     worst = monitor.worst._asdict()
     interrupted = int(drawn.interrupted)
     return {"interrupted": interrupted, "stopped": stopped, "min_ess": monitor.min_ess, **worst}
+
+
+def _told(X: Any, data: Data) -> Data:
+    """The rows, after warnings on the names and rows of X."""
+    for sentence in doubtful_rows(X, data, data.weights):
+        warnings.warn(sentence, BayesGMMWarning, stacklevel=3)
+    return data
 
 
 def _given(init: str | GaussianMixture | Mixture) -> GaussianMixture | Mixture | None:

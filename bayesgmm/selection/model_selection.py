@@ -14,7 +14,13 @@ from bayesgmm.arrays import Array, Indices
 from bayesgmm.covariance.structures import CovarianceType, Structure
 from bayesgmm.data.coarse_columns import copied_rows, unsuitable_columns
 from bayesgmm.data.degeneracy import nearly_dependent
-from bayesgmm.data.validation import Data, check_data, check_labels, check_sample_weight
+from bayesgmm.data.validation import (
+    Data,
+    check_data,
+    check_labels,
+    check_sample_weight,
+    doubtful_rows,
+)
 from bayesgmm.display import plural, progress
 from bayesgmm.em.fit import apart
 from bayesgmm.em.pairs import check_alone
@@ -171,7 +177,7 @@ def select_mixture(
     if weights is not None:
         data, weights = data.take(weights > 0.0), weights[weights > 0.0]
     chosen = check_structures(covariance_type, data.X.shape[1])
-    for sentence in _unsuitable(data, ks, chosen):
+    for sentence in (*doubtful_rows(X, data), *_unsuitable(data, ks, chosen)):
         warnings.warn(sentence, BayesGMMWarning, stacklevel=2)
     noise = Noise.around(data) if noisy else None
     folds = _folds(data, generator) if criterion == "cv" else []

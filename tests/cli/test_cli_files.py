@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+from command_lines import beside_stages
 
 import bayesgmm
 from bayesgmm.cli.output import printable
@@ -65,7 +66,7 @@ def test_rows_come_from_every_kind_of_stream(folder):
     found = []
     for line in lines:
         result = shell(line, folder)
-        assert (result.returncode, result.stderr) == (0, b""), line
+        assert (result.returncode, beside_stages(result.stderr)) == (0, ""), line
         found += re.findall(rb'^  "log_likelihood": (.*),$', result.stdout, re.MULTILINE)
     assert len(found) == 6
     assert set(found) == {found[0]}
@@ -75,7 +76,7 @@ def test_models_come_from_streams_too(folder):
     bayesgmm.scenario("blobs").to_json(folder / "m.json")
     named = "each simulate m.json -n 3 + simulate <(cat m.json) -n 3 + simulate /dev/stdin -n 3"
     results = [shell(f"{line} < m.json", folder) for line in (named, "bayesgmm simulate - -n 3")]
-    assert {(each.returncode, each.stderr) for each in results} == {(0, b"")}
+    assert {(each.returncode, beside_stages(each.stderr)) for each in results} == {(0, "")}
     assert results[0].stdout == 3 * results[1].stdout
 
 
@@ -89,7 +90,7 @@ def test_standard_input_is_read_once(bayesgmm_command):
 def test_closed_standard_input_is_a_sentence(folder):
     result = shell("bayesgmm fit - -k 1 <&-", folder)
     assert result.returncode == 1
-    assert result.stderr.startswith(b"Error: Standard input is closed.")
+    assert beside_stages(result.stderr).startswith("Error: Standard input is closed.")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that is always full")
@@ -97,7 +98,7 @@ def test_closed_standard_input_is_a_sentence(folder):
 def test_a_full_disk_under_standard_output_is_one_sentence(folder, line):
     result = shell(f"bayesgmm {line} > /dev/full", folder)
     assert result.returncode == 1
-    assert result.stderr.decode().splitlines() == [
+    assert beside_stages(result.stderr).splitlines() == [
         "Error: The results were not written in full to standard output. No space left on device. "
         "Write them to another disk."
     ]
@@ -145,7 +146,7 @@ def test_a_model_into_standard_output(folder):
     piped = shell(f"{line} | cat", folder)
     assert shell(f"{line} > out; cat out", folder).stdout == piped.stdout
     assert bayesgmm.GaussianMixture.from_json(piped.stdout).mixture_.n_components == 1
-    assert piped.stderr.startswith(b"Data: d.csv")
+    assert beside_stages(piped.stderr).startswith("Data: d.csv")
 
 
 @pytest.mark.parametrize(
@@ -170,7 +171,7 @@ def test_a_dash_as_output_is_standard_output_alone(folder, command, begins):
 def test_closed_standard_output_is_a_sentence(folder, line):
     result = shell(f"bayesgmm {line} >&-", folder)
     assert result.returncode == 1
-    assert result.stderr.decode() == (
+    assert beside_stages(result.stderr) == (
         "Error: Standard output is closed. Redirect it to a file, or to /dev/null.\n"
     )
 
@@ -194,11 +195,13 @@ def test_names_that_are_not_utf_8(folder):
     (folder / os.fsdecode(b"m\xff'.csv")).write_text(ROWS)
     name = r"$'m\xff\'.csv'"
     result = shell(f"each fit {name} -k 1 + fit {name} -k 1 --json", folder)
-    assert (result.returncode, result.stderr) == (0, b"")
+    stages = b"Reading the rows\nFitting by EM\n"
+    assert (result.returncode, result.stderr) == (0, 2 * stages)
     assert result.stdout.startswith(rb"Data: m\xff'.csv")
     result = shell(f"bayesgmm report {name} -k 1 --no-posterior -o $'p\\xff' --json", folder)
     assert result.returncode == 0, result.stderr
-    assert result.stderr == b"The report was written to p\\xff.\n"
+    last = b"Relabelling, diagnosing, drawing\nThe report was written to p\\xff.\n"
+    assert result.stderr == stages + last
     page = (folder / os.fsdecode(b"p\xff")).read_text("utf-8")
     assert "<h1>m\\xff&#39;</h1>" in page
     numbers = json.loads(result.stdout)["sections"]["methods"]["numbers"]
@@ -244,7 +247,7 @@ def test_a_terminal_without_the_letters(folder):
         folder,
         env={**os.environ, "PYTHONIOENCODING": "latin-1"},
     )
-    assert (result.returncode, result.stderr) == (0, b"")
+    assert (result.returncode, beside_stages(result.stderr)) == (0, "")
     summary, names = result.stdout.splitlines()[0], result.stdout.splitlines()[-2]
     assert summary == rb"Data: \u2603.csv"
     assert names.decode("utf-8") == "中,☃"
@@ -274,7 +277,7 @@ def test_integers_beyond_float64_are_refused_where_they_are_fitted(folder, bayes
     assert result.exit_code == 1
     assert "Integers beyond 2**53 in column 'id' (first: row 0 (line 2))" in result.stderr
     result = bayesgmm_command("fit", folder / "ids.csv", "-k", 1, "--columns", "x")
-    assert (result.exit_code, result.stderr) == (0, "")
+    assert (result.exit_code, beside_stages(result.stderr)) == (0, "")
     arguments = ("--columns", "x", "--label-column", "id", "--json")
     result = bayesgmm_command("fit", folder / "ids.csv", "-k", 1, *arguments)
     groups = json.loads(result.stdout)["known_groups"]["groups"]

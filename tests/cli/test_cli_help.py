@@ -103,3 +103,57 @@ def test_options_are_described():
         for parameter in command.params:
             if isinstance(parameter, click.Option):
                 assert parameter.help, (name, parameter.name)
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        ("select faithful --components 4", "Use --max-components."),
+        ("explore faithful --components 4", "Use --max-components."),
+        ("fit faithful --max-components 4", "Use --components."),
+        ("report faithful --n-components 4", "Use --components."),
+        ("select faithful --covariance diag", "Use --structures."),
+        ("fit faithful -k 2 --structures VVV", "Use --covariance."),
+        ("fit faithful -k 2 --random-state 3", "Use --seed."),
+        (
+            "fit faithful -k 2 --draws 5",
+            "option of `bayesgmm report` and `bayesgmm sample`.",
+        ),
+        (
+            "fit faithful -k 2 --init x",
+            "option of `bayesgmm report` and `bayesgmm sample`.",
+        ),
+        ("sample faithful --select", "It is an option of `bayesgmm report`."),
+        ("report faithful -k 2 --memberships x", "It is an option of `bayesgmm fit`."),
+        ("report faithful --initt x", "Did you mean '--init'?"),
+        ("fit faithful -k 2 --covarience diag", "Did you mean '--covariance'?"),
+        ("simulate blobs -n 5 --row 3", "Did you mean '--rows'?"),
+        ("datasets --jsn", "Did you mean '--json'?"),
+    ],
+)
+def test_an_unknown_option_is_answered_by_its_use(bayesgmm_command, words, advice):
+    result = bayesgmm_command(*words.split())
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1].endswith(advice)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_option_of_another_command_is_taken_for_a_slip(bayesgmm_command, name):
+    words = {
+        word
+        for command in main.commands.values()
+        for each in command.params
+        if isinstance(each, click.Option)
+        for word in (*each.opts, *each.secondary_opts)
+    }
+    own = {w for each in main.commands[name].params for w in (*each.opts, *each.secondary_opts)}
+    for word in words - own - {"-h", "--help"}:
+        last = bayesgmm_command(name, word).stderr.splitlines()[-1]
+        assert f"No such option {word!r}." in last
+        used = re.search(r"Use (--[a-z-]+)\.", last)
+        assert "`bayesgmm " in last or (used is not None and used[1] in own), last
+
+
+def test_nothing_is_offered_for_an_option_like_no_other(bayesgmm_command):
+    result = bayesgmm_command("fit", "faithful", "--zzz")
+    assert result.stderr.splitlines()[-1] == "Error: No such option '--zzz'."

@@ -25,7 +25,12 @@ def test_the_columns_are_followed_by_the_memberships(bayesgmm_command, model, tm
     output = tmp_path / "labelled.csv"
     result = bayesgmm_command("predict", model, "faithful", "-o", output)
     assert (result.exit_code, result.stdout) == (0, "")
-    assert result.stderr == f"The memberships were written to {output}.\n"
+    assert result.stderr.splitlines() == [
+        "Reading the model",
+        "Reading the rows",
+        "Computing the memberships",
+        f"The memberships were written to {output}.",
+    ]
     found = pd.read_csv(output)
     data = bayesgmm.load_dataset("faithful")
     assert list(found) == [

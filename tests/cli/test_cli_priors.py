@@ -23,9 +23,15 @@ def test_the_posterior_is_under_them_and_the_text_says_them(bayesgmm_command, fi
     assert "Dirichlet (concentration 1)" in text
     assert "location of the means 4, 76, standard deviation 2, 30" in text
     assert "--json" in text
+    # Wishart(D, diag(R^2) (D + 4) / (100 D)) for the scale: R is 3.5 and 53.
+    scale = "scale Wishart (degrees of freedom 2, scale diagonal 0.3675, 84.27)"
+    assert f"covariances inverse-Wishart (degrees of freedom 6, {scale})" in " ".join(text.split())
     # What --json prints, and the priors in it, are files for --priors, too.
     printed = bayesgmm_command(*arguments, "--json").stdout
     found = json.loads(printed)["priors"]
+    assert Priors.from_json(json.dumps(found)) == Priors.from_json(
+        Priors.from_json(json.dumps(found)).to_json()
+    )
     for each in (printed, json.dumps(found)):
         file.write_text(each)
         again = bayesgmm_command(*arguments, "--json", "--equal-weights").stdout

@@ -108,11 +108,11 @@ def on_a_terminal(*arguments):
     os.close(ours)
 
 
-def interrupted(process):
+def interrupted(process, stages):
     process.send_signal(signal.SIGINT)
     out, error = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert (out, error) == (b"", b"Interrupted.\n")
+    assert (out, error) == (b"", b"\n".join([*stages, b"Interrupted.\n"]))
 
 
 def test_ctrl_c_while_reading():
@@ -125,7 +125,7 @@ def test_ctrl_c_while_reading():
     # More than a pipe holds: once it is written, the command is at its reading.
     process.stdin.write(b"1.5,2.5\n" * 200_000)
     process.stdin.flush()
-    interrupted(process)
+    interrupted(process, [b"Reading the rows"])
 
 
 def test_ctrl_c_while_fitting(tmp_path):
@@ -138,8 +138,11 @@ def test_ctrl_c_while_fitting(tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
+    for line in process.stderr:  # as it comes
+        if line == b"Fitting by EM\n":
+            break
     time.sleep(5)
-    interrupted(process)
+    interrupted(process, [])
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -150,3 +153,65 @@ def test_a_reader_that_stops_reading_is_no_error_message():
         ["bash", "-c", f"{command} | head -n 1"], capture_output=True, text=True, check=True
     )
     assert (result.stdout, result.stderr) == ("x,y\n", "")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "model.json"
+    assert run("fit", "faithful", "-k", "1", "-o", str(path)).returncode == 0
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("command", "stages"),
+    [
+        (("fit", "faithful", "-k", "1"), ["Reading the rows", "Fitting by EM"]),
+        (("fit", "faithful", "-k", "1", "--stream"), ["Fitting by EM"]),
+        (
+            ("select", "faithful", "-k", "1"),
+            ["Reading the rows", "Choosing K and the structure"],
+        ),
+        (
+            ("explore", "faithful", "-k", "1", "-o", "page.html"),
+            ["Reading the rows", "Fitting the models, diagnosing, drawing"],
+        ),
+        (
+            ("report", "faithful", "-k", "1", "--draws", "50", "-o", "page.html"),
+            [
+                "Reading the rows",
+                "Fitting by EM",
+                "Sampling the posterior: 4 chains",
+                "Relabelling, diagnosing, drawing",
+            ],
+        ),
+        (
+            ("sample", "faithful", "--init", "MODEL", "--draws", "50", "--tune", "50"),
+            ["Reading the rows", "Sampling the posterior: 4 chains", "Relabelling"],
+        ),
+        (
+            ("predict", "MODEL", "faithful"),
+            ["Reading the model", "Reading the rows", "Computing the memberships"],
+        ),
+        (("simulate", "MODEL", "-n", "3"), ["Reading the model"]),
+    ],
+)
+def test_without_a_terminal_the_first_stage_is_told_before_a_slow_import(
+    model, tmp_path, command, stages
+):
+    words = [model if each == "MODEL" else each for each in command]
+    result = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "bayesgmm", *words],
+        capture_output=True, text=True, check=True, cwd=tmp_path,
+    )  # fmt: skip
+    lines = result.stderr.splitlines()
+    told = [line for line in lines if line in stages]
+    assert told == stages
+    before = "\n".join(lines[: lines.index(stages[0])])
+    assert not re.search(r"\| +(sklearn|pandas|scipy\.\w+|matplotlib|pymc)$", before, re.MULTILINE)
+
+
+def test_a_worked_example_is_drawn_without_scipy():
+    command = [sys.executable, "-X", "importtime", "-m", "bayesgmm", "simulate", "blobs", "-n", "3"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "| numpy\n" in result.stderr
+    assert not re.search(r"\| +(sklearn|pandas|scipy)$", result.stderr, re.MULTILINE)

@@ -7,6 +7,7 @@ import shlex
 import numpy as np
 import pandas as pd
 import pytest
+from command_lines import beside_stages
 
 from bayesgmm import GaussianMixture, load_dataset
 from bayesgmm.data.csv_files import csv_text
@@ -16,7 +17,7 @@ X = np.random.default_rng(0).normal(size=(40, 2))
 
 def pasted(run, stderr):
     """Run the command line that ends a message."""
-    line = stderr.rstrip().splitlines()[-1]
+    line = beside_stages(stderr).rstrip().splitlines()[-1]
     assert line.startswith("  bayesgmm ")
     return run(*shlex.split(line)[1:])
 
@@ -43,6 +44,25 @@ def test_all_columns_of_text_are_left_out_by_the_line_shown(bayesgmm_command, tm
     )
     result = pasted(bayesgmm_command, result.stderr)
     assert json.loads(result.stdout)["feature_names"] == ["x", "y"]
+
+
+def test_a_column_of_groups_may_be_compared_by_the_line_shown(bayesgmm_command, tmp_path):
+    names = [f"n{i}" for i in range(40)]
+    path = written(tmp_path / "x.csv", {"x": X[:, 0], "site": ["u", "v"] * 20, "who": names})
+    arguments = ("fit", path, "-k", 1, "--json")
+    message = bayesgmm_command(*arguments).stderr
+    assert "with --label-column if it gives the group of each row, or with --labels if" in message
+    lines = [line for line in message.splitlines() if line.startswith("  bayesgmm ")]
+    compared, without = (json.loads(pasted(bayesgmm_command, line).stdout) for line in lines)
+    assert compared["feature_names"] == without["feature_names"] == ["x"]
+    assert compared["known_groups"]["groups"] == ["u", "v"]
+    assert without["known_groups"] is None
+    # Where each row has a text of its own, or groups are named already, they are no groups.
+    for more in (("--exclude", "site"), ("--label-column", "site")):
+        message = bayesgmm_command(*arguments, *more).stderr
+        lines = [line for line in message.splitlines() if line.startswith("  bayesgmm ")]
+        assert len(lines) == 1
+        assert "who" in lines[0]
 
 
 def test_a_file_of_text_alone_has_no_line_to_paste(bayesgmm_command, tmp_path):
@@ -112,11 +132,13 @@ def test_columns_that_number_the_rows_are_noted(bayesgmm_command, tmp_path):
     assert result.exit_code == 0
     assert "Note: Column 'id' only numbers the rows." in result.stderr
     result = pasted(bayesgmm_command, result.stderr)
-    assert (result.exit_code, result.stderr) == (0, "")
-    for quiet in (("--columns", "x,y,id"), ("--exclude", "id"), ("--quiet",)):
-        assert bayesgmm_command("fit", path, "-k", 1, *quiet).stderr == ""
+    stages = "Reading the rows\nFitting by EM\n"
+    assert (result.exit_code, result.stderr) == (0, stages)
+    for chosen in (("--columns", "x,y,id"), ("--exclude", "id")):
+        assert bayesgmm_command("fit", path, "-k", 1, *chosen).stderr == stages
+    assert bayesgmm_command("fit", path, "-k", 1, "--quiet").stderr == ""
     alone = written(tmp_path / "alone.csv", {"id": range(1, 41)})
-    assert bayesgmm_command("fit", alone, "-k", 1).stderr == ""
+    assert bayesgmm_command("fit", alone, "-k", 1).stderr == stages
 
 
 def test_numbers_that_often_mark_missing_values_are_noted(bayesgmm_command, tmp_path):

@@ -25,7 +25,7 @@ def test_json_holds_every_parameter(bayesgmm_command):
     result = bayesgmm_command("sample", "faithful", "-k", 2, *SHORT, "--json", "--quiet")
     found = json.loads(result.stdout)
     assert (found["schema"], found["version"], found["seed"]) == ("bayesgmm.sample", 1, "0")
-    assert found["priors"]["covariance_type"] == "VVV"
+    assert found["priors"]["covariances"]["family"] == "InverseWishart"
     # Weights, means, standard deviations and correlations.
     assert len(found["parameters"]) == 2 + 4 + 4 + 2
     means = [each for each in found["parameters"] if each["parameter"].startswith("mean")]
@@ -49,7 +49,7 @@ def test_a_saved_fit_is_where_the_chains_begin(bayesgmm_command, tmp_path):
         "VEV",
         3,
     )
-    assert set(fields["priors"]["concentration"]) == {5.0}
+    assert fields["priors"]["concentration"] == 5.0
     fit = bayesgmm.GaussianMixture.from_json(model)
     em = {each["parameter"]: each["em"] for each in fields["parameters"]}
     assert [em[f"mean[{k}, petal_length]"] for k in range(3)] == pytest.approx(fit.means_[:, 1])

@@ -8,7 +8,7 @@ import bayesgmm
 def test_a_table_of_the_best_and_a_sentence(bayesgmm_command):
     result = bayesgmm_command("select", "faithful", "--max-components", 4)
     assert result.exit_code == 0
-    assert result.stderr == ""
+    assert result.stderr == "Reading the rows\nChoosing K and the structure\n"
     assert "Best: EEE" in result.stdout
     assert "2314.296" in result.stdout
 

@@ -1,5 +1,6 @@
 """Priors: published numbers, densities against scipy and quadrature, units, documents, errors."""
 
+import dataclasses
 import itertools
 import json
 
@@ -344,3 +345,22 @@ def test_constant_columns_give_no_scale():
 def test_the_mixture_must_fit():
     with pytest.raises(InvalidParameterError, match="2 components of 3 features"):
         Priors().for_data(X, 2).log_density(mixture_of("full"))
+
+
+@pytest.mark.parametrize(
+    "priors",
+    [
+        Priors(),
+        Priors.richardson_green(),
+        Priors(covariances="lkj", hierarchical=False),
+        Priors(concentration=[1.0, 0.1 + 0.2], mean_location=[[0.1, 1e300], [2.0, -3.0]]),
+        Priors(covariances=LKJ(2.0, [1.0, 2.0])),
+        Priors(covariances=InverseWishart(6.0, [[0.1, 0.01], [0.01, 3.0]])),
+        Priors(ordered=np.int64(1), ordered_components=(1, 0)),
+        Priors(ordered="<wäiting>"),
+    ],
+)
+def test_priors_are_the_same_after_json(tmp_path, priors):
+    text = priors.to_json(tmp_path / "priors.json")
+    assert Priors.from_json(text) == Priors.from_json(tmp_path / "priors.json") == priors
+    assert json.loads(text).keys() == {each.name for each in dataclasses.fields(Priors)}

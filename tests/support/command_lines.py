@@ -26,3 +26,22 @@ def and_again(lines):
     again = [line for line in lines if {"-o", "--memberships"} & {*words_of(line)}]
     assert all("--force" in words_of(line) for line in again)
     return [*lines, *(line for line in again if words_of(line)[1] not in ONCE)]
+
+
+STAGES = {
+    "Choosing K and the structure",
+    "Computing the memberships",
+    "Fitting by EM",
+    "Fitting the models, diagnosing, drawing",
+    "Reading the model",
+    "Reading the rows",
+    "Relabelling",
+    "Relabelling, diagnosing, drawing",
+}
+
+
+def beside_stages(messages):
+    """Messages on standard error, text or bytes, without the names of stages."""
+    text = messages.decode() if isinstance(messages, bytes) else messages
+    lines = text.splitlines(keepends=True)
+    return "".join(line for line in lines if line.rstrip("\n") not in STAGES)

@@ -471,6 +471,7 @@ def table():
         {"resolved": t.priors},
         {"resolved": ["a", "{}", "[]", 5, None, {}, []]},
     )
+    yield "Priors.to_json", bayesgmm.Priors().to_json, {}, {"path": PATH}
     yield "Priors.from_json", bayesgmm.Priors.from_json, {"source": "{}"}, {
         "source": ["a", "[]", '{"covariances": {}}', '{"mean_sd": [0]}', 5, None, {}],
     }  # fmt: skip
