@@ -9,7 +9,7 @@ from bayesgmm.covariance.structures import as_structure
 from bayesgmm.display import plural
 from bayesgmm.em.multistart import SAME_MAXIMUM
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
-from bayesgmm.plots.selection_plot import plot_selection
+from bayesgmm.plots.selection_plot import BEYOND, plot_selection
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.neighbours import alternatives, neighbours
 from bayesgmm.reporting.overlap import overlap_sentence
@@ -169,8 +169,8 @@ def _given(inputs: Inputs) -> Section:
     beside += " and outliers," * (inputs.contamination is not None)
     return Section(
         state,
-        f"K and the structure were given. Of models with the same structure{beside} and {_span(table)}, "
-        + " ".join(filter(None, sentences)),
+        f"K and the structure were given. Of models with the same structure{beside} and "
+        f"{_span(table)}, " + " ".join(filter(None, sentences)),
         (_figure(fitted, inputs.em),),
         (_table(fitted.sort_values("bic", kind="stable")),),
         (
@@ -294,8 +294,9 @@ def _figure(fitted: pd.DataFrame, fit: GaussianMixture | None) -> Figure:
         plot_selection(fitted, ax=axes)
         if marked:
             axes.plot(
-                own[0]["n_components"], own[0]["bic"], marker="D", markersize=12.0, color=INK,
-                markerfacecolor="none", linestyle="none",
+                own[0]["n_components"], min(own[0]["bic"], axes.get_ylim()[1]), marker="D",
+                markersize=12.0, color=INK, markerfacecolor="none", linestyle="none",
+                clip_on=False,
             )  # fmt: skip
         legend_below(figure, axes, columns=5, titled=True)
         structures = fitted["covariance_type"].nunique()
@@ -304,5 +305,7 @@ def _figure(fitted: pd.DataFrame, fit: GaussianMixture | None) -> Figure:
             f"BIC against the number of components for {plural(structures, 'structure')}; the "
             f"smallest is that of {words_of(best)}.",
             "BIC against the number of components, a line for each covariance structure. The "
-            + marks,
+            + marks
+            + " "
+            + BEYOND,
         )
