@@ -268,7 +268,7 @@ def _unseen(rows: "Data", lines: "Integers | None") -> list[str]:
     empty = np.flatnonzero(np.isnan(rows.X).all(axis=1))
     if not empty.size:
         return []
-    first = f"row {empty[0]}" + ("" if lines is None else f" (line {lines[empty[0]]})")
+    first = rows.row(int(empty[0])) + ("" if lines is None else f" (line {lines[empty[0]]})")
     return [
         f"nothing was seen of {plural(len(empty), 'row')} (first: {first}). The memberships of "
         "such a row are the weights of the components, and its component the one of the largest "

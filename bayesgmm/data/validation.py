@@ -62,6 +62,10 @@ class Data(NamedTuple):
         """The number of components that labels name; 0 without labels."""
         return 0 if self.labels is None else int(self.labels.max()) + 1
 
+    def row(self, b: int) -> str:
+        """A row in words, by its name or else its number."""
+        return row_in_words(b, self.row_names)
+
     def take(self, chosen: Indices | Booleans) -> "Data":
         """Some of the rows."""
         errors = self.errors
@@ -129,7 +133,8 @@ def check_data(
     if feature_names is not None:
         names = check_feature_names(feature_names, array.shape[1], name)
     check_names(names, name)
-    _check_finite(array, names, allow_nan, name, allow_unseen)
+    rows = X.row_names if isinstance(X, Data) else index_of(X)
+    _check_finite(array, names, allow_nan, name, allow_unseen, row_names=rows)
     errors = check_error_covariances(error_covariances, array, names)
     return Data(array, names, allow_nan and bool(np.isnan(array).any()), errors)
 
@@ -141,6 +146,11 @@ def index_of(X: Any) -> list[object] | None:
         return None
     names: list[object] = index.tolist()
     return None if names == list(range(len(names))) else names
+
+
+def row_in_words(row: int, names: Sequence[object] | None) -> str:
+    """A row by its name, as on a page, or else by its number."""
+    return f"row {row}" if names is None else f"row {names[row]!s:.80}"
 
 
 def check_sample_weight(weights: Any, n: int) -> Array | None:
@@ -286,6 +296,7 @@ def _check_finite(
     name: str,
     allow_unseen: bool = False,
     first_row: int = 0,
+    row_names: Sequence[object] | None = None,
 ) -> None:
     if not array.size:
         return
@@ -299,11 +310,16 @@ def _check_finite(
     else:
         sound = np.isfinite(array.min()) and np.isfinite(array.max())
     if not sound:
-        raise InputError(_describe_unusable(array, names, allow_nan, name, first_row))
+        raise InputError(_describe_unusable(array, names, allow_nan, name, first_row, row_names))
 
 
 def _describe_unusable(
-    array: Array, names: Names, allow_nan: bool, name: str, first_row: int
+    array: Array,
+    names: Names,
+    allow_nan: bool,
+    name: str,
+    first_row: int,
+    row_names: Sequence[object] | None,
 ) -> str:
     n_nan = n_infinite = n_rows = 0
     first: tuple[int, int] | None = None
@@ -326,7 +342,7 @@ def _describe_unusable(
     )
     return (
         f"Input {name} contains {' and '.join(counts)} in {n_rows} of {len(array)} rows "
-        f"(first: row {first_row + row}, {label(names, column)})."
+        f"(first: {row_in_words(first_row + row, row_names)}, {label(names, column)})."
         + complete
         * (n_nan > 0 and name == "X")
     )

@@ -1,9 +1,11 @@
 """One form of the parameters' names on a page: "mean of x, component 0"."""
 
 import itertools
+import re
 from collections.abc import Sequence
 
 from bayesgmm.convergence.monitored import parameter_name
+from bayesgmm.data.validation import Data
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.draws import Draws
 from bayesgmm.reporting.inputs import Inputs
@@ -80,4 +82,11 @@ def spelled(inputs: Inputs, text: str) -> str:
             }
     for old in sorted((each for each in known if each in text), key=len, reverse=True):
         text = text.replace(old, known[old])
+    rows = inputs.observed
+    if rows.row_names is not None:
+        text = re.sub(r"\btogether with row (\d+)\b", lambda m: _together(rows, m), text)
     return text
+
+
+def _together(rows: Data, found: re.Match[str]) -> str:
+    return f"together with {rows.row(int(found[1]))}"
