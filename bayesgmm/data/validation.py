@@ -133,8 +133,7 @@ def check_data(
     if feature_names is not None:
         names = check_feature_names(feature_names, array.shape[1], name)
     check_names(names, name)
-    rows = X.row_names if isinstance(X, Data) else index_of(X)
-    _check_finite(array, names, allow_nan, name, allow_unseen, row_names=rows)
+    _check_finite(array, names, allow_nan, name, allow_unseen, rows=X)
     errors = check_error_covariances(error_covariances, array, names)
     return Data(array, names, allow_nan and bool(np.isnan(array).any()), errors)
 
@@ -296,7 +295,7 @@ def _check_finite(
     name: str,
     allow_unseen: bool = False,
     first_row: int = 0,
-    row_names: Sequence[object] | None = None,
+    rows: Any = None,
 ) -> None:
     if not array.size:
         return
@@ -310,7 +309,7 @@ def _check_finite(
     else:
         sound = np.isfinite(array.min()) and np.isfinite(array.max())
     if not sound:
-        raise InputError(_describe_unusable(array, names, allow_nan, name, first_row, row_names))
+        raise InputError(_describe_unusable(array, names, allow_nan, name, first_row, rows))
 
 
 def _describe_unusable(
@@ -319,7 +318,7 @@ def _describe_unusable(
     allow_nan: bool,
     name: str,
     first_row: int,
-    row_names: Sequence[object] | None,
+    rows: Any = None,
 ) -> str:
     n_nan = n_infinite = n_rows = 0
     first: tuple[int, int] | None = None
@@ -328,21 +327,22 @@ def _describe_unusable(
         block = array[start : start + step]
         infinite = np.isinf(block)
         bad = infinite if allow_nan else ~np.isfinite(block)
-        rows = np.flatnonzero(bad.any(axis=1))
+        where = np.flatnonzero(bad.any(axis=1))
         n_infinite += int(infinite.sum())
         n_nan += int(bad.sum() - infinite.sum())
-        n_rows += rows.size
-        if first is None and rows.size:
-            first = (start + int(rows[0]), int(np.argmax(bad[rows[0]])))
+        n_rows += where.size
+        if first is None and where.size:
+            first = (start + int(where[0]), int(np.argmax(bad[where[0]])))
     counts = [f"{n_nan} NaN"] * (n_nan > 0) + [f"{n_infinite} infinite"] * (n_infinite > 0)
-    row, column = first or (0, 0)
+    first_bad, column = first or (0, 0)
+    row_names = rows.row_names if isinstance(rows, Data) else index_of(rows)
     complete = (
         " Complete rows are needed: leave the others out, as by X[~numpy.isnan(X).any(axis=1)], or "
         "dropna() of a data frame."
     )
     return (
         f"Input {name} contains {' and '.join(counts)} in {n_rows} of {len(array)} rows "
-        f"(first: {row_in_words(first_row + row, row_names)}, {label(names, column)})."
+        f"(first: {row_in_words(first_row + first_bad, row_names)}, {label(names, column)})."
         + complete
         * (n_nan > 0 and name == "X")
     )

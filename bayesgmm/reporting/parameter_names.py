@@ -84,9 +84,16 @@ def spelled(inputs: Inputs, text: str) -> str:
         text = text.replace(old, known[old])
     rows = inputs.observed
     if rows.row_names is not None:
-        text = re.sub(r"\btogether with row (\d+)\b", lambda m: _together(rows, m), text)
+        text = _TOGETHER.sub(lambda found: _named(rows, found), text)
     return text
 
 
-def _together(rows: Data, found: re.Match[str]) -> str:
-    return f"together with {rows.row(int(found[1]))}"
+# Quantities of `monitored` that name rows.
+_TOGETHER = re.compile(r"\brows together with row \d+\b|\brows \d+ and \d+ together\b")
+
+
+def _named(rows: Data, found: re.Match[str]) -> str:
+    """The words with the names of rows in place of their numbers."""
+    assert rows.row_names is not None
+    names = rows.row_names
+    return re.sub(r"\d+", lambda number: str(names[int(number[0])]), found[0])
