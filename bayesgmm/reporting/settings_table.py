@@ -84,6 +84,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "interrupted": "interrupted",
         "max_time": "the time that was given had passed",
     },
+    "priors": {"default": "the default ones, in the table of priors"},
     "missing": {"at random": "missing at random", "raise": "refused"},
 }
 
@@ -105,7 +106,7 @@ def _of_fit(inputs: Inputs, name: str, value: Any) -> str:
     if name == _STRUCTURE:
         return _structure(inputs, value)
     match value:
-        case Priors() | "default":
+        case Priors():
             words = "in the table of priors"
         case bool():
             words = _yes(value)

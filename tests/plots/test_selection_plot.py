@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
+from matplotlib.collections import PathCollection
 
 from bayesgmm import plot_selection, structures
 from bayesgmm.errors import InputError, InvalidParameterError
@@ -51,7 +52,8 @@ def test_lines_end_at_the_frame_with_a_triangle_for_each_worse_model():
     ax = plot_selection(frame)
     top = ax.get_ylim()[1]
     worse = frame[(frame["note"] == "") & (frame["bic"] > top)]
-    triangles = np.vstack([each.get_offsets() for each in ax.collections if each.get_sizes().size])
+    drawn = [each for each in ax.collections if isinstance(each, PathCollection)]
+    triangles = np.vstack([each.get_offsets() for each in drawn])
     assert len(worse) > 0
     assert sorted(triangles[:, 0]) == sorted(worse["n_components"])
     assert (triangles[:, 1] == top).all()

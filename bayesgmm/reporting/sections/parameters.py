@@ -352,4 +352,5 @@ def _profile(inputs: Inputs, mixture: Mixture, features: list[int]) -> Figure:
             f"Mean and standard deviation of each component in {plural(len(features), 'column')}. "
             f"Weights are {weights}.",
             "Means of the components (points), plus and minus one standard deviation (lines).",
+            wide=len(features) > 1,
         )
