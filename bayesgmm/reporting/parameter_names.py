@@ -84,12 +84,14 @@ def spelled(inputs: Inputs, text: str) -> str:
         text = text.replace(old, known[old])
     rows = inputs.observed
     if rows.row_names is not None:
-        text = _TOGETHER.sub(lambda found: _named(rows, found), text)
+        text = _OF_ROWS.sub(lambda found: _named(rows, found), text)
     return text
 
 
 # Quantities of `monitored` that name rows.
-_TOGETHER = re.compile(r"\brows together with row \d+\b|\brows \d+ and \d+ together\b")
+_OF_ROWS = re.compile(
+    r"\b(?:rows together with|log density at) row \d+\b|\brows \d+ and \d+ together\b"
+)
 
 
 def _named(rows: Data, found: re.Match[str]) -> str:

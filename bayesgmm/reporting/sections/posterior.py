@@ -14,7 +14,7 @@ from bayesgmm.plots.style import colour
 from bayesgmm.posterior.draws import Draws
 from bayesgmm.reporting.chain_pictures import chains_figure
 from bayesgmm.reporting.inputs import Inputs
-from bayesgmm.reporting.parameter_names import correlation_name, of_component
+from bayesgmm.reporting.parameter_names import correlation_name, of_component, spelled
 from bayesgmm.reporting.parts import (
     PROBABILITY,
     Figure,
@@ -115,7 +115,7 @@ def _judge(inputs: Inputs, r_hat: float, ess: float) -> tuple[State, list[str]]:
     for question in _OF_CHAINS:
         result, finding, consequence = evidence.loc[question, ["result", "finding", "consequence"]]
         if result != "passed":
-            sentences += [each for each in (finding, consequence) if each]
+            sentences += [spelled(inputs, each) for each in (finding, consequence) if each]
     if evidence.loc[_OF_CHAINS[1], "result"] == "passed":
         sentences.append(evidence.loc[_OF_CHAINS[1], "finding"])
     return inputs.switching.state, sentences
