@@ -341,7 +341,7 @@ def _profile(inputs: Inputs, mixture: Mixture, features: list[int]) -> Figure:
             axes.set_yticks(shown, [inputs.component_words[i] for i in shown])
             axes.grid(axis="x", color=RULE)
             axes.tick_params(axis="y", length=0, labelcolor=MUTED)
-            if axes.get_subplotspec().is_first_col():
+            if axes.get_position().x0 == grid[0].get_position().x0:
                 axes.set_ylabel("component")
         weights = ", ".join(
             f"{inputs.component_words[i]}: {percent(w, 0).text}"
