@@ -1,12 +1,17 @@
-"""Write all verdicts, in their words, into docs/verdicts.md: `python docs/verdict_sentences.py`."""
+"""Write all verdicts, in their words, into docs/verdicts.md: `python docs/verdict_sentences.py`.
+
+They are those of label switching, and those on EM and the posterior.
+"""
 
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from bayesgmm.convergence.agreement import Agreement
+from bayesgmm.diagnostics.em_vs_posterior import verdict_of
 from bayesgmm.verdicts.described_rows import Discrepancy
 from bayesgmm.verdicts.figures import Figures
 from bayesgmm.verdicts.multimodality import Valley
@@ -15,7 +20,7 @@ from bayesgmm.verdicts.sampler_statistics import Transitions
 from bayesgmm.verdicts.verdict import Verdict, reach_verdict
 
 PAGE = Path(__file__).parent / "verdicts.md"
-STATES = {"good": "good", "care": "with care", "bad": "bad"}
+STATES = {"good": "good", "care": "with care", "bad": "bad", "unknown": "not compared"}
 
 _AGREE = Agreement("the log-likelihood", 1.002, 1.01, 1.002, 1500.0)
 _APART = replace(_AGREE, r_hat=1.42, largest=1.42)
@@ -80,8 +85,37 @@ def verdicts() -> dict[str, Verdict]:
     return {name: reach_verdict(replace(_HEALTHY, **change)) for name, change in CASES.items()}
 
 
+# EM's estimate of a parameter less its posterior mean, the ends of the posterior's 90 % interval
+# less that mean, and EM's standard error, in posterior standard deviations.
+COMPARED = {
+    "they agree": (0.1, -1.6, 1.7, 1.0),
+    "they agree roughly": (-0.39, -1.6, 1.7, 1.0),
+    "EM's standard error is another one": (0.1, -1.6, 1.7, 0.6),
+    "within the interval": (-1.41, -1.5, 1.8, 0.8),
+    "outside the interval": (-2.3, -1.6, 1.7, 1.0),
+    "a parameter without a spread": (np.nan, 0.0, 0.0, 1.0),
+}
+
+
+def comparisons() -> dict[str, str]:
+    """Return what is said of EM and the posterior in each case."""
+    return {
+        case: verdict_of(_compared(*figures)).replace("sd[0, waiting]", "the s.d. of waiting")
+        for case, figures in COMPARED.items()
+    }
+
+
+def _compared(em: float, lower: float, upper: float, error: float) -> pd.DataFrame:
+    """A table of `compare_engines` for one parameter, whose posterior mean is 0 and s.d. 1."""
+    columns = ("em", "standard_error", "posterior_sd", "lower", "upper", "difference")
+    row = (em, error, 1.0, lower, upper, -em)
+    table = pd.DataFrame([row], index=["sd[0, waiting]"], columns=columns)
+    table.attrs = {"prob": 0.9}
+    return table
+
+
 def with_sentences(text: str) -> str:
-    """Return the page with the block between its marks replaced by the verdicts."""
+    """Return the page with the blocks between their marks replaced by the verdicts."""
     lines = []
     for case, found in verdicts().items():
         lines += [
@@ -91,8 +125,17 @@ def with_sentences(text: str) -> str:
             f"  *To do:* {found.advice}" if found.advice else "  *To do:* nothing.",
             "",
         ]
+    text = _replaced(text, "verdicts", lines)
+    lines = []
+    for case, sentence in comparisons().items():
+        state = "care" if "differ:" in sentence else "unknown" if "cannot" in sentence else "good"
+        lines += [f"{case[:1].upper()}{case[1:]} ({STATES[state]})", f": {sentence}", ""]
+    return _replaced(text, "comparisons", lines)
+
+
+def _replaced(text: str, name: str, lines: list[str]) -> str:
     block = "\n".join(lines)
-    pattern = r"(<!-- verdicts -->\n).*?(<!-- end -->)"
+    pattern = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
     return re.sub(pattern, lambda found: f"{found[1]}{block}{found[2]}", text, flags=re.DOTALL)
 
 

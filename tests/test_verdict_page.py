@@ -8,6 +8,7 @@ from pathlib import Path
 import known_posteriors
 
 import bayesgmm.verdicts
+from bayesgmm.diagnostics import em_vs_posterior
 
 DOCS = Path(__file__).parents[1] / "docs"
 TEXT = (DOCS / "verdicts.md").read_text("utf-8")
@@ -60,6 +61,18 @@ def test_every_verdict_is_on_the_page():
         each for line in re.findall(r"^(.+)\n: ", todo, re.MULTILINE) for each in line.split(", ")
     }
     assert names <= terms
+
+
+def test_every_sentence_on_em_and_the_posterior_is_on_the_page():
+    tree = ast.parse(Path(em_vs_posterior.__file__).read_text("utf-8"))
+    judge = {each.name: each for each in tree.body if isinstance(each, ast.FunctionDef)}
+    parts = constants(judge["verdict_of"]) | constants(judge["_cause"])
+    sentences = [part for part in parts if " " in part and len(part) > 12]
+    printed = TEXT[TEXT.index("<!-- comparisons -->") :]
+    docstrings = {ast.get_docstring(judge[each]) for each in ("verdict_of", "_cause")}
+    for part in set(sentences) - docstrings:
+        assert part in printed, part
+    assert "Outside the posterior's interval" in TEXT
 
 
 def test_the_table_of_verdicts_on_known_posteriors():

@@ -115,7 +115,7 @@ def read_rows(
         rows = rows._replace(has_missing=False)
     elif rows.has_missing and not quiet:
         click.echo(f"Note: {_missing(rows)}", err=True)
-        _echo_notes(unseen_rows(rows.X, table.lines))
+        _echo_notes(unseen_rows(rows, table.lines))
     counts = None if weights is None else select(table, [weights], None, []).X[kept, 0]
     components = None
     if known is not None:

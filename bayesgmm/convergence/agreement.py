@@ -126,6 +126,8 @@ class Agreement:
         The largest R-hat of all quantities.
     ess : float
         The least bulk or tail ESS of all quantities.
+    bound_of_largest : float
+        The bound of the quantity that has the largest R-hat.
     """
 
     quantity: str
@@ -133,6 +135,7 @@ class Agreement:
     bound: float
     largest: float
     ess: float
+    bound_of_largest: float = AGREE
 
     @property
     def known(self) -> bool:
@@ -171,13 +174,16 @@ def agreement(frame: pd.DataFrame, quantities: Mapping[str, Array]) -> Agreement
     if defined.empty:
         return Agreement("", np.nan, AGREE, np.nan, ess)
     worst, excess = ("", np.nan, AGREE), -np.inf
+    largest, bound_of_largest = largest_r_hat(defined), AGREE
     for name, r_hat in zip(defined["quantity"], defined["r_hat"], strict=True):
         bound = AGREE
         if AGREE < r_hat < np.inf:
             bound = max(AGREE, _bound(quantities[name], len(defined)))
+        if r_hat == largest:
+            bound_of_largest = bound
         if r_hat - bound > excess:
             worst, excess = (str(name), float(r_hat), bound), r_hat - bound
-    return Agreement(*worst, largest_r_hat(defined), ess)
+    return Agreement(*worst, largest, ess, bound_of_largest)
 
 
 def _bound(values: Array, n_quantities: int) -> float:

@@ -62,6 +62,10 @@ class Data(NamedTuple):
         """The number of components that labels name; 0 without labels."""
         return 0 if self.labels is None else int(self.labels.max()) + 1
 
+    def row(self, b: int) -> str:
+        """A row in words, by its name or else its number."""
+        return row_in_words(b, self.row_names)
+
     def take(self, chosen: Indices | Booleans) -> "Data":
         """Some of the rows."""
         errors = self.errors
@@ -94,18 +98,18 @@ def doubtful_rows(X: Any, data: Data, weights: Array | None = None) -> list[str]
     named = data.feature_names is not None
     repeated = repeated_names(list(map(str, X.columns))) if named else []
     counted = data if weights is None else data.take(weights > 0.0)
-    return [f"{each[:1].upper()}{each[1:]}" for each in (*repeated, *unseen_rows(counted.X))]
+    return [f"{each[:1].upper()}{each[1:]}" for each in (*repeated, *unseen_rows(counted))]
 
 
-def unseen_rows(x: Array, lines: Integers | None = None) -> list[str]:
-    """A sentence on rows (n, D) of which nothing was seen, if there are any.
+def unseen_rows(rows: Data, lines: Integers | None = None) -> list[str]:
+    """A sentence on rows of which nothing was seen, if there are any.
 
     `lines` (n,) are those of the file that hold the rows.
     """
-    empty = np.flatnonzero(np.isnan(x).all(axis=1))
+    empty = np.flatnonzero(np.isnan(rows.X).all(axis=1))
     if not empty.size:
         return []
-    first = f"row {empty[0]}" + ("" if lines is None else f" (line {lines[empty[0]]})")
+    first = rows.row(int(empty[0])) + ("" if lines is None else f" (line {lines[empty[0]]})")
     return [
         f"nothing was seen of {plural(len(empty), 'row')} (first: {first}). The memberships of "
         "such a row are the weights of the components, and its component the one of the largest "
@@ -165,7 +169,7 @@ def check_data(
     if feature_names is not None:
         names = check_feature_names(feature_names, array.shape[1], name)
     check_names(names, name)
-    _check_finite(array, names, allow_nan, name, allow_unseen)
+    _check_finite(array, names, allow_nan, name, allow_unseen, rows=X)
     errors = check_error_covariances(error_covariances, array, names)
     return Data(array, names, allow_nan and bool(np.isnan(array).any()), errors)
 
@@ -177,6 +181,11 @@ def index_of(X: Any) -> list[object] | None:
         return None
     names: list[object] = index.tolist()
     return None if names == list(range(len(names))) else names
+
+
+def row_in_words(row: int, names: Sequence[object] | None) -> str:
+    """A row by its name, as on a page, or else by its number."""
+    return f"row {row}" if names is None else f"row {names[row]!s:.80}"
 
 
 def check_sample_weight(weights: Any, n: int) -> Array | None:
@@ -322,6 +331,7 @@ def _check_finite(
     name: str,
     allow_unseen: bool = False,
     first_row: int = 0,
+    rows: Any = None,
 ) -> None:
     if not array.size:
         return
@@ -335,11 +345,16 @@ def _check_finite(
     else:
         sound = np.isfinite(array.min()) and np.isfinite(array.max())
     if not sound:
-        raise InputError(_describe_unusable(array, names, allow_nan, name, first_row))
+        raise InputError(_describe_unusable(array, names, allow_nan, name, first_row, rows))
 
 
 def _describe_unusable(
-    array: Array, names: Names, allow_nan: bool, name: str, first_row: int
+    array: Array,
+    names: Names,
+    allow_nan: bool,
+    name: str,
+    first_row: int,
+    rows: Any = None,
 ) -> str:
     n_nan = n_infinite = n_rows = 0
     first: tuple[int, int] | None = None
@@ -348,21 +363,22 @@ def _describe_unusable(
         block = array[start : start + step]
         infinite = np.isinf(block)
         bad = infinite if allow_nan else ~np.isfinite(block)
-        rows = np.flatnonzero(bad.any(axis=1))
+        where = np.flatnonzero(bad.any(axis=1))
         n_infinite += int(infinite.sum())
         n_nan += int(bad.sum() - infinite.sum())
-        n_rows += rows.size
-        if first is None and rows.size:
-            first = (start + int(rows[0]), int(np.argmax(bad[rows[0]])))
+        n_rows += where.size
+        if first is None and where.size:
+            first = (start + int(where[0]), int(np.argmax(bad[where[0]])))
     counts = [f"{n_nan} NaN"] * (n_nan > 0) + [f"{n_infinite} infinite"] * (n_infinite > 0)
-    row, column = first or (0, 0)
+    first_bad, column = first or (0, 0)
+    row_names = rows.row_names if isinstance(rows, Data) else index_of(rows)
     complete = (
         " Complete rows are needed: leave the others out, as by X[~numpy.isnan(X).any(axis=1)], or "
         "dropna() of a data frame."
     )
     return (
         f"Input {name} contains {' and '.join(counts)} in {n_rows} of {len(array)} rows "
-        f"(first: row {first_row + row}, {label(names, column)})."
+        f"(first: {row_in_words(first_row + first_bad, row_names)}, {label(names, column)})."
         + complete
         * (n_nan > 0 and name == "X")
     )

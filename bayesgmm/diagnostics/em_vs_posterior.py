@@ -167,7 +167,7 @@ def compare_engines(
             "em": _log_likelihood(rows, mixture, *beside),
             "posterior_mean": _log_likelihood(rows, draws.mean(), *draws.mean_outliers()),
         }
-    return Agreement(table, value, _verdict(table), tuple(notes))
+    return Agreement(table, value, verdict_of(table), tuple(notes))
 
 
 def _rows(posterior: Posterior, n_features: int, X: Any, notes: list[str]) -> Data | None:
@@ -324,7 +324,8 @@ def _contraction(posterior: Posterior, sd: Array, notes: list[str]) -> Array:
     return out
 
 
-def _verdict(table: pd.DataFrame) -> str:
+def verdict_of(table: pd.DataFrame) -> str:
+    """The sentence on a table of `compare_engines`."""
     size = table.difference.abs()
     if size.isna().all():
         return "EM and the posterior cannot be compared: every posterior standard deviation is 0."

@@ -251,6 +251,7 @@ def _unseen(data: Data) -> list[str]:
     if not empty.size:
         return []
     return [
-        f"nothing was seen of {plural(len(empty), 'row')} (first: row {empty[0]}): the memberships "
-        "of such a row are the weights, and it counts for the component of the largest weight"
+        f"nothing was seen of {plural(len(empty), 'row')} (first: {data.row(int(empty[0]))}): the "
+        "memberships of such a row are the weights, and it counts for the component of the "
+        "largest weight"
     ]

@@ -8,7 +8,7 @@ import pandas as pd
 
 from bayesgmm.display import listed, plural
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
-from bayesgmm.plots.selection_plot import plot_selection
+from bayesgmm.plots.selection_plot import BEYOND, plot_selection
 from bayesgmm.plots.style import INK
 from bayesgmm.reporting.build import made
 from bayesgmm.reporting.inputs import Inputs
@@ -105,6 +105,7 @@ def marked_curve(table: pd.DataFrame, panels: Sequence[Panel]) -> Figure:
     with style():
         figure, axes = panel(5.6, 4.2)
         plot_selection(fitted, ax=axes)
+        top = axes.get_ylim()[1]
         for each in panels:
             k = each.n_components
             axes.axvline(
@@ -112,8 +113,9 @@ def marked_curve(table: pd.DataFrame, panels: Sequence[Panel]) -> Figure:
             )
             if each.summary is not None:
                 axes.plot(
-                    [k], [values[k, each.structure]], marker="D", markersize=12.0, color=INK,
-                    markerfacecolor="none", markeredgewidth=1.8, zorder=6, gid=f"at-{each.key}",
+                    [k], [min(values[k, each.structure], top)], marker="D", markersize=12.0,
+                    color=INK, markerfacecolor="none", markeredgewidth=1.8, zorder=6,
+                    gid=f"at-{each.key}", clip_on=False,
                 )  # fmt: skip
         axes.set_xticks(sorted({each.n_components for each in panels}))
         legend_below(figure, axes, columns=5, titled=True)
@@ -123,5 +125,6 @@ def marked_curve(table: pd.DataFrame, panels: Sequence[Panel]) -> Figure:
             f"{plural(fitted['covariance_type'].nunique(), 'structure')}, with a mark for the "
             "model that is shown.",
             "BIC against the number of components, a line for each covariance structure. The "
-            "circle marks the smallest; the dotted line and the diamond mark the model above.",
+            "circle marks the smallest; the dotted line and the diamond mark the model above. "
+            + BEYOND,
         )

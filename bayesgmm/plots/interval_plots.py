@@ -8,6 +8,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from bayesgmm.arguments import check_axes
+from bayesgmm.arrays import Array
 from bayesgmm.diagnostics.em_vs_posterior import Agreement
 from bayesgmm.diagnostics.truth_recovery import Recovery
 from bayesgmm.errors import InputError
@@ -68,7 +69,7 @@ def plot_recovery(result: Recovery | pd.DataFrame, *, ax: "Axes | None" = None) 
     unit = kept["spread"] if known else pd.Series(1.0, index=kept.index)
     kept = _farthest(kept, error / unit)
     error, unit = error[kept.index], unit[kept.index]
-    ax = new_axes(figsize=(7.2, 1.4 + 0.24 * len(kept))) if ax is None else ax
+    ax = new_axes(figsize=(7.2, 1.4 + 0.24 * lines_of(kept))) if ax is None else ax
     _draw_intervals(ax, kept, error, unit, known=known)
     _name_rows(ax, kept, len(table))
     if known:
@@ -128,8 +129,8 @@ def plot_engines(result: Agreement | pd.DataFrame, *, ax: "Axes | None" = None) 
         raise InputError("Every posterior standard deviation of the table is 0.")
     kept = _farthest(kept, (kept["posterior_mean"] - kept["em"]) / kept["posterior_sd"])
     prob = float(table.attrs.get("prob", 0.9))
-    ax = new_axes(figsize=(7.2, 1.4 + 0.34 * len(kept))) if ax is None else ax
-    places = np.arange(len(kept))[::-1]
+    ax = new_axes(figsize=(7.2, 1.4 + 0.34 * lines_of(kept))) if ax is None else ax
+    places = _places(kept)
     unit, em = kept["posterior_sd"].to_numpy(), kept["em"].to_numpy()
     reach = norm.ppf(0.5 + 0.5 * prob) * kept["standard_error"].to_numpy() / unit
     low, high = ((kept[name].to_numpy() - em) / unit for name in ("lower", "upper"))
@@ -159,6 +160,22 @@ def _farthest(table: pd.DataFrame, off: "pd.Series[float]") -> pd.DataFrame:
     return table[table.index.isin(farthest)]
 
 
+def lines_of(table: pd.DataFrame) -> float:
+    """The height of a plot of these parameters, in units of a name of one line."""
+    return float(sum(_heights(table)))
+
+
+def _places(table: pd.DataFrame) -> Array:
+    """The place of each parameter, the first on top, 1 apart where names take one line."""
+    heights = _heights(table)[::-1]
+    return (np.cumsum(heights) - (np.array(heights) + 1.0) / 2.0)[::-1]
+
+
+def _heights(table: pd.DataFrame) -> list[float]:
+    """The height of each parameter's name: more where it is broken into lines."""
+    return [1.0 + 0.6 * _broken(name).count("\n") for name in table.index]
+
+
 def _broken(name: object) -> str:
     """A parameter's name, broken into lines where it is long."""
     return "\n".join(textwrap.wrap(short(str(name), 120), 40))
@@ -166,12 +183,10 @@ def _broken(name: object) -> str:
 
 def _name_rows(ax: "Axes", table: pd.DataFrame, total: int) -> None:
     """Write the parameters' names down the axis, literally, and their number if they are fewer."""
-    ax.set_yticks(
-        range(len(table))[::-1], [_broken(name) for name in table.index], fontsize="small"
-    )
+    ax.set_yticks(_places(table), [_broken(name) for name in table.index], fontsize="small")
     for tick in ax.get_yticklabels():
         tick.set_parse_math(False)
-    ax.set_ylim(-0.8, len(table) - 0.2)
+    ax.set_ylim(-0.8, lines_of(table) - 0.2)
     ax.tick_params(axis="y", length=0, colors=INK)
     if len(table) < total:
         ax.set_ylabel(f"{len(table)} of {total} parameters")
@@ -182,7 +197,7 @@ def _draw_intervals(
     known: bool,
 ) -> None:  # fmt: skip
     """Draw a line for each parameter, the first on top."""
-    places = np.arange(len(table))[::-1]
+    places = _places(table)
     ax.axvline(0.0, color=RULE, lw=1.2, zorder=1)
     hit = table["covered"].fillna(True).to_numpy(dtype=bool)
     for mask, shade, mark, label in (

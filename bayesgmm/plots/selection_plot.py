@@ -13,6 +13,7 @@ from bayesgmm.selection.selection_result import CRITERIA, Selection
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 # Colour and marker by shape and orientation; equal volumes are solid lines with filled markers.
 _STYLES = {
@@ -26,13 +27,17 @@ _STYLES = {
     "": (INK, "o"),
 }
 
+# A sentence for captions.
+BEYOND = "Triangles at the frame stand for models beyond it."
+
 
 def plot_selection(selection: Selection | pd.DataFrame, *, ax: "Axes | None" = None) -> "Axes":
     """Plot the criterion of every admissible model against the number of components.
 
     Colour and marker show shape and orientation; the line is solid where volumes are equal, and
-    dashed where they vary. The axis covers the better two thirds of the models. The legend lists
-    structures by their best value, and names last those that lie outside the axis.
+    dashed where they vary. The axis covers the better two thirds of the models; a triangle at its
+    frame stands for a worse one. The legend lists structures by their best value, and names last
+    those that lie outside the axis.
 
     Parameters
     ----------
@@ -97,7 +102,33 @@ def plot_selection(selection: Selection | pd.DataFrame, *, ax: "Axes | None" = N
     outside = [code for code in lines if code not in within]
     title = f"outside the axis: {', '.join(outside)}" if outside else None
     legend_beside(ax, handles=[*shown, circle], title=title)
+    for line in lines.values():
+        _stop_at_frame(ax, line, larger=larger)
     return ax
+
+
+def _stop_at_frame(ax: "Axes", line: "Line2D", *, larger: bool) -> None:
+    """Let a line end at the frame of the axes, with a triangle for each worse model."""
+    from matplotlib.collections import LineCollection
+
+    ks, values = (np.asarray(each, dtype=np.float64) for each in line.get_data())
+    low, high = ax.get_ylim()
+    beyond = values < low if larger else values > high
+    line.set_ydata(np.where(beyond, np.nan, values))
+    shade, ended = line.get_color(), np.clip(values, low, high)
+    ax.scatter(
+        ks[beyond], ended[beyond], s=25.0, marker="v" if larger else "^", color=shade,
+        clip_on=False, zorder=5,
+    )  # fmt: skip
+    points = np.column_stack((ks, ended))
+    leaving = np.flatnonzero(beyond[1:] != beyond[:-1])
+    ax.add_collection(
+        LineCollection(
+            [points[[k, k + 1]] for k in leaving], colors=shade, linestyles=line.get_linestyle(),
+            linewidths=line.get_linewidth(),
+        ),
+        autolim=False,
+    )  # fmt: skip
 
 
 def _limit_to_competitors(ax: "Axes", values: np.ndarray, *, larger: bool) -> None:

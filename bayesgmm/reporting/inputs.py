@@ -123,7 +123,7 @@ class Inputs:
     def row(self, b: int) -> Shown:
         """A row by its name, or else its number."""
         names = self.observed.row_names
-        return Shown(b, f"row {b}" if names is None else str(names[b]))
+        return Shown(b, self.observed.row(b) if names is None else str(names[b]))
 
     @property
     def rows_named(self) -> str:

@@ -2,6 +2,7 @@
 
 import warnings
 
+import numpy as np
 import pandas as pd
 
 from bayesgmm.covariance.structures import as_structure
@@ -13,6 +14,23 @@ from bayesgmm.selection.model_selection import select_mixture
 
 # n (K + 3)^2 (D + 3)^2 up to which the models take about two seconds, and the most components.
 _CHEAP, _MOST = 1.5e7, 9
+
+
+def alternatives(inputs: Inputs) -> pd.DataFrame | None:
+    """The models by which K of the fit is judged, whichever page it is on.
+
+    They have its structure and 1 to K + 3 components, so that a model has one verdict: given,
+    selected in a grid, or among others of an explorer. Where they cost too much, those of a grid
+    that was given stand in for them.
+    """
+    found = neighbours(inputs)
+    if found is not None or inputs.selection is None or inputs.em is None:
+        return found
+    fit, table = inputs.em, inputs.selection
+    codes = [as_structure(str(each), inputs.n_features).code for each in table["covariance_type"]]
+    own = as_structure(fit.covariance_type, inputs.n_features).code
+    most = fit.mixture_.n_components + MORE
+    return table[(np.array(codes) == own) & (table["n_components"] <= most)]
 
 
 def neighbours(inputs: Inputs) -> pd.DataFrame | None:

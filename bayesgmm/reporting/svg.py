@@ -23,6 +23,8 @@ _VARIABLES |= {
 }
 # Number of points above which they are stored as an image and not as paths.
 RASTER_FROM = 2000
+# Inches of a line of panels, and of a panel that is alone.
+_LINE, _ALONE = 6.9, 3.4
 
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -76,15 +78,17 @@ def canvas(width: float, height: float) -> "Canvas":
 
 
 def panels(
-    labels: Sequence[str], height: float, margins: tuple[float, float]
+    labels: Sequence[str], height: float, margins: tuple[float, float], across: int = 3
 ) -> "tuple[Canvas, list[Axes]]":
-    """Return a figure of panels without a left spine, three in a line, their x axes labelled.
+    """Return a figure of panels without a left spine, their x axes labelled.
 
-    Heights of lines and margins (of the width, of the height) are in inches.
+    A line has at most `across` panels and lines are as equal as can be, so that four panels are
+    two and two. Heights of lines and margins (of the width, of the height) are in inches.
     """
-    columns = min(3, len(labels))
-    lines = -(-len(labels) // columns)
-    figure = canvas(2.3 * columns + margins[0], height * lines + margins[1])
+    lines = -(-len(labels) // across)
+    columns = -(-len(labels) // lines)
+    width = _LINE / columns if columns > 1 else _ALONE
+    figure = canvas(width * columns + margins[0], height * lines + margins[1])
     grid = figure.subplots(lines, columns, squeeze=False).ravel().tolist()
     for axes in grid[len(labels) :]:
         axes.set_visible(False)

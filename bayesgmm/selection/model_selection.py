@@ -350,7 +350,7 @@ def _record(
         "aic": aic,
         "icl": icl,
         "converged": model.converged,
-        "note": "inherited from a nested structure: no admissible fit of this model is more likely"
+        "note": "the best admissible fit is that of a simpler structure, which stands for both"
         if model.inherited
         else model.note,
     }

@@ -197,7 +197,8 @@ class Selection(Result):
             shown,
             f"Best: {structure.code} ({structure.words}) with {plural(k, 'component')}" + noise,
             self._answers(ranked),
-            f"{n} of {len(self.table)} models have an admissible fit. {self._reasons()}"
+            f"{n} of {len(self.table)} models have an admissible fit of their own. "
+            + self._reasons()
             if n < len(self.table)
             else f"All {n} models have an admissible fit."
             if n > 1
@@ -229,7 +230,7 @@ class Selection(Result):
         ]
         hidden = len(groups) - len(lines)
         lines += [f"{plural(hidden, 'more reason')}: column note of the table."] * (hidden > 0)
-        return "Reasons for the others:\n  " + "\n  ".join(lines)
+        return "The others have none, for these reasons:\n  " + "\n  ".join(lines)
 
 
 def words_of(row: Any) -> str:

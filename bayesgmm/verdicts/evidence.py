@@ -109,7 +109,8 @@ def _convergence(f: Figures) -> Check:
             "Draw longer chains." + _without_ties(f),
             name,
         )  # fmt: skip
-    finding = f"R-hat is at most {max(each.largest for _, each in excess):.3f}"
+    most = max((each for _, each in excess), key=lambda each: each.largest)
+    finding = f"R-hat is at most {most.largest:.3f}"
     if f.ess < ENOUGH:
         return Check(
             question, "care", f.ess, ENOUGH,
@@ -118,7 +119,7 @@ def _convergence(f: Figures) -> Check:
             + _without_ties(f),
         )  # fmt: skip
     return Check(
-        question, "good", worst.r_hat, worst.bound,
+        question, "good", most.largest, most.bound_of_largest,
         f"{finding}, and the effective sample size at least {f.ess:.0f}.",
     )  # fmt: skip
 

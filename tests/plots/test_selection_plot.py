@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
+from matplotlib.collections import PathCollection
 
 from bayesgmm import plot_selection, structures
 from bayesgmm.errors import InputError, InvalidParameterError
@@ -38,11 +39,24 @@ def test_lines_are_the_admissible_values_in_mclust_s_order():
     for line, word in zip(lines, ("EII", "tied", "VEV", "full"), strict=True):
         part = frame[(frame["covariance_type"] == word) & (frame["note"] == "")]
         shown = np.asarray(line.get_ydata(), dtype=np.float64)
-        np.testing.assert_array_equal(shown[np.isfinite(shown)], part["bic"])
+        within = part["bic"] <= ax.get_ylim()[1]
+        np.testing.assert_array_equal(shown[np.isfinite(shown)], part["bic"][within])
     admissible = frame[frame["note"] == ""]
     assert best.get_ydata() == [admissible["bic"].min()]
     low, high = ax.get_ylim()
     assert low < admissible["bic"].min() < admissible["bic"].median() < high
+
+
+def test_lines_end_at_the_frame_with_a_triangle_for_each_worse_model():
+    frame = table()
+    ax = plot_selection(frame)
+    top = ax.get_ylim()[1]
+    worse = frame[(frame["note"] == "") & (frame["bic"] > top)]
+    drawn = [each for each in ax.collections if isinstance(each, PathCollection)]
+    triangles = np.vstack([each.get_offsets() for each in drawn])
+    assert len(worse) > 0
+    assert sorted(triangles[:, 0]) == sorted(worse["n_components"])
+    assert (triangles[:, 1] == top).all()
 
 
 def test_fourteen_structures_can_be_told_apart():

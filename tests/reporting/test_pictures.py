@@ -32,7 +32,7 @@ def test_parameters_have_one_form_of_name(page):
     assert ", component " in verdict
     names = [row[0] for row in page.numbers["sections"]["recovery"]["tables"][0]["rows"]]
     assert "mean of waiting, component 0" in names
-    assert "correlation of waiting and eruptions, component 1" in names
+    assert "correlation of eruptions and waiting, component 1" in names
 
 
 def test_names_belong_to_their_numbers(page, faithful_em):

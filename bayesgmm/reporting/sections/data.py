@@ -41,8 +41,8 @@ def data_section(inputs: Inputs) -> Section:
         if empty.size:
             sentences.append(
                 f"Nothing was seen of {plural(len(empty), 'row')} (first: "
-                f"{inputs.row(int(empty[0])).text}), whose probabilities are the weights of the "
-                "components."
+                f"{inputs.observed.row(int(empty[0]))}), whose probabilities are the weights of "
+                "the components."
             )
     else:
         sentences[0] += ", without missing entries."

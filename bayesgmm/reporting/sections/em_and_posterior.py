@@ -6,10 +6,10 @@ import pandas as pd
 from bayesgmm.arrays import Array, Integers
 from bayesgmm.diagnostics.em_vs_posterior import compare_engines
 from bayesgmm.display import plural
-from bayesgmm.plots.interval_plots import plot_engines
+from bayesgmm.plots.interval_plots import lines_of, plot_engines
 from bayesgmm.plots.style import short
 from bayesgmm.reporting.inputs import Inputs
-from bayesgmm.reporting.parameter_names import beside_components, page_names, spelled
+from bayesgmm.reporting.parameter_names import beside_components, in_order, page_names, spelled
 from bayesgmm.reporting.parts import (
     PROBABILITY,
     Figure,
@@ -43,6 +43,9 @@ def engines_section(inputs: Inputs) -> Section:
     )
     names = [*page_names(inputs, inputs.mixture), *beside_components(inputs, inputs.draws).values()]
     whole = found.table.set_axis(names)
+    k, d = inputs.mixture.means.shape
+    order = in_order(d, k)
+    whole = whole.iloc[[*order, *range(len(order), len(whole))]]
     differences = whole["difference"].abs()
     if not np.isfinite(differences).any():
         raise UnavailableError("the posterior has too few draws for a standard deviation")
@@ -101,7 +104,7 @@ def _table(table: pd.DataFrame, total: int) -> Table:
 def _figure(table: pd.DataFrame) -> Figure:
     """Intervals of both, in posterior standard deviations."""
     with style():
-        figure, axes = panel(5.8, 1.5 + 0.26 * len(table))
+        figure, axes = panel(7.0, 1.5 + 0.26 * lines_of(table))
         plot_engines(table, ax=axes)
         legend_below(figure, axes, columns=1)
         return Figure(

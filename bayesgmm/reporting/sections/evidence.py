@@ -112,5 +112,10 @@ def _table(found: Evidence) -> Table:
             )
         rows.append((str(k), *own, percent(filled[k])))
     heads = ("", "log evidence", "s.e.", "p(K | X)", "s.e.", "p(K+ = K | X)")
-    note = "Log evidence in nats, with Monte Carlo standard errors."
+    note = (
+        "Log evidence: the log marginal likelihood log p(X | K), in nats. p(K | X): the "
+        "probability that the mixture has K components, if all these K are equally probable a "
+        "priori. p(K+ = K | X): the probability that K components hold rows. s.e.: the Monte Carlo "
+        "standard error of the figure on its left."
+    )
     return Table("Evidence of each number of components", heads, rows, note)

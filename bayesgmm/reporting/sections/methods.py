@@ -10,13 +10,13 @@ import numpy as np
 from bayesgmm.priors.documents import family_to_dict
 from bayesgmm.priors.families import InverseGamma, InverseWishart
 from bayesgmm.priors.outlier_priors import OutlierPriors
-from bayesgmm.priors.priors import Priors
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.reporting.downloads import priors_file
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.paper import for_a_paper, held_sentences
 from bayesgmm.reporting.parts import Row, Section, Table
-from bayesgmm.reporting.python_code import as_code, python_code, settings_of
+from bayesgmm.reporting.python_code import python_code
+from bayesgmm.reporting.settings_table import settings_rows
 
 _PACKAGES = ("bayesgmm", "numpy", "scipy", "scikit-learn", "pymc", "nutpie", "arviz")
 _NOISE = (
@@ -57,7 +57,6 @@ def methods_section(inputs: Inputs) -> Section:
     """Methods, settings and references."""
     sentences: list[str] = []
     citations: list[str] = []
-    rows: list[Row] = []
     if inputs.em is not None:
         estimate = "was fitted by maximum likelihood, using"
         if inputs.em.priors is not None:
@@ -71,24 +70,18 @@ def methods_section(inputs: Inputs) -> Section:
             citations.append(_OUTLIERS)
         sentences += held_sentences(inputs.em)
         citations += _CITATIONS["em"]
-        rows += [(f"em: {name}", _setting(value)) for name, value in settings_of(inputs.em).items()]
     if inputs.posterior is not None:
         sampler = inputs.posterior.attrs.get("sampler")
         sentences.append(_of_sampler(sampler))
         citations += _CITATIONS["laplace" if sampler == "laplace" else "nuts"]
         citations += _CITATIONS["posterior"]
-        rows += [
-            (f"posterior: {name}", f"{value:.6g}" if isinstance(value, float) else str(value))
-            for name, value in sorted(_attributes(inputs).items())
-            if name != "priors"
-        ]
     if not sentences:
         sentences.append("No model was fitted.")
     versions = [("Python", platform.python_version()), *((p, _version(p)) for p in _PACKAGES)]
     tables = [Table("Versions", ("package", "version"), versions)]
     priors = inputs.priors.items()
     tables = [*(_priors(inputs, of, each) for of, each in priors), *tables]
-    if rows:
+    if rows := settings_rows(inputs):
         tables.insert(0, Table("Settings", ("setting", "value"), rows))
     listings = [("Python code for this page", python_code(inputs))]
     if inputs.em is not None or inputs.posterior is not None:
@@ -182,13 +175,6 @@ def _numbers(values: Any) -> str:
     return ", ".join(f"{each:.4g}" for each in np.atleast_1d(array))
 
 
-def _setting(value: Any) -> str:
-    code = as_code(value)
-    if isinstance(value, Priors):
-        return "in the table of priors"
-    return code if code is not None and len(code) <= 80 else type(value).__name__
-
-
 def _of_sampler(name: str | None) -> str:
     """A sentence on how the draws were made."""
     if name is None:
@@ -199,12 +185,6 @@ def _of_sampler(name: str | None) -> str:
             "normal approximation at its mode (Laplace's method), with allocations integrated out."
         )
     return "The posterior was sampled by NUTS, with allocations integrated out."
-
-
-def _attributes(inputs: Inputs) -> dict[str, Any]:
-    attributes = inputs.posterior.attrs
-    # Times differ from run to run.
-    return {str(k): v for k, v in attributes.items() if "time" not in str(k) and k != "created_at"}
 
 
 def _version(package: str) -> str:

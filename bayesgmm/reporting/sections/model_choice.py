@@ -9,9 +9,9 @@ from bayesgmm.covariance.structures import as_structure
 from bayesgmm.display import plural
 from bayesgmm.em.multistart import SAME_MAXIMUM
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
-from bayesgmm.plots.selection_plot import plot_selection
+from bayesgmm.plots.selection_plot import BEYOND, plot_selection
 from bayesgmm.reporting.inputs import Inputs
-from bayesgmm.reporting.neighbours import neighbours
+from bayesgmm.reporting.neighbours import alternatives, neighbours
 from bayesgmm.reporting.overlap import overlap_sentence
 from bayesgmm.reporting.parts import (
     Figure,
@@ -44,6 +44,7 @@ _EXPLAINED = (
 )
 # Where the structure was given, and not compared.
 _OF_K = "Choice of K, the structure given"
+_OTHERS = "; --select compares other structures"
 _ANSWERS = "{} favours {}. ".format(*FAVOURS["bic"]) + OTHER_ANSWERS
 
 
@@ -52,22 +53,19 @@ def choice_section(inputs: Inputs) -> Section:
     if inputs.selection is None:
         return _given(inputs)
     table = inputs.selection
-    # A note explains why a fit is not admissible.
-    trusted = np.isfinite(table["bic"].to_numpy(dtype=np.float64)) & (table["note"] == "")
-    fitted = table[trusted]
+    fitted = _admissible(table)
     if fitted.empty:
         raise UnavailableError("no model of the grid has an admissible fit")
     ranked = fitted.sort_values("bic", kind="stable")
     best = ranked.iloc[0]
     state, sentences = _judge(ranked)
-    edge = _at_edge(best, table)
-    if edge:
-        state = "care"
-        sentences.append(edge)
-    sentences.append(selected(fitted, "icl", best))
-    if inputs.em is not None and not _is_of(inputs.em, best):
-        state = "care"
-        sentences.append("The mixture in this report is not the selected model.")
+    sentences += filter(None, [_at_edge(best, table), selected(fitted, "icl", best)])
+    if inputs.em is not None:
+        is_best = _is_of(inputs.em, best)
+        if not is_best:
+            sentences.append("The mixture in this report is not the selected model.")
+        state, of_k = _judge_k(inputs, inputs.em)
+        sentences += of_k if state != "good" or not is_best else []
     state = _with_overlap(inputs, state, sentences)
     of_grid, own = _beside(best, inputs.n_features), _beside_fit(inputs)
     if of_grid:
@@ -107,22 +105,26 @@ def _with_overlap(inputs: Inputs, state: State, sentences: list[str]) -> State:
 
 
 def standing_section(inputs: Inputs) -> Section:
-    """The place of the fitted model among those of a grid, without a picture."""
+    """The verdict on K of a model of a grid, and its place in the grid, without a picture."""
     if inputs.selection is None or inputs.em is None:
         raise UnavailableError("no model of a grid was given")
-    table, fit = inputs.selection, inputs.em
-    fitted = table[(table["note"] == "") & table["bic"].notna()]
-    code = as_structure(fit.covariance_type, inputs.n_features).code
-    here = (fitted["n_components"] == fit.n_components) & (fitted["covariance_type"] == code)
+    fit, fitted = inputs.em, _admissible(inputs.selection)
+    state, sentences = _judge_k(inputs, fit)
+    here = fitted.apply(lambda row: _is_of(fit, row), axis=1)
     own, others = fitted[here], fitted[~here].sort_values("bic", kind="stable")
     if own.empty or others.empty:
-        return Section("unknown", "It is the only model of the grid with an admissible fit.")
-    gap, sentence = _compared(own.iloc[0], others.iloc[0], "this model", "it")
-    # Evidence for the model, if it is weak, is no more conclusive than evidence against it.
-    state: State = "good" if gap >= POSITIVE else "care"
-    sentences = [sentence, selected(fitted, "icl", own.iloc[0])]
+        sentences.append("It is the only model of the grid with an admissible fit.")
+    else:
+        _, sentence = _compared(own.iloc[0], others.iloc[0], "this model", "it")
+        sentences.append(f"Of all {plural(len(fitted), 'model')} of the grid, {sentence}")
+    sentences.append(selected(fitted, "icl", None if own.empty else own.iloc[0]))
     state = _with_overlap(inputs, state, sentences)
-    return Section(state, " ".join(sentences))
+    return Section(state, " ".join(sentences), title=_OF_K)
+
+
+def _admissible(table: pd.DataFrame) -> pd.DataFrame:
+    """The models of a table that have a BIC and no note, which says why a fit is not admissible."""
+    return table[(table["note"] == "") & np.isfinite(table["bic"].to_numpy(dtype=np.float64))]
 
 
 def _at_edge(best: Any, table: pd.DataFrame) -> str:
@@ -157,19 +159,18 @@ def _given(inputs: Inputs) -> Section:
             "K and the structure were given, and not compared with other models.",
             asked=False,
         )
-    fitted = table[(table["note"] == "") & table["bic"].notna()]
-    state, sentences = _judge_given(inputs, inputs.em, fitted)
+    fitted = _admissible(table)
+    state, sentences = _judge_among(inputs, inputs.em, table, "the given K", _OTHERS)
     if not fitted.empty:
         best = fitted.loc[fitted["bic"].idxmin()]
         sentences += [selected(fitted, "icl", best), _at_edge(best, table)]
     state = _with_overlap(inputs, state, sentences)
     beside = " and noise," * (inputs.noise is not None)
     beside += " and outliers," * (inputs.contamination is not None)
-    span = f"{table['n_components'].min()} to {table['n_components'].max()} components"
     return Section(
         state,
-        f"K and the structure were given. Of models with the same structure{beside} and {span}, "
-        + " ".join(filter(None, sentences)),
+        f"K and the structure were given. Of models with the same structure{beside} and "
+        f"{_span(table)}, " + " ".join(filter(None, sentences)),
         (_figure(fitted, inputs.em),),
         (_table(fitted.sort_values("bic", kind="stable")),),
         (
@@ -183,20 +184,32 @@ def _given(inputs: Inputs) -> Section:
     )
 
 
-def _judge_given(
-    inputs: Inputs, fit: GaussianMixture, fitted: pd.DataFrame
+def _judge_k(inputs: Inputs, fit: GaussianMixture) -> tuple[State, list[str]]:
+    """K of a model of a grid among others by BIC, by the rule for a K that was given."""
+    table = alternatives(inputs)
+    if table is None or table.empty:
+        return "unknown", ["Other K were not compared."]
+    state, sentences = _judge_among(inputs, fit, table, f"K = {fit.mixture_.n_components}", "")
+    first = f"Of models with the same structure and {_span(table)}, {sentences[0]}"
+    return state, [first, *sentences[1:]]
+
+
+def _judge_among(
+    inputs: Inputs, fit: GaussianMixture, table: pd.DataFrame, name: str, others: str
 ) -> tuple[State, list[str]]:
-    """The given K among others by BIC, and the maximum that EM reached for it."""
-    k = fit.mixture_.n_components
+    """K among others of its structure by BIC, and the maximum that EM reached for it."""
+    k, fitted = fit.mixture_.n_components, _admissible(table)
     own = fitted[fitted["n_components"] == k]
-    others = fitted[fitted["n_components"] != k].sort_values("bic", kind="stable")
-    if own.empty or others.empty:
+    rivals = fitted[fitted["n_components"] != k].sort_values("bic", kind="stable")
+    if own.empty or rivals.empty:
         return "unknown", ["too few have an admissible fit to compare them."]
     among = as_structure(fit.covariance_type, inputs.n_features).name
-    about = f"K = {k} among {among} covariances alone; --select compares other structures"
-    gap, sentence = _compared(own.iloc[0], others.iloc[0], "the given K", about)
-    # Weak evidence for another K does not contradict the one that was given.
-    state: State = "care" if gap <= -POSITIVE else "good"
+    about = f"K = {k} among {among} covariances alone{others}"
+    gap, sentence = _compared(own.iloc[0], rivals.iloc[0], name, about)
+    # Weak evidence for another K does not contradict this one. The best of those that were tried
+    # may not be the best of all.
+    edge = gap > 0.0 and k == table["n_components"].max()
+    state: State = "care" if gap <= -POSITIVE or edge else "good"
     missed = float(own["log_likelihood"].iloc[0]) - inputs.criteria.log_likelihood
     if missed <= SAME_MAXIMUM:
         return state, [sentence]
@@ -205,6 +218,11 @@ def _judge_given(
         f"For K = {k} a maximum is known that is {significant(missed, 3).text} nats higher than "
         "that of this fit: see select_mixture.",
     ]
+
+
+def _span(table: pd.DataFrame) -> str:
+    """The numbers of components of a table in words."""
+    return f"{table['n_components'].min()} to {table['n_components'].max()} components"
 
 
 def _compared(own: pd.Series, rival: pd.Series, name: str, it: str) -> tuple[float, str]:
@@ -233,12 +251,11 @@ def _judge(ranked: pd.DataFrame) -> tuple[State, list[str]]:
         return "unknown", [*sentences, "It is the only model of the grid with an admissible fit."]
     second = ranked.iloc[1]
     gap = float(second["bic"] - best["bic"])
-    state: State = "care" if gap < POSITIVE else "good"
     sentences.append(
         f"{words_of(second)} is next, with a BIC larger by {fixed(gap, 2).text}: "
         f"{_strength(gap)} evidence for the selected model."
     )
-    return state, sentences
+    return "good", sentences
 
 
 def _table(ranked: pd.DataFrame) -> Table:
@@ -277,8 +294,9 @@ def _figure(fitted: pd.DataFrame, fit: GaussianMixture | None) -> Figure:
         plot_selection(fitted, ax=axes)
         if marked:
             axes.plot(
-                own[0]["n_components"], own[0]["bic"], marker="D", markersize=12.0, color=INK,
-                markerfacecolor="none", linestyle="none",
+                own[0]["n_components"], min(own[0]["bic"], axes.get_ylim()[1]), marker="D",
+                markersize=12.0, color=INK, markerfacecolor="none", linestyle="none",
+                clip_on=False,
             )  # fmt: skip
         legend_below(figure, axes, columns=5, titled=True)
         structures = fitted["covariance_type"].nunique()
@@ -287,5 +305,7 @@ def _figure(fitted: pd.DataFrame, fit: GaussianMixture | None) -> Figure:
             f"BIC against the number of components for {plural(structures, 'structure')}; the "
             f"smallest is that of {words_of(best)}.",
             "BIC against the number of components, a line for each covariance structure. The "
-            + marks,
+            + marks
+            + " "
+            + BEYOND,
         )

@@ -19,7 +19,7 @@ from bayesgmm.plots.style import colour, dashes, marker
 from bayesgmm.reporting.downloads import mixture_files
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.overlap import OVERLAP
-from bayesgmm.reporting.parameter_names import page_names
+from bayesgmm.reporting.parameter_names import correlation_name, page_names
 from bayesgmm.reporting.parts import (
     Figure,
     Row,
@@ -238,8 +238,8 @@ def _tables(inputs: Inputs, mixture: Mixture, features: list[int]) -> tuple[Tabl
         scale = deviations[:, :, np.newaxis] * deviations[:, np.newaxis, :]
         correlations = mixture.covariances / scale
         rows += [
-            (f"correlation of {names[i]}, {names[j]}", *cells("correlations", correlations, i, j))
-            for i, j in itertools.combinations(features[:_MOST_CORRELATED], 2)
+            (correlation_name(names, i, j), *cells("correlations", correlations, i, j))
+            for i, j in itertools.combinations(sorted(features[:_MOST_CORRELATED]), 2)
         ]
     caption = "Parameters" if errors is None else "Parameters, with standard errors in brackets"
     tables = [Table(caption, heads, rows, note)]
@@ -330,7 +330,7 @@ def _profile(inputs: Inputs, mixture: Mixture, features: list[int]) -> Figure:
     names = [inputs.labels_short[j] for j in features]
     with style():
         figure, grid = panels(names, 0.9 + 0.22 * len(shown), (0.6, 0.3))
-        for place, (axes, j) in enumerate(zip(grid, features, strict=True)):
+        for axes, j in zip(grid, features, strict=True):
             for i in shown:
                 mean, spread = mixture.means[i, j], np.sqrt(mixture.variances[i, j])
                 axes.plot(
@@ -341,7 +341,7 @@ def _profile(inputs: Inputs, mixture: Mixture, features: list[int]) -> Figure:
             axes.set_yticks(shown, [inputs.component_words[i] for i in shown])
             axes.grid(axis="x", color=RULE)
             axes.tick_params(axis="y", length=0, labelcolor=MUTED)
-            if place % 3 == 0:
+            if axes.get_position().x0 == grid[0].get_position().x0:
                 axes.set_ylabel("component")
         weights = ", ".join(
             f"{inputs.component_words[i]}: {percent(w, 0).text}"
@@ -352,4 +352,5 @@ def _profile(inputs: Inputs, mixture: Mixture, features: list[int]) -> Figure:
             f"Mean and standard deviation of each component in {plural(len(features), 'column')}. "
             f"Weights are {weights}.",
             "Means of the components (points), plus and minus one standard deviation (lines).",
+            wide=len(features) > 1,
         )

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from bayesgmm.display import plural
 from bayesgmm.partitions.matched_clusters import components_of
 from bayesgmm.partitions.posterior_partition import BOUNDS, Partition, posterior_partition
@@ -55,6 +57,9 @@ def partition_section(inputs: Inputs) -> Section:
         if uncertain
         else "Every row is with most of its cluster in at least three quarters of the draws.",
     ]
+    elsewhere = int((np.array(components)[found.labels] != inputs.assigned[0]).sum())
+    if found.n_clusters > 1:
+        sentences.append(_beside_components(inputs, elsewhere))
     if overlap_sentence(inputs):
         sentences.append(
             "The clusters follow the components of the model, some of which overlap: several may "
@@ -63,6 +68,7 @@ def partition_section(inputs: Inputs) -> Section:
     numbers: dict[str, Any] = {
         "n_clusters": found.n_clusters,
         "n_uncertain": uncertain,
+        "n_not_in_their_component": elsewhere,
         "expected_loss": found.expected_loss,
         "radius": found.radius,
         "prob": found.prob,
@@ -70,6 +76,19 @@ def partition_section(inputs: Inputs) -> Section:
     }
     tables = (_clusters(found), _bounds(found))
     return Section(None, " ".join(sentences), (_figure(inputs, found),), tables, numbers=numbers)
+
+
+def _beside_components(inputs: Inputs, elsewhere: int) -> str:
+    """A sentence on rows whose cluster is not that of their component under Classification."""
+    if not elsewhere:
+        return "Every row is in the cluster of the component that is its most probable one."
+    estimate = "EM's estimate" if inputs.em is not None else "the posterior mean"
+    return (
+        f"{plural(elsewhere, 'row')} {'is' if elsewhere == 1 else 'are'} in another cluster than "
+        "that of the component under Classification: there a row has the component that is its "
+        f"most probable one under {estimate} alone, here the cluster with which it is together in "
+        "most draws, whose parameters vary."
+    )
 
 
 def _clusters(found: Partition) -> Table:

@@ -9,12 +9,12 @@ import numpy as np
 from bayesgmm.arrays import Array
 from bayesgmm.convergence.agreement import mcse
 from bayesgmm.convergence.monitored import parameter_name
-from bayesgmm.display import plural
+from bayesgmm.display import listed, plural
 from bayesgmm.plots.style import colour
 from bayesgmm.posterior.draws import Draws
 from bayesgmm.reporting.chain_pictures import chains_figure
 from bayesgmm.reporting.inputs import Inputs
-from bayesgmm.reporting.parameter_names import of_component
+from bayesgmm.reporting.parameter_names import correlation_name, of_component, spelled
 from bayesgmm.reporting.parts import (
     PROBABILITY,
     Figure,
@@ -24,6 +24,7 @@ from bayesgmm.reporting.parts import (
     Table,
     count,
     fixed,
+    percent,
     significant,
 )
 from bayesgmm.reporting.sections.parameters import shown_features
@@ -36,7 +37,10 @@ _CUT = (
     "Components marked by † overlap with another one: their relabelled draws are cut at the "
     "overlap, so that means are pushed apart and intervals are too short."
 )
-_PANELS = 6
+# Columns in the table and the figure, and panels of the figure.
+_MOST_COLUMNS, _PANELS = 6, 10
+# Proportion of the draws on either side of a histogram that its axis may leave out.
+_TAIL = 0.001
 # Quantities of the statistics beside those of Gaussian components.
 _NOISE, _OUTLIERS = "weight of noise", ("proportion of outliers", "log inflation")
 # Questions of the evidence that this section answers.
@@ -54,7 +58,7 @@ def posterior_section(inputs: Inputs) -> Section:
     if inputs.switching.cut:
         sentences.append(_CUT)
     cut = inputs.switching.cut
-    parameters = list(_parameters(inputs, draws, shown_features(inputs, 6)))
+    parameters = list(_parameters(inputs, draws, shown_features(inputs, _MOST_COLUMNS)))
     rows = [
         _row(
             of_component(name, inputs.component_words[k]) + ("†" if k in cut else ""),
@@ -66,12 +70,13 @@ def posterior_section(inputs: Inputs) -> Section:
     if draws.noise_weight is not None:
         invariant = statistics[statistics["form"] != RELABELLED].set_index("quantity")
         rows.insert(0, _row(_NOISE, draws.noise_weight, invariant.loc[_NOISE]))
-    hidden = len(parameters) - len(rows)
+    hidden = max(len(parameters) - _MOST_ROWS, 0)
     notes = ["MCSE: the Monte Carlo standard error of the mean."]
     if cut:
         notes.append(_CUT)
     if hidden > 0:
         notes.append(f"Not shown: {plural(hidden, 'more parameter')}.")
+    notes += _of_columns(inputs)
     table = Table(
         "Posterior summary after relabelling",
         ("", "mean", "MCSE", "s.d.", "from", "to (90 %)", "R-hat", "bulk ESS", "tail ESS"),
@@ -81,7 +86,7 @@ def posterior_section(inputs: Inputs) -> Section:
     return Section(
         state,
         " ".join(sentences),
-        (_figure(parameters), chains_figure(inputs, draws)),
+        (_figure(inputs, parameters), chains_figure(inputs, draws)),
         (table,),
         [f"Not computed: {note}." for note in inputs.switching.notes],
         {
@@ -110,7 +115,7 @@ def _judge(inputs: Inputs, r_hat: float, ess: float) -> tuple[State, list[str]]:
     for question in _OF_CHAINS:
         result, finding, consequence = evidence.loc[question, ["result", "finding", "consequence"]]
         if result != "passed":
-            sentences += [each for each in (finding, consequence) if each]
+            sentences += [spelled(inputs, each) for each in (finding, consequence) if each]
     if evidence.loc[_OF_CHAINS[1], "result"] == "passed":
         sentences.append(evidence.loc[_OF_CHAINS[1], "finding"])
     return inputs.switching.state, sentences
@@ -138,7 +143,7 @@ def _parameters(
         values = draws.covariances[..., i, j] / (deviations[..., i] * deviations[..., j])
         if values.any():
             key = f"correlation of {words[i]} and {words[j]}"
-            yield from each(key, f"correlation of {names[i]} and {names[j]}", values)
+            yield from each(key, correlation_name(names, i, j), values)
     if draws.outliers is not None:
         for word, values in zip(
             _OUTLIERS, (draws.outliers[0], np.log(draws.outliers[1])), strict=True
@@ -169,25 +174,48 @@ def _decimals(spread: float) -> int:
     return 2 - int(np.floor(np.log10(spread)))
 
 
-def _figure(parameters: list[tuple[str, int, str, Array]]) -> Figure:
-    """Histograms of weights and means over all draws, a colour for each component."""
+def _of_columns(inputs: Inputs) -> list[str]:
+    """A sentence on the columns that are left out, if there are any."""
+    left = inputs.n_features - _MOST_COLUMNS
+    if left <= 0:
+        return []
+    return [
+        f"Shown are the {_MOST_COLUMNS} columns that separate the components best; "
+        f"{plural(left, 'column')} more {'is' if left == 1 else 'are'} left out."
+    ]
+
+
+def _figure(inputs: Inputs, parameters: list[tuple[str, int, str, Array]]) -> Figure:
+    """Histograms of weights, means and deviations over all draws, a colour for each component."""
     groups: dict[str, list[Array]] = {}
     for name, _, _, values in parameters:
         if name.startswith("correlation"):
             continue
         groups.setdefault(name, []).append(values.ravel())
     names = list(groups)[:_PANELS]
+    left_out = [each for each in groups if each not in names]
+    if any(name.startswith("correlation") for name, *_ in parameters):
+        left_out.append("correlations")
     with style():
-        figure, grid = panels(names, 1.7, (0.4, 0.2))
+        figure, grid = panels(names, 1.7, (0.4, 0.2), across=2)
         for axes, name in zip(grid, names, strict=True):
+            ends = [np.quantile(values, (_TAIL, 1.0 - _TAIL)) for values in groups[name]]
+            span = float(np.min(ends)), float(np.max(ends))
             for k, values in enumerate(groups[name]):
-                axes.hist(values, bins=30, color=colour(k), alpha=0.55, density=True)
+                inside = values[(values >= span[0]) & (values <= span[1])]
+                axes.hist(inside, bins=30, color=colour(k), alpha=0.55, density=True)
             axes.set_yticks([])
+        caption = [
+            "Marginal posterior distributions after relabelling, all chains together, one colour "
+            f"for each component, without the outermost {percent(_TAIL).text} of the draws on "
+            "either side.",
+            *([f"Not drawn: {listed(left_out)}."] if left_out else []),
+            *_of_columns(inputs),
+        ]
         return Figure(
             to_svg(figure),
             f"Histograms of the posterior draws of {', '.join(names)}, one colour for each "
             "component.",
-            "Marginal posterior distributions after relabelling, all chains together, one colour "
-            "for each component.",
+            " ".join(caption),
             wide=len(names) > 2,
         )

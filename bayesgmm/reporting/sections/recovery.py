@@ -8,10 +8,10 @@ import pandas as pd
 
 from bayesgmm.diagnostics.truth_recovery import recovery
 from bayesgmm.display import plural
-from bayesgmm.plots.interval_plots import plot_recovery
+from bayesgmm.plots.interval_plots import lines_of, plot_recovery
 from bayesgmm.plots.style import short
 from bayesgmm.reporting.inputs import Inputs
-from bayesgmm.reporting.parameter_names import page_names
+from bayesgmm.reporting.parameter_names import in_order, page_names
 from bayesgmm.reporting.parts import (
     PROBABILITY,
     Figure,
@@ -39,7 +39,8 @@ def recovery_section(inputs: Inputs) -> Section:
     if inputs.posterior is not None:
         fit, kind = inputs.switching.relabelled(), "equal-tailed 90 % posterior intervals"
     found = recovery(fit, inputs.truth, prob=PROBABILITY, variables=inputs.variables, rng=0)
-    table = found.table.set_axis(page_names(inputs, inputs.truth))
+    k, d = inputs.truth.means.shape
+    table = found.table.set_axis(page_names(inputs, inputs.truth)).iloc[in_order(d, k)]
     known = table[np.isfinite(table["z"].to_numpy(dtype=np.float64))]
     state, sentences = _judge(known, kind)
     if inputs.noise is not None:
@@ -108,7 +109,7 @@ def _judge(known: pd.DataFrame, kind: str) -> tuple[State, list[str]]:
 
 def _figure(known: pd.DataFrame) -> Figure:
     with style():
-        figure, axes = panel(5.8, 1.5 + 0.2 * len(known))
+        figure, axes = panel(5.8, 1.5 + 0.2 * lines_of(known))
         plot_recovery(known, ax=axes)
         legend_below(figure, axes)
         # The section's first sentence gives the number of intervals that contain the truth.
