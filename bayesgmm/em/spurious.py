@@ -136,7 +136,7 @@ def _free(run: Run, objective: Objective) -> Indices:
 def _eigenvalue_ratio_exceeded(run: Run, objective: Objective) -> Degeneracy | None:
     """A component that is narrower than the bound allows, or flat where EM holds it on the bound.
 
-    A flat one would collapse without the bound, and on it the likelihood is what the bound makes it.
+    A flat one would collapse without the bound; on it the likelihood is what the bound makes it.
     """
     ratio, free = objective.eigenvalue_ratio, _free(run, objective)
     if not np.isfinite(ratio) or not free.size:

@@ -286,7 +286,7 @@ private:
     }
 
     // Relative errors of variances that cost far less than the last step gained.
-    double left_by_bound() const { return 1e-4 * history_.gain() / sums_.weight(); }
+    double left_by_bound() const { return 1e-6 * history_.gain() / sums_.weight(); }
 
     // Let a start or a combination meet the bound on variances, its weights being numbers of rows.
     void meet_bound(Parameters<Axes> of) {

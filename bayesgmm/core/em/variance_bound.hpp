@@ -22,7 +22,7 @@ inline constexpr int MOST_SWEEPS = 1000;
 // Relative change of a variance in a sweep that is rounding, of which a pair's narrow one has the
 // r-fold of the wide one; and the largest that may be left before likelihoods gain less.
 inline double rounding(double ratio) { return 1e-13 + 16.0 * EPSILON * ratio; }
-inline constexpr double MOST_LEFT = 1e-4;
+inline constexpr double MOST_LEFT = 1e-8;
 
 // What variances a and b, of n_a and n_b rows, have to change by.
 inline std::array<double, 2> change(double ratio, double n_a, double a, double n_b, double b) {
