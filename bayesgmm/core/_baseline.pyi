@@ -11,7 +11,7 @@ type Known = tuple[Labels, Labels, Array] | None
 type Letters = tuple[int, int, int]
 type Prior = tuple[Array, Array, Array, int, int, int, Array, Array, Array]
 type Held = tuple[Booleans, Booleans, Booleans]
-type Model = tuple[Letters, Array | None, Prior | None, Held | None, bool]
+type Model = tuple[Letters, Array | None, Prior | None, Held | None, bool, float]
 type StopRule = tuple[float, float, int, float, int, bool]
 type EMResult = tuple[Array, Array, Array, int, float, int, int]
 

@@ -81,14 +81,16 @@ Pass<Axes> pass_of(const nb::callable &sums_of, bool finished) {
         };
 }
 
-// letters, ridge, prior, held, contaminated
-using ModelArguments =
-    std::tuple<Letters, Weights, std::optional<PriorArguments>, std::optional<HeldArguments>, bool>;
+// letters, ridge, prior, held, contaminated, variance ratio
+using ModelArguments = std::tuple<Letters, Weights, std::optional<PriorArguments>,
+                                  std::optional<HeldArguments>, bool, double>;
 
 Model model_of(const ModelArguments &arguments, const MixtureView &start) {
-    const auto &[letters, ridge, prior, held, contaminated] = arguments;
+    const auto &[letters, ridge, prior, held, contaminated, ratio] = arguments;
     const Index k = start.k, d = start.d;
-    Model model{structure_of(letters), ridge.value_or(ConstVector{}), {}, {}, contaminated};
+    Model model{structure_of(letters), ridge.value_or(ConstVector{}), {}, {}, contaminated, ratio};
+    require(ratio >= 1.0 && (ratio == INFINITE || model.structure.is_free()),
+            "variances are bounded in VVV, VVI and VII, by a ratio of at least 1");
     require(!contaminated || (k % 2 == 0 && !prior && !held),
             "pairs of Gaussians have neither priors nor held parameters");
     require(!ridge || is_of(*ridge, d), "ridge must be (D,)");
@@ -103,6 +105,8 @@ Model model_of(const ModelArguments &arguments, const MixtureView &start) {
                 "the prior must be conjugate, and of as many components and features");
     }
     if (held) model.held = held_of(*held, k, d);
+    require(ratio == INFINITE || !held || !Held::any(model.held->covariances),
+            "variances beside held covariances have no bound");
     return model;
 }
 
@@ -234,7 +238,7 @@ std::tuple<Numbers, Numbers, Table, Numbers> splits_of(ConstMatrix x, ConstVecto
                                                        ConstMatrices uniforms, double least) {
     require(uniforms.shape[0] == weights.size() && uniforms.shape[2] == 2,
             "uniforms must be (K, m, 2)");
-    Model model{structure_of(letters), {}, {}, {}, false};
+    Model model{structure_of(letters), {}, {}, {}};
     return with_moves(x, row_weights, weights, means, covariances,
                       [&](auto &moves, auto axes) -> std::tuple<Numbers, Numbers, Table, Numbers> {
                           Splits<axes> found = moves.splits(model, uniforms, least);

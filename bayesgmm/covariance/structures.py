@@ -82,6 +82,12 @@ class Structure:
         return _VARYING not in self.letters
 
     @property
+    def free(self) -> bool:
+        """True if each covariance maximises the likelihood for itself: VVV, VVI, VII."""
+        volume, shape, orientation = self.letters
+        return volume == _VARYING and _EQUAL not in (shape, orientation)
+
+    @property
     def scales_by_column(self) -> bool:
         """True if columns may be scaled one by one without leaving the structure."""
         # A scaled sphere is an ellipsoid, and axes that turn do not stay common.

@@ -48,13 +48,12 @@ class _Exploration:
     sample: Sample
     rng: np.random.Generator
     fast: bool
-    ratio: float
     work: float = 0.0  # of starts, or of the climb
 
     def run(self, start: Start, incumbent: float = -np.inf) -> Attempt:
         """A first run from a start that is adapted to labels and held values."""
         start = adapted(start, self.sample, self.objective)
-        found = first_run(self.rows, self.objective, start, self.fast, self.ratio, incumbent)
+        found = first_run(self.rows, self.objective, start, self.fast, incumbent)
         if found.run is not None:
             self.work += found.run.n_e_steps * _work(self.rows, len(start.parameters.weights))
         return found
@@ -137,7 +136,6 @@ def explore(
     *,
     fewest: int | None,
     fast: bool,
-    ratio: float,
 ) -> list[Attempt]:
     """First runs from starts, and moves from several of their maxima, until these fail.
 
@@ -147,7 +145,7 @@ def explore(
     times if that is more, from the next ones less often. At last, held values are tried in other
     components.
     """
-    search = _Exploration(rows, objective, sample, rng, fast, ratio)
+    search = _Exploration(rows, objective, sample, rng, fast)
     made: list[tuple[Start, Attempt]] = []
     for start in starts:
         twin = next((found for other, found in made if other.same(start)), None)
@@ -164,7 +162,7 @@ def explore(
     if ends and not alone:
         times = max(_IN_VAIN, fewest or 0)
         attempts += search.climb(ends, times, _FEWER * times // _IN_VAIN)
-    return attempts + _renumbered(rows, objective, attempts, fast, ratio)
+    return attempts + _renumbered(rows, objective, attempts, fast)
 
 
 def climb_on_all(
@@ -175,7 +173,6 @@ def climb_on_all(
     rng: np.random.Generator,
     *,
     fast: bool,
-    ratio: float,
 ) -> Attempt | None:
     """The end of climbs on all rows, by moves that a sample proposes, if it is higher.
 
@@ -186,7 +183,7 @@ def climb_on_all(
     k = len(found.run.parameters.weights)
     if k == 1 or _LEAST_E_STEPS * _work(rows, k) > _WORK:
         return None
-    search = _Exploration(rows, objective, sample, rng, fast, ratio)
+    search = _Exploration(rows, objective, sample, rng, fast)
     higher = search.climb([found], _ON_ALL, 1)
     return higher[-1] if higher else None
 
@@ -204,7 +201,7 @@ def _highest(attempts: list[Attempt]) -> Attempt | None:
 
 
 def _renumbered(
-    rows: Rows, objective: Objective, attempts: list[Attempt], fast: bool, ratio: float
+    rows: Rows, objective: Objective, attempts: list[Attempt], fast: bool
 ) -> list[Attempt]:
     """Attempts that lead ever higher, each from the last one with two components exchanged.
 
@@ -216,7 +213,7 @@ def _renumbered(
     while best is not None and best.run is not None:
         last, theta, best = best.value, best.run.parameters, None
         for start in _exchanged(theta, objective):
-            found = first_run(rows, objective, start, fast, ratio, last)
+            found = first_run(rows, objective, start, fast, last)
             if found.degeneracy is None and found.value > last + SAME_MAXIMUM:
                 higher.append(found)
                 best = found

@@ -148,15 +148,16 @@ def _objective(
     settings: Settings, priors: ResolvedPriors | None, ridge: float, units: Units
 ) -> Objective:
     """What EM maximises, in the units of the fit."""
-    objective, held = Objective(settings.structure), settings.held
+    objective = Objective(settings.structure, eigenvalue_ratio=settings.eigenvalue_ratio)
+    held = settings.held
     if priors is not None:
         penalty = priors.transformed(units.shift, units.scale)
-        objective = Objective(settings.structure, priors=penalty)
+        objective = replace(objective, priors=penalty)
     elif settings.reg_covar:
         amounts = settings.reg_covar * units.scale**2
-        objective = Objective(settings.structure, ridge=tuple(amounts.tolist()))
+        objective = replace(objective, ridge=tuple(amounts.tolist()))
     elif ridge:
-        objective = Objective(settings.structure, ridge=(ridge,) * len(units.scale))
+        objective = replace(objective, ridge=(ridge,) * len(units.scale))
     if settings.contaminated:
         others = {"priors": priors is not None, "fixed or equal_weights": held is not None}
         check_alone({**others, "noise_component": settings.noise})
@@ -311,12 +312,12 @@ def _run_given(
     rows = _rows(data, weights, units, settings, noise)
     numbered = settings.previous is not None or any(each is not None for each in given)
     sample = Sample(units.to_fit(x), np.ones(len(x)), whole=True, labels=data.labels)
-    rule, ratio = _rule(settings), settings.eigenvalue_ratio
+    rule = _rule(settings)
     for made in starts:
         start = with_held(made, objective) if numbered else adapted(made, sample, objective)
         if len(start.parameters.weights) == settings.n_components:
             start = with_outliers(start, rows, objective)
-        found = attempt(rows, objective, start, rule, settings.accelerate, ratio)
+        found = attempt(rows, objective, start, rule, settings.accelerate)
         attempts.append(found)
         _say(found, units, settings)
     sound = [each for each in attempts if not each.collapsed]
@@ -350,10 +351,8 @@ def _run_portfolio(
     if not sample.whole:
         few = _rows(data.take(chosen), sample.weights, units, settings, noise)
         few = replace(few, coarse=rows.coarse)
-    rule, ratio = _rule(settings), settings.eigenvalue_ratio
-    attempts = explore(
-        few, objective, starts, sample, rng, fewest=settings.n_init, fast=fast, ratio=ratio
-    )
+    rule = _rule(settings)
+    attempts = explore(few, objective, starts, sample, rng, fewest=settings.n_init, fast=fast)
     for each in attempts:
         _say(each, units, settings)
     # Under a ridge the steps of EM lead past the maximum, and Newton's to it.
@@ -366,18 +365,16 @@ def _run_portfolio(
             given = None if weights is None else weights[some]
             return _rows(data.take(some), given, units, settings, noise)
 
-        last = finish_by_part(rows, part, size, objective, attempts, sample, rng, rule, ratio=ratio)
+        last = finish_by_part(rows, part, size, objective, attempts, sample, rng, rule)
         if last is not None:
             return last, attempts
-    best, attempts = finish(
-        rows, objective, attempts, rule, fast=fast, whole=sample.whole, ratio=ratio
-    )
+    best, attempts = finish(rows, objective, attempts, rule, fast=fast, whole=sample.whole)
     if best is not None and not sample.whole:
-        higher = climb_on_all(rows, objective, best, sample, rng, fast=fast, ratio=ratio)
+        higher = climb_on_all(rows, objective, best, sample, rng, fast=fast)
         if higher is not None:
             assert higher.run is not None
             start = Start(higher.name, higher.run.parameters)
-            best = max(attempt(rows, objective, start, rule, fast, ratio), best, key=Attempt.merit)
+            best = max(attempt(rows, objective, start, rule, fast), best, key=Attempt.merit)
     return best, attempts
 
 

@@ -42,8 +42,6 @@ def finish_by_part(
     sample: Sample,
     rng: np.random.Generator,
     rule: StopRule,
-    *,
-    ratio: float,
 ) -> Attempt | None:
     """The attempt whose last run is over all rows; None if a part does not lead there.
 
@@ -61,21 +59,20 @@ def finish_by_part(
     rng : numpy.random.Generator
     rule : StopRule
         Of the runs over the part, and over all rows.
-    ratio : float
     """
     some = part(size)
-    best, _ = finish(some, objective, attempts, rule, fast=True, whole=False, ratio=ratio)
+    best, _ = finish(some, objective, attempts, rule, fast=True, whole=False)
     if best is None or best.run is None or best.degeneracy is not None:
         return None
-    higher = climb_on_all(some, objective, best, sample, rng, fast=True, ratio=ratio)
+    higher = climb_on_all(some, objective, best, sample, rng, fast=True)
     if higher is not None and higher.run is not None:
         again = Start(higher.name, higher.run.parameters)
-        best = max(attempt(some, objective, again, rule, True, ratio), best, key=Attempt.merit)
+        best = max(attempt(some, objective, again, rule, True), best, key=Attempt.merit)
     assert best.run is not None
     at = best.run.parameters
     enough = enough_rows(rows.n_rows, at, size)
     newton = None if objective.contaminated else metric(part(enough), objective, at)
-    last = attempt(rows, objective, Start(best.name, at), rule, True, ratio, metric=newton)
+    last = attempt(rows, objective, Start(best.name, at), rule, True, metric=newton)
     return last if last.degeneracy is None else None
 
 

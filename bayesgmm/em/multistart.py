@@ -73,7 +73,6 @@ def attempt(
     start: Start,
     rule: StopRule,
     fast: bool,
-    ratio: float = np.inf,
     *,
     judged: bool = True,
     metric: Array | None = None,
@@ -84,12 +83,12 @@ def attempt(
     if not run.n_e_steps:
         assert run.collapsed is not None
         return Attempt(start.name, None, Degeneracy(Fault.SINGULAR_START, run.collapsed), n)
-    return Attempt(start.name, run, _judged(run, objective, ratio) if judged else None, n)
+    return Attempt(start.name, run, _judged(run, objective) if judged else None, n)
 
 
-def _judged(run: Run, objective: Objective, ratio: float = np.inf) -> Degeneracy | None:
+def _judged(run: Run, objective: Objective) -> Degeneracy | None:
     """The reason for calling a run degenerate or spurious, if it is."""
-    return why_spurious(as_components(run) if objective.contaminated else run, objective, ratio)
+    return why_spurious(as_components(run) if objective.contaminated else run, objective)
 
 
 def with_outliers(start: Start, rows: Rows, objective: Objective) -> Start:
@@ -105,7 +104,6 @@ def first_run(
     objective: Objective,
     start: Start,
     fast: bool,
-    ratio: float,
     incumbent: float = -np.inf,
 ) -> Attempt:
     """A run that ends near its maximum, or earlier where it falls behind the incumbent."""
@@ -122,7 +120,7 @@ def first_run(
             found = attempt(rows, objective, again, rule, fast, judged=False)
     if found.run is None:
         return found
-    return replace(found, degeneracy=_judged(found.run, objective, ratio))
+    return replace(found, degeneracy=_judged(found.run, objective))
 
 
 def adapted(start: Start, sample: Sample, objective: Objective) -> Start:
@@ -171,7 +169,6 @@ def finish(
     *,
     fast: bool,
     whole: bool,
-    ratio: float,
 ) -> tuple[Attempt | None, list[Attempt]]:
     """Run the best first attempt to its maximum; the next best if that degenerates.
 
@@ -186,13 +183,13 @@ def finish(
         for _, first in ranked[:3]:
             assert first.run is not None
             start = Start(first.name, first.run.parameters)
-            compared.append((attempt(rows, objective, start, brief, fast, ratio), first))
+            compared.append((attempt(rows, objective, start, brief, fast), first))
         compared.sort(key=lambda pair: pair[0].merit(), reverse=True)
         ranked = compared + ranked[3:]
     spurious: list[Attempt] = []
     for each, first in ranked:
         assert each.run is not None
-        last = attempt(rows, objective, Start(each.name, each.run.parameters), rule, fast, ratio)
+        last = attempt(rows, objective, Start(each.name, each.run.parameters), rule, fast)
         if whole and last.run is not None:
             last = replace(last, run=_joined(each.run, last.run))
         if last.degeneracy is None:

@@ -11,12 +11,15 @@ from bayesgmm.core import native
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.data.coarse_columns import step_at
 from bayesgmm.em.loop import Run
+from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.priors.objective import Objective
 
 # Relative variance in some direction below which a component is tested for being spurious.
 _FLAT = 1e-3
 # Rows, nearly: a component that is flat where fewer were seen has not collapsed onto any.
 _ONE = 0.5
+# Relative distance within which a ratio of variances is its bound.
+_AT_BOUND = 1e-6
 _FEWER = "Use fewer components, or a structure that shares covariances."
 
 
@@ -39,8 +42,8 @@ class Fault(Enum):
     COLLAPSED = "component {0} collapsed onto too few distinct rows", _FEWER
     TOO_FEW_ROWS = "component {0} has an effective size of only {1:.1f} rows", _FEWER
     EIGENVALUE_RATIO = (
-        "component {0} is too flat compared with the others: the ratio of eigenvalues is {1:.1e}, "
-        "above {2:.1e} ({3:.1f} rows)",
+        "component {0} is too flat: in one direction another's variance is {1:.1e} times its own, "
+        "where {2:.1e} is the bound ({3:.1f} rows)",
         _FEWER,
     )
     STEPS = (
@@ -100,24 +103,24 @@ class Degeneracy:
         return replace(self, component=order.tolist().index(self.component))
 
 
-def why_spurious(run: Run, objective: Objective, ratio: float = np.inf) -> Degeneracy | None:
+def why_spurious(run: Run, objective: Objective) -> Degeneracy | None:
     """The reason why a run is degenerate or spurious; None if it is neither.
 
     A mixture's likelihood can be made as high as one likes by a component on a few rows that
     happen to lie close together or on a plane (Day 1969; McLachlan & Peel 2000, section 3.10).
     A prior with a given scale bounds it; one whose scale is learned may follow a component that
-    collapses, if only many rows are equal. A bound on the ratio of any two eigenvalues of the
-    covariances bounds it too (Hathaway 1985); here they are taken in coordinates in which the
-    covariances have the identity on average, so that no unit matters.
+    collapses, if only many rows are equal. A bound on the ratio of two components' variances in any
+    direction bounds it too (Hathaway 1985). EM maximises under it in free structures; in others a
+    run that passes it is refused.
     """
     priors = objective.priors
     if priors is not None and run.collapsed is None:
-        reason = _eigenvalue_ratio_exceeded(run, objective, ratio)
+        reason = _eigenvalue_ratio_exceeded(run, objective)
         learns_scale = priors.covariances.hierarchical
         return reason or (_flat_by_chance(run, objective) if learns_scale else None)
     return (
         _too_few_rows(run, objective)
-        or _eigenvalue_ratio_exceeded(run, objective, ratio)
+        or _eigenvalue_ratio_exceeded(run, objective)
         or _narrower_than_steps(run, objective)
         or _flat_by_chance(run, objective)
     )
@@ -130,25 +133,42 @@ def _free(run: Run, objective: Objective) -> Indices:
     return np.flatnonzero(~objective.held.masks[2])
 
 
-def _eigenvalue_ratio_exceeded(run: Run, objective: Objective, ratio: float) -> Degeneracy | None:
-    """A component whose variances differ by more, where they have the identity on average."""
-    structure, free = objective.structure, _free(run, objective)
+def _eigenvalue_ratio_exceeded(run: Run, objective: Objective) -> Degeneracy | None:
+    """A component that is narrower than the bound allows, or flat where EM holds it on the bound.
+
+    A flat one would collapse without the bound; on it the likelihood is what the bound makes it.
+    """
+    ratio, free = objective.eigenvalue_ratio, _free(run, objective)
     if not np.isfinite(ratio) or not free.size:
         return None
-    weights, _, covariances = run.parameters
-    pooled = np.tensordot(weights, covariances, 1)
-    if structure.diagonal:
-        spread = covariances / pooled
-    else:
-        values, vectors = np.linalg.eigh(pooled)
-        whiten = vectors / np.sqrt(np.maximum(values, np.finfo(np.float64).tiny))
-        spread = np.maximum(np.linalg.eigvalsh(whiten.T @ covariances @ whiten), 0.0)
-    k = int(free[spread[free].min(axis=1).argmin()])
-    least, most = float(spread[k].min()), float(spread.max())
-    if most <= ratio * least:
+    if objective.is_bounded:
+        free = free[relative_variances(run)[free].min(axis=1) < _FLAT]
+        ratio *= 1.0 - _AT_BOUND
+    if not free.size:
         return None
-    figures = most / least if least > 0.0 else np.inf, ratio, float(run.statistics.counts[k])
+    ratios = variance_ratios(run.parameters)[free]
+    k = int(free[ratios.argmax()])
+    if ratios.max() <= ratio:
+        return None
+    figures = float(ratios.max()), objective.eigenvalue_ratio, float(run.statistics.counts[k])
     return Degeneracy(Fault.EIGENVALUE_RATIO, k, figures)
+
+
+def variance_ratios(parameters: Parameters) -> Array:
+    """The largest ratio (K,) of another component's variance to each one's, in any direction."""
+    covariances = parameters.covariances
+    if covariances.ndim == 2:
+        with np.errstate(divide="ignore"):
+            return np.asarray((covariances.max(axis=0) / covariances).max(axis=1))
+    out = []
+    for own in covariances:
+        values, vectors = np.linalg.eigh(own)
+        if not values[0] > 0.0:
+            out.append(np.inf)
+            continue
+        whiten = vectors / np.sqrt(values)
+        out.append(np.linalg.eigvalsh(whiten.T @ covariances @ whiten).max())
+    return np.array(out)
 
 
 def _too_few_rows(run: Run, objective: Objective) -> Degeneracy | None:
@@ -159,9 +179,21 @@ def _too_few_rows(run: Run, objective: Objective) -> Degeneracy | None:
     if len(counts) == 1 or not free.size:
         return None
     k = int(free[counts[free].argmin()])
-    if counts[k] >= _defining(run, objective.structure) or _shared(run):
+    enough = counts[k] >= _defining(run, objective.structure)
+    if enough or _shared(run) or _is_at_bound(run, objective, k):
         return None
     return Degeneracy(Fault.TOO_FEW_ROWS, k, (float(counts[k]),))
+
+
+def _is_at_bound(run: Run, objective: Objective, k: int) -> bool:
+    """True if other components hold this one's variance in some direction."""
+    return objective.is_bounded and bool(at_bound(run.parameters, objective.eigenvalue_ratio)[k])
+
+
+def at_bound(parameters: Parameters, ratio: float) -> Booleans:
+    """True for components (K,) some variance of which is the least that the bound allows."""
+    found: Booleans = variance_ratios(parameters) >= ratio * (1.0 - _AT_BOUND)
+    return found
 
 
 def _narrower_than_steps(run: Run, objective: Objective) -> Degeneracy | None:

@@ -153,7 +153,7 @@ def _continued(
 ) -> Fit:
     """The fit to all rows, from that to a part of them."""
     units, weight_unit = of_part.units, found.total_weight / (found.n_rows - found.n_weightless)
-    objective = Objective(settings.structure)
+    objective = Objective(settings.structure, eigenvalue_ratio=settings.eigenvalue_ratio)
     if settings.held is not None:
         objective = replace(objective, held=settings.held.transformed(units.shift, units.scale))
     start = units.from_user(of_part.parameters)
@@ -197,7 +197,7 @@ def _continued(
         parameters,
         run,
         units,
-        why_spurious(run, objective, settings.eigenvalue_ratio),
+        why_spurious(run, objective),
         of_part.starts,
         weight_unit=weight_unit,
     )

@@ -6,14 +6,16 @@ import numpy as np
 
 from bayesgmm.arrays import Array, Booleans, Integers
 from bayesgmm.data.validation import Data
-from bayesgmm.display import plural, text_table
+from bayesgmm.display import listed, plural, text_table
 from bayesgmm.em.multistart import SAME_MAXIMUM
+from bayesgmm.em.spurious import at_bound
 from bayesgmm.errors import InputError
 from bayesgmm.estimator.fitted_rows import of_fitted_rows
 from bayesgmm.estimator.information_criteria import Criteria, information_criteria
 from bayesgmm.estimator.source_results import sizes_of, sums_of_source
 from bayesgmm.mixture.bhattacharyya_distance import BARELY_DISTINGUISHABLE, bhattacharyya
 from bayesgmm.mixture.outlying import signs_of_outliers
+from bayesgmm.priors.objective import Objective
 from bayesgmm.uncertainty.intervals import normal_intervals
 from bayesgmm.uncertainty.outlier_information import named_errors
 from bayesgmm.uncertainty.parameter_vectors import reported
@@ -41,6 +43,21 @@ def agreed_starts(fit: "GaussianMixture") -> tuple[int, int]:
     sound = [each.log_likelihood for each in starts if each.converged and not each.degeneracy]
     best = max(sound, default=np.nan)
     return sum(abs(value - best) < SAME_MAXIMUM for value in sound), len(starts)
+
+
+def bound_words(fit: "GaussianMixture") -> str:
+    """A sentence on the components that `eigenvalue_ratio` keeps from being narrower, or ""."""
+    ratio = fit.eigenvalue_ratio
+    objective = Objective(fit._structure, held=fit._held, eigenvalue_ratio=ratio or np.inf)
+    if not objective.is_bounded:
+        return ""
+    found = np.flatnonzero(at_bound(fit._parameters, objective.eigenvalue_ratio)).tolist()
+    if not found:
+        return ""
+    return (
+        f"eigenvalue_ratio={ratio:g} keeps {listed([f'component {k}' for k in found])} from being "
+        "narrower: without the bound the likelihood is higher."
+    )
 
 
 class _Account(NamedTuple):
@@ -143,6 +160,8 @@ def _given(fit: "GaussianMixture") -> list[str]:
         )
     if fit._held is not None:
         lines.append(f"held at given values: {fit._held.words}")
+    if bound := bound_words(fit):
+        lines.append(bound)
     labels = None if fit._fitted is None else fit._fitted[3]
     if labels is not None:
         known = int((labels >= 0).sum())

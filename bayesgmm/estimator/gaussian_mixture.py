@@ -56,7 +56,7 @@ from bayesgmm.errors import (
 )
 from bayesgmm.estimator.columns import check_columns, keep_columns, set_names_in
 from bayesgmm.estimator.fit_plots import plot_fit
-from bayesgmm.estimator.fit_summary import cell_of, summarise
+from bayesgmm.estimator.fit_summary import bound_words, cell_of, summarise
 from bayesgmm.estimator.fitted_rows import check_fitted_rows, kept_rows
 from bayesgmm.estimator.information_criteria import Criteria, information_criteria
 from bayesgmm.estimator.online_fit import check_online, store_online
@@ -151,9 +151,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         bounded and no component collapses, whatever the data. A scale that is learned is
         integrated out; it holds a component on one row, but may follow one onto many equal rows.
     eigenvalue_ratio : float, optional
-        Largest ratio of any two eigenvalues of the components' covariances, in coordinates where
-        these have the identity on average, so in any units (Hathaway 1985). Maxima beyond it count
-        as spurious: they are taken, with a warning, only if there is no other. None: no bound.
+        Largest ratio of the variances of two components in any direction, so in any units
+        (Hathaway 1985); at least 1, which makes covariances equal. For "full", "diag" and
+        "spherical" and ratios up to 1e4 the fit is the maximum under this bound, unless a component
+        on it is so flat that it counts as spurious. In other cases maxima beyond it are spurious:
+        they are taken, with a warning, only if there is no other. None: no bound.
     noise_component : bool, default=False
         Add a component of noise, uniform over the box of the data, for rows that belong to none of
         the others (Banfield & Raftery 1993).
@@ -1128,6 +1130,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         methods = ("information", "sandwich", "bootstrap", "weighted-bootstrap")
         check_choice("method", method, methods)
         self._check_fitted()
+        if method in ("information", "sandwich") and (bound := bound_words(self)):
+            raise InputError(
+                f"{bound} Curvature says nothing of errors there. Use method='bootstrap', or a "
+                "wider bound."
+            )
         if isinstance(X, RowSource):
             return errors_by_source(self, X, method)
         data, weights = self._rows_and_weights(X, sample_weight, error_covariances)

@@ -19,6 +19,9 @@ from bayesgmm.priors.held_parameters import HeldParameters
 from bayesgmm.priors.prior_numbers import PriorNumbers, prior_numbers
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 
+# Ratio of variances from which on a component on the bound is flat beside all rows.
+_LOOSE = 1e4
+
 
 def check_penalty(priors: ResolvedPriors) -> None:
     """Refuse priors under which the penalised likelihood has no maximum or no closed M-step."""
@@ -44,6 +47,7 @@ class ModelArguments(NamedTuple):
     prior: PriorNumbers | None
     held: tuple[Booleans, Booleans, Booleans] | None
     contaminated: bool
+    variance_ratio: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,8 @@ class Objective:
         Parameters over which nothing is maximised. A run begins at their values.
     contaminated : bool
         True if each component has outliers: runs are on pairs of Gaussians.
+    eigenvalue_ratio : float
+        Largest ratio of the variances of two components in any direction; infinite for no bound.
     """
 
     structure: Structure
@@ -72,6 +78,17 @@ class Objective:
     ridge: tuple[float, ...] | None = None
     held: HeldParameters | None = None
     contaminated: bool = False
+    eigenvalue_ratio: float = np.inf
+
+    @property
+    def is_bounded(self) -> bool:
+        """True if EM maximises under the bound; otherwise runs that pass it are refused.
+
+        Free structures have such an M-step. On a loose bound every component would be so flat that
+        it is refused all the same.
+        """
+        holds = self.held is not None and bool(self.held.masks[2].any())
+        return self.eigenvalue_ratio <= _LOOSE and self.structure.free and not holds
 
     @property
     def arguments(self) -> ModelArguments:
@@ -82,6 +99,7 @@ class Objective:
             None if self.priors is None else prior_numbers(self.priors),
             None if self.held is None else self.held.masks,
             self.contaminated,
+            self.eigenvalue_ratio if self.is_bounded else np.inf,
         )
 
     def covariances(self, counts: Array, scatters: Array) -> Array:

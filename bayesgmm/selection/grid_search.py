@@ -319,11 +319,9 @@ class _Search:
         known = from_known_labels(sample, k, objective)
         others = portfolio(Views(sample, rng), k, objective, rng)
         starts = others if known is None else chain((known,), others)
-        made = explore(
-            rows, objective, starts, sample, rng, fewest=None, fast=True, ratio=self._ratio
-        )
+        made = explore(rows, objective, starts, sample, rng, fewest=None, fast=True)
         rule = StopRule(remaining=_REMAINING, max_e_steps=_MOST_ITERATIONS)
-        best, _ = finish(rows, objective, made, rule, fast=True, whole=True, ratio=self._ratio)
+        best, _ = finish(rows, objective, made, rule, fast=True, whole=True)
         return [] if best is None or best.run is None else [best.run.parameters]
 
     def _sample(self, structure: Structure) -> Sample:
@@ -431,7 +429,12 @@ class _Search:
     def _objective(self, k: int, structure: Structure) -> Objective:
         d = self._data.units[structure.scales_by_column].scale.size
         held = held_parameters(None, self._equal_weights, k, d, structure)
-        return Objective(structure, held=held, contaminated=self._contaminated)
+        return Objective(
+            structure,
+            held=held,
+            contaminated=self._contaminated,
+            eigenvalue_ratio=self._ratio,
+        )
 
     def _rows_for(self, k: int, structure: Structure) -> Rows:
         """The rows for runs of this model."""
@@ -443,7 +446,8 @@ class _Search:
         structure = key[1]
         units = self._data.units[structure.scales_by_column]
         own = as_components(run) if self._contaminated else run
-        note = str(why_spurious(own, Objective(structure), self._ratio) or _singular(own) or "")
+        objective = self._objective(*key)
+        note = str(why_spurious(own, objective) or _singular(own) or "")
         value = units.log_likelihood(run.log_likelihood, run.seen)
         return Candidate(*key, run.parameters, value, run.converged, note, run=run)
 

@@ -89,7 +89,7 @@ def select_mixture(
     criterion : {"bic", "icl", "aic", "cv"}
         "cv" is the log-likelihood of held-out rows in five random folds.
     eigenvalue_ratio : float
-        As in `GaussianMixture`: a mixture that exceeds it is not selected.
+        As in `GaussianMixture`: at most this, or such mixtures are not selected.
     equal_weights : bool, default=False
         Hold the weights of each mixture at 1 / K.
     sample_weight : array-like of shape (n,), optional

@@ -28,7 +28,7 @@ def one_pass(x, threads):
 
 def one_run(x, threads, plain=3):
     theta, *_ = native.run_em(
-        x, None, np.zeros(3), np.ones(3), None, None, (VVV, None, None, None, False), *start(),
+        x, None, np.zeros(3), np.ones(3), None, None, (VVV, None, None, None, False, np.inf), *start(),
         (-1.0, np.nan, 12, -np.inf, plain, False), None, threads,
     )  # fmt: skip
     return theta

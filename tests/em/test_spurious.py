@@ -31,7 +31,7 @@ def hostile():
         "flat": (
             2,
             load_dataset("faithful").X,
-            {"eigenvalue_ratio": 1.0, "covariance_type": "VVV"},
+            {"eigenvalue_ratio": 1.0, "covariance_type": "VEV"},
             Fault.EIGENVALUE_RATIO,
         ),
     }

@@ -162,6 +162,9 @@ public:
         seen_ = true;
     }
 
+    // Nats that the last plain step gained, by estimate.
+    double gain() const { return gain_; }
+
     bool has_metric() const { return !metric_.empty(); }
 
     // Nats still to be gained from the last point, by estimate: the plain step's own gain over the

@@ -23,7 +23,7 @@
 #include "em/anderson.hpp"
 #include "em/contamination.hpp"
 #include "em/held.hpp"
-#include "em/m_step.hpp"
+#include "em/variance_bound.hpp"
 #include "likelihood/pairwise_summation.hpp"
 #include "likelihood/prior.hpp"
 
@@ -36,6 +36,8 @@ struct Model {
     std::optional<Prior> prior;
     std::optional<Held> held;
     bool contaminated = false;  // Gaussians are pairs
+    // Largest ratio of two components' variances in a direction, of free structures; or infinite.
+    double variance_ratio = INFINITE;
 };
 
 struct StopRule {
@@ -102,6 +104,7 @@ public:
     }
 
     Outcome run(const StopRule &rule, const std::function<bool()> &interrupted) {
+        meet_bound(theta_);
         component_ = factor<Axes>(theta_.weights(), theta_.means(), theta_.covariances(), mixture_);
         if (component_ > 0) return COLLAPSED;
         state_ = state_at_theta(rule.exact);
@@ -263,6 +266,7 @@ private:
             share_rest(*model_.held, theta_.weights(), weights);
         else if (!has_noise_)
             scale(weights, 1.0 / sum(weights));
+        meet_bound(trial_);
         const View<double, Axes> covariances = of_components(trial_);
         Index bad = 0;
         if (!model_.structure.is_closed_under_mixing() && !holds_covariances()) {
@@ -279,6 +283,25 @@ private:
             if (!contamination::inflate(trial_, c, second)) bad = c + 1;
         }
         return bad;
+    }
+
+    // Relative errors of variances that cost far less than the last step gained.
+    double left_by_bound() const { return 1e-6 * history_.gain() / sums_.weight(); }
+
+    // Let a start or a combination meet the bound on variances, its weights being numbers of rows.
+    void meet_bound(Parameters<Axes> of) {
+        if (!(model_.variance_ratio < INFINITE)) return;
+        Numbers sizes(n_components_), inflations(n_components_), exchanged;
+        for (Index c = 0; c < k_; ++c) sizes[c % n_components_] += of.weights()[c];
+        for (Index c = 0; c < n_components_ && model_.contaminated; ++c)
+            inflations[c] = contamination::inflation(of, c);
+        bound_variances<Axes>(model_.variance_ratio, left_by_bound(), sizes, exchanged,
+                              of_components(of));
+        for (Index c = 0; c < n_components_ && model_.contaminated; ++c) {
+            const Vector second = of.covariances()[c + n_components_].flat();
+            assign(second, of.covariances()[c].flat());
+            scale(second, inflations[c]);
+        }
     }
 
     // The covariances of the components: of a pair, that of its first Gaussian.
@@ -372,10 +395,17 @@ private:
             put(scatters);
             if (exact) state_ = state_at_theta(exact);
             const int effort = exact ? 0 : trace.size() > 1 ? EFFORT : FIRST_EFFORT;
-            bad = maximise_covariances<Axes>(model_.structure, sizes, scatters, state_, effort,
-                                             covariances);
+            // Under a bound a component without a variance receives one.
+            if (model_.variance_ratio < INFINITE)
+                m_step::each_for_itself<Axes>(model_.structure, sizes, scatters, covariances);
+            else
+                bad = maximise_covariances<Axes>(model_.structure, sizes, scatters, state_, effort,
+                                                 covariances);
         }
         put(covariances);
+        if (model_.variance_ratio < INFINITE)
+            bound_variances<Axes>(model_.variance_ratio, left_by_bound(), sizes, state_.exchanged,
+                                  covariances);
         return bad;
     }
 

@@ -14,10 +14,8 @@ struct Held {
     Mask covariances;           // (K,): whole ones
 
     static bool all(Mask of) { return std::find(of.begin(), of.end(), false) == of.end(); }
-    bool has_means(Index c) const {
-        const Mask own = means[c];
-        return std::find(own.begin(), own.end(), true) != own.end();
-    }
+    static bool any(Mask of) { return std::find(of.begin(), of.end(), true) != of.end(); }
+    bool has_means(Index c) const { return any(means[c]); }
     // Whether nothing of a component is free, so that it needs no rows.
     bool whole(Index c) const { return weights[c] && covariances[c] && all(means[c]); }
 };

@@ -30,10 +30,11 @@ struct Structure {
     bool has_common_axes() const { return shape == VARYING && orientation == EQUAL; }
     // EEV, VEV: axes turn without their shape.
     bool has_own_axes() const { return shape == EQUAL && orientation == VARYING; }
+    // VVV, VVI and VII: each covariance maximises the likelihood for itself.
+    bool is_free() const { return volume == VARYING && shape != EQUAL && orientation != EQUAL; }
     // Whether combinations of members are members: all parts vary, or none does.
     bool is_closed_under_mixing() const {
-        const bool all_vary = volume == VARYING && shape != EQUAL && orientation != EQUAL;
-        return all_vary || (volume != VARYING && shape != VARYING && orientation != VARYING);
+        return is_free() || (volume != VARYING && shape != VARYING && orientation != VARYING);
     }
 };
 
@@ -41,6 +42,7 @@ struct Structure {
 struct MStepState {
     Numbers log_volumes;  // (K,) log lambda_k
     Table common_axes;    // (D, D) axes as rows; NaN at (0, 0) for anywhere
+    Numbers exchanged;    // scatter, by pairs of components under a bound; see variance_bound.hpp
 };
 
 inline MStepState initial_state(const Structure &structure, Index k, Index d) {
@@ -121,6 +123,19 @@ Index free_covariances(Letter volume, ConstVector counts, View<const double, Axe
         assign_scaled(out[k], volume == EQUAL ? volume_of_all / scales(k) : 1.0 / counts[k],
                       scatters[k]);
     return 0;
+}
+
+// VVV, VVI and VII, whatever the rank: a bound on variances fills what is missing.
+template <int Axes>
+void each_for_itself(const Structure &structure, ConstVector counts,
+                     View<const double, Axes> scatters, View<double, Axes> out) {
+    if constexpr (Axes == 2) {
+        if (structure.shape == IDENTITY) {
+            spherical(structure.volume, counts, scatters, out);
+            return;
+        }
+    }
+    for (Index k = 0; k < counts.size(); ++k) assign_scaled(out[k], 1.0 / counts[k], scatters[k]);
 }
 
 // EEI and VEI, EEE and VEE: S / N, or lambda_k S / N.

@@ -7,7 +7,7 @@ import pandas as pd
 
 from bayesgmm.display import plural
 from bayesgmm.em.multistart import SAME_MAXIMUM
-from bayesgmm.estimator.fit_summary import agreed_starts
+from bayesgmm.estimator.fit_summary import agreed_starts, bound_words
 from bayesgmm.reporting.inputs import Inputs
 from bayesgmm.reporting.parts import (
     NOTHING,
@@ -102,27 +102,32 @@ def _judge(
             else f"{numeral(degenerate).capitalize()} starts gave degenerate solutions and were "
             "rejected."
         )
-    if fit.converged_:
-        remaining = f"about {significant(fit.remaining_, 2).text}"
-        if fit.remaining_ < _NEGLIGIBLE:
-            remaining = "less than 1e-9"
-        sentences.append(
-            f"EM converged in {plural(fit.n_iter_, 'iteration')}; the estimated distance to the "
-            f"maximum is {remaining} nats."
-        )
-    elif np.isnan(fit.remaining_):
-        state = "care"
-        sentences.append(
+    of_run, said = _judge_run(fit)
+    worst: State = max((state, of_run), key=("good", "care", "bad").index)
+    return worst, [*sentences, *said]
+
+
+def _judge_run(fit: Any) -> tuple[State, list[str]]:
+    """The end of the best run: at a maximum, on a bound, or short of it."""
+    if np.isnan(fit.remaining_):
+        return "care", [
             f"Its rows were seen once, in {plural(fit.n_iter_, 'step')}: the fit is near a maximum "
             "and not at it, so that criteria and tests are approximate."
-        )
-    else:
-        state = "bad"
-        sentences.append(
+        ]
+    if not fit.converged_:
+        return "bad", [
             "EM did not converge: the estimated distance to the maximum is "
             f"{significant(fit.remaining_, 2).text} nats. Increase max_iter."
-        )
-    return state, sentences
+        ]
+    remaining = f"about {significant(fit.remaining_, 2).text}"
+    if fit.remaining_ < _NEGLIGIBLE:
+        remaining = "less than 1e-9"
+    sentences = [
+        f"EM converged in {plural(fit.n_iter_, 'iteration')}; the estimated distance to the "
+        f"maximum is {remaining} nats."
+    ]
+    bound = bound_words(fit)
+    return ("care", [*sentences, bound]) if bound else ("good", sentences)
 
 
 def _maxima(values: Any, good: Any, starts: pd.DataFrame) -> list[dict[str, Any]]:
