@@ -55,8 +55,9 @@ def bound_words(fit: "GaussianMixture") -> str:
     if not found:
         return ""
     return (
-        f"eigenvalue_ratio={ratio:g} keeps {listed([f'component {k}' for k in found])} from being "
-        "narrower: without the bound the likelihood is higher."
+        f"The bound of {ratio:g} on ratios of variances keeps "
+        f"{listed([f'component {k}' for k in found])} from being narrower: without it the "
+        "likelihood is higher."
     )
 
 

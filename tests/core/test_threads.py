@@ -11,6 +11,7 @@ import pytest
 from bayesgmm.core import native
 
 VVV = (2, 2, 2)
+MODEL = VVV, None, None, None, False, np.inf
 
 
 def rows(seed, n=30_000, d=3):
@@ -28,7 +29,7 @@ def one_pass(x, threads):
 
 def one_run(x, threads, plain=3):
     theta, *_ = native.run_em(
-        x, None, np.zeros(3), np.ones(3), None, None, (VVV, None, None, None, False, np.inf), *start(),
+        x, None, np.zeros(3), np.ones(3), None, None, MODEL, *start(),
         (-1.0, np.nan, 12, -np.inf, plain, False), None, threads,
     )  # fmt: skip
     return theta

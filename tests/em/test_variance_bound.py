@@ -141,7 +141,7 @@ def test_a_fit_on_the_bound_says_so():
     fit = fitted(FAITHFUL, 3, ratio=10.0)
     which = at_bound(fit._parameters, 10.0)
     assert which.tolist() == [True, False, False]
-    said = "eigenvalue_ratio=10 keeps component 0 from being narrower"
+    said = "The bound of 10 on ratios of variances keeps component 0 from being narrower"
     assert said in fit.summary()
     with pytest.raises(InputError, match=f"{said}.*bootstrap"):
         fit.standard_errors()
