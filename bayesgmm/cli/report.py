@@ -148,37 +148,26 @@ def report(
             posterior = None if stored is None else _stored_draws(stored)
             names = _names(em, posterior)
             rows = read_rows_of(names, quiet=results.quiet, **source)
+        beside: dict[str, Any] = {"noise_component": noise, "contaminated": contaminated}
+        of_rows: dict[str, Any] = {"sample_weight": rows.weights, "labels": rows.known}
         selection, interrupted = None, False
         if chosen:
             with stage("Choosing K and the structure"):
+                of_grid = range(1, (components or _MOST_COMPONENTS) + 1)
                 selection = bayesgmm.select_mixture(
-                    rows.X,
-                    range(1, (components or _MOST_COMPONENTS) + 1),
-                    labels=rows.known,
-                    noise_component=noise,
-                    contaminated=contaminated,
-                    sample_weight=rows.weights,
-                    rng=seed,
-                    progressbar=watched,
+                    rows.X, of_grid, rng=seed, progressbar=watched, **beside, **of_rows
                 )
             em, interrupted = selection.best, selection.interrupted
         elif components is not None and em is None:
             with stage("Fitting by EM"):
                 em = bayesgmm.GaussianMixture(
-                    components,
-                    covariance_type=covariance,
-                    noise_component=noise,
-                    contaminated=contaminated,
-                    random_state=seed,
-                ).fit(rows.X, sample_weight=rows.weights, labels=rows.known)
+                    components, covariance_type=covariance, random_state=seed, **beside
+                ).fit(rows.X, **of_rows)
+        _check_draws(posterior, em)
         if em is not None and sampled and posterior is None and not interrupted:
             with stage(f"Sampling the posterior: {plural(chains, 'chain')}"):
-                plan: dict[str, Any] = {
-                    "chains": chains,
-                    "target_accept": target_accept,
-                    "rng": seed,
-                }
-                plan |= {"priors": given, "draws": draws}
+                plan: dict[str, Any] = {"chains": chains, "target_accept": target_accept}
+                plan |= {"rng": seed, "priors": given, "draws": draws}
                 posterior, interrupted = _sampled(rows.X, em, plan, watched)
         found = None
         if em is not None and weighed and not interrupted:
@@ -268,6 +257,20 @@ def _stored_draws(path: Path) -> "xr.DataTree":
         raise InputError(
             f"{printable(path)!r} cannot be read as draws ({error!s:.200}). {wanted}"
         ) from error
+
+
+def _check_draws(posterior: "xr.DataTree | None", em: "bayesgmm.GaussianMixture | None") -> None:
+    """Refuse draws of another number of components than the fit beside them has."""
+    if posterior is None or em is None:
+        return
+    from bayesgmm.posterior.reader import read_draws
+
+    k = read_draws(posterior).n_components
+    if k != em.n_components:
+        raise click.UsageError(
+            f"The draws of --draws-from have {plural(k, 'component')}, and the fit beside them "
+            f"{em.n_components}. Give -k {k}, or draw again: bayesgmm sample -k {em.n_components}."
+        )
 
 
 def _sampled(

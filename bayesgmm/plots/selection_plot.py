@@ -28,7 +28,7 @@ _STYLES = {
 }
 
 # A sentence for captions.
-BEYOND = "Triangles at the frame stand for models beyond it."
+BEYOND = "A triangle at the frame is a model beyond it."
 
 
 def plot_selection(selection: Selection | pd.DataFrame, *, ax: "Axes | None" = None) -> "Axes":

@@ -10,11 +10,17 @@ import numpy as np
 
 # Judgement of a section; None if there is nothing to judge.
 type State = Literal["good", "care", "bad", "unknown"]
+_BETTER_FIRST: tuple[State, ...] = "good", "unknown", "care", "bad"
 
 # Of intervals.
 PROBABILITY = 0.9
 NOTHING = "\N{EN DASH}"
 _MINUS = "\N{MINUS SIGN}"
+
+
+def worst(*states: State) -> State:
+    """The judgement of several together; what was not checked is worse than what is good."""
+    return max(states, key=_BETTER_FIRST.index)
 
 
 class UnavailableError(Exception):

@@ -360,6 +360,8 @@ def test_the_page_of_stored_draws_makes_no_others(bayesgmm_command, tmp_path, mo
     result = bayesgmm_command(*arguments, "-k", 2)
     assert "Fitting by EM" in result.stderr
     assert json.loads(result.stdout)["sections"]["mixture"]["numbers"]["covariance_code"] == "VVV"
+    result = bayesgmm_command(*arguments, "-k", 3)
+    assert (result.exit_code, "have 2 components, and the fit" in result.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -86,19 +86,21 @@ def test_the_verdicts_are_those_of_a_report(page, faithful):
 
 @pytest.mark.usefixtures("undrawn")
 def test_a_model_has_one_verdict_on_every_page(page, faithful):
-    """A grid has other rivals than a report of the model alone, and the verdict is the same."""
+    """K is judged among the same models on every page; a grid may have a better structure, too."""
     grid = select_mixture(faithful, range(1, 4), ["EEE", "VVV"], rng=0, progressbar=False)
     for (k, code), model in models(page).items():
         fit = GaussianMixture(k, covariance_type=code, random_state=0).fit(faithful)
         alone = bayesgmm.report(faithful, em=fit).numbers["sections"]["choice"]
         in_grid = bayesgmm.report(faithful, em=fit, selection=grid).numbers["sections"]["choice"]
         of_page = model["sections"]["choice"]
-        assert of_page["state"] == alone["state"] == in_grid["state"], (k, code)
-        assert of_page["title"] == alone["title"]
+        assert of_page["state"] == in_grid["state"], (k, code)
+        # Given its structure, K may be right where another structure is better.
+        assert of_page["state"] == alone["state"] or (k, code) == (2, "VVV")
     states = {key: each["sections"]["choice"]["state"] for key, each in models(page).items()}
     # BIC of VVV is 1.99 smaller for 2 components than for 3, and 7.9 larger than of EEE with 3.
-    assert states[2, "VVV"] == "good"
-    assert states[1, "VVV"] == states[2, "EEE"] == "care"
+    alone = GaussianMixture(2, random_state=0).fit(faithful)
+    assert bayesgmm.report(faithful, em=alone).numbers["sections"]["choice"]["state"] == "good"
+    assert states[2, "VVV"] == states[1, "VVV"] == states[2, "EEE"] == "care"
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -126,6 +128,7 @@ def test_the_standing_of_a_model_is_a_difference_of_bic(page):
             assert choice["state"] == "care"
         else:
             assert f"smaller by {bic[key] - first:,.2f}" in choice["verdict"]
+            assert choice["state"] == "care"
             assert each["status"].endswith(f"{bic[key] - first:,.2f} above the smallest")
 
 

@@ -20,6 +20,7 @@ from bayesgmm.reporting.parts import (
     fixed,
     numeral,
     significant,
+    worst,
 )
 from bayesgmm.reporting.svg import INK, MUTED, panel, style, to_svg
 
@@ -103,8 +104,7 @@ def _judge(
             "rejected."
         )
     of_run, said = _judge_run(fit)
-    worst: State = max((state, of_run), key=("good", "care", "bad").index)
-    return worst, [*sentences, *said]
+    return worst(state, of_run), [*sentences, *said]
 
 
 def _judge_run(fit: Any) -> tuple[State, list[str]]:

@@ -22,6 +22,7 @@ from bayesgmm.reporting.parts import (
     count,
     fixed,
     significant,
+    worst,
 )
 from bayesgmm.reporting.svg import INK, legend_below, panel, style, to_svg
 from bayesgmm.selection.selection_result import (
@@ -64,8 +65,10 @@ def choice_section(inputs: Inputs) -> Section:
         is_best = _is_of(inputs.em, best)
         if not is_best:
             sentences.append("The mixture in this report is not the selected model.")
-        state, of_k = _judge_k(inputs, inputs.em)
-        sentences += of_k if state != "good" or not is_best else []
+        of_k, said = _judge_k(inputs, inputs.em)
+        sentences += said if of_k != "good" or not is_best else []
+        standing: State = "good" if state == "unknown" else state
+        state = worst(of_k, standing if is_best else "care")
     state = _with_overlap(inputs, state, sentences)
     of_grid, own = _beside(best, inputs.n_features), _beside_fit(inputs)
     if of_grid:
@@ -105,7 +108,7 @@ def _with_overlap(inputs: Inputs, state: State, sentences: list[str]) -> State:
 
 
 def standing_section(inputs: Inputs) -> Section:
-    """The verdict on K of a model of a grid, and its place in the grid, without a picture."""
+    """The verdict on K of a model of a grid, and on its place in the grid, without a picture."""
     if inputs.selection is None or inputs.em is None:
         raise UnavailableError("no model of a grid was given")
     fit, fitted = inputs.em, _admissible(inputs.selection)
@@ -115,11 +118,13 @@ def standing_section(inputs: Inputs) -> Section:
     if own.empty or others.empty:
         sentences.append("It is the only model of the grid with an admissible fit.")
     else:
-        _, sentence = _compared(own.iloc[0], others.iloc[0], "this model", "it")
+        gap, sentence = _compared(own.iloc[0], others.iloc[0], "this model", "it")
+        # Evidence for the model, if it is weak, is no more conclusive than evidence against it.
+        state = worst(state, "good" if gap >= POSITIVE else "care")
         sentences.append(f"Of all {plural(len(fitted), 'model')} of the grid, {sentence}")
     sentences.append(selected(fitted, "icl", None if own.empty else own.iloc[0]))
     state = _with_overlap(inputs, state, sentences)
-    return Section(state, " ".join(sentences), title=_OF_K)
+    return Section(state, " ".join(sentences))
 
 
 def _admissible(table: pd.DataFrame) -> pd.DataFrame:
@@ -251,11 +256,12 @@ def _judge(ranked: pd.DataFrame) -> tuple[State, list[str]]:
         return "unknown", [*sentences, "It is the only model of the grid with an admissible fit."]
     second = ranked.iloc[1]
     gap = float(second["bic"] - best["bic"])
+    state: State = "care" if gap < POSITIVE else "good"
     sentences.append(
         f"{words_of(second)} is next, with a BIC larger by {fixed(gap, 2).text}: "
         f"{_strength(gap)} evidence for the selected model."
     )
-    return "good", sentences
+    return state, sentences
 
 
 def _table(ranked: pd.DataFrame) -> Table:
