@@ -56,6 +56,11 @@ if TYPE_CHECKING:
 @contaminated_option
 @priors_option
 @click.option(
+    "--eigenvalue-ratio",
+    type=click.FloatRange(min=1.0),
+    help="Largest ratio of the variances of two components in any direction.  [default: no bound]",
+)
+@click.option(
     "--order-by",
     type=click.Choice(["means", "weights", "variances"]),
     help="Number components by ascending means, descending weights or ascending variances.  "
@@ -75,6 +80,7 @@ def fit(
     noise: bool,
     contaminated: bool,
     priors: Path | None,
+    eigenvalue_ratio: float | None,
     order_by: str | None,
     memberships: Path | None,
     seed: int,
@@ -109,6 +115,7 @@ def fit(
         "noise_component": noise,
         "contaminated": contaminated,
         "priors": given,
+        "eigenvalue_ratio": eigenvalue_ratio,
         "random_state": seed,
     }
     if stream is not None:

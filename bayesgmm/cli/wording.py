@@ -58,6 +58,11 @@ _WORDINGS = (
         "`bayesgmm fit --priors FILE`, where a file of {} has the default priors, which keep",
     ),
     _Wording(r", or reg_covar > 0", ""),
+    _Wording(
+        r"eigenvalue_ratio=(\d+)",
+        r"--eigenvalue-ratio \1",
+        r"`bayesgmm fit --eigenvalue-ratio \1`",
+    ),
     _Wording(r"Increase max_iter(?: or tol)?\.", _SIMPLER),
     _Wording(
         r"Give the rows \(and sample_weight\) of the fit, fitted without reg_covar until "

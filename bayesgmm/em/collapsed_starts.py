@@ -40,6 +40,8 @@ def all_collapsed(
         remedies.append("priors='default', which keeps every covariance from collapsing")
         if not settings.reg_covar:
             remedies.append("reg_covar > 0")
+    if structure.free and k > 1 and np.isinf(settings.eigenvalue_ratio):
+        remedies.append("eigenvalue_ratio=100, a bound on the ratio of two components' variances")
     if "V" in structure.code and k > 1:
         shared = "E" if x.shape[1] == 1 else "EEI" if structure.diagonal else "tied"
         remedies.append(f"covariances that components share (covariance_type={shared!r})")

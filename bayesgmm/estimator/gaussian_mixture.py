@@ -1130,10 +1130,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         methods = ("information", "sandwich", "bootstrap", "weighted-bootstrap")
         check_choice("method", method, methods)
         self._check_fitted()
-        if method in ("information", "sandwich") and (bound := bound_words(self)):
+        if method in ("information", "sandwich") and bound_words(self):
             raise InputError(
-                f"{bound} Curvature says nothing of errors there. Use method='bootstrap', or a "
-                "wider bound."
+                "Components lie on the bound of ratios of variances, where curvature says nothing "
+                "of errors. Use method='bootstrap'."
             )
         if isinstance(X, RowSource):
             return errors_by_source(self, X, method)

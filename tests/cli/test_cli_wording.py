@@ -60,7 +60,6 @@ NOT_REACHED = (
 PRINTED = ("reporting/overlap.py", "reporting/sections/em_starts.py", "reporting/verdict_box.py")
 # Parts of sentences on arguments that commands do not have.
 NOT_GIVEN = (
-    "Curvature says nothing",
     "these priors differ between components",  # order_by is checked beside them
     "priors and reg_covar both",
     "warm_start",

@@ -11,7 +11,7 @@ from bayesgmm import GaussianMixture, load_dataset
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.em.loop import StopRule, maximise
 from bayesgmm.em.spurious import at_bound, variance_ratios
-from bayesgmm.errors import InputError
+from bayesgmm.errors import FitError, InputError
 from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.priors.objective import Objective
@@ -143,6 +143,14 @@ def test_a_fit_on_the_bound_says_so():
     assert which.tolist() == [True, False, False]
     said = "The bound of 10 on ratios of variances keeps component 0 from being narrower"
     assert said in fit.summary()
-    with pytest.raises(InputError, match=f"{said}.*bootstrap"):
+    with pytest.raises(InputError, match="lie on the bound of ratios of variances.*bootstrap"):
         fit.standard_errors()
     assert said not in fitted(FAITHFUL, 3, ratio=100.0).summary()
+
+
+@pytest.mark.parametrize("seed", [107, 209, 254, 275, 377])
+def test_a_fit_that_collapses_from_every_start_names_the_bound_and_it_helps(seed):
+    x = np.random.default_rng(seed).standard_normal((150, 1))
+    with pytest.raises(FitError, match="eigenvalue_ratio=100, a bound on the ratio"):
+        fitted(x, 2)
+    assert fitted(x, 2, ratio=100.0).converged_
