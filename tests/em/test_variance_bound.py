@@ -143,7 +143,7 @@ def test_a_fit_on_the_bound_says_so():
     assert which.tolist() == [True, False, False]
     said = "The bound of 10 on ratios of variances keeps component 0 from being narrower"
     assert said in fit.summary()
-    with pytest.raises(InputError, match="lie on the bound of ratios of variances.*bootstrap"):
+    with pytest.raises(InputError, match=r"lie on the bound of ratios of variances.*bootstrap"):
         fit.standard_errors()
     assert said not in fitted(FAITHFUL, 3, ratio=100.0).summary()
 
