@@ -109,7 +109,10 @@ def _convergence(f: Figures) -> Check:
             "Draw longer chains." + _without_ties(f),
             name,
         )  # fmt: skip
-    most = max((each for _, each in excess), key=lambda each: each.largest)
+    # What the chains need not agree on is told with the rest where they do.
+    told = (f.density, f.invariant) if f.unclear else (f.density, f.invariant, f.relabelled)
+    agreed = [each for each in told if each.known and each.holds]
+    most = max(agreed, key=lambda each: each.largest)
     finding = f"R-hat is at most {most.largest:.3f}"
     if f.ess < ENOUGH:
         return Check(

@@ -52,6 +52,15 @@ def test_a_clean_bill_needs_every_answer():
         assert "Not checked: " in found.explanation
 
 
+@pytest.mark.parametrize("unsupported", [0.0, 0.9])
+def test_the_largest_r_hat_of_the_page_is_the_figure_of_its_evidence(unsupported):
+    """Also where only densities have to agree, as BIC would remove a component."""
+    relabelled = replace(GOOD, r_hat=1.005, largest=1.005)
+    found = reach_verdict(replace(HEALTHY, relabelled=relabelled, unsupported=unsupported))
+    figures = {each.question: each.figure for each in found.evidence}
+    assert figures["the chains agree"] == 1.005
+
+
 # Worst first: each decides over all that follow.
 PROBLEMS = (
     ({"rows": Discrepancy(0, "mean", 20.0, 0.0, 90.0)}, "rows not described", "bad"),
