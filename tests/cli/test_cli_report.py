@@ -230,9 +230,9 @@ def test_rows_are_checked_once_and_fitted_once(bayesgmm_command, monkeypatch, tm
     checked, fitted = [], []
     check, fit = validation._check_finite, bayesgmm.GaussianMixture.fit
 
-    def check_finite(array, *args):
+    def check_finite(array, *args, **more):
         checked.append(array.shape)
-        check(array, *args)
+        check(array, *args, **more)
 
     def fit_once(self, X, *args, **options):
         fitted.append(self)

@@ -11,6 +11,7 @@ from command_lines import beside_stages
 
 from bayesgmm import GaussianMixture, load_dataset
 from bayesgmm.data.csv_files import csv_text
+from bayesgmm.errors import BayesGMMWarning
 
 X = np.random.default_rng(0).normal(size=(40, 2))
 
@@ -393,7 +394,8 @@ def test_a_row_of_which_nothing_was_seen(bayesgmm_command, tmp_path):
     assert "Note: nothing was seen of 2 rows (first: row 3 (line 5))." in ended.stderr
     assert "nothing was seen of 2 rows (first: row 3 (line 5)): the memberships" in ended.stdout
     written = pd.read_csv(memberships)
-    weights = GaussianMixture(2, random_state=0).fit(frame).weights_
+    with pytest.warns(BayesGMMWarning, match="Nothing was seen of 2 rows"):
+        weights = GaussianMixture(2, random_state=0).fit(frame).weights_
     columns = ["probability_0", "probability_1"]
     assert np.allclose(written.loc[[3, 7], columns], weights, atol=2e-6)
     assert (written.loc[[3, 7], "component"] == weights.argmax()).all()

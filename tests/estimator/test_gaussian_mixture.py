@@ -15,6 +15,7 @@ from bayesgmm import GaussianMixture, Mixture, load_dataset, scenario, simulate,
 from bayesgmm.em.loop import StopRule, maximise
 from bayesgmm.errors import (
     BayesGMMError,
+    BayesGMMWarning,
     ConvergenceWarning,
     DegeneracyWarning,
     FitError,
@@ -329,8 +330,8 @@ def test_bad_parameters_are_refused_at_fit(parameters):
 
 @pytest.mark.parametrize(
     "names",
-    [["a", "a"], ["", "=cmd|' /C calc'!A0"], ["x" * 5000, "<script>"], ["km/h", "größe"], ["a", 3]],
-    ids=["repeated", "formula", "long", "unicode", "mixed"],
+    [["", "=cmd|' /C calc'!A0"], ["x" * 5000, "<script>"], ["km/h", "größe"], ["a", 3]],
+    ids=["formula", "long", "unicode", "mixed"],
 )
 def test_hostile_column_names_survive(names):
     frame = pd.DataFrame(FAITHFUL, columns=names)
@@ -340,7 +341,19 @@ def test_hostile_column_names_survive(names):
     assert Mixture.from_json(fit.mixture_.to_json()) == fit.mixture_
     assert str(names[1]) in fit.summary(frame)
     with pytest.raises((ValueError, TypeError)):
-        fit.predict(frame[frame.columns[::-1]] if names[0] != names[1] else frame.iloc[:, :1])
+        fit.predict(frame[frame.columns[::-1]])
+
+
+def test_columns_that_share_a_name_are_told_apart_and_said():
+    frame = pd.DataFrame(FAITHFUL, columns=["a", "a"])
+    with pytest.warns(
+        BayesGMMWarning, match="have the same name, 'a', and are called 'a', 'a .2.'"
+    ):
+        fit = GaussianMixture(2, random_state=0).fit(frame)
+    assert fit.mixture_.feature_names == ("a", "a (2)")
+    assert "a (2)" in fit.summary(frame)
+    with pytest.raises((ValueError, TypeError)):
+        fit.predict(frame.iloc[:, :1])
 
 
 def test_unknown_structure_names_the_nearest():

@@ -63,7 +63,7 @@ def test_the_numbers_are_those_of_the_fit(faithful, faithful_em):
     deviations = np.sqrt(covariances[:, [0, 1], [0, 1]])
     assert values["s.d. of eruptions"] == pytest.approx(deviations[:, 0])
     correlations = covariances[:, 0, 1] / deviations.prod(axis=1)
-    assert values["correlation of eruptions, waiting"] == pytest.approx(correlations)
+    assert values["correlation of eruptions and waiting"] == pytest.approx(correlations)
     data = made.numbers["sections"]["data"]["tables"][0]["rows"]
     assert data[0][1:6] == pytest.approx(
         [

@@ -276,7 +276,7 @@ def test_chains_begin_at_a_fit_or_a_mixture_that_is_given(monkeypatch):
 def test_a_fit_that_does_not_suit_is_refused():
     X = load_dataset("faithful").X
     fit = GaussianMixture(2, random_state=0).fit(X)
-    with pytest.raises(InvalidParameterError, match="init has 2 components of 2 features"):
+    with pytest.raises(InvalidParameterError, match="init has 2 components, but n_components=3"):
         sample_posterior(X, 3, init=fit)
     with pytest.raises(InvalidParameterError, match="fitted with covariance_type='full'"):
         sample_posterior(X, init=fit, covariance_type="diag")

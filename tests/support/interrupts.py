@@ -13,15 +13,15 @@ def interrupt_after(monkeypatch, n_fits):
     No further model of this search is fitted before the main thread has noticed. Later searches,
     of the page that is made of what was found, are not interrupted.
     """
-    plain, done, searches = grid_search._Search._improve, [], []
+    plain, done, sent = grid_search._Search._improve, [], []
 
     def improve(self, key, starts):
         plain(self, key, starts)
-        searches.append(self)
-        if self is not searches[0]:
+        if sent and self is not sent[0]:
             return
         done.append(key)
         if len(done) == n_fits:
+            sent.append(self)
             os.kill(os.getpid(), signal.SIGINT)
         deadline = time.monotonic() + 60.0
         while len(done) >= n_fits and not self.stopped:
