@@ -29,7 +29,7 @@ _OF_FIT = {
     "warm_start": "starts where the previous fit ended",
     "verbose": "level of progress messages",
     "verbose_interval": "iterations between progress messages",
-    "eigenvalue_ratio": "largest ratio of eigenvalues",
+    "eigenvalue_ratio": "largest ratio of two components' variances",
     "noise_component": "component of noise",
     "contaminated": "outliers of each component",
     "missing": "missing entries",

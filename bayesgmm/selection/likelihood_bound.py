@@ -119,12 +119,11 @@ class LikelihoodBound(Result):
         import pandas as pd
 
         penalty, best = self._penalty(selection)
-        rows = []
+        rows: list[tuple[int, str, int, float, bool]] = []
         for k, code in zip(
             selection.table["n_components"], selection.table["covariance_type"], strict=True
         ):
-            free = _n_parameters(selection, as_structure(code), int(k))
-            least = penalty * free - 2.0 * self.log_likelihood
+            free, least = self._at_least(selection, penalty, as_structure(code), int(k))
             rows.append((int(k), code, free, least, least > best))
         names = ["n_components", "covariance_type", "n_parameters", "at_least", "excluded"]
         return pd.DataFrame(rows, columns=names)
@@ -159,12 +158,17 @@ class LikelihoodBound(Result):
         found = {}
         for code in dict.fromkeys(selection.table["covariance_type"]):
             structure, k = as_structure(code), 1
-            while (
-                penalty * _n_parameters(selection, structure, k) - 2.0 * self.log_likelihood <= best
-            ):
+            while self._at_least(selection, penalty, structure, k)[1] <= best:
                 k += 1
             found[code] = k
         return pd.Series(found, name="excluded_from").rename_axis("covariance_type")
+
+    def _at_least(
+        self, selection: Selection, penalty: float, structure: Structure, k: int
+    ) -> tuple[int, float]:
+        """The free parameters of a model, and what its criterion is at least."""
+        free = _n_parameters(selection, structure, k)
+        return free, penalty * free - 2.0 * self.log_likelihood
 
     def _penalty(self, selection: Selection) -> tuple[float, float]:
         """The penalty for a parameter, and the criterion of the selected model."""
