@@ -11,6 +11,7 @@ from bayesgmm.core import native
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.data.coarse_columns import step_at
 from bayesgmm.em.loop import Run
+from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.priors.objective import Objective
 
@@ -18,6 +19,12 @@ from bayesgmm.priors.objective import Objective
 _FLAT = 1e-3
 # Rows, nearly: a component that is flat where fewer were seen has not collapsed onto any.
 _ONE = 0.5
+# Share of a component's rows that have one value, from which on it is that value's.
+_ONE_VALUE = 0.75
+# Equal values below which rounding is not at work.
+_FEWEST = 3
+# Standard deviations from a component's mean within which most of its rows are.
+_NEAR = 4.0
 # Relative distance within which a ratio of variances is its bound.
 _AT_BOUND = 1e-6
 _FEWER = "Use fewer components, or a structure that shares covariances."
@@ -51,6 +58,11 @@ class Fault(Enum):
         "given the other columns: {2:.2g} steps)",
         "Leave out labels and counts, add uniform noise of one step's width to measurements that "
         "were rounded, or use fewer components.",
+    )
+    ONE_VALUE = (
+        "component {0} lies on one value of column {1:.0f}, which {2:.1f} of its {3:.1f} rows have",
+        "Add uniform noise of one step's width to measurements that were rounded, leave rows of a "
+        "value that many share out, or use fewer components.",
     )
     CHANCE = (
         "component {0} is probably spurious: {1:.1f} rows this close to a plane are "
@@ -123,6 +135,7 @@ def why_spurious(run: Run, objective: Objective) -> Degeneracy | None:
         or _eigenvalue_ratio_exceeded(run, objective)
         or _narrower_than_steps(run, objective)
         or _flat_by_chance(run, objective)
+        or _on_one_value(run, objective)
     )
 
 
@@ -213,7 +226,7 @@ def _narrower_than_steps(run: Run, objective: Objective) -> Degeneracy | None:
     if covariances.ndim == 3:
         variances = 1.0 / np.einsum("kii->ki", np.linalg.inv(covariances))
         covariances = np.einsum("kii->ki", covariances)
-    total = weights @ (covariances + np.square(means - weights @ means)) / weights.sum()
+    total = _total_variances(weights, means, covariances)
     for j, values in columns:
         shift = 0.0 if rows.shift is None else rows.shift[j]
         scale = 1.0 if rows.scale is None else rows.scale[j]
@@ -278,8 +291,7 @@ def _seen_sharply(run: Run) -> Array:
     """
     rows, (weights, means, covariances) = run.rows, run.parameters
     variances = covariances if covariances.ndim == 2 else np.einsum("kii->ki", covariances)
-    shares = _shares(weights)
-    total = shares @ (variances + np.square(means - shares @ means))
+    total = _total_variances(weights, means, variances)
     sharp = (~np.isnan(rows.x)).astype(float)
     if rows.errors is not None:
         d = rows.x.shape[1]
@@ -293,6 +305,50 @@ def _seen_sharply(run: Run) -> Array:
         replace(rows, row_weights=v * each).e_step(*run.parameters).counts for each in sharp.T
     ]
     return np.stack(counts, axis=1)
+
+
+def _on_one_value(run: Run, objective: Objective) -> Degeneracy | None:
+    """A component that would collapse onto a value of a column but for a few rows beside it.
+
+    Rows of one value bear no chance: they were rounded, or are a point mass.
+    """
+    rows, (weights, means, covariances) = run.rows, run.parameters
+    if len(weights) == 1 or objective.ridge or rows.errors is not None:
+        return None
+    variances = covariances if covariances.ndim == 2 else np.einsum("kii->ki", covariances)
+    narrow = variances < _FLAT * _total_variances(weights, means, variances)
+    v = np.ones(rows.n_rows) if rows.row_weights is None else rows.row_weights
+    for k in _free(run, objective):
+        for j in np.flatnonzero(narrow[k]):
+            shared = _has_commonest(rows, j, means[k, j], np.sqrt(variances[k, j]))
+            if shared.sum() < _FEWEST:
+                continue
+            of_value, of_all = (
+                replace(rows, row_weights=each).e_step(*run.parameters).counts[k]
+                for each in (v * shared, v)
+            )
+            if of_value >= _ONE_VALUE * of_all:
+                return Degeneracy(Fault.ONE_VALUE, int(k), (j, float(of_value), float(of_all)))
+    return None
+
+
+def _has_commonest(rows: Rows, j: int, mean: float, sd: float) -> Booleans:
+    """True for rows (n,) that have the most frequent value of a column near a component's mean."""
+    column = rows.x[:, j]
+    shift = 0.0 if rows.shift is None else rows.shift[j]
+    scale = 1.0 if rows.scale is None else rows.scale[j]
+    near = column[np.abs((column - shift) * scale - mean) <= _NEAR * sd]
+    if not near.size:
+        return np.zeros(len(column), dtype=bool)
+    values, counts = np.unique(near, return_counts=True)
+    found: Booleans = column == values[counts.argmax()]
+    return found
+
+
+def _total_variances(weights: Array, means: Array, variances: Array) -> Array:
+    """Variances (D,) of all components together, of variances (K, D) of each."""
+    shares = _shares(weights)
+    return np.asarray(shares @ (variances + np.square(means - shares @ means)))
 
 
 def _defining(run: Run, structure: Structure) -> float:

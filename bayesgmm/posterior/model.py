@@ -75,11 +75,17 @@ class Model:
         groups = np.unique(groups, return_inverse=True)[1].reshape(-1)
         return None if (groups == groups[0]).all() else np.asarray(groups, dtype=np.int64)
 
+    @property
+    def interchangeable(self) -> Indices | None:
+        """Groups (K,) of components of which neither `groups` nor priors tell any apart."""
+        # Labels and held values that tell components apart go with equal priors alone.
+        return self.groups if self.resolved.groups is None else self.resolved.groups
+
     def coordinates(self, near: Mixture | None) -> Coordinates:
         """Coordinates with a frame of the rows, or of a mixture of high density."""
         filled = with_means(self.data.X, self.data.weights)
         shape = self.n_components, self.structure, near, self.data.weights
-        return coordinates(filled, *shape, self.outliers, self.held, self.groups)
+        return coordinates(filled, *shape, self.outliers, self.held, self.interchangeable)
 
     def constants(self) -> dict[str, tuple[tuple[str, ...], Array | Indices]]:
         """Dims and values of what is known beside the rows: the group ``constant_data``."""

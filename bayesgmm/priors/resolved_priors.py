@@ -105,17 +105,29 @@ class ResolvedPriors:
 
     def equal_for(self, components: Iterable[int]) -> bool:
         """True if these components have one prior, but for the order of their means."""
-        location, sd = self._of_means()
+        location, sd = self.of_means()
         each = {
             (self.concentration[c], *location[c], *sd[c], self.covariances.of_component(c))
             for c in components
         }
         return len(each) <= 1
 
-    def _of_means(self) -> tuple[Array, Array]:
+    def of_means(self) -> tuple[Array, Array]:
         """Locations and standard deviations of the means, (K, D)."""
         shape = self.n_components, self.n_features
         return np.broadcast_to(self.mean_location, shape), np.broadcast_to(self.mean_sd, shape)
+
+    @property
+    def groups(self) -> Indices | None:
+        """Groups (K,) of components that have one prior, but for the order of their means.
+
+        None: all are one.
+        """
+        k = range(self.n_components)
+        if self.equal_for(k):
+            return None
+        first = [next(i for i in k if self.equal_for((i, j))) for j in k]
+        return np.asarray(np.unique(first, return_inverse=True)[1], dtype=np.int64)
 
     def with_order(self, feature: int, components: Iterable[int] | None) -> "ResolvedPriors":
         """These priors, for components whose means ascend in a feature (None: all components).
@@ -164,7 +176,7 @@ class ResolvedPriors:
         assignment problem.
         """
         weights, means = mixture.weights, mixture.means
-        location, sd = self._of_means()
+        location, sd = self.of_means()
         z = (means[:, np.newaxis] - location) / sd
         gain = -0.5 * (z**2).sum(axis=2) - np.log(sd).sum(axis=1)
         logs = np.log(np.maximum(weights, np.finfo(float).tiny))
@@ -231,7 +243,7 @@ class ResolvedPriors:
             value = float(np.where(a == 1.0, 0.0, (a - 1.0) * np.log(weights)).sum())
         value += gammaln(a.sum()) - gammaln(a).sum()
         z = (means - np.asarray(self.mean_location)) / np.asarray(self.mean_sd)
-        value -= 0.5 * (z**2).sum() + np.log(self._of_means()[1]).sum() + 0.5 * k * d * _LOG_2_PI
+        value -= 0.5 * (z**2).sum() + np.log(self.of_means()[1]).sum() + 0.5 * k * d * _LOG_2_PI
         if self.ordered is not None:
             ascending = np.diff(means[list(self.ordered_components), self.ordered]) >= 0.0
             value += gammaln(len(ascending) + 2.0) if ascending.all() else -np.inf

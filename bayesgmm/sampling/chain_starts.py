@@ -6,7 +6,6 @@ from bayesgmm.arrays import Array
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.posterior.coordinates import Coordinates
 from bayesgmm.posterior.log_density import Problem
-from bayesgmm.priors.resolved_priors import ResolvedPriors
 
 # Starts are spread by this many standard deviations of a posterior of well separated components.
 _OVERDISPERSION = 2.0
@@ -14,23 +13,18 @@ _OVERDISPERSION = 2.0
 
 def chain_starts(
     near: list[tuple[Array, ...]],
-    priors: ResolvedPriors,
     problem: Problem,
     rng: np.random.Generator,
 ) -> Array:
     """Coordinates at which the chains begin, (chains, size).
 
     Chain c begins near the parameters c, its components in random order (within their groups),
-    moved by about two standard deviations of the posterior. Where priors differ between components,
-    the order is that of the highest prior density: chains from others would stay at modes of little
-    mass.
+    moved by about two standard deviations of the posterior.
     """
     coordinates, n_rows = problem.coordinates, problem.rows.total
-    equal = priors.equal_for(range(priors.n_components))
     starts = np.empty((len(near), coordinates.size))
     for chain, (parameters, child) in enumerate(zip(near, rng.spawn(len(near)), strict=True)):
-        centre = Mixture(*parameters[:3])
-        order = coordinates.shuffled(child) if equal else priors.best_order(centre)
+        order = coordinates.shuffled(child)
         moved = [each[order] if each.ndim else each for each in parameters]
         starts[chain] = coordinates.of_parameters(*moved)
         starts[chain] += _spread(Mixture(*moved[:3]), n_rows, coordinates) * child.standard_normal(

@@ -132,7 +132,7 @@ def laplace_target(
         part = rows.take(rng.choice(counted, size, replace=False))
     seen = problem if part is None else posterior(part)
     if exchangeable:
-        modes = search_modes(seen, near, starts(seen.rows))
+        modes = search_modes(seen, near, starts(seen.rows), None)
     else:
         one = climb(seen, seen.coordinates.of_parameters(*near))
         modes = [] if one is None else [one]

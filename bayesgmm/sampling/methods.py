@@ -79,12 +79,12 @@ def by_nuts(
         For starts, and for modes.
     """
     for_starts, for_modes = rngs
-    target, resolved = _posterior(model, em)(model.data), model.resolved
-    modes = []
-    if _exchangeable(model):
-        modes = search_modes(
-            target, em.parameters, _fits(model, em, searched, for_modes)(model.data)
-        )
+    resolved = model.resolved
+    if not _exchangeable(model):
+        em = em.permuted(resolved.best_order(em.mixture))
+    target = _posterior(model, em)(model.data)
+    fits = _fits(model, em, searched, for_modes)(model.data)
+    modes = search_modes(target, em.parameters, fits, resolved)
     began = time.perf_counter()
     tell_if_long(target, target.coordinates.of_parameters(*em.parameters), plan, chains)
     several = Target(target, that_matter(modes))
@@ -92,7 +92,7 @@ def by_nuts(
     if len(several.modes) > 1:
         drawn, state = draw_over_modes(drawing, several, resolved, plan, monitor, chains, for_modes)
     else:
-        starts = chain_starts([em.parameters] * chains, resolved, target, for_starts)
+        starts = chain_starts([em.parameters] * chains, target, for_starts)
         drawn, state = drawing(starts, plan, monitor.ends), "only"
     return Run(drawn, modes, several, state, time.perf_counter() - began, {})
 

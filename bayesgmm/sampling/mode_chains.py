@@ -73,7 +73,7 @@ def draw_over_modes(
     the modes by the masses of Laplace's approximation, and may stay there.
     """
     began = time.perf_counter()
-    starts = _starts(target, np.arange(chains) % len(target.modes), priors, rng)
+    starts = _starts(target, np.arange(chains) % len(target.modes), rng)
     drawn = _located(draw(starts, replace(plan, lengths=plan.lengths[:1]), monitor.ends), target)
     if drawn.interrupted:
         return OverModes(drawn, "not joined")
@@ -93,7 +93,7 @@ def draw_over_modes(
         return OverModes(drawn, "crossed")
     masses = np.cumsum(_laplace_shares(target.modes))
     of = np.searchsorted(masses, (np.arange(chains) + 0.5) / chains)
-    drawn = _located(draw(_starts(target, of, priors, rng), later, monitor.ends), target)
+    drawn = _located(draw(_starts(target, of, rng), later, monitor.ends), target)
     # Chains of a posterior with a component too many may wander among its modes.
     wander = (np.ptp(np.asarray(drawn.tree["sample_stats"]["mode"]), axis=1) > 0).all()
     return OverModes(drawn, "crossed" if wander else "not joined")
@@ -148,11 +148,11 @@ def _laplace_shares(modes: list[Mode]) -> Array:
     return np.asarray(shares / shares.sum())
 
 
-def _starts(target: Target, of: Indices, priors: ResolvedPriors, rng: np.random.Generator) -> Array:
+def _starts(target: Target, of: Indices, rng: np.random.Generator) -> Array:
     """Starts of chains near the modes of the given numbers."""
     problem = target.problem
     near = [problem.parameters(target.modes[m].u) for m in of]
-    return chain_starts(near, priors, problem, rng)
+    return chain_starts(near, problem, rng)
 
 
 def _located(drawn: Drawn, target: Target) -> Drawn:

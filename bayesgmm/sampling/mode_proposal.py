@@ -230,10 +230,11 @@ def _with_small_component(
     of = rng.integers(frame.n_components - 1, size=len(t))
     of += of >= free
     rows_of = rng.integers(_ROWS_OF_SMALL, size=len(t)) * (rng.random(len(t)) < 0.5)
-    z = rng.standard_normal((len(t), len(priors.mean_sd)))
+    location, sd = (each[free] for each in priors.of_means())
+    z = rng.standard_normal(location.shape)
     near = np.linalg.cholesky(covariances[t, of]) @ z[..., np.newaxis]
     near = means[t, of] + 1.5 * near[..., 0]
-    far = np.array(priors.mean_location) + np.array(priors.mean_sd) * z
+    far = location + sd * z
     means[t, free] = np.where(rows_of[:, np.newaxis] > 0, near, far)
     scale = np.exp(rng.standard_normal(len(t)) - (rows_of > 0))
     covariances[t, free] = covariances[t, of] * scale[:, np.newaxis, np.newaxis]

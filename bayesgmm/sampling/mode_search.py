@@ -4,21 +4,24 @@ import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from itertools import combinations
+from functools import partial
+from itertools import combinations, permutations
 
 import numpy as np
 
-from bayesgmm.arrays import Array
+from bayesgmm.arrays import Array, Indices
 from bayesgmm.errors import BayesGMMWarning, FitError
 from bayesgmm.mixture.bhattacharyya_distance import bhattacharyya_distances
 from bayesgmm.mixture.merged_components import merged
 from bayesgmm.mixture.mixture import Mixture
+from bayesgmm.posterior.coordinates import Coordinates
 from bayesgmm.posterior.log_density import Problem
 from bayesgmm.posterior.model import Model
 from bayesgmm.priors.families import LKJ
+from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.sampling.initial_estimate import as_fit, parameters_of
 from bayesgmm.sampling.mode_regions import Regions
-from bayesgmm.sampling.posterior_modes import Mode, climb, other_modes, same_mode
+from bayesgmm.sampling.posterior_modes import Mode, Same, climb, is_among, other_modes
 
 _FITS = 16
 _KINDS = ("kmeans", "random_from_data", "k-means++", "random")
@@ -26,13 +29,19 @@ _KINDS = ("kmeans", "random_from_data", "k-means++", "random")
 _EVALUATIONS = 4000
 # The most moves of a component; the pairs that are merged are the closest.
 _MOVES = 12
+# Components of which all orders are tried, the most orders that are climbed from, and the nats below
+# the first mode, beside one for each coordinate, at which an order is left out.
+_ALL_ORDERS, _MOST_ORDERS, _FAR = 6, 16, 30.0
 # Halves of a split component: distance from its mean and standard deviation along its longest
 # axis, in standard deviations; side by side, and one within the other.
 _HALVES = (((-0.8, 0.6), (0.8, 0.6)), ((0.0, 0.4), (0.0, 1.2)))
 
 
 def search_modes(
-    problem: Problem, near: tuple[Array, ...], starts: list[tuple[Array, ...]]
+    problem: Problem,
+    near: tuple[Array, ...],
+    starts: list[tuple[Array, ...]],
+    priors: ResolvedPriors | None = None,
 ) -> list[Mode]:
     """Modes of a posterior, the largest mass first.
 
@@ -44,6 +53,9 @@ def search_modes(
         the mode near it others are sought with one component moved elsewhere.
     starts : list of tuple of ndarray
         Further starts.
+    priors : ResolvedPriors, optional
+        Where they differ between components, the same mixture in another order is another mode, and
+        one that was moved is in the order of the highest prior density.
     """
     frame = problem.coordinates
     first = climb(problem, frame.of_parameters(*near))
@@ -51,12 +63,53 @@ def search_modes(
         return []
     parameters = problem.parameters(first.u)
     moves = _moves(Mixture(*parameters[:3]), problem.rows.total)
+    same = None
+    if priors is not None and priors.groups is not None:
+        same = partial(_is_mode, frame)
+        moves = [each.permuted(priors.best_order(each)) for each in moves]
+        starts = [*_other_orders(problem, first, priors.groups), *starts]
     moved = [(each.weights, each.means, each.covariances, *parameters[3:]) for each in moves]
     each = (frame.of_parameters(*start) for start in [*starts, *moved])
-    return _without_copies(problem, other_modes(problem, first, each, _EVALUATIONS))
+    return _without_copies(problem, other_modes(problem, first, each, _EVALUATIONS, same), same)
 
 
-def _without_copies(problem: Problem, modes: list[Mode]) -> list[Mode]:
+def _is_mode(frame: Coordinates, u: Array, mode: Mode) -> bool:
+    """True if a point is within a standard deviation of a mode, but for labels and axes."""
+    apart = Regions([mode], frame).locate(u[np.newaxis]).u[0] - mode.u
+    return bool(apart @ np.linalg.solve(mode.covariance, apart) < 1.0)
+
+
+def _other_orders(problem: Problem, first: Mode, groups: Indices) -> list[tuple[Array, ...]]:
+    """The mode with components of different priors exchanged, the highest densities first.
+
+    All orders of up to six components; of more, two are exchanged.
+    """
+    k, frame = len(groups), problem.coordinates
+    parameters = problem.parameters(first.u)
+    swaps = (_swapped(k, pair) for pair in combinations(range(k), 2))
+    orders = permutations(range(k)) if k <= _ALL_ORDERS else swaps
+    found: dict[bytes, tuple[float, tuple[Array, ...]]] = {}
+    own = groups.tobytes()
+    for order in map(np.array, orders):
+        # The group that each component is put into: orders within a group are one mode.
+        put = groups[np.argsort(order)].tobytes()
+        if put == own or put in found:
+            continue
+        moved = tuple(each[order] if each.ndim else each for each in parameters)
+        density = problem.log_density(frame.of_parameters(*moved))[0]
+        if density > first.log_density - _FAR - len(first.u):
+            found[put] = density, moved
+    ranked = sorted(found.values(), key=lambda each: -each[0])
+    return [moved for _, moved in ranked[:_MOST_ORDERS]]
+
+
+def _swapped(k: int, pair: tuple[int, int]) -> list[int]:
+    order = [*range(k)]
+    order[pair[0]], order[pair[1]] = pair[1], pair[0]
+    return order
+
+
+def _without_copies(problem: Problem, modes: list[Mode], same: Same | None) -> list[Mode]:
     """The modes of different mixtures: orientations have several coordinates for the same axes."""
     frame = problem.coordinates
     if frame.tied is None or frame.tied.reference is None:
@@ -65,7 +118,7 @@ def _without_copies(problem: Problem, modes: list[Mode]) -> list[Mode]:
     for mode in modes[1:]:
         image = Regions(kept, frame).locate(mode.u[np.newaxis]).u[0]
         again = climb(problem, image)
-        if again is None or not any(same_mode(again, each) for each in kept):
+        if again is None or not is_among(kept, again.u, again.log_density, same):
             kept.append(mode)
     return kept
 

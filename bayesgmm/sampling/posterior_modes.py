@@ -1,6 +1,6 @@
 """Modes of a posterior density, and the mass that Laplace's approximation gives each."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,9 @@ from scipy.optimize import minimize
 
 from bayesgmm.arrays import Array
 from bayesgmm.posterior.log_density import Problem
+
+# Whether a point is a mode.
+type Same = Callable[[Array, "Mode"], bool]
 
 # Step of the differences of gradients, and the least curvature of a mode that is not flat.
 _STEP, _FLAT = 1e-5, 1e-8
@@ -66,11 +69,15 @@ def climb(problem: Problem, start: Array) -> Mode | None:
 
 
 def other_modes(
-    problem: Problem, first: Mode, starts: Iterable[Array], evaluations: float = np.inf
+    problem: Problem,
+    first: Mode,
+    starts: Iterable[Array],
+    evaluations: float = np.inf,
+    same: Same | None = None,
 ) -> list[Mode]:
     """A mode and the distinct others that are reached from starts, the largest log mass first.
 
-    Modes of the same density that differ by the order of the components are one.
+    Modes of the same density are one, as they differ by the order of the components.
 
     Parameters
     ----------
@@ -80,6 +87,9 @@ def other_modes(
     starts : iterable of ndarray of shape (size,)
     evaluations : float
         Evaluations of the density after which no further climb begins.
+    same : callable, optional
+        Whether a point of the density of a mode is that mode, where another order of the components
+        may be another mode. None: always.
     """
     found, root = [first], np.linalg.cholesky(first.covariance)
     for start in starts:
@@ -96,17 +106,19 @@ def other_modes(
         evaluations -= near.nfev
         most = max(each.log_density for each in found)
         low = -near.fun < most - _LOW - len(start)
-        if low or any(abs(near.fun + each.log_density) < _SAME for each in found):
+        u = start + root @ near.x
+        if low or is_among(found, u, -near.fun, same):
             continue
-        mode = climb(problem, start + root @ near.x)
-        if mode and not any(same_mode(mode, each) for each in found):
+        mode = climb(problem, u)
+        if mode and not is_among(found, mode.u, mode.log_density, same):
             found.append(mode)
     return sorted(found, key=lambda each: -each.log_mass)
 
 
-def same_mode(one: Mode, other: Mode) -> bool:
-    """True for modes of one density, as are those that differ by the order of the components."""
-    return abs(one.log_density - other.log_density) <= _SAME
+def is_among(modes: Iterable[Mode], u: Array, log_density: float, same: Same | None = None) -> bool:
+    """True for a point of the density of one of the modes; with `same`, only if it is that mode."""
+    alike = (each for each in modes if abs(log_density - each.log_density) <= _SAME)
+    return any(same is None or same(u, each) for each in alike)
 
 
 def _value(u: Array, problem: Problem) -> tuple[float, Array]:

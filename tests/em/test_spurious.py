@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bayesgmm import Degeneracy, Fault, GaussianMixture, load_dataset
+from bayesgmm import Degeneracy, Fault, GaussianMixture, load_dataset, select_mixture
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.em.loop import StopRule, maximise
 from bayesgmm.em.spurious import _seen_sharply, relative_variances
@@ -23,10 +23,22 @@ def fitted(k, x, **settings):
 def hostile():
     rng = np.random.default_rng(0)
     far = np.vstack((rng.standard_normal((60, 1)), [[5.0], [5.4]]))
+    rounded = rng.normal(50.0, 10.0, (200, 2)).round(1)
+    rounded[::2, 1] = rounded[::2, 1].round()
+    rounded[:15, 1], rounded[15:18, 1] = 77.0, [76.96, 76.95, 77.05]
     pair = np.vstack((rng.standard_normal((60, 1)), [[9.0], [9.0 + 1e-7], [9.0 - 1e-7]]))
     return {
         "two rows": (2, far, {"means_init": [[0.0], [5.2]], "max_iter": 5}, Fault.TOO_FEW_ROWS),
         "close by chance": (2, pair, {"means_init": [[0.0], [9.0]]}, Fault.CHANCE),
+        "one value": (
+            2,
+            rounded,
+            {
+                "means_init": [[50.0, 50.0], [50.0, 77.0]],
+                "precisions_init": [np.eye(2) / 100.0, np.diag([0.01, 1e4])],
+            },
+            Fault.ONE_VALUE,
+        ),
         "few rows": (1, rng.standard_normal((4, 6)), {}, Fault.FEW_ROWS),
         "flat": (
             2,
@@ -55,6 +67,34 @@ def test_a_sound_fit_has_none():
     fit, heard = fitted(2, load_dataset("faithful").X)
     assert fit.degeneracy_ is None
     assert not heard
+
+
+def old_faithful_with_noise():
+    """Waiting times in whole minutes, and 5 % of rows whose times have all digits."""
+    x, rng = load_dataset("faithful").X, np.random.default_rng(1)
+    middle, reach = x.mean(axis=0), 1.5 * np.ptp(x, axis=0)
+    return np.concatenate((x, rng.uniform(middle - reach, middle + reach, (14, 2))))
+
+
+@pytest.mark.parametrize("settings", [{}, {"sample_weight": np.full(286, 1e-40)}])
+def test_no_component_lies_on_the_rows_of_one_value(settings):
+    """Twelve rows wait 77 minutes; a row of noise at 76.96 kept a component from collapsing."""
+    x = old_faithful_with_noise()
+    fit = GaussianMixture(3, noise_component=True, random_state=0).fit(x, **settings)
+    assert fit.degeneracy_ is None
+    assert fit.covariances_[:, 1, 1].min() > 1.0
+    found = select_mixture(x, [1, 2, 3], "full", noise_component=True, progressbar=False)
+    assert found.best.n_components == 2
+
+
+def test_a_narrow_component_of_rounded_rows_is_sound():
+    """A few hundredths of the columns' standard deviation, and four values of them."""
+    rng = np.random.default_rng(2)
+    x = np.concatenate((rng.normal(0.0, 50.0, 200), rng.normal(120.0, 0.8, 100)))[:, np.newaxis]
+    fit, heard = fitted(2, x.round())
+    assert fit.degeneracy_ is None
+    assert not heard
+    assert fit.covariances_.min() == pytest.approx(0.64 + 1 / 12, rel=0.4)
 
 
 def test_every_fault_has_a_sentence_and_advice():

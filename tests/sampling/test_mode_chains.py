@@ -1,11 +1,14 @@
 """Posteriors of several modes against Gibbs samplers, and the account of the modes."""
 
+import itertools
+
 import arviz_stats as azs
 import gibbs
 import numpy as np
 import pytest
 import xarray as xr
 from ordered_components import in_order_of_means
+from scipy.special import gammaln
 from studies import size
 
 from bayesgmm import Priors, label_switching, load_dataset, sample_posterior
@@ -231,6 +234,41 @@ def test_the_density_of_a_mixture_of_t_distributions():
     inside = (abs(u) < 1.0).all(axis=1)
     values = np.where(inside, 1.0 / density, 0.0)
     assert abs(values.mean() - 4.0) < 4 * values.std() / np.sqrt(len(u))
+
+
+def test_orders_of_components_with_priors_of_their_own_have_their_masses():
+    """For separate clusters of n_k rows, component j has the k-th with odds Gamma(n_k + a_j)."""
+    counts, concentration = np.array([20, 60, 120]), np.array([1.0, 2.0, 3.0])
+    rng = np.random.default_rng(0)
+    X = np.repeat([0.0, 9.0, 18.0], counts)[:, np.newaxis] + rng.standard_normal((200, 1))
+    tree = sample_posterior(
+        X, 3, priors=Priors(concentration=concentration), rng=0, progressbar=False
+    )
+    assert tree.attrs["stopped"] == "converged"
+    orders = np.array([*itertools.permutations(range(3))])
+    logs = gammaln(counts + concentration[orders]).sum(axis=1)
+    expected = np.exp(logs - logs.max()) / np.exp(logs - logs.max()).sum()
+    # The cluster that each component has.
+    found = np.asarray(tree["posterior"]["means"])[..., 0].argsort(axis=-1).argsort(axis=-1)
+    for order, mass in zip(orders, expected, strict=True):
+        here = (found == order.argsort()).all(axis=-1).astype(float)
+        error = float(azs.mcse(here, chain_axis=0, draw_axis=1))
+        assert abs(here.mean() - mass) < 4 * error
+    table = tree["modes"].to_dataset()
+    assert (table["state"] == "joined").all()
+    np.testing.assert_allclose(table["laplace_share"], np.sort(expected)[::-1], atol=0.01)
+    assert label_switching(tree).state == "good"
+
+
+def test_equally_probable_orders_are_several_modes():
+    """Two orders of the same density were one mode."""
+    rng = np.random.default_rng(0)
+    X = np.repeat([0.0, 9.0], 80)[:, np.newaxis] + np.tile(rng.standard_normal(80), 2)[:, np.newaxis]
+    tree = sample_posterior(
+        X, 2, priors=Priors(concentration=[1.0, 3.0]), draws=500, tune=300, rng=0, progressbar=False
+    )
+    shares = tree["modes"].to_dataset()["laplace_share"].values[:2]
+    np.testing.assert_allclose(shares, 0.5, atol=0.01)
 
 
 @pytest.mark.slow
