@@ -45,6 +45,7 @@ from .plots.partition_plot import plot_partition as plot_partition
 from .plots.recovery_plot import plot_recovery_study as plot_recovery_study
 from .plots.selection_plot import plot_selection as plot_selection
 from .posterior.predictions import co_clustering as co_clustering
+from .posterior.predictions import impute as impute
 from .posterior.predictions import log_likelihood as log_likelihood
 from .posterior.predictions import posterior_predictive as posterior_predictive
 from .priors.families import LKJ as LKJ
@@ -127,6 +128,7 @@ __all__ = [
     "executors",
     "explore",
     "filled_components",
+    "impute",
     "label_switching",
     "likelihood",
     "load_dataset",

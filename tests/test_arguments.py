@@ -43,8 +43,8 @@ UNCHECKED = {
     *(f"Structure.{name}" for name, item in vars(bayesgmm.Structure).items()
       if inspect.isfunction(item)),
     *(f"ResolvedPriors.{method}"
-      for method in ("parts", "transformed", "best_order", "equal_for", "in_order", "with_order",
-                     "without_order")),
+      for method in ("parts", "transformed", "best_order", "equal_for", "in_order", "of_means",
+                     "with_order", "without_order")),
     *(f"{each.__name__}.{name}" for each in (bayesgmm.Noise, bayesgmm.Contamination)
       for name, item in vars(each).items()
       if inspect.isfunction(getattr(item, "__func__", item))),

@@ -319,7 +319,7 @@ def _on_one_value(run: Run, objective: Objective) -> Degeneracy | None:
     narrow = variances < _FLAT * _total_variances(weights, means, variances)
     v = np.ones(rows.n_rows) if rows.row_weights is None else rows.row_weights
     for k in _free(run, objective):
-        for j in np.flatnonzero(narrow[k]):
+        for j in np.flatnonzero(narrow[k]).tolist():
             shared = _has_commonest(rows, j, means[k, j], np.sqrt(variances[k, j]))
             if shared.sum() < _FEWEST:
                 continue

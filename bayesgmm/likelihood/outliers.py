@@ -5,6 +5,7 @@ import numpy as np
 from bayesgmm.arrays import Array, Integers
 from bayesgmm.data.validation import Data
 from bayesgmm.likelihood.responsibilities import membership
+from bayesgmm.mixture import partial_rows
 from bayesgmm.mixture.contamination import Contamination
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.mixture.noise import Noise
@@ -52,6 +53,38 @@ def sample_rows(
     if noise is None:
         return x, components
     return np.concatenate((noise.sample(m, rng), x)), np.append(np.repeat(-1, m), components)
+
+
+def complete_rows(
+    data: Data,
+    mixture: Mixture,
+    noise: Noise | None,
+    outliers: Contamination | None,
+    rng: np.random.Generator,
+) -> Array:
+    """Rows (n, D) whose missing entries are drawn given what was seen and is known of each.
+
+    Those of a row of noise are uniform over the box, and those of an outlier have its covariance.
+    """
+    drawn_from = mixture if outliers is None else outliers.pairs(mixture)
+    logs = drawn_from.log_joint(data._replace(labels=None, feature_names=None))
+    if noise is not None:
+        own = np.log(noise.weight) + noise.log_density(data.X)
+        logs = np.column_stack((np.log1p(-noise.weight) + logs, own))
+    if data.labels is not None:
+        # A row of a known component is no noise.
+        component = np.arange(drawn_from.n_components) % mixture.n_components
+        if noise is not None:
+            component = np.append(component, -1)
+        elsewhere = (data.labels[:, np.newaxis] >= 0) & (data.labels[:, np.newaxis] != component)
+        logs = np.where(elsewhere, -np.inf, logs)
+    chosen = (logs + rng.gumbel(size=logs.shape)).argmax(axis=1)
+    is_noise = chosen == drawn_from.n_components
+    of_noise = None if noise is None else noise.sample(len(chosen), rng)
+    found = partial_rows.draws(drawn_from, data.X, data.errors, rng, np.where(is_noise, 0, chosen))
+    if of_noise is not None:
+        found = np.where(is_noise[:, np.newaxis], of_noise, found)
+    return np.where(np.isnan(data.X), found, data.X)
 
 
 def _in_pairs(data: Data, mixture: Mixture, outliers: Contamination) -> tuple[Array, Array]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from bayesgmm.arrays import Array, Indices
+from bayesgmm.arrays import Array, Indices, Integers
 from bayesgmm.mixture.gaussian_densities import LOG_2PI
 from bayesgmm.mixture.regression import ConditionalMoments
 
@@ -168,12 +168,24 @@ def conditional_moments(mixture: "Mixture", x: Array, errors: Array | None) -> C
     return found
 
 
-def draws(mixture: "Mixture", x: Array, errors: Array | None, rng: np.random.Generator) -> Array:
-    """One draw of each z given what was observed of it, (n, D); entries seen without noise stay."""
+def draws(
+    mixture: "Mixture",
+    x: Array,
+    errors: Array | None,
+    rng: np.random.Generator,
+    components: Integers | None = None,
+) -> Array:
+    """One draw of each z given what was observed of it, (n, D); entries seen without noise stay.
+
+    `components` (n,) are those of the rows; by default they are drawn, too.
+    """
     out = x.copy()
     for block in _blocks(mixture, x, errors):
         m, d = len(block.rows), x.shape[1]
-        chosen = (rng.random(m) > np.cumsum(block.shares, axis=0)[:-1]).sum(axis=0)
+        if components is None:
+            chosen = (rng.random(m) > np.cumsum(block.shares, axis=0)[:-1]).sum(axis=0)
+        else:
+            chosen = components[block.rows]
         at = np.arange(m)
         # Entries that were seen have no variance left: a root by eigenvalues takes that.
         values, vectors = np.linalg.eigh(block.covariances[chosen, at])

@@ -165,9 +165,7 @@ class Draws:
         self, most: int | None = None
     ) -> Iterator[tuple[Mixture, Noise | None, Contamination | None]]:
         """As `mixtures`, with the noise beside each, and the outliers of its components."""
-        total = self.n_chains * self.n_draws
-        size = total if most is None else min(most, total)
-        for t in np.unique(np.linspace(0, total - 1, size).astype(np.int64)).tolist():
+        for t in self.positions(most).tolist():
             at = divmod(t, self.n_draws)
             noise = outliers = None
             if self.noise is not None and self.noise_weight is not None:
@@ -175,6 +173,12 @@ class Draws:
             if self.outliers is not None:
                 outliers = Contamination(self.outliers[0][at], self.outliers[1][at])
             yield self.mixture(*at), noise, outliers
+
+    def positions(self, most: int | None = None) -> Indices:
+        """Positions of all draws of all chains, or of at most so many at equal distances."""
+        total = self.n_chains * self.n_draws
+        size = total if most is None else min(most, total)
+        return np.unique(np.linspace(0, total - 1, size).astype(np.int64))
 
     def mixture(self, chain: int, draw: int) -> Mixture:
         """One draw as a Mixture."""

@@ -1,4 +1,4 @@
-"""Quantities of rows under a posterior: densities, responsibilities, co-clustering, new rows."""
+"""Quantities of rows under a posterior: densities, co-clustering, missing entries, new rows."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,8 +8,8 @@ import xarray as xr
 
 from bayesgmm.arguments import check_count, check_rng
 from bayesgmm.arrays import Array
-from bayesgmm.errors import InputError
-from bayesgmm.likelihood.outliers import memberships, sample_rows
+from bayesgmm.errors import InputError, InvalidParameterError
+from bayesgmm.likelihood.outliers import complete_rows, memberships, sample_rows
 from bayesgmm.mixture.partial_rows import noise
 from bayesgmm.posterior.reader import (
     SAMPLE_DIMS,
@@ -110,6 +110,77 @@ def co_clustering(
     np.fill_diagonal(out, 1.0)
     coords = {"row": np.arange(n), "row_bis": np.arange(n)}
     return xr.DataArray(out, coords, list(coords), name="co_clustering")
+
+
+def impute(
+    posterior: Posterior,
+    X: Any = None,
+    *,
+    n_imputations: int = 20,
+    variables: Mapping[str, str] | None = None,
+    rng: Any = None,
+) -> xr.DataArray:
+    """Rows with their missing entries drawn, each time given another draw of the posterior.
+
+    Analyse each imputation as complete rows and combine the results (Rubin 1987): they carry the
+    uncertainty of the parameters, too, which imputations from one estimate of the mixture
+    (`GaussianMixture.impute`) do not.
+
+    Parameters
+    ----------
+    posterior, X, variables
+        As for `log_likelihood`. A fitted row of known component is filled from that component.
+    n_imputations : int
+        The number of draws of the posterior that are used, at equal distances.
+    rng : anything that ``numpy.random.default_rng`` accepts
+
+    Returns
+    -------
+    DataArray of dims (imputation, row, feature)
+        In the data's units, with coordinates chain and draw. Entries that were seen stay; what is
+        filled in has no measurement error.
+
+    Raises
+    ------
+    InputError
+        If a group or variable is missing, or X has another number of features.
+    InvalidParameterError
+        If the posterior has fewer draws.
+
+    References
+    ----------
+    Rubin, D. B. (1987), Multiple Imputation for Nonresponse in Surveys, chapter 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bayesgmm import impute, load_dataset, sample_posterior
+    >>> X = load_dataset("faithful").X
+    >>> X[:50, 1] = np.nan
+    >>> posterior = sample_posterior(X, 2, draws=200, rng=0, progressbar=False)
+    >>> filled = impute(posterior, n_imputations=10, rng=1)
+    >>> filled.shape, bool(np.isnan(filled).any())
+    ((10, 272, 2), False)
+    """
+    m = check_count("n_imputations", n_imputations)
+    generator = check_rng(rng)
+    draws = read_draws(posterior, variables)
+    d, total = draws.n_features, draws.n_chains * draws.n_draws
+    if m > total:
+        raise InvalidParameterError(
+            f"n_imputations={m} is more than the {total} draws of the posterior."
+        )
+    data = read_rows(posterior, d, X)
+    filled = [complete_rows(data, *each, generator) for each in draws.each(m)]
+    chains, positions = np.divmod(draws.positions(m), draws.n_draws)
+    group = posterior_group(posterior)
+    labels = {
+        "row": np.arange(len(data.X)),
+        "feature": list(draws.feature_names or range(d)),
+        "chain": ("imputation", group["chain"].values[chains]),
+        "draw": ("imputation", group["draw"].values[positions]),
+    }
+    return xr.DataArray(np.array(filled), labels, ("imputation", "row", "feature"), name="X")
 
 
 def posterior_predictive(

@@ -29,8 +29,8 @@ _KINDS = ("kmeans", "random_from_data", "k-means++", "random")
 _EVALUATIONS = 4000
 # The most moves of a component; the pairs that are merged are the closest.
 _MOVES = 12
-# Components of which all orders are tried, the most orders that are climbed from, and the nats below
-# the first mode, beside one for each coordinate, at which an order is left out.
+# Components of which all orders are tried, the most orders that are climbed from, and the nats
+# below the first mode, beside one for each coordinate, at which an order is left out.
 _ALL_ORDERS, _MOST_ORDERS, _FAR = 6, 16, 30.0
 # Halves of a split component: distance from its mean and standard deviation along its longest
 # axis, in standard deviations; side by side, and one within the other.

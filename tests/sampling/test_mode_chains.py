@@ -263,7 +263,10 @@ def test_orders_of_components_with_priors_of_their_own_have_their_masses():
 def test_equally_probable_orders_are_several_modes():
     """Two orders of the same density were one mode."""
     rng = np.random.default_rng(0)
-    X = np.repeat([0.0, 9.0], 80)[:, np.newaxis] + np.tile(rng.standard_normal(80), 2)[:, np.newaxis]
+    X = (
+        np.repeat([0.0, 9.0], 80)[:, np.newaxis]
+        + np.tile(rng.standard_normal(80), 2)[:, np.newaxis]
+    )
     tree = sample_posterior(
         X, 2, priors=Priors(concentration=[1.0, 3.0]), draws=500, tune=300, rng=0, progressbar=False
     )

@@ -541,6 +541,10 @@ def table():
         "posterior": POSTERIOR, "X": optional(ROWS), "loss": WORD, "prob": PROBABILITY,
         "allocations": TEXT, "variables": VARIABLES, "rng": RNG,
     }  # fmt: skip
+    yield "impute", bayesgmm.impute, posterior, {
+        "posterior": POSTERIOR, "X": optional(ROWS), "n_imputations": THREADS, "rng": RNG,
+        "variables": VARIABLES,
+    }  # fmt: skip
     yield "posterior_predictive", bayesgmm.posterior_predictive, posterior, {
         "posterior": POSTERIOR, "n_samples": THREADS, "rng": RNG, "variables": VARIABLES,
     }  # fmt: skip
