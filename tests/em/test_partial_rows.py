@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bayesgmm import GaussianMixture, simulate
+from bayesgmm import GaussianMixture, align, simulate
 from bayesgmm.covariance.structures import structure_words
 from bayesgmm.errors import InputError
 from bayesgmm.mixture.mixture import Mixture
@@ -86,6 +86,36 @@ def test_no_noise_is_the_plain_fit():
         fit = GaussianMixture(3, random_state=0).fit(X, error_covariances=errors)
         assert fit.log_likelihood_ == pytest.approx(plain.log_likelihood_, abs=1e-8)
         np.testing.assert_allclose(fit.means_, plain.means_, atol=1e-6)
+
+
+def errors_of(x):
+    """Errors of weights, and of means and covariances in the units of each component."""
+    found = align(GaussianMixture(3, random_state=0).fit(x), to=TRUTH).mixture_
+    unit = np.linalg.inv(np.linalg.cholesky(TRUTH.covariances))
+    means = np.einsum("kij,kj->ki", unit, found.means - TRUTH.means)
+    covariances = unit @ (found.covariances - TRUTH.covariances) @ unit.mT
+    apart = found.weights - TRUTH.weights, means, covariances
+    return [float(np.square(each).mean()) for each in apart]
+
+
+@pytest.mark.filterwarnings("ignore:X has the value")
+def test_errors_are_near_those_of_complete_rows_and_below_those_of_dropping_and_filling():
+    """A fifth of the entries missing: root mean square errors over five data sets.
+
+    For 20 data sets of four features, docs/partial_rows.md has 1.05 to 1.30 times those of complete
+    rows, 1.33 to 1.65 for the rows without missing entries, and 2.3 to 7.6 for filling by means.
+    """
+    squares = []
+    for seed in range(5):
+        x = simulate(TRUTH, 2000, rng=[seed, 1]).X
+        seen = np.where(np.random.default_rng([seed, 2]).random(x.shape) < 0.2, np.nan, x)
+        dropped = seen[~np.isnan(seen).any(axis=1)]
+        filled = np.where(np.isnan(seen), np.nanmean(seen, axis=0), seen)
+        squares.append([errors_of(each) for each in (x, seen, dropped, filled)])
+    complete, ours, *others = np.sqrt(np.mean(squares, axis=0))
+    assert (ours <= 1.5 * complete).all()
+    for other in others:
+        assert (ours < other).all()
 
 
 def test_nothing_seen_of_a_row_leaves_it_to_the_weights():
