@@ -11,6 +11,7 @@ from bayesgmm.errors import FitError
 from bayesgmm.executors.executor import OpenRows
 from bayesgmm.mixture.bhattacharyya_distance import bhattacharyya_distances
 from bayesgmm.posterior.log_density import Posterior, Problem
+from bayesgmm.priors.resolved_priors import ResolvedPriors
 from bayesgmm.sampling.many_points import log_densities
 from bayesgmm.sampling.mode_chains import that_matter
 from bayesgmm.sampling.mode_proposal import StudentMixture
@@ -57,8 +58,7 @@ class LaplaceTarget:
         That of all rows; then others, of negligible mass.
     proposal : StudentMixture
         One t distribution about the mode.
-    regions : Regions or None
-        None where priors tell components apart, so that labels cannot be exchanged.
+    regions : Regions
     many : ManyRows or None
         None where densities are of all rows.
     n_rows : int
@@ -70,7 +70,7 @@ class LaplaceTarget:
     problem: Problem
     modes: list[Mode]
     proposal: StudentMixture
-    regions: Regions | None
+    regions: Regions
     many: ManyRows | None
     n_rows: int
     error: float
@@ -82,7 +82,7 @@ class LaplaceTarget:
 
     def own(self, u: Array) -> Booleans:
         """True for points (T, size) that have the labels of the mode, (T,)."""
-        return np.ones(len(u), bool) if self.regions is None else self.regions.locate(u).own
+        return self.regions.locate(u).own
 
 
 def rows_of_densities(n: int) -> int:
@@ -95,7 +95,7 @@ def laplace_target(
     rows: Data,
     near: tuple[Array, ...],
     starts: Callable[[Data], list[tuple[Array, ...]]],
-    exchangeable: bool,
+    priors: ResolvedPriors,
     rng: np.random.Generator,
     opened: OpenRows | None = None,
 ) -> LaplaceTarget:
@@ -111,8 +111,7 @@ def laplace_target(
         Parameters of the maximum of the likelihood of all rows.
     starts : callable
         From rows to further starts of the search for their modes.
-    exchangeable : bool
-        Whether labels can be exchanged; if not, the mode near the estimate is the only one sought.
+    priors : ResolvedPriors
     rng : Generator
     opened : OpenRows, optional
         All rows, where `rows` are a part of them.
@@ -131,11 +130,7 @@ def laplace_target(
         # In random order, as its pieces have to be alike.
         part = rows.take(rng.choice(counted, size, replace=False))
     seen = problem if part is None else posterior(part)
-    if exchangeable:
-        modes = search_modes(seen, near, starts(seen.rows), None)
-    else:
-        one = climb(seen, seen.coordinates.of_parameters(*near))
-        modes = [] if one is None else [one]
+    modes = search_modes(seen, near, starts(seen.rows), priors)
     if not modes:
         raise _no_mode(near)
     if part is not None:
@@ -149,7 +144,7 @@ def laplace_target(
     # With as many degrees of freedom as coordinates, weights are bounded, and nearly equal still.
     df = max(float(len(mode.u)), _LEAST_DF)
     proposal = StudentMixture(np.ones(1), mode.u[np.newaxis], root[np.newaxis], df)
-    regions = Regions([mode], problem.coordinates) if exchangeable else None
+    regions = Regions([mode], problem.coordinates)
     n_rows = len(rows.X) if part is None else len(part.X)
     found = LaplaceTarget(problem, modes, proposal, regions, many, n_rows, 0.0)
     points = proposal.draw(_POINTS, rng)

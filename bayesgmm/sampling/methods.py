@@ -80,7 +80,7 @@ def by_nuts(
     """
     for_starts, for_modes = rngs
     resolved = model.resolved
-    if not _exchangeable(model):
+    if resolved.groups is not None:
         em = em.permuted(resolved.best_order(em.mixture))
     target = _posterior(model, em)(model.data)
     fits = _fits(model, em, searched, for_modes)(model.data)
@@ -116,8 +116,8 @@ def at_mode(
         If the posterior is not nearly normal about one mode.
     """
     fits = _fits(model, em, searched, rng)
-    posterior, exchangeable = _posterior(model, em), _exchangeable(model)
-    found = laplace_target(posterior, model.data, em.parameters, fits, exchangeable, rng, opened)
+    posterior, priors = _posterior(model, em), model.resolved
+    found = laplace_target(posterior, model.data, em.parameters, fits, priors, rng, opened)
     began = time.perf_counter()
     drawn, attributes = draw_at_mode(found, draws, chains, rng)
     target = Target(found.problem, found.modes[:1])
@@ -128,11 +128,6 @@ def _posterior(model: Model, em: Estimate) -> Callable[[Data], Problem]:
     """From rows to their posterior."""
     frame = model.coordinates(em.mixture)
     return partial(problem, priors=model.resolved, coordinates=frame, noise=model.noise)
-
-
-def _exchangeable(model: Model) -> bool:
-    """True if modes are counted up to an exchange of components: priors that differ forbid it."""
-    return model.resolved.equal_for(range(model.n_components))
 
 
 def _fits(

@@ -9,6 +9,7 @@ from studies import size
 from bayesgmm import (
     GaussianMixture,
     Mixture,
+    Priors,
     compare_engines,
     label_switching,
     log_likelihood,
@@ -80,6 +81,17 @@ def test_a_part_of_the_rows_gives_the_same_draws(few_rows_of_densities, monkeypa
     exact = sample_posterior(X, 3, rng=4, **plan)
     assert exact.attrs["rows_of_density"] == 6000
     assert_same(exact, tree)
+
+
+def test_orders_under_priors_that_differ_are_modes():
+    """Weak ones make several orders as probable, of which draws at one mode have one."""
+    rng = np.random.default_rng(0)
+    X = np.repeat([0.0, 9.0], [300, 600])[:, np.newaxis] + rng.standard_normal((900, 1))
+    weak, strong = Priors(concentration=[1.0, 2.0]), Priors(mean_location=[[0], [9]], mean_sd=[1.0])
+    with pytest.raises(FitError, match="2 modes that matter"):
+        sample_posterior(X, 2, priors=weak, method="laplace", rng=0, **QUIET)
+    found = sample_posterior(X, 2, priors=strong, method="laplace", draws=500, rng=0, **QUIET)
+    assert label_switching(found).state == "good"
 
 
 def test_attributes_say_how_the_draws_were_made(posterior):
