@@ -45,6 +45,9 @@ def search_modes(
 ) -> list[Mode]:
     """Modes of a posterior, the largest mass first.
 
+    Where labels, held values or priors tell components apart, the same mixture in another order is
+    another mode.
+
     Parameters
     ----------
     problem : Problem
@@ -54,8 +57,8 @@ def search_modes(
     starts : list of tuple of ndarray
         Further starts.
     priors : ResolvedPriors, optional
-        Where they differ between components, the same mixture in another order is another mode, and
-        one that was moved is in the order of the highest prior density.
+        Where they differ between components, mixtures that were moved are in the order of the
+        highest prior density.
     """
     frame = problem.coordinates
     first = climb(problem, frame.of_parameters(*near))
@@ -64,10 +67,11 @@ def search_modes(
     parameters = problem.parameters(first.u)
     moves = _moves(Mixture(*parameters[:3]), problem.rows.total)
     same = None
-    if priors is not None and priors.groups is not None:
+    if frame.component_groups is not None:
         same = partial(_is_mode, frame)
+        starts = [*_other_orders(problem, first, frame.component_groups), *starts]
+    if priors is not None and priors.groups is not None:
         moves = [each.permuted(priors.best_order(each)) for each in moves]
-        starts = [*_other_orders(problem, first, priors.groups), *starts]
     moved = [(each.weights, each.means, each.covariances, *parameters[3:]) for each in moves]
     each = (frame.of_parameters(*start) for start in [*starts, *moved])
     return _without_copies(problem, other_modes(problem, first, each, _EVALUATIONS, same), same)
@@ -80,7 +84,7 @@ def _is_mode(frame: Coordinates, u: Array, mode: Mode) -> bool:
 
 
 def _other_orders(problem: Problem, first: Mode, groups: Indices) -> list[tuple[Array, ...]]:
-    """The mode with components of different priors exchanged, the highest densities first.
+    """The mode with components of different groups exchanged, the highest densities first.
 
     All orders of up to six components; of more, two are exchanged.
     """

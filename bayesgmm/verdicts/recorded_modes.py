@@ -1,6 +1,7 @@
 """The modes that a sampler sought, from its record in a posterior."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -61,13 +62,17 @@ def read_modes(posterior: Posterior) -> RecordedModes | None:
     order = np.argsort(-shares, kind="stable")
     kept, left = (order[(sampled == each)[order]] for each in (True, False))
     feature = _feature(group)
+    # Modes may differ in the order of components that labels or held values tell apart.
+    children = posterior.children
+    by_number = "constant_data" in children and "component_group" in children["constant_data"]
+    places = partial(_place, group, feature=feature, by_number=by_number)
     return RecordedModes(
         tuple(map(float, shares[kept])),
         joined,
         len(left),
         float(shares[left].sum()),
-        tuple(_place(group, m, float(shares[m]), feature, joined=joined) for m in kept),
-        tuple(_place(group, m, float(shares[m]), feature, joined=True) for m in left),
+        tuple(places(m, float(shares[m]), joined=joined) for m in kept),
+        tuple(places(m, float(shares[m]), joined=True) for m in left),
     )
 
 
@@ -78,12 +83,22 @@ def _feature(group: xr.Dataset) -> int:
     return int((np.ptp(means, axis=0).max(axis=0) / np.where(ranges > 0.0, ranges, 1.0)).argmax())
 
 
-def _place(group: xr.Dataset, mode: int, share: float, feature: int, *, joined: bool) -> str:
-    """A mode by its mass and its components in the order of their means of a feature."""
+def _place(
+    group: xr.Dataset,
+    mode: int,
+    share: float,
+    feature: int,
+    *,
+    joined: bool,
+    by_number: bool = False,
+) -> str:
+    """A mode by its mass and its components, by number or in the order of a feature's means."""
     one = group.isel(mode=mode)
     means = one["means"].transpose("component", "feature").values
     name = str(one["feature"].values[feature])
     order = np.argsort(means[:, feature], kind="stable")
+    if by_number:
+        order = np.arange(len(order))
     weights = ", ".join(f"{each:.2f}" for each in one["weights"].values[order])
     place = ", ".join(f"{each:.4g}" for each in means[order, feature])
     visits = "" if joined else f", with {int(one['draws'])} draws"

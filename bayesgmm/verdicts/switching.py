@@ -332,6 +332,19 @@ def _notes(labelling: Labelling) -> list[str]:
     return notes
 
 
+def _of_components_alone(labelling: Labelling, judged: Monitored) -> dict[str, Array]:
+    """Quantities of components that no other can exchange labels with: modes show in them, too."""
+    groups = None if labelling.draws is None else labelling.draws.groups
+    if groups is None:
+        return {}
+    alone = {f"[{k}]" for k, group in enumerate(groups) if (groups == group).sum() == 1}
+    return {
+        name: values
+        for name, values in judged.relabelled.items()
+        if name.rsplit(" ", 1)[-1] in alone
+    }
+
+
 def _figures(
     labelling: Labelling,
     frame: pd.DataFrame,
@@ -345,7 +358,9 @@ def _figures(
     ambiguous = float(labelling.ambiguous.mean())
     invariant = parts[INVARIANT]
     of_density = invariant["quantity"].isin(list(judged.density))
-    sizes = dict(zip(invariant["quantity"], invariant["ess_bulk"], strict=True))
+    of_one = _of_components_alone(labelling, judged)
+    judged_parts = pd.concat((invariant, parts[RELABELLED]))
+    sizes = dict(zip(judged_parts["quantity"], judged_parts["ess_bulk"], strict=True))
     rows = labelling.rows
     return Figures(
         n_components=k,
@@ -359,7 +374,7 @@ def _figures(
         sampled=largest_r_hat(parts[SAMPLED]),
         stay=longest_stays(labelling.values),
         # Memberships may lie at 0 and 1, so that they have two modes where the posterior has one.
-        valley=deepest_valley(judged.ordered | judged.density, sizes),
+        valley=deepest_valley(judged.ordered | judged.density | of_one, sizes),
         modes=read_modes(labelling.posterior),
         transitions=read_transitions(labelling.posterior),
         redundant=np.nan if spare is None else float(spare.redundant.mean()),

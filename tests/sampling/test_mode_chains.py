@@ -11,7 +11,15 @@ from ordered_components import in_order_of_means
 from scipy.special import gammaln
 from studies import size
 
-from bayesgmm import Priors, label_switching, load_dataset, sample_posterior
+from bayesgmm import (
+    Mixture,
+    Priors,
+    label_switching,
+    load_dataset,
+    relabel,
+    responsibilities,
+    sample_posterior,
+)
 from bayesgmm.sampling import mode_chains, sampling
 from bayesgmm.sampling.independence_sampler import IndependenceSampler
 from bayesgmm.sampling.mode_chains import that_matter
@@ -242,9 +250,8 @@ def test_orders_of_components_with_priors_of_their_own_have_their_masses():
     rng = np.random.default_rng(0)
     X = np.repeat([0.0, 9.0, 18.0], counts)[:, np.newaxis] + rng.standard_normal((200, 1))
     tree = sample_posterior(
-        X, 3, priors=Priors(concentration=concentration), rng=0, progressbar=False
+        X, 3, priors=Priors(concentration=concentration), draws=1000, rng=0, progressbar=False
     )
-    assert tree.attrs["stopped"] == "converged"
     orders = np.array([*itertools.permutations(range(3))])
     logs = gammaln(counts + concentration[orders]).sum(axis=1)
     expected = np.exp(logs - logs.max()) / np.exp(logs - logs.max()).sum()
@@ -272,6 +279,37 @@ def test_equally_probable_orders_are_several_modes():
     )
     shares = tree["modes"].to_dataset()["laplace_share"].values[:2]
     np.testing.assert_allclose(shares, 0.5, atol=0.01)
+
+
+def test_a_labelled_row_between_two_clusters_leaves_two_orders():
+    """Components that labels number have two modes, though the clusters are the same in both.
+
+    The mass of an order is the probability that the row is of that cluster, were it not labelled.
+    """
+    rng = np.random.default_rng(0)
+    X = np.append(np.repeat([0.0, 5.0], 150) + rng.standard_normal(300), 2.55)[:, np.newaxis]
+    labels = np.append(np.full(300, -1), 0)
+    tree = sample_posterior(X, 2, labels=labels, draws=1000, rng=0, progressbar=False)
+    free = relabel(
+        sample_posterior(X, 2, draws=500, rng=0, progressbar=False),
+        reference=Mixture([0.5, 0.5], [0.0, 5.0], [1.0, 1.0]),
+    )
+    means = np.asarray(tree["posterior"]["means"])[..., 0]
+    first = (means[..., 0] < means[..., 1]).astype(float)
+    expected = float(responsibilities(free)[-1, 0])
+    assert 0.2 < expected < 0.8
+    assert (
+        abs(first.mean() - expected) < 4 * float(azs.mcse(first, chain_axis=0, draw_axis=1)) + 0.01
+    )
+    found = label_switching(tree)
+    assert (found.verdict, found.state) == ("several modes", "care")
+    # The modes are described by number: component 0 is at 0 in one, and at 5 in the other.
+    finding = found.evidence.loc["the posterior has one mode", "finding"]
+    places = [
+        [float(each) for each in text.split(";")[0].rstrip(".").split(", ")]
+        for text in finding.split("means of x0 ")[1:]
+    ]
+    assert {tuple(np.argsort(each)) for each in places} == {(0, 1), (1, 0)}
 
 
 @pytest.mark.slow
