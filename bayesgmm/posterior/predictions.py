@@ -155,7 +155,7 @@ def impute(
     --------
     >>> import numpy as np
     >>> from bayesgmm import impute, load_dataset, sample_posterior
-    >>> X = load_dataset("faithful").X
+    >>> X = load_dataset("faithful").X.copy()
     >>> X[:50, 1] = np.nan
     >>> posterior = sample_posterior(X, 2, draws=200, rng=0, progressbar=False)
     >>> filled = impute(posterior, n_imputations=10, rng=1)
