@@ -136,6 +136,49 @@ def maximise(
     return run_of(found, start, rows)
 
 
+def first_better(
+    rows: Rows,
+    objective: Objective,
+    starts: Parameters,
+    rule: StopRule,
+    *,
+    better: float,
+    first: int,
+    seconds: float,
+) -> tuple[int, Run | None]:
+    """Runs from several starts, until one ends above the incumbent by more than `better`.
+
+    Parameters
+    ----------
+    starts : Parameters
+        Each array has a leading axis, of starts.
+    first : int
+        The place of the first start that is run.
+    seconds : float
+        No run begins after so long.
+
+    Returns
+    -------
+    int
+        The place of the run that was better; else the number of starts, or the place of the first
+        one that was not run for want of time.
+    Run or None
+    """
+    place, found = native.first_better(
+        *rows.arguments,
+        objective.arguments,
+        *starts,
+        rule.arguments(accelerate=True),
+        rows.most_threads,
+        better,
+        first,
+        seconds,
+    )
+    if found is None:
+        return place, None
+    return place, run_of(found, Parameters(*(each[place] for each in starts)), rows)
+
+
 def run_of(found: EMResult, start: Parameters, rows: Rows) -> Run:
     """A run as the core describes it."""
     theta, sums, trace, n_e_steps, remaining, outcome, bad = found
