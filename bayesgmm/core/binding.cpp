@@ -90,8 +90,7 @@ Model model_of(const ModelArguments &arguments, Index k, Index d, bool dense) {
     require(!contaminated || (k % 2 == 0 && !prior && !held),
             "pairs of Gaussians have neither priors nor held parameters");
     require(!ridge || is_of(*ridge, d), "ridge must be (D,)");
-    require(!dense || !model.structure.diagonal(),
-            "a diagonal structure takes variances (K, D)");
+    require(!dense || !model.structure.diagonal(), "a diagonal structure takes variances (K, D)");
     require(dense || d == 1 || model.structure.diagonal(),
             "this structure takes covariances (K, D, D)");
     if (prior) {
@@ -161,8 +160,8 @@ EMResult run_em(ConstMatrix x, const Weights &row_weights, ConstVector shift, Co
 // Runs from several starts, weights (S, K), means (S, K, D) and covariances (S, K, D, D) or
 // (S, K, D), from start `first` on until one ends above the incumbent by more than `better`: its
 // place and its end. Else S, or the place of the start that was not run, as no run begins after so
-// many seconds, and nothing.
-std::tuple<Index, std::optional<EMResult>> first_better(
+// many seconds, and nothing. Last, the E-steps of all.
+std::tuple<Index, std::optional<EMResult>, Index> first_better(
     ConstMatrix x, const Weights &row_weights, ConstVector shift, ConstVector scale,
     const Errors &errors, const KnownArguments &known, const ModelArguments &problem,
     ConstMatrix weights, ConstMatrices means, const AnyInput &covariances,
@@ -180,16 +179,18 @@ std::tuple<Index, std::optional<EMResult>> first_better(
     const Model model = model_of(problem, k, d, has_matrices && d > 1);
     const double least = std::get<3>(rule) + better;
     return with_axes(has_matrices, d, [&](auto axes) {
-        std::tuple<Index, std::optional<EMResult>> found{first, {}};
-        auto &[i, end] = found;
+        std::tuple<Index, std::optional<EMResult>, Index> found{first, {}, 0};
+        auto &[i, end, n_e_steps] = found;
         const Index size = k * covariance_size<axes>(d);
         require(size_of(covariances) == n_starts * size, "covariances must be of all starts");
         Passes<axes> passes(rows, k, threads);
         for (; i < n_starts; ++i) {
             if (std::chrono::duration<double>(Clock::now() - begun).count() >= seconds) break;
             const auto sigma = covariance_view<axes>(covariances.data() + i * size, k, d);
-            EMResult run = run_of<axes>(pass_over(passes), !rows.known.noise.empty(), model,
-                                        theta_of<axes>(weights[i], means[i], sigma), k, d, rule, {});
+            EMResult run =
+                run_of<axes>(pass_over(passes), !rows.known.noise.empty(), model,
+                             theta_of<axes>(weights[i], means[i], sigma), k, d, rule, {});
+            n_e_steps += std::get<3>(run);
             const Numbers &trace = std::get<2>(run);
             if (trace.size() > 0 && trace[trace.size() - 1] > least) {
                 end = std::move(run);

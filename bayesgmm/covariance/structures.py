@@ -134,7 +134,7 @@ class Structure:
         bad, out = self._each(counts[np.newaxis], scatters[np.newaxis], near, effort)
         if bad[0]:
             raise SingularCovarianceError(int(bad[0]) - 1)
-        return out[0]
+        return np.asarray(out[0])
 
     def _each(
         self, counts: Array, scatters: Array, near: Array | None, effort: int

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 
@@ -136,6 +137,24 @@ def maximise(
     return run_of(found, start, rows)
 
 
+class Better(NamedTuple):
+    """The first of several runs that ended above the incumbent.
+
+    Attributes
+    ----------
+    place : int
+        Its place; without one the number of starts, or the place of the first that was not run for
+        want of time.
+    run : Run or None
+    n_e_steps : int
+        Of all runs.
+    """
+
+    place: int
+    run: Run | None
+    n_e_steps: int
+
+
 def first_better(
     rows: Rows,
     objective: Objective,
@@ -145,7 +164,7 @@ def first_better(
     better: float,
     first: int,
     seconds: float,
-) -> tuple[int, Run | None]:
+) -> Better:
     """Runs from several starts, until one ends above the incumbent by more than `better`.
 
     Parameters
@@ -156,15 +175,8 @@ def first_better(
         The place of the first start that is run.
     seconds : float
         No run begins after so long.
-
-    Returns
-    -------
-    int
-        The place of the run that was better; else the number of starts, or the place of the first
-        one that was not run for want of time.
-    Run or None
     """
-    place, found = native.first_better(
+    place, found, n_e_steps = native.first_better(
         *rows.arguments,
         objective.arguments,
         *starts,
@@ -175,8 +187,9 @@ def first_better(
         seconds,
     )
     if found is None:
-        return place, None
-    return place, run_of(found, Parameters(*(each[place] for each in starts)), rows)
+        return Better(place, None, n_e_steps)
+    start = Parameters(*(each[place] for each in starts))
+    return Better(place, run_of(found, start, rows), n_e_steps)
 
 
 def run_of(found: EMResult, start: Parameters, rows: Rows) -> Run:

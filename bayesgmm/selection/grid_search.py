@@ -422,7 +422,7 @@ class _Search:
             incumbent = best.run.objective if best and best.admissible and best.run else -np.inf
             seconds = self._until - monotonic() if np.isfinite(incumbent) else np.inf
             rule = StopRule(remaining=_REMAINING, max_e_steps=_MOST_ITERATIONS, incumbent=incumbent)
-            place, run = first_better(
+            place, run, _ = first_better(
                 rows, objective, starts, rule, better=_BETTER, first=first, seconds=seconds
             )
             if run is None:

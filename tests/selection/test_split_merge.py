@@ -176,25 +176,26 @@ def test_runs_from_several_starts_are_those_from_each(code):
     rule = StopRule(remaining=1e-6, max_e_steps=500)
     each = runs(rule)
     for first in range(6):
-        place, run = found(rule, first)
-        assert place == first
+        place, run, n_e_steps = found(rule, first)
+        assert (place, n_e_steps) == (first, run.n_e_steps)
         assert run.outcome is each[first].outcome
         np.testing.assert_array_equal(run.trace, each[first].trace)
         np.testing.assert_array_equal(run.parameters.means, each[first].parameters.means)
     values = np.sort([run.objective for run in each])
     assert values[-1] > values[0] + 1.0
     above = replace(rule, incumbent=values[0] + 0.5)
-    place, run = found(above, better=0.1)
-    expected = [each.objective > values[0] + 0.6 for each in runs(above)]
-    assert place == expected.index(True)
+    place, run, n_e_steps = found(above, better=0.1)
+    expected = runs(above)
+    assert place == [each.objective > values[0] + 0.6 for each in expected].index(True)
+    assert n_e_steps == sum(each.n_e_steps for each in expected[: place + 1])
     assert run.objective > values[0] + 0.6
-    assert found(replace(rule, incumbent=values[-1]), better=0.1) == (6, None)
+    assert found(replace(rule, incumbent=values[-1]), better=0.1)[:2] == (6, None)
 
 
 def test_no_run_begins_after_its_time():
     starts, objective = starts_of_iris("VVV", 3)
     at = {"better": 0.0, "first": 1, "seconds": 0.0}
-    assert first_better(Rows(IRIS), objective, starts, StopRule(), **at) == (1, None)
+    assert first_better(Rows(IRIS), objective, starts, StopRule(), **at) == (1, None, 0)
 
 
 @pytest.mark.filterwarnings("ignore:The selected model")
