@@ -96,7 +96,7 @@ public:
         Index left = m;
         for (int round = 0; round < ROUNDS; ++round, left = (left + 1) / 2) {
             for (Index i = 0; i < left; ++i)
-                for (int step = 1; step <= STEPS; ++step)
+                for (int step = round > 0 ? 1 : STEPS; step <= STEPS; ++step)
                     grow(order[i], structure, least, step == STEPS, all);
             std::stable_sort(order.begin(), order.begin() + left,
                              [&](Index i, Index j) { return all.gains[i] > all.gains[j]; });
