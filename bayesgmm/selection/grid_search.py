@@ -11,10 +11,10 @@ The best of the maxima that a single fit would find is a start, too, where that 
 starts lead to lower maxima.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
-from itertools import chain
+from itertools import batched, chain
 from time import monotonic
 
 import numpy as np
@@ -42,7 +42,7 @@ from bayesgmm.priors.held_parameters import held_parameters
 from bayesgmm.priors.objective import Objective
 from bayesgmm.selection.candidate import Candidate, Key, freedom, is_nested, parents, rank
 from bayesgmm.selection.grid_data import GridData
-from bayesgmm.selection.split_merge import merges, projected, splits
+from bayesgmm.selection.split_merge import NUMBERS, merges, projected, splits
 
 # A run ends when the estimated remaining gain (nats) is below this, or after so many iterations.
 _REMAINING, _MOST_ITERATIONS = 1e-6, 500
@@ -199,11 +199,13 @@ class _Search:
             k, structure = key
             fewer = self._untried(key, [(k - 1, structure)])
             nested = self._untried(key, self._nested[key])
-            starts = [made for each in nested for made in self._converted(structure, each)]
-            starts += [made for each in fewer for made in self._splits(structure, each)]
+            starts: Iterable[Parameters] = chain(
+                (made for each in nested for made in self._converted(structure, each)),
+                (made for each in fewer for made in self._splits(structure, each)),
+            )
             if partitions is not None:
-                starts += self._from_partitions(structure, k, partitions[k])
-                starts += self._of_a_single_fit(structure, k)
+                others = self._from_partitions(structure, k, partitions[k])
+                starts = chain(starts, others, self._of_a_single_fit(structure, k))
             self._improve(key, starts)
 
         part = _LATER if partitions is None else _FIRST_UP
@@ -375,14 +377,14 @@ class _Search:
         each = counts, weights, means * ratio, covariances
         return projected(structure, *(values[np.newaxis] for values in each))
 
-    def _splits(self, structure: Structure, model: Candidate) -> list[Parameters]:
+    def _splits(self, structure: Structure, model: Candidate) -> Iterator[Parameters]:
         assert model.run is not None
         run = as_components(model.run) if self._contaminated else model.run
         whiten = structure.scales_by_column and not structure.diagonal
         metric = self._data.metric if whiten else None
         return splits(structure, run.parameters, run.statistics, metric)
 
-    def _improve(self, key: Key, starts: Sequence[Parameters]) -> None:
+    def _improve(self, key: Key, starts: Iterable[Parameters]) -> None:
         """Run EM from each start; keep the best admissible maximum, or else the best of all.
 
         A run that falls behind the incumbent is abandoned. A model without an admissible fit that
@@ -391,8 +393,9 @@ class _Search:
         k, structure = key
         rows, objective = self._rows_for(k, structure), self._objective(k, structure)
         best = self.models.get(key)
-        if starts:
-            begun = self._begun(starts, key, rows, objective)
+        d = rows.x.shape[1]
+        for some in batched(starts, 1 + NUMBERS // (k * d * d)):
+            begun = self._begun(some, key, rows, objective)
             best = self._highest(key, rows, objective, begun, best)
         nested = [self.models[each] for each in self._nested[key]]
         likeliest = max(

@@ -5,6 +5,9 @@ splitting one component or merging two (Ueda, Nakano, Ghahramani & Hinton 2000, 
 12, 2109-2128). Such starts reach the best maximum several times as often as k-means.
 """
 
+from collections.abc import Iterator, Sequence
+from itertools import batched
+
 import numpy as np
 
 from bayesgmm.arrays import Array
@@ -12,6 +15,8 @@ from bayesgmm.covariance.structures import Structure
 from bayesgmm.likelihood.statistics import Parameters, Statistics
 from bayesgmm.mixture.merged_components import merged
 
+# Numbers (float64) in the covariances of mixtures that are made together: 32 MiB.
+NUMBERS = 2**22
 # Means of the two halves of a standard normal, without sign, and the variance between them.
 _HALF_MEAN, _BETWEEN_HALVES = np.sqrt(2.0 / np.pi), 2.0 / np.pi
 
@@ -33,7 +38,7 @@ def projected(
 
 def splits(
     structure: Structure, parameters: Parameters, statistics: Statistics, metric: Array | None
-) -> list[Parameters]:
+) -> Iterator[Parameters]:
     """Split each component in turn into halves, across the direction of its largest variance.
 
     Parameters
@@ -63,22 +68,22 @@ def splits(
             along = along @ metric.T
         between = along[:, :, np.newaxis] * along[:, np.newaxis]
     halves, steps = own - _BETWEEN_HALVES * between, _HALF_MEAN * along
-    shares = _each_twice(weights, 0.5 * weights, 0.5 * weights)
-    return projected(
-        structure,
-        statistics.weight * shares,
-        shares,
-        _each_twice(means, means - steps, means + steps),
-        _each_twice(own, halves, halves),
-    )
+    for some in batched(range(k), 1 + NUMBERS // own.size):
+        shares = _each_twice(some, weights, 0.5 * weights, 0.5 * weights)
+        yield from projected(
+            structure,
+            statistics.weight * shares,
+            shares,
+            _each_twice(some, means, means - steps, means + steps),
+            _each_twice(some, own, halves, halves),
+        )
 
 
-def _each_twice(values: Array, first: Array, second: Array) -> Array:
-    """Values of K components, K times: component j is `first` there, and the last is `second`."""
-    k = np.arange(len(values))
-    out = np.empty((len(k), len(k) + 1, *values.shape[1:]))
+def _each_twice(some: Sequence[int], values: Array, first: Array, second: Array) -> Array:
+    """Values of K components, for each of some: it is `first` there, and the last is `second`."""
+    out = np.empty((len(some), len(values) + 1, *values.shape[1:]))
     out[:, :-1] = values
-    out[k, k], out[:, -1] = first, second
+    out[range(len(some)), some], out[:, -1] = first[list(some)], second[list(some)]
     return out
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import bayesgmm.selection.split_merge as split_merge
 from bayesgmm import GaussianMixture, load_dataset, select_mixture
 from bayesgmm.covariance.structures import as_structure, structures
 from bayesgmm.em.loop import Outcome, StopRule, first_better, maximise
@@ -45,7 +46,7 @@ def test_halves_have_the_moments_of_the_whole(code):
     """A component's first two moments are its halves', where the structure leaves them."""
     structure, run = as_structure(code), maximum(code, 3, IRIS)
     centre, spread = moments(run.parameters)
-    made = splits(structure, run.parameters, run.statistics, None)
+    made = list(splits(structure, run.parameters, run.statistics, None))
     assert len(made) == 3
     for each in made:
         assert len(each.weights) == 4
@@ -55,6 +56,17 @@ def test_halves_have_the_moments_of_the_whole(code):
             np.testing.assert_allclose(moments(each)[1], spread, rtol=1e-5)
         if code in ("EII", "VII"):
             assert moments(each)[1].sum() == pytest.approx(spread.sum(), rel=1e-5)
+
+
+def test_few_at_a_time_are_the_same(monkeypatch):
+    run = maximum("VVV", 3, IRIS)
+    together = list(splits(as_structure("VVV"), run.parameters, run.statistics, None))
+    monkeypatch.setattr(split_merge, "NUMBERS", 40)
+    for one, other in zip(
+        splits(as_structure("VVV"), run.parameters, run.statistics, None), together, strict=True
+    ):
+        for mine, whole in zip(one, other, strict=True):
+            np.testing.assert_array_equal(mine, whole)
 
 
 def test_division_across_the_same_direction_in_any_coordinates():
