@@ -50,6 +50,23 @@ def run_em(
     metric: Array | None,
     threads: int,
 ) -> EMResult: ...
+def first_better(
+    x: Array,
+    row_weights: Array | None,
+    shift: Array,
+    scale: Array,
+    errors: Array | None,
+    known: Known,
+    model: Model,
+    weights: Array,
+    means: Array,
+    covariances: Array,
+    rule: StopRule,
+    threads: int,
+    better: float,
+    first: int,
+    seconds: float,
+) -> tuple[int, EMResult | None, int]: ...
 def run_em_over(
     sums_of: Callable[[Array], Array],
     finished: bool,
@@ -110,7 +127,7 @@ def moments(
 def relative_variances(weights: Array, means: Array, covariances: Array) -> Array: ...
 def maximise_covariances(
     letters: tuple[int, int, int], counts: Array, scatters: Array, near: Array | None, effort: int
-) -> tuple[int, Array]: ...
+) -> tuple[Labels, Array]: ...
 def memberships(
     x: Array,
     shift: Array,

@@ -60,9 +60,6 @@ private:
     Clock::time_point next_ = Clock::now() + std::chrono::milliseconds(50);
 };
 
-// theta, sums, trace, E-steps, remaining, outcome, 1 + component
-using EMResult = std::tuple<Numbers, Numbers, Numbers, Index, double, int, Index>;
-
 // A pass whose sums are those of a call with theta. finished: they are statistics already.
 template <int Axes>
 Pass<Axes> pass_of(const nb::callable &sums_of, bool finished) {
@@ -85,23 +82,21 @@ Pass<Axes> pass_of(const nb::callable &sums_of, bool finished) {
 using ModelArguments = std::tuple<Letters, Weights, std::optional<PriorArguments>,
                                   std::optional<HeldArguments>, bool, double>;
 
-Model model_of(const ModelArguments &arguments, const MixtureView &start) {
+Model model_of(const ModelArguments &arguments, Index k, Index d, bool dense) {
     const auto &[letters, ridge, prior, held, contaminated, ratio] = arguments;
-    const Index k = start.k, d = start.d;
     Model model{structure_of(letters), ridge.value_or(ConstVector{}), {}, {}, contaminated, ratio};
     require(ratio >= 1.0 && (ratio == INFINITE || model.structure.is_free()),
             "variances are bounded in VVV, VVI and VII, by a ratio of at least 1");
     require(!contaminated || (k % 2 == 0 && !prior && !held),
             "pairs of Gaussians have neither priors nor held parameters");
     require(!ridge || is_of(*ridge, d), "ridge must be (D,)");
-    require(!start.is_dense() || !model.structure.diagonal(),
-            "a diagonal structure takes variances (K, D)");
-    require(start.is_dense() || d == 1 || model.structure.diagonal(),
+    require(!dense || !model.structure.diagonal(), "a diagonal structure takes variances (K, D)");
+    require(dense || d == 1 || model.structure.diagonal(),
             "this structure takes covariances (K, D, D)");
     if (prior) {
         model.prior = prior_of(*prior);
         require(model.prior->fits(k, d) && model.prior->family != SEPARATE &&
-                    (model.prior->axes == 0) == start.is_dense(),
+                    (model.prior->axes == 0) == dense,
                 "the prior must be conjugate, and of as many components and features");
     }
     if (held) model.held = held_of(*held, k, d);
@@ -154,11 +149,55 @@ EMResult run_em(ConstMatrix x, const Weights &row_weights, ConstVector shift, Co
     const Rows rows = rows_of(x, row_weights, shift, scale, errors, known);
     require_classes(rows.known, weights.size());
     const MixtureView start(weights, means, covariances, x.shape[1]);
-    const Model model = model_of(problem, start);
+    const Model model = model_of(problem, start.k, start.d, start.is_dense());
     return start.visit([&](auto axes, auto sigma) {
         Passes<axes> passes(rows, start.k, threads);
         return run_of<axes>(pass_over(passes), !rows.known.noise.empty(), model,
                             theta_of<axes>(weights, means, sigma), start.k, start.d, rule, metric);
+    });
+}
+
+// Runs from several starts, weights (S, K), means (S, K, D) and covariances (S, K, D, D) or
+// (S, K, D), from start `first` on until one ends above the incumbent by more than `better`: its
+// place and its end. Else S, or the place of the start that was not run, as no run begins after so
+// many seconds, and nothing. Last, the E-steps of all.
+std::tuple<Index, std::optional<EMResult>, Index> first_better(
+    ConstMatrix x, const Weights &row_weights, ConstVector shift, ConstVector scale,
+    const Errors &errors, const KnownArguments &known, const ModelArguments &problem,
+    ConstMatrix weights, ConstMatrices means, const AnyInput &covariances,
+    const RuleArguments &rule, Index threads, double better, Index first, double seconds) {
+    using Clock = std::chrono::steady_clock;
+    const auto begun = Clock::now();
+    const Rows rows = rows_of(x, row_weights, shift, scale, errors, known);
+    const auto [n_starts, k] = weights.shape;
+    const Index d = x.shape[1];
+    const bool has_matrices = covariances.ndim() == 4;
+    require_classes(rows.known, k);
+    require(k > 0 && is_of(means, n_starts, k, d), "means must be (S, K, D)");
+    require(has_matrices || covariances.ndim() == 3, "covariances must have 3 or 4 axes");
+    require(first >= 0, "the first start must be one of them");
+    const Model model = model_of(problem, k, d, has_matrices && d > 1);
+    const double least = std::get<3>(rule) + better;
+    return with_axes(has_matrices, d, [&](auto axes) {
+        std::tuple<Index, std::optional<EMResult>, Index> found{first, {}, 0};
+        auto &[i, end, n_e_steps] = found;
+        const Index size = k * covariance_size<axes>(d);
+        require(size_of(covariances) == n_starts * size, "covariances must be of all starts");
+        Passes<axes> passes(rows, k, threads);
+        for (; i < n_starts; ++i) {
+            if (std::chrono::duration<double>(Clock::now() - begun).count() >= seconds) break;
+            const auto sigma = covariance_view<axes>(covariances.data() + i * size, k, d);
+            EMResult run =
+                run_of<axes>(pass_over(passes), !rows.known.noise.empty(), model,
+                             theta_of<axes>(weights[i], means[i], sigma), k, d, rule, {});
+            n_e_steps += std::get<3>(run);
+            const Numbers &trace = std::get<2>(run);
+            if (trace.size() > 0 && trace[trace.size() - 1] > least) {
+                end = std::move(run);
+                break;
+            }
+        }
+        return found;
     });
 }
 
@@ -167,7 +206,7 @@ EMResult run_em_over(const nb::callable &sums_of, bool finished, bool has_noise,
                      const AnyInput &covariances, const RuleArguments &rule,
                      const std::optional<ConstMatrix> &metric) {
     const MixtureView start(weights, means, covariances, means.shape[1]);
-    const Model model = model_of(problem, start);
+    const Model model = model_of(problem, start.k, start.d, start.is_dense());
     return start.visit([&](auto axes, auto sigma) {
         return run_of<axes>(pass_of<axes>(sums_of, finished), has_noise, model,
                             theta_of<axes>(weights, means, sigma), start.k, start.d, rule, metric);
@@ -183,7 +222,7 @@ std::optional<Numbers> em_image(ConstMatrix x, const Weights &row_weights, Const
     const Rows rows = rows_of(x, row_weights, shift, scale, errors, known);
     require_classes(rows.known, weights.size());
     const MixtureView start(weights, means, covariances, x.shape[1]);
-    const Model model = model_of(problem, start);
+    const Model model = model_of(problem, start.k, start.d, start.is_dense());
     return start.visit([&](auto axes, auto sigma) -> std::optional<Numbers> {
         const Index k = start.k, d = start.d;
         Numbers theta = theta_of<axes>(weights, means, sigma), out(theta.size());
@@ -265,25 +304,38 @@ Tables exchanges_of(ConstMatrix x, ConstVector row_weights, ConstVector weights,
         });
 }
 
-std::tuple<Index, Numbers> maximise(const Letters &letters, ConstVector counts,
-                                    const AnyInput &scatters,
-                                    const std::optional<ConstMatrices> &near, int effort) {
+// Covariances of the structure for each of several mixtures, counts (S, K) and scatters
+// (S, K, D, D) or (S, K, D): 0, or 1 + a component without a covariance, for each; and these.
+std::tuple<Owned<std::int64_t, 1>, Numbers> maximise(const Letters &letters, ConstMatrix counts,
+                                                     const AnyInput &scatters,
+                                                     const std::optional<ConstVector> &near,
+                                                     int effort) {
     const Structure structure = structure_of(letters);
-    require(scatters.ndim() == 2 || scatters.ndim() == 3, "scatters must have 2 or 3 axes");
-    const Index k = counts.size(), d = static_cast<Index>(scatters.shape(1));
-    require(static_cast<Index>(scatters.shape(0)) == k && d > 0,
-            "counts must be (K,) and scatters (K, D, D) or (K, D)");
-    require(scatters.ndim() == 3 || d == 1 || structure.diagonal(),
-            "this structure takes scatters (K, D, D)");
-    require(!near || near->size() == size_of(scatters), "near must be of the shape of scatters");
+    require(scatters.ndim() == 3 || scatters.ndim() == 4, "scatters must have 3 or 4 axes");
+    const auto [n, k] = counts.shape;
+    const Index d = static_cast<Index>(scatters.shape(2));
+    require(static_cast<Index>(scatters.shape(0)) == n &&
+                static_cast<Index>(scatters.shape(1)) == k && d > 0,
+            "counts must be (S, K) and scatters (S, K, D, D) or (S, K, D)");
+    require(scatters.ndim() == 4 || d == 1 || structure.diagonal(),
+            "this structure takes scatters (S, K, D, D)");
+    require(!near || near->size() == size_of(scatters), "near must be of the size of scatters");
+    Owned<std::int64_t, 1> bad(n);
     Numbers out(size_of(scatters));
-    MStepState state = initial_state(structure, k, d);
-    if (near && d > 1 && structure.has_common_axes()) begin_common_axes(*near, state);
-    const Index bad = with_axes(scatters.ndim() == 3, d, [&](auto axes) {
-        return maximise_covariances<axes>(structure, counts, covariances_in<axes>(scatters, k, d),
-                                          state, effort, covariance_view<axes>(out.data(), k, d));
+    with_axes(scatters.ndim() == 4, d, [&](auto axes) {
+        const Index size = k * covariance_size<axes>(d);
+        require(size_of(scatters) == n * size, "scatters must be (S, K, D, D) or (S, K, D)");
+        for (Index i = 0; i < n; ++i) {
+            const auto view = [&](auto *of) { return covariance_view<axes>(of + i * size, k, d); };
+            MStepState state = initial_state(structure, k, d);
+            if constexpr (axes == 3)
+                if (near && d > 1 && structure.has_common_axes())
+                    begin_common_axes(view(near->data), state);
+            bad[i] = maximise_covariances<axes>(structure, counts[i], view(scatters.data()), state,
+                                                effort, view(out.data()));
+        }
     });
-    return {bad, std::move(out)};
+    return {std::move(bad), std::move(out)};
 }
 
 // Means and scatters about them, from the sums of a pass at `centres`.
@@ -573,6 +625,9 @@ NB_MODULE(BAYESGMM_MODULE, m) {
     unlocked("run_em", &run_em, "x"_a, "row_weights"_a, "shift"_a, "scale"_a, "errors"_a,
              "known"_a.none(), "model"_a, "weights"_a, "means"_a, "covariances"_a, "rule"_a,
              "metric"_a, "threads"_a);
+    unlocked("first_better", &first_better, "x"_a, "row_weights"_a, "shift"_a, "scale"_a,
+             "errors"_a, "known"_a.none(), "model"_a, "weights"_a, "means"_a, "covariances"_a,
+             "rule"_a, "threads"_a, "better"_a, "first"_a, "seconds"_a);
     unlocked("run_em_over", &run_em_over, "sums_of"_a, "finished"_a, "has_noise"_a, "model"_a,
              "weights"_a, "means"_a, "covariances"_a, "rule"_a, "metric"_a);
     unlocked("em_image", &em_image, "x"_a, "row_weights"_a, "shift"_a, "scale"_a, "errors"_a,

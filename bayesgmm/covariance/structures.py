@@ -19,7 +19,7 @@ from typing import Literal
 import numpy as np
 
 from bayesgmm.arguments import did_you_mean
-from bayesgmm.arrays import Array
+from bayesgmm.arrays import Array, Booleans, Integers
 from bayesgmm.core import native
 from bayesgmm.errors import InvalidParameterError, SingularCovarianceError
 
@@ -125,13 +125,24 @@ class Structure:
         """
         return self._maximised(counts, scatters, scatters, 2)
 
+    def about_each(self, counts: Array, scatters: Array) -> tuple[Booleans, Array]:
+        """The same for several mixtures, counts (S, K): whether each has covariances, and these."""
+        bad, out = self._each(counts, scatters, scatters, 2)
+        return bad == 0, out
+
     def _maximised(self, counts: Array, scatters: Array, near: Array | None, effort: int) -> Array:
-        if near is not None and near.ndim == 2:
-            near = None
-        bad, out = native.maximise_covariances(self.letters, counts, scatters, near, effort)
-        if bad:
-            raise SingularCovarianceError(bad - 1)
-        return out.reshape(scatters.shape)
+        bad, out = self._each(counts[np.newaxis], scatters[np.newaxis], near, effort)
+        if bad[0]:
+            raise SingularCovarianceError(int(bad[0]) - 1)
+        return np.asarray(out[0])
+
+    def _each(
+        self, counts: Array, scatters: Array, near: Array | None, effort: int
+    ) -> tuple[Integers, Array]:
+        """Covariances of several mixtures; 0, or 1 + a component without one, for each."""
+        beside = None if near is None or scatters.ndim == 3 else near.ravel()
+        bad, out = native.maximise_covariances(self.letters, counts, scatters, beside, effort)
+        return bad, out.reshape(scatters.shape)
 
     def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
         """Free parameters of the K covariances."""

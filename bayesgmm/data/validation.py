@@ -369,7 +369,8 @@ def _describe_unusable(
         n_rows += where.size
         if first is None and where.size:
             first = (start + int(where[0]), int(np.argmax(bad[where[0]])))
-    counts = [f"{n_nan} NaN"] * (n_nan > 0) + [f"{n_infinite} infinite"] * (n_infinite > 0)
+    counts = [f"{n_nan} NaN"] * (n_nan > 0)
+    counts += [plural(n_infinite, "infinite value")] * (n_infinite > 0)
     first_bad, column = first or (0, 0)
     row_names = rows.row_names if isinstance(rows, Data) else index_of(rows)
     complete = (

@@ -111,7 +111,7 @@ class _Exploration:
         """The first run that leads higher than a maximum."""
         best = end.maximum
         for start in starts:
-            found = self.run(start, best.value)
+            found = self.run(start, best.value + SAME_MAXIMUM)
             if found.degeneracy is None and found.value > best.value + SAME_MAXIMUM:
                 return found
         return None

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 
@@ -134,6 +135,61 @@ def maximise(
         rows.most_threads,
     )
     return run_of(found, start, rows)
+
+
+class Better(NamedTuple):
+    """The first of several runs that ended above the incumbent.
+
+    Attributes
+    ----------
+    place : int
+        Its place; without one the number of starts, or the place of the first that was not run for
+        want of time.
+    run : Run or None
+    n_e_steps : int
+        Of all runs.
+    """
+
+    place: int
+    run: Run | None
+    n_e_steps: int
+
+
+def first_better(
+    rows: Rows,
+    objective: Objective,
+    starts: Parameters,
+    rule: StopRule,
+    *,
+    better: float,
+    first: int,
+    seconds: float,
+) -> Better:
+    """Runs from several starts, until one ends above the incumbent by more than `better`.
+
+    Parameters
+    ----------
+    starts : Parameters
+        Each array has a leading axis, of starts.
+    first : int
+        The place of the first start that is run.
+    seconds : float
+        No run begins after so long.
+    """
+    place, found, n_e_steps = native.first_better(
+        *rows.arguments,
+        objective.arguments,
+        *starts,
+        rule.arguments(accelerate=True),
+        rows.most_threads,
+        better,
+        first,
+        seconds,
+    )
+    if found is None:
+        return Better(place, None, n_e_steps)
+    start = Parameters(*(each[place] for each in starts))
+    return Better(place, run_of(found, start, rows), n_e_steps)
 
 
 def run_of(found: EMResult, start: Parameters, rows: Rows) -> Run:

@@ -16,7 +16,7 @@ from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.priors.objective import Objective
 
 # First runs end at this estimated remaining gain (nats).
-_FIRST = StopRule(remaining=1e-3, max_e_steps=300, plain=100)
+_FIRST = StopRule(remaining=1e-3, max_e_steps=300, plain=20)
 # Nats within which two runs have reached the same maximum, or differ by rounding alone.
 SAME_MAXIMUM, _ROUNDING = 1e-2, 1e-9
 # The weight of noise in starts, which have none, and that below which they have none.
@@ -106,7 +106,10 @@ def first_run(
     fast: bool,
     incumbent: float = -np.inf,
 ) -> Attempt:
-    """A run that ends near its maximum, or earlier where it falls behind the incumbent."""
+    """A run that ends near its maximum, or earlier where it falls behind the incumbent.
+
+    One that ends below the incumbent is not judged.
+    """
     rule = replace(_FIRST, incumbent=incumbent)
     # Known labels number the components; else priors may.
     numbered = rows.labels is not None
@@ -118,7 +121,7 @@ def first_run(
         again = _by_prior(start._replace(parameters=found.run.parameters), objective)
         if again is not None:
             found = attempt(rows, objective, again, rule, fast, judged=False)
-    if found.run is None:
+    if found.run is None or (found.value < incumbent and not found.collapsed):
         return found
     return replace(found, degeneracy=_judged(found.run, objective))
 

@@ -157,7 +157,7 @@ def _eigenvalue_ratio_exceeded(run: Run, objective: Objective) -> Degeneracy | N
     if objective.is_bounded:
         free = free[relative_variances(run)[free].min(axis=1) < _FLAT]
         ratio *= 1.0 - _AT_BOUND
-    if not free.size:
+    if not free.size or _widest_by_narrowest(run.parameters) <= ratio:
         return None
     ratios = variance_ratios(run.parameters)[free]
     k = int(free[ratios.argmax()])
@@ -165,6 +165,13 @@ def _eigenvalue_ratio_exceeded(run: Run, objective: Objective) -> Degeneracy | N
         return None
     figures = float(ratios.max()), objective.eigenvalue_ratio, float(run.statistics.counts[k])
     return Degeneracy(Fault.EIGENVALUE_RATIO, k, figures)
+
+
+def _widest_by_narrowest(parameters: Parameters) -> float:
+    """The ratio of the largest variance in any direction to the least; no other is larger."""
+    covariances = parameters.covariances
+    values = covariances if covariances.ndim == 2 else np.linalg.eigvalsh(covariances)
+    return float(values.max() / values.min()) if values.min() > 0.0 else np.inf
 
 
 def variance_ratios(parameters: Parameters) -> Array:

@@ -6,20 +6,20 @@ With s_i = n_i / (n_1 + n_2),
     Z = E_q[f h] / E_f[q h],   h = 1 / (s_1 f / Z + s_2 q)
 
 has the least variance among all functions h for independent draws (Meng & Wong 1996, equation
-4.1). Z is found by iteration. Draws of chains count as the number of independent ones that their
-batches show; with few of them the estimate becomes that of importance sampling from q.
+4.1). Z is found by Newton's method. Draws of chains count as the number of independent ones that
+their batches show; with few of them the estimate becomes that of importance sampling from q.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import logsumexp
+from scipy.special import expit
 
 from bayesgmm.arrays import Array
 
-# Batches of chains, and of proposals, of the jackknife; rounds of the iteration.
+# Batches of chains, and of proposals, of the jackknife; steps of Newton's method.
 BATCHES = 20
-_ROUNDS = 1000
+_STEPS = 100
 
 
 class Estimate(NamedTuple):
@@ -43,10 +43,11 @@ def bridge(of_chains: Array, of_proposals: Array) -> Estimate:
         count = _effective(chains, len(of_proposals), count, value)
     value = _log_ratio(of_chains.ravel(), of_proposals, count)
     without_chains = [
-        _log_ratio(_without(chains, i).ravel(), of_proposals, count) for i in range(len(chains))
+        _log_ratio(_without(chains, i).ravel(), of_proposals, count, value)
+        for i in range(len(chains))
     ]
     without_proposals = [
-        _log_ratio(of_chains.ravel(), _without(proposals, i), count) for i in range(BATCHES)
+        _log_ratio(of_chains.ravel(), _without(proposals, i), count, value) for i in range(BATCHES)
     ]
     variance = sum((len(each) - 1.0) * np.var(each) for each in (without_chains, without_proposals))
     return Estimate(value, float(np.sqrt(variance)))
@@ -56,30 +57,50 @@ def _without(batches: list[Array], i: int) -> Array:
     return np.concatenate(batches[:i] + batches[i + 1 :])
 
 
-def _shares(n_chains: float, n_proposals: int) -> tuple[float, float]:
-    total = n_chains + n_proposals
-    return float(np.log(n_chains / total)), float(np.log(n_proposals / total))
+def _log_odds(n_chains: float, n_proposals: int) -> float:
+    return float(np.log(n_chains / n_proposals))
 
 
-def _log_ratio(of_chains: Array, of_proposals: Array, count: float) -> float:
-    first, second = _shares(count, len(of_proposals))
-    value = float(np.median(of_chains))
-    for _ in range(_ROUNDS):
-        above = of_proposals - np.logaddexp(first + of_proposals - value, second)
-        below = -np.logaddexp(first + of_chains - value, second)
-        new = float(
-            logsumexp(above) - np.log(len(of_proposals)) - logsumexp(below) + np.log(len(of_chains))
-        )
+def _log_ratio(
+    of_chains: Array, of_proposals: Array, count: float, near: float | None = None
+) -> float:
+    """Log Z, from draws that count as `count`; begun near a value.
+
+    With u = s_1 f / (s_1 f + s_2 q Z), log E_q[u] - log E_f[1 - u] is log(s_1 / s_2) at Z. It
+    falls with log Z, so that signs bracket the root, and Newton's steps stay between them.
+    """
+    odds = _log_odds(count, len(of_proposals))
+    value = float(np.median(of_chains)) if near is None else near
+    low, high = -np.inf, np.inf
+    for _ in range(_STEPS):
+        log_u = -np.logaddexp(0.0, value - of_proposals - odds)
+        log_rest = -np.logaddexp(0.0, of_chains - value + odds)
+        of_q, slope_q = _log_mean(log_u)
+        of_f, slope_f = _log_mean(log_rest)
+        excess = of_q - of_f - odds
+        low, high = (value, high) if excess > 0.0 else (low, value)
+        new = value + excess / max(slope_q + slope_f, 1e-300)
+        if not low < new < high:
+            new = 0.5 * (low + high) if np.isfinite(high - low) else value + excess
         if abs(new - value) <= 1e-10 * max(abs(new), 1.0):
             return new
         value = new
     return value
 
 
+def _log_mean(logs: Array) -> tuple[float, float]:
+    """Log of the mean of p = exp(logs), and the mean of p (1 - p) relative to it."""
+    largest = float(logs.max())
+    relative = np.exp(logs - largest)
+    total = float(relative.sum())
+    share = float(relative @ np.exp(logs)) / total
+    return largest + float(np.log(total / len(logs))), 1.0 - share
+
+
 def _effective(batches: list[Array], n_proposals: int, count: float, value: float) -> float:
     """The number of independent draws of f that give E_f[q h] as precisely as all batches do."""
-    first, second = _shares(count, n_proposals)
-    terms = [np.exp(-np.logaddexp(first + each - value, second)) for each in batches]
+    odds = _log_odds(count, n_proposals)
+    terms = [expit(value - each - odds) for each in batches]
     everything = np.concatenate([each.ravel() for each in terms])
     variance = np.var([each.mean() for each in terms], ddof=1) / len(terms)
     if len(terms) < 2 or not variance > 0.0:

@@ -17,10 +17,22 @@ from scipy.special import gammaln, multigammaln
 from bayesgmm.arrays import Array, Integers
 from bayesgmm.core import native
 from bayesgmm.likelihood.em_steps import n_threads
-from bayesgmm.marginal_likelihood.many_mixtures import Model, Moments, Parameters, log_dets
+from bayesgmm.marginal_likelihood.many_mixtures import (
+    Model,
+    Moments,
+    Parameters,
+    log_dets_of_covariances,
+)
+from bayesgmm.marginal_likelihood.stacked_matrices import (
+    cholesky,
+    inverse,
+    log_dets,
+    multiply,
+    solve,
+)
 
 # Numbers of log densities that are formed at a time.
-_BLOCK = 2_000_000
+_BLOCK = 300_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,9 +83,8 @@ class Conditionals:
 
     def draw_means(self, rng: np.random.Generator) -> Array:
         """Means (S, K, D)."""
-        upper = np.linalg.cholesky(self.precision).mT
-        z = rng.standard_normal((*self.mean.shape, 1))
-        return np.asarray(self.mean + np.linalg.solve(upper, z)[..., 0])
+        upper = cholesky(self.precision).mT
+        return np.asarray(self.mean + solve(upper, rng.standard_normal(self.mean.shape)))
 
 
 def draw_inverses(df: Array, scale: Array, rng: np.random.Generator) -> Array:
@@ -87,7 +98,9 @@ def draw_inverses(df: Array, scale: Array, rng: np.random.Generator) -> Array:
     a = np.tril(rng.standard_normal(scale.shape), -1)
     diagonal = np.arange(d)
     a[..., diagonal, diagonal] = np.sqrt(rng.chisquare(df[..., np.newaxis] - diagonal))
-    root = a.mT @ np.linalg.inv(np.linalg.cholesky(scale))
+    if d == 1:
+        return np.asarray(np.square(a) / scale)
+    root = a.mT @ inverse(cholesky(scale))
     return np.asarray(root.mT @ root)
 
 
@@ -96,9 +109,8 @@ def conditionals(model: Model, at: Parameters, of: Moments, scale: Array) -> Con
     priors, (counts, firsts, _) = model.priors, of
     precisions, shares = at.precisions(), np.square(1.0 / np.asarray(priors.mean_sd))
     precision = counts[..., np.newaxis, np.newaxis] * precisions + np.diag(shares)
-    right = (precisions @ firsts[..., np.newaxis])[..., 0]
-    right += shares * np.asarray(priors.mean_location)
-    mean = np.linalg.solve(precision, right[..., np.newaxis])[..., 0]
+    right = multiply(precisions, firsts) + shares * np.asarray(priors.mean_location)
+    mean = solve(precision, right)
     concentration = np.asarray(priors.concentration) + counts
     return Conditionals(concentration, mean, precision, *of_covariances(model, at.means, of, scale))
 
@@ -179,15 +191,14 @@ def _flat(array: Array, axes: int) -> Array:
 
 def _normal_coefficients(sets: Conditionals) -> tuple[Array, Array]:
     """Coefficients of mu, and of mu mu', in the log densities of the means."""
-    linear = (sets.precision @ sets.mean[..., np.newaxis])[..., 0]
-    return linear, -0.5 * sets.precision
+    return multiply(sets.precision, sets.mean), -0.5 * sets.precision
 
 
 def _constants_of_components(sets: Conditionals) -> Array:
     """What of the log densities of weights and means depends on the place alone, (S, K)."""
     d = sets.mean.shape[-1]
     square = np.einsum("skd,skde,ske->sk", sets.mean, sets.precision, sets.mean)
-    log_det = log_dets(sets.precision, False)
+    log_det = log_dets(sets.precision)
     value = 0.5 * (log_det - d * np.log(2.0 * np.pi) - square)
     return np.asarray(value - gammaln(sets.concentration))
 
@@ -197,7 +208,7 @@ def _wishart_coefficients(sets: Conditionals) -> Array:
     variances = sets.scale.ndim == 3
     d = 1 if variances else sets.scale.shape[-1]
     blocks = sets.scale.shape[-1] if variances else 1
-    constant = 0.5 * sets.df * log_dets(sets.scale, variances)
+    constant = 0.5 * sets.df * log_dets_of_covariances(sets.scale, variances)
     constant -= blocks * (0.5 * sets.df * d * np.log(2.0) + multigammaln(0.5 * sets.df, d))
     parts = (constant, -0.5 * (sets.df + d + 1.0), -0.5 * sets.scale)
     return np.concatenate([_flat(each, 2) for each in parts], axis=2)
@@ -212,6 +223,6 @@ def _functions(at: Parameters) -> Array:
 
 def _covariance_functions(at: Parameters) -> Array:
     """Those of covariances, (T, m, ...)."""
-    log_det = -log_dets(at.inverses, at.inverses.ndim == 3)
+    log_det = -log_dets_of_covariances(at.inverses, at.inverses.ndim == 3)
     parts = (np.ones_like(log_det), log_det, at.inverses)
     return np.concatenate([_flat(each, 2) for each in parts], axis=2)

@@ -10,6 +10,7 @@ from scipy.special import gammaln, multigammaln
 from bayesgmm.arrays import Array, Integers
 from bayesgmm.data.validation import Data
 from bayesgmm.likelihood.responsibilities_of_draws import DrawnRows, tally
+from bayesgmm.marginal_likelihood.stacked_matrices import inverse, log_dets
 from bayesgmm.priors.families import ConjugateFamily, Terms
 from bayesgmm.priors.resolved_priors import ResolvedPriors
 
@@ -50,11 +51,9 @@ class Parameters:
         return out
 
 
-def log_dets(matrices: Array, variances: bool) -> Array:
+def log_dets_of_covariances(matrices: Array, variances: bool) -> Array:
     """Log determinants of the last two axes, or sums of logs over the last one."""
-    if variances:
-        return np.asarray(np.log(matrices).sum(axis=-1))
-    return np.asarray(np.linalg.slogdet(matrices)[1])
+    return np.asarray(np.log(matrices).sum(axis=-1)) if variances else log_dets(matrices)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +89,7 @@ class Model:
 
     def drawn(self, at: Parameters) -> DrawnRows:
         """The rows under each mixture."""
-        covariances = np.linalg.inv(at.precisions())
+        covariances = inverse(at.precisions())
         return DrawnRows(self.rows, at.weights, at.means, covariances)
 
     def log_density(self, at: Parameters) -> Array:
@@ -110,9 +109,9 @@ class Model:
         nu, p, own = self.terms
         m, d, variances = inverses.shape[1], self.terms.size, self.variances
         blocks = own.shape[-1] if variances else 1
-        value = 0.5 * (nu + d + 1.0) * log_dets(inverses, variances).sum(axis=1)
+        value = 0.5 * (nu + d + 1.0) * log_dets_of_covariances(inverses, variances).sum(axis=1)
         value -= m * blocks * multigammaln(0.5 * nu, d)
-        log_det = log_dets(own[0], variances)
+        log_det = log_dets_of_covariances(own[0], variances)
         if p is None:
             value += 0.5 * m * nu * (log_det - blocks * d * np.log(2.0))
             return np.asarray(value - 0.5 * (own[0] * inverses).reshape(len(value), -1).sum(axis=1))
@@ -120,7 +119,7 @@ class Model:
         value += 0.5 * p * log_det
         value += blocks * (multigammaln(0.5 * post, d) - multigammaln(0.5 * p, d))
         total = own[0] + inverses.sum(axis=1)
-        return np.asarray(value - 0.5 * post * log_dets(total, variances))
+        return np.asarray(value - 0.5 * post * log_dets_of_covariances(total, variances))
 
 
 class Moments(NamedTuple):

@@ -47,6 +47,10 @@ def split(a: Array, *, axis: int) -> tuple[Array, Array]:
     return head, a - head
 
 
+# Relative residual of a Cholesky factor that one step takes below the last of about 30 digits.
+_SETTLED = 1e-13
+
+
 def equilibrate(covariances: Array) -> tuple[Integers, Array]:
     """Scale covariances (K, D, D) by powers of two to diagonals in [0.5, 2).
 
@@ -87,9 +91,12 @@ def _corrected_cholesky(sigma: Array) -> tuple[Array, Array]:
     for _ in range(2):
         inverse = np.tril(np.linalg.inv(high))
         core = inverse @ _gram_residual(sigma, high, low) @ _transpose(inverse)
+        size = np.abs(core).max(axis=(1, 2))
         # Singular to rounding: Newton's method does not converge, and the plain factor must do.
-        core[np.abs(core).max(axis=(1, 2)) > 0.5] = 0.0
+        core[size > 0.5] = 0.0
         high, low = two_sum(high, low + high @ (phi * core))
+        if (size < _SETTLED).all():
+            break
     return high, low
 
 

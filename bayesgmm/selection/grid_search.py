@@ -1,19 +1,20 @@
 """Search for the maximum of every candidate model in a grid of K and covariance structures.
 
 The starts of a model are the maxima of its neighbours (the structures nested in it, those that it
-is nested in, and K ± 1, see `split_merge`) and partitions of the rows. Sweeps go up the grid, down,
-and up again; no mixture is tried twice as a start of the same model. The likelihood of a model is
+is nested in, and K ± 1, see `split_merge`) and partitions of the rows. Sweeps go up the grid and
+down in turn; no mixture is tried twice as a start of the same model. The likelihood of a model is
 therefore never below that of a nested one. A model depends only on neighbours that precede it in
 the sweep, so that the result does not depend on the number of threads.
 
-With noise, outliers or known components, the best of the maxima that a single fit would find is a
-start, too: in models of too many components the others lead to lower ones in a tenth of the cases.
+The best of the maxima that a single fit would find is a start, too, where that was asked for
+(`n_init`), and with noise, outliers or known components: in models of too many components the other
+starts lead to lower maxima.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
-from itertools import chain
+from itertools import batched, chain
 from time import monotonic
 
 import numpy as np
@@ -23,7 +24,7 @@ from bayesgmm.core import native
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.data.validation import Data
 from bayesgmm.em.exploration import explore
-from bayesgmm.em.loop import Run, StopRule, maximise
+from bayesgmm.em.loop import Run, StopRule, first_better, maximise
 from bayesgmm.em.multistart import adapted, finish, with_outliers
 from bayesgmm.em.pairs import as_components, components, contamination, paired, rows_of_pairs
 from bayesgmm.em.spurious import relative_variances, why_spurious
@@ -41,7 +42,7 @@ from bayesgmm.priors.held_parameters import held_parameters
 from bayesgmm.priors.objective import Objective
 from bayesgmm.selection.candidate import Candidate, Key, freedom, is_nested, parents, rank
 from bayesgmm.selection.grid_data import GridData
-from bayesgmm.selection.split_merge import merges, projected, splits
+from bayesgmm.selection.split_merge import NUMBERS, merges, projected, splits
 
 # A run ends when the estimated remaining gain (nats) is below this, or after so many iterations.
 _REMAINING, _MOST_ITERATIONS = 1e-6, 500
@@ -51,7 +52,9 @@ _BETTER = 2e-7
 # Rounded rows may lie on a line, where the likelihood is unbounded; such runs never converge.
 _SINGULAR, _NEARLY_SINGULAR = 4.0 * float(np.finfo(np.float64).eps), 1e-8
 # Approximate proportions of the time of a fit in the sweeps, of which the last is over all rows.
-_FIRST_UP, _DOWN, _UP, _REFINING = 3.0, 2.0, 1.0, 1.5
+_FIRST_UP, _DOWN, _LATER, _REFINING = 3.0, 1.5, 0.5, 1.5
+# Sweeps after the first two.
+_LATER_SWEEPS = 3
 # Seconds between looks for Ctrl-C.
 _SECONDS = 0.2
 # Pairs of components that are merged to start the model with one component fewer.
@@ -70,6 +73,7 @@ def search_grid(
     advance: Callable[[float], None],
     noise: Noise | None = None,
     contaminated: bool = False,
+    n_init: int | None = None,
     max_time: float = np.inf,
 ) -> tuple[list[Candidate], str]:
     """Search every candidate model.
@@ -93,6 +97,8 @@ def search_grid(
         A component of noise in every model.
     contaminated : bool
         Outliers of each component in every model.
+    n_init : int, optional
+        Explore each model as a single fit with this `n_init` does.
     max_time : float
         Seconds after which no run begins.
 
@@ -118,15 +124,16 @@ def search_grid(
     partitions = {k: data.partitions(k) for k in {k for k, _ in keys}}
     n, n_sampled = (len(next(iter(each.values()))) for each in (data.rows, data.sample))
     refining = _REFINING * n / n_sampled * (n > n_sampled)
-    work = (_FIRST_UP + _DOWN + _UP) * len(keys) + refining * len(requested)
-    of_all = ratio, equal_weights, contaminated, lambda part: advance(part / work)
+    work = (_FIRST_UP + _DOWN + _LATER_SWEEPS * _LATER) * len(keys) + refining * len(requested)
+    of_all = ratio, equal_weights, contaminated, n_init, lambda part: advance(part / work)
     # Models that were fitted to a sample are worth their last fit to all rows.
     sampling = max_time * (1.0 - refining * len(requested) / work) if refining else max_time
     search = _Search(data, data.sample, data.sample_passes, keys, *of_all, begun + sampling)
     with ThreadPoolExecutor(threads) as pool:
         search.up(pool, partitions)
-        search.down(pool)
-        search.up(pool)
+        search.down(pool, _DOWN)
+        for sweep in range(_LATER_SWEEPS):
+            search.down(pool, _LATER) if sweep % 2 else search.up(pool)
         if n > n_sampled:
             sampled, stopped = search.models, search.stopped
             search = _Search(data, data.rows, data.passes, requested, *of_all, begun + max_time)
@@ -157,6 +164,7 @@ class _Search:
         ratio: float,
         equal_weights: bool,
         contaminated: bool,
+        n_init: int | None,
         advance: Callable[[float], None],
         until: float,
     ) -> None:
@@ -164,8 +172,9 @@ class _Search:
         self.stopped = ""
         self._until = until
         self._ratio, self._equal_weights, self._contaminated = ratio, equal_weights, contaminated
-        self._advance = advance
-        self._moments: dict[tuple[bool, int], list[tuple[Array, Array, Array]]] = {}
+        self._n_init, self._advance = n_init, advance
+        self._moments: dict[tuple[bool, int], tuple[Array, Array, Array]] = {}
+        self._objectives: dict[Key, Objective] = {}
         self._data, self._rows, self._passes = data, rows, passes
         columns: dict[int, list[Structure]] = {}
         for k, structure in keys:
@@ -190,31 +199,33 @@ class _Search:
             k, structure = key
             fewer = self._untried(key, [(k - 1, structure)])
             nested = self._untried(key, self._nested[key])
-            starts = [self._converted(structure, each) for each in nested]
-            starts += [made for each in fewer for made in self._splits(structure, each)]
+            starts: Iterable[Parameters] = chain(
+                (made for each in nested for made in self._converted(structure, each)),
+                (made for each in fewer for made in self._splits(structure, each)),
+            )
             if partitions is not None:
-                starts += self._from_partitions(structure, k, partitions[k])
-                starts += self._of_a_single_fit(structure, k)
+                others = self._from_partitions(structure, k, partitions[k])
+                starts = chain(starts, others, self._of_a_single_fit(structure, k))
             self._improve(key, starts)
 
-        part = _UP if partitions is None else _FIRST_UP
+        part = _LATER if partitions is None else _FIRST_UP
         self._sweep(pool, self._order, fit, lambda k, s: [*self._nested[k, s], (k - 1, s)], part)
 
-    def down(self, pool: Executor) -> None:
+    def down(self, pool: Executor, part: float) -> None:
         """Fit each model after those that it is nested in, and that with one component more."""
 
         def fit(key: Key) -> None:
             k, structure = key
             more = self._untried(key, [(k + 1, structure)])
             larger = self._untried(key, self._containing[key])
-            starts = [self._converted(structure, each) for each in larger]
+            starts = [made for each in larger for made in self._converted(structure, each)]
             for each in more:
                 assert each.parameters is not None
                 starts += merges(structure, self._plain(each), self._data.n_rows, _PAIRS)
             self._improve(key, starts)
 
         order = self._order[::-1]
-        self._sweep(pool, order, fit, lambda k, s: [*self._containing[k, s], (k + 1, s)], _DOWN)
+        self._sweep(pool, order, fit, lambda k, s: [*self._containing[k, s], (k + 1, s)], part)
 
     def refine(self, pool: Executor, sampled: Mapping[Key, Candidate], part: float) -> None:
         """Fit each model from its maximum on the sample, and after those nested in it."""
@@ -224,7 +235,7 @@ class _Search:
                 return
             starts = [] if sampled[key].parameters is None else [sampled[key]]
             starts += self._untried(key, self._nested[key])
-            self._improve(key, [self._converted(key[1], each) for each in starts])
+            self._improve(key, [m for each in starts for m in self._converted(key[1], each)])
 
         self._sweep(pool, self._order, fit, lambda k, s: self._nested[k, s], part)
 
@@ -278,48 +289,48 @@ class _Search:
 
     def _from_partitions(
         self, structure: Structure, k: int, partitions: Sequence[Integers]
-    ) -> Iterator[Parameters]:
+    ) -> list[Parameters]:
         """A mixture of the structure from each partition.
 
         Each scatter matrix is shrunk towards the pooled one, with the weight of D + 1 rows,
         so that none is singular.
         """
+        if not partitions:
+            return []
         d = self._data.units[structure.scales_by_column].scale.size
-        for counts, means, scatters in self._parts(structure.scales_by_column, k, partitions):
-            n, sizes = counts.sum(), counts + (d + 1)
-            pooled = scatters.sum(axis=0) * ((d + 1) / n)
-            covariances = (scatters + pooled) / sizes[:, np.newaxis, np.newaxis]
-            found = projected(structure, n, sizes / n, means, covariances)
-            if found is not None:
-                yield found._replace(weights=counts / n)
+        counts, means, scatters = self._parts(structure.scales_by_column, k, partitions)
+        n, sizes = counts.sum(axis=1, keepdims=True), counts + (d + 1)
+        pooled = scatters.sum(axis=1, keepdims=True) * ((d + 1) / n)[:, :, np.newaxis, np.newaxis]
+        covariances = (scatters + pooled) / sizes[:, :, np.newaxis, np.newaxis]
+        return projected(structure, sizes, counts / n, means, covariances)
 
     def _parts(
         self, by_column: bool, k: int, partitions: Sequence[Integers]
-    ) -> list[tuple[Array, Array, Array]]:
+    ) -> tuple[Array, Array, Array]:
         """Counts, means and scatter matrices of the parts of each partition; computed once."""
         if (by_column, k) not in self._moments:
             rows = self._rows[by_column]
             whole = self._rows is self._data.rows
             weights = self._data.row_weights if whole else self._data.sample_weights
-            self._moments[by_column, k] = [
-                native.partition_moments(rows, weights, labels, k) for labels in partitions
-            ]
+            each = [native.partition_moments(rows, weights, labels, k) for labels in partitions]
+            counts, means, scatters = (np.stack(part) for part in zip(*each, strict=True))
+            self._moments[by_column, k] = counts, means, scatters
         return self._moments[by_column, k]
 
     def _of_a_single_fit(self, structure: Structure, k: int) -> list[Parameters]:
         """The best of the maxima that a fit of this model alone would find.
 
-        None for plain mixtures of rows of unknown components.
+        None for plain mixtures of rows of unknown components, unless it was asked for.
         """
         rows = self._rows_for(k, structure)
-        if rows.known is None and not self._contaminated:
+        if self._n_init is None and rows.known is None and not self._contaminated:
             return []
         objective, sample = self._objective(k, structure), self._sample(structure)
         rng = np.random.default_rng(0)
         known = from_known_labels(sample, k, objective)
         others = portfolio(Views(sample, rng), k, objective, rng)
         starts = others if known is None else chain((known,), others)
-        made = explore(rows, objective, starts, sample, rng, fewest=None, fast=True)
+        made = explore(rows, objective, starts, sample, rng, fewest=self._n_init, fast=True)
         rule = StopRule(remaining=_REMAINING, max_e_steps=_MOST_ITERATIONS)
         best, _ = finish(rows, objective, made, rule, fast=True, whole=True)
         return [] if best is None or best.run is None else [best.run.parameters]
@@ -333,18 +344,19 @@ class _Search:
         assert model.parameters is not None
         return components(model.parameters) if self._contaminated else model.parameters
 
-    def _converted(self, structure: Structure, model: Candidate) -> Parameters | None:
-        """A model's mixture, with its outliers, projected onto a structure in its units."""
+    def _converted(self, structure: Structure, model: Candidate) -> list[Parameters]:
+        """A model's mixture, with its outliers, projected onto a structure in its units, if any."""
         found = self._components_converted(structure, model)
-        if found is None or not self._contaminated:
+        if not self._contaminated:
             return found
         assert model.parameters is not None
-        return paired(found, contamination(model.parameters))
+        outliers = contamination(model.parameters)
+        return [paired(each, outliers) for each in found]
 
-    def _components_converted(self, structure: Structure, model: Candidate) -> Parameters | None:
+    def _components_converted(self, structure: Structure, model: Candidate) -> list[Parameters]:
         """A model's components projected onto a structure, in the units of that structure.
 
-        None if the units of the columns differ by more than the range of float64.
+        Nothing if the units of the columns differ by more than the range of float64.
         """
         units, here = self._data.units, model.structure
         ratio = units[structure.scales_by_column].scale / units[here.scales_by_column].scale
@@ -356,12 +368,14 @@ class _Search:
                 covariances = covariances * ratio * ratio[:, np.newaxis]
         variances = covariances if here.diagonal else np.einsum("kii->ki", covariances)
         if not (np.isfinite(covariances).all() and (variances > 0.0).all()):
-            return None
+            return []
         if here.diagonal and not structure.diagonal:
             covariances = covariances[:, :, np.newaxis] * np.eye(len(ratio))
         if here == structure or is_nested(here, structure):
-            return Parameters(weights, means * ratio, covariances)
-        return projected(structure, self._data.n_rows, weights, means * ratio, covariances)
+            return [Parameters(weights, means * ratio, covariances)]
+        counts = self._data.n_rows * weights
+        each = counts, weights, means * ratio, covariances
+        return projected(structure, *(values[np.newaxis] for values in each))
 
     def _splits(self, structure: Structure, model: Candidate) -> Iterator[Parameters]:
         assert model.run is not None
@@ -370,28 +384,19 @@ class _Search:
         metric = self._data.metric if whiten else None
         return splits(structure, run.parameters, run.statistics, metric)
 
-    def _improve(self, key: Key, starts: Iterable[Parameters | None]) -> None:
+    def _improve(self, key: Key, starts: Iterable[Parameters]) -> None:
         """Run EM from each start; keep the best admissible maximum, or else the best of all.
 
         A run that falls behind the incumbent is abandoned. A model without an admissible fit that
         is as likely as that of a nested structure inherits the latter.
         """
         k, structure = key
-        best, objective = self.models.get(key), self._objective(k, structure)
-        rows = self._rows_for(k, structure)
-        for start in starts:
-            if start is None:
-                continue
-            if best and best.admissible and self._is_late():
-                break
-            incumbent = best.run.objective if best and best.admissible and best.run else -np.inf
-            rule = StopRule(remaining=_REMAINING, max_e_steps=_MOST_ITERATIONS, incumbent=incumbent)
-            run = maximise(rows, objective, self._begun(start, key, rows, objective), rule)
-            if not run.n_e_steps or run.objective <= incumbent + _BETTER:
-                continue
-            found = self._candidate(key, run)
-            if found.admissible or best is None or not best.admissible:
-                best = found if best is None else max(best, found, key=rank)
+        rows, objective = self._rows_for(k, structure), self._objective(k, structure)
+        best = self.models.get(key)
+        d = rows.x.shape[1]
+        for some in batched(starts, 1 + NUMBERS // (k * d * d)):
+            begun = self._begun(some, key, rows, objective)
+            best = self._highest(key, rows, objective, begun, best)
         nested = [self.models[each] for each in self._nested[key]]
         likeliest = max(
             (each for each in nested if each.admissible),
@@ -401,40 +406,75 @@ class _Search:
         if likeliest and not (
             best and best.admissible and best.log_likelihood + _BETTER >= likeliest.log_likelihood
         ):
-            best = self._inherited(rows, structure, likeliest) or best
+            best = self._inherited(rows, objective, likeliest) or best
         self.models[key] = best or Candidate(
             k, structure, None, np.nan, False, "every start collapsed"
         )
 
-    def _begun(self, start: Parameters, key: Key, rows: Rows, objective: Objective) -> Parameters:
-        """A start as runs take it: numbered by labels, held values in it, noise or outliers."""
-        k, structure = key
-        if len(start.weights) > k:
-            return start  # pairs, which neighbours have
-        numbered = adapted(Start("", start), self._sample(structure), objective)
-        return with_outliers(numbered, rows, objective).parameters
+    def _highest(
+        self,
+        key: Key,
+        rows: Rows,
+        objective: Objective,
+        starts: Parameters,
+        best: Candidate | None,
+    ) -> Candidate | None:
+        """The best of a model's maxima, after runs from starts; where there is one, until late."""
+        first = 0
+        while first < len(starts.weights):
+            incumbent = best.run.objective if best and best.admissible and best.run else -np.inf
+            seconds = self._until - monotonic() if np.isfinite(incumbent) else np.inf
+            rule = StopRule(remaining=_REMAINING, max_e_steps=_MOST_ITERATIONS, incumbent=incumbent)
+            place, run, _ = first_better(
+                rows, objective, starts, rule, better=_BETTER, first=first, seconds=seconds
+            )
+            if run is None:
+                if place < len(starts.weights):
+                    self._is_late()
+                break
+            found, first = self._candidate(key, run), place + 1
+            if found.admissible or best is None or not best.admissible:
+                best = found if best is None else max(best, found, key=rank)
+        return best
 
-    def _inherited(self, rows: Rows, structure: Structure, model: Candidate) -> Candidate | None:
+    def _begun(
+        self, starts: Sequence[Parameters], key: Key, rows: Rows, objective: Objective
+    ) -> Parameters:
+        """Starts as runs take them: numbered by labels, held values in them, noise or outliers.
+
+        Arrays have a leading axis, of starts.
+        """
+        k, sample = key[0], self._sample(key[1])
+        begun = list(starts)
+        if rows.known is not None or objective.contaminated or objective.held is not None:
+            for i, start in enumerate(starts):
+                if len(start.weights) == k:  # not pairs, which neighbours have
+                    numbered = adapted(Start("", start), sample, objective)
+                    begun[i] = with_outliers(numbered, rows, objective).parameters
+        return Parameters(*(np.stack(each) for each in zip(*begun, strict=True)))
+
+    def _inherited(self, rows: Rows, objective: Objective, model: Candidate) -> Candidate | None:
         """The mixture of a nested model; None if it cannot be evaluated in these units."""
-        start = self._converted(structure, model)
-        if start is None:
-            return None
-        objective = self._objective(model.n_components, structure)
-        run = maximise(rows, objective, start, StopRule(max_e_steps=1))
-        if not run.n_e_steps:
-            return None
-        value = model.log_likelihood
-        return Candidate(model.n_components, structure, start, value, False, "", True, run)
+        structure = objective.structure
+        for start in self._converted(structure, model):
+            run = maximise(rows, objective, start, StopRule(max_e_steps=1))
+            if run.n_e_steps:
+                value = model.log_likelihood
+                k = model.n_components
+                return Candidate(k, structure, start, value, False, "", True, run)
+        return None
 
     def _objective(self, k: int, structure: Structure) -> Objective:
-        d = self._data.units[structure.scales_by_column].scale.size
-        held = held_parameters(None, self._equal_weights, k, d, structure)
-        return Objective(
-            structure,
-            held=held,
-            contaminated=self._contaminated,
-            eigenvalue_ratio=self._ratio,
-        )
+        """What runs of a model maximise; made once."""
+        if (k, structure) not in self._objectives:
+            d = self._data.units[structure.scales_by_column].scale.size
+            self._objectives[k, structure] = Objective(
+                structure,
+                held=held_parameters(None, self._equal_weights, k, d, structure),
+                contaminated=self._contaminated,
+                eigenvalue_ratio=self._ratio,
+            )
+        return self._objectives[k, structure]
 
     def _rows_for(self, k: int, structure: Structure) -> Rows:
         """The rows for runs of this model."""

@@ -5,35 +5,35 @@ splitting one component or merging two (Ueda, Nakano, Ghahramani & Hinton 2000, 
 12, 2109-2128). Such starts reach the best maximum several times as often as k-means.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import batched
 
 import numpy as np
 
 from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import Structure
-from bayesgmm.errors import SingularCovarianceError
 from bayesgmm.likelihood.statistics import Parameters, Statistics
 from bayesgmm.mixture.merged_components import merged
 
+# Numbers (float64) in the covariances of mixtures that are made together: 32 MiB.
+NUMBERS = 2**22
 # Means of the two halves of a standard normal, without sign, and the variance between them.
 _HALF_MEAN, _BETWEEN_HALVES = np.sqrt(2.0 / np.pi), 2.0 / np.pi
 
 
 def projected(
-    structure: Structure, n: float, weights: Array, means: Array, covariances: Array
-) -> Parameters | None:
-    """Project a mixture onto a structure, by the M-step for n rows; None if that is singular.
+    structure: Structure, counts: Array, weights: Array, means: Array, covariances: Array
+) -> list[Parameters]:
+    """Project mixtures onto a structure, by the M-step for these counts; without singular ones.
 
-    Full covariances (K, D, D) may be projected onto a diagonal structure.
+    Arrays have a leading axis, of mixtures. Full covariances may be projected onto a diagonal
+    structure.
     """
-    if structure.diagonal and covariances.ndim == 3:
-        covariances = np.einsum("kii->ki", covariances)
-    counts = n * weights
-    sizes = counts.reshape(-1, *(1,) * (covariances.ndim - 1))
-    try:
-        return Parameters(weights, means, structure.about(counts, sizes * covariances))
-    except SingularCovarianceError:
-        return None
+    if structure.diagonal and covariances.ndim == 4:
+        covariances = np.einsum("skii->ski", covariances)
+    sizes = counts.reshape(*counts.shape, *(1,) * (covariances.ndim - 2))
+    found, own = structure.about_each(counts, sizes * covariances)
+    return [Parameters(weights[i], means[i], own[i]) for i in np.flatnonzero(found)]
 
 
 def splits(
@@ -67,43 +67,48 @@ def splits(
         if metric is not None:
             along = along @ metric.T
         between = along[:, :, np.newaxis] * along[:, np.newaxis]
-    halves = own - _BETWEEN_HALVES * between
-    for j in range(k):
-        shares = np.append(weights, 0.5 * weights[j])
-        shares[j] *= 0.5
-        centres = np.concatenate((means, means[j : j + 1] + _HALF_MEAN * along[j]))
-        centres[j] -= _HALF_MEAN * along[j]
-        twice = np.concatenate((own, halves[j : j + 1]))
-        twice[j] = halves[j]
-        made = projected(structure, statistics.weight, shares, centres, twice)
-        if made is not None:
-            yield made
+    halves, steps = own - _BETWEEN_HALVES * between, _HALF_MEAN * along
+    for some in batched(range(k), 1 + NUMBERS // own.size):
+        shares = _each_twice(some, weights, 0.5 * weights, 0.5 * weights)
+        yield from projected(
+            structure,
+            statistics.weight * shares,
+            shares,
+            _each_twice(some, means, means - steps, means + steps),
+            _each_twice(some, own, halves, halves),
+        )
 
 
-def merges(
-    structure: Structure, parameters: Parameters, n: float, most: int
-) -> Iterator[Parameters]:
+def _each_twice(some: Sequence[int], values: Array, first: Array, second: Array) -> Array:
+    """Values of K components, for each of some: it is `first` there, and the last is `second`."""
+    out = np.empty((len(some), len(values) + 1, *values.shape[1:]))
+    out[:, :-1] = values
+    out[range(len(some)), some], out[:, -1] = first[list(some)], second[list(some)]
+    return out
+
+
+def merges(structure: Structure, parameters: Parameters, n: float, most: int) -> list[Parameters]:
     """Merge two components: the `most` pairs of least loss in classification likelihood."""
     weights, means, covariances = parameters
     k = len(weights)
     if k < 2:
-        return
+        return []
     first, second = np.tril_indices(k, -1)
     pairs = np.array([first, second])
-    total, centres, together = merged(weights[pairs], means[pairs], covariances[pairs])
+    together = merged(weights[pairs], means[pairs], covariances[pairs])
     own = weights * (0.5 * _log_determinants(covariances) - np.log(weights))
-    loss = total * (0.5 * _log_determinants(together) - np.log(total)) - own[first] - own[second]
-    for pair in np.argsort(loss, kind="stable")[:most]:
-        keep = np.delete(np.arange(k), (first[pair], second[pair]))
-        made = projected(
-            structure,
-            n,
-            np.append(weights[keep], total[pair]),
-            np.concatenate((means[keep], centres[pair : pair + 1])),
-            np.concatenate((covariances[keep], together[pair : pair + 1])),
-        )
-        if made is not None:
-            yield made
+    total, _, spread = together
+    loss = total * (0.5 * _log_determinants(spread) - np.log(total)) - own[first] - own[second]
+    chosen = np.argsort(loss, kind="stable")[:most]
+    # The components that stay beside each pair, which comes after them.
+    others = np.full((len(chosen), k), True)
+    np.put_along_axis(others, pairs[:, chosen].T, False, axis=1)
+    stay = np.nonzero(others)[1].reshape(len(chosen), k - 2)
+    shares, *rest = (
+        np.concatenate((of_each[stay], of_pairs[chosen, np.newaxis]), axis=1)
+        for of_each, of_pairs in zip(parameters, together, strict=True)
+    )
+    return projected(structure, n * shares, shares, *rest)
 
 
 def _log_determinants(covariances: Array) -> Array:

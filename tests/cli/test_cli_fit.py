@@ -123,7 +123,7 @@ def test_infinite_entries_are_named_by_row_and_column(bayesgmm_command, tmp_path
     path.write_text("a,b\n1,2\n3,4\n5,inf\n6,-inf\n7,9\n")
     result = bayesgmm_command("fit", path, "-k", 1)
     assert result.exit_code == 1
-    assert "2 infinite in 2 of 5 rows (first: row 2 (line 4), column 'b')" in result.stderr
+    assert "2 infinite values in 2 of 5 rows (first: row 2 (line 4), column 'b')" in result.stderr
     assert "Traceback" not in result.stderr
 
 

@@ -108,7 +108,7 @@ def test_missing_values_across_blocks(monkeypatch):
     X = np.ones((50, 3))
     X[[20, 41], [1, 2]] = np.inf
     X[41, 0] = np.nan
-    message = r"1 NaN and 2 infinite in 2 of 50 rows \(first: row 20, column 1\)"
+    message = r"1 NaN and 2 infinite values in 2 of 50 rows \(first: row 20, column 1\)"
     with pytest.raises(InputError, match=message):
         check_data(X)
 
@@ -118,7 +118,8 @@ def test_infinities_are_never_taken(bad):
     X = PLAIN.copy()
     X[3, 0] = bad
     for allow_nan in (False, True):
-        with pytest.raises(InputError, match=r"1 infinite in 1 of 4 rows \(first: row 3, column 0"):
+        first = r"1 infinite value in 1 of 4 rows \(first: row 3, column 0"
+        with pytest.raises(InputError, match=first):
             check_data(X, allow_nan=allow_nan)
 
 

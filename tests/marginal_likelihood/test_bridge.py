@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.special import logsumexp
 
-from bayesgmm.marginal_likelihood.bridge import bridge
+from bayesgmm.marginal_likelihood.bridge import _log_ratio, bridge
 
 
 def estimate(rng, stays):
@@ -31,3 +32,18 @@ def test_equal_densities_have_no_error():
     value, se = bridge(np.full((10, 5), 3.5), np.full(100, 3.5))
     assert value == pytest.approx(3.5, abs=1e-9)
     assert se < 1e-9
+
+
+def test_the_constant_is_that_of_meng_and_wongs_iteration():
+    rng = np.random.default_rng(5)
+    # Two densities that hardly meet: few draws of either count.
+    of_chains, of_proposals = (
+        30.0 + 9.0 * rng.standard_normal((40, 25)),
+        rng.normal(-20.0, 20.0, 500),
+    )
+    value = 0.0
+    for _ in range(3000):
+        above = of_proposals - np.logaddexp(np.log(2 / 3) + of_proposals - value, np.log(1 / 3))
+        below = -np.logaddexp(np.log(2 / 3) + of_chains - value, np.log(1 / 3))
+        value = logsumexp(above) - np.log(500) - logsumexp(below) + np.log(1000)
+    assert _log_ratio(of_chains.ravel(), of_proposals, 1000.0) == pytest.approx(value, abs=1e-8)

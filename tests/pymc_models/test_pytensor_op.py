@@ -178,7 +178,7 @@ def test_infinite_rows_and_odd_shapes_are_refused():
     x[3, 1] = np.inf
     sds = np.ones((2, 2))
     with pm.Model():
-        with pytest.raises(InputError, match=r"1 infinite in 1 of 5 rows"):
+        with pytest.raises(InputError, match=r"1 infinite value in 1 of 5 rows"):
             marginal_mixture(
                 "x", np.ones(2) / 2, np.zeros((2, 2)), cholesky=sds, covariance_type="diag",
                 observed=x,

@@ -1,11 +1,14 @@
 """Starts made from the maximum of a neighbouring model, and runs that give way to a better one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+import bayesgmm.selection.split_merge as split_merge
 from bayesgmm import GaussianMixture, load_dataset, select_mixture
 from bayesgmm.covariance.structures import as_structure, structures
-from bayesgmm.em.loop import Outcome, StopRule, maximise
+from bayesgmm.em.loop import Outcome, StopRule, first_better, maximise
 from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.priors.objective import Objective
@@ -55,6 +58,17 @@ def test_halves_have_the_moments_of_the_whole(code):
             assert moments(each)[1].sum() == pytest.approx(spread.sum(), rel=1e-5)
 
 
+def test_few_at_a_time_are_the_same(monkeypatch):
+    run = maximum("VVV", 3, IRIS)
+    together = list(splits(as_structure("VVV"), run.parameters, run.statistics, None))
+    monkeypatch.setattr(split_merge, "NUMBERS", 40)
+    for one, other in zip(
+        splits(as_structure("VVV"), run.parameters, run.statistics, None), together, strict=True
+    ):
+        for mine, whole in zip(one, other, strict=True):
+            np.testing.assert_array_equal(mine, whole)
+
+
 def test_division_across_the_same_direction_in_any_coordinates():
     """With lengths measured by the covariance of all rows, no linear map changes the halves."""
     structure = as_structure("VVV")
@@ -80,7 +94,7 @@ def metric_of(rows):
 def test_joining_keeps_the_moments(code):
     structure, run = as_structure(code), maximum(code, 4, IRIS)
     centre, spread = moments(run.parameters)
-    made = list(merges(structure, run.parameters, 150.0, 99))
+    made = merges(structure, run.parameters, 150.0, 99)
     assert len(made) == 6
     for each in made:
         assert len(each.weights) == 3
@@ -93,27 +107,35 @@ def test_the_halves_of_one_group_are_joined_first():
     weights = np.array([0.3, 0.2, 0.2, 0.3])
     means = np.array([[0.0, 0.0], [10.0, 0.0], [10.5, 0.0], [0.0, 10.0]])
     parameters = Parameters(weights, means, np.tile(np.eye(2), (4, 1, 1)))
-    first = next(merges(as_structure("VVV"), parameters, 100.0, 1))
+    (first,) = merges(as_structure("VVV"), parameters, 100.0, 1)
     np.testing.assert_allclose(first.weights, [0.3, 0.3, 0.4])
     np.testing.assert_allclose(first.means[2], [10.25, 0.0])
     np.testing.assert_allclose(first.covariances[2], [[1.0 + 0.0625, 0.0], [0.0, 1.0]])
 
 
+def projections(structure, *mixtures, n=150.0):
+    """Mixtures of n rows, projected together."""
+    weights, means, covariances = (np.stack(each) for each in zip(*mixtures, strict=True))
+    return projected(structure, n * weights, weights, means, covariances)
+
+
 @pytest.mark.parametrize("code", CODES)
 def test_a_member_stays_itself_and_others_become_members(code):
     structure, run = as_structure(code), maximum(code, 3, IRIS)
-    again = projected(structure, 150.0, *run.parameters)
+    (again,) = projections(structure, run.parameters)
     np.testing.assert_allclose(again.covariances, run.parameters.covariances, rtol=1e-5, atol=1e-9)
     other = maximum("VVV", 3, IRIS).parameters
-    made = projected(structure, 150.0, *other)
-    twice = projected(structure, 150.0, *made)
+    (made,) = projections(structure, other)
+    (twice,) = projections(structure, made)
     np.testing.assert_allclose(twice.covariances, made.covariances, rtol=1e-3, atol=1e-6)
 
 
 def test_a_singular_covariance_is_no_start():
     weights, means = np.array([0.5, 0.5]), np.zeros((2, 2))
-    covariances = np.array([np.eye(2), np.ones((2, 2))])
-    assert projected(as_structure("EVV"), 10.0, weights, means, covariances) is None
+    sound = Parameters(weights, means, np.tile(np.eye(2), (2, 1, 1)))
+    singular = sound._replace(covariances=np.array([np.eye(2), np.ones((2, 2))]))
+    assert projections(as_structure("EVV"), singular, n=10.0) == []
+    assert len(projections(as_structure("EVV"), sound, singular, sound, n=10.0)) == 2
 
 
 def test_a_run_gives_way_to_a_rival_that_it_will_not_reach():
@@ -138,6 +160,54 @@ def test_a_run_gives_way_to_a_rival_that_it_will_not_reach():
     assert brief.remaining > 1e-6
     np.testing.assert_array_equal(brief.trace, whole.trace[: brief.trace.size])
     assert same.trace[-1] <= whole.trace[-1]
+
+
+def starts_of_iris(code, n):
+    """n mixtures of three components at random rows, and the objective of their runs."""
+    structure, rng = as_structure(code), np.random.default_rng(8)
+    spread = np.cov(IRIS.T)
+    covariances = np.tile(spread.diagonal() if structure.diagonal else spread, (n, 3, 1))
+    means = IRIS[[rng.choice(150, 3, replace=False) for _ in range(n)]]
+    shape = (n, 3, 4) if structure.diagonal else (n, 3, 4, 4)
+    starts = Parameters(np.full((n, 3), 1 / 3), means, covariances.reshape(shape))
+    return starts, Objective(structure)
+
+
+@pytest.mark.parametrize("code", ["VVV", "VVI", "EVE"])
+def test_runs_from_several_starts_are_those_from_each(code):
+    starts, objective = starts_of_iris(code, 6)
+
+    def runs(rule):
+        mixtures = (Parameters(*(part[i] for part in starts)) for i in range(6))
+        return [maximise(Rows(IRIS), objective, each, rule) for each in mixtures]
+
+    def found(rule, first=0, better=0.0):
+        at = {"first": first, "better": better, "seconds": np.inf}
+        return first_better(Rows(IRIS), objective, starts, rule, **at)
+
+    rule = StopRule(remaining=1e-6, max_e_steps=500)
+    each = runs(rule)
+    for first in range(6):
+        place, run, n_e_steps = found(rule, first)
+        assert (place, n_e_steps) == (first, run.n_e_steps)
+        assert run.outcome is each[first].outcome
+        np.testing.assert_array_equal(run.trace, each[first].trace)
+        np.testing.assert_array_equal(run.parameters.means, each[first].parameters.means)
+    values = np.sort([run.objective for run in each])
+    assert values[-1] > values[0] + 1.0
+    above = replace(rule, incumbent=values[0] + 0.5)
+    place, run, n_e_steps = found(above, better=0.1)
+    expected = runs(above)
+    assert place == [each.objective > values[0] + 0.6 for each in expected].index(True)
+    assert n_e_steps == sum(each.n_e_steps for each in expected[: place + 1])
+    assert run.objective > values[0] + 0.6
+    assert found(replace(rule, incumbent=values[-1]), better=0.1)[:2] == (6, None)
+
+
+def test_no_run_begins_after_its_time():
+    starts, objective = starts_of_iris("VVV", 3)
+    at = {"better": 0.0, "first": 1, "seconds": 0.0}
+    assert first_better(Rows(IRIS), objective, starts, StopRule(), **at) == (1, None, 0)
 
 
 @pytest.mark.filterwarnings("ignore:The selected model")

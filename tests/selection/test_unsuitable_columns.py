@@ -10,16 +10,16 @@ from bayesgmm import select_mixture
 
 @pytest.fixture
 def e_steps(monkeypatch):
-    """A list with the E-steps of each run of EM."""
+    """A list with the E-steps of runs of EM."""
     made = []
-    run_em = grid_search.maximise
+    first_better = grid_search.first_better
 
     def counted(*arguments, **options):
-        run = run_em(*arguments, **options)
-        made.append(run.n_e_steps)
-        return run
+        found = first_better(*arguments, **options)
+        made.append(found.n_e_steps)
+        return found
 
-    monkeypatch.setattr(grid_search, "maximise", counted)
+    monkeypatch.setattr(grid_search, "first_better", counted)
     return made
 
 

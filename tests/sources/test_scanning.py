@@ -125,7 +125,7 @@ def test_infinities_are_named(X):
     X[2100, 3], X[2950, 0] = np.inf, np.nan
     frame = pd.DataFrame(X, columns=["a", "b", "c", "Width"])
     message = (
-        r"a data frame contains 1 infinite in 1 of 1000 rows "
+        r"a data frame contains 1 infinite value in 1 of 1000 rows "
         r"\(first: row 2100, column 'Width'\)"
     )
     with pytest.raises(InputError, match=message) as caught:

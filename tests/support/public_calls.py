@@ -345,6 +345,7 @@ def table():
         "covariance_type": ["zzz", 3, None, [], {}, [3], ["full", "zzz"]],
         "criterion": WORD, "eigenvalue_ratio": ["a", 0.5, NAN, None, [], True], "rng": RNG,
         "labels": ROW_LABELS, "noise_component": SWITCH, "contaminated": SWITCH,
+        "n_init": optional(count),
         "max_time": [*NOT_NEGATIVE, 0.0], "equal_weights": ["a", None, [], 1, {}],
     }  # fmt: skip
     sound = {"X": t.X, "y": t.fit.predict(t.X)}

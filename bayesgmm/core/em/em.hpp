@@ -152,8 +152,11 @@ private:
     static constexpr int EFFORT = 1, FIRST_EFFORT = 100;
     // A run has fallen behind the incumbent when even ten times the gain of its last few steps would
     // not reach it. No run is given up before the first look.
-    static constexpr std::size_t FIRST_LOOK = 12, RECENT = 5;
+    static constexpr std::size_t FIRST_LOOK = 8, RECENT = 4;
     static constexpr double PATIENCE = 10.0;
+    // It ends at the incumbent's maximum where both are nearer to each other than this (nats), and
+    // what remains to be gained is less.
+    static constexpr double SAME = 1e-3;
     // Steps in which the likelihood has gained no more than rounding: there is nothing to gain.
     static constexpr std::size_t STANDSTILL = 100;
 
@@ -186,9 +189,11 @@ private:
     }
 
     bool is_behind(double incumbent) const {
+        const double short_of = incumbent - trace.back();
+        if (short_of > 0.0 && std::max(short_of, remaining) < SAME) return true;
         if (trace.size() < FIRST_LOOK) return false;
         const double gained = trace.back() - trace[trace.size() - 1 - RECENT];
-        return PATIENCE * gained < incumbent - trace.back();
+        return PATIENCE * gained < short_of;
     }
 
     void observe(double enough) {
