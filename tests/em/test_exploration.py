@@ -45,7 +45,7 @@ def test_starts_at_one_maximum_without_a_promising_move_suffice():
 def test_a_higher_maximum_next_to_that_of_all_starts_is_found(n_init, seed):
     x = load_dataset("faithful").X[:100]
     fit = GaussianMixture(2, n_init=n_init, random_state=seed).fit(x)
-    assert fit.starts_["log_likelihood"].iloc[:4].median() == pytest.approx(-418.58605, abs=1e-4)
+    assert fit.starts_["log_likelihood"].iloc[:4].max() == pytest.approx(-418.58605, abs=1e-4)
     assert fit.log_likelihood_ == pytest.approx(-416.40005, abs=1e-4)
 
 
