@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 
 from bayesgmm.arrays import Array, Indices
-from bayesgmm.convergence.agreement import AGREE, ENOUGH
 from bayesgmm.covariance.structures import as_structure
 from bayesgmm.data.validation import check_data
 from bayesgmm.diagnostics.truth_recovery import Estimate, estimated, positions
@@ -16,13 +15,11 @@ from bayesgmm.em.fit import fit_mixture
 from bayesgmm.em.settings import Settings
 from bayesgmm.errors import FitError
 from bayesgmm.estimator.gaussian_mixture import GaussianMixture
-from bayesgmm.labels.relabelling import relabel
 from bayesgmm.likelihood.responsibilities import membership
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.matching import match_components
 from bayesgmm.mixture.mixture import Mixture
 from bayesgmm.priors.priors import Priors
-from bayesgmm.sampling.sampling import sample_posterior
 from bayesgmm.simulation.random_mixtures import random_mixture
 from bayesgmm.simulation.simulate import Simulation, simulate
 from bayesgmm.uncertainty.parameter_vectors import reported
@@ -161,6 +158,11 @@ def _by_em(design: StudyDesign, cell: Cell, drawn: Simulation, rng: np.random.Ge
 def _by_posterior(
     design: StudyDesign, cell: Cell, drawn: Simulation, rng: np.random.Generator
 ) -> _Fit:
+    # Seconds of each process that studies of EM alone do not need.
+    from bayesgmm.convergence.agreement import AGREE, ENOUGH
+    from bayesgmm.labels.relabelling import relabel
+    from bayesgmm.sampling.sampling import sample_posterior
+
     tree = sample_posterior(
         drawn.X,
         cell.n_components,

@@ -16,7 +16,7 @@ import numpy as np
 
 from bayesgmm.em.loop import Run
 from bayesgmm.em.moves import Move, ranked_moves, reshaped
-from bayesgmm.em.multistart import SAME_MAXIMUM, Attempt, adapted, first_run, with_held
+from bayesgmm.em.multistart import PLAIN, SAME_MAXIMUM, Attempt, adapted, first_run, with_held
 from bayesgmm.em.pairs import components
 from bayesgmm.initialisation.starts import Sample, Start
 from bayesgmm.likelihood.em_steps import Rows
@@ -32,6 +32,9 @@ _MOVES, _IN_VAIN, _FEWER = 4, 8, 2
 _TRIED, _FIRST_TRIED = 64, 16
 # Splits, which differ less from one time to the next, are tried every so many times.
 _SPLIT = 3
+# E-steps of mixtures with a reshaped component before steps are combined: nearly all go back to the
+# maximum from which they were made, so that rounding has no choice of another.
+_RESHAPED_PLAIN = 20
 # Multiplications that the runs of a climb may take together; starts may take half of them.
 _WORK = 6e10
 # Climbs on all rows that must not lead higher, where starts were run on a sample, and the E-steps
@@ -50,10 +53,10 @@ class _Exploration:
     fast: bool
     work: float = 0.0  # of starts, or of the climb
 
-    def run(self, start: Start, incumbent: float = -np.inf) -> Attempt:
+    def run(self, start: Start, incumbent: float = -np.inf, plain: int = PLAIN) -> Attempt:
         """A first run from a start that is adapted to labels and held values."""
         start = adapted(start, self.sample, self.objective)
-        found = first_run(self.rows, self.objective, start, self.fast, incumbent)
+        found = first_run(self.rows, self.objective, start, self.fast, incumbent, plain)
         if found.run is not None:
             self.work += found.run.n_e_steps * _work(self.rows, len(start.parameters.weights))
         return found
@@ -80,10 +83,11 @@ class _Exploration:
                     break
                 end.reshaped = True
                 starts = reshaped(self.sample, self._parameters(end), self.objective)
+                reached = self._higher(end, starts, plain=_RESHAPED_PLAIN)
             else:
                 starts = self._moves(end, _FIRST_TRIED if alone and not end.made else _TRIED)
                 end.in_vain += 1
-            reached = self._higher(end, starts)
+                reached = self._higher(end, starts)
             if reached is not None:
                 higher.append(reached)
                 known = any(abs(each.maximum.value - reached.value) < SAME_MAXIMUM for each in ends)
@@ -107,11 +111,11 @@ class _Exploration:
         )
         return islice(moves, _MOVES)
 
-    def _higher(self, end: "_End", starts: Iterable[Start]) -> Attempt | None:
+    def _higher(self, end: "_End", starts: Iterable[Start], plain: int = PLAIN) -> Attempt | None:
         """The first run that leads higher than a maximum."""
         best = end.maximum
         for start in starts:
-            found = self.run(start, best.value + SAME_MAXIMUM)
+            found = self.run(start, best.value + SAME_MAXIMUM, plain)
             if found.degeneracy is None and found.value > best.value + SAME_MAXIMUM:
                 return found
         return None

@@ -15,8 +15,9 @@ from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.priors.objective import Objective
 
-# First runs end at this estimated remaining gain (nats).
-_FIRST = StopRule(remaining=1e-3, max_e_steps=300, plain=20)
+# First runs end at this estimated remaining gain (nats), and combine steps after so many E-steps.
+PLAIN = 100
+_FIRST = StopRule(remaining=1e-3, max_e_steps=300, plain=PLAIN)
 # Nats within which two runs have reached the same maximum, or differ by rounding alone.
 SAME_MAXIMUM, _ROUNDING = 1e-2, 1e-9
 # The weight of noise in starts, which have none, and that below which they have none.
@@ -105,12 +106,13 @@ def first_run(
     start: Start,
     fast: bool,
     incumbent: float = -np.inf,
+    plain: int = PLAIN,
 ) -> Attempt:
     """A run that ends near its maximum, or earlier where it falls behind the incumbent.
 
     One that ends below the incumbent is not judged.
     """
-    rule = replace(_FIRST, incumbent=incumbent)
+    rule = replace(_FIRST, incumbent=incumbent, plain=plain)
     # Known labels number the components; else priors may.
     numbered = rows.labels is not None
     start = start if numbered else _by_prior(start, objective) or start

@@ -237,8 +237,8 @@ private:
 
     // A component of rows around one of a component, of a number between `least` and half of it whose
     // logarithm is uniform: of all, or of a few among twice as many. None where that has too few.
-    void begin(Index c, ConstVector uniforms, ConstMatrix cumulated, ConstMatrix inside, double least,
-               Births<Axes> &all) {
+    void begin(Index c, ConstVector uniforms, ConstMatrix cumulated, ConstMatrix inside,
+               double least, Births<Axes> &all) {
         const Index k = std::min(static_cast<Index>(uniforms[0] * static_cast<double>(k_)), k_ - 1);
         const double size = cumulated(k, n_ - 1);
         all.gains[c] = -INFINITE;
