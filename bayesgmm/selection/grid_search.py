@@ -42,7 +42,7 @@ from bayesgmm.priors.held_parameters import held_parameters
 from bayesgmm.priors.objective import Objective
 from bayesgmm.selection.candidate import Candidate, Key, freedom, is_nested, parents, rank
 from bayesgmm.selection.grid_data import GridData
-from bayesgmm.selection.split_merge import NUMBERS, merges, projected, splits
+from bayesgmm.selection.split_merge import merges, projected, splits, together
 
 # A run ends when the estimated remaining gain (nats) is below this, or after so many iterations.
 _REMAINING, _MOST_ITERATIONS = 1e-6, 500
@@ -394,7 +394,7 @@ class _Search:
         rows, objective = self._rows_for(k, structure), self._objective(k, structure)
         best = self.models.get(key)
         d = rows.x.shape[1]
-        for some in batched(starts, 1 + NUMBERS // (k * d * d)):
+        for some in batched(starts, together(k * d * d)):
             begun = self._begun(some, key, rows, objective)
             best = self._highest(key, rows, objective, begun, best)
         nested = [self.models[each] for each in self._nested[key]]

@@ -15,8 +15,8 @@ from bayesgmm.covariance.structures import Structure
 from bayesgmm.likelihood.statistics import Parameters, Statistics
 from bayesgmm.mixture.merged_components import merged
 
-# Numbers (float64) in the covariances of mixtures that are made together: 32 MiB.
-NUMBERS = 2**22
+# Mixtures that are made together, at most, and numbers (float64) in their covariances: 32 MiB.
+_MOST, _NUMBERS = 64, 2**22
 # Means of the two halves of a standard normal, without sign, and the variance between them.
 _HALF_MEAN, _BETWEEN_HALVES = np.sqrt(2.0 / np.pi), 2.0 / np.pi
 
@@ -34,6 +34,11 @@ def projected(
     sizes = counts.reshape(*counts.shape, *(1,) * (covariances.ndim - 2))
     found, own = structure.about_each(counts, sizes * covariances)
     return [Parameters(weights[i], means[i], own[i]) for i in np.flatnonzero(found)]
+
+
+def together(size: int) -> int:
+    """The number of mixtures that are made together, with so many numbers in their covariances."""
+    return min(_MOST, 1 + _NUMBERS // size)
 
 
 def splits(
@@ -68,7 +73,7 @@ def splits(
             along = along @ metric.T
         between = along[:, :, np.newaxis] * along[:, np.newaxis]
     halves, steps = own - _BETWEEN_HALVES * between, _HALF_MEAN * along
-    for some in batched(range(k), 1 + NUMBERS // own.size):
+    for some in batched(range(k), together(own.size)):
         shares = _each_twice(some, weights, 0.5 * weights, 0.5 * weights)
         yield from projected(
             structure,
@@ -95,9 +100,9 @@ def merges(structure: Structure, parameters: Parameters, n: float, most: int) ->
         return []
     first, second = np.tril_indices(k, -1)
     pairs = np.array([first, second])
-    together = merged(weights[pairs], means[pairs], covariances[pairs])
+    joined = merged(weights[pairs], means[pairs], covariances[pairs])
     own = weights * (0.5 * _log_determinants(covariances) - np.log(weights))
-    total, _, spread = together
+    total, _, spread = joined
     loss = total * (0.5 * _log_determinants(spread) - np.log(total)) - own[first] - own[second]
     chosen = np.argsort(loss, kind="stable")[:most]
     # The components that stay beside each pair, which comes after them.
@@ -106,7 +111,7 @@ def merges(structure: Structure, parameters: Parameters, n: float, most: int) ->
     stay = np.nonzero(others)[1].reshape(len(chosen), k - 2)
     shares, *rest = (
         np.concatenate((of_each[stay], of_pairs[chosen, np.newaxis]), axis=1)
-        for of_each, of_pairs in zip(parameters, together, strict=True)
+        for of_each, of_pairs in zip(parameters, joined, strict=True)
     )
     return projected(structure, n * shares, shares, *rest)
 

@@ -61,7 +61,7 @@ def test_halves_have_the_moments_of_the_whole(code):
 def test_few_at_a_time_are_the_same(monkeypatch):
     run = maximum("VVV", 3, IRIS)
     together = list(splits(as_structure("VVV"), run.parameters, run.statistics, None))
-    monkeypatch.setattr(split_merge, "NUMBERS", 40)
+    monkeypatch.setattr(split_merge, "_NUMBERS", 40)
     for one, other in zip(
         splits(as_structure("VVV"), run.parameters, run.statistics, None), together, strict=True
     ):
