@@ -80,24 +80,20 @@ public:
     // `least`. `structure` is that of the mixture: where all share a covariance, it stays.
     Births<Axes> births(const Structure &structure, ConstMatrix uniforms, double least) {
         const Index m = uniforms.shape[0];
-        Table cumulated(k_, n_), inside(k_, width_);
+        Table cumulated(k_, n_);
         for (Index k = 0; k < k_; ++k) {
             double reached = 0.0;
-            for (Index b = 0; b < n_; ++b) {
-                const double own = row_weights_[b] * shares_(k, b);
-                cumulated(k, b) = reached += own;
-                inside(k, b) = shares_(k, b) < INSIDE ? 0.0 : own;
-            }
+            for (Index b = 0; b < n_; ++b)
+                cumulated(k, b) = reached += row_weights_[b] * shares_(k, b);
         }
         Births<Axes> all(m, d_);
-        for (Index c = 0; c < m; ++c) begin(c, uniforms[c], cumulated, inside, least, all);
+        for (Index c = 0; c < m; ++c) begin(c, uniforms[c], cumulated, least, all);
         std::vector<Index> order(m);
         std::iota(order.begin(), order.end(), 0);
         Index left = m;
         for (int round = 0; round < ROUNDS; ++round, left = (left + 1) / 2) {
             for (Index i = 0; i < left; ++i)
-                for (int step = round > 0 ? 1 : STEPS; step <= STEPS; ++step)
-                    grow(order[i], structure, least, step == STEPS, all);
+                for (int step = 0; step < STEPS; ++step) grow(order[i], structure, least, all);
             std::stable_sort(order.begin(), order.begin() + left,
                              [&](Index i, Index j) { return all.gains[i] > all.gains[j]; });
         }
@@ -174,9 +170,8 @@ private:
     // after so many E-steps.
     static constexpr double NONE = 1e-3, ENOUGH = 1e-2;
     static constexpr Index MOST_E_STEPS = 20;
-    // Responsibility from which a row lies in a component; steps of the search for those around one.
+    // Responsibility from which a row lies in a component.
     static constexpr double INSIDE = 0.01;
-    static constexpr int HALVINGS = 40;
     // Log of a ratio of densities beyond which no row counts for more.
     static constexpr double MOST = 600.0;
 
@@ -237,8 +232,8 @@ private:
 
     // A component of rows around one of a component, of a number between `least` and half of it whose
     // logarithm is uniform: of all, or of a few among twice as many. None where that has too few.
-    void begin(Index c, ConstVector uniforms, ConstMatrix cumulated, ConstMatrix inside,
-               double least, Births<Axes> &all) {
+    void begin(Index c, ConstVector uniforms, ConstMatrix cumulated, double least,
+               Births<Axes> &all) {
         const Index k = std::min(static_cast<Index>(uniforms[0] * static_cast<double>(k_)), k_ - 1);
         const double size = cumulated(k, n_ - 1);
         all.gains[c] = -INFINITE;
@@ -246,7 +241,7 @@ private:
         const bool few = uniforms[1] < 0.5;
         const double wanted = least * std::pow(0.5 * size / least, uniforms[2]);
         const Index centre = row_at(uniforms[3], cumulated[k]);
-        std::vector<Index> chosen = around(k, centre, inside[k], few ? 2.0 * wanted : wanted);
+        std::vector<Index> chosen = around(k, centre, few ? 2.0 * wanted : wanted);
         Numbers own(n_);
         for (const Index b : chosen) own[b] = row_weights_[b] * shares_(k, b);
         if (few) chosen = some(chosen, own, uniforms.part(4, uniforms.size()));
@@ -290,52 +285,29 @@ private:
         return out;
     }
 
-    // Rows of component k around one, in its metric: as many as have so much weight `inside` it.
-    std::vector<Index> around(Index k, Index centre, ConstVector inside, double wanted) {
-        const auto factor = mixture_.factors.view()[k];
-        Numbers offset(d_), squares(width_);
-        for (Index j = 0; j < d_; ++j) offset[j] = -work_.xt(j, centre);
-        multiply(factor, offset);
-        Vec largest[STRIP_VECTORS] = {};
-        for (Index b = 0; b < width_; b += STRIP) {
-            Vec of_strip[STRIP_VECTORS] = {};
-            squared_lengths(factor, offset, work_.xt, b, of_strip);
-            for (int s = 0; s < STRIP_VECTORS; ++s) {
-                store(of_strip[s], &squares[b + s * LANES]);
-                largest[s] = greater(of_strip[s], largest[s]);
-            }
+    // Rows of component k around one, in its metric: as many as have so much weight in it.
+    std::vector<Index> around(Index k, Index centre, double wanted) {
+        std::vector<std::pair<double, Index>> near;
+        Numbers z(d_);
+        for (Index b = 0; b < n_; ++b) {
+            if (shares_(k, b) < INSIDE) continue;
+            for (Index j = 0; j < d_; ++j) z[j] = work_.xt(j, b) - work_.xt(j, centre);
+            multiply(mixture_.factors[k], z);
+            near.emplace_back(dot(z, z), b);
         }
-        const auto within = [&](double radius) {
-            Vec totals[STRIP_VECTORS] = {};
-            for (Index b = 0; b < width_; b += STRIP)
-                for (int s = 0; s < STRIP_VECTORS; ++s) {
-                    const Index at = b + s * LANES;
-                    totals[s] += load(&squares[at]) <= radius ? load(&inside[at]) : Vec{};
-                }
-            for (int s = 1; s < STRIP_VECTORS; ++s) totals[0] += totals[s];
-            return sum_of_lanes(totals[0]);
-        };
-        // Bisection, of what is within as of a uniform density, down to less than a row too many.
-        double below = 0.0, above = 0.0;
-        for (const Vec each : largest)
-            for (int i = 0; i < LANES; ++i) above = std::max(above, each[i]);
-        const double power = 2.0 / static_cast<double>(d_);
-        double beyond = within(above);
-        for (int step = 0; step < HALVINGS && beyond >= wanted + 1.0; ++step) {
-            const double share = step % 2 == 0 ? std::pow(wanted / beyond, power) : 0.5;
-            const double radius = below + std::clamp(share, 0.1, 0.9) * (above - below);
-            const double reached = within(radius);
-            (reached < wanted ? below : above) = radius;
-            if (reached >= wanted) beyond = reached;
-        }
+        std::sort(near.begin(), near.end());
         std::vector<Index> out;
-        for (Index b = 0; b < n_; ++b)
-            if (inside[b] > 0.0 && squares[b] <= above) out.push_back(b);
+        double reached = 0.0;
+        for (const auto &[far, b] : near) {
+            out.push_back(b);
+            reached += row_weights_[b] * shares_(k, b);
+            if (reached >= wanted) break;
+        }
         return out;
     }
 
-    // A step of EM of one component alone; its gain, where it is `wanted`, is that before the step.
-    void grow(Index c, const Structure &structure, double least, bool wanted, Births<Axes> &all) {
+    // A step of EM of one component alone, in which its gain is known as it was before.
+    void grow(Index c, const Structure &structure, double least, Births<Axes> &all) {
         if (!(all.gains[c] > -INFINITE)) return;
         all.gains[c] = -INFINITE;
         const double a = all.weights[c];
@@ -347,7 +319,7 @@ private:
         Vec gain = {};
         for (Index b = 0; b < width_; b += LANES) {
             const Vec v = load(&row_weights_[b]), q = load(&r[b]), whole = 1.0 - a + q;
-            if (wanted) gain += v * log_positive(whole);
+            gain += v * log_positive(whole);
             store(v * q / whole, &r[b]);
         }
         Numbers sums(Sums<Axes>::size(1, d_));
