@@ -66,7 +66,7 @@ def first_better(
     better: float,
     first: int,
     seconds: float,
-) -> tuple[int, EMResult | None, int]: ...
+) -> tuple[int, bool, EMResult, int]: ...
 def run_em_over(
     sums_of: Callable[[Array], Array],
     finished: bool,

@@ -159,9 +159,9 @@ EMResult run_em(ConstMatrix x, const Weights &row_weights, ConstVector shift, Co
 
 // Runs from several starts, weights (S, K), means (S, K, D) and covariances (S, K, D, D) or
 // (S, K, D), from start `first` on until one ends above the incumbent by more than `better`: its
-// place and its end. Else S, or the place of the start that was not run, as no run begins after so
-// many seconds, and nothing. Last, the E-steps of all.
-std::tuple<Index, std::optional<EMResult>, Index> first_better(
+// place, true, and its end. Else S, or the place of the start that was not run, as no run begins
+// after so many seconds, false, and the last run. Last, the E-steps of all.
+std::tuple<Index, bool, EMResult, Index> first_better(
     ConstMatrix x, const Weights &row_weights, ConstVector shift, ConstVector scale,
     const Errors &errors, const KnownArguments &known, const ModelArguments &problem,
     ConstMatrix weights, ConstMatrices means, const AnyInput &covariances,
@@ -179,25 +179,23 @@ std::tuple<Index, std::optional<EMResult>, Index> first_better(
     const Model model = model_of(problem, k, d, has_matrices && d > 1);
     const double least = std::get<3>(rule) + better;
     return with_axes(has_matrices, d, [&](auto axes) {
-        std::tuple<Index, std::optional<EMResult>, Index> found{first, {}, 0};
-        auto &[i, end, n_e_steps] = found;
+        EMResult end;
+        Index i = first, n_e_steps = 0;
+        bool better_found = false;
         const Index size = k * covariance_size<axes>(d);
         require(size_of(covariances) == n_starts * size, "covariances must be of all starts");
         Passes<axes> passes(rows, k, threads);
         for (; i < n_starts; ++i) {
             if (std::chrono::duration<double>(Clock::now() - begun).count() >= seconds) break;
             const auto sigma = covariance_view<axes>(covariances.data() + i * size, k, d);
-            EMResult run =
-                run_of<axes>(pass_over(passes), !rows.known.noise.empty(), model,
-                             theta_of<axes>(weights[i], means[i], sigma), k, d, rule, {});
-            n_e_steps += std::get<3>(run);
-            const Numbers &trace = std::get<2>(run);
-            if (trace.size() > 0 && trace[trace.size() - 1] > least) {
-                end = std::move(run);
-                break;
-            }
+            end = run_of<axes>(pass_over(passes), !rows.known.noise.empty(), model,
+                               theta_of<axes>(weights[i], means[i], sigma), k, d, rule, {});
+            n_e_steps += std::get<3>(end);
+            const Numbers &trace = std::get<2>(end);
+            better_found = trace.size() > 0 && trace[trace.size() - 1] > least;
+            if (better_found) break;
         }
-        return found;
+        return std::tuple<Index, bool, EMResult, Index>(i, better_found, std::move(end), n_e_steps);
     });
 }
 

@@ -176,7 +176,7 @@ def first_better(
     seconds : float
         No run begins after so long.
     """
-    place, found, n_e_steps = native.first_better(
+    place, found, end, n_e_steps = native.first_better(
         *rows.arguments,
         objective.arguments,
         *starts,
@@ -186,10 +186,10 @@ def first_better(
         first,
         seconds,
     )
-    if found is None:
+    if not found:
         return Better(place, None, n_e_steps)
     start = Parameters(*(each[place] for each in starts))
-    return Better(place, run_of(found, start, rows), n_e_steps)
+    return Better(place, run_of(end, start, rows), n_e_steps)
 
 
 def run_of(found: EMResult, start: Parameters, rows: Rows) -> Run:
