@@ -18,6 +18,7 @@
 
 #include "clustering/column_tables.hpp"
 #include "em/em.hpp"
+#include "em/relative_variances.hpp"
 #include "likelihood/memberships.hpp"
 
 namespace bayesgmm {
@@ -56,7 +57,9 @@ public:
         : n_(rows.x.shape[0]), k_(weights.size()), d_(rows.x.shape[1]), width_(to_strips(n_)),
           weights_(weights), means_(means), covariances_(covariances), rows_(rows),
           mixture_(k_, d_), one_(1, d_), row_weights_(width_), densities_(width_),
-          joint_(k_, width_), shares_(k_, width_), work_(1, d_) {
+          joint_(k_, width_), shares_(k_, width_),
+          total_covariance_(covariance_of_all_rows<Axes>(weights, means, covariances)),
+          work_(1, d_) {
         for (Index b = 0; b < n_; ++b)
             row_weights_[b] = rows.weights.empty() ? 1.0 : rows.weights[b];
         total_ = sum(row_weights_.view());
@@ -80,20 +83,24 @@ public:
     // `least`. `structure` is that of the mixture: where all share a covariance, it stays.
     Births<Axes> births(const Structure &structure, ConstMatrix uniforms, double least) {
         const Index m = uniforms.shape[0];
-        Table cumulated(k_, n_);
+        Table cumulated(k_, n_), inside(k_, width_);
         for (Index k = 0; k < k_; ++k) {
             double reached = 0.0;
-            for (Index b = 0; b < n_; ++b)
-                cumulated(k, b) = reached += row_weights_[b] * shares_(k, b);
+            for (Index b = 0; b < n_; ++b) {
+                const double own = row_weights_[b] * shares_(k, b);
+                cumulated(k, b) = reached += own;
+                inside(k, b) = shares_(k, b) < INSIDE ? 0.0 : own;
+            }
         }
         Births<Axes> all(m, d_);
-        for (Index c = 0; c < m; ++c) begin(c, uniforms[c], cumulated, least, all);
+        for (Index c = 0; c < m; ++c) begin(c, uniforms[c], cumulated, inside, least, all);
         std::vector<Index> order(m);
         std::iota(order.begin(), order.end(), 0);
         Index left = m;
         for (int round = 0; round < ROUNDS; ++round, left = (left + 1) / 2) {
             for (Index i = 0; i < left; ++i)
-                for (int step = 0; step < STEPS; ++step) grow(order[i], structure, least, all);
+                for (int step = round > 0 ? 1 : STEPS; step <= STEPS; ++step)
+                    grow(order[i], structure, least, step == STEPS, all);
             std::stable_sort(order.begin(), order.begin() + left,
                              [&](Index i, Index j) { return all.gains[i] > all.gains[j]; });
         }
@@ -170,8 +177,11 @@ private:
     // after so many E-steps.
     static constexpr double NONE = 1e-3, ENOUGH = 1e-2;
     static constexpr Index MOST_E_STEPS = 20;
-    // Responsibility from which a row lies in a component.
+    // Responsibility from which a row lies in a component; steps of the search for those around one.
     static constexpr double INSIDE = 0.01;
+    static constexpr int HALVINGS = 40;
+    // Inverse relative variance of a component that collapses.
+    static constexpr double FLAT = 1e10;
     // Log of a ratio of densities beyond which no row counts for more.
     static constexpr double MOST = 600.0;
 
@@ -181,6 +191,22 @@ private:
         one.shape = covariance_shape<Axes>(1, d_);
         return factor<Axes>(ConstVector{&weight, {1}}, ConstMatrix{mean.data, {1, d_}}, one,
                             one_) == 0;
+    }
+
+    // Whether a component has a density, and is in no direction so flat that it collapses: rounding
+    // would decide when.
+    bool usable(double weight, ConstVector mean, View<const double, Axes - 1> covariance) {
+        if (!factored(weight, mean, covariance)) return false;
+        const auto factor = one_.factors.view()[0];
+        double inverses = 0.0;  // of its variances relative to those of all rows
+        Numbers row(d_);
+        for (Index i = 0; i < d_; ++i) {
+            const ConstVector own = row_of(factor, i);
+            const Vector half = row.part(0, own.size());
+            row_of_product(factor, i, total_covariance_.view(), half);
+            inverses += inner_product(half, own);
+        }
+        return inverses < FLAT;
     }
 
     // w g(x_b) / exp(l_b) of the factored component.
@@ -232,8 +258,8 @@ private:
 
     // A component of rows around one of a component, of a number between `least` and half of it whose
     // logarithm is uniform: of all, or of a few among twice as many. None where that has too few.
-    void begin(Index c, ConstVector uniforms, ConstMatrix cumulated, double least,
-               Births<Axes> &all) {
+    void begin(Index c, ConstVector uniforms, ConstMatrix cumulated, ConstMatrix inside,
+               double least, Births<Axes> &all) {
         const Index k = std::min(static_cast<Index>(uniforms[0] * static_cast<double>(k_)), k_ - 1);
         const double size = cumulated(k, n_ - 1);
         all.gains[c] = -INFINITE;
@@ -241,7 +267,7 @@ private:
         const bool few = uniforms[1] < 0.5;
         const double wanted = least * std::pow(0.5 * size / least, uniforms[2]);
         const Index centre = row_at(uniforms[3], cumulated[k]);
-        std::vector<Index> chosen = around(k, centre, few ? 2.0 * wanted : wanted);
+        std::vector<Index> chosen = around(k, centre, inside[k], few ? 2.0 * wanted : wanted);
         Numbers own(n_);
         for (const Index b : chosen) own[b] = row_weights_[b] * shares_(k, b);
         if (few) chosen = some(chosen, own, uniforms.part(4, uniforms.size()));
@@ -285,41 +311,64 @@ private:
         return out;
     }
 
-    // Rows of component k around one, in its metric: as many as have so much weight in it.
-    std::vector<Index> around(Index k, Index centre, double wanted) {
-        std::vector<std::pair<double, Index>> near;
-        Numbers z(d_);
-        for (Index b = 0; b < n_; ++b) {
-            if (shares_(k, b) < INSIDE) continue;
-            for (Index j = 0; j < d_; ++j) z[j] = work_.xt(j, b) - work_.xt(j, centre);
-            multiply(mixture_.factors[k], z);
-            near.emplace_back(dot(z, z), b);
+    // Rows of component k around one, in its metric: as many as have so much weight `inside` it.
+    std::vector<Index> around(Index k, Index centre, ConstVector inside, double wanted) {
+        const auto factor = mixture_.factors.view()[k];
+        Numbers offset(d_), squares(width_);
+        for (Index j = 0; j < d_; ++j) offset[j] = -work_.xt(j, centre);
+        multiply(factor, offset);
+        Vec largest[STRIP_VECTORS] = {};
+        for (Index b = 0; b < width_; b += STRIP) {
+            Vec of_strip[STRIP_VECTORS] = {};
+            squared_lengths(factor, offset, work_.xt, b, of_strip);
+            for (int s = 0; s < STRIP_VECTORS; ++s) {
+                store(of_strip[s], &squares[b + s * LANES]);
+                largest[s] = greater(of_strip[s], largest[s]);
+            }
         }
-        std::sort(near.begin(), near.end());
+        const auto within = [&](double radius) {
+            Vec totals[STRIP_VECTORS] = {};
+            for (Index b = 0; b < width_; b += STRIP)
+                for (int s = 0; s < STRIP_VECTORS; ++s) {
+                    const Index at = b + s * LANES;
+                    totals[s] += load(&squares[at]) <= radius ? load(&inside[at]) : Vec{};
+                }
+            for (int s = 1; s < STRIP_VECTORS; ++s) totals[0] += totals[s];
+            return sum_of_lanes(totals[0]);
+        };
+        // Bisection, of what is within as of a uniform density, down to less than a row too many.
+        double below = 0.0, above = 0.0;
+        for (const Vec each : largest)
+            for (int i = 0; i < LANES; ++i) above = std::max(above, each[i]);
+        const double power = 2.0 / static_cast<double>(d_);
+        double beyond = within(above);
+        for (int step = 0; step < HALVINGS && beyond >= wanted + 1.0; ++step) {
+            const double share = step % 2 == 0 ? std::pow(wanted / beyond, power) : 0.5;
+            const double radius = below + std::clamp(share, 0.1, 0.9) * (above - below);
+            const double reached = within(radius);
+            (reached < wanted ? below : above) = radius;
+            if (reached >= wanted) beyond = reached;
+        }
         std::vector<Index> out;
-        double reached = 0.0;
-        for (const auto &[far, b] : near) {
-            out.push_back(b);
-            reached += row_weights_[b] * shares_(k, b);
-            if (reached >= wanted) break;
-        }
+        for (Index b = 0; b < n_; ++b)
+            if (inside[b] > 0.0 && squares[b] <= above) out.push_back(b);
         return out;
     }
 
-    // A step of EM of one component alone, in which its gain is known as it was before.
-    void grow(Index c, const Structure &structure, double least, Births<Axes> &all) {
+    // A step of EM of one component alone; its gain, where it is `wanted`, is that before the step.
+    void grow(Index c, const Structure &structure, double least, bool wanted, Births<Axes> &all) {
         if (!(all.gains[c] > -INFINITE)) return;
         all.gains[c] = -INFINITE;
         const double a = all.weights[c];
         const Vector mean = all.means[c];
         const auto covariance = all.covariances[c];
-        if (!(a < 1.0) || !factored(a, mean, covariance)) return;
+        if (!(a < 1.0) || !usable(a, mean, covariance)) return;
         const Vector r = work_.joint[0];
         ratios_of_one(r);
         Vec gain = {};
         for (Index b = 0; b < width_; b += LANES) {
             const Vec v = load(&row_weights_[b]), q = load(&r[b]), whole = 1.0 - a + q;
-            gain += v * log_positive(whole);
+            if (wanted) gain += v * log_positive(whole);
             store(v * q / whole, &r[b]);
         }
         Numbers sums(Sums<Axes>::size(1, d_));
@@ -358,8 +407,8 @@ private:
         Births<Axes> out(static_cast<Index>(order.size()), d_);
         for (Index i = 0; i < out.gains.size(); ++i) {
             const Index c = order[i];
-            const bool usable = factored(all.weights[c], all.means[c], all.covariances[c]);
-            out.gains[i] = usable ? all.gains[c] : -INFINITE;
+            const bool whole = usable(all.weights[c], all.means[c], all.covariances[c]);
+            out.gains[i] = whole ? all.gains[c] : -INFINITE;
             out.weights[i] = all.weights[c];
             assign(out.means[i], all.means[c]);
             assign(out.covariances[i].flat(), all.covariances[c].flat());
@@ -452,6 +501,7 @@ private:
     Gaussians<Axes> mixture_, one_;
     Numbers row_weights_, densities_;
     Table joint_, shares_;  // l_kb and r_kb, (K, n)
+    Owned<double, Axes - 1> total_covariance_;
     Workspace work_;        // all rows as one block
     double total_ = 0.0;
     Index bad_ = 0;

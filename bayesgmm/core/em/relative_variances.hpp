@@ -5,14 +5,12 @@
 
 namespace bayesgmm {
 
-// Eigenvalues (K, D), descending, of Sigma_k relative to sum w (Sigma + (mu - mean)(mu - mean)').
-// Those of variances are feature by feature.
+// sum w (Sigma + (mu - mean)(mu - mean)'), the covariance of all rows of a mixture.
 template <int Axes>
-void of_all_rows(ConstVector weights, ConstMatrix means, View<const double, Axes> covariances,
-                 Matrix out) {
+auto covariance_of_all_rows(ConstVector weights, ConstMatrix means,
+                            View<const double, Axes> covariances) {
     const Index k = means.shape[0], d = means.shape[1];
-    auto total = zeros_like(covariances[0]), lower = total, relative = total;
-    Table vectors(d, d);
+    auto total = zeros_like(covariances[0]);
     Numbers mean(d), apart(d);
     for (Index c = 0; c < k; ++c) add_scaled(mean, weights[c], means[c]);
     for (Index c = 0; c < k; ++c) {
@@ -23,6 +21,19 @@ void of_all_rows(ConstVector weights, ConstMatrix means, View<const double, Axes
             add_scaled(row, weights[c] * apart[i], met_by(row, i, apart.view()));
         }
     }
+    mirror(total.view());
+    return total;
+}
+
+// Eigenvalues (K, D), descending, of Sigma_k relative to the covariance of all rows. Those of
+// variances are feature by feature.
+template <int Axes>
+void of_all_rows(ConstVector weights, ConstMatrix means, View<const double, Axes> covariances,
+                 Matrix out) {
+    const Index k = means.shape[0], d = means.shape[1];
+    const auto total = covariance_of_all_rows<Axes>(weights, means, covariances);
+    auto lower = zeros_like(covariances[0]), relative = lower;
+    Table vectors(d, d);
     if (!cholesky(total, lower)) return;  // zeros: no rows have less
     for (Index c = 0; c < k; ++c) {
         congruence(lower, covariances[c], relative);
