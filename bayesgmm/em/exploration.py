@@ -10,13 +10,22 @@ rule of succession); eight leave a tenth.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import combinations, islice
+from itertools import combinations
 
 import numpy as np
 
 from bayesgmm.em.loop import Run
 from bayesgmm.em.moves import Move, ranked_moves, reshaped
-from bayesgmm.em.multistart import PLAIN, SAME_MAXIMUM, Attempt, adapted, first_run, with_held
+from bayesgmm.em.multistart import (
+    PLAIN,
+    SAME_MAXIMUM,
+    Attempt,
+    adapted,
+    begun,
+    first_higher,
+    first_run,
+    with_held,
+)
 from bayesgmm.em.pairs import components
 from bayesgmm.initialisation.starts import Sample, Start
 from bayesgmm.likelihood.em_steps import Rows
@@ -53,10 +62,10 @@ class _Exploration:
     fast: bool
     work: float = 0.0  # of starts, or of the climb
 
-    def run(self, start: Start, incumbent: float = -np.inf, plain: int = PLAIN) -> Attempt:
+    def run(self, start: Start) -> Attempt:
         """A first run from a start that is adapted to labels and held values."""
         start = adapted(start, self.sample, self.objective)
-        found = first_run(self.rows, self.objective, start, self.fast, incumbent, plain)
+        found = first_run(self.rows, self.objective, start, self.fast)
         if found.run is not None:
             self.work += found.run.n_e_steps * _work(self.rows, len(start.parameters.weights))
         return found
@@ -82,12 +91,13 @@ class _Exploration:
                 if end.reshaped:
                     break
                 end.reshaped = True
-                starts = reshaped(self.sample, self._parameters(end), self.objective)
-                reached = self._higher(end, starts, plain=_RESHAPED_PLAIN)
+                made = reshaped(self.sample, self._parameters(end), self.objective)
+                each = (self._higher(end, "reshaped", some, _RESHAPED_PLAIN) for some in made)
+                reached = next((higher for higher in each if higher is not None), None)
             else:
                 starts = self._moves(end, _FIRST_TRIED if alone and not end.made else _TRIED)
                 end.in_vain += 1
-                reached = self._higher(end, starts)
+                reached = self._higher(end, "exchange", starts)
             if reached is not None:
                 higher.append(reached)
                 known = any(abs(each.maximum.value - reached.value) < SAME_MAXIMUM for each in ends)
@@ -98,27 +108,33 @@ class _Exploration:
         assert end.maximum.run is not None
         return _without_outliers(end.maximum.run, self.objective)
 
-    def _moves(self, end: "_End", tried: int) -> Iterator[Start]:
+    def _moves(self, end: "_End", tried: int) -> Parameters:
         """A few moves from a maximum."""
-        moves = ranked_moves(
+        return ranked_moves(
             self.sample,
             self._parameters(end),
             self.objective,
             self.rng,
             end.made,
+            most=_MOVES,
             tried=tried,
             with_splits=end.in_vain % _SPLIT == 0,
         )
-        return islice(moves, _MOVES)
 
-    def _higher(self, end: "_End", starts: Iterable[Start], plain: int = PLAIN) -> Attempt | None:
+    def _higher(
+        self, end: "_End", name: str, starts: Parameters, plain: int = PLAIN
+    ) -> Attempt | None:
         """The first run that leads higher than a maximum."""
-        best = end.maximum
-        for start in starts:
-            found = self.run(start, best.value + SAME_MAXIMUM, plain)
-            if found.degeneracy is None and found.value > best.value + SAME_MAXIMUM:
-                return found
-        return None
+        n_starts, k = starts.weights.shape
+        if not n_starts:
+            return None
+        starts = begun(map(Parameters, *starts), k, self.sample, self.rows, self.objective)
+        least = end.maximum.value + SAME_MAXIMUM
+        higher, n_e_steps = first_higher(
+            self.rows, self.objective, name, starts, self.fast, least, plain
+        )
+        self.work += n_e_steps * _work(self.rows, k)
+        return higher
 
 
 @dataclass(slots=True)

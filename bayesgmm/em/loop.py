@@ -12,6 +12,9 @@ from bayesgmm.likelihood.em_steps import Rows, statistics_of
 from bayesgmm.likelihood.statistics import Parameters, Statistics
 from bayesgmm.priors.objective import Objective
 
+# Starts that are run together, at most, and numbers (float64) in their covariances: 32 MiB.
+_MOST, _NUMBERS = 64, 2**22
+
 # theta, sums, trace, E-steps, remaining, outcome, 1 + component
 type EMResult = tuple[Array, Array, Array, int, float, int, int]
 
@@ -137,6 +140,11 @@ def maximise(
     return run_of(found, start, rows)
 
 
+def together(size: int) -> int:
+    """The number of starts that are run together, with so many numbers in their covariances."""
+    return min(_MOST, 1 + _NUMBERS // size)
+
+
 class Better(NamedTuple):
     """The first of several runs that ended above the incumbent.
 
@@ -162,8 +170,9 @@ def first_better(
     rule: StopRule,
     *,
     better: float,
-    first: int,
-    seconds: float,
+    first: int = 0,
+    accelerate: bool = True,
+    seconds: float = np.inf,
 ) -> Better:
     """Runs from several starts, until one ends above the incumbent by more than `better`.
 
@@ -180,7 +189,7 @@ def first_better(
         *rows.arguments,
         objective.arguments,
         *starts,
-        rule.arguments(accelerate=True),
+        rule.arguments(accelerate=accelerate),
         rows.most_threads,
         better,
         first,

@@ -7,6 +7,7 @@ splits of the present ones, and estimates what each move gains; those of most ga
 """
 
 from collections.abc import Iterator
+from itertools import batched
 from typing import NamedTuple
 
 import numpy as np
@@ -15,9 +16,9 @@ from scipy.linalg import eigh
 from bayesgmm.arrays import Array
 from bayesgmm.core import native
 from bayesgmm.covariance.structures import Structure, as_structure
+from bayesgmm.em.loop import together
 from bayesgmm.em.spurious import flat_by_chance
-from bayesgmm.errors import SingularCovarianceError
-from bayesgmm.initialisation.starts import Sample, Start
+from bayesgmm.initialisation.starts import Sample
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.merged_components import merged
 from bayesgmm.priors.objective import Objective
@@ -59,32 +60,37 @@ def ranked_moves(
     rng: np.random.Generator,
     made: list[Move],
     *,
+    most: int,
     tried: int = 64,
     with_splits: bool = True,
-) -> Iterator[Start]:
-    """Mixtures with a component more in one place and one less in another; none for K = 1.
+) -> Parameters:
+    """Mixtures (arrays have a leading axis) after the moves of most gain; none for K = 1.
 
-    Moves that were `made` before are left out; new ones are added. `tried` is the number of
-    components among which those that may join are sought.
+    Moves that were `made` before are left out; new ones, `most` at most, are added. `tried` is the
+    number of components among which those that may join are sought.
     """
-    if len(parameters.weights) == 1:
-        return
-    born = _births(sample, parameters, objective, rng, tried)
-    changes = native.exchanges(sample.rows, sample.weights, *parameters, *born.joins)
-    moves = list(born.moves(changes[:-1]))
-    if with_splits:
-        moves += _splits(sample, parameters, objective, rng, changes[-1])
+    moves: list[Move] = []
+    if len(parameters.weights) > 1:
+        born = _births(sample, parameters, objective, rng, tried)
+        changes = native.exchanges(sample.rows, sample.weights, *parameters, *born.joins)
+        moves += born.moves(changes[:-1])
+        if with_splits:
+            moves += _splits(sample, parameters, objective, rng, changes[-1])
+    chosen: list[Move] = []
     for move in sorted(moves, key=lambda move: -move.change):
-        if any(move.same(other) for other in made):
-            continue
-        made.append(move)
-        start = _moved(sample, parameters, move, objective)
-        if start is not None:
-            yield start
+        if len(chosen) == most:
+            break
+        if not any(move.same(other) for other in made):
+            made.append(move)
+            chosen.append(move)
+    return _started(sample, _moved(parameters, chosen), objective)
 
 
-def reshaped(sample: Sample, parameters: Parameters, objective: Objective) -> Iterator[Start]:
-    """Mixtures of which one component is narrower or wider, in all directions or along an axis."""
+def reshaped(sample: Sample, parameters: Parameters, objective: Objective) -> Iterator[Parameters]:
+    """Mixtures of which one component is narrower or wider, in all directions or along an axis.
+
+    A few at a time: arrays have a leading axis.
+    """
     structure = objective.structure
     if len(parameters.weights) == 1 or "V" not in structure.code:
         return
@@ -100,13 +106,10 @@ def reshaped(sample: Sample, parameters: Parameters, objective: Objective) -> It
                 covariance - (1.0 - _ALONG) * value * np.outer(axis, axis)
                 for value, axis in zip(values, (pooled @ axes).T, strict=True)
             ]
-        for one in changed:
-            covariances = parameters.covariances.copy()
-            covariances[k] = one
-            moved = parameters._replace(covariances=covariances)
-            start = _start("reshaped", sample, moved, objective)
-            if start is not None:
-                yield start
+        for some in batched(changed, together(parameters.covariances.size)):
+            mixtures = _copies(parameters, len(some))
+            mixtures.covariances[:, k] = some
+            yield _started(sample, mixtures, objective)
 
 
 class _Births(NamedTuple):
@@ -194,34 +197,35 @@ def _least(structure: Structure, d: int) -> int:
     return 2 if structure.diagonal else d + 1
 
 
-def _moved(
-    sample: Sample, parameters: Parameters, move: Move, objective: Objective
-) -> Start | None:
-    """The mixture after a move; None if the structure has no covariances for it."""
-    (i, j), joins = move.ends, move.joins
-    weights, means, covariances = (each.copy() for each in parameters)
-    if move.split is None:
-        weights *= 1.0 - joins.weights
-    if i != j:
-        pair = np.array([[i], [j]])
-        joined = merged(weights[pair], means[pair], covariances[pair])
-        weights[j], means[j], covariances[j] = (each[0] for each in joined)
-    places = [i] if move.split is None else [move.split, i]
-    weights[places], means[places], covariances[places] = joins
-    weights /= weights.sum()
-    return _start("exchange", sample, Parameters(weights, means, covariances), objective)
+def _moved(parameters: Parameters, moves: list[Move]) -> Parameters:
+    """The mixtures after moves."""
+    mixtures = _copies(parameters, len(moves))
+    ends = np.array([move.ends for move in moves], dtype=np.intp).reshape(-1, 2).T
+    joined = merged(*(each[ends] for each in parameters))
+    for m, move in enumerate(moves):
+        (i, j), joins = move.ends, move.joins
+        weights, means, covariances = (each[m] for each in mixtures)
+        if i != j:
+            weights[j], means[j], covariances[j] = (each[m] for each in joined)
+        if move.split is None:
+            weights *= 1.0 - joins.weights
+        places = [i] if move.split is None else [move.split, i]
+        weights[places], means[places], covariances[places] = joins
+        weights /= weights.sum()
+    return mixtures
 
 
-def _start(name: str, sample: Sample, parameters: Parameters, objective: Objective) -> Start | None:
-    """A start at parameters, of the structure's covariances; None if it has none for them."""
-    weights, _, covariances = parameters
+def _copies(parameters: Parameters, times: int) -> Parameters:
+    return Parameters(*(np.repeat(each[np.newaxis], times, axis=0) for each in parameters))
+
+
+def _started(sample: Sample, mixtures: Parameters, objective: Objective) -> Parameters:
+    """Mixtures with covariances of the structure, without those for which it has none."""
+    weights, means, covariances = mixtures
     counts = weights * sample.weights.sum()
-    scatters = counts.reshape(-1, *(1,) * (covariances.ndim - 1)) * covariances
-    try:
-        covariances = objective.covariances(counts, scatters)
-    except SingularCovarianceError:
-        return None
-    return Start(name, parameters._replace(covariances=covariances))
+    scatters = counts.reshape(*counts.shape, *(1,) * (covariances.ndim - 2)) * covariances
+    found, covariances = objective.about_each(counts, scatters)
+    return Parameters(weights[found], means[found], covariances[found])
 
 
 def _of_halves(structure: Structure, d: int) -> Structure:

@@ -1,12 +1,13 @@
 """Attempts: runs from starts, judged, and the choice of the maximum among them."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bayesgmm.arrays import Array
-from bayesgmm.em.loop import Run, StopRule, maximise
+from bayesgmm.em.loop import Run, StopRule, first_better, maximise
 from bayesgmm.em.pairs import as_components, first_pairs
 from bayesgmm.em.spurious import Degeneracy, Fault, why_spurious
 from bayesgmm.errors import InvalidParameterError
@@ -101,24 +102,15 @@ def with_outliers(start: Start, rows: Rows, objective: Objective) -> Start:
 
 
 def first_run(
-    rows: Rows,
-    objective: Objective,
-    start: Start,
-    fast: bool,
-    incumbent: float = -np.inf,
-    plain: int = PLAIN,
+    rows: Rows, objective: Objective, start: Start, fast: bool, incumbent: float = -np.inf
 ) -> Attempt:
     """A run that ends near its maximum, or earlier where it falls behind the incumbent.
 
     One that ends below the incumbent is not judged.
     """
-    rule = replace(_FIRST, incumbent=incumbent, plain=plain)
-    # Known labels number the components; else priors may.
-    numbered = rows.labels is not None
-    start = start if numbered else _by_prior(start, objective) or start
-    start = with_outliers(start, rows, objective)
-    found = attempt(rows, objective, start, rule, fast, judged=False)
-    if found.run is not None and not numbered:
+    rule = replace(_FIRST, incumbent=incumbent)
+    found = attempt(rows, objective, _numbered(start, rows, objective), rule, fast, judged=False)
+    if found.run is not None and rows.labels is None:
         # Starts have one covariance for all components: its priors count now.
         again = _by_prior(start._replace(parameters=found.run.parameters), objective)
         if again is not None:
@@ -126,6 +118,61 @@ def first_run(
     if found.run is None or (found.value < incumbent and not found.collapsed):
         return found
     return replace(found, degeneracy=_judged(found.run, objective))
+
+
+def first_higher(
+    rows: Rows,
+    objective: Objective,
+    name: str,
+    starts: Parameters,
+    fast: bool,
+    value: float,
+    plain: int = PLAIN,
+) -> tuple[Attempt | None, int]:
+    """The first run from several starts that ends higher than a value, and is admissible.
+
+    Also the number of E-steps of all. The starts (arrays have a leading axis) are as runs take
+    them, see `begun`.
+    """
+    rule = replace(_FIRST, incumbent=value, plain=plain)
+    first, n_e_steps = 0, 0
+    while first < len(starts.weights):
+        better = first_better(
+            rows, objective, starts, rule, better=0.0, first=first, accelerate=fast
+        )
+        n_e_steps += better.n_e_steps
+        if better.run is None:
+            break
+        if _judged(better.run, objective) is None:
+            return Attempt(name, better.run, None, rows.n_rows), n_e_steps
+        first = better.place + 1
+    return None, n_e_steps
+
+
+def begun(
+    starts: Iterable[Parameters], k: int, sample: Sample, rows: Rows, objective: Objective
+) -> Parameters:
+    """Starts of K components as runs take them; arrays have a leading axis, of starts.
+
+    They are numbered by labels or priors, with held values in them, and noise or outliers.
+    Those that are pairs, with outliers, stay.
+    """
+    made = list(starts)
+    plain = rows.known is None and objective.held is None and not objective.contaminated
+    if not (plain and (objective.priors is None or objective.priors.exchangeable)):
+        for i, start in enumerate(made):
+            if len(start.weights) == k:
+                numbered = adapted(Start("", start), sample, objective)
+                made[i] = _numbered(numbered, rows, objective).parameters
+    return Parameters(*(np.stack(each) for each in zip(*made, strict=True)))
+
+
+def _numbered(start: Start, rows: Rows, objective: Objective) -> Start:
+    """A start as a run takes it: in the order of its priors, with noise or outliers."""
+    # Known labels number the components; else priors may.
+    if rows.labels is None:
+        start = _by_prior(start, objective) or start
+    return with_outliers(start, rows, objective)
 
 
 def adapted(start: Start, sample: Sample, objective: Objective) -> Start:

@@ -107,11 +107,19 @@ class Objective:
 
         Parameters and errors are those of `Structure.covariances`.
         """
+        return self.structure.covariances(*self._with_pseudo_data(counts, scatters))
+
+    def about_each(self, counts: Array, scatters: Array) -> tuple[Booleans, Array]:
+        """The same for several starts, approximately, as `Structure.about_each`."""
+        return self.structure.about_each(*self._with_pseudo_data(counts, scatters))
+
+    def _with_pseudo_data(self, counts: Array, scatters: Array) -> tuple[Array, Array]:
+        """Counts (..., K) and scatter matrices with what the ridge and the prior add to them."""
         diagonal = self.structure.diagonal
         if self.ridge is not None:
-            added = counts[:, np.newaxis] * np.array(self.ridge)
+            added = counts[..., np.newaxis] * np.array(self.ridge)
             if not diagonal:
-                added = added[:, :, np.newaxis] * np.eye(len(self.ridge))
+                added = added[..., np.newaxis] * np.eye(len(self.ridge))
             scatters = scatters + added
         if self.priors is not None:
             assert isinstance(self.priors.covariances, ConjugateFamily)
@@ -120,7 +128,7 @@ class Objective:
             scatters = scatters + (
                 np.diagonal(scatter, axis1=-2, axis2=-1) if diagonal else scatter
             )
-        return self.structure.covariances(counts, scatters)
+        return counts, scatters
 
 
 def pseudo_data(priors: ResolvedPriors, scale: Array) -> tuple[float, Array]:

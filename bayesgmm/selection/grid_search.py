@@ -24,13 +24,12 @@ from bayesgmm.core import native
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.data.validation import Data
 from bayesgmm.em.exploration import explore
-from bayesgmm.em.loop import Run, StopRule, first_better, maximise
-from bayesgmm.em.multistart import adapted, finish, with_outliers
+from bayesgmm.em.loop import Run, StopRule, first_better, maximise, together
+from bayesgmm.em.multistart import begun, finish
 from bayesgmm.em.pairs import as_components, components, contamination, paired, rows_of_pairs
 from bayesgmm.em.spurious import relative_variances, why_spurious
 from bayesgmm.initialisation.starts import (
     Sample,
-    Start,
     Views,
     from_known_labels,
     portfolio,
@@ -42,7 +41,7 @@ from bayesgmm.priors.held_parameters import held_parameters
 from bayesgmm.priors.objective import Objective
 from bayesgmm.selection.candidate import Candidate, Key, freedom, is_nested, parents, rank
 from bayesgmm.selection.grid_data import GridData
-from bayesgmm.selection.split_merge import merges, projected, splits, together
+from bayesgmm.selection.split_merge import merges, projected, splits
 
 # A run ends when the estimated remaining gain (nats) is below this, or after so many iterations.
 _REMAINING, _MOST_ITERATIONS = 1e-6, 500
@@ -110,7 +109,7 @@ def search_grid(
     str
         The reason why the search was stopped: "interrupted" by Ctrl-C, "max_time", or "".
     """
-    begun = monotonic()
+    began = monotonic()
     requested = [(k, each) for k, column in wanted.items() for each in column]
     if not requested:
         return [], ""
@@ -128,7 +127,7 @@ def search_grid(
     of_all = ratio, equal_weights, contaminated, n_init, lambda part: advance(part / work)
     # Models that were fitted to a sample are worth their last fit to all rows.
     sampling = max_time * (1.0 - refining * len(requested) / work) if refining else max_time
-    search = _Search(data, data.sample, data.sample_passes, keys, *of_all, begun + sampling)
+    search = _Search(data, data.sample, data.sample_passes, keys, *of_all, began + sampling)
     with ThreadPoolExecutor(threads) as pool:
         search.up(pool, partitions)
         search.down(pool, _DOWN)
@@ -136,7 +135,7 @@ def search_grid(
             search.down(pool, _LATER) if sweep % 2 else search.up(pool)
         if n > n_sampled:
             sampled, stopped = search.models, search.stopped
-            search = _Search(data, data.rows, data.passes, requested, *of_all, begun + max_time)
+            search = _Search(data, data.rows, data.passes, requested, *of_all, began + max_time)
             search.stopped = stopped if stopped == "interrupted" else ""
             search.refine(pool, sampled, refining)
             search.stopped = search.stopped or stopped
@@ -395,8 +394,8 @@ class _Search:
         best = self.models.get(key)
         d = rows.x.shape[1]
         for some in batched(starts, together(k * d * d)):
-            begun = self._begun(some, key, rows, objective)
-            best = self._highest(key, rows, objective, begun, best)
+            made = begun(some, k, self._sample(structure), rows, objective)
+            best = self._highest(key, rows, objective, made, best)
         nested = [self.models[each] for each in self._nested[key]]
         likeliest = max(
             (each for each in nested if each.admissible),
@@ -436,22 +435,6 @@ class _Search:
             if found.admissible or best is None or not best.admissible:
                 best = found if best is None else max(best, found, key=rank)
         return best
-
-    def _begun(
-        self, starts: Sequence[Parameters], key: Key, rows: Rows, objective: Objective
-    ) -> Parameters:
-        """Starts as runs take them: numbered by labels, held values in them, noise or outliers.
-
-        Arrays have a leading axis, of starts.
-        """
-        k, sample = key[0], self._sample(key[1])
-        begun = list(starts)
-        if rows.known is not None or objective.contaminated or objective.held is not None:
-            for i, start in enumerate(starts):
-                if len(start.weights) == k:  # not pairs, which neighbours have
-                    numbered = adapted(Start("", start), sample, objective)
-                    begun[i] = with_outliers(numbered, rows, objective).parameters
-        return Parameters(*(np.stack(each) for each in zip(*begun, strict=True)))
 
     def _inherited(self, rows: Rows, objective: Objective, model: Candidate) -> Candidate | None:
         """The mixture of a nested model; None if it cannot be evaluated in these units."""

@@ -12,11 +12,10 @@ import numpy as np
 
 from bayesgmm.arrays import Array
 from bayesgmm.covariance.structures import Structure
+from bayesgmm.em.loop import together
 from bayesgmm.likelihood.statistics import Parameters, Statistics
 from bayesgmm.mixture.merged_components import merged
 
-# Mixtures that are made together, at most, and numbers (float64) in their covariances: 32 MiB.
-_MOST, _NUMBERS = 64, 2**22
 # Means of the two halves of a standard normal, without sign, and the variance between them.
 _HALF_MEAN, _BETWEEN_HALVES = np.sqrt(2.0 / np.pi), 2.0 / np.pi
 
@@ -34,11 +33,6 @@ def projected(
     sizes = counts.reshape(*counts.shape, *(1,) * (covariances.ndim - 2))
     found, own = structure.about_each(counts, sizes * covariances)
     return [Parameters(weights[i], means[i], own[i]) for i in np.flatnonzero(found)]
-
-
-def together(size: int) -> int:
-    """The number of mixtures that are made together, with so many numbers in their covariances."""
-    return min(_MOST, 1 + _NUMBERS // size)
 
 
 def splits(
