@@ -33,12 +33,12 @@ from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.priors.objective import Objective
 
 # Starts that suffice where they lead to one maximum, where to several, and to none.
-_FEWEST, _MOST, _HOPELESS = 4, 12, 24
+_FEWEST, _MOST, _HOPELESS = 4, 20, 24
 # Moves that are tried at a time; times in a row that they must not lead higher from the highest
 # maximum, and how many fewer from each next one.
 _MOVES, _IN_VAIN, _FEWER = 4, 8, 2
 # Components that are tried at a time, and at first where all starts lead to one maximum.
-_TRIED, _FIRST_TRIED = 64, 16
+_TRIED, _FIRST_TRIED = 128, 16
 # Splits, which differ less from one time to the next, are tried every so many times.
 _SPLIT = 3
 # E-steps of mixtures with a reshaped component before steps are combined: nearly all go back to the
@@ -160,7 +160,7 @@ def explore(
     """First runs from starts, and moves from several of their maxima, until these fail.
 
     If the first four runs end at one maximum, and no move is promising, they suffice. Otherwise
-    there are twelve starts, more if all degenerate, fewer if they take long; in no case fewer than
+    there are twenty starts, more if all degenerate, fewer if they take long; in no case fewer than
     `fewest`. Rounds of moves from the highest maximum must fail eight times in a row, or `fewest`
     times if that is more, from the next ones less often. At last, held values are tried in other
     components.

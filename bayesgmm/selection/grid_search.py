@@ -254,9 +254,9 @@ class _Search:
         fits: dict[Key, Future[None]] = {}
 
         def task(key: Key) -> None:
-            for each in before(*key):
-                if each in fits:
-                    fits[each].result()
+            # A fit that failed is raised below, once.
+            if any(fits[each].exception() for each in before(*key) if each in fits):
+                return
             if not self.stopped and not self._is_late():
                 fit(key)
                 self._advance(part)
