@@ -29,8 +29,8 @@ def test_a_move_is_a_mixture_of_the_structure_with_components_elsewhere(code):
     rng, tried = np.random.default_rng(0), []
     made = []
     while len(made) < 20:
-        moves = ranked_moves(SAMPLE, theta, Objective(structure), rng, tried)
-        made += [each.parameters for each in itertools.islice(moves, 10)]
+        moves = ranked_moves(SAMPLE, theta, Objective(structure), rng, tried, most=10)
+        made += zip(*moves, strict=True)
     assert len(tried) == len(made)
     for weights, means, covariances in made:
         dense = covariances
@@ -46,21 +46,26 @@ def test_a_move_is_a_mixture_of_the_structure_with_components_elsewhere(code):
         np.testing.assert_allclose(member, covariances, rtol=1e-6, atol=1e-9)
 
 
+def number(mixtures):
+    return len(mixtures.weights)
+
+
 def test_one_component_has_no_moves_and_two_have_some():
     rng, objective = np.random.default_rng(0), Objective(as_structure("VVV"))
     one = start("VVV", np.zeros(150, np.int64), 1)
-    assert list(ranked_moves(SAMPLE, one, objective, rng, [])) == []
+    assert number(ranked_moves(SAMPLE, one, objective, rng, [], most=99)) == 0
     two = start("VVV", np.minimum(LABELS // 2, 1), 2)
-    assert len(list(ranked_moves(SAMPLE, two, objective, rng, []))) > 0
+    assert number(ranked_moves(SAMPLE, two, objective, rng, [], most=99)) > 0
     singular = two._replace(covariances=np.zeros((2, 4, 4)))
-    assert list(ranked_moves(SAMPLE, singular, objective, rng, [])) == []
+    assert number(ranked_moves(SAMPLE, singular, objective, rng, [], most=99)) == 0
 
 
 def test_a_move_is_made_once():
     rng, theta, objective = np.random.default_rng(0), start("VVV"), Objective(as_structure("VVV"))
     tried = []
     for _ in range(3):
-        list(ranked_moves(SAMPLE, theta, objective, rng, tried))
+        ranked_moves(SAMPLE, theta, objective, rng, tried, most=99)
+    assert tried
     for move, other in itertools.combinations(tried, 2):
         assert not move.same(other)
 
@@ -139,6 +144,31 @@ def test_a_component_that_joins_raises_the_likelihood_by_its_gain_or_more(code):
         assert log_likelihood(more, x, v) - whole >= gains[c] - 1e-6
 
 
+@pytest.mark.parametrize("k", [3, 5])
+def test_the_same_components_join_in_any_coordinates(k):
+    """Rows are rounded: components that collapse on equal ones must not take others' places."""
+    rng = np.random.default_rng(3)
+    fit = GaussianMixture(k, random_state=0).fit(IRIS)
+    uniforms = rng.random((64, 10))
+
+    def births(matrix):
+        means, covariances = fit.means_ @ matrix.T, matrix @ fit.covariances_ @ matrix.T
+        theta = fit.weights_, means, covariances
+        found = native.births(IRIS @ matrix.T, np.ones(150), (2, 2, 2), *theta, uniforms, 5.0)
+        gains, weights, means, covariances = found
+        whole = matrix @ np.cov(IRIS.T, ddof=0) @ matrix.T
+        made = np.isfinite(gains)
+        relative = np.linalg.solve(covariances.reshape(-1, 4, 4)[made], whole)
+        assert (np.trace(relative, axis1=1, axis2=2) < 1.01e10).all()
+        return gains[made], weights[made]
+
+    first = births(np.eye(4))
+    assert len(first[0]) > 3
+    for _ in range(10):
+        other = births(rng.normal(size=(4, 4)))
+        np.testing.assert_allclose(other, first, rtol=1e-6)
+
+
 def test_the_gain_of_a_split_is_that_of_two_components_on_the_rows_of_one():
     x, v = SAMPLE.rows, SAMPLE.weights
     theta = start("VVV", np.minimum(LABELS, 1), 2)
@@ -168,9 +198,9 @@ def test_moves_lead_from_two_components_on_one_group_to_one_on_each(code):
     labels[:50] = x[:50, 0] > 0.0
     objective = Objective(as_structure(code))
     theta = from_labels(sample, labels, 4, objective)
-    best = next(ranked_moves(sample, theta, objective, rng, [])).parameters
+    weights, means, _ = ranked_moves(sample, theta, objective, rng, [], most=1)
     fit = GaussianMixture(
-        4, covariance_type=code, weights_init=best.weights, means_init=best.means
+        4, covariance_type=code, weights_init=weights[0], means_init=means[0]
     ).fit(x)
     np.testing.assert_allclose(
         fit.means_[np.lexsort(fit.means_.T.round())], centres[[0, 1, 2, 3]], atol=0.6

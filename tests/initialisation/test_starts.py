@@ -103,11 +103,11 @@ FREEDOM = {
 @pytest.mark.parametrize("covariance_type", FREEDOM)
 @pytest.mark.parametrize("name", DATA)
 def test_the_choice_among_optima_does_not_depend_on_coordinates(name, covariance_type):
-    """Two to five components, two maps each."""
+    """Two to six components, two maps each."""
     x = DATA[name]
     n, d = x.shape
     rng = np.random.default_rng(11)
-    for k in (2, 3, 4, 5):
+    for k in (2, 3, 4, 5, 6):
         fit = GaussianMixture(k, covariance_type=covariance_type, random_state=k).fit(x)
         for _ in range(2):
             matrix = FREEDOM[covariance_type](rng, d)
