@@ -4,6 +4,7 @@ import gibbs
 import numpy as np
 import pandas as pd
 import pytest
+from forked_commands import forked_commands
 from matplotlib.figure import Figure
 from xdist.scheduler import LoadFileScheduling
 
@@ -89,6 +90,13 @@ def hostile():
 @pytest.fixture(scope="session")
 def hostile_title():
     return "</title><script>alert('title')</script> {{ title }}"
+
+
+@pytest.fixture(scope="session")
+def forked_command():
+    """The path of a command that is `python -m bayesgmm`, with its imports behind it."""
+    with forked_commands() as path:
+        yield path
 
 
 @pytest.fixture
