@@ -1,5 +1,7 @@
 """Mixtures and posteriors of known nature, and rows with names, made once for all tests."""
 
+import os
+
 import gibbs
 import numpy as np
 import pandas as pd
@@ -10,6 +12,9 @@ from xdist.scheduler import LoadFileScheduling
 
 import bayesgmm
 from bayesgmm import Mixture
+
+# Graphs that tests interpret have inner graphs, which PyTensor would compile by C++ one by one.
+os.environ["PYTENSOR_FLAGS"] = ",".join(["cxx=", *filter(None, [os.getenv("PYTENSOR_FLAGS")])])
 
 
 def pytest_xdist_make_scheduler(config, log):
