@@ -1,14 +1,20 @@
 """Mixtures and posteriors of known nature, and rows with names, made once for all tests."""
 
+import os
+
 import gibbs
 import numpy as np
 import pandas as pd
 import pytest
+from forked_commands import forked_commands
 from matplotlib.figure import Figure
 from xdist.scheduler import LoadFileScheduling
 
 import bayesgmm
 from bayesgmm import Mixture
+
+# Graphs that tests interpret have inner graphs, which PyTensor would compile by C++ one by one.
+os.environ["PYTENSOR_FLAGS"] = ",".join(["cxx=", *filter(None, [os.getenv("PYTENSOR_FLAGS")])])
 
 
 def pytest_xdist_make_scheduler(config, log):
@@ -89,6 +95,13 @@ def hostile():
 @pytest.fixture(scope="session")
 def hostile_title():
     return "</title><script>alert('title')</script> {{ title }}"
+
+
+@pytest.fixture(scope="session")
+def forked_command():
+    """The path of a command that is `python -m bayesgmm`, with its imports behind it."""
+    with forked_commands() as path:
+        yield path
 
 
 @pytest.fixture

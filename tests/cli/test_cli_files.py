@@ -21,13 +21,18 @@ SCRIPT = shlex.join(COMMAND)
 ROWS = "a,b\n1,2\n3,5\n4,4\n7,6\n8,1\n2,2\n"
 
 
-def shell(line, folder, **more):
-    (folder / "each.py").write_text(EACH)
-    each = shlex.join([sys.executable, "each.py"])
-    line = f'bayesgmm() {{ {SCRIPT} "$@"; }}; each() {{ {each} "$@"; }}; {line}'
-    return subprocess.run(
-        ["bash", "-c", line], cwd=folder, capture_output=True, check=False, timeout=120, **more
-    )
+@pytest.fixture
+def shell(folder, forked_command):
+    """Run a line for bash in the folder, with `bayesgmm` as a fork, or as a new process."""
+
+    def run(line, *, anew=False, **more):
+        command = SCRIPT if anew else forked_command
+        return subprocess.run(
+            ["bash", "-c", f'bayesgmm() {{ {command} "$@"; }}; {line}'],
+            cwd=folder, capture_output=True, check=False, timeout=120, **more,
+        )  # fmt: skip
+
+    return run
 
 
 @pytest.fixture
@@ -36,48 +41,30 @@ def folder(tmp_path):
     return tmp_path
 
 
-# One process, whose imports take longest, runs one command after another: words between `+`. Its
-# status is that of all of them, and 99 if they differ.
-EACH = """
-import sys
-from bayesgmm.cli import main
-
-commands, ended = [[]], set()
-for word in sys.argv[1:]:
-    commands.append([]) if word == "+" else commands[-1].append(word)
-for words in commands:
-    try:
-        main(words)
-    except SystemExit as status:
-        ended.add(status.code or 0)
-sys.exit(ended.pop() if len(ended) == 1 else 99)
-"""
-
-
-def test_rows_come_from_every_kind_of_stream(folder):
-    streams = ["d.csv", "<(cat d.csv)", "p", "/dev/stdin"]
+def test_rows_come_from_every_kind_of_stream(shell):
     lines = [
-        "mkfifo p; cat d.csv > p & each "
-        + " + ".join(f"fit {stream} -k 1 --json" for stream in streams)
-        + " < d.csv",
-        "cat d.csv | each fit /dev/stdin -k 1 --json",
+        "bayesgmm fit d.csv -k 1 --json",
+        "bayesgmm fit <(cat d.csv) -k 1 --json",
+        "mkfifo p; cat d.csv > p & bayesgmm fit p -k 1 --json",
+        "bayesgmm fit /dev/stdin -k 1 --json < d.csv",
+        "cat d.csv | bayesgmm fit /dev/stdin -k 1 --json",
         "cat d.csv | bayesgmm fit - -k 1 --json",
     ]
     found = []
     for line in lines:
-        result = shell(line, folder)
+        result = shell(line)
         assert (result.returncode, beside_stages(result.stderr)) == (0, ""), line
         found += re.findall(rb'^  "log_likelihood": (.*),$', result.stdout, re.MULTILINE)
     assert len(found) == 6
     assert set(found) == {found[0]}
 
 
-def test_models_come_from_streams_too(folder):
+def test_models_come_from_streams_too(folder, shell):
     bayesgmm.scenario("blobs").to_json(folder / "m.json")
-    named = "each simulate m.json -n 3 + simulate <(cat m.json) -n 3 + simulate /dev/stdin -n 3"
-    results = [shell(f"{line} < m.json", folder) for line in (named, "bayesgmm simulate - -n 3")]
+    models = ("m.json", "<(cat m.json)", "/dev/stdin", "-")
+    results = [shell(f"bayesgmm simulate {each} -n 3 < m.json") for each in models]
     assert {(each.returncode, beside_stages(each.stderr)) for each in results} == {(0, "")}
-    assert results[0].stdout == 3 * results[1].stdout
+    assert len({each.stdout for each in results}) == 1
 
 
 def test_standard_input_is_read_once(bayesgmm_command):
@@ -87,16 +74,16 @@ def test_standard_input_is_read_once(bayesgmm_command):
     assert "Standard input is read once" in result.stderr
 
 
-def test_closed_standard_input_is_a_sentence(folder):
-    result = shell("bayesgmm fit - -k 1 <&-", folder)
+def test_closed_standard_input_is_a_sentence(shell):
+    result = shell("bayesgmm fit - -k 1 <&-", anew=True)
     assert result.returncode == 1
     assert beside_stages(result.stderr).startswith("Error: Standard input is closed.")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that is always full")
 @pytest.mark.parametrize("line", ["fit d.csv -k 1", "datasets iris", "--help", "--version"])
-def test_a_full_disk_under_standard_output_is_one_sentence(folder, line):
-    result = shell(f"bayesgmm {line} > /dev/full", folder)
+def test_a_full_disk_under_standard_output_is_one_sentence(shell, line):
+    result = shell(f"bayesgmm {line} > /dev/full", anew=True)
     assert result.returncode == 1
     assert beside_stages(result.stderr).splitlines() == [
         "Error: The results were not written in full to standard output. No space left on device. "
@@ -141,10 +128,10 @@ def test_every_command_writes_through_links_and_keeps_modes(folder, bayesgmm_com
         link.unlink()
 
 
-def test_a_model_into_standard_output(folder):
+def test_a_model_into_standard_output(shell):
     line = "bayesgmm fit d.csv -k 1 -o /dev/stdout --quiet"
-    piped = shell(f"{line} | cat", folder)
-    assert shell(f"{line} > out; cat out", folder).stdout == piped.stdout
+    piped = shell(f"{line} | cat")
+    assert shell(f"{line} > out; cat out").stdout == piped.stdout
     assert bayesgmm.GaussianMixture.from_json(piped.stdout).mixture_.n_components == 1
     assert beside_stages(piped.stderr).startswith("Data: d.csv")
 
@@ -158,9 +145,9 @@ def test_a_model_into_standard_output(folder):
         ("simulate blobs -n 2", b"x,y"),
     ],
 )
-def test_a_dash_as_output_is_standard_output_alone(folder, command, begins):
+def test_a_dash_as_output_is_standard_output_alone(folder, shell, command, begins):
     quiet = "" if "sim" in command else "--quiet"
-    result = shell(f"bayesgmm {command} -o - {quiet}", folder)
+    result = shell(f"bayesgmm {command} -o - {quiet}")
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith(begins)
     assert b"log-likelihood" not in result.stdout.split(b"<body")[0]
@@ -168,8 +155,8 @@ def test_a_dash_as_output_is_standard_output_alone(folder, command, begins):
 
 
 @pytest.mark.parametrize("line", ["fit d.csv -k 1", "datasets iris", "simulate blobs -n 2"])
-def test_closed_standard_output_is_a_sentence(folder, line):
-    result = shell(f"bayesgmm {line} >&-", folder)
+def test_closed_standard_output_is_a_sentence(shell, line):
+    result = shell(f"bayesgmm {line} >&-", anew=True)
     assert result.returncode == 1
     assert beside_stages(result.stderr) == (
         "Error: Standard output is closed. Redirect it to a file, or to /dev/null.\n"
@@ -191,14 +178,16 @@ def test_a_full_disk_under_the_output_loses_no_summary(folder, bayesgmm_command,
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="names there are UTF-8")
-def test_names_that_are_not_utf_8(folder):
+def test_names_that_are_not_utf_8(folder, shell):
     (folder / os.fsdecode(b"m\xff'.csv")).write_text(ROWS)
     name = r"$'m\xff\'.csv'"
-    result = shell(f"each fit {name} -k 1 + fit {name} -k 1 --json", folder)
     stages = b"Reading the rows\nFitting by EM\n"
-    assert (result.returncode, result.stderr) == (0, 2 * stages)
+    result = shell(f"bayesgmm fit {name} -k 1 --json")
+    assert (result.returncode, result.stderr) == (0, stages)
+    result = shell(f"bayesgmm fit {name} -k 1", anew=True)
+    assert (result.returncode, result.stderr) == (0, stages)
     assert result.stdout.startswith(rb"Data: m\xff'.csv")
-    result = shell(f"bayesgmm report {name} -k 1 --no-posterior -o $'p\\xff' --json", folder)
+    result = shell(f"bayesgmm report {name} -k 1 --no-posterior -o $'p\\xff' --json")
     assert result.returncode == 0, result.stderr
     last = b"Relabelling, diagnosing, drawing\nThe report was written to p\\xff.\n"
     assert result.stderr == stages + last
@@ -206,7 +195,7 @@ def test_names_that_are_not_utf_8(folder):
     assert "<h1>m\\xff&#39;</h1>" in page
     numbers = json.loads(result.stdout)["sections"]["methods"]["numbers"]
     # The command on the page names the same file.
-    again = shell(f"{numbers['command']} -o again.html --json --quiet", folder)
+    again = shell(f"{numbers['command']} -o again.html --json --quiet")
     assert json.loads(again.stdout) == json.loads(result.stdout)
     lines = (
         r"fit $'none\xff' -k 1",
@@ -216,10 +205,11 @@ def test_names_that_are_not_utf_8(folder):
         r"simulate $'\xff' -n 1",
         r"datasets $'\xff'",
     )
-    result = shell(f"each {' + '.join(lines)}", folder)
-    assert (result.returncode, result.stdout) == (1, b""), result.stderr
-    assert b"error of the program" not in result.stderr
-    assert result.stderr.decode("utf-8").count("Error: ") == len(lines)
+    for line in lines:
+        result = shell(f"bayesgmm {line}")
+        assert (result.returncode, result.stdout) == (1, b""), result.stderr
+        assert b"error of the program" not in result.stderr
+        assert result.stderr.decode("utf-8").count("Error: ") == 1
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="words there are UTF-8")
@@ -240,11 +230,11 @@ def test_words_as_text():
         assert printable(word) == text
 
 
-def test_a_terminal_without_the_letters(folder):
+def test_a_terminal_without_the_letters(folder, shell):
     (folder / "☃.csv").write_text("中,☃\n1,2\n3,5\n4,4\n7,6\n", "utf-8")
     result = shell(
-        "each fit ☃.csv -k 1 -o m.json --quiet + simulate m.json -n 1",
-        folder,
+        "bayesgmm fit ☃.csv -k 1 -o m.json --quiet && bayesgmm simulate m.json -n 1",
+        anew=True,
         env={**os.environ, "PYTHONIOENCODING": "latin-1"},
     )
     assert (result.returncode, beside_stages(result.stderr)) == (0, "")
@@ -316,9 +306,9 @@ def test_no_output_replaces_what_is_read(folder, bayesgmm_command, by):
     assert kept == {path: path.read_bytes() for path in kept}
 
 
-def test_no_output_replaces_standard_input(folder):
+def test_no_output_replaces_standard_input(folder, shell):
     kept = (folder / "d.csv").read_bytes()
     for data in ("-", "/dev/stdin"):
-        result = shell(f"bayesgmm fit {data} -k 1 -o d.csv --force < d.csv", folder)
+        result = shell(f"bayesgmm fit {data} -k 1 -o d.csv --force < d.csv")
         assert result.returncode == 2
     assert (folder / "d.csv").read_bytes() == kept

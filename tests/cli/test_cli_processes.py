@@ -11,6 +11,8 @@ import time
 import numpy as np
 import pytest
 
+from bayesgmm import GaussianMixture, load_dataset
+
 COMMAND = [sys.executable, "-m", "bayesgmm"]
 
 
@@ -61,9 +63,9 @@ def test_debug_shows_where_it_happened(tmp_path):
         ),
     ],
 )
-def test_a_terminal_shows_the_stages_as_they_happen(command, stages):
+def test_a_terminal_shows_the_stages_as_they_happen(forked_command, command, stages):
     name, *options = command
-    with on_a_terminal(name, "faithful", *options) as (process, parts):
+    with on_a_terminal(forked_command, name, "faithful", *options) as (process, parts):
         shown = b"".join(parts)
     assert process.wait(timeout=60) == 0
     places = [shown.find(stage.encode()) for stage in stages]
@@ -75,7 +77,7 @@ def test_a_terminal_shows_the_stages_as_they_happen(command, stages):
 def test_ctrl_c_while_sampling_leaves_a_page(tmp_path):
     page = tmp_path / "page.html"
     arguments = ("report", "faithful", "-k", "2", "--draws", "200000", "-o", str(page))
-    with on_a_terminal(*arguments) as (process, parts):
+    with on_a_terminal(*COMMAND, *arguments) as (process, parts):
         shown, sent = b"", False
         for part in parts:
             shown += part
@@ -91,12 +93,12 @@ def test_ctrl_c_while_sampling_leaves_a_page(tmp_path):
 
 
 @contextlib.contextmanager
-def on_a_terminal(*arguments):
-    """Run the command on a pseudo-terminal; yield the process, and what is shown, in parts."""
+def on_a_terminal(*words):
+    """Run a command on a pseudo-terminal; yield the process, and what is shown, in parts."""
     import pty
 
     ours, theirs = pty.openpty()
-    process = subprocess.Popen([*COMMAND, *arguments], stdout=theirs, stderr=theirs)
+    process = subprocess.Popen(words, stdout=theirs, stderr=theirs)
     os.close(theirs)
 
     def parts():
@@ -158,7 +160,7 @@ def test_a_reader_that_stops_reading_is_no_error_message():
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "model.json"
-    assert run("fit", "faithful", "-k", "1", "-o", str(path)).returncode == 0
+    GaussianMixture(1).fit(load_dataset("faithful").frame).to_json(path)
     return str(path)
 
 
@@ -172,7 +174,7 @@ def model(tmp_path_factory):
             ["Reading the rows", "Choosing K and the structure"],
         ),
         (
-            ("explore", "faithful", "-k", "1", "-o", "page.html"),
+            ("explore", "faithful", "-k", "1", "--structures", "EEE", "-o", "page.html"),
             ["Reading the rows", "Fitting the models, diagnosing, drawing"],
         ),
         (

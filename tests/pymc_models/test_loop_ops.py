@@ -60,7 +60,8 @@ def test_loops_are_the_graphs(node, value):
     variable, rng = node.inputs[0], np.random.default_rng(3)
     is_density = isinstance(node.op, DensityOp)
     graphs = node.op.graph(*node.inputs)
-    slopes = [rng.standard_normal(each.eval({variable: value}).shape) for each in graphs]
+    shapes = [each.eval({variable: value}, mode=INTERPRETED).shape for each in graphs]
+    slopes = [rng.standard_normal(each) for each in shapes]
     found = []
     for outputs in (node.outputs, graphs):
         # Densities have their gradients among the results, and no second derivative.
@@ -75,7 +76,9 @@ def test_loops_are_the_graphs(node, value):
 
 
 def test_the_coordinates_determine_the_jacobians():
-    weights, log_jacobian = (each.eval() for each in Weights()(np.array([0.3, -1.2])))
+    weights, log_jacobian = (
+        each.eval(mode=INTERPRETED) for each in Weights()(np.array([0.3, -1.2]))
+    )
     # |d weights / dy| = K prod weights.
     assert weights.sum() == pytest.approx(1.0, rel=1e-15)
     assert log_jacobian == pytest.approx(np.log(3 * weights.prod()), rel=1e-14)

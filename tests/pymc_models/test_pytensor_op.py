@@ -129,7 +129,9 @@ def test_it_samples_and_fills_log_likelihood_and_predictions(model_and_rows):
             draws=60, tune=100, chains=2, random_seed=1, progressbar=False, nuts_sampler="nutpie"
         )
         pm.compute_log_likelihood(trace, progressbar=False)
-        drawn = pm.sample_posterior_predictive(trace, progressbar=False, random_seed=2)
+        drawn = pm.sample_posterior_predictive(
+            trace, progressbar=False, random_seed=2, compile_kwargs={"mode": INTERPRETED}
+        )
     assert drawn["posterior_predictive"]["x"].shape == (2, 60, N, D)
     for chain, draw in ((0, 0), (1, 59)):
         at = trace["posterior"].isel(chain=chain, draw=draw)

@@ -132,7 +132,7 @@ def test_a_run_ends_where_the_longest_would_not_do(overlapping, short):
 def test_the_time_that_a_run_may_take(overlapping, short, nuts_sampler):
     tree = sample_posterior(
         overlapping,
-        2,
+        1,  # as above: what is compiled for PyMC's sampler is the same
         tune=50,
         rng=1,
         max_time=1e-9,
