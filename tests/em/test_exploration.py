@@ -29,7 +29,7 @@ def test_n_init_is_the_least_number_of_starts_and_more_are_no_worse():
     x = overlapping(0)
     fits = [GaussianMixture(5, n_init=n, random_state=0).fit(x) for n in (1, 60)]
     made = [(~f.starts_["start"].isin(MOVED)).sum() for f in fits]
-    assert made == [12, 60]
+    assert made == [20, 60]
     assert fits[1].log_likelihood_ >= fits[0].log_likelihood_ - 1e-6
 
 

@@ -148,7 +148,7 @@ def test_a_fit_on_the_bound_says_so():
     assert said not in fitted(FAITHFUL, 3, ratio=100.0).summary()
 
 
-@pytest.mark.parametrize("seed", [107, 209, 254, 275, 377])
+@pytest.mark.parametrize("seed", [209, 254, 275, 377])
 def test_a_fit_that_collapses_from_every_start_names_the_bound_and_it_helps(seed):
     x = np.random.default_rng(seed).standard_normal((150, 1))
     with pytest.raises(FitError, match="eigenvalue_ratio=100, a bound on the ratio"):

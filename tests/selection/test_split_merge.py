@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import bayesgmm.selection.split_merge as split_merge
+import bayesgmm.em.loop as loop
 from bayesgmm import GaussianMixture, load_dataset, select_mixture
 from bayesgmm.covariance.structures import as_structure, structures
 from bayesgmm.em.loop import Outcome, StopRule, first_better, maximise
@@ -61,7 +61,7 @@ def test_halves_have_the_moments_of_the_whole(code):
 def test_few_at_a_time_are_the_same(monkeypatch):
     run = maximum("VVV", 3, IRIS)
     together = list(splits(as_structure("VVV"), run.parameters, run.statistics, None))
-    monkeypatch.setattr(split_merge, "_NUMBERS", 40)
+    monkeypatch.setattr(loop, "_NUMBERS", 40)
     for one, other in zip(
         splits(as_structure("VVV"), run.parameters, run.statistics, None), together, strict=True
     ):
