@@ -502,7 +502,7 @@ private:
     Numbers row_weights_, densities_;
     Table joint_, shares_;  // l_kb and r_kb, (K, n)
     Owned<double, Axes - 1> total_covariance_;
-    Workspace work_;        // all rows as one block
+    Workspace work_;  // all rows as one block
     double total_ = 0.0;
     Index bad_ = 0;
 };
