@@ -8,7 +8,6 @@ they were drawn from, components of which up to a third lie within the reach of 
 The rows of a fit depend on the name of its set and its number alone.
 """
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -53,10 +52,3 @@ def _crowded(k: int, d: int, structure: str, rng: np.random.Generator) -> Mixtur
         return random_mixture(1, d, covariance_type=structure, rng=rng)
     drawn = random_mixture(k, d, max_overlap=overlap, covariance_type=structure, rng=rng)
     return Mixture(rng.dirichlet(np.full(k, 3.0)), drawn.means, drawn.covariances)
-
-
-def every(step: int) -> Iterator[HardFit]:
-    """Both sets, one fit in `step`."""
-    for name in SETS:
-        for number in range(0, SIZE, step):
-            yield hard_fit(name, number)
