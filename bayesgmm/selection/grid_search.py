@@ -11,7 +11,7 @@ The best of the maxima that a single fit would find is a start, too, where that 
 starts lead to lower maxima.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from itertools import batched, chain
@@ -20,31 +20,20 @@ from time import monotonic
 import numpy as np
 
 from bayesgmm.arrays import Array, Integers
-from bayesgmm.core import native
 from bayesgmm.covariance.structures import Structure
 from bayesgmm.data.validation import Data
-from bayesgmm.em.exploration import explore
 from bayesgmm.em.loop import Run, StopRule, first_better, maximise, together
-from bayesgmm.em.multistart import begun, finish
-from bayesgmm.em.pairs import as_components, components, contamination, paired, rows_of_pairs
+from bayesgmm.em.multistart import begun
+from bayesgmm.em.pairs import as_components
 from bayesgmm.em.spurious import relative_variances, why_spurious
-from bayesgmm.initialisation.starts import (
-    Sample,
-    Views,
-    from_known_labels,
-    portfolio,
-)
 from bayesgmm.likelihood.em_steps import Rows
 from bayesgmm.likelihood.statistics import Parameters
 from bayesgmm.mixture.noise import Noise
-from bayesgmm.priors.held_parameters import held_parameters
 from bayesgmm.priors.objective import Objective
-from bayesgmm.selection.candidate import Candidate, Key, freedom, is_nested, parents, rank
+from bayesgmm.selection.candidate import Candidate, Key, freedom, parents, rank
 from bayesgmm.selection.grid_data import GridData
-from bayesgmm.selection.split_merge import merges, projected, splits
+from bayesgmm.selection.model_starts import RULE, ModelStarts
 
-# A run ends when the estimated remaining gain (nats) is below this, or after so many iterations.
-_REMAINING, _MOST_ITERATIONS = 1e-6, 500
 # Least gain (nats) that replaces the incumbent; smaller differences come from the stopping rule.
 _BETTER = 2e-7
 # Ratio of a component's relative variances below which it is singular, at convergence and before.
@@ -56,8 +45,6 @@ _FIRST_UP, _DOWN, _LATER, _REFINING = 3.0, 1.5, 0.5, 1.5
 _LATER_SWEEPS = 3
 # Seconds between looks for Ctrl-C.
 _SECONDS = 0.2
-# Pairs of components that are merged to start the model with one component fewer.
-_PAIRS = 6
 
 
 def search_grid(
@@ -124,10 +111,15 @@ def search_grid(
     n, n_sampled = (len(next(iter(each.values()))) for each in (data.rows, data.sample))
     refining = _REFINING * n / n_sampled * (n > n_sampled)
     work = (_FIRST_UP + _DOWN + _LATER_SWEEPS * _LATER) * len(keys) + refining * len(requested)
-    of_all = ratio, equal_weights, contaminated, n_init, lambda part: advance(part / work)
+    of_all = data, ratio, equal_weights, contaminated, n_init
+
+    def done(part: float) -> None:
+        advance(part / work)
+
     # Models that were fitted to a sample are worth their last fit to all rows.
     sampling = max_time * (1.0 - refining * len(requested) / work) if refining else max_time
-    search = _Search(data, data.sample, data.sample_passes, keys, *of_all, began + sampling)
+    starts = ModelStarts(data.sample, data.sample_passes, *of_all)
+    search = _Search(keys, starts, done, began + sampling)
     with ThreadPoolExecutor(threads) as pool:
         search.up(pool, partitions)
         search.down(pool, _DOWN)
@@ -135,7 +127,8 @@ def search_grid(
             search.down(pool, _LATER) if sweep % 2 else search.up(pool)
         if n > n_sampled:
             sampled, stopped = search.models, search.stopped
-            search = _Search(data, data.rows, data.passes, requested, *of_all, began + max_time)
+            starts = ModelStarts(data.rows, data.passes, *of_all)
+            search = _Search(requested, starts, done, began + max_time)
             search.stopped = stopped if stopped == "interrupted" else ""
             search.refine(pool, sampled, refining)
             search.stopped = search.stopped or stopped
@@ -152,29 +145,18 @@ def _in_users_units(data: GridData, model: Candidate) -> Candidate:
 
 
 class _Search:
-    """Candidate models `keys` of a grid, fitted to `rows` (by kind of units) in sweeps."""
+    """Candidate models `keys` of a grid, fitted in sweeps."""
 
     def __init__(
         self,
-        data: GridData,
-        rows: dict[bool, Array],
-        passes: dict[bool, Rows],
         keys: Sequence[Key],
-        ratio: float,
-        equal_weights: bool,
-        contaminated: bool,
-        n_init: int | None,
+        starts: ModelStarts,
         advance: Callable[[float], None],
         until: float,
     ) -> None:
         self.models: dict[Key, Candidate] = {}
         self.stopped = ""
-        self._until = until
-        self._ratio, self._equal_weights, self._contaminated = ratio, equal_weights, contaminated
-        self._n_init, self._advance = n_init, advance
-        self._moments: dict[tuple[bool, int], tuple[Array, Array, Array]] = {}
-        self._objectives: dict[Key, Objective] = {}
-        self._data, self._rows, self._passes = data, rows, passes
+        self._starts, self._advance, self._until = starts, advance, until
         columns: dict[int, list[Structure]] = {}
         for k, structure in keys:
             columns.setdefault(k, []).append(structure)
@@ -199,12 +181,12 @@ class _Search:
             fewer = self._untried(key, [(k - 1, structure)])
             nested = self._untried(key, self._nested[key])
             starts: Iterable[Parameters] = chain(
-                (made for each in nested for made in self._converted(structure, each)),
-                (made for each in fewer for made in self._splits(structure, each)),
+                (made for each in nested for made in self._starts.converted(structure, each)),
+                (made for each in fewer for made in self._starts.splits(structure, each)),
             )
             if partitions is not None:
-                others = self._from_partitions(structure, k, partitions[k])
-                starts = chain(starts, others, self._of_a_single_fit(structure, k))
+                others = self._starts.partitions(structure, k, partitions[k])
+                starts = chain(starts, others, self._starts.single_fit(structure, k))
             self._improve(key, starts)
 
         part = _LATER if partitions is None else _FIRST_UP
@@ -217,10 +199,9 @@ class _Search:
             k, structure = key
             more = self._untried(key, [(k + 1, structure)])
             larger = self._untried(key, self._containing[key])
-            starts = [made for each in larger for made in self._converted(structure, each)]
+            starts = [made for each in larger for made in self._starts.converted(structure, each)]
             for each in more:
-                assert each.parameters is not None
-                starts += merges(structure, self._plain(each), self._data.n_rows, _PAIRS)
+                starts += self._starts.merges(structure, each)
             self._improve(key, starts)
 
         order = self._order[::-1]
@@ -234,7 +215,7 @@ class _Search:
                 return
             starts = [] if sampled[key].parameters is None else [sampled[key]]
             starts += self._untried(key, self._nested[key])
-            self._improve(key, [m for each in starts for m in self._converted(key[1], each)])
+            self._improve(key, [m for each in starts for m in self._starts.converted(key[1], each)])
 
         self._sweep(pool, self._order, fit, lambda k, s: self._nested[k, s], part)
 
@@ -286,103 +267,6 @@ class _Search:
         self._tried[key].update(new)
         return new
 
-    def _from_partitions(
-        self, structure: Structure, k: int, partitions: Sequence[Integers]
-    ) -> list[Parameters]:
-        """A mixture of the structure from each partition.
-
-        Each scatter matrix is shrunk towards the pooled one, with the weight of D + 1 rows,
-        so that none is singular.
-        """
-        if not partitions:
-            return []
-        d = self._data.units[structure.scales_by_column].scale.size
-        counts, means, scatters = self._parts(structure.scales_by_column, k, partitions)
-        n, sizes = counts.sum(axis=1, keepdims=True), counts + (d + 1)
-        pooled = scatters.sum(axis=1, keepdims=True) * ((d + 1) / n)[:, :, np.newaxis, np.newaxis]
-        covariances = (scatters + pooled) / sizes[:, :, np.newaxis, np.newaxis]
-        return projected(structure, sizes, counts / n, means, covariances)
-
-    def _parts(
-        self, by_column: bool, k: int, partitions: Sequence[Integers]
-    ) -> tuple[Array, Array, Array]:
-        """Counts, means and scatter matrices of the parts of each partition; computed once."""
-        if (by_column, k) not in self._moments:
-            rows = self._rows[by_column]
-            whole = self._rows is self._data.rows
-            weights = self._data.row_weights if whole else self._data.sample_weights
-            each = [native.partition_moments(rows, weights, labels, k) for labels in partitions]
-            counts, means, scatters = (np.stack(part) for part in zip(*each, strict=True))
-            self._moments[by_column, k] = counts, means, scatters
-        return self._moments[by_column, k]
-
-    def _of_a_single_fit(self, structure: Structure, k: int) -> list[Parameters]:
-        """The best of the maxima that a fit of this model alone would find.
-
-        None for plain mixtures of rows of unknown components, unless it was asked for.
-        """
-        rows = self._rows_for(k, structure)
-        if self._n_init is None and rows.known is None and not self._contaminated:
-            return []
-        objective, sample = self._objective(k, structure), self._sample(structure)
-        rng = np.random.default_rng(0)
-        known = from_known_labels(sample, k, objective)
-        others = portfolio(Views(sample, rng), k, objective, rng)
-        starts = others if known is None else chain((known,), others)
-        made = explore(rows, objective, starts, sample, rng, fewest=self._n_init, fast=True)
-        rule = StopRule(remaining=_REMAINING, max_e_steps=_MOST_ITERATIONS)
-        best, _ = finish(rows, objective, made, rule, fast=True, whole=True)
-        return [] if best is None or best.run is None else [best.run.parameters]
-
-    def _sample(self, structure: Structure) -> Sample:
-        """The rows that are searched, for starts."""
-        return self._data.searched(structure.scales_by_column)
-
-    def _plain(self, model: Candidate) -> Parameters:
-        """The components of a model, without their outliers."""
-        assert model.parameters is not None
-        return components(model.parameters) if self._contaminated else model.parameters
-
-    def _converted(self, structure: Structure, model: Candidate) -> list[Parameters]:
-        """A model's mixture, with its outliers, projected onto a structure in its units, if any."""
-        found = self._components_converted(structure, model)
-        if not self._contaminated:
-            return found
-        assert model.parameters is not None
-        outliers = contamination(model.parameters)
-        return [paired(each, outliers) for each in found]
-
-    def _components_converted(self, structure: Structure, model: Candidate) -> list[Parameters]:
-        """A model's components projected onto a structure, in the units of that structure.
-
-        Nothing if the units of the columns differ by more than the range of float64.
-        """
-        units, here = self._data.units, model.structure
-        ratio = units[structure.scales_by_column].scale / units[here.scales_by_column].scale
-        weights, means, covariances = self._plain(model)
-        with np.errstate(over="ignore", under="ignore"):
-            if here.diagonal:
-                covariances = covariances * (ratio * ratio)
-            else:
-                covariances = covariances * ratio * ratio[:, np.newaxis]
-        variances = covariances if here.diagonal else np.einsum("kii->ki", covariances)
-        if not (np.isfinite(covariances).all() and (variances > 0.0).all()):
-            return []
-        if here.diagonal and not structure.diagonal:
-            covariances = covariances[:, :, np.newaxis] * np.eye(len(ratio))
-        if here == structure or is_nested(here, structure):
-            return [Parameters(weights, means * ratio, covariances)]
-        counts = self._data.n_rows * weights
-        each = counts, weights, means * ratio, covariances
-        return projected(structure, *(values[np.newaxis] for values in each))
-
-    def _splits(self, structure: Structure, model: Candidate) -> Iterator[Parameters]:
-        assert model.run is not None
-        run = as_components(model.run) if self._contaminated else model.run
-        whiten = structure.scales_by_column and not structure.diagonal
-        metric = self._data.metric if whiten else None
-        return splits(structure, run.parameters, run.statistics, metric)
-
     def _improve(self, key: Key, starts: Iterable[Parameters]) -> None:
         """Run EM from each start; keep the best admissible maximum, or else the best of all.
 
@@ -390,11 +274,11 @@ class _Search:
         is as likely as that of a nested structure inherits the latter.
         """
         k, structure = key
-        rows, objective = self._rows_for(k, structure), self._objective(k, structure)
+        rows, objective = self._starts.rows(k, structure), self._starts.objective(k, structure)
         best = self.models.get(key)
         d = rows.x.shape[1]
         for some in batched(starts, together(k * d * d)):
-            made = begun(some, k, self._sample(structure), rows, objective)
+            made = begun(some, k, self._starts.sample(structure), rows, objective)
             best = self._highest(key, rows, objective, made, best)
         nested = [self.models[each] for each in self._nested[key]]
         likeliest = max(
@@ -423,7 +307,7 @@ class _Search:
         while first < len(starts.weights):
             incumbent = best.run.objective if best and best.admissible and best.run else -np.inf
             seconds = self._until - monotonic() if np.isfinite(incumbent) else np.inf
-            rule = StopRule(remaining=_REMAINING, max_e_steps=_MOST_ITERATIONS, incumbent=incumbent)
+            rule = replace(RULE, incumbent=incumbent)
             place, run, _ = first_better(
                 rows, objective, starts, rule, better=_BETTER, first=first, seconds=seconds
             )
@@ -439,7 +323,7 @@ class _Search:
     def _inherited(self, rows: Rows, objective: Objective, model: Candidate) -> Candidate | None:
         """The mixture of a nested model; None if it cannot be evaluated in these units."""
         structure = objective.structure
-        for start in self._converted(structure, model):
+        for start in self._starts.converted(structure, model):
             run = maximise(rows, objective, start, StopRule(max_e_steps=1))
             if run.n_e_steps:
                 value = model.log_likelihood
@@ -447,29 +331,12 @@ class _Search:
                 return Candidate(k, structure, start, value, False, "", True, run)
         return None
 
-    def _objective(self, k: int, structure: Structure) -> Objective:
-        """What runs of a model maximise; made once."""
-        if (k, structure) not in self._objectives:
-            d = self._data.units[structure.scales_by_column].scale.size
-            self._objectives[k, structure] = Objective(
-                structure,
-                held=held_parameters(None, self._equal_weights, k, d, structure),
-                contaminated=self._contaminated,
-                eigenvalue_ratio=self._ratio,
-            )
-        return self._objectives[k, structure]
-
-    def _rows_for(self, k: int, structure: Structure) -> Rows:
-        """The rows for runs of this model."""
-        rows = self._passes[structure.scales_by_column]
-        return rows_of_pairs(rows, k) if self._contaminated else rows
-
     def _candidate(self, key: Key, run: Run) -> Candidate:
         """The candidate model of a run, with a note if it is degenerate or spurious."""
         structure = key[1]
-        units = self._data.units[structure.scales_by_column]
-        own = as_components(run) if self._contaminated else run
-        objective = self._objective(*key)
+        units = self._starts.data.units[structure.scales_by_column]
+        own = as_components(run) if self._starts.contaminated else run
+        objective = self._starts.objective(*key)
         note = str(why_spurious(own, objective) or _singular(own) or "")
         value = units.log_likelihood(run.log_likelihood, run.seen)
         return Candidate(*key, run.parameters, value, run.converged, note, run=run)

@@ -4,6 +4,7 @@ import pytest
 from interrupts import interrupt_after
 
 from bayesgmm import load_dataset, scenario, select_mixture, simulate
+from bayesgmm.selection import grid_search
 
 X = load_dataset("faithful").X
 
@@ -65,3 +66,15 @@ def test_the_progress_of_a_search_is_its_whole(monkeypatch):
         parts.clear()
         select_mixture(rows, 3, ["EEE", "VVV"], rng=0, progressbar=False)
         assert sum(parts) == pytest.approx(1.0)
+
+
+def test_a_fit_that_fails_is_raised_once(monkeypatch):
+    """And not once for each model that waits for it."""
+
+    def improve(self, key, starts):
+        raise ZeroDivisionError(key[0])
+
+    monkeypatch.setattr(grid_search._Search, "_improve", improve)
+    with pytest.raises(ZeroDivisionError, match=r"^1$") as raised:
+        select_mixture(X, range(1, 9), rng=0)
+    assert sum(each.name == "task" for each in raised.traceback) == 1
