@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 # Folds of the cross-validation.
 _FOLDS = 5
+# The note on a model that inherits a nested model's mixture.
+STANDS_FOR_BOTH = "the best admissible fit is that of a simpler structure, which stands for both"
 # Notes on models that were not fitted before Ctrl-C, or in the given time.
 _NOT_REACHED = {
     "interrupted": "not fitted: the search was interrupted",
@@ -359,9 +361,7 @@ def _record(
         "aic": aic,
         "icl": icl,
         "converged": model.converged,
-        "note": "the best admissible fit is that of a simpler structure, which stands for both"
-        if model.inherited
-        else model.note,
+        "note": STANDS_FOR_BOTH if model.inherited else model.note,
     }
 
 

@@ -8,6 +8,7 @@ import xarray as xr
 import bayesgmm
 from bayesgmm import GaussianMixture, report
 from bayesgmm.labels import labelling
+from bayesgmm.selection.model_selection import STANDS_FOR_BOTH
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -225,7 +226,8 @@ def test_the_choice_is_said_and_compared_with_the_fit(faithful, faithful_em):
                 }
             )
     failed = {**records[0], "n_components": 9, "bic": np.nan, "icl": np.nan, "note": "collapsed"}
-    table = pd.DataFrame([*records, failed])
+    nested = {**records[0], "n_components": 8, "note": STANDS_FOR_BOTH}
+    table = pd.DataFrame([*records, nested, failed])
     section = report(faithful, em=faithful_em, selection=table).numbers["sections"]["choice"]
     # mclust's BIC of faithful is largest at EEE,3: -2314.316 from its default start.
     assert section["verdict"].startswith("BIC selects EEE with 3 components (2,314.3")
@@ -233,7 +235,9 @@ def test_the_choice_is_said_and_compared_with_the_fit(faithful, faithful_em):
     assert "not the selected model" in section["verdict"]
     assert "weak evidence for K = 2 among full covariances alone" in section["verdict"]
     assert "evidence(X)" in section["notes"][-1]
-    assert section["numbers"]["n_failed"] == 1
+    assert "The best fit found for 1 model of the grid is that of a simpler" in section["verdict"]
+    assert "No admissible fit was found for 1 model of the grid." in section["verdict"]
+    assert section["numbers"]["n_failed"] == 2
     assert section["numbers"]["grid"][-1]["bic"] is None
 
 

@@ -25,6 +25,7 @@ from bayesgmm.reporting.parts import (
     worst,
 )
 from bayesgmm.reporting.svg import INK, legend_below, panel, style, to_svg
+from bayesgmm.selection.model_selection import STANDS_FOR_BOTH
 from bayesgmm.selection.selection_result import (
     FAVOURS,
     OTHER_ANSWERS,
@@ -81,8 +82,15 @@ def choice_section(inputs: Inputs) -> Section:
             else f"The mixture in this report has no {of_grid.removeprefix('a ')}."
         )
     failed = len(table) - len(fitted)
-    if failed:
-        sentences.append(f"No admissible fit was found for {plural(failed, 'model')} of the grid.")
+    nested = int((table["note"] == STANDS_FOR_BOTH).sum())
+    if nested:
+        sentences.append(
+            f"The best fit found for {plural(nested, 'model')} of the grid is that of a simpler "
+            "structure, which stands for both."
+        )
+    if failed > nested:
+        without = plural(failed - nested, "model")
+        sentences.append(f"No admissible fit was found for {without} of the grid.")
     return Section(
         state,
         " ".join(sentences),
