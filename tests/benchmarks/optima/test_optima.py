@@ -24,6 +24,7 @@ from timing import seconds
 
 from bayesgmm import GaussianMixture, select_mixture
 from bayesgmm.covariance.structures import as_structure
+from bayesgmm.errors import FitError
 
 FILE = Path(__file__).with_name("best_known.csv")
 MISS = 0.01
@@ -48,7 +49,11 @@ def selection(fit):
 
 
 def ours(model, fit):
-    model.fit(fit.X)
+    """The log-likelihood; minus infinity, a miss, where the fit is degenerate or there is none."""
+    try:
+        model.fit(fit.X)
+    except FitError:
+        return -np.inf
     return model.log_likelihood_ if model.degeneracy_ is None else -np.inf
 
 
@@ -89,8 +94,8 @@ for (i in seq_len(nrow(fits))) {
   X <- as.matrix(read.csv(fits$file[i], header = FALSE))
   seconds <- seconds + system.time(
     m <- Mclust(X, G = fits$k[i], modelNames = fits$code[i], verbose = FALSE))["elapsed"]
-  found <- with(m$parameters, c(pro, mean, variance$sigma))
-  cat(if (is.null(m)) "" else format(found, digits = 17), "\\n")
+  found <- function() with(m$parameters, c(pro, mean, variance$sigma))
+  cat(if (!is.null(m)) format(found(), digits = 17), "\\n")
 }
 cat(seconds)
 """
