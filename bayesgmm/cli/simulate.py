@@ -14,7 +14,7 @@ from bayesgmm.cli.options import (
     quiet_option,
     seed_option,
 )
-from bayesgmm.cli.output import STANDARD_OUTPUT, check_output
+from bayesgmm.cli.output import STANDARD_OUTPUT, check_output, write_file
 
 
 @click.command()
@@ -59,7 +59,6 @@ def simulate(
 
     from bayesgmm.data.coercion import column_names
     from bayesgmm.data.csv_files import csv_text
-    from bayesgmm.data.file_access import write_atomically
     from bayesgmm.data.table_files import npy_bytes
     from bayesgmm.display import stages
 
@@ -87,4 +86,4 @@ def simulate(
     if output is None:
         click.echo(content, nl=False)  # in UTF-8, whatever the terminal's encoding
     else:
-        write_atomically(output, content, force=force)
+        write_file(output, content, "The rows were", force=force, quiet=quiet)
